@@ -1,0 +1,52 @@
+# Touchline: events of soccer matches, found by video-language models.
+#
+# The stages stand in rules/, in the order the data flows; scripts/touchline/ holds the
+# logic, config.yaml every setting.
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/videos.smk"
+include: "rules/models.smk"
+include: "rules/detect.smk"
+include: "rules/merge.smk"
+include: "rules/compare.smk"
+include: "rules/summary.smk"
+
+
+rule predictions:
+    localrule: True
+    input:
+        expand([PREDICTIONS, EVENTS, COVERAGE], model=RUN, video=SELECTED),
+
+
+rule comparison:
+    localrule: True
+    input:
+        compared([COMPARISON, COMPARISON_TABLE, ENSEMBLE, ENSEMBLE_EVENTS]),
+
+
+# For a machine with internet, before the GPU nodes are asked for.
+rule models:
+    localrule: True
+    input:
+        [model_folder(model) for model in RUN],
+
+
+# Every file is a target by itself, so that deleting any of them makes it anew.
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        expand(KEPT, model=RUN, video=SELECTED, slice=SLICES),
+        rules.predictions.input,
+        rules.comparison.input,
+        rules.summarize.output,
+    message:
+        "Everything that was asked for is there"

@@ -1,0 +1,78 @@
+# Settings, paths and input functions.
+
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+from touchline.checkpoints import checkpoint_files
+from touchline.config import read_settings
+from touchline.errors import InputError
+from touchline.fingerprint import fingerprint
+from touchline.given import find_given, given_videos
+from touchline.videos import read_videos, select
+
+try:
+    SETTINGS = read_settings(config)
+    GIVEN_PATHS = {name: SETTINGS.models[name].predictions for name in SETTINGS.compare_with}
+    VIDEOS = read_videos(SETTINGS.videos) if SETTINGS.videos else {}
+    SELECTED = select(VIDEOS or given_videos(GIVEN_PATHS.values()), SETTINGS.select)
+    # By video and model, the files of given predictions.
+    GIVEN = find_given(GIVEN_PATHS, SELECTED, SETTINGS.missing_predictions == "skip")
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+SLICES = range(SETTINGS.slices)
+RUN = SETTINGS.detect_with  # the models that run
+
+RESULTS = SETTINGS.results
+MANIFEST = f"{RESULTS}/videos/video_{{video}}.json"
+PARTIAL = f"{RESULTS}/partials/partial_results_{{model}}_vid{{video}}_gpu{{slice}}.json"
+LEDGER = f"{RESULTS}/windows/windows_{{model}}_vid{{video}}_gpu{{slice}}.jsonl"
+KEPT = [PARTIAL, LEDGER] if SETTINGS.keep_partials else []
+PREDICTIONS = f"{RESULTS}/predictions/final_predictions_{{model}}_video_{{video}}.json"
+EVENTS = f"{RESULTS}/events/events_{{model}}_video_{{video}}.csv"
+COVERAGE = f"{RESULTS}/coverage/coverage_{{model}}_video_{{video}}.json"
+COMPARISON = f"{RESULTS}/comparison/comparison_video_{{video}}.json"
+COMPARISON_TABLE = f"{RESULTS}/comparison/comparison_video_{{video}}.csv"
+ENSEMBLE = f"{RESULTS}/ensemble/final_predictions_ensemble_video_{{video}}.json"
+ENSEMBLE_EVENTS = f"{RESULTS}/events/events_ensemble_video_{{video}}.csv"
+SUMMARY = f"{RESULTS}/summary/summary.csv"
+SUMMARY_TEXT = f"{RESULTS}/summary/summary.txt"
+CHECKPOINT = f"{SETTINGS.resources}/models/{{model}}/checkpoint"
+QUANTIZED = f"{SETTINGS.resources}/models/{{model}}/nf4"
+
+
+wildcard_constraints:
+    model="|".join(SETTINGS.models),
+    video=r"\d+",
+    slice=r"\d+",
+
+
+def model_folder(model):
+    """The folder that a model is loaded from."""
+    quantized = SETTINGS.models[model].quantization == "nf4"
+    return (QUANTIZED if quantized else CHECKPOINT).format(model=model)
+
+
+def models_of(video):
+    """The models that have events of a video: those that run, then those given."""
+    return [*RUN, *GIVEN[int(video)]]
+
+
+def of_each_model(pattern):
+    """An input function: a pattern's files of a video, in the order of models_of."""
+    return lambda wildcards: expand(
+        pattern, model=models_of(wildcards.video), video=wildcards.video
+    )
+
+
+def compared(pattern):
+    """A pattern's files of the selected videos that there are two models to compare for."""
+    return expand(pattern, video=[v for v in SELECTED if len(models_of(v)) > 1])
+
+
+def manifest_of(wildcards):
+    """The manifest of a video, if any model runs on it."""
+    return MANIFEST.format(video=wildcards.video) if RUN else []

@@ -1,0 +1,11 @@
+"""Make resources/models/{model}/checkpoint: a checkpoint from the hub, or links to one on disk."""
+
+from pathlib import Path
+
+from touchline.checkpoints import fetch
+from touchline.logs import job_log
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        params = snakemake.params
+        fetch(params.checkpoint, params.revision, Path(snakemake.output.checkpoint))

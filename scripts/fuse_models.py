@@ -1,0 +1,29 @@
+"""Make ensemble/final_predictions_ensemble_video_{video}.json and its events table."""
+
+from touchline.ensemble import fuse
+from touchline.files import read_record
+from touchline.logs import job_log
+from touchline.predictions import read_events_csv, write_events_csv, write_predictions
+from touchline.records import Manifest
+
+
+def main(job) -> None:
+    said = {
+        model: read_events_csv(path)
+        for model, path in zip(job.params.models, job.input.events, strict=True)
+    }
+    events = fuse(said, job.params.tolerance, **job.params.ensemble)
+    manifest = read_record(job.input.manifest, Manifest) if job.input.manifest else None
+    write_predictions(job.output.predictions, events)
+    write_events_csv(
+        job.output.events,
+        events,
+        int(job.wildcards.video),
+        manifest.game if manifest else None,
+        manifest.half if manifest else None,
+    )
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(snakemake)

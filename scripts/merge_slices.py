@@ -1,0 +1,64 @@
+"""Make predictions/…, events/… and coverage/… of a model's video from its slices."""
+
+from touchline.coverage import looked_at, stretches
+from touchline.errors import InputError
+from touchline.files import read_json, read_record, write_json
+from touchline.labels import Labels
+from touchline.logs import job_log, log
+from touchline.merge import Slice, merge_slices, read_ledger
+from touchline.predictions import write_events_csv, write_predictions
+from touchline.records import Coverage, Manifest
+from touchline.windows import slice_bounds
+
+
+def check_partial(path, windows) -> None:
+    """A partial and its ledger are of one attempt: as many answers as the ledger tells of."""
+    told = sum(window.status in ("events", "unparsed") for window in windows)
+    if len(read_json(path)) != told:
+        raise InputError(
+            f"{path} does not hold the {told} answers of its ledger; delete it and run again."
+        )
+
+
+def main(job) -> None:
+    manifest = read_record(job.input.manifest, Manifest)
+    slices = [
+        Slice(*slice_bounds(manifest.duration, len(job.input.ledgers), i), read_ledger(path), path)
+        for i, path in enumerate(job.input.ledgers)
+    ]
+    for path, part in zip(job.input.partials, slices, strict=True):
+        check_partial(path, part.windows)
+    merged = merge_slices(
+        slices,
+        manifest.duration,
+        Labels.read(job.input.labels),
+        job.params.window,
+        job.params.keep,
+    )
+    counts = merged.counts
+    log.info(
+        "%d windows: %d none, %d unparsed, %d skipped; %d events in, %d duplicates, %d out",
+        counts.answers,
+        counts.none,
+        counts.unparsed,
+        counts.skipped,
+        counts.events_in,
+        counts.duplicates,
+        counts.events_out,
+    )
+    coverage = Coverage(
+        duration=manifest.duration,
+        looked_at=stretches(looked_at(window for part in slices for window in part.windows)),
+        likely_lost=[],
+        counts=counts,
+    )
+    write_predictions(job.output.predictions, merged.events)
+    write_events_csv(
+        job.output.events, merged.events, manifest.video, manifest.game, manifest.half
+    )
+    write_json(job.output.coverage, coverage.model_dump())
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(snakemake)

@@ -1,0 +1,51 @@
+"""Make events/… and coverage/… of a video from predictions that were given."""
+
+from touchline.coverage import likely_lost, looked_at_by, stretches
+from touchline.files import read_record, write_json
+from touchline.labels import Labels
+from touchline.logs import job_log, log
+from touchline.predictions import read_predictions, write_events_csv
+from touchline.records import Coverage, Manifest
+
+
+def main(job) -> None:
+    labels = Labels.read(job.input.labels)
+    manifest = read_record(job.input.manifest, Manifest) if job.input.manifest else None
+    given = read_predictions(
+        job.input.predictions, labels, duration=manifest.duration if manifest else None
+    )
+    for problem in given.problems:
+        log.warning("%s", problem)
+    times = [event.time_s for event in given.events]
+    if manifest:
+        duration = manifest.duration
+    else:
+        everyone = [read_predictions(path, labels).events for path in job.input.others]
+        duration = max((event.time_s for events in everyone for event in events), default=0.0)
+    lost = stretches(likely_lost(times, duration))
+    for stretch in lost:
+        log.warning(
+            "%s has nothing from %g to %g s; that slice was likely lost.",
+            job.input.predictions,
+            stretch.start,
+            stretch.end,
+        )
+    coverage = Coverage(
+        duration=manifest.duration if manifest else None,
+        looked_at=stretches(looked_at_by(times, duration)),
+        likely_lost=lost,
+        counts=given.counts,
+    )
+    write_events_csv(
+        job.output.events,
+        given.events,
+        int(job.wildcards.video),
+        manifest.game if manifest else None,
+        manifest.half if manifest else None,
+    )
+    write_json(job.output.coverage, coverage.model_dump())
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(snakemake)

@@ -1,0 +1,121 @@
+"""Where in a video a model looked: "no events" and "not looked at" are different."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
+
+from touchline.records import Stretch, WindowRecord
+
+# Stretches of a video, (start, end) in seconds: sorted, apart from each other, not empty.
+Intervals = tuple[tuple[float, float], ...]
+
+# Times are rounded to a millisecond, so those that differ by no more are the same moment.
+SAME_TIME = 0.001
+
+# A stretch counts as lost if it is this unlikely to be empty by chance, in a whole file...
+_CHANCE = 1e-6
+# ...and not shorter than this, because events come in bursts (seconds).
+_SHORTEST_LOSS = 60.0
+
+
+def joined(stretches: Iterable[tuple[float, float]]) -> Intervals:
+    """The union of stretches that may overlap and come in any order."""
+    result: list[tuple[float, float]] = []
+    for start, end in sorted(stretches):
+        if result and start <= result[-1][1] + SAME_TIME:
+            result[-1] = (result[-1][0], max(end, result[-1][1]))
+        elif end > start:
+            result.append((start, end))
+    return tuple(result)
+
+
+def common(one: Intervals, other: Intervals) -> Intervals:
+    """The stretches that lie in both."""
+    result = []
+    i = j = 0
+    while i < len(one) and j < len(other):
+        start, end = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
+        if end > start:
+            result.append((start, end))
+        if one[i][1] < other[j][1]:
+            i += 1
+        else:
+            j += 1
+    return tuple(result)
+
+
+def gaps(intervals: Intervals, duration: float) -> Intervals:
+    """The stretches of [0, duration] that lie in none of the intervals."""
+    edges = [0.0, *(edge for interval in intervals for edge in interval), duration]
+    pairs = zip(edges[::2], edges[1::2], strict=True)
+    return tuple((start, end) for start, end in pairs if end > start + SAME_TIME)
+
+
+def length(intervals: Intervals) -> float:
+    """Seconds that the intervals last together."""
+    return math.fsum(end - start for start, end in intervals)
+
+
+def within(intervals: Intervals, time: float) -> bool:
+    """Whether a time lies in one of the intervals, their ends included."""
+    place = bisect_right(intervals, (time, math.inf)) - 1
+    return place >= 0 and time <= intervals[place][1]
+
+
+def elapsed(intervals: Intervals, times: Iterable[float]) -> list[float]:
+    """How many seconds of the intervals lie before each time, which is in one of them."""
+    before = [0.0, *accumulate(end - start for start, end in intervals)]
+    places = ((bisect_right(intervals, (time, math.inf)) - 1, time) for time in times)
+    return [before[place] + time - intervals[place][0] for place, time in places]
+
+
+def looked_at(windows: Iterable[WindowRecord]) -> Intervals:
+    """The stretches that at least one window with an answer shows."""
+    return joined(
+        (window.start, window.end)
+        for window in windows
+        if window.status not in ("skipped_oom", "no_frames")
+    )
+
+
+def likely_lost(times: Sequence[float], duration: float) -> Intervals:
+    """The stretches without any item that are too long to be chance: likely lost slices.
+
+    If n items fell anywhere alike, a given stretch of g seconds would be empty with a
+    probability of exp(-n g / rest), the rest being the seconds outside it, and there are n
+    places for such a stretch to begin. Real events come in bursts, hence a floor in seconds.
+
+    Args:
+        times: of the items of a predictions file, seconds, in any order.
+        duration: of the video, seconds.
+    """
+    edges = [0.0, *sorted(times), duration]
+    return tuple(
+        (start, end)
+        for start, end in pairwise(edges)
+        if (gap := end - start) >= _SHORTEST_LOSS
+        and len(times) * gap > math.log(len(times) / _CHANCE) * (duration - gap)
+    )
+
+
+def looked_at_by(times: Sequence[float], duration: float) -> Intervals:
+    """Where a model whose ledgers nobody has must have looked: all but what is likely lost.
+
+    Args:
+        times: of the items of its predictions file, seconds.
+        duration: of the video, seconds.
+    """
+    return gaps(likely_lost(times, duration), duration)
+
+
+def stretches(intervals: Intervals) -> list[Stretch]:
+    """Intervals as they stand in files."""
+    return [Stretch(start=start, end=end) for start, end in intervals]
+
+
+def intervals_of(stretches: Iterable[Stretch]) -> Intervals:
+    """Intervals from how they stand in files."""
+    return joined((stretch.start, stretch.end) for stretch in stretches)

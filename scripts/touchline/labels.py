@@ -1,0 +1,91 @@
+"""From a model's own word for an event to the name of a class."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import yaml
+from pydantic import Field, ValidationError
+
+from touchline.errors import InputError
+from touchline.records import Record
+
+
+class LabelFile(Record):
+    """labels.yaml: each class with its other spellings, and words that are no class."""
+
+    classes: dict[str, list[str]]
+    not_classes: dict[str, str] = Field(default_factory=dict)
+
+
+class Labels:
+    """The classes of events, found by any spelling.
+
+    Attributes:
+        classes: the names of the classes, in the file's order.
+    """
+
+    def __init__(
+        self, classes: Mapping[str, Sequence[str]], not_classes: Mapping[str, str] | None = None
+    ) -> None:
+        """Args:
+            classes: other spellings by name of the class.
+            not_classes: words that are no class, each with the reason.
+
+        Raises:
+            InputError: a spelling is empty or stands for two things.
+        """
+        self.classes = tuple(classes)
+        self._class_of: dict[str, str] = {}
+        self._reasons = {_key(word): reason for word, reason in (not_classes or {}).items()}
+        for name, others in classes.items():
+            for spelling in (name, *others):
+                key = _key(spelling)
+                if not key:
+                    raise InputError(f"{spelling!r}, a spelling of {name!r}, has no letter in it.")
+                rival = self._class_of.setdefault(key, name)
+                if key in self._reasons:
+                    rival = "not_classes"
+                if rival != name:
+                    raise InputError(f"{spelling!r} is listed under both {rival!r} and {name!r}.")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Labels:
+        """Read labels.yaml.
+
+        Raises:
+            InputError: the file cannot be read, or does not say which spelling is which class.
+        """
+        try:
+            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            file = LabelFile.model_validate(content)
+            return cls(file.classes, file.not_classes)
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        except (UnicodeDecodeError, yaml.YAMLError) as error:
+            raise InputError(f"{path} is not a YAML file: {error}.") from error
+        except ValidationError as error:
+            mistakes = "; ".join(
+                f"{'.'.join(map(str, mistake['loc'])) or 'the file'}: {mistake['msg']}"
+                for mistake in error.errors()
+            )
+            raise InputError(f"{path} is no table of labels: {mistakes}.") from error
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    def canonical(self, label: str) -> str | None:
+        """The class that a label names, or None if it names none (or more than one)."""
+        return self._class_of.get(_key(label))
+
+    def reason(self, label: str) -> str | None:
+        """Why a word that was foreseen is no class; None for all others."""
+        return self._reasons.get(_key(label))
+
+
+def _key(label: str) -> str:
+    """What all spellings of a label have in common: its letters, without case or plural s."""
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", label).casefold())
+    return "".join(w[:-1] if w.endswith("s") and not w.endswith("ss") else w for w in words)

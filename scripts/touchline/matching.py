@@ -1,0 +1,115 @@
+"""Which of two lists of times mean the same moments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_MATCH, _SKIP_A, _SKIP_B = 0, 1, 2
+
+
+def match(
+    times_a: Sequence[float], times_b: Sequence[float], tolerance: float
+) -> list[tuple[int, int]]:
+    """Pair as many times as possible; among all ways to do so, with the least total distance.
+
+    On a line the best pairs never cross: uncrossing two pairs makes neither the larger
+    distance nor the sum larger. So this is an alignment of two sorted lists, and only times
+    within the tolerance of each other need comparing: O(n k) for k such neighbours, where
+    the Hungarian method takes O(n^3) in a list without pauses.
+
+    Of equally good ways the one with the earlier pairs is taken, and exchanging the lists
+    exchanges the pairs.
+
+    Args:
+        times_a, times_b: seconds, finite, in any order.
+        tolerance: most seconds between two that are paired.
+
+    Returns:
+        pairs of indices (into times_a, into times_b), by time.
+    """
+    order_a = sorted(range(len(times_a)), key=times_a.__getitem__)
+    order_b = sorted(range(len(times_b)), key=times_b.__getitem__)
+    sorted_a = [times_a[index] for index in order_a]
+    sorted_b = [times_b[index] for index in order_b]
+    # Always aligned in the same order, so that the result does not depend on the roles.
+    if sorted_a <= sorted_b:
+        pairs = _align(sorted_a, sorted_b, tolerance)
+    else:
+        pairs = [(a, b) for b, a in _align(sorted_b, sorted_a, tolerance)]
+    return [(order_a[a], order_b[b]) for a, b in pairs]
+
+
+def moments(times: Sequence[Sequence[float]], tolerance: float) -> list[dict[int, int]]:
+    """Put the times of several lists together that mean the same moment.
+
+    Each list in turn is matched with the moments found so far, a moment's time being that
+    of the first list that has it. So no time is further than the tolerance from that first
+    one, and with two lists the moments of both are the pairs of `match`.
+
+    Returns:
+        for each moment, in order of time, the index of its time by index of the list.
+    """
+    found: list[dict[int, int]] = []
+    anchors: list[float] = []
+    for number, these in enumerate(times):
+        pairs = match(anchors, these, tolerance)
+        for moment, index in pairs:
+            found[moment][number] = index
+        known = {index for _, index in pairs}
+        new = [index for index in range(len(these)) if index not in known]
+        found.extend({number: index} for index in new)
+        anchors.extend(these[index] for index in new)
+    return [found[i] for i in sorted(range(len(found)), key=anchors.__getitem__)]
+
+
+def _align(a: list[float], b: list[float], tolerance: float) -> list[tuple[int, int]]:
+    """`match` for sorted lists.
+
+    best[j] is the most pairs, then the least total distance (negative), that the first i of
+    a and the first j of b can have. Row i is kept for lows[i] <= j <= highs[i] only, where
+    b[lows[i]:highs[i]] is within the tolerance of a[i]: left of it a[i] changes nothing, and
+    right of it b[j] is too late for all of a so far.
+    """
+    lows: list[int] = []
+    highs: list[int] = []
+    choices: list[bytearray] = []
+    low = high = 0
+    best = [(0, 0.0)]
+    best_low = 0
+    for time in a:
+        while low < len(b) and time - b[low] > tolerance:
+            low += 1
+        high = max(high, low)
+        while high < len(b) and b[high] - time <= tolerance:
+            high += 1
+        last = len(best) - 1
+        row = [best[min(low - best_low, last)]]
+        choice = bytearray()
+        for j in range(low, high):
+            pairs, distance = best[min(j - best_low, last)]
+            options = (
+                (pairs + 1, distance - abs(time - b[j])),
+                best[min(j + 1 - best_low, last)],
+                row[-1],
+            )
+            # Skipping is preferred to an equally good match: it leaves the earlier pairs.
+            taken = max(_SKIP_B, _SKIP_A, _MATCH, key=options.__getitem__)
+            row.append(options[taken])
+            choice.append(taken)
+        lows.append(low)
+        highs.append(high)
+        choices.append(choice)
+        best, best_low = row, low
+    result = []
+    i, j = len(a) - 1, len(b)
+    while i >= 0:
+        j = min(j, highs[i])
+        if j <= lows[i]:
+            i -= 1
+            continue
+        taken = choices[i][j - 1 - lows[i]]
+        if taken == _MATCH:
+            result.append((i, j - 1))
+        i -= taken != _SKIP_B
+        j -= taken != _SKIP_A
+    return result[::-1]

@@ -1,0 +1,202 @@
+"""One row a video and model: what was found, and what is missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from touchline.coverage import intervals_of, length
+from touchline.labels import Labels
+from touchline.records import Agreement, ComparisonReport, Coverage, Event
+from touchline.tables import write_table
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is known of one video and model.
+
+    Attributes:
+        coverage: None if the model's events are missing.
+        agreement: with each other model, by its name.
+        missing: the files that should be there and are not.
+    """
+
+    video: int
+    model: str
+    events: Sequence[Event] = ()
+    coverage: Coverage | None = None
+    agreement: Mapping[str, Agreement] = field(default_factory=dict)
+    missing: Sequence[str] = ()
+
+    @property
+    def looked_at_s(self) -> float:
+        """Seconds of video that the model looked at."""
+        return length(intervals_of(self.coverage.looked_at)) if self.coverage else 0.0
+
+    @property
+    def events_per_minute(self) -> float | None:
+        """Events a minute looked at."""
+        return 60 * len(self.events) / self.looked_at_s if self.looked_at_s else None
+
+    @property
+    def share_looked_at(self) -> float | None:
+        """Part of the video that the model looked at, between 0 and 1."""
+        duration = self.coverage.duration if self.coverage else None
+        return min(1.0, self.looked_at_s / duration) if duration else None
+
+    @property
+    def unknown(self) -> Counter[str]:
+        """How often each label that is no class occurs."""
+        return Counter(event.label for event in self.events if not event.known)
+
+
+def agreement_of(model: str, report: ComparisonReport) -> dict[str, Agreement]:
+    """How far one of the models compared agrees with each other one, by its name."""
+    found = {}
+    for pair in report.pairs:
+        if model == pair.model_a:
+            found[pair.model_b] = pair.overall
+        elif model == pair.model_b:
+            found[pair.model_a] = pair.overall
+    return found
+
+
+def write_summary_csv(path: str | Path, rows: Sequence[Row], labels: Labels) -> None:
+    """Write one line a video and model: first the totals, then a column for each class.
+
+    There are three columns for each other model: pairs that match, F1, and F1 by chance.
+    """
+    others = _others(rows)
+    columns = [
+        "video",
+        "model",
+        "events",
+        "events_per_minute",
+        "share_looked_at",
+        "likely_lost_s",
+        "answers",
+        "none",
+        "unparsed",
+        "skipped_windows",
+        "invalid_items",
+        "duplicates",
+        "unknown_events",
+        "unknown_labels",
+        "missing_files",
+        *(f"{what}_{other}" for other in others for what in ("matched", "f1", "f1_by_chance")),
+        *labels.classes,
+    ]
+    write_table(path, columns, (_cells(row, others, labels) for row in rows))
+
+
+def summary_table(rows: Sequence[Row], labels: Labels) -> str:
+    """The summary as lines for the terminal.
+
+    Below the rows stand the labels that are no class, the most frequent first, and what is
+    missing or likely lost.
+    """
+    others = _others(rows)
+    head = ["video", "model", "events", "per min", "looked at", "unparsed", "skipped", "unknown"]
+    head += [f"F1 {other} (chance)" for other in others]
+    body = []
+    for row in rows:
+        counts = row.coverage.counts if row.coverage else None
+        cells = [
+            str(row.video),
+            row.model,
+            str(len(row.events)) if row.coverage else "missing",
+            _number(row.events_per_minute, 1),
+            "–" if row.share_looked_at is None else f"{row.share_looked_at:.0%}",
+            str(counts.unparsed) if counts else "–",
+            str(counts.skipped) if counts else "–",
+            str(row.unknown.total()),
+        ]
+        for other in others:
+            pair = row.agreement.get(other)
+            cells.append(
+                f"{_number(pair.f1, 2)} ({_number(pair.f1_by_chance, 2)})" if pair else "–"
+            )
+        body.append(cells)
+    return "\n".join([*_aligned([head, *body]), *_notes(rows, labels)])
+
+
+def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
+    coverage = row.coverage
+    counts = coverage.counts if coverage else None
+    by_class = Counter(event.label for event in row.events if event.known)
+    cells: list[object] = [
+        row.video,
+        row.model,
+        len(row.events) if coverage else None,
+        _rounded(row.events_per_minute),
+        _rounded(row.share_looked_at),
+        length(intervals_of(coverage.likely_lost)) if coverage else None,
+        counts and counts.answers,
+        counts and counts.none,
+        counts and counts.unparsed,
+        counts and counts.skipped,
+        counts and counts.invalid,
+        counts and counts.duplicates,
+        row.unknown.total(),
+        "; ".join(f"{label}: {count}" for label, count in _by_count(row.unknown)),
+        "; ".join(row.missing),
+    ]
+    for other in others:
+        pair = row.agreement.get(other)
+        cells += (
+            [pair.matched, _rounded(pair.f1), _rounded(pair.f1_by_chance)] if pair else [None] * 3
+        )
+    return cells + [by_class[name] if coverage else None for name in labels.classes]
+
+
+def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
+    """The lines below the table."""
+    lines = []
+    unknown: Counter[str] = Counter()
+    for row in rows:
+        unknown.update(row.unknown)
+    if unknown:
+        lines += ["", "Labels that are no class, kept as they are:"]
+        for label, count in _by_count(unknown):
+            reason = labels.reason(label)
+            # A model's text in a terminal: no control character may get through.
+            lines.append(f"{count:7d}  {label!a}" + (f" ({reason})" if reason else ""))
+    for row in rows:
+        for lost in row.coverage.likely_lost if row.coverage else ():
+            lines.append(
+                f"warning: {row.model} has nothing from {lost.start:g} to {lost.end:g} s of video "
+                f"{row.video}; that slice was likely lost."
+            )
+        lines += [f"warning: {path} is missing." for path in row.missing]
+    return lines
+
+
+def _others(rows: Iterable[Row]) -> list[str]:
+    """The models that any row is compared with, in the order they first appear."""
+    return list(dict.fromkeys(other for row in rows for other in row.agreement))
+
+
+def _by_count(counter: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table whose columns are as wide as they need; names left, numbers right."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if index == 1 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -1,0 +1,174 @@
+"""Which videos there are, and which of them to process."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from touchline.errors import InputError
+
+SUFFIXES = {".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm"}
+
+# SoccerNet's downloader: LEAGUE/SEASON/2015-02-21 - 18-00 Chelsea 1 - 1 Burnley/1_224p.mkv
+_HALF = re.compile(r"([12])(_\w+)?")
+_GAME = re.compile(r"\d{4}-\d{2}-\d{2} - \d{2}-\d{2} (?P<home>.+) \d+ - \d+ (?P<away>.+)")
+SOCCERNET_LABELS = "Labels-v2.json"
+
+
+class Video(BaseModel):
+    """A row of the video table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    video: int = Field(ge=0, description="the video's number, a part of every file name")
+    path: Path = Field(description="the video file; a relative path starts at the table's folder")
+    game: str | None = Field(None, description="the match this video is a part of")
+    half: int | None = Field(None, ge=1, description="which half of the game")
+    home: str | None = Field(None, description="the home team's name")
+    away: str | None = Field(None, description="the away team's name")
+    labels: Path | None = Field(None, description="ground truth; relative as path is")
+
+
+def read_videos(source: str | Path) -> dict[int, Video]:
+    """The videos of a table or a folder, by number.
+
+    Args:
+        source: a TSV file with the columns video and path and any of game, half, home,
+            away and labels; or a folder, whose video files are numbered from 0 in the
+            order of their paths. In a folder laid out as SoccerNet's downloader does it,
+            game, half, teams and labels follow from the path.
+
+    Raises:
+        InputError: there is no such file or folder, no video in it, or a bad row.
+    """
+    source = Path(source)
+    if source.is_dir():
+        return _from_folder(source)
+    if not source.exists():
+        raise InputError(
+            f"config.videos: there is no {source}; make a table of your videos there (see "
+            "examples/videos.tsv) or set videos to a table or a folder of videos."
+        )
+    return _from_table(source)
+
+
+def _from_folder(folder: Path) -> dict[int, Video]:
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+    )
+    if not files:
+        raise InputError(
+            f"config.videos: no video file in the folder {folder} (looked for "
+            f"{', '.join(sorted(SUFFIXES))})."
+        )
+    return {number: _from_path(number, path) for number, path in enumerate(files)}
+
+
+def _from_path(number: int, path: Path) -> Video:
+    half, game = _HALF.fullmatch(path.stem), _GAME.fullmatch(path.parent.name)
+    if not (half and game):
+        return Video(video=number, path=path)
+    labels = path.parent / SOCCERNET_LABELS
+    return Video(
+        video=number,
+        path=path,
+        game="/".join(path.absolute().parts[-4:-1]),
+        half=int(half[1]),
+        home=game["home"],
+        away=game["away"],
+        labels=labels if labels.exists() else None,
+    )
+
+
+def _from_table(table: Path) -> dict[int, Video]:
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            # No quoting: a quote in a path is a quote, and a tab cannot be in one.
+            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"{table} cannot be read as a table in UTF-8: {error}.") from error
+    videos: dict[int, Video] = {}
+    for line, row in enumerate(rows, start=2):
+        video = _from_row(row, f"{table}, line {line}", table.parent)
+        if video.video in videos:
+            raise InputError(f"{table}, line {line}: video {video.video} is there twice.")
+        videos[video.video] = video
+    if not videos:
+        raise InputError(f"{table} has no rows; a row has a video's number and its path.")
+    return videos
+
+
+def _from_row(row: Mapping[str | None, object], place: str, base: Path) -> Video:
+    if None in row:
+        raise InputError(f"{place}: more cells than columns; separate cells by single tabs.")
+    cells = {key: value for key, value in row.items() if value}
+    try:
+        video = Video.model_validate(cells)
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        column = mistake["loc"][0]
+        if mistake["type"] == "extra_forbidden":
+            reason = f"there is no such column; there are {', '.join(Video.model_fields)}"
+        elif mistake["type"] == "missing":
+            reason = "the cell is empty or the column missing (cells are separated by tabs)"
+        else:
+            reason = f"{mistake['input']!r}: {mistake['msg']}"
+        raise InputError(f"{place}: {column}: {reason}.") from None
+    located = {"path": base / video.path}
+    if video.labels:
+        located["labels"] = base / video.labels
+    return video.model_copy(update=located)
+
+
+def select(numbers: Collection[int], selection: str) -> list[int]:
+    """The numbers that a selection names, ascending.
+
+    Args:
+        numbers: those there are.
+        selection: "all", or numbers and ranges with both ends, as in "0-4,20".
+
+    Raises:
+        InputError: it cannot be read, names numbers that are not there, or is empty.
+    """
+    if selection.strip() == "all":
+        return sorted(numbers)
+    chosen: set[int] = set()
+    for part in filter(None, (part.strip() for part in selection.split(","))):
+        match = re.fullmatch(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last:
+            raise InputError(
+                f"config.select: {part!r} is not a number or a range; write all, 3, 0-9 or 0-4,20."
+            )
+        wanted = range(first, last + 1)
+        # Ask the shorter side, so that 0-999999999 costs nothing.
+        there = [n for n in numbers if n in wanted]
+        if len(there) < len(wanted):
+            lacking = next(n for n in wanted if n not in there)
+            raise InputError(
+                f"config.select: {part} names video {lacking}, which the videos "
+                f"({ranges(numbers)}) lack."
+            )
+        chosen.update(there)
+    if not chosen:
+        raise InputError(
+            f"config.select: {selection!r} selects nothing; write all, 3, 0-9 or 0-4,20."
+        )
+    return sorted(chosen)
+
+
+def ranges(numbers: Collection[int]) -> str:
+    """Numbers in the form that `select` reads: {0, 1, 2, 5} is "0-2,5"."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1][1:] = [number]
+        else:
+            parts.append([number])
+    return ",".join("-".join(map(str, part)) for part in parts)
