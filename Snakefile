@@ -21,32 +21,32 @@ include: "rules/summary.smk"
 
 
 rule predictions:
-    localrule: True
     input:
         expand([PREDICTIONS, EVENTS, COVERAGE], model=RUN, video=SELECTED),
+    localrule: True
 
 
 rule comparison:
-    localrule: True
     input:
         compared([COMPARISON, COMPARISON_TABLE, ENSEMBLE, ENSEMBLE_EVENTS]),
+    localrule: True
 
 
 # For a machine with internet, before the GPU nodes are asked for.
 rule models:
-    localrule: True
     input:
         [model_folder(model) for model in RUN],
+    localrule: True
 
 
 # Every file is a target by itself, so that deleting any of them makes it anew.
 rule all:
     default_target: True
-    localrule: True
     input:
         expand(KEPT, model=RUN, video=SELECTED, slice=SLICES),
         rules.predictions.input,
         rules.comparison.input,
         rules.summarize.output,
+    localrule: True
     message:
         "Everything that was asked for is there"

@@ -1,5 +1,6 @@
 # Settings, paths and input functions.
 
+import re
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -15,7 +16,9 @@ from touchline.videos import read_videos, select
 
 try:
     SETTINGS = read_settings(config)
-    GIVEN_PATHS = {name: SETTINGS.models[name].predictions for name in SETTINGS.compare_with}
+    GIVEN_PATHS = {
+        name: SETTINGS.models[name].predictions for name in SETTINGS.compare_with
+    }
     VIDEOS = read_videos(SETTINGS.videos) if SETTINGS.videos else {}
     SELECTED = select(VIDEOS or given_videos(GIVEN_PATHS.values()), SETTINGS.select)
     # By video and model, the files of given predictions.
@@ -44,8 +47,13 @@ CHECKPOINT = f"{SETTINGS.resources}/models/{{model}}/checkpoint"
 QUANTIZED = f"{SETTINGS.resources}/models/{{model}}/nf4"
 
 
+def one_of(names):
+    """A regular expression for one of some names, and for nothing if there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
 wildcard_constraints:
-    model="|".join(SETTINGS.models),
+    model=one_of(SETTINGS.models),
     video=r"\d+",
     slice=r"\d+",
 
@@ -76,3 +84,12 @@ def compared(pattern):
 def manifest_of(wildcards):
     """The manifest of a video, if any model runs on it."""
     return MANIFEST.format(video=wildcards.video) if RUN else []
+
+
+def content_of(wildcards):
+    """A video's content, whatever its path and date."""
+    try:
+        return fingerprint(VIDEOS[int(wildcards.video)].path)
+    except OSError as error:
+        # The job will read the file too, and say what is wrong with it.
+        return error.strerror

@@ -14,7 +14,7 @@ rule merge_slices:
     log:
         f"{RESULTS}/logs/merge/{{model}}_video_{{video}}.log",
     wildcard_constraints:
-        model="|".join(RUN),
+        model=one_of(RUN),
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -32,7 +32,9 @@ rule read_given:
         predictions=lambda wildcards: GIVEN[int(wildcards.video)][wildcards.model],
         manifest=manifest_of,
         # Without a video, all that is known of its length is how far any model got.
-        others=lambda wildcards: [] if RUN else list(GIVEN[int(wildcards.video)].values()),
+        others=lambda wildcards: (
+            [] if RUN else list(GIVEN[int(wildcards.video)].values())
+        ),
         labels=SETTINGS.labels,
     output:
         events=EVENTS,
@@ -40,7 +42,7 @@ rule read_given:
     log:
         f"{RESULTS}/logs/given/{{model}}_video_{{video}}.log",
     wildcard_constraints:
-        model="|".join(SETTINGS.compare_with),
+        model=one_of(SETTINGS.compare_with),
     localrule: True
     conda:
         "../envs/analysis.yaml"

@@ -1,14 +1,10 @@
 # The models: fetched where there is internet, quantized once, read by every slice.
 
 
-def local_checkpoint(wildcards):
-    """The files of a checkpoint on disk, so that a change in them counts."""
-    return checkpoint_files(SETTINGS.models[wildcards.model].checkpoint)
-
-
 rule fetch_model:
     input:
-        local_checkpoint,
+        # Of a checkpoint on disk, so that a change in it counts.
+        lambda wildcards: checkpoint_files(SETTINGS.models[wildcards.model].checkpoint),
     output:
         checkpoint=directory(CHECKPOINT),
     log:

@@ -4,7 +4,9 @@
 rule summarize:
     input:
         events=[EVENTS.format(model=m, video=v) for v in SELECTED for m in models_of(v)],
-        coverage=[COVERAGE.format(model=m, video=v) for v in SELECTED for m in models_of(v)],
+        coverage=[
+            COVERAGE.format(model=m, video=v) for v in SELECTED for m in models_of(v)
+        ],
         comparisons=compared(COMPARISON),
         labels=SETTINGS.labels,
     output:

@@ -1,15 +1,6 @@
 # What each video is: length, frame rate, size, identity.
 
 
-def identity(wildcards):
-    """The video's content, whatever its path and date."""
-    try:
-        return fingerprint(VIDEOS[int(wildcards.video)].path)
-    except OSError as error:
-        # Read again by the job, which says what is wrong with the file.
-        return error.strerror
-
-
 # The video is no input: Snakemake would then probe and detect anew when it is touched or
 # moved. Its content is a parameter instead, so that replacing the video counts.
 rule probe_video:
@@ -21,7 +12,7 @@ rule probe_video:
     conda:
         "../envs/detect.yaml"
     params:
-        content=identity,
+        content=content_of,
         max_duration=SETTINGS.max_duration,
     message:
         "Probing video {wildcards.video}"

@@ -20,7 +20,8 @@ import json_repair
 from touchline.records import ParsedEvent, Team
 
 # An answer of 256 tokens has some 1,000 characters. Of a longer text that is not strict JSON
-# this much is read, because the other readers have no bound of their own.
+# this much is read, because the other readers have no bound of their own; and so much of a
+# label or of details is kept.
 MAX_CHARACTERS = 20_000
 
 # An answer says "none" if it starts so and has no word but these. ("None of these events
@@ -110,7 +111,7 @@ def _literal(text: str) -> list[Any] | None:
     """The value of a Python literal, in a list; None if it is none."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # "\d" in a string
+            warnings.simplefilter("ignore")  # about "\d" in a string
             return [ast.literal_eval(_APOSTROPHE.sub(r"\\'", text))]
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
@@ -124,9 +125,12 @@ def _repaired(text: str) -> list[Any]:
         return []
     if not isinstance(value, dict) or not isinstance(label := value.get("label"), str):
         return []
-    # The repairer closes what was cut off: of `{"label": "Yellow ca` it makes a label too.
+    # The repairer closes what was cut off: of `{"label": "Yellow ca` it makes a label too. So
+    # the label must stand there with its closing quote, or as plain words with their end.
     word = re.escape(label)
-    complete = rf"label{_QUOTE}?\s*[:=]\s*(?:{_QUOTE}{word}{_QUOTE}|{word}\s*[,}}\n])"
+    complete = rf"label{_QUOTE}?\s*[:=]\s*{_QUOTE}\s*{word}\s*{_QUOTE}"
+    if re.fullmatch(r"[\w -]+", label):
+        complete += rf"|label{_QUOTE}?\s*[:=]\s*{word}\s*[,}}\n]"
     if not label or re.search(complete, text) is None:
         return []
     # A number at the very end may have lost digits: 0.9 could have been 0.95, or 0. anything.
@@ -170,17 +174,17 @@ def _event(leaf: Any) -> ParsedEvent | None:
         label=label,
         team=_team(leaf.get("team")),
         confidence=_confidence(leaf.get("confidence")),
-        details="" if details is None else _encodable(str(details)),
+        details=_encodable(details) if isinstance(details, str) else "",
     )
 
 
 def _encodable(text: str) -> str:
-    """The text with lone surrogates, which no file can hold, as question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """The text, bounded, with lone surrogates, which no file can hold, as question marks."""
+    return text[:MAX_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
 
 
 def _team(value: Any) -> Team | None:
-    words = set(re.findall("[a-z]+", str(value).casefold()))
+    words = set(re.findall("[a-z]+", value.casefold())) if isinstance(value, str) else set()
     sides: tuple[Team, Team] = ("home", "away")
     said = [side for side in sides if side in words]
     return said[0] if len(said) == 1 else None

@@ -60,7 +60,7 @@ def _download(checkpoint: str, revision: str | None, folder: Path) -> str:
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 
     try:
-        commit = HfApi().model_info(checkpoint, revision=revision).sha
+        commit: str | None = HfApi().model_info(checkpoint, revision=revision).sha
         if commit is None:
             raise InputError(f"{checkpoint}: the hub names no commit for revision {revision}.")
         if not _COMMIT.fullmatch(revision or ""):

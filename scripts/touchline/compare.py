@@ -58,7 +58,8 @@ class Finding:
     @property
     def time_s(self) -> float:
         """When it happens: the earlier of the two times, seconds."""
-        return min(event.time_s for event in (self.event_a, self.event_b) if event is not None)
+        times = [event.time_s for event in (self.event_a, self.event_b) if event is not None]
+        return min(times)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def likely_lost(times: Sequence[float], duration: float) -> Intervals:
         (start, end)
         for start, end in pairwise(edges)
         if (gap := end - start) >= _SHORTEST_LOSS
-        and len(times) * gap > math.log(len(times) / _CHANCE) * (duration - gap)
+        and len(times) * gap > math.log(max(1, len(times)) / _CHANCE) * (duration - gap)
     )
 
 

@@ -43,7 +43,7 @@ def find_given(
 
 def given_videos(templates: Iterable[str]) -> list[int]:
     """The numbers of the videos that any model has given predictions for."""
-    numbers = set()
+    numbers: set[int] = set()
     for template in templates:
         folder, name = Path(template).parent, Path(template).name
         before, after = name.split(_NUMBER, 1)

@@ -31,7 +31,9 @@ class Labels:
     def __init__(
         self, classes: Mapping[str, Sequence[str]], not_classes: Mapping[str, str] | None = None
     ) -> None:
-        """Args:
+        """Learn the spellings.
+
+        Args:
             classes: other spellings by name of the class.
             not_classes: words that are no class, each with the reason.
 

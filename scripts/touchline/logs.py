@@ -22,7 +22,10 @@ def job_log(path: str | Path) -> Iterator[None]:
     An InputError is logged as its one sentence and the process exits with status 1. Any
     other exception is logged with its traceback and raised.
     """
-    handlers = [logging.FileHandler(path, mode="w", encoding="utf-8"), logging.StreamHandler()]
+    handlers: list[logging.Handler] = [
+        logging.FileHandler(path, mode="w", encoding="utf-8"),
+        logging.StreamHandler(),
+    ]
     logging.basicConfig(level=logging.INFO, format=_FORMAT, handlers=handlers, force=True)
     try:
         yield

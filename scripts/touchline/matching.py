@@ -65,51 +65,54 @@ def moments(times: Sequence[Sequence[float]], tolerance: float) -> list[dict[int
 def _align(a: list[float], b: list[float], tolerance: float) -> list[tuple[int, int]]:
     """`match` for sorted lists.
 
-    best[j] is the most pairs, then the least total distance (negative), that the first i of
-    a and the first j of b can have. Row i is kept for lows[i] <= j <= highs[i] only, where
-    b[lows[i]:highs[i]] is within the tolerance of a[i]: left of it a[i] changes nothing, and
-    right of it b[j] is too late for all of a so far.
+    best[j] is the most that the first i of a and the first j of b can be worth together. A
+    pair's distance, in microseconds, is taken off its worth, which is more than all distances
+    together, so that one more pair outweighs them. Row i is kept for lows[i] <= j <= highs[i]
+    only, where b[lows[i]:highs[i]] is within the tolerance of a[i]: left of it a[i] changes
+    nothing, and right of it b[j] is too late for all of a so far.
     """
+    worth = (len(a) + 1) * (round(1e6 * tolerance) + 1)
     lows: list[int] = []
     highs: list[int] = []
-    choices: list[bytearray] = []
+    starts: list[int] = []
+    choices = bytearray()
     low = high = 0
-    best = [(0, 0.0)]
-    best_low = 0
+    best, best_low = [0], 0
     for time in a:
         while low < len(b) and time - b[low] > tolerance:
             low += 1
         high = max(high, low)
         while high < len(b) and b[high] - time <= tolerance:
             high += 1
+        # Beyond its end a row goes on as it ends.
         last = len(best) - 1
         row = [best[min(low - best_low, last)]]
-        choice = bytearray()
+        starts.append(len(choices))
         for j in range(low, high):
-            pairs, distance = best[min(j - best_low, last)]
-            options = (
-                (pairs + 1, distance - abs(time - b[j])),
-                best[min(j + 1 - best_low, last)],
-                row[-1],
-            )
+            taken = _SKIP_B
+            value = row[-1]
+            without = best[min(j + 1 - best_low, last)]
+            if without > value:
+                taken, value = _SKIP_A, without
             # Skipping is preferred to an equally good match: it leaves the earlier pairs.
-            taken = max(_SKIP_B, _SKIP_A, _MATCH, key=options.__getitem__)
-            row.append(options[taken])
-            choice.append(taken)
+            paired = best[min(j - best_low, last)] + worth - round(1e6 * abs(time - b[j]))
+            if paired > value:
+                taken, value = _MATCH, paired
+            row.append(value)
+            choices.append(taken)
         lows.append(low)
         highs.append(high)
-        choices.append(choice)
         best, best_low = row, low
-    result = []
+    pairs = []
     i, j = len(a) - 1, len(b)
     while i >= 0:
         j = min(j, highs[i])
         if j <= lows[i]:
             i -= 1
             continue
-        taken = choices[i][j - 1 - lows[i]]
+        taken = choices[starts[i] + j - 1 - lows[i]]
         if taken == _MATCH:
-            result.append((i, j - 1))
+            pairs.append((i, j - 1))
         i -= taken != _SKIP_B
         j -= taken != _SKIP_A
-    return result[::-1]
+    return pairs[::-1]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Literal
 
@@ -122,17 +123,16 @@ def merge_events(events: Iterable[Event], window: float, keep: Keep) -> tuple[li
         changes nothing.
     """
     by_label: defaultdict[str, list[Event]] = defaultdict(list)
-    count = 0
     for event in events:
         by_label[event.label].append(event)
-        count += 1
-    groups = [
-        group
-        for same in by_label.values()
-        for group in _groups(sorted(same, key=_order), window, keep)
-    ]
-    merged = sorted((_as_one(group, keep) for group in groups), key=_order)
-    duplicates = sum(len(group) - 1 for group in groups)
+    count = sum(map(len, by_label.values()))
+    merged: list[Event] = []
+    duplicates = 0
+    for _, same in sorted(by_label.items()):
+        for group in _groups(_in_order(same), window, keep):
+            merged.append(_as_one(group, keep))
+            duplicates += len(group) - 1
+    merged.sort(key=attrgetter("time_s"))  # a stable sort: of one time by label
     if count != len(merged) + duplicates:
         raise RuntimeError(
             f"Merging lost events: {count} went in, {len(merged)} came out and {duplicates} "
@@ -179,26 +179,26 @@ def rank(event: Event) -> tuple[float, float]:
     return -1.0 * (event.strength or 0.0), event.time_s
 
 
-def _groups(events: list[Event], window: float, keep: Keep) -> list[list[Event]]:
+def _groups(events: list[Event], window: float, keep: Keep) -> Iterator[list[Event]]:
     """Events of one label, in their order, divided into those that become one."""
     if keep == "run":
-        groups: list[list[Event]] = []
-        end = float("-inf")
+        run: list[Event] = []
+        end = events[0].first_s
         for event in events:
-            if event.first_s - end <= window + SAME_TIME:
-                groups[-1].append(event)
-            else:
-                groups.append([event])
+            if event.first_s - end > window + SAME_TIME:
+                yield run
+                run = []
+            run.append(event)
             end = max(end, event.last_s)
-        return groups
+        yield run
+        return
     order = list(range(len(events)))
     if keep == "best":
         order.sort(key=lambda index: rank(events[index]))
     kept_by = suppress([event.time_s for event in events], order, window)
-    members: defaultdict[int, list[Event]] = defaultdict(list)
-    for event, leader in zip(events, kept_by, strict=True):
-        members[leader].append(event)
-    return list(members.values())
+    # What falls to one event lies around it, with nothing of another's in between.
+    for _, group in groupby(zip(kept_by, events, strict=True), key=itemgetter(0)):
+        yield [event for _, event in group]
 
 
 def _as_one(group: list[Event], keep: Keep) -> Event:
@@ -219,17 +219,26 @@ def _as_one(group: list[Event], keep: Keep) -> Event:
     )
 
 
+def _in_order(events: list[Event]) -> list[Event]:
+    """Events of one label by time; of one time always alike, whatever order they came in."""
+    by_time = sorted(events, key=attrgetter("time_s"))
+    # Few lists have two of one time, and the full key takes as long as the rest of merging.
+    if any(one.time_s == next_one.time_s for one, next_one in pairwise(by_time)):
+        by_time.sort(key=_order)
+    return by_time
+
+
 def _order(event: Event) -> tuple[object, ...]:
-    """Sorts events by time; of one time always alike, whatever order they came in."""
+    """Everything that two events of one label may differ in, the time first."""
     return (
         event.time_s,
-        event.label,
         *rank(event),
         event.team or "",
         event.details,
         event.first_s,
         event.last_s,
         event.n_hits,
+        event.confidence or 0.0,
     )
 
 

@@ -150,7 +150,7 @@ def write_events_csv(
                 event.time_s,
                 game_time(event.time_s, half),
                 event.label,
-                "yes" if event.known else "no",
+                event.known,
                 event.team,
                 event.confidence,
                 event.score,

@@ -125,5 +125,5 @@ def _promised_end(container: InputContainer, stream: VideoStream) -> float:
         end = (stream.start_time or 0) + stream.duration
         return float(end * stream.time_base) - _STREAM_SLACK
     if container.duration is not None:
-        return container.duration / av.time_base - _FILE_SLACK
+        return float(container.duration / av.time_base) - _FILE_SLACK
     return 0.0

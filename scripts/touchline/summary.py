@@ -94,12 +94,12 @@ def write_summary_csv(path: str | Path, rows: Sequence[Row], labels: Labels) -> 
 def summary_table(rows: Sequence[Row], labels: Labels) -> str:
     """The summary as lines for the terminal.
 
-    Below the rows stand the labels that are no class, the most frequent first, and what is
-    missing or likely lost.
+    Below the rows stand the events by class and model, the labels that are no class, the most
+    frequent first, and what is missing or likely lost.
     """
     others = _others(rows)
     head = ["video", "model", "events", "per min", "looked at", "unparsed", "skipped", "unknown"]
-    head += [f"F1 {other} (chance)" for other in others]
+    head += [f"{other}: matched, F1 (chance)" for other in others]
     body = []
     for row in rows:
         counts = row.coverage.counts if row.coverage else None
@@ -116,10 +116,12 @@ def summary_table(rows: Sequence[Row], labels: Labels) -> str:
         for other in others:
             pair = row.agreement.get(other)
             cells.append(
-                f"{_number(pair.f1, 2)} ({_number(pair.f1_by_chance, 2)})" if pair else "–"
+                f"{pair.matched}, {_number(pair.f1, 2)} ({_number(pair.f1_by_chance, 2)})"
+                if pair
+                else "–"
             )
         body.append(cells)
-    return "\n".join([*_aligned([head, *body]), *_notes(rows, labels)])
+    return "\n".join([*_aligned([head, *body]), *_by_class(rows, labels), *_notes(rows, labels)])
 
 
 def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
@@ -151,6 +153,19 @@ def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
     return cells + [by_class[name] if coverage else None for name in labels.classes]
 
 
+def _by_class(rows: Sequence[Row], labels: Labels) -> list[str]:
+    """Lines with the number of events of each class that occurs, a column for each model."""
+    totals: dict[str, Counter[str]] = {}
+    for row in rows:
+        counter = totals.setdefault(row.model, Counter())
+        counter.update(event.label for event in row.events if event.known)
+    found = [name for name in labels.classes if any(counter[name] for counter in totals.values())]
+    if not found:
+        return []
+    table = [[str(counter[name]) for counter in totals.values()] + [name] for name in found]
+    return ["", *_aligned([[*totals, "class"], *table], left=len(totals))]
+
+
 def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
     """The lines below the table."""
     lines = []
@@ -163,14 +178,15 @@ def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
             reason = labels.reason(label)
             # A model's text in a terminal: no control character may get through.
             lines.append(f"{count:7d}  {label!a}" + (f" ({reason})" if reason else ""))
-    for row in rows:
-        for lost in row.coverage.likely_lost if row.coverage else ():
-            lines.append(
-                f"warning: {row.model} has nothing from {lost.start:g} to {lost.end:g} s of video "
-                f"{row.video}; that slice was likely lost."
-            )
-        lines += [f"warning: {path} is missing." for path in row.missing]
-    return lines
+    warnings = [
+        f"warning: {row.model} has nothing from {lost.start:g} to {lost.end:g} s of video "
+        f"{row.video}; that slice was likely lost."
+        for row in rows
+        if row.coverage
+        for lost in row.coverage.likely_lost
+    ]
+    warnings += [f"warning: {path} is missing." for row in rows for path in row.missing]
+    return [*lines, "", *warnings] if warnings else lines
 
 
 def _others(rows: Iterable[Row]) -> list[str]:
@@ -182,12 +198,13 @@ def _by_count(counter: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table whose columns are as wide as they need; names left, numbers right."""
+def _aligned(table: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Lines of a table with columns as wide as they need; column `left` has names, the others
+    have numbers, aligned right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
         "  ".join(
-            cell.ljust(width) if index == 1 else cell.rjust(width)
+            cell.ljust(width) if index == left else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in table

@@ -17,7 +17,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a CSV file, one line a row; texts are made harmless, None is an empty cell."""
+    """Write a CSV file, one line a row; texts are made harmless.
+
+    None is an empty cell, a bool is yes or no.
+    """
     with replacing(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([_harmless(column) for column in columns])
@@ -42,6 +45,8 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
 
 def _harmless(cell: Any) -> Any:
     """A cell that is neither run as a formula nor broken over lines."""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
     if not isinstance(cell, str):
         return cell
     text = _CONTROL.sub(" ", cell)

@@ -1,5 +1,7 @@
 """Slices and windows: nothing between them, nothing past them."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,9 +23,7 @@ rules = st.builds(
 
 
 def all_windows(duration, slices, rule=DEFAULT):
-    return [
-        windows_of(*slice_bounds(duration, slices, s), duration, rule) for s in range(slices)
-    ]
+    return [windows_of(*slice_bounds(duration, slices, s), duration, rule) for s in range(slices)]
 
 
 def test_a_half_of_3000_seconds():
@@ -44,7 +44,7 @@ def test_an_odd_duration_loses_nothing_at_its_end():
 
 def test_cross_slices_gives_the_windows_of_an_undivided_video():
     rule = WindowSettings(cross_slices=True)
-    assert [w for part in all_windows(3000, 4, rule) for w in part if w.start == 748][0].end == 752
+    assert next(w for part in all_windows(3000, 4, rule) for w in part if w.start == 748).end == 752
     divided = [(w.start, w.end, w.times) for part in all_windows(3000, 4, rule) for w in part]
     whole = [(w.start, w.end, w.times) for w in all_windows(3000, 1, rule)[0]]
     assert divided == whole
@@ -55,7 +55,7 @@ def test_slices_tile_the_video(duration, slices):
     bounds = [slice_bounds(duration, slices, s) for s in range(slices)]
     assert bounds[0][0] == 0
     assert bounds[-1][1] == duration
-    assert all(a[1] == b[0] for a, b in zip(bounds, bounds[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(bounds))
 
 
 @given(durations.filter(lambda d: d < 500), slice_counts, rules)

@@ -1,0 +1,41 @@
+# Fresh machine with Python 3.11 or later: `make demo` shows it, `make test` tests it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+READY := $(VENV)/installed
+
+.PHONY: demo demo-score test lint schemas
+
+$(READY): requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	touch $@
+
+# A match that the model has not seen, through the whole workflow, on the CPU.
+demo: $(READY)
+	$(BIN)/python demo/make_matches.py --seeds 43 --out demo/out
+	$(BIN)/snakemake --cores $(CORES) --set-threads detect_slice=1 --quiet host reason \
+	  --configfile demo/config.yaml
+	$(BIN)/python demo/show.py demo/out
+
+# Five more, which nothing else uses; ends with an error below the score that we promise.
+demo-score: $(READY)
+	$(BIN)/python demo/make_matches.py --seeds 101 102 103 104 105 --out demo/score
+	$(BIN)/snakemake --cores $(CORES) --set-threads detect_slice=1 --quiet host reason \
+	  --configfile demo/config.yaml demo/score.yaml
+	$(BIN)/python demo/show.py demo/score --least-f1 0.97
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+
+# After a change of touchline/config.py, records.py or videos.py.
+schemas: $(READY)
+	PYTHONPATH=scripts $(BIN)/python -m touchline.schemas schemas

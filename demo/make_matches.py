@@ -1,0 +1,84 @@
+"""Write generated matches: their videos, true events, a table, and a simulated second opinion.
+
+    python demo/make_matches.py --seeds 43 --out FOLDER
+
+The second opinion, predictions/final_predictions_qwen7b_video_N.json, comes from no
+model: it is the truth with stated errors (see annotator.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+
+import library  # noqa: F401
+from annotator import simulated_predictions
+from backdrops import HEIGHT, WIDTH
+from match import FRAME_RATE, Match, labels_v2, schedule
+from pictures import render
+from touchline.files import replacing, write_json
+
+
+def main() -> None:
+    options = _options()
+    rows = ["video\tpath\tgame\thalf\tlabels"]
+    for number, seed in enumerate(options.seeds):
+        match, name = schedule(seed, options.duration), f"match_{seed}"
+        folder = options.out / name
+        folder.mkdir(parents=True, exist_ok=True)
+        write_video(match, folder / "match.mp4")
+        write_json(folder / "Labels-v2.json", labels_v2(match, name))
+        predictions = f"predictions/final_predictions_qwen7b_video_{number}.json"
+        write_json(options.out / predictions, simulated_predictions(match))
+        rows.append(f"{number}\t{name}/match.mp4\t{name}\t1\t{name}/Labels-v2.json")
+        print(f"{folder}: {len(match.events)} events in {match.duration:g} s", flush=True)
+    with replacing(options.out / "videos.tsv") as table:
+        table.write("\n".join(rows) + "\n")
+
+
+def write_video(match: Match, path: Path) -> None:
+    """Write the match as H.264, a frame at a time; nothing is left there if that fails."""
+    unfinished = path.with_name(f".{path.name}")
+    try:
+        with av.open(str(unfinished), "w", format="mp4") as container:
+            stream = container.add_stream("libx264", rate=FRAME_RATE)
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+            stream.gop_size = 2 * FRAME_RATE
+            stream.options = {"preset": "ultrafast", "crf": "29"}
+            for number in _with_progress(round(match.duration * FRAME_RATE)):
+                picture = render(match, number / FRAME_RATE)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _with_progress(frames: int) -> Iterator[int]:
+    """The numbers of the frames, with a line of progress for every 20 s of video."""
+    started = time.monotonic()
+    for number in range(frames):
+        yield number
+        if (number + 1) % (20 * FRAME_RATE) == 0 or number + 1 == frames:
+            spent = time.monotonic() - started
+            print(f"drawn {(number + 1) / FRAME_RATE:.0f} s of video in {spent:.0f} s", flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    add = parser.add_argument
+    add(
+        "--seeds", type=int, nargs="+", default=[43], help="below 900000: later ones are trained on"
+    )
+    add("--duration", type=float, default=240.0, help="seconds")
+    add("--out", type=Path, required=True, help="folder to write into")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""The course of a generated match: what happens when, and which shot is on screen.
+
+Everything is drawn from one seed and nothing depends on what was asked before,
+so any moment of a match can be looked at by itself.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Team = Literal["home", "away"]
+TEAMS: tuple[Team, Team] = ("home", "away")
+
+
+# SoccerNet-v2 labels, each with a sign of its own, and what the sign shows.
+DETAILS = {
+    "Goal": "{team} players celebrate a goal.",
+    "Corner": "{team} player takes a corner.",
+    "Yellow card": "{team} player is shown a yellow card.",
+    "Red card": "{team} player is shown a red card.",
+    "Substitution": "{team} team makes a substitution.",
+    "Offside": "{team} player is caught offside.",
+    "Penalty": "{team} player takes a penalty.",
+    "Throw-in": "{team} player takes a throw-in.",
+    "Kick-off": "{team} team kicks off.",
+    "Foul": "{team} player commits a foul.",
+}
+LABELS = tuple(DETAILS)
+
+# Shots that show no event although they have something of a sign in them.
+DISTRACTORS = (
+    "lowered flag",
+    "scarf",
+    "banner",
+    "warm-up",
+    "crowd",
+    "ball out",
+    "goalmouth",
+    "referee",
+    "corner flag",
+    "aerial",
+    "close-up",
+    "injury",
+    "keeper",
+)
+
+FRAME_RATE = 25
+KITS_A_SIDE = 4
+SAME_CLASS_GAP = 8.0
+FOLLOW_UP = (2.2, 4.0)
+SIGN_SECONDS = (1.0, 2.0)
+BETWEEN_PLAYS = (5.5, 13.0)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens; its sign is on screen from `time` to `end` (seconds)."""
+
+    time: float
+    end: float
+    label: str
+    team: Team
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What one camera shows from `start` to `end` (seconds), from one cut to the next.
+
+    Attributes:
+        kind: "wide", one of DISTRACTORS, or the label of an event.
+        team: whom the shot is about, where it is about anyone.
+        seed: fixes everything else in the shot.
+    """
+
+    start: float
+    end: float
+    kind: str
+    team: Team
+    seed: int
+
+
+@dataclass(frozen=True)
+class Match:
+    """A match that can be drawn at any time from 0 to `duration` (seconds).
+
+    Attributes:
+        kits: number of the home kit and of the away kit, each below KITS_A_SIDE.
+        events: in the order of time.
+        shots: in the order of time, without gap or overlap.
+    """
+
+    seed: int
+    duration: float
+    kits: tuple[int, int]
+    events: tuple[Event, ...]
+    shots: tuple[Shot, ...]
+
+    def shot_at(self, time: float) -> Shot:
+        """The shot on screen at `time`; the last one for any time after it."""
+        return self.shots[max(0, bisect_right(self.shots, time, key=lambda shot: shot.start) - 1)]
+
+    def signs_at(self, times: list[float]) -> list[Event]:
+        """The events whose sign is on screen at one of `times`, in the order of time."""
+        return [e for e in self.events if any(e.time <= time < e.end for time in times)]
+
+
+def opponent(team: Team) -> Team:
+    return "away" if team == "home" else "home"
+
+
+def schedule(seed: int, duration: float) -> Match:
+    """Draw up a match of `duration` seconds."""
+    rng = random.Random(seed)
+    kits = (rng.randrange(KITS_A_SIDE), rng.randrange(KITS_A_SIDE))
+    events = tuple(_events(rng, duration))
+    return Match(seed, duration, kits, events, tuple(_shots(rng, events, duration)))
+
+
+def details(label: str, team: str) -> str:
+    """The sentence that describes the sign of an event."""
+    return DETAILS[label].format(team=team.capitalize())
+
+
+def labels_v2(match: Match, name: str) -> dict[str, Any]:
+    """The truth about a match in the form of SoccerNet's Labels-v2.json."""
+    return {
+        "UrlLocal": name,
+        "UrlYoutube": "",
+        "annotations": [
+            {
+                "gameTime": f"1 - {int(event.time) // 60:02d}:{int(event.time) % 60:02d}",
+                "label": event.label,
+                "position": str(int(event.time * 1000)),
+                "team": event.team,
+                "visibility": "visible",
+            }
+            for event in match.events
+        ],
+    }
+
+
+def _events(rng: random.Random, duration: float) -> Iterator[Event]:
+    """Events until the end, so that the sign of the last still has its shortest time."""
+    last = dict.fromkeys(LABELS, -SAME_CLASS_GAP)
+    time = rng.uniform(1.5, 6.0)
+    while True:
+        for play in _plays(rng):
+            team = rng.choice(TEAMS)
+            for label in play:
+                time = max(time, last[label] + SAME_CLASS_GAP)
+                if time > duration - SIGN_SECONDS[0]:
+                    return
+                last[label] = time
+                end = min(duration, time + rng.uniform(*SIGN_SECONDS))
+                yield Event(time, end, label, team)
+                if label == "Goal":
+                    # The side that let it in kicks off.
+                    team = opponent(team)
+                time += rng.uniform(*FOLLOW_UP)
+            time += rng.uniform(*BETWEEN_PLAYS) - FOLLOW_UP[0]
+
+
+def _plays(rng: random.Random) -> list[tuple[str, ...]]:
+    """Every label once, in random order; some follow close upon another."""
+    card = rng.choice(("Yellow card", "Red card"))
+    plays: list[tuple[str, ...]] = []
+    single = set(LABELS)
+    for pair in (("Foul", card), ("Goal", "Kick-off")):
+        if rng.random() < 0.7:
+            plays.append(pair)
+            single -= set(pair)
+    plays += [(label,) for label in LABELS if label in single]
+    rng.shuffle(plays)
+    return plays
+
+
+def _shots(rng: random.Random, events: tuple[Event, ...], duration: float) -> Iterator[Shot]:
+    time = 0.0
+    for event in events:
+        yield from _open_play(rng, time, event.time)
+        yield Shot(event.time, event.end, event.label, event.team, rng.getrandbits(32))
+        time = event.end
+    yield from _open_play(rng, time, duration)
+
+
+def _open_play(rng: random.Random, start: float, end: float) -> Iterator[Shot]:
+    """Shots without an event, cut so that none is shorter than half a second."""
+    while start < end:
+        wide = rng.random() < 0.5
+        until = start + (rng.uniform(1.5, 5.0) if wide else rng.uniform(0.8, 2.2))
+        until = end if until > end - 0.5 else until
+        kind = "wide" if wide else rng.choice(DISTRACTORS)
+        yield Shot(start, until, kind, rng.choice(TEAMS), rng.getrandbits(32))
+        start = until

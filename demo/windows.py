@@ -1,0 +1,137 @@
+"""Windows to learn from: a few frames of a generated match and the answer they call for."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from random import Random
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+
+import library  # noqa: F401
+from match import FRAME_RATE, Match, details, schedule
+from pictures import render
+from touchline.images import PixelFormat, capped, pixels_of
+
+FRAMES = (1, 2, 3, 4)
+IMAGE_SIZE = 112
+LONGEST = 384  # the workflow's max_image_size
+MATCH_SECONDS = 100.0
+
+# Scale and mean that leave bytes as they are: what is stored is normalized only when it is used.
+_BYTES = PixelFormat(IMAGE_SIZE, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255))
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows with the same number of frames.
+
+    Attributes:
+        pixels: uint8 [windows, frames, 3, IMAGE_SIZE, IMAGE_SIZE], letterboxed.
+        answers: what the model is to say about each.
+    """
+
+    pixels: np.ndarray
+    answers: list[str]
+
+
+def windows_of(seed: int, count: int) -> dict[int, Windows]:
+    """Draw `count` windows of one match, grouped by their number of frames."""
+    rng = Random(seed)
+    match = schedule(seed, MATCH_SECONDS)
+    drawn: dict[int, list[tuple[np.ndarray, str]]] = {frames: [] for frames in FRAMES}
+    for _ in range(count):
+        frames = rng.choices(FRAMES, weights=(1, 1, 1, 7))[0]
+        times = _sample(rng, match, frames)
+        drawn[frames].append((_pixels(rng, match, times), answer(match, times)))
+    return {
+        frames: Windows(np.stack([p for p, _ in some]), [text for _, text in some])
+        for frames, some in drawn.items()
+        if some
+    }
+
+
+def joined(groups: Iterable[dict[int, Windows]]) -> list[Windows]:
+    """The windows of many matches as one group for each number of frames."""
+    found: dict[int, list[Windows]] = {}
+    for group in groups:
+        for frames, windows in group.items():
+            found.setdefault(frames, []).append(windows)
+    return [
+        Windows(
+            np.concatenate([windows.pixels for windows in some]),
+            [answer for windows in some for answer in windows.answers],
+        )
+        for _, some in sorted(found.items())
+    ]
+
+
+def answer(match: Match, times: list[float]) -> str:
+    """The right answer, in the prompt's form, for frames at `times` (seconds)."""
+    events = [
+        {
+            "label": event.label,
+            "team": event.team,
+            "confidence": 0.9,
+            "details": details(event.label, event.team),
+        }
+        for event in match.signs_at(times)
+    ]
+    return json.dumps(events) if events else "none"
+
+
+def _sample(rng: Random, match: Match, frames: int) -> list[float]:
+    """Times of a window's frames, so that none, one and two events have their shares."""
+    wanted = rng.choices((0, 1, 2), weights=(5, 4, 1))[0]
+    times: list[float] = []
+    # Not every number of signs fits every number of frames: then the last draw counts.
+    for _ in range(40):
+        first, last = _about(rng, match, wanted, frames)
+        start = rng.uniform(max(0.0, first - frames + 1), last)
+        start = min(start, match.duration - frames)
+        times = [int(start * FRAME_RATE) / FRAME_RATE + second for second in range(frames)]
+        if len(match.signs_at(times)) == wanted:
+            break
+    return times
+
+
+def _about(rng: Random, match: Match, wanted: int, frames: int) -> tuple[float, float]:
+    """The stretch of time (seconds) that a window should show some of."""
+    if wanted == 1:
+        # By class, so that all are seen equally often however the match went.
+        often = Counter(event.label for event in match.events)
+        event = rng.choices(match.events, [1 / often[e.label] for e in match.events])[0]
+        return event.time, event.end
+    pairs = [
+        (after.time, before.end)
+        for before, after in pairwise(match.events)
+        if after.time - before.end < frames - 1
+    ]
+    if wanted == 2 and pairs:
+        return rng.choice(pairs)
+    shot = rng.choice(match.shots)
+    return shot.start, shot.end
+
+
+def _pixels(rng: Random, match: Match, times: list[float]) -> np.ndarray:
+    """Frames as the model sees them, with the losses of a video; uint8 [frames, 3, size, size]."""
+    quality, blur = rng.randrange(45, 96), rng.choice((0.0, 0.0, rng.uniform(0.3, 1.0)))
+    frames = [torch.from_numpy(_coded(render(match, time), quality, blur)) for time in times]
+    return pixels_of(frames, _BYTES, "pad").clamp(0, 255).byte().numpy()
+
+
+def _coded(frame: np.ndarray, quality: int, blur: float) -> np.ndarray:
+    """A frame [H, W, 3] as uint8 [3, h, w] of the workflow's size, having been a JPEG."""
+    size = capped(frame.shape[1], frame.shape[0], LONGEST)
+    image = Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC)
+    if blur:
+        image = image.filter(ImageFilter.BoxBlur(blur))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return np.array(Image.open(file)).transpose(2, 0, 1)

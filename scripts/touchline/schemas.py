@@ -1,0 +1,50 @@
+"""The JSON Schemas of schemas/, made from the models that read and write the files.
+
+make schemas
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from touchline.config import Settings
+from touchline.records import ComparisonReport, Coverage, Manifest, RawAnswer, WindowRecord
+from touchline.videos import Video
+
+# By name of the schema, the type of the whole file; of a table or JSON Lines, of a row.
+_FILES: dict[str, tuple[Any, str]] = {
+    "config": (Settings, "config.yaml and files given with --configfile"),
+    "video_table_row": (Video, "a row of the video table (videos.tsv)"),
+    "manifest": (Manifest, "videos/video_{video}.json"),
+    "partial": (list[RawAnswer], "partials/partial_results_{model}_vid{video}_gpu{slice}.json"),
+    "ledger_line": (WindowRecord, "a line of windows/windows_{model}_vid{video}_gpu{slice}.jsonl"),
+    "predictions": (list[RawAnswer], "predictions/final_predictions_{model}_video_{video}.json"),
+    "coverage": (Coverage, "coverage/coverage_{model}_video_{video}.json"),
+    "comparison": (ComparisonReport, "comparison/comparison_video_{video}.json"),
+}
+
+
+def schemas() -> dict[str, str]:
+    """The text of each schema file, by its name."""
+    files = {}
+    for name, (kind, title) in _FILES.items():
+        schema = TypeAdapter(kind).json_schema() | {"title": title}
+        schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
+        files[f"{name}.json"] = json.dumps(schema, indent=2) + "\n"
+    return files
+
+
+def main() -> None:
+    """Write the schemas into the folder that the command line names."""
+    folder = Path(sys.argv[1])
+    for name, text in schemas().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

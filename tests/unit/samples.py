@@ -1,0 +1,34 @@
+"""Small events and windows for tests."""
+
+from __future__ import annotations
+
+from touchline.records import Event, ParsedEvent, WindowRecord
+
+
+def event(time: float, label: str = "Goal", **fields) -> Event:
+    """An event at a time, told by one window, unless `fields` say otherwise."""
+    values = {
+        "known": True,
+        "team": None,
+        "confidence": None,
+        "score": None,
+        "n_hits": 1,
+        "first_s": time,
+        "last_s": time,
+    }
+    return Event(time_s=time, label=label, **(values | fields))
+
+
+def window(number: int, start: float, *labels: str, end: float | None = None, **fields):
+    """A window of 4 s with an event for each label; without any it says none."""
+    values = {
+        "frame_times": [start],
+        "status": "events" if labels else "none",
+        "text": "",
+        "events": [ParsedEvent(label=label) for label in labels],
+        "tokens": 1,
+        "attempts": 1,
+        "seconds": 0.1,
+    }
+    end = start + 4 if end is None else end
+    return WindowRecord(window=number, start=start, end=end, **(values | fields))

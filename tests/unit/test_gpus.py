@@ -1,0 +1,72 @@
+"""Two workers never hold one GPU, and a dead one holds none."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from touchline.gpus import leased_gpu
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+HOLD = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from touchline.gpus import leased_gpu
+with leased_gpu(Path(sys.argv[2])) as gpu:
+    print(gpu, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def hold(tmp_path):
+    workers = []
+
+    def start(visible):
+        environment = {k: v for k, v in os.environ.items() if k != "SLURM_JOB_ID"}
+        worker = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(SCRIPTS), str(tmp_path)],
+            stdout=subprocess.PIPE, text=True, env=environment | {"CUDA_VISIBLE_DEVICES": visible},
+        )  # fmt: skip
+        workers.append(worker)
+        return worker
+
+    yield start
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+
+
+def test_workers_get_distinct_gpus_and_wait_for_a_free_one(hold):
+    first, second = hold("2,5"), hold("2,5")
+    assert {first.stdout.readline().strip(), second.stdout.readline().strip()} == {"2", "5"}
+    third = hold("2,5")
+    time.sleep(1.5)
+    assert third.poll() is None
+    first.send_signal(signal.SIGKILL)
+    assert third.stdout.readline().strip() in {"2", "5"}
+
+
+def test_the_lease_is_what_cuda_will_see(tmp_path, monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-abc, 3")
+    with leased_gpu(tmp_path) as gpu:
+        assert gpu == os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-abc"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("CUDA_VISIBLE_DEVICES", ""), ("SLURM_JOB_ID", "7")]
+)
+def test_no_gpu_or_slurm_s_choice_is_left_alone(tmp_path, monkeypatch, variable, value):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    monkeypatch.setenv(variable, value)
+    before = os.environ["CUDA_VISIBLE_DEVICES"]
+    with leased_gpu(tmp_path) as gpu:
+        assert gpu is None
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == before
+    assert not list(tmp_path.iterdir())

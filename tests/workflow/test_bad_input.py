@@ -1,0 +1,69 @@
+"""What the user got wrong ends the run at once, with one sentence and a non-zero exit."""
+
+import pytest
+
+from conftest import given
+
+
+@pytest.fixture(scope="module")
+def project(clone, clip):
+    (clone.folder / "videos.tsv").write_text(f"video\tpath\n0\t{clip}\n1\t{clip}\n")
+    (clone.folder / "given_0.json").write_text(given([(2, "Goal")]))
+    return clone
+
+
+OTHER = {"other": {"predictions": "given_{video}.json"}}
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"windw": {"fps": 2}}, "config.windw is not a setting; did you mean window?"),
+        ({"slices": "four"}, "config.slices is 'four', but should be a valid integer"),
+        ({"select": ""}, "config.select: '' selects nothing"),
+        ({"select": "5"}, "config.select: 5 names video 5, which the videos (0-1) lack"),
+        ({"videos": "none.tsv"}, "there is no none.tsv; make a table of your videos there"),
+        ({"models": OTHER, "compare_with": "other"}, "given_1.json: no such file"),
+        ({"models": OTHER, "compare_with": "other"}, "set missing_predictions: skip"),
+    ],
+)
+def test_before_the_dag(project, config, sentence):
+    if "models" in config:
+        config = config | {"models": project.config["models"] | config["models"]}
+    done = project.snakemake("-n", **config)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert sentence in said
+    assert "Traceback" not in said
+
+
+def test_before_any_detection(project):
+    (project.folder / "text.mkv").write_text("no video\n" * 100)
+    (project.folder / "table.tsv").write_text("video\tpath\n7\ttext.mkv\n")
+    done = project.snakemake(videos="table.tsv", results="bad")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "text.mkv cannot be opened as a video" in said
+    assert "Traceback" not in said
+    assert not list(project.folder.glob("bad/partials/*"))
+    assert (
+        "text.mkv cannot be opened" in (project.folder / "bad/logs/probe/video_7.log").read_text()
+    )
+
+
+def test_a_model_of_another_kind(project, tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    (tmp_path / "model.safetensors").write_bytes(b"\0" * 100)
+    models = {"llava": {"checkpoint": str(tmp_path), "revision": None}}
+    done = project.snakemake("models", models=models, resources="other")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "of type 'llama', but the detector runs llava_next_video" in said
+    assert "Traceback" not in said
+
+
+def test_a_missing_second_opinion_can_be_skipped(project):
+    models = project.config["models"] | OTHER
+    jobs = project.jobs(models=models, compare_with=["other"], missing_predictions="skip")
+    assert jobs["compare_models"] == jobs["read_given"] == 1
+    assert jobs["merge_slices"] == 2

@@ -1,0 +1,47 @@
+"""Predictions that are all given are compared without a video, a model or a GPU."""
+
+import csv
+
+import pytest
+
+from conftest import given, new_clone
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    config = {
+        "videos": None,
+        "detect_with": [],
+        "compare_with": ["one", "two"],
+        "models": {
+            "one": {"predictions": "a/final_predictions_one_video_{video}.json"},
+            "two": {"predictions": "b/final_predictions_two_video_{video}.json"},
+        },
+        "missing_predictions": "skip",
+    }
+    clone = new_clone(tmp_path_factory.mktemp("given") / "clone", config)
+    for folder, model, events in [("a", "one", [(10, "Goal"), (90, "Foul"), (300, "Other")]),
+                                  ("b", "two", [(12, "goals"), (200, "Foul")])]:  # fmt: skip
+        (clone.folder / folder).mkdir()
+        for video in (3, 4):
+            path = clone.folder / folder / f"final_predictions_{model}_video_{video}.json"
+            path.write_text(given(events))
+    (clone.folder / "b" / "final_predictions_two_video_4.json").unlink()
+    clone.run()
+    return clone
+
+
+def test_what_both_have_is_compared(done):
+    (pair,) = done.read("comparison/comparison_video_3.json")["pairs"]
+    assert (pair["both"], pair["only_a"], pair["only_b"]) == (1, 2, 1)
+    assert pair["compared"] == [{"start": 0, "end": 300}]
+    assert not done.results("comparison/comparison_video_4.json")
+    assert len(done.read("ensemble/final_predictions_ensemble_video_3.json")) == 4
+
+
+def test_the_summary_tells_what_is_there_and_what_is_missing(done):
+    with (done.folder / "results/summary/summary.csv").open() as file:
+        rows = {(row["video"], row["model"]): row for row in csv.DictReader(file)}
+    assert rows["3", "one"]["events"] == "3"
+    assert rows["3", "one"]["unknown_labels"] == "Other: 1"
+    assert rows["4", "two"]["missing_files"] == "b/final_predictions_two_video_4.json"
