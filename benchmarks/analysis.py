@@ -1,11 +1,12 @@
-"""Seconds and memory of merging and comparing, for match halves 1, 10 and 100 times as long.
+"""Seconds and memory of merging and comparing, for 1, 10 and 100 copies of match halves.
 
     python benchmarks/analysis.py
 
 The halves are those of real predictions if TOUCHLINE_REAL_DATA names their folder, else as
-many generated ones of the same density. A half's copies follow each other in time, so that
-one list gets long; many short lists would be in proportion by themselves. The second model
-is made from the first: a third of the events left out, others moved or called something else.
+many generated ones of the same density. The second model is made from the first: a third of
+the events left out, others moved or called something else. The copies are taken twice:
+as more halves of the same length, which is what a user has, and end to end, which makes one
+list up to 100 times as long and shows how the algorithms grow.
 
 Beside it the same work is done by plain double loops, as long as that takes minutes. Times
 are of the processor, the mean of as many runs as make every size the same amount of work, and
@@ -37,9 +38,10 @@ from touchline.records import Event  # noqa: E402
 EXPECTED = """\
 Expected, before measuring: time and memory in proportion to the events, because both sort
 once and then look at each event's neighbours only; 100 copies at most 130 times the time of
-one. The double loops: 100 times the time for 10 copies."""
+one, in either way. The double loops: 100 times the time for 10 copies end to end."""
 
-COPIES = (1, 10, 100)
+# Copies as halves of their own, copies end to end.
+SIZES = ((1, 1), (10, 1), (100, 1), (1, 10), (1, 100))
 HALVES = 11
 ROUNDS = 3
 DURATION = 2800.0
@@ -55,82 +57,86 @@ LABELS = ["Foul"] * 42 + ["Shots off target"] * 36 + ["Goal"] * 6 + ["Other"] * 
 UNKNOWN = ("Other", "Free-kick")
 
 
+# Seconds of merging and of comparing, peak megabytes, events that went in.
+Measured = tuple[float, float, float, int]
+
+
+# Seconds of merging and of comparing, peak megabytes, events that went in.
+Measured = tuple[float, float, float, int]
+
+
 def main() -> None:
     print(EXPECTED + "\n")
     source = "real" if os.environ.get("TOUCHLINE_REAL_DATA") else "generated"
-    print(f"{HALVES} {source} halves; times in seconds, peak memory of the process in MB\n")
-    head = ("copies", "events", "merge", "compare", "both", "ratio", "peak", "loops", "ratio")
-    print("".join(name.rjust(10) for name in head))
-    first: dict[str, float] = {}
-    before = 0.0
+    print(f"{HALVES} {source} halves; times in seconds, peak memory of a process in MB\n")
+    head = ("copies", "length", "events", "merge", "compare", "both", "ratio", "peak", "loops")
+    print("".join(name.rjust(10) for name in (*head, "ratio")))
     # Round by round, so that a busy spell of the machine meets all sizes alike.
-    rounds = [[in_new_process(measure, copies) for copies in COPIES] for _ in range(ROUNDS)]
-    for copies, measured in zip(COPIES, zip(*rounds, strict=True), strict=True):
-        ours, peak, events = min(measured, key=lambda one: sum(one[0].values()))
-        total = sum(ours.values())
-        cells = [f"{copies}", f"{events}", f"{ours['merge']:.2f}", f"{ours['compare']:.2f}"]
-        cells += [f"{total:.2f}", f"{total / first.setdefault('ours', total):.1f}", f"{peak:.0f}"]
-        # Each size is ten times the one before.
-        if 100 * before <= PATIENCE:
-            loops, _, _ = in_new_process(measure_loops, copies)
-            before = sum(loops.values())
-            cells += [f"{before:.2f}", f"{before / first.setdefault('loops', before):.1f}"]
+    rounds = [[all_halves(measure, *size) for size in SIZES] for _ in range(ROUNDS)]
+    first = first_loops = 0.0
+    for (copies, length), measured in zip(SIZES, zip(*rounds, strict=True), strict=True):
+        merging, comparing, peak, events = min(measured, key=lambda one: one[0] + one[1])
+        total = merging + comparing
+        first = first or total
+        cells = [f"{copies}", f"{length}", f"{events}", f"{merging:.2f}", f"{comparing:.2f}"]
+        cells += [f"{total:.2f}", f"{total / first:.1f}", f"{peak:.0f}"]
+        if first_loops * copies * length**2 <= PATIENCE:
+            merging, comparing, _, _ = all_halves(measure_loops, copies, length)
+            loops = merging + comparing
+            first_loops = first_loops or loops
+            cells += [f"{loops:.2f}", f"{loops / first_loops:.1f}"]
         else:
-            before = float("inf")
             cells += ["not run", ""]
         print("".join(cell.rjust(10) for cell in cells), flush=True)
 
 
-Measured = tuple[dict[str, float], float, int]
+def all_halves(work: Callable[[int, int, int], Measured], copies: int, length: int) -> Measured:
+    """The sum over the halves, of memory the most; each half has a process of its own, as in
+    the workflow, so that peak memory is its alone."""
+    results = []
+    for number in range(HALVES):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            results.append(pool.submit(work, number, copies, length).result())
+    merging, comparing, peaks, events = zip(*results, strict=True)
+    return sum(merging), sum(comparing), max(peaks), sum(events)
 
 
-def in_new_process(work: Callable[[int], Measured], copies: int) -> Measured:
-    """Run in a process of its own, so that peak memory is this run's alone."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(work, copies).result()
+def measure(number: int, copies: int, length: int) -> Measured:
+    one, other = two_models(half(number), length, number)
+    runs = max(1, 100 // (copies * length))
+    times = [once(one, other, length) for _ in range(runs * copies)]
+    merging, comparing = (sum(seconds) / runs for seconds in zip(*times, strict=True))
+    return merging, comparing, peak_megabytes(), copies * (len(one) + len(other))
 
 
-def measure(copies: int) -> Measured:
-    """Seconds of merging and of comparing, peak megabytes, events that went in."""
-    seconds = {"merge": 0.0, "compare": 0.0}
-    count = 0
-    runs = max(COPIES) // copies
-    for number, half in enumerate(halves()):
-        one, other = two_models(half, copies, number)
-        count += len(one) + len(other)
-        for _ in range(runs):
-            merging, comparing = once(one, other, copies)
-            seconds["merge"] += merging / runs
-            seconds["compare"] += comparing / runs
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, count
-
-
-def once(one: list[Event], other: list[Event], copies: int) -> tuple[float, float]:
-    """Seconds of merging two lists and of comparing what is left, with one shift for chance."""
-    begin = time.process_time()
-    merged = [merge_events(events, WINDOW, "first")[0] for events in (one, other)]
-    middle = time.process_time()
-    looked_at = ((0.0, DURATION * copies),)
-    compare({m: Track(e, looked_at) for m, e in zip("ab", merged, strict=True)}, TOLERANCE, 1)
-    return middle - begin, time.process_time() - middle
-
-
-def measure_loops(copies: int) -> Measured:
-    """The same by double loops."""
-    seconds = {"merge": 0.0, "compare": 0.0}
-    count = 0
-    for number, half in enumerate(halves()):
-        one, other = two_models(half, copies, number)
-        count += len(one) + len(other)
+def measure_loops(number: int, copies: int, length: int) -> Measured:
+    """The same work by double loops."""
+    one, other = two_models(half(number), length, number)
+    merging = comparing = 0.0
+    for _ in range(copies):
         begin = time.process_time()
         merged = [merge_by_loops(events) for events in (one, other)]
         middle = time.process_time()
         pair_by_loops(*merged)
-        shifted = [replace(e, time_s=(e.time_s + 600) % (DURATION * copies)) for e in merged[1]]
+        shifted = [replace(e, time_s=(e.time_s + 600) % (DURATION * length)) for e in merged[1]]
         pair_by_loops(merged[0], shifted)
-        seconds["merge"] += middle - begin
-        seconds["compare"] += time.process_time() - middle
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, count
+        merging += middle - begin
+        comparing += time.process_time() - middle
+    return merging, comparing, peak_megabytes(), copies * (len(one) + len(other))
+
+
+def peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def once(one: list[Event], other: list[Event], length: int) -> tuple[float, float]:
+    """Seconds of merging two lists and of comparing what is left, with one shift for chance."""
+    begin = time.process_time()
+    merged = [merge_events(events, WINDOW, "first")[0] for events in (one, other)]
+    middle = time.process_time()
+    looked_at = ((0.0, DURATION * length),)
+    compare({m: Track(e, looked_at) for m, e in zip("ab", merged, strict=True)}, TOLERANCE, 1)
+    return middle - begin, time.process_time() - middle
 
 
 def merge_by_loops(events: list[Event]) -> list[Event]:
@@ -163,15 +169,14 @@ def pair_by_loops(one: list[Event], other: list[Event]) -> list[tuple[int, int]]
     return pairs
 
 
-def halves() -> list[list[Event]]:
-    """The events of each half, by time."""
-    labels = Labels.read(ROOT / "labels.yaml")
+def half(number: int) -> list[Event]:
+    """The events of a half, by time."""
     folder = os.environ.get("TOUCHLINE_REAL_DATA")
-    if folder:
-        paths = sorted(Path(folder, "qwen7b").glob("final_predictions_qwen7b_video_*.json"))
-        halves = [read_predictions(path, labels).events for path in paths]
-        return [[event for event in half if event.time_s < DURATION] for half in halves]
-    return [generated(random.Random(number)) for number in range(HALVES)]
+    if not folder:
+        return generated(random.Random(number))
+    path = sorted(Path(folder, "qwen7b").glob("final_predictions_qwen7b_video_*.json"))[number]
+    events = read_predictions(path, Labels.read(ROOT / "labels.yaml")).events
+    return [event for event in events if event.time_s < DURATION]
 
 
 def generated(source: random.Random) -> list[Event]:
@@ -185,20 +190,20 @@ def generated(source: random.Random) -> list[Event]:
     return events
 
 
-def two_models(half: list[Event], copies: int, seed: int) -> tuple[list[Event], list[Event]]:
-    """A half's copies one after the other, and what another model may say of them."""
+def two_models(events: list[Event], length: int, seed: int) -> tuple[list[Event], list[Event]]:
+    """A half's copies end to end, and what another model may say of them."""
     source = random.Random(seed)
     one = [
         replace(e, time_s=e.time_s + k * DURATION, first_s=e.first_s + k * DURATION,
                 last_s=e.last_s + k * DURATION)
-        for k in range(copies)
-        for e in half
+        for k in range(length)
+        for e in events
     ]  # fmt: skip
     other = []
     for event in one:
         if source.random() < 1 / 3:
             continue
-        time_s = min(max(0.0, event.time_s + source.choice((-4, -2, 0, 2, 4))), DURATION * copies)
+        time_s = min(max(0.0, event.time_s + source.choice((-4, -2, 0, 2, 4))), DURATION * length)
         moved = replace(event, time_s=time_s, first_s=time_s, last_s=time_s)
         if source.random() < 0.2:
             label = source.choice(LABELS)

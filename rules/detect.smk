@@ -25,6 +25,8 @@ rule detect_slice:
         generation=SETTINGS.generation.model_dump(),
         dtype=lambda wildcards: SETTINGS.models[wildcards.model].dtype,
         version=SETTINGS.detector_version,
+        # Never an output: Snakemake deletes those when a job fails.
+        journal=f"{RESULTS}/journal/{{model}}_vid{{video}}_gpu{{slice}}",
     message:
         "Detecting events with {wildcards.model} in video {wildcards.video}, slice {wildcards.slice}"
     script:

@@ -16,13 +16,12 @@ def main(job) -> None:
     )
     for problem in given.problems:
         log.warning("%s", problem)
-    times = [event.time_s for event in given.events]
     if manifest:
         duration = manifest.duration
     else:
-        everyone = [read_predictions(path, labels).events for path in job.input.others]
-        duration = max((event.time_s for events in everyone for event in events), default=0.0)
-    lost = stretches(likely_lost(times, duration))
+        others = [read_predictions(path, labels).times for path in job.input.others]
+        duration = max((time for times in others for time in times), default=0.0)
+    lost = stretches(likely_lost(given.times, duration))
     for stretch in lost:
         log.warning(
             "%s has nothing from %g to %g s; that slice was likely lost.",
@@ -32,7 +31,7 @@ def main(job) -> None:
         )
     coverage = Coverage(
         duration=manifest.duration if manifest else None,
-        looked_at=stretches(looked_at_by(times, duration)),
+        looked_at=stretches(looked_at_by(given.times, duration)),
         likely_lost=lost,
         counts=given.counts,
     )

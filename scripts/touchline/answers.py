@@ -54,7 +54,7 @@ def parse_answer(text: str) -> Answer:
 
     Never raises, whatever the text.
     """
-    text = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
+    text = _unfenced(text)
     if _says_none(text):
         return Answer("none")
     values = _whole(text)
@@ -69,6 +69,17 @@ def parse_answer(text: str) -> Answer:
     return Answer("unparsed")
 
 
+def is_complete(text: str) -> bool:
+    """Whether an answer is a whole JSON list, to which more words would add no event."""
+    body = _unfenced(text)
+    if not (body.startswith("[") and body.endswith("]")):
+        return False
+    try:
+        return isinstance(json.loads(body), list)
+    except (ValueError, RecursionError):
+        return False
+
+
 def render_event(event: ParsedEvent, **more: object) -> str:
     """An event as the Python literal that stands in predictions files, without its score.
 
@@ -78,6 +89,10 @@ def render_event(event: ParsedEvent, **more: object) -> str:
         more: literals to put behind the event's own fields.
     """
     return repr(event.model_dump(exclude={"score"}) | more)
+
+
+def _unfenced(text: str) -> str:
+    return text.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
 
 
 def _whole(text: str) -> list[Any] | None:

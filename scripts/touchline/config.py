@@ -98,6 +98,14 @@ class GenerationSettings(Section):
     seed: Annotated[int, Field(ge=0)] = Field(0, description="used with do_sample")
 
 
+class BatchSettings(Section):
+    """How many windows a model answers at a time; shapes the speed, not the answers."""
+
+    windows: Literal["auto"] | Natural = Field(
+        "auto", description="auto: as many as the GPU's memory holds; on the CPU 8"
+    )
+
+
 class MergeSettings(Section):
     """How repeats of one event in overlapping windows become one."""
 
@@ -125,13 +133,14 @@ class ComparisonSettings(Section):
 class EnsembleSettings(Section):
     """How the models' events are fused."""
 
-    method: Literal["union", "intersection", "weighted"] = Field(
+    method: Literal["union", "intersection", "weighted", "nms"] = Field(
         "union",
-        description="union: said by any; intersection: by all; weighted: by enough weight",
+        description="union: said by any; intersection: by all; weighted: by enough weight; nms: "
+        "the strongest, without what lies within the tolerance of it",
     )
     weights: dict[str, NonNegative | dict[str, NonNegative]] = Field(
         default_factory=dict,
-        description="with weighted: a weight a model, or a weight a class in a model; 1 if unnamed",
+        description="weight of a model, or of its classes by name; 1 where none is named",
     )
     threshold: NonNegative = Field(
         1.0, description="with weighted: least sum of the weights that say an event"
@@ -207,6 +216,7 @@ class Settings(Section):
     window: WindowSettings = WindowSettings()
     image: ImageSettings = ImageSettings()
     generation: GenerationSettings = GenerationSettings()
+    batch: BatchSettings = BatchSettings()
     merge: MergeSettings = MergeSettings()
     comparison: ComparisonSettings = ComparisonSettings()
     ensemble: EnsembleSettings = EnsembleSettings()

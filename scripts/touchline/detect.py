@@ -2,178 +2,160 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
 from touchline.answers import parse_answer
-from touchline.config import GenerationSettings, ImageSettings
-from touchline.frames import Frame, sample_frames
+from touchline.frames import Frame
 from touchline.generated import Generated, mean_probability, score_events
+from touchline.generation import Answering, Picture, Task
 from touchline.images import Fit
-from touchline.records import Manifest, RawAnswer, Status, WindowRecord
+from touchline.records import Status, WindowRecord
+from touchline.sampling import random_numbers
 from touchline.windows import Window
 
 log = logging.getLogger(__name__)
 
-_ATTEMPTS = 2  # a window that does not fit into memory is tried once more
-_LOG_EVERY = 10.0  # seconds
 
-
-class Answerer(Protocol):
-    """What the detector needs of a loaded model."""
+class Eye(Protocol):
+    """What turns a frame into what a model sees."""
 
     def pixels(self, picture: torch.Tensor, fit: Fit) -> torch.Tensor: ...
-
-    def answer(
-        self,
-        pixels: Sequence[torch.Tensor],
-        prompt: str,
-        settings: GenerationSettings,
-        seed: int,
-    ) -> Generated: ...
 
     def decode(self, tokens: Sequence[int]) -> str: ...
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked of every window."""
+class Draw:
+    """Where a window's random numbers come from: see `touchline.sampling`."""
 
-    prompt: str
-    image: ImageSettings
-    generation: GenerationSettings
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """A frame as the model sees it."""
-
-    time: float
-    pixels: torch.Tensor
+    seed: int
+    video: int
+    count: int
 
 
 def detect(
-    path: Path,
-    manifest: Manifest,
     windows: Sequence[Window],
-    question: Question,
-    model: Answerer,
+    frames: Iterator[Frame],
+    fit: Fit,
+    model: Eye,
+    answering: Answering,
+    draw: Draw,
 ) -> Iterator[WindowRecord]:
-    """Ask the model about each window, in order, decoding the video once.
+    """Ask a model about windows.
 
     Args:
-        path: where the video is now.
-        windows: of one slice.
+        windows: of one slice, by time.
+        frames: those of the windows' times that the video has, by time.
 
     Yields:
-        A record a window: also of those without an event, without frames, or skipped.
+        A record a window, as soon as it is done, which may be out of order: also of windows
+        without an event, without frames, or skipped.
     """
-    times = sorted({time for window in windows for time in window.times})
-    frames = sample_frames(path, times, manifest.start_time, question.image.max_size)
-    started, logged, events = time.monotonic(), time.monotonic(), 0
-    for done, (window, shown) in enumerate(_with_frames(windows, frames, question, model), 1):
-        record = _ask(window, shown, manifest.video, question, model)
-        events += len(record.events)
-        yield record
-        if time.monotonic() - logged > _LOG_EVERY or done == len(windows):
-            logged = time.monotonic()
-            rate = done / (logged - started)
-            log.info(
-                "%d of %d windows, %.2f a second, %d s left, %d events",
-                done,
-                len(windows),
-                rate,
-                (len(windows) - done) / rate,
-                events,
-            )
+    unseen: list[WindowRecord] = []
+    shown: dict[int, Window] = {}
+
+    def tasks() -> Iterator[Task]:
+        for window, pictures in _with_pictures(windows, frames, fit, model):
+            if pictures:
+                shown[window.index] = window
+                numbers = random_numbers(draw.seed, draw.video, window.start, draw.count)
+                yield Task(window.index, pictures, numbers)
+            else:
+                log.warning("%s: the video has no frame there.", _name(window))
+                unseen.append(_record(window, [], "no_frames", 0))
+
+    for task, generated in answering.answers(tasks()):
+        window, times = shown.pop(task.index), [picture.time for picture in task.pictures]
+        if generated is None:
+            log.warning("%s does not fit into memory: skipped.", _name(window))
+            yield _record(window, times, "skipped_oom", task.attempts)
+        else:
+            yield _answered(window, times, task.attempts, generated, model)
+    yield from unseen
 
 
-def _with_frames(
-    windows: Sequence[Window], frames: Iterator[Frame], question: Question, model: Answerer
-) -> Iterator[tuple[Window, list[_Shown]]]:
-    """Each window with its frames, each frame fitted to the model once and kept while needed."""
-    ready: dict[float, _Shown] = {}
+def _with_pictures(
+    windows: Sequence[Window], frames: Iterator[Frame], fit: Fit, model: Eye
+) -> Iterator[tuple[Window, list[Picture]]]:
+    """Each window with its pictures; windows that overlap share them."""
+    ready: dict[float, Picture] = {}
     upcoming = next(frames, None)
     for window in windows:
-        ready = {wanted: shown for wanted, shown in ready.items() if wanted >= window.start}
+        ready = {wanted: picture for wanted, picture in ready.items() if wanted >= window.start}
         while upcoming is not None and upcoming.wanted < window.end:
-            ready[upcoming.wanted] = _Shown(
-                upcoming.time, model.pixels(upcoming.picture, question.image.fit)
-            )
+            ready[upcoming.wanted] = Picture(upcoming.time, model.pixels(upcoming.picture, fit))
             upcoming = next(frames, None)
         yield window, [ready[wanted] for wanted in window.times if wanted in ready]
 
 
-def _ask(
-    window: Window, shown: Sequence[_Shown], video: int, question: Question, model: Answerer
+def _answered(
+    window: Window, times: list[float], attempts: int, generated: Generated, model: Eye
 ) -> WindowRecord:
-    started = time.monotonic()
+    answer = parse_answer(generated.text)
+    record = _record(window, times, answer.status, attempts)
+    return record.model_copy(
+        update={
+            "text": generated.text,
+            "events": score_events(answer.events, generated, model.decode),
+            "score": mean_probability(generated.logprobs),
+            "tokens": len(generated.tokens),
+        }
+    )
 
-    def record(status: Status, attempts: int, **answered: Any) -> WindowRecord:
-        return WindowRecord(
-            window=window.index,
-            start=window.start,
-            end=window.end,
-            frame_times=[frame.time for frame in shown],
-            status=status,
-            attempts=attempts,
-            seconds=round(time.monotonic() - started, 3),
-            **answered,
+
+def _record(window: Window, times: list[float], status: Status, attempts: int) -> WindowRecord:
+    return WindowRecord(
+        window=window.index,
+        start=window.start,
+        end=window.end,
+        frame_times=times,
+        status=status,
+        attempts=attempts,
+    )
+
+
+def _name(window: Window) -> str:
+    return f"Window {window.index} ({window.start:.3f}-{window.end:.3f} s)"
+
+
+class Progress:
+    """Tells every few seconds how a slice goes.
+
+    Args:
+        total: windows of the slice.
+        done: windows that an earlier attempt answered.
+    """
+
+    def __init__(self, total: int, done: int, every: float = 10.0) -> None:
+        self._total, self._earlier, self._every = total, done, every
+        self._done = self._events = self._skipped = 0
+        self._started = self._told = time.monotonic()
+
+    def count(self, record: WindowRecord, answering: Answering) -> None:
+        """Count a window that is done, and tell if it is time to."""
+        self._done += 1
+        self._events += len(record.events)
+        self._skipped += record.status in ("skipped_oom", "no_frames")
+        now, left = time.monotonic(), self._total - self._earlier - self._done
+        if now - self._told < self._every and left:
+            return
+        self._told = now
+        rate = self._done / max(now - self._started, 1e-9)
+        memory = torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else 0.0
+        log.info(
+            "%d of %d windows, %.2f a second, %.0f s left, %d events, %d skipped, %d at a time%s",
+            self._earlier + self._done,
+            self._total,
+            rate,
+            left / rate,
+            self._events,
+            self._skipped,
+            answering.rows,
+            f", peak {memory:.1f} GB of GPU memory" if memory else "",
         )
-
-    if not shown:
-        log.warning("Window %.3f-%.3f s: the video has no frame there.", window.start, window.end)
-        return record("no_frames", 0)
-    for attempt in range(1, _ATTEMPTS + 1):
-        generated = _generate(window, shown, video, question, model)
-        if generated is not None:
-            answer = parse_answer(generated.text)
-            return record(
-                answer.status,
-                attempt,
-                text=generated.text,
-                events=score_events(answer.events, generated, model.decode),
-                score=mean_probability(generated.logprobs),
-                tokens=len(generated.tokens),
-            )
-        # Outside the except block, whose traceback keeps the tensors alive.
-        torch.cuda.empty_cache()
-    log.warning("Window %.3f-%.3f s does not fit into memory: skipped.", window.start, window.end)
-    return record("skipped_oom", _ATTEMPTS)
-
-
-def _generate(
-    window: Window, shown: Sequence[_Shown], video: int, question: Question, model: Answerer
-) -> Generated | None:
-    """The model's answer; None where memory ran out."""
-    try:
-        return model.answer(
-            [frame.pixels for frame in shown],
-            question.prompt,
-            question.generation,
-            window_seed(question.generation.seed, video, window.start),
-        )
-    except torch.OutOfMemoryError:
-        return None
-
-
-def window_seed(seed: int, video: int, start: float) -> int:
-    """Random numbers of a window's own: the same in any slice, batch or attempt."""
-    digest = hashlib.sha256(f"{seed} {video} {start:.3f}".encode()).digest()
-    return int.from_bytes(digest[:8]) >> 1  # torch takes 63 bits
-
-
-def partial_of(records: Sequence[WindowRecord]) -> list[RawAnswer]:
-    """The answers that are not "none", as the partial file lists them."""
-    return [
-        RawAnswer(time=record.start, raw=record.text)
-        for record in records
-        if record.status in ("events", "unparsed")
-    ]

@@ -6,18 +6,24 @@ The stock `LlavaNextVideoProcessor` cannot be loaded without torchvision and cro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoConfig, AutoTokenizer, LlavaNextVideoForConditionalGeneration
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    DynamicCache,
+    LlavaNextVideoForConditionalGeneration,
+)
 
 from touchline.checkpoints import hush_libraries, read_checkpoint_config
-from touchline.config import GenerationSettings
 from touchline.errors import InputError
 from touchline.files import read_json
-from touchline.generated import Generated
+from touchline.generation import RowCache
 from touchline.images import Fit, PixelFormat, pixels_of
 
 # The template of llava-hf/LLaVA-NeXT-Video-7B-hf's model card.
@@ -32,22 +38,27 @@ Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 
 
 class LlavaNextVideo:
-    """A loaded checkpoint that answers a prompt about pictures.
+    """A loaded checkpoint, as `touchline.generation` wants it.
 
     Args:
         folder: a checkpoint folder, quantized or not.
+        prompt: what is asked about the pictures.
         dtype: arithmetic; "auto" is bfloat16 where the GPU has it, else float16, and
             float32 on the CPU.
+
+    Attributes:
+        eos: the ids that end an answer.
 
     Raises:
         InputError: the folder holds no such model.
     """
 
-    def __init__(self, folder: Path, dtype: Dtype = "auto") -> None:
+    def __init__(self, folder: Path, prompt: str, dtype: Dtype = "auto") -> None:
         hush_libraries()
         read_checkpoint_config(folder)
         self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
         self.dtype = _arithmetic(dtype, self.device)
+        self._prompt = prompt
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         quantization = getattr(config, "quantization_config", None)
         if quantization:
@@ -63,7 +74,7 @@ class LlavaNextVideo:
                 local_files_only=True,
                 use_safetensors=True,
             ).eval()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise InputError(
                 f"{folder} cannot be loaded as a model ({error}); delete the folder, so that the "
                 "next run makes it anew."
@@ -73,47 +84,74 @@ class LlavaNextVideo:
             if parameter.is_floating_point():
                 parameter.data = parameter.data.to(self.dtype)
         self.pixel_format = read_pixel_format(folder, config.vision_config.image_size)
+        ends = self.model.generation_config.eos_token_id
+        self.eos = frozenset(ends if isinstance(ends, list) else [ends])
 
     def pixels(self, picture: torch.Tensor, fit: Fit) -> torch.Tensor:
         """uint8 [3, H, W] to what the vision tower reads, [3, size, size]."""
         return pixels_of([picture], self.pixel_format, fit)[0]
 
     @torch.inference_mode()
-    def answer(
-        self, pixels: Sequence[torch.Tensor], prompt: str, settings: GenerationSettings, seed: int
-    ) -> Generated:
-        """Answer a prompt about pictures, in their order.
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pictures [n, 3, size, size] to projected and pooled features [n, tokens, width]."""
+        frames = pixels[None].to(self.device, self.dtype)
+        features: torch.Tensor = self.model.model.get_video_features(frames).pooler_output
+        return features.view(len(pixels), tokens_per_frame(self.model.config), -1)
+
+    def new_cache(self, rows: int, frames: int, new_tokens: int) -> RowCache:
+        """An empty cache for prompts with up to so many pictures, and their answers."""
+        layers, heads, length, width = self._cache_shape(frames, new_tokens)
+        return RowCache(layers, (rows, heads, length, width), self.dtype, self.device)
+
+    def row_bytes(self, frames: int, new_tokens: int) -> int:
+        """Memory that a row of the cache takes: keys and values of every layer."""
+        return 2 * math.prod(self._cache_shape(frames, new_tokens)) * self.dtype.itemsize
+
+    def _cache_shape(self, frames: int, new_tokens: int) -> tuple[int, int, int, int]:
+        """Layers, heads, length and width of a row."""
+        text = self.model.config.text_config
+        width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+        length = len(self.ids(frames)) + new_tokens
+        return text.num_hidden_layers, text.num_key_value_heads, length, width
+
+    @torch.inference_mode()
+    def prefill(self, features: torch.Tensor, cache: RowCache, rows: torch.Tensor) -> torch.Tensor:
+        """Read a prompt into each of some rows, [n]; gives logits [n, vocabulary].
 
         Args:
-            pixels: one [3, size, size] a picture.
-            seed: of the random numbers, where `settings.do_sample` asks for any.
+            features: [n, frames, tokens, width].
         """
-        ids = prompt_ids(self.tokenizer, self.model.config, prompt, len(pixels))
-        sampling: dict[str, Any] = {"do_sample": settings.do_sample}
-        if settings.do_sample:
-            torch.manual_seed(seed)
-            sampling |= {"temperature": settings.temperature, "top_p": settings.top_p}
-        else:
-            # The checkpoint's own generation config may name some, which only sampling uses.
-            sampling |= {"temperature": None, "top_p": None, "top_k": None}
-        prompt_tensor = torch.tensor([ids], device=self.device)
-        out = self.model.generate(
-            input_ids=prompt_tensor,
-            attention_mask=torch.ones_like(prompt_tensor),
-            pixel_values_videos=torch.stack(list(pixels))[None].to(self.device, self.dtype),
-            max_new_tokens=settings.max_new_tokens,
-            output_logits=True,
-            return_dict_in_generate=True,
-            **sampling,
-        )
-        tokens = out.sequences[0, len(ids) :]
-        logits = torch.cat(out.logits).float()  # [tokens, vocabulary]
-        chosen = logits.log_softmax(-1).gather(-1, tokens[:, None])[:, 0]
-        return Generated(
-            text=self.decode(tokens.tolist()),
-            tokens=tuple(tokens.tolist()),
-            logprobs=tuple(chosen.tolist()),
-        )
+        ids = torch.tensor(self.ids(features.shape[1]), device=self.device)
+        embeddings = self.model.get_input_embeddings()(ids).repeat(len(features), 1, 1)
+        shown = ids == self.model.config.video_token_id
+        embeddings[:, shown] = features.flatten(1, 2).to(embeddings.dtype)
+        prompts = DynamicCache(config=self.model.config.text_config)
+        hidden = self.model.model.language_model(
+            inputs_embeds=embeddings, past_key_values=prompts, use_cache=True
+        ).last_hidden_state
+        rows = rows.to(self.device)
+        for number, layer in enumerate(prompts.layers):
+            cache.put(rows, number, layer.keys, layer.values)
+        logits: torch.Tensor = self.model.lm_head(hidden[:, -1])
+        return logits
+
+    @torch.inference_mode()
+    def step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:
+        """Read one more token into each row, [rows]; gives logits [rows, vocabulary]."""
+        hidden = self.model.model.language_model(
+            input_ids=tokens[:, None].to(self.device),
+            position_ids=cache.lengths[:, None],
+            attention_mask=cache.mask(),
+            past_key_values=cache,
+            use_cache=True,
+        ).last_hidden_state
+        cache.advance()
+        logits: torch.Tensor = self.model.lm_head(hidden[:, 0])
+        return logits
+
+    def ids(self, frames: int) -> list[int]:
+        """The token ids of the prompt about so many pictures."""
+        return prompt_ids(self.tokenizer, self.model.config, self._prompt, frames)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Token ids to text, without special tokens."""

@@ -69,8 +69,7 @@ class WindowRecord(Record):
         default=None, description="mean probability of the answer's tokens"
     )
     tokens: int = Field(default=0, ge=0, description="tokens generated")
-    attempts: int = Field(ge=0)
-    seconds: float = Field(ge=0, description="time the answer took")
+    attempts: int = Field(ge=0, description="more than one where memory ran out")
 
 
 class RawAnswer(Record):

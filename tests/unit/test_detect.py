@@ -4,111 +4,137 @@ import pytest
 import torch
 
 from media import number_in, steady, write_video
-from touchline.config import GenerationSettings, ImageSettings, WindowSettings
-from touchline.detect import Question, detect, partial_of, window_seed
+from touchline.config import WindowSettings
+from touchline.detect import Draw, detect
+from touchline.frames import sample_frames
 from touchline.generated import Generated
-from touchline.llava import LlavaNextVideo
 from touchline.probe import probe
 from touchline.videos import Video
-from touchline.windows import windows_of
+from touchline.windows import slice_bounds, windows_of
+from touchline.worker import partial_of
 
-QUESTION = Question("What?", ImageSettings(max_size=256), GenerationSettings(max_new_tokens=8))
+GOAL = '[{"label": "Goal", "team": "home", "confidence": 0.9, "details": ""}]'
 
 
-class Spy:
-    """Stands in for a model: tells what it is shown, and fails where it is told to."""
+class Eye:
+    """Sees nothing of a frame but its number."""
 
-    def __init__(self, answers=None, memory=lambda call: True):
-        self.answers, self.memory = answers or {}, memory
-        self.seen, self.seeds, self.fitted, self.calls = [], [], 0, 0
+    def __init__(self):
+        self.fitted = 0
 
     def pixels(self, picture, fit):
         self.fitted += 1
         return torch.tensor(number_in(picture))
 
-    def answer(self, pixels, prompt, settings, seed):
-        self.calls += 1
-        if not self.memory(self.calls):
-            raise torch.OutOfMemoryError("no")
-        self.seen.append([int(p) for p in pixels])
-        self.seeds.append(seed)
-        return Generated(self.answers.get(int(pixels[0]), "none"), (1, 2), (-0.1, -0.1))
-
     def decode(self, tokens):
         return ""
 
 
-def run(path, model, slices=1, index=0):
+class Answers:
+    """Stands in for a batch: answers in pairs, the later window first."""
+
+    rows = 2
+
+    def __init__(self, answers=None, skipped=()):
+        self.said, self.skipped, self.tasks = answers or {}, skipped, []
+
+    def answers(self, tasks):
+        pair = []
+        for task in tasks:
+            self.tasks.append(task)
+            pair.append(task)
+            if len(pair) == 2:
+                yield from map(self._answer, reversed(pair))
+                pair = []
+        yield from map(self._answer, pair)
+
+    def _answer(self, task):
+        if task.index in self.skipped:
+            return task, None
+        text = self.said.get(task.index, "none")
+        return task, Generated(text, (1, 2), (-0.1, -0.1))
+
+    @property
+    def seen(self):
+        return {t.index: [int(p.pixels) for p in t.pictures] for t in self.tasks}
+
+
+def run(path, answers, eye=None, bounds=None, duration=None, seed=0):
     manifest = probe(Video(video=3, path=path))
-    bounds = (manifest.duration * index / slices, manifest.duration * (index + 1) / slices)
-    windows = windows_of(*bounds, manifest.duration, WindowSettings())
-    return list(detect(path, manifest, windows, QUESTION, model))
+    duration = duration or manifest.duration
+    windows = windows_of(*(bounds or (0, duration)), duration, WindowSettings())
+    times = sorted({time for window in windows for time in window.times})
+    frames = sample_frames(path, times, manifest.start_time, 4096)
+    done = detect(windows, frames, "pad", eye or Eye(), answers, Draw(seed, 3, 8))
+    return sorted(done, key=lambda record: record.window)
 
 
 def test_each_window_shows_its_own_frames_and_each_frame_is_fitted_once(clip):
-    spy = Spy()
-    records = run(clip, spy)
+    eye, answers = Eye(), Answers()
+    records = run(clip, answers, eye)
     assert [r.start for r in records] == [0, 2, 4, 6, 8]
-    assert spy.seen == [
-        [0, 25, 50, 75], [50, 75, 100, 125], [100, 125, 150, 175], [150, 175, 200, 225], [200, 225]
-    ]  # fmt: skip
+    assert answers.seen == {
+        0: [0, 25, 50, 75],
+        1: [50, 75, 100, 125],
+        2: [100, 125, 150, 175],
+        3: [150, 175, 200, 225],
+        4: [200, 225],
+    }
     assert records[-1].end == 9.2
     assert records[-1].frame_times == [8.0, 9.0]
-    assert spy.fitted == 10
+    assert eye.fitted == 10
+
+
+def test_windows_share_their_pictures(clip):
+    answers = Answers()
+    run(clip, answers)
+    first, second = answers.tasks[:2]
+    assert first.pictures[2:] == second.pictures[:2]
+    assert first.pictures[2] is second.pictures[0]
 
 
 def test_the_partial_has_every_answer_that_is_not_none(clip):
-    goal = '[{"label": "Goal", "team": "home", "confidence": 0.9, "details": ""}]'
-    records = run(clip, Spy({50: goal, 150: "well, hard to say"}))
+    records = run(clip, Answers({1: GOAL, 3: "well, hard to say"}))
     assert [r.status for r in records] == ["none", "events", "none", "unparsed", "none"]
-    assert [(a.time, a.raw) for a in partial_of(records)] == [(2, goal), (6, "well, hard to say")]
+    assert [(a.time, a.raw) for a in partial_of(records)] == [(2, GOAL), (6, "well, hard to say")]
 
 
-@pytest.mark.parametrize(
-    ("memory", "statuses", "attempts"),
-    [
-        (lambda call: call != 2, ["none"] * 5, [1, 2, 1, 1, 1]),
-        (lambda call: call not in (2, 3), ["none", "skipped_oom"] + ["none"] * 3, [1, 2, 1, 1, 1]),
-        (lambda call: False, ["skipped_oom"] * 5, [2] * 5),
-    ],
-)
-def test_a_window_that_does_not_fit_is_tried_again_then_skipped(clip, memory, statuses, attempts):
-    records = run(clip, Spy(memory=memory))
-    assert [r.status for r in records] == statuses
-    assert [r.attempts for r in records] == attempts
+def test_a_window_that_does_not_fit_is_told(clip, caplog):
+    records = run(clip, Answers(skipped=[2]))
+    assert [r.status for r in records] == ["none", "none", "skipped_oom", "none", "none"]
+    assert "Window 2 (4.000-8.000 s) does not fit" in caplog.text
 
 
 def test_a_hole_in_the_video_is_told_from_an_empty_window(tmp_path):
-    # The pictures begin at 0 but the manifest is of a longer video: its end has no frames.
     path = write_video(tmp_path / "v.mkv", steady(5))
-    manifest = probe(Video(video=0, path=path)).model_copy(update={"duration": 12.0})
-    windows = windows_of(0, 12.0, 12.0, WindowSettings())
-    records = list(detect(path, manifest, windows, QUESTION, Spy()))
-    assert [r.status for r in records] == [
-        "none",
-        "none",
-        "none",
-        "no_frames",
-        "no_frames",
-        "no_frames",
-    ]
+    records = run(path, Answers(), duration=12.0)
+    assert [r.status for r in records] == ["none"] * 3 + ["no_frames"] * 3
     assert records[2].frame_times == [4.0]
 
 
 def test_random_numbers_belong_to_the_window(clip):
-    whole, half = Spy(), Spy()
+    whole, part, other = Answers(), Answers(), Answers()
     run(clip, whole)
-    manifest = probe(Video(video=3, path=clip))
-    later = windows_of(4.0, 9.2, 9.2, WindowSettings())
-    list(detect(clip, manifest, later, QUESTION, half))
-    assert half.seeds == whole.seeds[2:]
-    assert len(set(whole.seeds)) == 5
-    assert window_seed(0, 3, 4.0) != window_seed(0, 4, 4.0) != window_seed(1, 4, 4.0)
+    run(clip, part, bounds=(4.0, 9.2))
+    run(clip, other, seed=1)
+    for mine, same in zip(part.tasks, whole.tasks[2:], strict=True):
+        assert torch.equal(mine.uniforms, same.uniforms)
+    assert not torch.equal(whole.tasks[0].uniforms, whole.tasks[1].uniforms)
+    assert not torch.equal(whole.tasks[0].uniforms, other.tasks[0].uniforms)
 
 
-def test_a_real_model_answers_every_window(clip, checkpoint):
-    records = run(clip, LlavaNextVideo(checkpoint))
-    assert len(records) == 5
-    assert all(1 <= r.tokens <= 8 and 0 <= r.score <= 1 for r in records)
-    again = run(clip, LlavaNextVideo(checkpoint))
-    assert [r.text for r in again] == [r.text for r in records]
+@pytest.mark.parametrize("slices", [1, 4])
+def test_a_long_video_loses_nothing_at_its_end(tmp_path, slices):
+    # A frame a second: 3,247 of them, as long as the longest real half.
+    path = write_video(tmp_path / "half.mkv", steady(3247, rate=1), size=(208, 32), gop=50)
+    ledgers = [run(path, Answers(), bounds=slice_bounds(3247.0, slices, s)) for s in range(slices)]
+    records = [record for ledger in ledgers for record in ledger]
+    assert {r.status for r in records} == {"none"}
+    assert records[-1].end == 3247.0
+    # 811.75 s hold 406 windows, a whole video 1,624.
+    assert [len(ledger) for ledger in ledgers] == ([1624] if slices == 1 else [406] * 4)
+    reached = 0.0
+    for record in records:
+        assert record.start <= reached
+        assert len(record.frame_times) >= 1
+        reached = max(reached, record.end)

@@ -2,19 +2,19 @@
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from touchline.checkpoints import quantize
-from touchline.config import GenerationSettings
+from touchline.errors import InputError
 from touchline.images import PixelFormat, pixels_of
 from touchline.llava import LlavaNextVideo, prompt_ids, read_pixel_format, tokens_per_frame
 
 REFERENCE = json.loads((Path(__file__).parent / "processor_reference.json").read_text())
-GREEDY = GenerationSettings(max_new_tokens=12)
-SAMPLED = GenerationSettings(max_new_tokens=12, do_sample=True, temperature=1.5)
+PROMPT = "What happens?\n"
 
 
 def pictures(count=3, size=(180, 320), seed=5):
@@ -29,7 +29,7 @@ def pictures(count=3, size=(180, 320), seed=5):
 
 @pytest.fixture(scope="module")
 def model(checkpoint):
-    return LlavaNextVideo(checkpoint)
+    return LlavaNextVideo(checkpoint, PROMPT)
 
 
 @pytest.fixture(scope="module")
@@ -88,57 +88,48 @@ def test_a_frame_of_the_full_size_model_takes_144_ids():
 
 
 def test_ids_are_the_template_s_with_a_run_of_video_ids(model):
-    ids = prompt_ids(model.tokenizer, model.model.config, "What happens?\n", 3)
+    ids = model.ids(3)
     video = model.tokenizer.convert_tokens_to_ids("<video>")
     assert ids.count(video) == 3 * 16
     text = model.tokenizer.decode(ids).replace("<video>" * 48, "<video>")
     assert text == "<s>USER: <video>\nWhat happens? ASSISTANT:"
 
 
-def test_an_answer_is_that_of_a_plain_generate_call(model):
-    pixels = pixels_of(pictures(), model.pixel_format, "pad")
-    ids = torch.tensor([prompt_ids(model.tokenizer, model.model.config, "Say.", 3)])
-    plain = model.model.generate(
-        input_ids=ids, pixel_values_videos=pixels[None], max_new_tokens=12, do_sample=False
-    )
-    said = model.answer(list(pixels), "Say.", GREEDY, seed=0)
-    assert list(said.tokens) == plain[0, ids.shape[1] :].tolist()
-    assert said.text == model.tokenizer.decode(said.tokens, skip_special_tokens=True)
-    with torch.inference_mode():
-        full = torch.cat([ids, torch.tensor([said.tokens])], dim=1)
-        logits = model.model(input_ids=full, pixel_values_videos=pixels[None]).logits[0]
-    rows = logits[ids.shape[1] - 1 : -1].log_softmax(-1)
-    expected = [row[token].item() for row, token in zip(rows, said.tokens, strict=True)]
-    assert list(said.logprobs) == pytest.approx(expected, abs=1e-3)
-
-
-def test_sampling_follows_its_seed_alone(model):
-    pixels = list(pixels_of(pictures(), model.pixel_format, "pad"))
-    said = [model.answer(pixels, "Say.", SAMPLED, seed=s).tokens for s in (1, 2, 1)]
-    assert said[0] == said[2] != said[1]
-
-
-def test_nf4_is_saved_loaded_and_answers(model, quantized):
-    four_bit = LlavaNextVideo(quantized)
+def test_nf4_is_saved_and_loaded(checkpoint, quantized):
+    four_bit = LlavaNextVideo(quantized, PROMPT)
     layer = four_bit.model.model.language_model.layers[0].mlp.up_proj
     assert type(layer).__name__ == "Linear4bit"
     assert layer.weight.quant_state.quant_type == "nf4"
     assert layer.compute_dtype == torch.float32
     assert type(four_bit.model.lm_head).__name__ == "Linear"
     assert four_bit.model.model.vision_tower.dtype == torch.float32
-    sizes = [
-        sum(f.stat().st_size for f in folder.glob("*.safetensors"))
-        for folder in (quantized, Path(model.tokenizer.name_or_path))
-    ]
-    assert sizes[0] < sizes[1]
-    pixels = list(pixels_of(pictures(), four_bit.pixel_format, "pad"))
-    again = LlavaNextVideo(quantized)
-    assert four_bit.answer(pixels, "Say.", GREEDY, 0) == again.answer(pixels, "Say.", GREEDY, 0)
+    size, full = (
+        sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+        for folder in (quantized, checkpoint)
+    )
+    assert size < full
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_a_stated_dtype_is_used_throughout(quantized, dtype):
-    model = LlavaNextVideo(quantized, dtype)
-    pixels = list(pixels_of(pictures(), model.pixel_format, "pad"))
-    assert model.answer(pixels, "Say.", GREEDY, 0).tokens
-    assert model.model.lm_head.weight.dtype == getattr(torch, dtype)
+    model = LlavaNextVideo(quantized, PROMPT, dtype)
+    features = model.encode(pixels_of(pictures(), model.pixel_format, "pad"))
+    cache = model.new_cache(1, 3, 4)
+    logits = model.prefill(features[None], cache, torch.tensor([0]))
+    assert torch.isfinite(model.step(logits.argmax(-1), cache)).all()
+    used = {features.dtype, cache.keys[0].dtype, logits.dtype, model.model.lm_head.weight.dtype}
+    assert used == {getattr(torch, dtype)}
+
+
+def test_a_row_takes_the_memory_that_is_foretold(model):
+    cache = model.new_cache(5, 4, 100)
+    taken = sum(tensor.nbytes for tensor in [*cache.keys, *cache.values])
+    assert taken == 5 * model.row_bytes(4, 100)
+
+
+def test_a_broken_checkpoint_is_one_sentence(quantized, tmp_path):
+    shutil.copytree(quantized, tmp_path / "model")
+    weights = next((tmp_path / "model").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InputError, match="delete the folder"):
+        LlavaNextVideo(tmp_path / "model", PROMPT)

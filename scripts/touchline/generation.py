@@ -1,0 +1,360 @@
+"""Many answers at a time from one model, each as if it were alone.
+
+Answers differ in length ("none" takes two tokens, an event forty), so a batch that waits
+for its longest answer wastes most of its work. Here each row of the batch is a slot: when
+its answer is complete, the next window takes its place while the others go on
+(continuous batching; Orca, OSDI 2022).
+
+A row's keys and values always lie at the same places of a cache of fixed shape, and every
+call has the same shape whatever the traffic. So an answer depends on its own pictures
+alone, not on what the other rows hold.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal, Protocol
+
+import torch
+
+from touchline.answers import is_complete
+from touchline.config import GenerationSettings
+from touchline.generated import Generated
+from touchline.sampling import choose
+from touchline.stopwatch import Stopwatch
+
+log = logging.getLogger(__name__)
+
+# Of a window that does not fit into memory even when it is the only one.
+_ATTEMPTS_ALONE = 2
+
+# More rows hardly speed up a GPU, and fewer frames are wasted when memory runs out.
+_MOST_ROWS = 64
+# The rest is for the vision tower and for reading prompts.
+_SHARE_FOR_ROWS = 0.7
+_ROWS_ON_CPU = 8
+
+
+class RowCache:
+    """Keys and values of some rows, each row with a length of its own.
+
+    Passes for a transformers cache in a call that reads one token a row.
+
+    Args:
+        shape: rows, heads, length and width of a layer's keys.
+    """
+
+    def __init__(
+        self,
+        layers: int,
+        shape: tuple[int, int, int, int],
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self.keys = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(layers)]
+        self.values = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(layers)]
+        self.lengths = torch.zeros(shape[0], dtype=torch.long, device=device)
+        self._rows = torch.arange(shape[0], device=device)
+        self._places = torch.arange(shape[2], device=device)
+
+    def put(self, rows: torch.Tensor, layer: int, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """Begin rows [n] anew with the keys and values of a prompt, [n, heads, tokens, width]."""
+        tokens = keys.shape[2]
+        self.keys[layer][rows, :, :tokens] = keys
+        self.values[layer][rows, :, :tokens] = values
+        self.lengths[rows] = tokens
+
+    def update(
+        self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Add one token's keys and values to each row, [rows, heads, 1, width]; gives all."""
+        self.keys[layer][self._rows, :, self.lengths] = keys[:, :, 0]
+        self.values[layer][self._rows, :, self.lengths] = values[:, :, 0]
+        return self.keys[layer], self.values[layer]
+
+    def advance(self) -> None:
+        """Count the token that every layer has added to each row."""
+        # A row that nobody reads must not grow past the end while it idles.
+        self.lengths = (self.lengths + 1).clamp(max=len(self._places) - 1)
+
+    def mask(self) -> torch.Tensor:
+        """What each row's next token may look at, itself too: bool [rows, 1, 1, length]."""
+        return (self._places <= self.lengths[:, None])[:, None, None]
+
+
+class Model(Protocol):
+    """What a family of models provides."""
+
+    @property
+    def eos(self) -> frozenset[int]:
+        """The ids that end an answer."""
+
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pictures [n, 3, size, size] to features [n, tokens, width]."""
+
+    def row_bytes(self, frames: int, new_tokens: int) -> int:
+        """Memory that a row of the cache takes."""
+
+    def new_cache(self, rows: int, frames: int, new_tokens: int) -> RowCache:
+        """An empty cache for prompts with up to so many pictures, and their answers."""
+
+    def prefill(self, features: torch.Tensor, cache: RowCache, rows: torch.Tensor) -> torch.Tensor:
+        """Read a prompt into each of some rows, [n]; gives logits [n, vocabulary].
+
+        Args:
+            features: [n, frames, tokens, width].
+        """
+
+    def step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:
+        """Read one more token into each row, [rows]; gives logits [rows, vocabulary]."""
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Token ids to text, without special tokens."""
+
+
+@dataclass
+class Picture:
+    """A frame as the model takes it in; encoded once, however many windows show it.
+
+    Attributes:
+        time: when it came on screen, seconds.
+        pixels: [3, size, size], until it is encoded.
+        features: [tokens, width], from then on.
+    """
+
+    time: float
+    pixels: torch.Tensor | None
+    features: torch.Tensor | None = None
+
+
+@dataclass
+class Task:
+    """A window that waits for its answer.
+
+    Attributes:
+        index: number of the window.
+        uniforms: random numbers for its tokens, [max_new_tokens].
+        attempts: how often it was tried.
+        alone: how often it did not fit into memory by itself.
+    """
+
+    index: int
+    pictures: list[Picture]
+    uniforms: torch.Tensor
+    attempts: int = 0
+    alone: int = 0
+
+
+@dataclass
+class _Row:
+    task: Task
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+
+
+class Batch:
+    """Rows that answer windows, each going on to the next as soon as it is done.
+
+    Args:
+        rows: windows in work at a time.
+        group: windows whose prompts are read at a time.
+        frames: most pictures a window has.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        settings: GenerationSettings,
+        rows: int,
+        frames: int,
+        clock: Stopwatch,
+    ) -> None:
+        self._model, self._settings, self._clock = model, settings, clock
+        self._group = max(1, rows // 4)
+        self._rows: list[_Row | None] = [None] * rows
+        self._admitting: list[Task] = []
+        self._cache = model.new_cache(rows, frames, settings.max_new_tokens)
+
+    def run(self, waiting: deque[Task], source: Iterator[Task]) -> Iterator[tuple[Task, Generated]]:
+        """Answer the tasks that wait, then those of the source; gives each answer when it is done.
+
+        Raises:
+            torch.OutOfMemoryError: then `unfinished` has the tasks to do again.
+        """
+        while True:
+            yield from self._fill(waiting, source)
+            if not any(self._rows):
+                return
+            yield from self._step()
+
+    def unfinished(self) -> list[Task]:
+        """The tasks in work."""
+        return [row.task for row in self._rows if row] + self._admitting
+
+    def _fill(
+        self, waiting: deque[Task], source: Iterator[Task]
+    ) -> Iterator[tuple[Task, Generated]]:
+        """Let the next tasks take the free rows, as soon as there is room for a group."""
+        while True:
+            free = [number for number, row in enumerate(self._rows) if row is None]
+            if len(free) < self._group and len(free) < len(self._rows):
+                return
+            tasks = self._next_group(waiting, source)
+            if not tasks:
+                return
+            yield from self._admit(tasks, free[: len(tasks)])
+
+    def _next_group(self, waiting: deque[Task], source: Iterator[Task]) -> list[Task]:
+        """Up to a group of tasks with equally many pictures, whose prompts are equally long."""
+        with self._clock.timing("waiting for frames"):
+            waiting.extend(islice(source, max(0, self._group - len(waiting))))
+        group: list[Task] = []
+        while waiting and len(group) < self._group:
+            if group and len(waiting[0].pictures) != len(group[0].pictures):
+                break
+            group.append(waiting.popleft())
+        return group
+
+    def _admit(self, tasks: list[Task], numbers: list[int]) -> Iterator[tuple[Task, Generated]]:
+        self._admitting = tasks
+        for task in tasks:
+            task.attempts += 1
+        # Filled up with repeats, so that every call has the same shape.
+        padded = [*tasks, *[tasks[-1]] * (self._group - len(tasks))]
+        rows = torch.tensor([*numbers, *[numbers[-1]] * (self._group - len(numbers))])
+        with self._clock.timing("vision"):
+            self._encode([picture for task in tasks for picture in task.pictures])
+        with self._clock.timing("prefill"):
+            features = torch.stack([torch.stack(_features(task)) for task in padded])
+            logits = self._model.prefill(features, self._cache, rows)
+            chosen = self._choose(logits, [task.uniforms[0] for task in padded])
+        self._admitting = []
+        for task, number, token, logprob in zip(tasks, numbers, *chosen, strict=False):
+            self._rows[number] = _Row(task)
+            yield from self._take(number, token, logprob)
+
+    def _encode(self, pictures: Iterable[Picture]) -> None:
+        """Encode the pictures that are not yet, a fixed number at a time."""
+        new = list({id(p): p for p in pictures if p.features is None}.values())
+        at_once = 2 * self._group
+        for first in range(0, len(new), at_once):
+            some = new[first : first + at_once]
+            pixels = [picture.pixels for picture in some if picture.pixels is not None]
+            pixels += [pixels[-1]] * (at_once - len(pixels))
+            for picture, features in zip(
+                some, self._model.encode(torch.stack(pixels)), strict=False
+            ):
+                picture.features, picture.pixels = features, None
+
+    def _step(self) -> Iterator[tuple[Task, Generated]]:
+        """One more token for every row; what an empty row reads and says is not used."""
+        with self._clock.timing("decode"):
+            last = torch.tensor([row.tokens[-1] if row else 0 for row in self._rows])
+            uniforms = [
+                row.task.uniforms[len(row.tokens)] if row else torch.zeros(()) for row in self._rows
+            ]
+            chosen = self._choose(self._model.step(last, self._cache), uniforms)
+        for number, (token, logprob) in enumerate(zip(*chosen, strict=True)):
+            if self._rows[number] is not None:
+                yield from self._take(number, token, logprob)
+
+    def _choose(
+        self, logits: torch.Tensor, uniforms: list[torch.Tensor]
+    ) -> tuple[list[int], list[float]]:
+        numbers = torch.stack(uniforms).to(logits.device)
+        tokens, logprobs = choose(logits, self._settings, numbers)
+        return tokens.tolist(), logprobs.tolist()
+
+    def _take(self, number: int, token: int, logprob: float) -> Iterator[tuple[Task, Generated]]:
+        """Add a token to a row; give the answer and free the row if that completes it."""
+        row = self._rows[number]
+        assert row is not None
+        row.tokens.append(token)
+        row.logprobs.append(logprob)
+        if (
+            token in self._model.eos
+            or len(row.tokens) == self._settings.max_new_tokens
+            or ("]" in self._model.decode([token]) and is_complete(self._model.decode(row.tokens)))
+        ):
+            self._rows[number] = None
+            text = self._model.decode(row.tokens)
+            yield row.task, Generated(text, tuple(row.tokens), tuple(row.logprobs))
+
+
+def _features(task: Task) -> list[torch.Tensor]:
+    return [picture.features for picture in task.pictures if picture.features is not None]
+
+
+def rows_that_fit(
+    model: Model, frames: int, settings: GenerationSettings, wanted: Literal["auto"] | int
+) -> int:
+    """How many windows to have in work at a time.
+
+    Args:
+        frames: most pictures a window has.
+        wanted: a number, or "auto" for as many as the free memory of the GPU holds.
+    """
+    if wanted != "auto":
+        return wanted
+    if not torch.cuda.is_available():
+        return _ROWS_ON_CPU
+    free, _ = torch.cuda.mem_get_info()
+    one = model.row_bytes(frames, settings.max_new_tokens)
+    return max(1, min(_MOST_ROWS, int(_SHARE_FOR_ROWS * free / one)))
+
+
+class Answering:
+    """Answers tasks in batches, in smaller ones when memory runs out.
+
+    Attributes:
+        rows: windows in work at a time, now.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        settings: GenerationSettings,
+        rows: int,
+        frames: int,
+        clock: Stopwatch,
+    ) -> None:
+        self.rows = rows
+        self._model, self._settings, self._frames, self._clock = model, settings, frames, clock
+
+    def answers(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Generated | None]]:
+        """Answer tasks; gives each when it is done, which may be out of order.
+
+        The answer is None for a task that did not fit into memory even alone.
+        """
+        waiting: deque[Task] = deque()
+        source = iter(tasks)
+        while True:
+            waiting.extend(islice(source, max(0, 1 - len(waiting))))
+            if not waiting:
+                return
+            batch, lost = None, []
+            try:
+                batch = Batch(self._model, self._settings, self.rows, self._frames, self._clock)
+                yield from batch.run(waiting, source)
+            except torch.OutOfMemoryError:
+                lost = batch.unfinished() if batch else []
+            else:
+                return
+            # Outside the except block, whose traceback keeps the tensors alive.
+            del batch
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            waiting.extendleft(reversed(lost))
+            if self.rows > 1:
+                self.rows //= 2
+                log.warning("Out of memory: going on with %d windows at a time.", self.rows)
+                continue
+            waiting[0].alone += 1
+            if waiting[0].alone == _ATTEMPTS_ALONE:
+                yield waiting.popleft(), None

@@ -1,0 +1,83 @@
+"""What a worker has answered so far, so that the next attempt goes on from there.
+
+A journal is a folder of JSON Lines files, one a process, each line a window. Nobody ever
+writes to another's file: two workers on one slice (an old job that outlived its
+Snakemake, and the new one) cannot mix their lines, on any file system and without locks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic import ValidationError
+
+from touchline.records import WindowRecord
+
+log = logging.getLogger(__name__)
+
+
+def journal_key(**identity: Any) -> str:
+    """A name for all that shapes an answer: another key is another journal.
+
+    Args:
+        identity: values that JSON can hold.
+    """
+    text = json.dumps(identity, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Journal:
+    """The windows of a slice that are answered.
+
+    Args:
+        folder: of this slice.
+        key: see `journal_key`.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._folder = folder / key
+
+    def read(self) -> dict[int, WindowRecord]:
+        """The answered windows by their number.
+
+        A line that a killed worker left unfinished is passed over, and so are windows that
+        were skipped: they are done again.
+        """
+        answered: dict[int, WindowRecord] = {}
+        for file in sorted(self._folder.glob("*.jsonl")):
+            for line in file.read_bytes().splitlines():
+                try:
+                    record = WindowRecord.model_validate_json(line)
+                except ValidationError:
+                    log.info("%s has an unfinished line: that window is done again.", file)
+                    continue
+                if record.status not in ("skipped_oom", "no_frames"):
+                    answered.setdefault(record.window, record)
+        return answered
+
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """A file of this process's own, to add windows to."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
+        with (self._folder / name).open("w", encoding="utf-8") as file:
+            yield Writer(file)
+
+
+class Writer:
+    """Adds windows to a journal; a window is safe from a kill once `add` returns."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def add(self, record: WindowRecord) -> None:
+        self._file.write(record.model_dump_json() + "\n")
+        self._file.flush()

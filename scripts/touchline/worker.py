@@ -1,0 +1,117 @@
+"""A worker: one slice of a video from its journal, through a GPU, to records of all windows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from touchline.config import BatchSettings, GenerationSettings, ImageSettings
+from touchline.fingerprint import fingerprint
+from touchline.gpus import leased_gpu
+from touchline.journal import Journal, journal_key
+from touchline.records import Manifest, RawAnswer, WindowRecord
+from touchline.stopwatch import Stopwatch
+from touchline.windows import Window
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a model is asked about every window, and how it answers.
+
+    Attributes:
+        checkpoint: folder of the model.
+        version: raised by the user to have everything answered anew.
+    """
+
+    prompt: str
+    checkpoint: Path
+    dtype: Literal["auto", "bfloat16", "float16", "float32"]
+    image: ImageSettings
+    generation: GenerationSettings
+    version: int
+
+
+def answer_windows(
+    path: Path,
+    manifest: Manifest,
+    windows: Sequence[Window],
+    question: Question,
+    journal_folder: Path,
+    batch: BatchSettings,
+    threads: int,
+) -> list[WindowRecord]:
+    """Answer the windows of a slice, going on from where an earlier attempt ended.
+
+    Each answer is in the journal as soon as it is known. Once the caller has written the
+    records, `journal_folder` can go.
+
+    Args:
+        path: where the video is now.
+        threads: for decoding, and for arithmetic on the CPU.
+
+    Returns:
+        a record a window, in their order.
+    """
+    journal = Journal(journal_folder, _key(manifest, windows, question))
+    records = journal.read()
+    missing = [window for window in windows if window.index not in records]
+    if records:
+        log.info("%d of %d windows were answered before.", len(records), len(windows))
+    if missing:
+        with leased_gpu(), journal.writing() as writer:
+            # Imported with the GPU in hand: torch looks at CUDA_VISIBLE_DEVICES once.
+            import torch
+
+            from touchline.detect import Draw, Progress, detect
+            from touchline.frames import sample_frames
+            from touchline.generation import Answering, rows_that_fit
+            from touchline.llava import LlavaNextVideo
+
+            torch.set_num_threads(threads)
+            clock = Stopwatch()
+            with clock.timing("load"):
+                model = LlavaNextVideo(question.checkpoint, question.prompt, question.dtype)
+            generation, frames = question.generation, max(len(w.times) for w in windows)
+            rows = min(len(windows), rows_that_fit(model, frames, generation, batch.windows))
+            answering = Answering(model, generation, rows, frames, clock)
+            times = sorted({time for window in missing for time in window.times})
+            pictures = sample_frames(
+                path, times, manifest.start_time, question.image.max_size, threads
+            )
+            draw = Draw(generation.seed, manifest.video, generation.max_new_tokens)
+            progress = Progress(len(windows), len(records))
+            for record in detect(missing, pictures, question.image.fit, model, answering, draw):
+                writer.add(record)
+                records[record.window] = record
+                progress.count(record, answering)
+        log.info("Time: %s.", clock)
+    return [records[window.index] for window in windows]
+
+
+def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> str:
+    """The journal key: all that an answer depends on."""
+    weights = sorted(question.checkpoint.glob("*.safetensors"))
+    return journal_key(
+        video=manifest.model_dump(include={"video", "fingerprint", "start_time"}),
+        windows=[asdict(window) for window in windows],
+        prompt=question.prompt,
+        checkpoint=[fingerprint(path) for path in weights],
+        dtype=question.dtype,
+        image=question.image.model_dump(),
+        generation=question.generation.model_dump(),
+        version=question.version,
+    )
+
+
+def partial_of(records: Iterable[WindowRecord]) -> list[RawAnswer]:
+    """The answers that are not "none", as the partial file lists them."""
+    return [
+        RawAnswer(time=record.start, raw=record.text)
+        for record in records
+        if record.status in ("events", "unparsed")
+    ]
