@@ -8,9 +8,10 @@ READY := $(VENV)/installed
 
 .PHONY: demo demo-score test lint schemas
 
-$(READY): requirements.lock
+$(READY): requirements.lock requirements.no-deps.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.no-deps.txt
 	touch $@
 
 # A match that the model has not seen, through the whole workflow, on the CPU.

@@ -17,6 +17,8 @@ include: "rules/models.smk"
 include: "rules/detect.smk"
 include: "rules/merge.smk"
 include: "rules/compare.smk"
+include: "rules/evaluate.smk"
+include: "rules/exports.smk"
 include: "rules/summary.smk"
 
 
@@ -29,6 +31,20 @@ rule predictions:
 rule comparison:
     input:
         compared([COMPARISON, COMPARISON_TABLE, ENSEMBLE, ENSEMBLE_EVENTS]),
+    localrule: True
+
+
+# Where the table of videos names labels.
+rule evaluation:
+    input:
+        expand([EVALUATION, OUTCOMES, CURVES, CALIBRATION], model=EVALUATED),
+        [EVALUATION_TABLE, EVALUATION_TEXT] if EVALUATED else [],
+    localrule: True
+
+
+rule exports:
+    input:
+        expand(EXPORTS, model=EXPORTED),
     localrule: True
 
 
@@ -46,6 +62,7 @@ rule all:
         expand(KEPT, model=RUN, video=SELECTED, slice=SLICES),
         rules.predictions.input,
         rules.comparison.input,
+        [rules.evaluation.input, rules.exports.input] if LABELS else [],
         rules.summarize.output,
     localrule: True
     message:

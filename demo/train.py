@@ -29,14 +29,16 @@ import tiny_llava
 from match import LABELS, TEAMS, details
 from nf4 import Rounding
 from pool import Painters, Pool
+from touchline.images import PixelFormat, normalized
 from touchline.llava import prompt_ids
-from windows import FRAMES, Windows
+from windows import FRAMES, IMAGE_SIZE, Windows
 
 HERE = Path(__file__).resolve().parent
 PROMPT = HERE.parent / "prompts" / "soccer_events.txt"
 TRAINING_SEEDS = 1_000_000  # every match from here on may have been trained on
 HELD_OUT_SEEDS = 900_000
 FRAME_SHARES = (1, 1, 1, 7)  # of batches with 1, 2, 3 and 4 frames
+PIXELS = PixelFormat(IMAGE_SIZE, tiny_llava.MEAN, tiny_llava.STD)
 ANSWER_LENGTH = 80  # tokens; two events take about 60
 TESTED_TOGETHER = 512  # windows
 IGNORED = -100
@@ -108,9 +110,6 @@ class Trainer:
             frames: prompt_ids(self.tokenizer, self.model.config, self.prompt, frames)
             for frames in FRAMES
         }
-        mean, std = torch.tensor(tiny_llava.MEAN), torch.tensor(tiny_llava.STD)
-        self.mean = mean[:, None, None].to(self.device)
-        self.std = std[:, None, None].to(self.device)
 
     def fit(self, painters: Painters, held_out: list[Windows], began: float) -> None:
         """Train until the steps or the minutes are used up."""
@@ -187,7 +186,7 @@ class Trainer:
         with self._autocast():
             logits = self.model(
                 input_ids=ids,
-                pixel_values_videos=self._normalized(_varied(pixels)),
+                pixel_values_videos=normalized(_varied(pixels), PIXELS),
                 use_cache=False,
                 logits_to_keep=ANSWER_LENGTH + 1,
             ).logits[:, :-1]
@@ -199,9 +198,6 @@ class Trainer:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return loss.detach()
-
-    def _normalized(self, pixels: torch.Tensor) -> torch.Tensor:
-        return (pixels.float() / 255 - self.mean) / self.std
 
     def _autocast(self) -> torch.autocast:
         cuda = self.device.type == "cuda"
@@ -228,7 +224,7 @@ class Trainer:
                 said: Any = self.model.generate(
                     input_ids=ids,
                     attention_mask=torch.ones_like(ids),
-                    pixel_values_videos=self._normalized(pixels.to(self.device)),
+                    pixel_values_videos=normalized(pixels.to(self.device), PIXELS),
                     max_new_tokens=ANSWER_LENGTH,
                 )
             texts += self.tokenizer.batch_decode(said[:, len(prompt) :], skip_special_tokens=True)

@@ -17,15 +17,12 @@ from PIL import Image, ImageFilter
 import library  # noqa: F401
 from match import FRAME_RATE, Match, details, schedule
 from pictures import render
-from touchline.images import PixelFormat, capped, pixels_of
+from touchline.images import capped, square_of
 
 FRAMES = (1, 2, 3, 4)
 IMAGE_SIZE = 112
 LONGEST = 384  # the workflow's max_image_size
 MATCH_SECONDS = 100.0
-
-# Scale and mean that leave bytes as they are: what is stored is normalized only when it is used.
-_BYTES = PixelFormat(IMAGE_SIZE, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255))
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,7 @@ def _pixels(rng: Random, match: Match, times: list[float]) -> np.ndarray:
     """Frames as the model sees them, with the losses of a video; uint8 [frames, 3, size, size]."""
     quality, blur = rng.randrange(45, 96), rng.choice((0.0, 0.0, rng.uniform(0.3, 1.0)))
     frames = [torch.from_numpy(_coded(render(match, time), quality, blur)) for time in times]
-    return pixels_of(frames, _BYTES, "pad").clamp(0, 255).byte().numpy()
+    return torch.stack([square_of(frame, IMAGE_SIZE, "pad") for frame in frames]).numpy()
 
 
 def _coded(frame: np.ndarray, quality: int, blur: float) -> np.ndarray:

@@ -12,7 +12,8 @@ from touchline.config import read_settings
 from touchline.errors import InputError
 from touchline.fingerprint import fingerprint
 from touchline.given import find_given, given_videos
-from touchline.videos import read_videos, select
+from touchline.truth import check_matches, find_labels
+from touchline.videos import match_of, read_videos, select
 
 try:
     SETTINGS = read_settings(config)
@@ -23,6 +24,12 @@ try:
     SELECTED = select(VIDEOS or given_videos(GIVEN_PATHS.values()), SETTINGS.select)
     # By video and model, the files of given predictions.
     GIVEN = find_given(GIVEN_PATHS, SELECTED, SETTINGS.missing_predictions == "skip")
+    # By video, the file of its true events, where there is one.
+    LABELS = find_labels(VIDEOS, SELECTED)
+    # By video, the match it is of: a video without a game is one by itself.
+    GAMES = {v: match_of(v, VIDEOS) for v in SELECTED}
+    if SETTINGS.ensemble.calibrated:
+        check_matches({GAMES[v] for v in LABELS})
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -41,6 +48,13 @@ COMPARISON = f"{RESULTS}/comparison/comparison_video_{{video}}.json"
 COMPARISON_TABLE = f"{RESULTS}/comparison/comparison_video_{{video}}.csv"
 ENSEMBLE = f"{RESULTS}/ensemble/final_predictions_ensemble_video_{{video}}.json"
 ENSEMBLE_EVENTS = f"{RESULTS}/events/events_ensemble_video_{{video}}.csv"
+EVALUATION = f"{RESULTS}/evaluation/evaluation_{{model}}.json"
+OUTCOMES = f"{RESULTS}/evaluation/outcomes_{{model}}.csv"
+CURVES = f"{RESULTS}/evaluation/curves_{{model}}.csv"
+EVALUATION_TABLE = f"{RESULTS}/evaluation/evaluation.csv"
+EVALUATION_TEXT = f"{RESULTS}/evaluation/evaluation.txt"
+CALIBRATION = f"{RESULTS}/calibration/calibration_{{model}}.json"
+EXPORTS = f"{RESULTS}/exports/{{model}}"
 SUMMARY = f"{RESULTS}/summary/summary.csv"
 SUMMARY_TEXT = f"{RESULTS}/summary/summary.txt"
 CHECKPOINT = f"{SETTINGS.resources}/models/{{model}}/checkpoint"
@@ -74,6 +88,47 @@ def of_each_model(pattern):
     return lambda wildcards: expand(
         pattern, model=models_of(wildcards.video), video=wildcards.video
     )
+
+
+def videos_of(model):
+    """The selected videos that a model, or the ensemble, has events of."""
+    if model == "ensemble":
+        return [v for v in SELECTED if len(models_of(v)) > 1]
+    return [v for v in SELECTED if model in models_of(v)]
+
+
+def annotated_by(model):
+    """The videos with labels that a model, or the ensemble, has events of."""
+    return [v for v in videos_of(model) if v in LABELS]
+
+
+def models_behind(model, video):
+    """The models whose coverage counts: an ensemble looked where all of its models did."""
+    return models_of(video) if model == "ensemble" else [model]
+
+
+def of_annotated(pattern):
+    """An input function: a pattern's file of each video that the model can be evaluated on."""
+    return lambda wildcards: expand(
+        pattern, model=wildcards.model, video=annotated_by(wildcards.model)
+    )
+
+
+def coverage_of_annotated(wildcards):
+    """Coverage of each video: one file a model that is behind the events."""
+    return [
+        COVERAGE.format(model=model, video=video)
+        for video in annotated_by(wildcards.model)
+        for model in models_behind(wildcards.model, video)
+    ]
+
+
+def halves_of(wildcards):
+    """Number, match, half and number of coverage files of each video, in the order of inputs."""
+    return [
+        (v, GAMES[v], VIDEOS[v].half, len(models_behind(wildcards.model, v)))
+        for v in annotated_by(wildcards.model)
+    ]
 
 
 def compared(pattern):

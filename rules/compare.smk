@@ -28,6 +28,11 @@ rule fuse_models:
     input:
         events=of_each_model(EVENTS),
         manifest=manifest_of,
+        calibration=lambda wildcards: (
+            expand(CALIBRATION, model=models_of(wildcards.video))
+            if SETTINGS.ensemble.calibrated
+            else []
+        ),
     output:
         predictions=ENSEMBLE,
         events=ENSEMBLE_EVENTS,
@@ -40,6 +45,10 @@ rule fuse_models:
         models=lambda wildcards: models_of(wildcards.video),
         tolerance=SETTINGS.comparison.tolerance,
         ensemble=SETTINGS.ensemble.model_dump(),
+        # What is learnt from a match is not used on it.
+        game=lambda wildcards: (
+            GAMES[int(wildcards.video)] if SETTINGS.ensemble.calibrated else None
+        ),
     message:
         "Fusing {params.models} on video {wildcards.video}"
     script:

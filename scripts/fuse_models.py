@@ -1,10 +1,11 @@
 """Make ensemble/final_predictions_ensemble_video_{video}.json and its events table."""
 
+from touchline.calibration import recalibrated
 from touchline.ensemble import fuse
 from touchline.files import read_record
 from touchline.logs import job_log
 from touchline.predictions import read_events_csv, write_events_csv, write_predictions
-from touchline.records import Manifest
+from touchline.records import CalibrationReport, Manifest
 
 
 def main(job) -> None:
@@ -12,6 +13,9 @@ def main(job) -> None:
         model: read_events_csv(path)
         for model, path in zip(job.params.models, job.input.events, strict=True)
     }
+    for model, path in zip(job.params.models, job.input.calibration, strict=False):
+        learnt = read_record(path, CalibrationReport)
+        said[model] = recalibrated(said[model], learnt, job.params.game)
     events = fuse(said, job.params.tolerance, **job.params.ensemble)
     manifest = read_record(job.input.manifest, Manifest) if job.input.manifest else None
     write_predictions(job.output.predictions, events)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
+from touchline.chance import shifts as shifts_of
 from touchline.coverage import Intervals, common, elapsed, length, stretches, within
 from touchline.matching import match, moments
 from touchline.records import (
@@ -250,26 +249,11 @@ def _chance(
     a = _Marks(a.labels, elapsed(compared, a.times))
     positions = elapsed(compared, b.times)
     confusions = []
-    for shift in _shifts([*a.times, *positions], span, tolerance, shifts, seed):
+    for shift in shifts_of([*a.times, *positions], span, tolerance, shifts, seed):
         shifted = _Marks(b.labels, [(position + shift) % span for position in positions])
         same, different = _pair_up(a, shifted, tolerance)
         confusions.append(_confusion(a, shifted, same + different))
     return confusions
-
-
-def _shifts(
-    times: Sequence[float], span: float, tolerance: float, count: int, seed: int
-) -> list[float]:
-    """Random shifts, seconds, that leave no true pair together.
-
-    Windows start on a grid, and two lists on one grid meet more or less often than the same
-    lists between its lines. So the shifts are steps of the grid, if there is one.
-    """
-    grid = math.gcd(*(round(1000 * time) for time in times)) or 1
-    margin = min(4 * tolerance, span / 4)
-    source = random.Random(seed)
-    shifts = [source.uniform(margin, span - margin) for _ in range(count)]
-    return [round(1000 * shift / grid) * grid / 1000 for shift in shifts]
 
 
 def _confusion(a: _Marks, b: _Marks, pairs: Pairs) -> Counter[tuple[str, str]]:

@@ -130,6 +130,17 @@ class ComparisonSettings(Section):
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of the time shifts")
 
 
+class EvaluationSettings(Section):
+    """How events are set against the truth, where labels are known."""
+
+    tolerances: Annotated[list[NonNegative], Field(min_length=1)] = Field(
+        [2.0, 5.0, 15.0, 30.0], description="seconds around a true event in which it can be found"
+    )
+    resamples: Natural = Field(
+        1000, description="samples of the matches that the intervals are taken from"
+    )
+
+
 class EnsembleSettings(Section):
     """How the models' events are fused."""
 
@@ -144,6 +155,11 @@ class EnsembleSettings(Section):
     )
     threshold: NonNegative = Field(
         1.0, description="with weighted: least sum of the weights that say an event"
+    )
+    calibrated: bool = Field(
+        False,
+        description="an event counts with the probability that it is right, learnt from the other "
+        "matches with labels, instead of the model's own score; with weighted times its weight",
     )
 
 
@@ -220,6 +236,7 @@ class Settings(Section):
     merge: MergeSettings = MergeSettings()
     comparison: ComparisonSettings = ComparisonSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
 
     @model_validator(mode="after")
     def _models_exist(self) -> Settings:

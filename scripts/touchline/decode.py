@@ -19,7 +19,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Container, Iterator, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import av
 from av.video.frame import VideoFrame
@@ -27,6 +27,9 @@ from av.video.frame import VideoFrame
 from touchline.demux import Listing, PacketReader
 
 log = logging.getLogger(__name__)
+
+# A picture stays on screen in the place of lost ones for at most so long, seconds.
+_LONGEST_STAND_IN = 1.0
 
 _END: list[tuple[float, VideoFrame | None]] = [(math.inf, None)]
 
@@ -58,20 +61,22 @@ class Decoder:
         self._reader = reader
         self._packets = listing.packets
         self._keyframes = [place for place, each in enumerate(self._packets) if each.keyframe]
+        self._time_base = listing.time_base
         self._may_skip = True
         self._damaged = False  # anything, since decoding last started
 
     def pictures(self, stretch: Stretch) -> Iterator[tuple[float, VideoFrame]]:
         """The times, seconds, and what is on screen then.
 
-        None, but a line in the log, for a time whose picture cannot be decoded. A damaged
-        picture is given as the decoder mends it; one that is lost, as the last one of the
-        stretch before it, which a player would leave on screen.
+        A damaged picture is given as the decoder mends it. In the place of one that is lost
+        comes the last one before it, which a player would leave on screen; if that is too
+        old, nothing but a line in the log.
         """
         waiting = deque(stretch.wanted)
+        self._damaged = False
         if self._may_skip:
             yield from self._with_skips(stretch, waiting)
-        if waiting:
+        if waiting and not self._damaged:
             yield from self._in_full(stretch, waiting)
         back = 1
         while waiting:
@@ -100,7 +105,7 @@ class Decoder:
         shown = None
         for pts, frame in chain(self._decode(stretch, stretch.begin), _END):
             while waiting and pts > waiting[0].pts:
-                if shown is None or self._damaged:
+                if self._damaged or not self._is_shown(shown, waiting[0]):
                     return
                 yield waiting.popleft().time, shown
             shown = frame
@@ -112,7 +117,6 @@ class Decoder:
         keyframes = self._keyframes[: bisect_left(self._keyframes, stretch.begin)]
         begin = keyframes[-back] if back < len(keyframes) else 0
         due = self._packets[keyframes[-1]].pts if begin else math.inf
-        first = min(self._packets[stretch.begin].pts, waiting[0].pts)
         under_way, shown = False, None
         for pts, frame in chain(self._decode(stretch, begin), _END):
             # Without true keyframes, pictures come late, and the first ones are not exact.
@@ -120,13 +124,17 @@ class Decoder:
             if not under_way:
                 return
             while waiting and pts > waiting[0].pts:
-                time = waiting.popleft().time
-                if shown is not None:
-                    yield time, shown
+                wanted = waiting.popleft()
+                if self._is_shown(shown, wanted):
+                    yield wanted.time, shown
                 else:
-                    log.warning("The picture at %.3f s cannot be decoded.", time)
-            if pts >= first:
-                shown = frame
+                    log.warning("The picture at %.3f s cannot be decoded.", wanted.time)
+            shown = frame
+
+    def _is_shown(self, frame: VideoFrame | None, wanted: Wanted) -> TypeGuard[VideoFrame]:
+        if frame is None or frame.pts is None:
+            return False
+        return float((wanted.pts - frame.pts) * self._time_base) <= _LONGEST_STAND_IN
 
     def _decode(
         self, stretch: Stretch, begin: int, wanted: Container[int | None] | None = None

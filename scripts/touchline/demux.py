@@ -21,6 +21,8 @@ from touchline.errors import InputError
 # Packets are listed for so long before and after the wanted part, seconds: room for
 # decoding to start earlier, and for containers that seek past the target.
 _MARGIN = 10.0
+# A list does not end before so many packets in a row are late: a time may be damaged.
+_SURELY_PAST = 10
 
 
 @contextmanager
@@ -116,13 +118,15 @@ def list_packets(path: str | Path, first: float, last: float) -> Listing:
 def _list(path: str | Path, target: float | None, until: float) -> Listing:
     with open_video(path) as (container, stream):
         assert stream.time_base is not None
-        packets = []
+        packets, past = [], 0
         for packet in _packets_from(container, stream, target):
             keyframe = packet.is_keyframe and packet.pts is not None
             shown = packet.pts is not None and not packet.is_discard
             packets.append(Listed(packet.pts or 0, keyframe, shown, packet.duration or 0))
             # Nothing is shown before it is decoded: all that follow are shown later than this.
-            if packet.dts is not None and packet.dts * stream.time_base > until:
+            late = packet.dts is not None and packet.dts * stream.time_base > until
+            past = past + 1 if late else 0
+            if past == _SURELY_PAST:
                 break
         return Listing(packets, stream.time_base, usual_seconds(stream))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ def fuse(
     method: Method,
     weights: Weights | None = None,
     threshold: float = 1.0,
+    calibrated: bool = False,
 ) -> list[Event]:
     """Fuse the events of several models, label by label.
 
@@ -39,6 +41,8 @@ def fuse(
             strongest event, then drops what lies within the tolerance of it, of all models.
         weights: what the models' strengths are multiplied by to rank them, and what
             "weighted" sums up.
+        calibrated: the events' scores are probabilities that they are right, so "weighted" sums
+            up weight times score.
 
     Returns:
         events sorted by time. Each is its strongest member, with the hits of all and who
@@ -62,7 +66,10 @@ def fuse(
             sayers = {model for model, _ in group}
             if method == "intersection" and len(sayers) < len(events):
                 continue
-            if method == "weighted" and sum(weight[model] for model in sayers) < threshold:
+            support = math.fsum(
+                weight[model] * (_strength(event) if calibrated else 1.0) for model, event in group
+            )
+            if method == "weighted" and support < threshold:
                 continue
             event = _fused(group, weight)
             fused.append(_averaged(event, group, weight) if method == "weighted" else event)

@@ -56,6 +56,12 @@ def write_json_lines(path: str | Path, values: Iterable[Any]) -> None:
             file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8."""
+    with replacing(path) as file:
+        file.write(text)
+
+
 def read_text(path: str | Path) -> str:
     """Read a text file in UTF-8.
 

@@ -110,10 +110,11 @@ def _stretches(listing: Listing, times: Sequence[float], start_time: float) -> l
             continue
         pts, place = shown[number]
         found.append((begin_of(pts, place), place, Wanted(time, pts)))
-    return [
-        Stretch(begin, 1 + max(place for _, place, _ in group), [wanted for *_, wanted in group])
-        for begin, group in ((begin, list(each)) for begin, each in groupby(found, itemgetter(0)))
-    ]
+    stretches = []
+    for begin, group in groupby(found, itemgetter(0)):
+        _, places, wanted = zip(*group, strict=True)
+        stretches.append(Stretch(begin, max(places) + 1, wanted))
+    return stretches
 
 
 def _since(pts: int, time_base: Fraction, start_time: float) -> float:

@@ -7,7 +7,8 @@ its answer is complete, the next window takes its place while the others go on
 
 A row's keys and values always lie at the same places of a cache of fixed shape, and every
 call has the same shape whatever the traffic. So an answer depends on its own pictures
-alone, not on what the other rows hold.
+alone, not on what the other rows hold: on a CPU to the last bit, on a GPU but for ties
+that its arithmetic decides by the place in a product (benchmarks/GPU.md).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, Protocol
@@ -59,6 +60,8 @@ class RowCache:
         self.keys = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(layers)]
         self.values = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(layers)]
         self.lengths = torch.zeros(shape[0], dtype=torch.long, device=device)
+        # The step that reads this cache, where it is recorded; it goes when the cache goes.
+        self.replayed: Callable[[torch.Tensor], torch.Tensor] | None = None
         self._rows = torch.arange(shape[0], device=device)
         self._places = torch.arange(shape[2], device=device)
 
@@ -80,7 +83,7 @@ class RowCache:
     def advance(self) -> None:
         """Count the token that every layer has added to each row."""
         # A row that nobody reads must not grow past the end while it idles.
-        self.lengths = (self.lengths + 1).clamp(max=len(self._places) - 1)
+        self.lengths.add_(1).clamp_(max=len(self._places) - 1)
 
     def mask(self) -> torch.Tensor:
         """What each row's next token may look at, itself too: bool [rows, 1, 1, length]."""
@@ -95,7 +98,7 @@ class Model(Protocol):
         """The ids that end an answer."""
 
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pictures [n, 3, size, size] to features [n, tokens, width]."""
+        """Squares, uint8 [n, 3, size, size], to features [n, tokens, width]."""
 
     def row_bytes(self, frames: int, new_tokens: int) -> int:
         """Memory that a row of the cache takes."""
@@ -123,7 +126,7 @@ class Picture:
 
     Attributes:
         time: when it came on screen, seconds.
-        pixels: [3, size, size], until it is encoded.
+        pixels: uint8 [3, size, size], until it is encoded.
         features: [tokens, width], from then on.
     """
 
@@ -303,9 +306,12 @@ def rows_that_fit(
         return wanted
     if not torch.cuda.is_available():
         return _ROWS_ON_CPU
-    free, _ = torch.cuda.mem_get_info()
+    free, total = torch.cuda.mem_get_info()
+    # The process may be limited to a part of the card.
+    allowed = total * torch.cuda.get_per_process_memory_fraction()
+    usable = min(free, allowed - torch.cuda.memory_reserved())
     one = model.row_bytes(frames, settings.max_new_tokens)
-    return max(1, min(_MOST_ROWS, int(_SHARE_FOR_ROWS * free / one)))
+    return max(1, min(_MOST_ROWS, int(_SHARE_FOR_ROWS * usable / one)))
 
 
 class Answering:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,28 +31,19 @@ def capped(width: int, height: int, longest: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def pixels_of(frames: Sequence[torch.Tensor], wanted: PixelFormat, fit: Fit) -> torch.Tensor:
-    """Fit frames to the vision tower's square and normalize them.
-
-    The arithmetic is that of transformers' own video processors (bicubic with
-    antialiasing on bytes, then one fused rescale and normalization in float32),
-    so `fit="crop"` gives the pixels of the stock LlavaNextVideoVideoProcessor.
+def square_of(frame: torch.Tensor, size: int, fit: Fit) -> torch.Tensor:
+    """Fit a frame to the vision tower's square.
 
     Args:
-        frames: pictures as uint8 [3, H, W], red green blue; the sizes may differ.
+        frame: a picture as uint8 [3, H, W], red green blue.
+        size: side of the square, pixels.
         fit: "pad" shows the whole picture, letterboxed in black; "crop" scales the
             shorter side and cuts the rest; "stretch" squashes.
 
     Returns:
-        float32 [len(frames), 3, size, size].
+        uint8 [3, size, size]. The arithmetic is that of transformers' own video
+        processors (bicubic with antialiasing, on bytes).
     """
-    square = torch.stack([_fit(frame, wanted.size, fit) for frame in frames])
-    mean = torch.tensor(wanted.mean).mul(255.0)[:, None, None]
-    std = torch.tensor(wanted.std).mul(255.0)[:, None, None]
-    return (square.float() - mean) / std
-
-
-def _fit(frame: torch.Tensor, size: int, fit: Fit) -> torch.Tensor:
     height, width = frame.shape[-2:]
     if fit == "stretch":
         return _resize(frame, size, size)
@@ -66,6 +56,19 @@ def _fit(frame: torch.Tensor, size: int, fit: Fit) -> torch.Tensor:
     tall, wide = max(1, round(height * size / long)), max(1, round(width * size / long))
     top, left = (size - tall) // 2, (size - wide) // 2
     return pad(_resize(frame, tall, wide), (left, size - wide - left, top, size - tall - top))
+
+
+def normalized(squares: torch.Tensor, wanted: PixelFormat) -> torch.Tensor:
+    """Bytes [..., 3, size, size] to what the vision tower reads, float32 of the same shape.
+
+    One fused rescale and normalization, as in transformers' own processors: with
+    `fit="crop"` the pixels are those of the stock LlavaNextVideoVideoProcessor.
+    """
+    mean, std = (
+        torch.tensor(values, device=squares.device).mul(255.0)[:, None, None]
+        for values in (wanted.mean, wanted.std)
+    )
+    return (squares.float() - mean) / std
 
 
 def _resize(frame: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -24,7 +24,8 @@ from touchline.checkpoints import hush_libraries, read_checkpoint_config
 from touchline.errors import InputError
 from touchline.files import read_json
 from touchline.generation import RowCache
-from touchline.images import Fit, PixelFormat, pixels_of
+from touchline.graphs import Replayed
+from touchline.images import Fit, PixelFormat, normalized, square_of
 
 # The template of llava-hf/LLaVA-NeXT-Video-7B-hf's model card.
 TEMPLATE = "USER: {video}\n{prompt} ASSISTANT:"
@@ -88,15 +89,15 @@ class LlavaNextVideo:
         self.eos = frozenset(ends if isinstance(ends, list) else [ends])
 
     def pixels(self, picture: torch.Tensor, fit: Fit) -> torch.Tensor:
-        """uint8 [3, H, W] to what the vision tower reads, [3, size, size]."""
-        return pixels_of([picture], self.pixel_format, fit)[0]
+        """Fit a picture, uint8 [3, H, W], to the vision tower's square, uint8 [3, size, size]."""
+        return square_of(picture, self.pixel_format.size, fit)
 
     @torch.inference_mode()
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pictures [n, 3, size, size] to projected and pooled features [n, tokens, width]."""
-        frames = pixels[None].to(self.device, self.dtype)
-        features: torch.Tensor = self.model.model.get_video_features(frames).pooler_output
-        return features.view(len(pixels), tokens_per_frame(self.model.config), -1)
+        """Squares, uint8 [n, 3, size, size], to pooled features [n, tokens, width]."""
+        frames = normalized(pixels.to(self.device), self.pixel_format)[None].to(self.dtype)
+        features: torch.Tensor = self.model.model.get_video_features(frames).pooler_output[0]
+        return features.reshape(len(pixels), tokens_per_frame(self.model.config), -1)
 
     def new_cache(self, rows: int, frames: int, new_tokens: int) -> RowCache:
         """An empty cache for prompts with up to so many pictures, and their answers."""
@@ -138,8 +139,19 @@ class LlavaNextVideo:
     @torch.inference_mode()
     def step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:
         """Read one more token into each row, [rows]; gives logits [rows, vocabulary]."""
+        tokens = tokens.to(self.device)
+        if self.device.type == "cpu":
+            return self._step(tokens, cache)
+        if cache.replayed is None:
+            before = cache.lengths.clone()
+            cache.replayed = Replayed(
+                lambda given: self._step(given, cache), tokens, lambda: cache.lengths.copy_(before)
+            )
+        return cache.replayed(tokens)
+
+    def _step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:
         hidden = self.model.model.language_model(
-            input_ids=tokens[:, None].to(self.device),
+            input_ids=tokens[:, None],
             position_ids=cache.lengths[:, None],
             attention_mask=cache.mask(),
             past_key_values=cache,

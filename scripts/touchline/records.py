@@ -225,3 +225,132 @@ class Coverage(Record):
         description="stretches without any item, too long to be chance; given predictions only"
     )
     counts: Counts
+
+
+class Figure(Record):
+    """A figure with what it takes to judge it; null is what cannot be said, never 0."""
+
+    value: Probability | None
+    by_chance: Probability | None = Field(description="of the same events, shifted in time")
+    low: Probability | None = Field(description="2.5 % of samples of the matches are below")
+    high: Probability | None = Field(description="2.5 % of samples of the matches are above")
+
+
+class ClassFigures(Record):
+    """What a model's events of one class are worth, at one tolerance."""
+
+    label: str = Field(description="a class, or all: every class that is annotated, together")
+    tolerance: float = Field(ge=0, description="most seconds between two that match")
+    true: int = Field(ge=0, description="true events where the model looked")
+    not_shown: int = Field(ge=0, description="those of them that the broadcast does not show")
+    predicted: int = Field(ge=0)
+    true_positives: int = Field(ge=0)
+    not_shown_found: int = Field(ge=0, description="true positives that are not shown")
+    false_positives: int = Field(ge=0)
+    misses: int = Field(ge=0)
+    precision: Figure
+    recall: Figure
+    f1: Figure
+    average_precision: Figure = Field(description="of all: the mean over classes that occur")
+
+
+class AverageMap(Record):
+    """SoccerNet's average-mAP, from SoccerNet's own evaluator, at one or several deltas.
+
+    A delta is the whole window: an event is found if it is at most half of it away. The mean
+    is over all 17 classes, and one that does not occur counts 0.
+    """
+
+    deltas: list[float] = Field(description="seconds")
+    mean: Figure
+    visible: Probability | None
+    not_shown: float | None = Field(
+        ge=0, description="times 17/13, for the classes that SoccerNet's test games lack"
+    )
+    classes: dict[str, Probability | None] = Field(description="null: does not occur")
+
+
+class EvaluationReport(Record):
+    """evaluation/evaluation_{model}.json: a model, or the ensemble, against the truth."""
+
+    model: Model
+    videos: list[int]
+    matches: int = Field(ge=1)
+    seconds: float = Field(ge=0, description="where the model looked; nothing else counts")
+    shifts: int = Field(ge=1, description="shifts in time that the chance level is of")
+    resamples: int = Field(ge=1, description="samples of the matches that intervals are of")
+    seed: int
+    unknown: int = Field(ge=0, description="events left out: their label is no class")
+    not_annotated: int = Field(ge=0, description="events left out: of a class nobody annotates")
+    not_looked_at: int = Field(ge=0, description="true events where the model did not look")
+    problems: list[str] = Field([], description="annotations that could not be used")
+    overall: list[ClassFigures] = Field(description="one a tolerance")
+    classes: list[ClassFigures] = Field(description="one a class and tolerance")
+    any_free_kick: list[ClassFigures] = Field(
+        description="direct, indirect and unspecified free kicks as one class"
+    )
+    soccernet: dict[str, AverageMap] = Field({}, description="loose, tight, at1 to at5")
+
+
+class Bin(Record):
+    """Events that a model says alike of, and how many of them are right."""
+
+    low: float = Field(description="of what it says, included")
+    high: float | None = Field(description="included in the last bin only; null: no end")
+    events: int = Field(ge=1)
+    mean: float = Field(description="of what it says")
+    right: Probability = Field(description="share of the events that are true")
+
+
+class Reliability(Record):
+    """How far one thing that a model says of its events tells which of them are right."""
+
+    signal: Literal["confidence", "score", "n_hits"]
+    events: int = Field(ge=0, description="events that it is known of")
+    bins: list[Bin]
+    error: Probability | None = Field(
+        description="mean distance of what it says from the share that is right (expected "
+        "calibration error); null for n_hits, which is no probability"
+    )
+    area: Probability | None = Field(
+        description="chance that it is higher for a right event than for a false one (area under "
+        "the ROC curve); 0.5 tells nothing"
+    )
+
+
+class Recalibration(Record):
+    """A logistic regression that gives the probability that an event is right."""
+
+    intercept: float
+    confidence: float = Field(description="of the logit of the confidence, 0 if not said")
+    score: float = Field(description="of the logit of the score, 0 if not known")
+    n_hits: float = Field(description="of the logarithm of n_hits")
+    classes: dict[str, float] = Field(description="added for events of the class")
+
+
+class ProbabilityQuality(Record):
+    """How good probabilities are that events are right; lower is better."""
+
+    brier: float = Field(ge=0, description="mean squared distance from right (1) or false (0)")
+    log_loss: float = Field(ge=0)
+    error: Probability = Field(description="expected calibration error, 10 bins")
+
+
+class CalibrationReport(Record):
+    """calibration/calibration_{model}.json: which of a model's events can be trusted."""
+
+    model: Model
+    tolerance: float = Field(ge=0, description="a right event is at most so far from a true one")
+    events: int = Field(ge=0)
+    right: int = Field(ge=0)
+    reliability: list[Reliability]
+    from_all: Recalibration | None = Field(description="null: nothing right, or nothing false")
+    without: dict[str, Recalibration | None] = Field(
+        description="by match: learnt from the other matches with labels, to be used on it"
+    )
+    as_said: ProbabilityQuality | None = Field(
+        description="of score, or confidence, of events that have one and can be recalibrated"
+    )
+    recalibrated: ProbabilityQuality | None = Field(
+        description="of the same events, each by what was learnt from other matches"
+    )

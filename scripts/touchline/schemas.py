@@ -13,7 +13,15 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from touchline.config import Settings
-from touchline.records import ComparisonReport, Coverage, Manifest, RawAnswer, WindowRecord
+from touchline.records import (
+    CalibrationReport,
+    ComparisonReport,
+    Coverage,
+    EvaluationReport,
+    Manifest,
+    RawAnswer,
+    WindowRecord,
+)
 from touchline.videos import Video
 
 # By name of the schema, the type of the whole file; of a table or JSON Lines, of a row.
@@ -25,6 +33,8 @@ _FILES: dict[str, tuple[Any, str]] = {
     "ledger_line": (WindowRecord, "a line of windows/windows_{model}_vid{video}_gpu{slice}.jsonl"),
     "predictions": (list[RawAnswer], "predictions/final_predictions_{model}_video_{video}.json"),
     "coverage": (Coverage, "coverage/coverage_{model}_video_{video}.json"),
+    "evaluation": (EvaluationReport, "evaluation/evaluation_{model}.json"),
+    "calibration": (CalibrationReport, "calibration/calibration_{model}.json"),
     "comparison": (ComparisonReport, "comparison/comparison_video_{video}.json"),
 }
 

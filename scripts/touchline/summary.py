@@ -10,7 +10,7 @@ from pathlib import Path
 from touchline.coverage import intervals_of, length
 from touchline.labels import Labels
 from touchline.records import Agreement, ComparisonReport, Coverage, Event
-from touchline.tables import write_table
+from touchline.tables import aligned, write_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def summary_table(rows: Sequence[Row], labels: Labels) -> str:
                 else "–"
             )
         body.append(cells)
-    return "\n".join([*_aligned([head, *body]), *_by_class(rows, labels), *_notes(rows, labels)])
+    return "\n".join([*aligned([head, *body]), *_by_class(rows, labels), *_notes(rows, labels)])
 
 
 def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
@@ -163,7 +163,7 @@ def _by_class(rows: Sequence[Row], labels: Labels) -> list[str]:
     if not found:
         return []
     table = [[str(counter[name]) for counter in totals.values()] + [name] for name in found]
-    return ["", *_aligned([[*totals, "class"], *table], left=len(totals))]
+    return ["", *aligned([[*totals, "class"], *table], left=len(totals))]
 
 
 def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
@@ -196,19 +196,6 @@ def _others(rows: Iterable[Row]) -> list[str]:
 
 def _by_count(counter: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _aligned(table: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Lines of a table with columns as wide as they need; column `left` has names, the others
-    have numbers, aligned right."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if index == left else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in table
-    ]
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -43,6 +43,21 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
         raise InputError(f"{path} is not a table with a heading: {error}.") from error
 
 
+def aligned(table: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Lines of a table for the terminal, with columns as wide as they need.
+
+    Column `left` has names, the others have numbers, aligned right.
+    """
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if index == left else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]
+
+
 def _harmless(cell: Any) -> Any:
     """A cell that is neither run as a formula nor broken over lines."""
     if isinstance(cell, bool):

@@ -56,6 +56,12 @@ def read_videos(source: str | Path) -> dict[int, Video]:
     return _from_table(source)
 
 
+def match_of(video: int, videos: Mapping[int, Video]) -> str:
+    """The name of the match that a video is of; without one it is a match by itself."""
+    game = videos[video].game if video in videos else None
+    return f"video_{video}" if game is None else game
+
+
 def _from_folder(folder: Path) -> dict[int, Video]:
     files = sorted(
         path

@@ -28,7 +28,6 @@ def window(number: int, start: float, *labels: str, end: float | None = None, **
         "events": [ParsedEvent(label=label) for label in labels],
         "tokens": 1,
         "attempts": 1,
-        "seconds": 0.1,
     }
     end = start + 4 if end is None else end
     return WindowRecord(window=number, start=start, end=end, **(values | fields))

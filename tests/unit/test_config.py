@@ -17,7 +17,15 @@ def test_config_yaml_states_every_setting_with_its_default():
     assert read_settings(CONFIG) == read_settings({"models": CONFIG["models"]})
     stated = {key: set(value) if isinstance(value, dict) else None for key, value in CONFIG.items()}
     assert set(stated) == set(Settings.model_fields)
-    for section in ("window", "image", "generation", "merge", "comparison", "ensemble"):
+    for section in (
+        "window",
+        "image",
+        "generation",
+        "merge",
+        "comparison",
+        "ensemble",
+        "evaluation",
+    ):
         assert stated[section] == set(Settings.model_fields[section].annotation.model_fields)
 
 

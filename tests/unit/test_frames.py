@@ -1,13 +1,21 @@
 """The frame of time t is the one on screen at t, whatever the container says."""
 
+import gc
+import logging
+import threading
+import time
+from fractions import Fraction
+
 import av
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from media import number_in, steady, write_video
 
-from touchline.frames import sample_frames
+from media import number_in, steady, write_video
+from touchline.decode import Decoder
+from touchline.frames import Frame, sample_frames
 from touchline.probe import probe
 from touchline.videos import Video
 
@@ -88,3 +96,312 @@ def test_rotation_is_honoured(tmp_path):
                 output.mux(packet)
     (plain,), (frame,) = sampled(upright, [0.2]), sampled(turned, [0.2])
     assert torch.equal(frame.picture, torch.rot90(plain.picture, 1, (1, 2)))
+
+
+def test_hd_without_colour_tags_is_bt709(tmp_path):
+    colours = []
+    for size in ((1280, 720), (640, 360)):
+        path = tmp_path / f"{size[0]}.mp4"
+        with av.open(str(path), "w") as output:
+            stream = output.add_stream("libx264", rate=25, options={"qp": "1"})
+            stream.width, stream.height = size
+            red = np.full((size[1], size[0], 3), (200, 30, 60), np.uint8)
+            frame = av.VideoFrame.from_ndarray(red, format="rgb24")
+            output.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace="ITU709")))
+            output.mux(stream.encode(None))
+        (frame,) = sampled(path, [0])
+        colours.append(frame.picture[:, 100, 100].float())
+    assert colours[0] == pytest.approx([200, 30, 60], abs=4)
+    assert colours[1] != pytest.approx([200, 30, 60], abs=12)
+
+
+# Against the plain way: every packet decoded, one after the other.
+
+_SMALL = (160, 96)
+_GROUP = 20
+
+
+def moving_picture(number):
+    """Detail that moves, so that a picture decoded from wrong ones looks wrong."""
+    width, height = _SMALL
+    grain = np.random.default_rng(number // 33).integers(0, 255, (64, 90, 3), np.uint8)
+    large = grain.repeat(4, 0).repeat(4, 1)
+    top, left = number % 80, 2 * number % 160
+    return large[top : top + height, left : left + width]
+
+
+def write_moving(path, times, codec, time_base=Fraction(1, 90_000), **options):
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height = _SMALL
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = stream.codec_context.time_base = time_base
+        stream.codec_context.gop_size = _GROUP
+        if codec == "mpeg2video":
+            stream.codec_context.max_b_frames = 2
+        for number, moment in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(moving_picture(number), format="rgb24")
+            frame.pts, frame.time_base = round(moment / time_base), time_base
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+def plainly_decoded(path):
+    """Time and picture of every frame that comes out, damaged ones included."""
+    pictures = []
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        for packet in container.demux(stream):
+            try:
+                frames = stream.codec_context.decode(packet if packet.size else None)
+            except av.FFmpegError:
+                continue
+            for frame in frames:
+                rgb = frame.to_ndarray(format="rgb24", interpolation="BICUBIC")
+                seconds = float(frame.pts * stream.time_base)
+                pictures.append((seconds, torch.from_numpy(rgb).permute(2, 0, 1)))
+    return pictures
+
+
+def check_against(pictures, path, times, threads):
+    """Whether the times give the same frames, in time and pixels, as a plain decode."""
+    start = pictures[0][0]
+    expected = {}
+    for wanted in times:
+        before = [each for each in pictures if round(each[0] - start, 6) <= wanted]
+        expected[wanted] = before[-1]
+    got = list(sample_frames(path, times, start, 4096, threads))
+    assert [frame.wanted for frame in got] == list(times)
+    for frame in got:
+        seconds, picture = expected[frame.wanted]
+        assert frame.time == pytest.approx(seconds - start, abs=0.0006)
+        assert torch.equal(frame.picture, picture), f"at {frame.wanted} s"
+
+
+def x264(**more):
+    params = {"keyint": _GROUP, "min-keyint": 3, "threads": 1, "b-adapt": 0, **more}
+    joined = ":".join(f"{name}={value}" for name, value in params.items())
+    return {"codec": "libx264", "preset": "veryfast", "x264-params": joined}
+
+
+def x265(**more):
+    params = {"keyint": _GROUP, "min-keyint": 3, "pools": 1, "log-level": "none", **more}
+    joined = ":".join(f"{name}={value}" for name, value in params.items())
+    return {"codec": "libx265", "preset": "ultrafast", "x265-params": joined}
+
+
+TRUE_KEYFRAMES = {
+    "h264": x264(bframes=0),
+    "h264-b": x264(bframes=3),
+    "h264-open": x264(**{"bframes": 3, "open-gop": 1}),
+    "h264-endless": x264(keyint="infinite", scenecut=0, bframes=2),
+    "hevc": x265(bframes=0),
+    "hevc-open": x265(bframes=3),
+    "hevc-closed": x265(**{"bframes": 3, "open-gop": 0}),
+    "hevc-layers": x265(**{"bframes": 3, "temporal-layers": 3}),
+    "mpeg2-b": {"codec": "mpeg2video", "b": "2M", "time_base": Fraction(1, 25)},
+    "vp9": {"codec": "libvpx-vp9", "deadline": "realtime", "cpu-used": "8", "b": "600k"},
+}
+OTHERS = {
+    "h264-refresh": x264(**{"bframes": 2, "intra-refresh": 1}),
+    "h264-interlaced": x264(bframes=2, tff=1),
+}
+CONTAINERS = {
+    "h264": ["mp4", "ts"],
+    "hevc": ["mkv"],
+    "hevc-closed": ["mp4"],
+    "hevc-layers": ["mkv"],
+    "mpeg2-b": ["ts", "mkv", "mpg"],
+    "vp9": ["webm"],
+    "h264-refresh": ["ts"],
+    "h264-interlaced": ["mov"],
+}
+STREAMS = [
+    (kind, suffix)
+    for kind in (*TRUE_KEYFRAMES, *OTHERS)
+    for suffix in CONTAINERS.get(kind, ["mp4", "mkv", "ts"])
+]
+
+
+@pytest.fixture(scope="module")
+def streams(tmp_path_factory):
+    """Makes each kind of video once, with what plain decoding gives."""
+    folder, made = tmp_path_factory.mktemp("streams"), {}
+
+    def stream(kind, suffix):
+        if (kind, suffix) not in made:
+            path = folder / f"{kind}.{suffix}"
+            write_moving(path, steady(5, start=3.4), **(TRUE_KEYFRAMES | OTHERS)[kind])
+            made[kind, suffix] = path, plainly_decoded(path)
+        return made[kind, suffix]
+
+    return stream
+
+
+@pytest.mark.parametrize(("kind", "suffix"), STREAMS)
+def test_frames_are_those_of_a_plain_decode(streams, kind, suffix):
+    path, pictures = streams(kind, suffix)
+    assert len(pictures) == 125
+    for threads in (1, 4):
+        check_against(pictures, path, [round(k * 0.12, 3) for k in range(41)], threads)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.sampled_from(STREAMS),
+    st.lists(st.floats(0, 4.9).map(lambda t: round(t, 3)), min_size=1, max_size=8).map(sorted),
+    st.integers(1, 3),
+)
+def test_any_times_of_any_video_are_those_of_a_plain_decode(streams, stream, times, threads):
+    path, pictures = streams(*stream)
+    check_against(pictures, path, list(dict.fromkeys(times)), threads)
+
+
+@pytest.mark.parametrize("kind", TRUE_KEYFRAMES)
+def test_nothing_is_decoded_in_full_where_keyframes_are_true(streams, kind, monkeypatch):
+    monkeypatch.delattr(Decoder, "_in_full")
+    path, pictures = streams(kind, CONTAINERS.get(kind, ["mp4"])[0])
+    check_against(pictures, path, [round(k * 0.12, 3) for k in range(41)], 2)
+
+
+def test_a_changing_rate_is_followed_to_the_pixel(tmp_path):
+    gaps = np.random.default_rng(1).choice([0.02, 0.04, 0.3, 1.7], 90, p=[0.5, 0.3, 0.15, 0.05])
+    path = write_moving(tmp_path / "v.mkv", np.cumsum(gaps), **x264(bframes=3))
+    pictures = plainly_decoded(path)
+    end = pictures[-1][0] - pictures[0][0]
+    check_against(pictures, path, [round(t, 3) for t in np.arange(0, end, 0.07).tolist()], 3)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_a_part_far_into_the_video_is_found(tmp_path, suffix):
+    # Keyframes 12 s apart, so that seeking lands on the wrong side of them in TS.
+    path = write_moving(tmp_path / f"v.{suffix}", steady(60, 10), **x264(keyint=120, scenecut=0))
+    pictures = plainly_decoded(path)
+    for times in ([35.9, 36.0, 36.1, 50.5], [59.9], [0.0, 58.7]):
+        check_against(pictures, path, times, 2)
+
+
+def test_the_same_time_may_be_asked_for_twice(streams):
+    path, _ = streams("h264-b", "mp4")
+    twice = list(sample_frames(path, [1.0, 1.0, 1.01], 3.4, 4096))
+    assert [frame.wanted for frame in twice] == [1.0, 1.0, 1.01]
+    assert {frame.time for frame in twice} == {1.0}
+
+
+# Damage.
+
+
+def packets_of(path):
+    """Place in the file and size of each packet, and whether it is a keyframe."""
+    with av.open(str(path)) as container:
+        return [(p.pos, p.size, p.is_keyframe) for p in container.demux(video=0) if p.size]
+
+
+def overwritten(path, packets, value=None):
+    """A copy of a video with the bytes of some packets overwritten."""
+    content = bytearray(path.read_bytes())
+    noise = np.random.default_rng(0)
+    for place, size, _ in packets:
+        content[place : place + size] = bytes([value]) * size if value else noise.bytes(size)
+    damaged = path.with_stem("damaged")
+    damaged.write_bytes(content)
+    return damaged
+
+
+@pytest.mark.parametrize("kind", ["h264-b", "h264-open", "hevc-closed", "mpeg2-b", "vp9"])
+@pytest.mark.parametrize("victim", ["keyframe", "other"])
+def test_damage_costs_no_frame_of_another_group(tmp_path, kind, victim):
+    options = TRUE_KEYFRAMES[kind]
+    path = write_moving(tmp_path / "sound.mp4", steady(5), **options)
+    packets = packets_of(path)
+    keyframes = [place for place, packet in enumerate(packets) if packet[2]]
+    at = keyframes[2] + (0 if victim == "keyframe" else 3)
+    damaged = overwritten(path, packets[at : at + 1])
+    pictures = plainly_decoded(path)
+    # An open group's leading pictures depend on the group before.
+    hurt = set(range(keyframes[2] - 4, keyframes[3] + 4))
+    times = [round(k * 0.04, 3) for k in range(125)]
+    got = {f.wanted: f for f in sample_frames(damaged, times, pictures[0][0], 4096, 2)}
+    for number, (_, picture) in enumerate(pictures):
+        if number not in hurt:
+            assert torch.equal(got[times[number]].picture, picture), number
+
+
+def test_lost_pictures_freeze_for_a_second_then_give_a_line_a_time(tmp_path, caplog):
+    path = write_moving(tmp_path / "sound.mp4", steady(5), **x264(scenecut=0))
+    pictures = plainly_decoded(path)
+    # Two groups of pictures, 1.6 to 3.2 s.
+    damaged = overwritten(path, packets_of(path)[40:80], value=0xFF)
+    shown = {1.0: 25, 1.56: 39, 1.6: 39, 2.4: 39, 2.6: None, 3.16: None, 3.2: 80, 4.0: 100}
+    with caplog.at_level(logging.WARNING):
+        got = {f.wanted: f for f in sample_frames(damaged, list(shown), 0.0, 4096, 2)}
+    for wanted, number in shown.items():
+        if number is None:
+            assert wanted not in got
+        else:
+            assert got[wanted].time == round(number / 25, 3)
+            assert torch.equal(got[wanted].picture, pictures[number][1])
+    assert [record.getMessage() for record in caplog.records] == [
+        "The picture at 2.600 s cannot be decoded.",
+        "The picture at 3.160 s cannot be decoded.",
+    ]
+
+
+def test_times_without_a_picture_are_logged_once(tmp_path, caplog):
+    path = write_video(tmp_path / "v.mp4", steady(2))
+    with caplog.at_level(logging.WARNING):
+        assert [frame.wanted for frame in sampled(path, [1.0, 2.0, 7.5])] == [1.0]
+    assert [record.getMessage() for record in caplog.records] == [
+        "No picture is on screen at 2.000 s.",
+        "No picture is on screen at 7.500 s.",
+    ]
+
+
+# Ahead of the caller, within bounds.
+
+
+@pytest.fixture
+def long_video(tmp_path):
+    return write_video(tmp_path / "long.mp4", steady(60), size=(64, 48), gop=25)
+
+
+def frames_alive():
+    gc.collect()
+    return sum(type(each) is Frame for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_frames_wait_for_a_slow_caller_but_not_all_of_them(long_video, threads):
+    frames = sample_frames(long_video, steady(59), 0.0, 64, threads)
+    for _ in range(3):
+        next(frames)
+    deadline = time.monotonic() + 10
+    while frames_alive() < 16 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    assert 16 <= frames_alive() <= (threads + 2) * 17
+    frames.close()
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("taken", [0, 1, 40])
+def test_no_thread_outlives_the_iterator(long_video, threads, taken):
+    before = threading.active_count()
+    frames = sample_frames(long_video, steady(59), 0.0, 64, threads)
+    for _ in range(taken):
+        next(frames)
+    frames.close()
+    assert threading.active_count() == before
+
+
+def test_what_a_thread_raises_reaches_the_caller(long_video, monkeypatch):
+    def broken(self, stretch):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Decoder, "pictures", broken)
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError):
+        list(sample_frames(long_video, [1.0, 30.0], 0.0, 64, 2))
+    assert threading.active_count() == before

@@ -8,6 +8,7 @@ from transformers import TopPLogitsWarper
 
 from touchline.config import GenerationSettings
 from touchline.generation import Answering, Picture, Task, rows_that_fit
+from touchline.images import normalized
 from touchline.llava import LlavaNextVideo
 from touchline.sampling import choose, random_numbers
 from touchline.stopwatch import Stopwatch
@@ -24,7 +25,8 @@ def model(checkpoint):
 @pytest.fixture(scope="module")
 def frames(model):
     noise = torch.Generator().manual_seed(1)
-    return [torch.randn((3, 112, 112), generator=noise) for _ in range(25)]
+    shape = (3, 112, 112)
+    return [torch.randint(256, shape, generator=noise, dtype=torch.uint8) for _ in range(25)]
 
 
 def tasks(frames, settings=GREEDY, windows=range(12)):
@@ -48,7 +50,8 @@ def answered(model, tasks, rows, settings=GREEDY):
 def test_an_answer_is_that_of_the_library_s_own_generate(model, frames):
     answers = answered(model, tasks(frames), 5)
     for task in tasks(frames):
-        pixels = torch.stack([picture.pixels for picture in task.pictures])
+        squares = torch.stack([picture.pixels for picture in task.pictures])
+        pixels = normalized(squares, model.pixel_format)
         ids = torch.tensor([model.ids(len(pixels))])
         plain = model.model.generate(
             input_ids=ids, pixel_values_videos=pixels[None], max_new_tokens=14, do_sample=False

@@ -5,10 +5,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchline.images import PixelFormat, capped, pixels_of
+from touchline.images import PixelFormat, capped, normalized, square_of
 
 PLAIN = PixelFormat(56, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 sides = st.integers(1, 300)
+
+
+def pixels_of(frames, wanted, fit):
+    return normalized(torch.stack([square_of(frame, wanted.size, fit) for frame in frames]), wanted)
 
 
 def white(width, height):

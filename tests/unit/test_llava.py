@@ -10,7 +10,7 @@ import torch
 
 from touchline.checkpoints import quantize
 from touchline.errors import InputError
-from touchline.images import PixelFormat, pixels_of
+from touchline.images import PixelFormat, normalized, square_of
 from touchline.llava import LlavaNextVideo, prompt_ids, read_pixel_format, tokens_per_frame
 
 REFERENCE = json.loads((Path(__file__).parent / "processor_reference.json").read_text())
@@ -25,6 +25,10 @@ def pictures(count=3, size=(180, 320), seed=5):
         torch.stack([(x * (k + seed) + y * c * 3) % 251 for c in range(3)]).to(torch.uint8)
         for k in range(count)
     ]
+
+
+def pixels_of(frames, wanted, fit):
+    return normalized(torch.stack([square_of(frame, wanted.size, fit) for frame in frames]), wanted)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +117,7 @@ def test_nf4_is_saved_and_loaded(checkpoint, quantized):
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_a_stated_dtype_is_used_throughout(quantized, dtype):
     model = LlavaNextVideo(quantized, PROMPT, dtype)
-    features = model.encode(pixels_of(pictures(), model.pixel_format, "pad"))
+    features = model.encode(torch.stack([model.pixels(frame, "pad") for frame in pictures()]))
     cache = model.new_cache(1, 3, 4)
     logits = model.prefill(features[None], cache, torch.tensor([0]))
     assert torch.isfinite(model.step(logits.argmax(-1), cache)).all()

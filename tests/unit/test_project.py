@@ -32,7 +32,9 @@ def test_the_lock_holds_every_direct_requirement():
 )
 def test_the_environments_have_the_versions_of_the_requirements(environment):
     (pip,) = (
-        d["pip"] for d in yaml.safe_load(environment.read_text())["dependencies"] if "pip" in d
+        d["pip"]
+        for d in yaml.safe_load(environment.read_text())["dependencies"]
+        if isinstance(d, dict)
     )
     stated = pins("\n".join(pip))
     assert len(stated) == len(pip)

@@ -1,0 +1,13 @@
+"""Make calibration/calibration_{model}.json: which of a model's events can be trusted."""
+
+from touchline.calibration import calibrate
+from touchline.files import write_json
+from touchline.logs import job_log
+from touchline.outcomes import read_halves
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        halves, _ = read_halves(snakemake.params.halves, snakemake.input)
+        model = snakemake.wildcards.model
+        report = calibrate(halves, model, snakemake.params.tolerance)
+        write_json(snakemake.output.report, report.model_dump())

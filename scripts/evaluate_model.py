@@ -1,0 +1,26 @@
+"""Make evaluation/evaluation_{model}.json, outcomes_{model}.csv and curves_{model}.csv."""
+
+from touchline.average_map import average_maps
+from touchline.evaluation import evaluate, write_curves_csv
+from touchline.files import write_json
+from touchline.logs import job_log, log
+from touchline.outcomes import annotated_classes, outcomes, read_halves, write_outcomes_csv
+
+
+def main(job) -> None:
+    halves, problems = read_halves(job.params.halves, job.input)
+    for problem in problems:
+        log.warning("%s", problem)
+    settings = (job.params.shifts, job.params.resamples, job.params.seed)
+    report, curves = evaluate(halves, job.wildcards.model, job.params.tolerances, *settings)
+    maps = average_maps(halves, *settings)
+    report = report.model_copy(update={"soccernet": maps, "problems": problems})
+    found = outcomes(halves, annotated_classes(halves), job.params.tolerance)
+    write_json(job.output.report, report.model_dump())
+    write_outcomes_csv(job.output.outcomes, found)
+    write_curves_csv(job.output.curves, curves)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(snakemake)

@@ -1,0 +1,34 @@
+"""Make exports/{model}: a model's events of all videos in the formats of other tools."""
+
+from pathlib import Path
+
+from touchline.exports import by_game, osl_json, results_spotting, sportscode_xml, webvtt
+from touchline.files import read_record, write_json, write_text
+from touchline.labels import Labels
+from touchline.logs import job_log
+from touchline.predictions import read_events_csv
+from touchline.records import Coverage
+from touchline.videos import Video
+
+
+def main(job) -> None:
+    folder = Path(job.output.folder)
+    videos = [
+        (Video.model_validate(row), read_events_csv(path))
+        for row, path in zip(job.params.videos, job.input.events, strict=True)
+    ]
+    for (video, events), coverage in zip(videos, job.input.coverage, strict=True):
+        duration = read_record(coverage, Coverage).duration
+        name = f"video_{video.video}"
+        write_text(folder / "sportscode" / f"{name}.xml", sportscode_xml(events, duration))
+        write_text(folder / "webvtt" / f"{name}.vtt", webvtt(events, duration))
+    for game, halves in by_game(videos).items():
+        path = folder / "soccernet" / game / "results_spotting.json"
+        write_json(path, results_spotting(game, halves))
+    labels = Labels.read(job.input.labels)
+    write_json(folder / "osl.json", osl_json(job.wildcards.model, videos, labels))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(snakemake)

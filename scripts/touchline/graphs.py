@@ -1,0 +1,46 @@
+"""A GPU call of fixed shapes, recorded once and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+_WARM_UPS = 3
+
+
+class Replayed:
+    """A call as a CUDA graph: its kernels start at once instead of one by one from Python.
+
+    One step of a 7-billion-parameter model in 4 bits is some 2,000 kernels, which the
+    processor takes longer to launch than the GPU to run.
+
+    Args:
+        call: takes a tensor of one shape, gives a tensor of one shape, and works on the
+            GPU alone. It is run a few times to warm up; what it changes is to be put
+            right again by `undo`.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[torch.Tensor], torch.Tensor],
+        example: torch.Tensor,
+        undo: Callable[[], object],
+    ) -> None:
+        self._input = example.clone()
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            for _ in range(_WARM_UPS):
+                call(self._input)
+        torch.cuda.current_stream().wait_stream(aside)
+        undo()
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._output = call(self._input)
+
+    def __call__(self, given: torch.Tensor) -> torch.Tensor:
+        """The call's result, which the next call overwrites."""
+        self._input.copy_(given)
+        self._graph.replay()
+        return self._output

@@ -1,0 +1,169 @@
+"""Two matches with labels, evaluated, calibrated and exported without a video or a GPU."""
+
+import csv
+import json
+
+import pytest
+from SoccerNet.Evaluation.ActionSpotting import evaluate
+
+from conftest import new_clone
+from touchline.truth import SOCCERNET_CLASSES
+
+LEAGUE = "italy_serie-a/2016-2017"
+GAMES = [f"{LEAGUE}/2016-10-02 - 21-45 Roma 2 - 1 Inter", f"{LEAGUE}/2016-10-09 - 18-00 A 0 - 0 B"]
+NASTY = '=HYPERLINK("x") <b>&amp; --> ]]>'
+
+
+def labels(half_times):
+    annotations = [
+        {
+            "gameTime": f"{half} - {time // 60:02d}:{time % 60:02d}",
+            "label": label,
+            "position": str(1000 * time),
+            "team": "home",
+            "visibility": "visible",
+        }
+        for half, times in half_times.items()
+        for time, label in times
+    ]
+    return json.dumps({"annotations": [*annotations, {"gameTime": "1 - 00:05", "label": "Gaol"}]})
+
+
+def said(events, confidence):
+    return json.dumps(
+        [
+            {
+                "time": time,
+                "raw": json.dumps(
+                    {"label": label, "team": "home", "confidence": confidence, "details": NASTY}
+                ),
+            }
+            for time, label in events
+        ]
+    )
+
+
+TRUE = [(60 * k, name) for k, name in enumerate(["Goal", "Foul", "Corner"] * 9, start=1)]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    config = {
+        "videos": "games.tsv",
+        "detect_with": [],
+        "compare_with": ["good", "poor"],
+        "models": {
+            "good": {"predictions": "good_{video}.json"},
+            "poor": {"predictions": "poor_{video}.json"},
+        },
+        "comparison": {"chance_shifts": 20},
+        "evaluation": {"resamples": 50},
+    }
+    clone = new_clone(tmp_path_factory.mktemp("evaluation") / "clone", config)
+    rows = ["video\tpath\tgame\thalf\tlabels"]
+    for number, game in enumerate(GAMES):
+        folder = clone.folder / "soccernet" / game
+        folder.mkdir(parents=True)
+        (folder / "Labels-v2.json").write_text(
+            labels({1: TRUE} | ({2: TRUE[:9]} if number == 0 else {}))
+        )
+        for half in (1, 2)[: 2 - number]:
+            video = 2 * number + half - 1
+            path = f"soccernet/{game}/{half}_224p.mkv"
+            rows.append(f"{video}\t{path}\t{game}\t{half}\tsoccernet/{game}/Labels-v2.json")
+            true = TRUE if half == 1 else TRUE[:9]
+            good = [(time + 2, name) for time, name in true[1:]]
+            good += [(1650, "Goal")] if half == 1 else []
+            poor = [(time + (3 if time % 180 else 40), name) for time, name in true]
+            (clone.folder / f"good_{video}.json").write_text(said(good, 0.9))
+            (clone.folder / f"poor_{video}.json").write_text(said(poor, 0.9))
+    (clone.folder / "games.tsv").write_text("\n".join(rows) + "\n")
+    clone.run()
+    return clone
+
+
+def test_every_file_is_there_and_a_second_run_has_nothing_to_do(done):
+    for model in ("good", "poor", "ensemble"):
+        for name in (f"evaluation_{model}.json", f"outcomes_{model}.csv", f"curves_{model}.csv"):
+            assert (done.folder / "results/evaluation" / name).is_file()
+        assert done.read(f"calibration/calibration_{model}.json")["model"] == model
+        assert len(done.results(f"exports/{model}/*/video_[0-2].*")) == 6
+        assert len(done.results(f"exports/{model}/soccernet/**/results_spotting.json")) == 2
+        assert done.read(f"exports/{model}/osl.json")["version"] == "2.0"
+    assert done.jobs() == {}
+
+
+def test_the_figures_are_those_of_the_lists(done):
+    report = done.read("evaluation/evaluation_good.json")
+    assert (report["videos"], report["matches"]) == ([0, 1, 2], 2)
+    at_5 = next(one for one in report["overall"] if one["tolerance"] == 5)
+    # The first event of each half is missed, and the goal at 1650 s is false.
+    assert (at_5["true"], at_5["predicted"], at_5["true_positives"]) == (63, 62, 60)
+    assert at_5["precision"]["low"] <= at_5["precision"]["value"] <= at_5["precision"]["high"]
+    assert at_5["precision"]["by_chance"] < 0.2
+    assert len(report["problems"]) == 2
+    assert "'Gaol' is no class" in report["problems"][0]
+    text = (done.folder / "results/evaluation/evaluation.txt").read_text()
+    assert "average-mAP" in text
+    assert "17 classes" in text
+    with (done.folder / "results/evaluation/evaluation.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["model"] == "good"]
+    assert {row["label"] for row in rows} >= {"all", "Goal", "average-mAP loose"}
+
+
+def test_soccernets_evaluator_reads_our_export_and_finds_the_same(done):
+    report = done.read("evaluation/evaluation_good.json")
+    results = evaluate(
+        SoccerNet_path=str(done.folder / "soccernet"),
+        Predictions_path=str(done.folder / "results/exports/good/soccernet"),
+        metric="loose",
+        dataset=None,
+        EVENT_DICTIONARY={name: number for number, name in enumerate(SOCCERNET_CLASSES)},
+    )
+    assert report["soccernet"]["loose"]["mean"]["value"] == pytest.approx(
+        results["a_mAP"], abs=1e-6
+    )
+
+
+EVALUATE_ALL = {"evaluate_model": 3, "tabulate_evaluation": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "jobs"),
+    [
+        ({"evaluation": {"resamples": 60}}, EVALUATE_ALL),
+        ({"evaluation": {"tolerances": [3], "resamples": 50}}, EVALUATE_ALL),
+        (
+            {"ensemble": {"method": "intersection"}},
+            {"fuse_models": 3, "evaluate_model": 1, "calibrate_model": 1}
+            | {"tabulate_evaluation": 1, "export_model": 1},
+        ),
+    ],
+)
+def test_a_setting_re_runs_what_it_shapes(done, change, jobs):
+    assert done.jobs(**change) == jobs
+
+
+def test_calibrated_scores_are_learnt_from_the_other_matches(done):
+    ensemble = {"calibrated": True, "method": "nms"}
+    done.run("comparison", ensemble=ensemble, results="calibrated")
+    with (done.folder / "calibrated/events/events_ensemble_video_0.csv").open() as file:
+        scores = {row["label"]: float(row["score"]) for row in csv.DictReader(file)}
+    # Both models say 0.9 throughout; what was right in the other match tells them apart.
+    assert scores["Foul"] > 0.9
+    assert len(set(scores.values())) > 1
+
+
+def test_calibration_needs_two_matches(done):
+    one = done.snakemake("-n", ensemble={"calibrated": True}, select="0-1")
+    assert one.returncode != 0
+    assert "1 of the selected matches have labels" in one.stdout + one.stderr
+
+
+def test_labels_that_are_named_must_be_there(done):
+    table = done.folder / "games.tsv"
+    (done.folder / "lost.tsv").write_text(table.read_text().replace("Labels-v2", "Lost"))
+    lost = done.snakemake("-n", videos="lost.tsv")
+    assert lost.returncode != 0
+    assert "Lost.json: no such file" in lost.stdout + lost.stderr
+    assert "Traceback" not in lost.stdout + lost.stderr

@@ -1,0 +1,81 @@
+"""A killed run goes on where it was, and its files are those of a run that nobody disturbed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import yaml
+
+from conftest import new_clone
+
+KILLS = int(os.environ.get("TOUCHLINE_KILLS", "3"))
+FILES = ["partials/partial_results_llava_vid0_gpu0.json", "windows/windows_llava_vid0_gpu0.jsonl"]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory, checkpoint):
+    """A clone with one slice of a video that takes a while."""
+    from media import steady, write_video
+
+    config = {
+        "slices": 1,
+        "videos": "videos.tsv",
+        "batch": {"windows": 2},
+        "generation": {"max_new_tokens": 40},
+        "models": {"llava": {"checkpoint": str(checkpoint), "revision": None}},
+        "compare_with": [],
+    }
+    clone = new_clone(tmp_path_factory.mktemp("kills") / "clone", config)
+    write_video(clone.folder / "long.mkv", steady(600, rate=2), gop=20)
+    (clone.folder / "videos.tsv").write_text("video\tpath\n0\tlong.mkv\n")
+    clone.run("models", "results/videos/video_0.json")
+    return clone
+
+
+def answered(clone) -> list[int]:
+    """The windows in the journal, in the order of its lines; those answered twice, twice."""
+    lines = (
+        line
+        for file in clone.results("journal/*/*/*.jsonl")
+        for line in file.read_bytes().splitlines(keepends=True)
+    )
+    return [json.loads(line)["window"] for line in lines if line.endswith(b"\n")]
+
+
+def test_any_number_of_kills_gives_the_files_of_an_undisturbed_run(clone):
+    targets = [f"results/{name}" for name in FILES]
+    (clone.folder / "my.yaml").write_text(yaml.safe_dump(clone.config))
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *targets]
+    command += ["--configfile", "my.yaml", "--rerun-incomplete"]
+    source, done = random.Random(0), 0
+    for kill in range(KILLS):
+        with (clone.folder / "said.txt").open("w") as said:
+            run = subprocess.Popen(command, cwd=clone.folder, stdout=said, stderr=said)
+        wanted, deadline = done + source.randrange(1, 200 // KILLS), time.monotonic() + 120
+        while len(answered(clone)) < wanted and time.monotonic() < deadline:
+            assert run.poll() is None, (clone.folder / "said.txt").read_text()
+            time.sleep(0.02)
+        # The worker alone, as a scheduler would: Snakemake lives to see it.
+        for process in psutil.Process(run.pid).children(recursive=True):
+            if any("detect_slice" in word for word in process.cmdline()):
+                process.send_signal(signal.SIGKILL if kill % 2 else signal.SIGTERM)
+        assert run.wait(timeout=60) != 0
+        assert len(answered(clone)) >= wanted
+        assert not (clone.folder / targets[0]).exists()
+        done = len(answered(clone))
+    twice = done - len(set(answered(clone)))
+    print(f"{KILLS} kills, {done} windows answered before the last run, {twice} of them twice")
+    assert twice == 0
+    clone.run(*targets, "--rerun-incomplete")
+    disturbed = [(clone.folder / target).read_bytes() for target in targets]
+    assert not clone.results("journal/*"), "the journal goes when the files are there"
+    for target in targets:
+        (clone.folder / target).unlink()
+    clone.run(*targets)
+    assert [(clone.folder / target).read_bytes() for target in targets] == disturbed
