@@ -1,6 +1,6 @@
 """CPU seconds of sampling the frames of a match half, beside three other ways.
 
-    python benchmarks/frames.py                                  # 50-minute halves, about 25 min
+    python benchmarks/frames.py                                  # 50-minute halves, 15 min
     python benchmarks/frames.py --length 120 --stretch 20 --rounds 3 --heights 720    # a look
 
 Needs, beside the project itself: `ffmpeg` on the PATH with its shared libraries (Debian's), and

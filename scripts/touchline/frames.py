@@ -24,8 +24,6 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from touchline.ahead import ahead
 from touchline.decode import Decoder, Stretch, Wanted
 from touchline.demux import Listing, PacketReader, list_packets
-from touchline.demux import open_video as open_video
-from touchline.demux import usual_seconds as usual_seconds
 from touchline.images import capped
 
 log = logging.getLogger(__name__)

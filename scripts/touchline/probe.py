@@ -10,9 +10,9 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from touchline.demux import open_video, usual_seconds
 from touchline.errors import InputError
 from touchline.fingerprint import fingerprint
-from touchline.frames import open_video, usual_seconds
 from touchline.records import Manifest
 from touchline.videos import Video
 
