@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import given
+from clones import given
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from conftest import given, new_clone
+from clones import given, new_clone
 
 
 @pytest.fixture(scope="module")

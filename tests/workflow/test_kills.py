@@ -12,7 +12,7 @@ import psutil
 import pytest
 import yaml
 
-from conftest import new_clone
+from clones import new_clone
 
 KILLS = int(os.environ.get("TOUCHLINE_KILLS", "3"))
 FILES = ["partials/partial_results_llava_vid0_gpu0.json", "windows/windows_llava_vid0_gpu0.jsonl"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, new_clone
+from clones import ROOT, new_clone
 
 DATA = os.environ.get("TOUCHLINE_REAL_DATA")
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from conftest import given
+from clones import given
 from media import steady, write_video
 
 NAMES = ["a b.mkv", 'it\'s; $(touch oops) "q".mkv']

@@ -6,7 +6,7 @@ import json
 import pytest
 from SoccerNet.Evaluation.ActionSpotting import evaluate
 
-from conftest import new_clone
+from clones import new_clone
 from touchline.truth import SOCCERNET_CLASSES
 
 LEAGUE = "italy_serie-a/2016-2017"

@@ -1,0 +1,88 @@
+"""Clones of the project, and Snakemake run in them as a user does."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PROJECT = ["Snakefile", "rules", "scripts", "envs", "profiles", "prompts", "schemas"]
+PROJECT += ["config.yaml", "labels.yaml"]
+
+
+@dataclass
+class Clone:
+    """A working copy with a configuration of its own.
+
+    Attributes:
+        folder: the copy; commands run in it.
+        config: what config.yaml is extended by.
+    """
+
+    folder: Path
+    config: dict
+
+    def snakemake(self, *arguments, **config) -> subprocess.CompletedProcess:
+        """Run snakemake with the configuration, changed for this run; never raises."""
+        (self.folder / "my.yaml").write_text(yaml.safe_dump(self.config | config))
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        command += ["--configfile", "my.yaml", "--set-threads", "detect_slice=1"]
+        # A cluster's or a user's own settings must not reach a test.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def run(self, *arguments, **config) -> subprocess.CompletedProcess:
+        """Run snakemake and fail with what it said unless it succeeds."""
+        done = self.snakemake(*arguments, **config)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def jobs(self, *arguments, **config) -> dict[str, int]:
+        """How many jobs of each rule a dry run would start."""
+        said = self.run("-n", "--quiet", "reason", *arguments, **config).stdout
+        table = said.partition("Job stats:")[2].partition("\n\n")[0].splitlines()[3:]
+        counts = dict(line.split() for line in table)
+        return {rule: int(n) for rule, n in counts.items() if rule not in ("all", "total")}
+
+    def results(self, pattern) -> list[Path]:
+        return sorted((self.folder / "results").glob(pattern))
+
+    def read(self, name):
+        """A JSON or JSON Lines file of the results."""
+        text = (self.folder / "results" / name).read_text()
+        if name.endswith("jsonl"):
+            return [json.loads(line) for line in text.splitlines()]
+        return json.loads(text)
+
+
+def new_clone(folder: Path, config: dict) -> Clone:
+    folder.mkdir(exist_ok=True)
+    for name in PROJECT:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, folder / name)
+    (folder / "slurm").symlink_to("profiles/slurm")
+    return Clone(folder, config)
+
+
+def given(events) -> str:
+    """A predictions file of (time, label) pairs as another model would have written it."""
+    return json.dumps(
+        [
+            {"time": time, "raw": f'```json\n{{"label": "{label}", "team": "home"}}\n```'}
+            for time, label in events
+        ]
+    )
