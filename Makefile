@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 CORES ?= all
 READY := $(VENV)/installed
 
-.PHONY: demo demo-score test lint schemas
+.PHONY: install demo demo-score test lint schemas
+
+install: $(READY)
 
 $(READY): requirements.lock requirements.no-deps.txt
 	$(PYTHON) -m venv $(VENV)
