@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 # Of a window that does not fit into memory even when it is the only one.
 _ATTEMPTS_ALONE = 2
 
-# More rows hardly speed up a GPU, and fewer frames are wasted when memory runs out.
+# More rows hardly speed up a GPU (benchmarks/GPU.md).
 _MOST_ROWS = 64
 # The rest is for the vision tower and for reading prompts.
 _SHARE_FOR_ROWS = 0.7
@@ -165,7 +165,6 @@ class Batch:
 
     Args:
         rows: windows in work at a time.
-        group: windows whose prompts are read at a time.
         frames: most pictures a window has.
     """
 
@@ -178,6 +177,7 @@ class Batch:
         clock: Stopwatch,
     ) -> None:
         self._model, self._settings, self._clock = model, settings, clock
+        # Prompts are read so many at a time, always.
         self._group = max(1, rows // 4)
         self._rows: list[_Row | None] = [None] * rows
         self._admitting: list[Task] = []
