@@ -1,6 +1,6 @@
 """Windows a second: the predecessor's way beside ours, in one run.
 
-    python benchmarks/worker.py
+    PYTHONPATH=scripts python benchmarks/worker.py
 
 The predecessor asks one window a call and encodes each of its frames anew. Answers are
 forced to a length, since random weights never end one. Both sides have the same model,
