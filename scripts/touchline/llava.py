@@ -60,6 +60,7 @@ class LlavaNextVideo:
         self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
         self.dtype = _arithmetic(dtype, self.device)
         self._prompt = prompt
+        self._ids: dict[int, list[int]] = {}
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         quantization = getattr(config, "quantization_config", None)
         if quantization:
@@ -163,7 +164,9 @@ class LlavaNextVideo:
 
     def ids(self, frames: int) -> list[int]:
         """The token ids of the prompt about so many pictures."""
-        return prompt_ids(self.tokenizer, self.model.config, self._prompt, frames)
+        if frames not in self._ids:
+            self._ids[frames] = prompt_ids(self.tokenizer, self.model.config, self._prompt, frames)
+        return self._ids[frames]
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Token ids to text, without special tokens."""
