@@ -20,6 +20,7 @@ import library  # noqa: F401
 from touchline.evaluation import ALL
 from touchline.files import read_record
 from touchline.labels import Labels
+from touchline.matching import match
 from touchline.predictions import game_time, read_events_csv
 from touchline.records import ClassFigures, EvaluationReport, Event, Figure
 from touchline.truth import TrueEvent, read_truth
@@ -76,20 +77,23 @@ def timeline(truth: Sequence[TrueEvent], events: Sequence[Event]) -> Table:
     )
     for column in ("time", "true event", "in the window from", "team", "score"):
         shown.add_column(column)
-    left = list(events)
+    found: dict[TrueEvent, Event] = {}
+    for label in {true.label for true in truth}:
+        ours = [true for true in truth if true.label == label]
+        theirs = [event for event in events if event.label == label]
+        times = [true.time_s for true in ours], [event.time_s for event in theirs]
+        found |= {ours[i]: theirs[j] for i, j in match(*times, TOLERANCE)}
     for true in truth:
-        near = [
-            e for e in left if e.label == true.label and abs(e.time_s - true.time_s) <= TOLERANCE
-        ]
-        if near:
-            left.remove(near[0])
-            score = "" if near[0].score is None else f"{near[0].score:.2f}"
-            found = [game_time(near[0].time_s, None), near[0].team or "", score]
+        event = found.get(true)
+        if event is None:
+            cells = ["missed", "", ""]
         else:
-            found = ["missed", "", ""]
-        shown.add_row(game_time(true.time_s, None), true.label, *found)
-    for event in left:
-        shown.add_row("", f"({event.label})", game_time(event.time_s, None), event.team or "", "")
+            score = "" if event.score is None else f"{event.score:.2f}"
+            cells = [game_time(event.time_s, None), event.team or "", score]
+        shown.add_row(game_time(true.time_s, None), true.label, *cells)
+    for event in events:
+        if event not in found.values():
+            shown.add_row("", f"({event.label})", game_time(event.time_s, None), event.team or "")
     return shown
 
 
