@@ -40,6 +40,7 @@ RESULTS = SETTINGS.results
 MANIFEST = f"{RESULTS}/videos/video_{{video}}.json"
 PARTIAL = f"{RESULTS}/partials/partial_results_{{model}}_vid{{video}}_gpu{{slice}}.json"
 LEDGER = f"{RESULTS}/windows/windows_{{model}}_vid{{video}}_gpu{{slice}}.jsonl"
+BENCHMARK = f"{RESULTS}/benchmarks/detect_{{model}}_vid{{video}}_gpu{{slice}}.tsv"
 KEPT = [PARTIAL, LEDGER] if SETTINGS.keep_partials else []
 PREDICTIONS = f"{RESULTS}/predictions/final_predictions_{{model}}_video_{{video}}.json"
 EVENTS = f"{RESULTS}/events/events_{{model}}_video_{{video}}.csv"

@@ -11,6 +11,8 @@ rule detect_slice:
         ledger=LEDGER if SETTINGS.keep_partials else temp(LEDGER),
     log:
         f"{RESULTS}/logs/detect/{{model}}_vid{{video}}_gpu{{slice}}.log",
+    benchmark:
+        BENCHMARK
     conda:
         "../envs/detect.yaml"
     threads: 4
