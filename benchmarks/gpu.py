@@ -23,14 +23,28 @@ from pathlib import Path
 
 import torch
 from models import DEMO, PROMPT, make_checkpoint
-from worker import FRAMES, Endless, baseline, ours, pictures
+from worker import (
+    FOOTAGE,
+    FRAMES,
+    baseline,
+    endless,
+    ours,
+    per,
+    pictures,
+    stock_inputs,
+    windows_of,
+)
 
-from touchline.checkpoints import quantize
+import tiny_llava
+from touchline.checkpoints import quantize, read_model_type
 from touchline.config import GenerationSettings
-from touchline.generation import Answering, Picture, Task, rows_that_fit
-from touchline.families.llava_next_video import LlavaNextVideo
+from touchline.families import FAMILIES, family
+from touchline.families.base import VideoLanguageModel
+from touchline.generation import Answering, Picture, Task
+from touchline.memory import rows_that_fit
 from touchline.stopwatch import Stopwatch
-from windows import joined, windows_of
+from windows import joined
+from windows import windows_of as drawn_windows
 
 GPU = torch.cuda.is_available()
 
@@ -87,39 +101,66 @@ def floor(flops: float, bandwidth: float, precision: str, rows: int, tokens: int
     return 1 / seconds
 
 
-def measure_grid(options: argparse.Namespace, folder: Path, precision: str) -> None:
-    flops, bandwidth = rates()
-    print(f"matrix product {flops / 1e12:.0f} TFLOP/s, copy {bandwidth / 1e12:.2f} TB/s")
-    model = Endless(folder, PROMPT, "auto")
-    print("| precision | tokens | rows | windows/s | spread | of the floor | peak GB | time |")
-    print("|---|---|---|---|---|---|---|---|")
-    for tokens in options.tokens:
-        for rows in options.rows:
-            clear()
-            frames, clock = pictures(max(4, 2 * rows)), Stopwatch()
-            try:
-                ours(model, frames[:14], min(tokens, 4), rows, Stopwatch())  # warm up
-                rounds = 1 if tokens > 100 else options.rounds
-                found = [ours(model, frames, tokens, rows, clock) for _ in range(rounds)]
-            except torch.OutOfMemoryError:
-                print(f"| {precision} | {tokens} | {rows} | does not fit |")
-                continue
-            middle = statistics.median(found)
-            share = middle / floor(flops, bandwidth, precision, rows, tokens)
-            print(
-                f"| {precision} | {tokens} | {rows} | {middle:.2f} | {min(found):.2f}-"
-                f"{max(found):.2f} | {share:.0%} | {peak():.1f} | {clock} |",
-                flush=True,
-            )
+def load(folder: Path, dtype: str = "auto") -> VideoLanguageModel:
+    """A model that answers to a forced length."""
+    return endless(read_model_type(folder), folder, dtype)
+
+
+def measure_nf4(options: argparse.Namespace, folder: Path) -> None:
+    """4-bit weights as a large card has them, unpacked, and as a small one does."""
+    model = load(folder)
+    measure_grid(options, model, "nf4", "packed", [40])
+    if GPU:
+        profile(model, max(options.rows))
+    with timed("unpacking"):
+        model.unpack()
+    measure_grid(options, model, "nf4", "unpacked", options.tokens)
+    measure_match(model, max(options.rows))
     if GPU:
         profile(model, max(options.rows))
 
 
-def profile(model: Endless, rows: int) -> None:
+def measure_grid(
+    options: argparse.Namespace, model: VideoLanguageModel, precision: str, how: str, lengths: list
+) -> None:
+    flops, bandwidth = rates()
+    print(f"matrix product {flops / 1e12:.0f} TFLOP/s, copy {bandwidth / 1e12:.2f} TB/s")
+    print("| weights | tokens | rows | windows/s | spread | of the floor | peak GB | time |")
+    print("|---|---|---|---|---|---|---|---|")
+    for tokens in lengths:
+        for rows in options.rows:
+            clear()
+            shown, clock = pictures(model, max(4, 2 * rows)), Stopwatch()
+            try:
+                ours(model, shown[:14], min(tokens, 4), rows, Stopwatch())  # warm up
+                rounds = 1 if tokens > 100 else options.rounds
+                found = [ours(model, shown, tokens, rows, clock) for _ in range(rounds)]
+            except torch.OutOfMemoryError:
+                print(f"| {precision}, {how} | {tokens} | {rows} | does not fit |")
+                continue
+            middle = statistics.median(found)
+            share = middle / floor(flops, bandwidth, precision, rows, tokens)
+            print(
+                f"| {precision}, {how} | {tokens} | {rows} | {middle:.2f} | {min(found):.2f}-"
+                f"{max(found):.2f} | {share:.0%} | {peak():.1f} | {clock} |",
+                flush=True,
+            )
+
+
+def measure_match(model: VideoLanguageModel, rows: int) -> None:
+    """A 50-minute match: 1,500 windows, answers of 40 tokens."""
+    clear()
+    windows = 1500 if GPU else 8
+    shown, clock = pictures(model, windows), Stopwatch()
+    pace = ours(model, shown, 40, rows, clock)
+    print(f"{windows} windows of 40 tokens: {windows / pace:.1f} s ({clock}), peak {peak():.1f} GB")
+
+
+def profile(model: VideoLanguageModel, rows: int) -> None:
     """How much of a decode step the GPU is at work, recorded as a graph and not."""
-    cache = model.new_cache(rows, FRAMES, 64)
+    cache = model.new_cache(rows, per(model), 64)
     tokens = torch.zeros(rows, dtype=torch.long, device="cuda")
-    cache.lengths.fill_(700)
+    cache.lengths.fill_(len(model.prompt(per(model)).ids))
     for name, step in (("launched", model._step), ("replayed", model.step)):
         with torch.inference_mode():
             for _ in range(3):
@@ -130,12 +171,14 @@ def profile(model: Endless, rows: int) -> None:
                 step(tokens, cache)
             torch.cuda.synchronize()
         print(f"decode step, {rows} rows, {name}: {100 * (time.perf_counter() - started):.1f} ms")
-    rows = torch.arange(rows // 4)
-    features = model.encode(torch.stack(pictures(2)[:FRAMES]))[None].repeat(len(rows), 1, 1, 1)
+    prompts = list(range(rows // 4))
+    shown = torch.stack(pictures(model, 2)[: per(model)])
+    features = model.encode(shown)[None].repeat(len(prompts), 1, 1, 1)
+    many = torch.stack(pictures(model, 32)[:32])
     for name, call in (
         ("step", lambda: model._step(tokens, cache)),
-        ("prefill", lambda: model.prefill(features, cache, rows)),
-        ("vision", lambda: model.encode(torch.stack(pictures(15)))),
+        (f"{len(prompts)} prompts", lambda: model.prefill(features, cache, prompts)),
+        ("32 pictures", lambda: model.encode(many)),
     ):
         show(name, call)
 
@@ -146,23 +189,51 @@ def show(name: str, call: Callable[[], object]) -> None:
     with torch.profiler.profile(acc_events=True) as seen, torch.inference_mode():
         call()
         torch.cuda.synchronize()
-    rows = sorted(seen.key_averages(), key=lambda row: -row.self_device_time_total)
+    # Kernels only: what launched them counts their time again.
+    rows = [row for row in seen.key_averages() if str(row.device_type).endswith("CUDA")]
+    rows.sort(key=lambda row: -row.self_device_time_total)
     total = sum(row.self_device_time_total for row in rows)
     print(f"{name}: {total / 1000:.1f} ms on the GPU")
-    for row in rows[:9]:
+    for row in rows[:8]:
         print(f"  {row.self_device_time_total / 1000:7.2f} ms  {row.count:5d}  {row.key[:80]}")
 
 
 def measure_baseline(options: argparse.Namespace, folder: Path) -> None:
-    model = Endless(folder, PROMPT, "float16" if GPU else "auto")
-    baseline(model, pictures(1), 4)
-    print("| baseline, tokens | windows/s | spread | peak GB |\n|---|---|---|---|")
-    for tokens in options.tokens:
+    model = load(folder, "float16" if GPU else "auto")
+    baseline(model, pictures(model, 1), 4)
+    print("| generate | tokens | windows/s | spread | peak GB |\n|---|---|---|---|---|")
+
+    def row(what: str, tokens: int, measure: Callable[[], float], rounds: int) -> None:
         clear()
+        found = [measure() for _ in range(rounds)]
+        spread = f"{min(found):.3f}-{max(found):.3f}"
+        print(
+            f"| {what} | {tokens} | {statistics.median(found):.3f} | {spread} | {peak():.1f} |",
+            flush=True,
+        )
+
+    shown = pictures(model, 1)
+    for tokens in options.tokens:
         rounds = 5 if tokens < 100 else 3
-        found = [baseline(model, pictures(1), tokens) for _ in range(rounds)]
-        middle = statistics.median(found)
-        print(f"| {tokens} | {middle:.3f} | {min(found):.3f}-{max(found):.3f} | {peak():.1f} |")
+        row("a window a call", tokens, lambda n=tokens: baseline(model, shown, n), rounds)
+    if read_model_type(folder) == "llava_next_video":
+        for cache in ("dynamic", "static"):
+            row(f"16 a call, {cache} cache", 40, lambda c=cache: together(model, c, 16, 40), 3)
+
+
+def together(model: VideoLanguageModel, cache: str, windows: int, tokens: int) -> float:
+    """Windows a second of one generate call for several."""
+    inputs = stock_inputs(model, torch.stack(pictures(model, 1)[:FRAMES]))
+    inputs = {name: each.repeat(windows, *[1] * (each.dim() - 1)) for name, each in inputs.items()}
+    started = time.perf_counter()
+    model.model.generate(
+        **inputs,
+        max_new_tokens=tokens,
+        min_new_tokens=tokens,
+        do_sample=False,
+        cache_implementation=cache,
+    )
+    return windows / (time.perf_counter() - started)
 
 
 def measure_memory(folder: Path) -> None:
@@ -175,12 +246,15 @@ def measure_memory(folder: Path) -> None:
         clear()
         if GPU:
             torch.cuda.set_per_process_memory_fraction(min(1.0, size / total))
-        model = Endless(folder, PROMPT, "auto")
-        rows = forced or rows_that_fit(model, FRAMES, settings, "auto")
-        shown = [Picture(float(n), pixels) for n, pixels in enumerate(pictures(2 * rows))]
-        tasks = [Task(n, shown[2 * n : 2 * n + FRAMES], torch.zeros(256)) for n in range(2 * rows)]
+        model = load(folder)
+        rows = rows_that_fit(model, per(model), settings.max_new_tokens, forced or "auto")
+        shown = [Picture((float(n),), one) for n, one in enumerate(pictures(model, 2 * rows))]
+        tasks = [
+            Task(n, list(window), torch.zeros(256))
+            for n, window in enumerate(windows_of(model, shown))
+        ]
         short = settings.model_copy(update={"max_new_tokens": 40})
-        answering = Answering(model, short, rows, FRAMES, Stopwatch())
+        answering = Answering(model, short, rows, per(model), Stopwatch())
         started = time.perf_counter()
         done = [generated for _, generated in answering.answers(iter(tasks))]
         pace = len(done) / (time.perf_counter() - started)
@@ -189,6 +263,8 @@ def measure_memory(folder: Path) -> None:
             f"{done.count(None)} | {peak():.1f} |",
             flush=True,
         )
+        packed = "packed" if model.unpacked_bytes() else "unpacked"
+        print(f"  weights {packed}", flush=True)
         del model, answering, tasks, shown
     if GPU:
         torch.cuda.set_per_process_memory_fraction(1.0)
@@ -203,14 +279,25 @@ def measure_sameness(folder: Path) -> None:
     trained = folder.parent / "demo-nf4"
     if not trained.exists():
         quantize(DEMO, trained)
-    drawn = next(group for group in joined([windows_of(7, 64)]) if group.pixels.shape[1] == FRAMES)
-    shown = [list(torch.from_numpy(pixels)) for pixels in drawn.pixels]
-    noise = pictures(64)
-    noise_windows = [noise[2 * n : 2 * n + FRAMES] for n in range(64)]
+    drawn = next(
+        group
+        for group in joined([drawn_windows(7, 64, tiny_llava.pixels)])
+        if group.pixels.shape[1] == FRAMES
+    )
+    random_weights = load(folder)
     for name, model, windows in (
-        ("random weights", Endless(folder, PROMPT, "auto"), noise_windows),
-        ("trained demo model", LlavaNextVideo(trained, PROMPT, "auto"), shown),
+        (
+            "random weights",
+            random_weights,
+            [list(window) for window in windows_of(random_weights, pictures(random_weights, 64))],
+        ),
+        (
+            "trained demo model",
+            family("llava_next_video")(trained, PROMPT, FOOTAGE),
+            [[frame[None] for frame in window] for window in torch.from_numpy(drawn.pixels)],
+        ),
     ):
+        model.unpack()
         many = greedy(model, windows, 32, reverse=False)
         for what, other in (
             ("32 rows in the other order", greedy(model, windows, 32, reverse=True)),
@@ -221,20 +308,22 @@ def measure_sameness(folder: Path) -> None:
 
 
 def greedy(
-    model: LlavaNextVideo, windows: list[list[torch.Tensor]], rows: int, reverse: bool
+    model: VideoLanguageModel, windows: list[list[torch.Tensor]], rows: int, reverse: bool
 ) -> dict[int, tuple[int, ...]]:
     """The tokens of each window's answer."""
     tasks = [
-        Task(n, [Picture(float(k), square) for k, square in enumerate(window)], torch.zeros(40))
+        Task(n, [Picture((float(k),), one) for k, one in enumerate(window)], torch.zeros(40))
         for n, window in enumerate(windows)
     ]
-    answering = Answering(model, GenerationSettings(max_new_tokens=40), rows, FRAMES, Stopwatch())
+    settings = GenerationSettings(max_new_tokens=40)
+    answering = Answering(model, settings, rows, len(windows[0]), Stopwatch())
     done = answering.answers(iter(tasks[::-1] if reverse else tasks))
     return {task.index: generated.tokens for task, generated in done if generated}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--family", choices=FAMILIES, default="llava_next_video")
     parser.add_argument("--size", choices=("full", "small", "tiny"), default="full")
     parser.add_argument("--folder", type=Path, required=True, help="where the models are kept")
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 8, 16, 32, 64])
@@ -246,10 +335,11 @@ def main() -> None:
         default=["load", "baseline", "nf4", "bfloat16", "memory", "sameness"],
     )
     options = parser.parse_args()
-    source, folder = options.folder / f"{options.size}-16", options.folder / f"{options.size}-nf4"
+    source = options.folder / f"{options.family}-{options.size}-16"
+    folder = options.folder / f"{options.family}-{options.size}-nf4"
     if not source.exists():
         with timed("making a checkpoint with random weights"):
-            make_checkpoint(options.size, source)
+            make_checkpoint(options.size, source, options.family)
     clear()
     if not folder.exists():
         with timed("quantizing the 16-bit checkpoint and saving it"):
@@ -258,8 +348,8 @@ def main() -> None:
     parts = {
         "load": lambda: measure_load(folder),
         "baseline": lambda: measure_baseline(options, folder),
-        "nf4": lambda: measure_grid(options, folder, "nf4"),
-        "bfloat16": lambda: measure_grid(options, source, "none"),
+        "nf4": lambda: measure_nf4(options, folder),
+        "bfloat16": lambda: measure_grid(options, load(source), "none", "bfloat16", options.tokens),
         "memory": lambda: measure_memory(folder),
         "sameness": lambda: measure_sameness(folder),
     }
@@ -272,10 +362,12 @@ def main() -> None:
 
 def measure_load(folder: Path) -> None:
     with timed("loading the saved 4-bit checkpoint"):
-        model = Endless(folder, PROMPT, "auto")
+        model = load(folder)
+    with timed("unpacking it"):
+        model.unpack()
     for what in ("first window, 40 tokens", "second window"):
         with timed(what):
-            ours(model, pictures(1), 40, 1, Stopwatch())
+            ours(model, pictures(model, 1), 40, 1, Stopwatch())
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""Checkpoints of LLaVA-NeXT-Video with random weights, for measuring time."""
+"""Checkpoints of both families with random weights, for measuring time."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import (
@@ -12,61 +14,126 @@ from transformers import (
     LlamaConfig,
     LlavaNextVideoConfig,
     LlavaNextVideoForConditionalGeneration,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "demo")]
 
 import tiny_llava  # noqa: E402
+import tiny_qwen  # noqa: E402
 
-DEMO = ROOT / "demo" / "model"
+DEMO = ROOT / "demo" / "model-llava"
 PROMPT = (ROOT / "prompts" / "soccer_events.txt").read_text(encoding="utf-8")
 
-# `full` is llava-hf/LLaVA-NeXT-Video-7B-hf. `small` has its proportions between vision,
-# prompt and decoding, and is large enough for arithmetic to dominate on a CPU.
+# Width, inner width, layers and heads of the vision tower; of the language model; and its
+# heads of keys and values. `full` is llava-hf/LLaVA-NeXT-Video-7B-hf and
+# Qwen/Qwen2.5-VL-7B-Instruct. `small` has their proportions between vision, prompt and
+# decoding, and is large enough for arithmetic to dominate on a CPU; `tiny` is for dry runs.
 SIZES = {
-    "full": (
-        {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24},
-        {"num_attention_heads": 16},
-        {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32},
-        {"num_attention_heads": 32, "num_key_value_heads": 32},
-    ),
-    "small": (
-        {"hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 4},
-        {"num_attention_heads": 4},
-        {"hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 6},
-        {"num_attention_heads": 12, "num_key_value_heads": 12},
-    ),
-    # For a dry run of the scripts.
-    "tiny": (
-        {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2},
-        {"num_attention_heads": 2},
-        {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2},
-        {"num_attention_heads": 2, "num_key_value_heads": 2},
-    ),
+    "llava_next_video": {
+        "full": ((1024, 4096, 24, 16), (4096, 11008, 32, 32), 32),
+        "small": ((256, 1024, 4, 4), (768, 2048, 6, 12), 12),
+        "tiny": ((64, 128, 2, 2), (128, 256, 2, 2), 2),
+    },
+    "qwen2_5_vl": {
+        "full": ((1280, 3420, 32, 16), (3584, 18944, 28, 28), 4),
+        "small": ((256, 684, 4, 4), (768, 3072, 6, 12), 4),
+        "tiny": ((64, 128, 2, 2), (128, 256, 2, 2), 2),
+    },
 }
 
 
-def make_checkpoint(size: str, folder: Path) -> None:
+def make_checkpoint(size: str, folder: Path, family: str = "llava_next_video") -> None:
     """Write a checkpoint in bfloat16 with random weights; its answers mean nothing."""
-    vision, vision_heads, text, text_heads = SIZES[size]
-    tokenizer = tiny_llava.new_tokenizer([PROMPT])
-    ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3}
-    config = LlavaNextVideoConfig(
-        vision_config=CLIPVisionConfig(
-            **vision, **vision_heads, image_size=336, patch_size=14, projection_dim=768
-        ),
-        text_config=LlamaConfig(
-            **text, **text_heads, vocab_size=32064, max_position_embeddings=4096, **ends
-        ),
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-        video_token_index=tokenizer.convert_tokens_to_ids("<video>"),
-    )
+    kind, new = {
+        "llava_next_video": (tiny_llava, _new_llava),
+        "qwen2_5_vl": (tiny_qwen, _new_qwen),
+    }[family]
+    tokenizer = kind.new_tokenizer([PROMPT])
     torch.manual_seed(0)
     torch.set_default_dtype(torch.bfloat16)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
-        model = LlavaNextVideoForConditionalGeneration(config)
+        model = new(tokenizer, *SIZES[family][size])
     torch.set_default_dtype(torch.float32)
-    model.generation_config = GenerationConfig(do_sample=False, **ends)
+    model.generation_config = GenerationConfig(do_sample=False, **_ends(tokenizer))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    if family == "qwen2_5_vl":
+        # As the real checkpoint states them: a frame keeps the size that it is sampled in.
+        limits = {"min_pixels": 3136, "max_pixels": 12845056}
+        (folder / "preprocessor_config.json").write_text(json.dumps(limits))
+
+
+def _ends(tokenizer: Any) -> dict[str, int]:
+    return {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+
+
+def _text(size: tuple[int, ...], key_value_heads: int) -> dict[str, int]:
+    width, inner, layers, heads = size
+    return {
+        "hidden_size": width,
+        "intermediate_size": inner,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": key_value_heads,
+        "max_position_embeddings": 4096,
+    }
+
+
+def _new_llava(
+    tokenizer: Any, vision: tuple[int, ...], text: tuple[int, ...], key_value_heads: int
+) -> LlavaNextVideoForConditionalGeneration:
+    width, inner, layers, heads = vision
+    return LlavaNextVideoForConditionalGeneration(
+        LlavaNextVideoConfig(
+            vision_config=CLIPVisionConfig(
+                hidden_size=width,
+                intermediate_size=inner,
+                num_hidden_layers=layers,
+                num_attention_heads=heads,
+                image_size=336,
+                patch_size=14,
+                projection_dim=768,
+            ),
+            text_config=LlamaConfig(
+                **_text(text, key_value_heads), vocab_size=32064, **_ends(tokenizer)
+            ),
+            image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+            video_token_index=tokenizer.convert_tokens_to_ids("<video>"),
+        )
+    )
+
+
+def _new_qwen(
+    tokenizer: Any, vision: tuple[int, ...], text: tuple[int, ...], key_value_heads: int
+) -> Qwen2_5_VLForConditionalGeneration:
+    width, inner, layers, heads = vision
+    half = text[0] // text[3] // 2
+    times = half // 4
+    rope = {"rope_type": "default", "rope_theta": 1e6}
+    return Qwen2_5_VLForConditionalGeneration(
+        Qwen2_5_VLConfig(
+            vision_config={
+                "hidden_size": width,
+                "intermediate_size": inner,
+                "depth": layers,
+                "num_heads": heads,
+                "out_hidden_size": text[0],
+                "tokens_per_second": 2,
+                "window_size": 112,
+                # Every eighth, or the last.
+                "fullatt_block_indexes": [*range(7, layers, 8)] or [layers - 1],
+            },
+            text_config={
+                **_text(text, key_value_heads),
+                "vocab_size": 152064,
+                "rope_parameters": rope
+                | {"mrope_section": [times, (half - times) // 2, (half - times) // 2]},
+                **_ends(tokenizer),
+            },
+            image_token_id=tokenizer.convert_tokens_to_ids("<|image_pad|>"),
+            video_token_id=tokenizer.convert_tokens_to_ids("<|video_pad|>"),
+        )
+    )

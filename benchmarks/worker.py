@@ -14,82 +14,117 @@ alike, and it bounds the gain; so about 1.3 times at 2 tokens (frames encoded on
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from models import PROMPT, make_checkpoint
 
 from touchline.checkpoints import quantize
 from touchline.config import GenerationSettings
+from touchline.families import FAMILIES, family
+from touchline.families.base import Dtype, Footage, VideoLanguageModel
+from touchline.families.qwen2_5_vl import patches_of
 from touchline.generation import Answering, Picture, Task
 from touchline.images import normalized
-from touchline.families.base import Footage
-from touchline.families.llava_next_video import LlavaNextVideo
 from touchline.stopwatch import Stopwatch
 
 FRAMES = 4
 FOOTAGE = Footage(384, 216, 1.0)
 
 
-class Endless(LlavaNextVideo):
-    """The model, whose answers end at their forced length only; counts what it encodes."""
+def endless(name: str, folder: Path, dtype: Dtype = "auto") -> VideoLanguageModel:
+    """A model whose answers end at their forced length only; counts what it encodes."""
 
-    eos = frozenset()
-    encoded = 0
+    class Endless(family(name)):  # type: ignore[misc]
+        encoded = 0
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)
-        self.eos = frozenset()
+        def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+            self.encoded += len(pixels)
+            return super().encode(pixels)
 
-    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
-        self.encoded += len(pixels)
-        return super().encode(pixels)
+        def decode(self, tokens: list[int]) -> str:
+            # Random tokens may spell a whole list.
+            return super().decode(tokens).replace("]", " ")
 
-    def decode(self, tokens: list[int]) -> str:
-        # Random tokens may spell a whole list.
-        return super().decode(tokens).replace("]", " ")
+    model = Endless(folder, PROMPT, FOOTAGE, dtype)
+    model.eos = frozenset()
+    return model
 
 
-def pictures(windows: int) -> list[torch.Tensor]:
-    """The frames of overlapping windows, two new ones a window: noise, fitted already."""
-    noise, shape = torch.Generator().manual_seed(0), (3, 336, 336)
+def pictures(model: VideoLanguageModel, windows: int) -> list[torch.Tensor]:
+    """The pictures of overlapping windows, as the model takes them: half of each are new."""
+    noise = torch.Generator().manual_seed(0)
+    frame = torch.zeros((3, FOOTAGE.height, FOOTAGE.width), dtype=torch.uint8)
+    shape = (model.frames_per_picture, *model.pixels(frame, "pad").shape)
+    per_window = per(model)
     return [
         torch.randint(256, shape, generator=noise, dtype=torch.uint8)
-        for _ in range(2 * windows + 2)
+        for _ in range(per_window // 2 * (windows + 1))
     ]
 
 
-def baseline(model: LlavaNextVideo, frames: list[torch.Tensor], tokens: int) -> float:
+def per(model: VideoLanguageModel) -> int:
+    """Pictures a window."""
+    return FRAMES // model.frames_per_picture
+
+
+def windows_of(model: VideoLanguageModel, shown: Sequence[Any]) -> list[Sequence[Any]]:
+    """Pictures of each window, half of them those of the one before."""
+    new = per(model) // 2
+    return [shown[first : first + 2 * new] for first in range(0, len(shown) - new, new)]
+
+
+def stock_inputs(model: VideoLanguageModel, pixels: torch.Tensor) -> dict[str, Any]:
+    """What transformers' generate takes for a window of pictures, [n, frames, 3, h, w]."""
+    ids = model.prompt(len(pixels)).ids[None].to(model.device)
+    seen = normalized(pixels.to(model.device), model.normalization).to(model.dtype)
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    if model.frames_per_picture == 1:
+        return inputs | {"pixel_values_videos": seen.transpose(0, 1)}
+    rows, columns = (side // 14 for side in pixels.shape[-2:])
+    return inputs | {
+        "pixel_values_videos": patches_of(seen, 14, 2),
+        "video_grid_thw": torch.tensor([[len(pixels), rows, columns]], device=model.device),
+        "second_per_grid_ts": [2.0],
+        "mm_token_type_ids": 2 * (ids == model.model.config.video_token_id).int(),
+    }
+
+
+def baseline(model: VideoLanguageModel, shown: list[torch.Tensor], tokens: int) -> float:
     """Windows a second, one generate call each."""
-    windows = (len(frames) - 2) // 2
+    windows = windows_of(model, shown)
     started = time.perf_counter()
-    for window in range(windows):
-        ids = model.prompt(FRAMES).ids[None].to(model.device)
-        squares = torch.stack(frames[2 * window : 2 * window + FRAMES])
-        pixels = normalized(squares, model.normalization)[None]
+    for window in windows:
         model.model.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            pixel_values_videos=pixels.to(model.device, model.dtype),
+            **stock_inputs(model, torch.stack(list(window))),
             max_new_tokens=tokens,
             min_new_tokens=tokens,
             do_sample=False,
         )
-    return windows / (time.perf_counter() - started)
+    return len(windows) / (time.perf_counter() - started)
 
 
 def ours(
-    model: LlavaNextVideo, frames: list[torch.Tensor], tokens: int, rows: int, clock: Stopwatch
+    model: VideoLanguageModel,
+    shown: list[torch.Tensor],
+    tokens: int,
+    rows: int,
+    clock: Stopwatch,
 ) -> float:
     """Windows a second, in rows of one batch."""
-    shown = [Picture((float(n),), pixels[None]) for n, pixels in enumerate(frames)]
-    windows = (len(frames) - 2) // 2
-    tasks = [Task(n, shown[2 * n : 2 * n + FRAMES], torch.zeros(tokens)) for n in range(windows)]
-    answering = Answering(model, GenerationSettings(max_new_tokens=tokens), rows, FRAMES, clock)
+    ready = [Picture((float(n),), pixels) for n, pixels in enumerate(shown)]
+    tasks = [
+        Task(number, list(window), torch.zeros(tokens))
+        for number, window in enumerate(windows_of(model, ready))
+    ]
+    settings = GenerationSettings(max_new_tokens=tokens)
+    answering = Answering(model, settings, rows, per(model), clock)
     started = time.perf_counter()
     done = sum(generated is not None for _, generated in answering.answers(iter(tasks)))
     return done / (time.perf_counter() - started)
@@ -106,6 +141,7 @@ def medians(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, lis
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--family", choices=FAMILIES, nargs="+", default=list(FAMILIES))
     parser.add_argument("--size", choices=("small", "tiny"), default="small")
     parser.add_argument("--tokens", type=int, nargs="+", default=[2, 40, 256])
     parser.add_argument("--rows", type=int, default=8)
@@ -113,21 +149,27 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    with tempfile.TemporaryDirectory() as name:
-        source, folder = Path(name) / "source", Path(name) / "nf4"
-        make_checkpoint(options.size, source)
+    print("| family | tokens | baseline, windows/s | ours, windows/s | ours / baseline | of ours |")
+    print("|---|---|---|---|---|---|")
+    encoded = [measure(name, options) for name in options.family]
+    print("\n".join(encoded))
+
+
+def measure(name: str, options: argparse.Namespace) -> str:
+    """Print a family's rows; says how many pictures were encoded."""
+    with tempfile.TemporaryDirectory() as made:
+        source, folder = Path(made) / "source", Path(made) / "nf4"
+        make_checkpoint(options.size, source, name)
         quantize(source, folder)
-        model = Endless(folder, PROMPT, FOOTAGE)
-    print("| tokens | baseline, windows/s | ours, windows/s | ours / baseline | time of ours |")
-    print("|---|---|---|---|---|")
+        model = endless(name, folder)
+    few, many = pictures(model, 2), pictures(model, 2 * options.rows)
     for tokens in options.tokens:
-        few, many = pictures(2), pictures(2 * options.rows)
         clock = Stopwatch()
         model.encoded = 0
         found = medians(
             {
-                "baseline": lambda few=few, tokens=tokens: baseline(model, few, tokens),
-                "ours": lambda many=many, tokens=tokens, clock=clock: ours(
+                "baseline": lambda tokens=tokens: baseline(model, few, tokens),
+                "ours": lambda tokens=tokens, clock=clock: ours(
                     model, many, tokens, options.rows, clock
                 ),
             },
@@ -136,9 +178,11 @@ def main() -> None:
         ratio = [b / a for a, b in zip(found["baseline"], found["ours"], strict=True)]
         base, mine, gain = map(statistics.median, (found["baseline"], found["ours"], ratio))
         spread = f"{gain:.2f} ({min(ratio):.2f}-{max(ratio):.2f})"
-        print(f"| {tokens} | {base:.3f} | {mine:.3f} | {spread} | {clock} |", flush=True)
-    distinct = len(many)
-    print(f"Frames encoded in the last round: {model.encoded // options.rounds} of {distinct}.")
+        spent = sum(clock.seconds.values())
+        shares = ", ".join(f"{part} {s / spent:.0%}" for part, s in clock.seconds.items())
+        print(f"| {name} | {tokens} | {base:.3f} | {mine:.3f} | {spread} | {shares} |", flush=True)
+    calls = math.ceil(model.encoded / options.rounds)
+    return f"{name}: {calls} pictures encoded a round, of {len(many)} distinct ones."
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from touchline.windows import slice_bounds, windows_of
 from touchline.worker import partial_of
 
 GOAL = '[{"label": "Goal", "team": "home", "confidence": 0.9, "details": ""}]'
+DEFAULT = WindowSettings()
 
 
 class Eye:
@@ -60,7 +61,7 @@ class Answers:
         return {t.index: [n for p in t.pictures for n in p.pixels.tolist()] for t in self.tasks}
 
 
-def run(path, answers, eye=None, bounds=None, duration=None, seed=0, rule=WindowSettings()):
+def run(path, answers, eye=None, bounds=None, duration=None, seed=0, rule=DEFAULT):
     manifest = probe(Video(video=3, path=path))
     duration = duration or manifest.duration
     windows = windows_of(*(bounds or (0, duration)), duration, rule)

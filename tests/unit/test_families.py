@@ -10,6 +10,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import nf4
 from touchline.checkpoints import fetch, quantize
 from touchline.errors import InputError
 from touchline.families.base import Footage
@@ -222,21 +223,25 @@ def test_nf4_is_saved_and_loaded(kind, source, quantized):
     assert size < full
 
 
-def test_unpacked_weights_answer_as_packed_ones(kind, quantized):
-    packed, unpacked = (kind(quantized, PROMPT, FOOTAGE) for _ in range(2))
-    taken = unpacked.unpacked_bytes()
+def test_unpacked_weights_are_those_of_nf4_and_answer_as_packed_ones(kind, source, quantized):
+    plain, packed, unpacked = (kind(f, PROMPT, FOOTAGE) for f in (source, quantized, quantized))
+    assert unpacked.unpacked_bytes() > 0
     unpacked.unpack()
-    layer = unpacked.model.model.language_model.layers[0].mlp.up_proj
-    assert type(layer).__name__ == "Linear"
-    assert 0 < taken
     assert unpacked.unpacked_bytes() == 0
+    layer, original = (
+        model.model.model.language_model.layers[0].mlp.up_proj for model in (unpacked, plain)
+    )
+    assert type(layer).__name__ == "Linear"
+    # The demo rounds in training by an implementation of its own.
+    assert torch.allclose(layer.weight, nf4.rounded(original.weight), atol=1e-6)
     frames = torch.stack([packed.pixels(frame, "pad") for frame in pictures(2)])
     pixels = frames.unflatten(0, (-1, packed.frames_per_picture))
     logits = [
         model.prefill(model.encode(pixels)[None], model.new_cache(1, len(pixels), 4), [0])
         for model in (packed, unpacked)
     ]
-    assert torch.allclose(*logits, atol=1e-4)
+    # Some processors multiply packed weights in bfloat16.
+    assert torch.allclose(*logits, atol=0.05)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
