@@ -20,6 +20,7 @@ include: "rules/compare.smk"
 include: "rules/evaluate.smk"
 include: "rules/exports.smk"
 include: "rules/summary.smk"
+include: "rules/notices.smk"
 
 
 rule predictions:
