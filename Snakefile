@@ -62,6 +62,8 @@ rule all:
     input:
         expand(KEPT, model=RUN, video=SELECTED, slice=SLICES),
         rules.predictions.input,
+        rules.summarize.input.events,
+        rules.summarize.input.coverage,
         rules.comparison.input,
         [rules.evaluation.input, rules.exports.input] if LABELS else [],
         rules.summarize.output,

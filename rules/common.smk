@@ -130,6 +130,12 @@ def coverage_of_annotated(wildcards):
     ]
 
 
+def half_of(wildcards):
+    """Game and half of a video. Not from its manifest, or a corrected name would detect anew."""
+    video = VIDEOS.get(int(wildcards.video))
+    return [video.game, video.half] if video else [None, None]
+
+
 def halves_of(wildcards):
     """Number, match, half and number of coverage files of each video, in the order of inputs."""
     return [

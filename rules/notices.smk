@@ -18,8 +18,23 @@ def say(lines):
     logger.info("\n" + "\n".join(lines) + "\n")
 
 
+def keep_min_job_age():
+    """Let the plugin know MinJobAge, which never changes, once and for all.
+
+    It asks the scheduler at every look (2.8.0). If the scheduler is away just then, it turns from
+    squeue to sacct, and without an accounting database it then waits for ever.
+    """
+    # Imported here, as it asks the machine for SLURM's commands.
+    import snakemake_executor_plugin_slurm
+
+    age = snakemake_executor_plugin_slurm.get_min_job_age()
+    if age is not None:
+        snakemake_executor_plugin_slurm.get_min_job_age = lambda: age
+
+
 def check_cluster(settings):
     """End the run before its first job where it would wait for ever or do work twice."""
+    keep_min_job_age()
     try:
         check_refused(settings.array_jobs, workflow.group_settings.overwrite_groups)
         configuration = output_of("scontrol", "show", "config")

@@ -6,8 +6,10 @@ import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from touchline.slurm import reason_of
 from touchline.videos import ranges
 
 
@@ -44,6 +46,14 @@ class Failure:
         return [(key, self.wildcards[key]) for key in order if key in self.wildcards]
 
 
+def _end_of(path: str) -> str:
+    """The last part of a log; "" if there is none."""
+    try:
+        return Path(path).read_bytes()[-20_000:].decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 class RunEvents(logging.Handler):
     """Collects what Snakemake tells its logger of a run.
 
@@ -74,14 +84,15 @@ class RunEvents(logging.Handler):
                 self._finished.add(said["job_id"])
             case "job_error":
                 status = re.search(r"status is: '(\w+)'", said.get("rule_msg") or "")
+                # Snakemake adds notes in brackets to a path.
+                logs = [str(path).split(" (")[0] for path in said.get("log") or []]
                 failure = Failure(
                     job=said["jobid"],
                     rule=said["rule_name"],
                     wildcards=self._wildcards.get(said["jobid"], {}),
                     cluster_job=(said.get("aux") or {}).get("external_jobid"),
-                    reason=status[1] if status else "",
-                    # Snakemake adds notes in brackets to a path.
-                    logs=[str(path).split(" (")[0] for path in said.get("log") or []],
+                    reason=reason_of(status[1], _end_of(logs[-1])) if status and logs else "",
+                    logs=logs,
                 )
                 self._failures.append(failure)
 

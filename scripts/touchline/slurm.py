@@ -91,6 +91,19 @@ def check_refused(array_jobs: str | None, groups: Mapping[str, str]) -> None:
         )
 
 
+def reason_of(status: str, log: str) -> str:
+    """How a job ended, in SLURM's word.
+
+    A job whose step was killed for memory counts as FAILED; only its log tells why.
+
+    Args:
+        status: the job's state.
+        log: what SLURM's own log of the job says.
+    """
+    killed = re.search(r"oom-kill event|oom_kill event|Exceeded job memory limit", log)
+    return "OUT_OF_MEMORY" if status == "FAILED" and killed else status
+
+
 def earlier_jobs(queue: Iterable[str], folder: Path, names: Collection[str]) -> list[str]:
     """Jobs that a run in a folder has left behind in the queue.
 
@@ -103,7 +116,7 @@ def earlier_jobs(queue: Iterable[str], folder: Path, names: Collection[str]) -> 
     """
     numbers = []
     for line in queue:
-        number, comment, place = (line.split("|", 2) + ["", ""])[:3]
+        number, comment, place = [*line.split("|", 2), "", ""][:3]
         rule = comment.removeprefix("rule_").partition("_wildcards_")[0]
         if comment.startswith("rule_") and rule in names and Path(place) == folder:
             numbers.append(number)

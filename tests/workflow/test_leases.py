@@ -18,7 +18,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 SNAKEFILE = """
 rule all:
-    input: expand("done_{name}_{{number}}".format(name=config["name"]), number=range(config["jobs"]))
+    input: ["done_%s_%d" % (config["name"], number) for number in range(config["jobs"])]
 rule hold:
     output: "done_{name}_{number}"
     resources: gpu=1
