@@ -4,6 +4,7 @@ The plugin's pause between two looks grows by 10 s whenever nothing has ended; h
 All else is Snakemake as it is.
 """
 
+import signal
 import sys
 
 from snakemake.cli import main
@@ -15,4 +16,6 @@ RemoteExecutor.next_seconds_between_status_checks = property(
 )
 
 if __name__ == "__main__":
+    # Ignored, and inherited so, where the tests run in a shell's background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

@@ -41,13 +41,7 @@ class Run:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
         with self.output.open("a") as output:
             self.process = subprocess.Popen(
-                command,
-                cwd=self.clone.folder,
-                env=environment,
-                stdout=output,
-                stderr=output,
-                # Ignored, and inherited so, where the tests run in a shell's background.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                command, cwd=self.clone.folder, env=environment, stdout=output, stderr=output
             )
 
     @property
