@@ -1,15 +1,31 @@
 """The literal command, on clusters whose jobs see all GPUs' numbers and where they see one."""
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from slurm.cluster import Cluster
 
-# What a user types, and nothing more.
+# What a user types, and nothing more, in an environment that is active.
 COMMAND = ["snakemake", "--profile", "slurm"]
+
+
+def typed(folder, *arguments):
+    """Run the command, with more arguments or without."""
+    active = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=os.environ | {"PATH": active},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("cluster", [False, True], ids=["open", "constrained"], indirect=True)
@@ -18,9 +34,7 @@ def test_the_command_runs_the_demo_with_a_gpu_a_slice(cluster, demo):
     results = demo_folder / "results"
     if results.exists():
         results.rename(demo_folder / "results_before")
-    done = subprocess.run(
-        COMMAND, cwd=demo.folder, capture_output=True, text=True, timeout=500, check=False
-    )
+    done = typed(demo.folder)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     jobs = cluster.queue("%A|%T|%k|%m|%l|%S|%e")
@@ -44,9 +58,7 @@ def test_the_command_runs_the_demo_with_a_gpu_a_slice(cluster, demo):
     assert (results / "summary" / "summary.txt").exists()
     assert not list((results / "journal").glob("*"))
     # Nothing is left to do, and SLURM's own logs are kept.
-    again = subprocess.run(
-        COMMAND, cwd=demo.folder, capture_output=True, text=True, timeout=100, check=False
-    )
+    again = typed(demo.folder)
     assert "Nothing to be done" in again.stdout + again.stderr
     assert len(list(demo.folder.glob(".snakemake/slurm_logs/rule_detect_slice/*/*.log"))) >= 4
 
@@ -57,14 +69,7 @@ def test_what_would_wait_for_ever_or_go_wrong_is_refused(cluster, demo):
         (["--slurm-array-jobs", "all"], "slurm-array-jobs is refused"),
         (["--groups", "detect_slice=one"], "--groups is refused"),
     ]:
-        done = subprocess.run(
-            [*COMMAND, *arguments, "--forceall"],
-            cwd=demo.folder,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        done = typed(demo.folder, *arguments, "--forceall")
         assert done.returncode != 0
         assert sentence in done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
@@ -76,14 +81,7 @@ def test_a_cluster_that_forgets_its_jobs_too_soon_is_told_of(demo):
     forgetful = Cluster(folder=Path("/tmp/touchline-slurm-forgets"), min_job_age=60)
     forgetful.up()
     try:
-        done = subprocess.run(
-            [*COMMAND, "--forceall"],
-            cwd=demo.folder,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        done = typed(demo.folder, "--forceall")
     finally:
         forgetful.down()
     assert done.returncode != 0
