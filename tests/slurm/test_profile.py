@@ -37,7 +37,7 @@ def test_the_command_runs_the_demo_with_a_gpu_a_slice(cluster, demo):
     done = typed(demo.folder)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    jobs = cluster.queue("%A|%T|%k|%m|%l|%S|%e")
+    jobs = cluster.queue("%A|%T|%k|%m|%l|%S|%e|%j")
     for job in jobs:
         print(*job)
     slices = [job for job in jobs if "detect_slice" in job[2]]
@@ -45,6 +45,7 @@ def test_the_command_runs_the_demo_with_a_gpu_a_slice(cluster, demo):
         f"rule_detect_slice_wildcards_llava_0_{index}" for index in range(4)
     ]
     assert all(job[1] == "COMPLETED" for job in jobs)
+    assert all(job[7].startswith("touchline_") for job in jobs)
     # All four at once: the last begins before the first ends.
     assert max(job[5] for job in slices) < min(job[6] for job in slices)
     logs = [(results / f"logs/detect/llava_vid0_gpu{index}.log").read_text() for index in range(4)]
