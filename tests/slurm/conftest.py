@@ -39,7 +39,8 @@ def cluster(request):
 def demo(match, tmp_path_factory):
     """A clone whose own config.yaml is the demo's, as a user writes it: no --configfile."""
     clone = new_clone(tmp_path_factory.mktemp("demo") / "clone", {})
-    shutil.copytree(ROOT / "demo" / "model", clone.folder / "demo" / "model")
+    for model in (ROOT / "demo").glob("model-*"):
+        shutil.copytree(model, clone.folder / "demo" / model.name)
     shutil.copytree(match, clone.folder / "matches")
     settings = yaml.safe_load((ROOT / "config.yaml").read_text())
     changed = yaml.safe_load((ROOT / "demo" / "config.yaml").read_text())

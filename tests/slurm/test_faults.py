@@ -22,7 +22,7 @@ def clone(demo):
     """The demo, a window at a time, so that there is time to disturb it; only what detects."""
     path = demo.folder / "config.yaml"
     settings = yaml.safe_load(path.read_text())
-    settings |= {"batch": {"windows": 1}, "compare_with": [], "videos": "matches/short.tsv"}
+    settings |= {"batch": {"windows": 1}, "detect_with": "llava", "videos": "matches/short.tsv"}
     settings["window"]["step"] = 1.5
     path.write_text(yaml.safe_dump(settings))
     table = demo.folder / "matches"

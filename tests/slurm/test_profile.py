@@ -4,12 +4,14 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from slurm.cluster import Cluster
 
+MODELS = ["llava", "qwen"]
 # What a user types, and nothing more, in an environment that is active.
 COMMAND = ["snakemake", "--profile", "slurm"]
 
@@ -42,18 +44,24 @@ def test_the_command_runs_the_demo_with_a_gpu_a_slice(cluster, demo):
         print(*job)
     slices = [job for job in jobs if "detect_slice" in job[2]]
     assert sorted(job[2] for job in slices) == [
-        f"rule_detect_slice_wildcards_llava_0_{index}" for index in range(4)
+        f"rule_detect_slice_wildcards_{model}_0_{index}" for model in MODELS for index in range(4)
     ]
     assert all(job[1] == "COMPLETED" for job in jobs)
     assert all(job[7].startswith("touchline_") for job in jobs)
-    # All four at once: the last begins before the first ends.
-    assert max(job[5] for job in slices) < min(job[6] for job in slices)
-    logs = [(results / f"logs/detect/llava_vid0_gpu{index}.log").read_text() for index in range(4)]
-    found = [re.search(r"has GPU (\d) \(CUDA_VISIBLE_DEVICES=(\d)\)", log) for log in logs]
-    print(*(match[0] for match in found))
-    assert {match[1] for match in found} == set("0123"), "four GPUs of the node"
-    seen = {match[2] for match in found}
+    # The node's four GPUs at once: the fourth job begins before any ends, and each has its own.
+    first = sorted(slices, key=lambda job: job[5])[:4]
+    assert max(job[5] for job in first) < min(job[6] for job in first)
+    logs = [log.read_text() for log in results.glob("logs/detect/*_vid0_gpu*.log")]
+    pattern = r"SLURM job (\d+) on \S+ has GPU (\d) \(CUDA_VISIBLE_DEVICES=(\d)\)"
+    found = {match[1]: match for match in (re.search(pattern, log) for log in logs)}
+    print(*(match[0] for match in found.values()), sep="\n")
+    assert {found[job[0]][2] for job in first} == set("0123")
+    seen = {found[job[0]][3] for job in first}
     assert seen == (set("0") if cluster.constrained else set("0123"))
+    # And never one for two: by GPU, each job ends before the next one begins.
+    for gpu in "0123":
+        spans = sorted((job[5], job[6]) for job in slices if found[job[0]][2] == gpu)
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
     assert "1 video (0)" in said
     assert "slices go to SLURM, each with one GPU" in said
     assert (results / "summary" / "summary.txt").exists()
