@@ -62,8 +62,10 @@ rule all:
     input:
         expand(KEPT, model=RUN, video=SELECTED, slice=SLICES),
         rules.predictions.input,
-        rules.summarize.input.events,
-        rules.summarize.input.coverage,
+        [
+            expand([EVENTS, COVERAGE], model=list(GIVEN[video]), video=video)
+            for video in SELECTED
+        ],
         rules.comparison.input,
         [rules.evaluation.input, rules.exports.input] if LABELS else [],
         rules.summarize.output,

@@ -358,6 +358,6 @@ def test_a_folder_with_one_more_video_and_partials_thrown_away(done, tmp_path):
     assert (wanted["detect_slice"], wanted["merge_slices"]) == (2, 2)
     write_video(folder / "e.mkv", steady(8))
     more = done.jobs("predictions", **options, keep_partials=False)
-    assert more == {"probe_video": 1, "detect_slice": 1, "merge_slices": 1}
+    assert more == {"probe_video": 1, "detect_slice": 1, "merge_slices": 1, "predictions": 1}
     (folder / "e.mkv").rename(folder / "a.mkv")
     assert done.jobs("predictions", **options, keep_partials=False)["detect_slice"] == 3
