@@ -1,7 +1,7 @@
 """A SLURM of one node on this machine, for the tests: real daemons, four GPUs that are none.
 
-    python tests/slurm/cluster.py up [--constrained] [--folder FOLDER]
-    python tests/slurm/cluster.py down [--folder FOLDER]
+    python tests/slurm/cluster.py up [--constrained]
+    python tests/slurm/cluster.py down
 
 Needs root and Debian's slurm-wlm and munge. It listens on the loopback only. Its files are all in
 one folder, but for links in /etc/slurm: the commands inside a job look nowhere else. Where a
@@ -103,7 +103,8 @@ class Cluster:
     """The daemons and their files.
 
     Attributes:
-        folder: of all files; a short path, as sockets lie in it.
+        folder: of all files, and of nothing else: it is emptied. A short path, with "touchline"
+            in it; sockets lie there.
         constrained: whether a job has access to its own GPU's device only.
         min_job_age: seconds that the controller remembers a job that has ended.
     """
@@ -281,10 +282,9 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("action", choices=["up", "down"])
-    parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--constrained", action="store_true")
     options = parser.parse_args()
-    cluster = Cluster(options.folder, options.constrained)
+    cluster = Cluster(constrained=options.constrained)
     if options.action == "down":
         cluster.down()
         return
