@@ -93,6 +93,8 @@ def _cells(videos: Sequence[VideoStatus]) -> list[str]:
 
 def _duration(seconds: float) -> str:
     minutes = round(seconds / 60)
+    if not minutes:
+        return "< 1 min"
     return f"{minutes // 60}:{minutes % 60:02d} h" if minutes >= 60 else f"{minutes} min"
 
 
