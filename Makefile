@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CORES ?= all
 READY := $(VENV)/installed
 
-.PHONY: install demo demo-score test lint schemas
+.PHONY: install demo demo-score test test-slow test-slurm status lint schemas
 
 install: $(READY)
 
@@ -32,6 +32,19 @@ demo-score: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# More kills and more jobs than `make test` has.
+test-slow: $(READY)
+	TOUCHLINE_KILLS=20 TOUCHLINE_LEASE_JOBS=200 $(BIN)/python -m pytest -s \
+	  tests/workflow/test_kills.py tests/workflow/test_leases.py
+
+# On a real SLURM of one node, which the tests start and stop; root, slurm-wlm and munge are needed.
+test-slurm: $(READY)
+	$(BIN)/python -m pytest tests/slurm
+
+# How far the run in this folder is; see scripts/status.py for more.
+status: $(READY)
+	$(BIN)/python scripts/status.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ include: "rules/compare.smk"
 include: "rules/evaluate.smk"
 include: "rules/exports.smk"
 include: "rules/summary.smk"
+include: "rules/notices.smk"
 
 
 rule predictions:
@@ -61,6 +62,10 @@ rule all:
     input:
         expand(KEPT, model=RUN, video=SELECTED, slice=SLICES),
         rules.predictions.input,
+        [
+            expand([EVENTS, COVERAGE], model=list(GIVEN[video]), video=video)
+            for video in SELECTED
+        ],
         rules.comparison.input,
         [rules.evaluation.input, rules.exports.input] if LABELS else [],
         rules.summarize.output,

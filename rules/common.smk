@@ -1,5 +1,6 @@
 # Settings, paths and input functions.
 
+import json
 import re
 import sys
 
@@ -7,6 +8,8 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
+from touchline import layout
+from touchline.budget import slice_megabytes, slice_minutes
 from touchline.checkpoints import checkpoint_files
 from touchline.config import read_settings
 from touchline.errors import InputError
@@ -37,13 +40,16 @@ SLICES = range(SETTINGS.slices)
 RUN = SETTINGS.detect_with  # the models that run
 
 RESULTS = SETTINGS.results
-MANIFEST = f"{RESULTS}/videos/video_{{video}}.json"
-PARTIAL = f"{RESULTS}/partials/partial_results_{{model}}_vid{{video}}_gpu{{slice}}.json"
-LEDGER = f"{RESULTS}/windows/windows_{{model}}_vid{{video}}_gpu{{slice}}.jsonl"
+MANIFEST = f"{RESULTS}/{layout.MANIFEST}"
+PARTIAL = f"{RESULTS}/{layout.PARTIAL}"
+LEDGER = f"{RESULTS}/{layout.LEDGER}"
+# Never an output: Snakemake deletes those when a job fails.
+JOURNAL = f"{RESULTS}/{layout.JOURNAL}"
+DETECT_LOG = f"{RESULTS}/{layout.DETECT_LOG}"
 BENCHMARK = f"{RESULTS}/benchmarks/detect_{{model}}_vid{{video}}_gpu{{slice}}.tsv"
 KEPT = [PARTIAL, LEDGER] if SETTINGS.keep_partials else []
-PREDICTIONS = f"{RESULTS}/predictions/final_predictions_{{model}}_video_{{video}}.json"
-EVENTS = f"{RESULTS}/events/events_{{model}}_video_{{video}}.csv"
+PREDICTIONS = f"{RESULTS}/{layout.PREDICTIONS}"
+EVENTS = f"{RESULTS}/{layout.EVENTS}"
 COVERAGE = f"{RESULTS}/coverage/coverage_{{model}}_video_{{video}}.json"
 COMPARISON = f"{RESULTS}/comparison/comparison_video_{{video}}.json"
 COMPARISON_TABLE = f"{RESULTS}/comparison/comparison_video_{{video}}.csv"
@@ -124,6 +130,12 @@ def coverage_of_annotated(wildcards):
     ]
 
 
+def half_of(wildcards):
+    """Game and half of a video. Not from its manifest, or a corrected name would detect anew."""
+    video = VIDEOS.get(int(wildcards.video))
+    return [video.game, video.half] if video else [None, None]
+
+
 def halves_of(wildcards):
     """Number, match, half and number of coverage files of each video, in the order of inputs."""
     return [
@@ -140,6 +152,19 @@ def compared(pattern):
 def manifest_of(wildcards):
     """The manifest of a video, if any model runs on it."""
     return MANIFEST.format(video=wildcards.video) if RUN else []
+
+
+def minutes_of_slice(wildcards, input, attempt):
+    """A slice's time limit, from its video's length; unknown before the video is probed."""
+    # Opened here: Snakemake takes a FileNotFoundError for "not yet known".
+    manifest = json.loads(Path(input.manifest).read_bytes())
+    return slice_minutes(
+        manifest["duration"],
+        SETTINGS.slices,
+        SETTINGS.window.step,
+        SETTINGS.generation.max_new_tokens,
+        attempt,
+    )
 
 
 def content_of(wildcards):

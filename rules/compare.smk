@@ -27,7 +27,6 @@ rule compare_models:
 rule fuse_models:
     input:
         events=of_each_model(EVENTS),
-        manifest=manifest_of,
         calibration=lambda wildcards: (
             expand(CALIBRATION, model=models_of(wildcards.video))
             if SETTINGS.ensemble.calibrated
@@ -45,6 +44,7 @@ rule fuse_models:
         models=lambda wildcards: models_of(wildcards.video),
         tolerance=SETTINGS.comparison.tolerance,
         ensemble=SETTINGS.ensemble.model_dump(),
+        half=half_of,
         # What is learnt from a match is not used on it.
         game=lambda wildcards: (
             GAMES[int(wildcards.video)] if SETTINGS.ensemble.calibrated else None

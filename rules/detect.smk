@@ -10,16 +10,17 @@ rule detect_slice:
         partial=PARTIAL if SETTINGS.keep_partials else temp(PARTIAL),
         ledger=LEDGER if SETTINGS.keep_partials else temp(LEDGER),
     log:
-        f"{RESULTS}/logs/detect/{{model}}_vid{{video}}_gpu{{slice}}.log",
+        DETECT_LOG,
     benchmark:
         BENCHMARK
     conda:
         "../envs/detect.yaml"
+    # For decoding ahead of the GPU; measured in benchmarks/RESULTS.md.
     threads: 4
     resources:
         gpu=1,
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=lambda wildcards, attempt: slice_megabytes(attempt),
+        runtime=minutes_of_slice,
     params:
         slices=SETTINGS.slices,
         window=SETTINGS.window.model_dump(),
@@ -27,8 +28,7 @@ rule detect_slice:
         generation=SETTINGS.generation.model_dump(),
         dtype=lambda wildcards: SETTINGS.models[wildcards.model].dtype,
         version=SETTINGS.detector_version,
-        # Never an output: Snakemake deletes those when a job fails.
-        journal=f"{RESULTS}/journal/{{model}}_vid{{video}}_gpu{{slice}}",
+        journal=JOURNAL,
     message:
         "Detecting events with {wildcards.model} in video {wildcards.video}, slice {wildcards.slice}"
     script:

@@ -19,6 +19,7 @@ rule merge_slices:
     conda:
         "../envs/analysis.yaml"
     params:
+        half=half_of,
         window=SETTINGS.merge.window,
         keep=SETTINGS.merge.keep,
     message:
@@ -46,6 +47,8 @@ rule read_given:
     localrule: True
     conda:
         "../envs/analysis.yaml"
+    params:
+        half=half_of,
     message:
         "Reading {wildcards.model}'s given predictions of video {wildcards.video}"
     script:

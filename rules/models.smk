@@ -33,8 +33,8 @@ rule quantize_model:
         "../envs/detect.yaml"
     # Weights of 7 billion parameters in 16 bit, and the 4-bit copy beside them.
     resources:
-        mem_mb=24000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 12000 * (1 + attempt),
+        runtime=lambda wildcards, attempt: 60 * attempt,
     message:
         "Quantizing {wildcards.model} to 4-bit NF4"
     script:

@@ -1,6 +1,5 @@
 """Make partials/…_gpu{slice}.json and windows/…_gpu{slice}.jsonl: a slice's answers."""
 
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -38,7 +37,6 @@ def main(job) -> None:
     )
     write_json_lines(job.output.ledger, (record.model_dump() for record in records))
     write_json(job.output.partial, [answer.model_dump() for answer in partial_of(records)])
-    shutil.rmtree(journal, ignore_errors=True)
 
 
 if __name__ == "__main__":

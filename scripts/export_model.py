@@ -2,19 +2,21 @@
 
 from pathlib import Path
 
+from touchline.config import read_settings
 from touchline.exports import by_game, osl_json, results_spotting, sportscode_xml, webvtt
 from touchline.files import read_record, write_json, write_text
 from touchline.labels import Labels
 from touchline.logs import job_log
 from touchline.predictions import read_events_csv
 from touchline.records import Coverage
-from touchline.videos import Video
+from touchline.videos import read_videos
 
 
 def main(job) -> None:
     folder = Path(job.output.folder)
+    table = read_videos(read_settings(job.config).videos)
     videos = [
-        (Video.model_validate(row), read_events_csv(path))
+        (table[row["video"]], read_events_csv(path))
         for row, path in zip(job.params.videos, job.input.events, strict=True)
     ]
     for (video, events), coverage in zip(videos, job.input.coverage, strict=True):

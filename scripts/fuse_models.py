@@ -5,7 +5,7 @@ from touchline.ensemble import fuse
 from touchline.files import read_record
 from touchline.logs import job_log
 from touchline.predictions import read_events_csv, write_events_csv, write_predictions
-from touchline.records import CalibrationReport, Manifest
+from touchline.records import CalibrationReport
 
 
 def main(job) -> None:
@@ -17,14 +17,12 @@ def main(job) -> None:
         learnt = read_record(path, CalibrationReport)
         said[model] = recalibrated(said[model], learnt, job.params.game)
     events = fuse(said, job.params.tolerance, **job.params.ensemble)
-    manifest = read_record(job.input.manifest, Manifest) if job.input.manifest else None
     write_predictions(job.output.predictions, events)
     write_events_csv(
         job.output.events,
         events,
         int(job.wildcards.video),
-        manifest.game if manifest else None,
-        manifest.half if manifest else None,
+        *job.params.half,
     )
 
 

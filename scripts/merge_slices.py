@@ -53,7 +53,7 @@ def main(job) -> None:
         counts=counts,
     )
     write_predictions(job.output.predictions, merged.events)
-    write_events_csv(job.output.events, merged.events, manifest.video, manifest.game, manifest.half)
+    write_events_csv(job.output.events, merged.events, manifest.video, *job.params.half)
     write_json(job.output.coverage, coverage.model_dump())
 
 

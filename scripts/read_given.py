@@ -39,8 +39,7 @@ def main(job) -> None:
         job.output.events,
         given.events,
         int(job.wildcards.video),
-        manifest.game if manifest else None,
-        manifest.half if manifest else None,
+        *job.params.half,
     )
     write_json(job.output.coverage, coverage.model_dump())
 

@@ -52,7 +52,7 @@ class Clone:
 
     def jobs(self, *arguments, **config) -> dict[str, int]:
         """How many jobs of each rule a dry run would start."""
-        said = self.run("-n", "--quiet", "reason", *arguments, **config).stdout
+        said = self.run("-n", *arguments, "--quiet", "reason", **config).stdout
         table = said.partition("Job stats:")[2].partition("\n\n")[0].splitlines()[3:]
         counts = dict(line.split() for line in table)
         return {rule: int(n) for rule, n in counts.items() if rule not in ("all", "total")}

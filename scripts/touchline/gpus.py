@@ -10,21 +10,25 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from touchline.errors import InputError
 
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 1.0
+# Not TMPDIR, which may differ between two runs of one user; and shared by all users, since they
+# share the GPUs.
+LEASES = Path("/tmp/touchline-gpus")
 _NVIDIA = Path("/proc/driver/nvidia/gpus")
 
 
 @contextmanager
 def leased_gpu(folder: Path | None = None) -> Iterator[str | None]:
-    """Hold a GPU of this machine that no other worker of this user holds.
+    """Hold a GPU of this machine that no other worker holds, whoever's it is.
 
     Sets CUDA_VISIBLE_DEVICES to it, so call this before anything touches CUDA. Waits
     while all are held. The lock is the kernel's: it ends with the process, however
@@ -35,8 +39,12 @@ def leased_gpu(folder: Path | None = None) -> Iterator[str | None]:
 
     Yields:
         The GPU's index or UUID; None where there is none to lease (no GPU, or SLURM's).
+
+    Raises:
+        InputError: the folder of the locks cannot be used.
     """
     if "SLURM_JOB_ID" in os.environ:
+        log.info("%s", _given_by_slurm())
         yield None
         return
     gpus = candidates()
@@ -44,15 +52,25 @@ def leased_gpu(folder: Path | None = None) -> Iterator[str | None]:
         log.info("No GPU on this machine: running on the CPU.")
         yield None
         return
-    folder = folder or Path(tempfile.gettempdir()) / f"touchline-gpus-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    gpu, descriptor = _wait_for_one(gpus, folder)
+    gpu, descriptor = _wait_for_one(gpus, folder or LEASES)
     os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     log.info("GPU %s is leased.", gpu)
     try:
         yield gpu
     finally:
         os.close(descriptor)
+
+
+def _given_by_slurm() -> str:
+    """What SLURM gave this job, for the log."""
+    said = os.environ.get
+    # On many clusters a job sees its own GPU only, as number 0; this is the number on the node.
+    number = said("SLURM_STEP_GPUS") or said("SLURM_JOB_GPUS")
+    gpu = f"GPU {number}" if number else "no GPU"
+    return (
+        f"SLURM job {said('SLURM_JOB_ID')} on {os.uname().nodename} has {gpu} "
+        f"(CUDA_VISIBLE_DEVICES={said('CUDA_VISIBLE_DEVICES', 'not set')})."
+    )
 
 
 def candidates() -> list[str]:
@@ -67,7 +85,7 @@ def _wait_for_one(gpus: list[str], folder: Path) -> tuple[str, int]:
     waited = False
     while True:
         for gpu in gpus:
-            descriptor = os.open(folder / f"{gpu.replace('/', '_')}.lock", os.O_CREAT | os.O_RDWR)
+            descriptor = _open_lock(folder, gpu)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -78,3 +96,28 @@ def _wait_for_one(gpus: list[str], folder: Path) -> tuple[str, int]:
             log.info("All GPUs (%s) are held by other workers: waiting.", ", ".join(gpus))
             waited = True
         time.sleep(_POLL_SECONDS)
+
+
+def _open_lock(folder: Path, gpu: str) -> int:
+    """The lock file of a GPU, made if it is not there, opened to read: that is enough to lock it.
+
+    Another user's file must not be opened to write, nor with O_CREAT (the kernel forbids that
+    in a folder that all may write to), nor a link be followed that somebody has put there.
+    """
+    path = folder / f"{gpu.replace('/', '_')}.lock"
+    try:
+        if not folder.is_dir():
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o1777)
+        try:
+            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW))
+                path.chmod(0o644)
+            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise InputError(
+            f"{path}, by which workers share this machine's GPUs, cannot be opened: "
+            f"{error.strerror}; ask its owner to remove {folder}."
+        ) from error

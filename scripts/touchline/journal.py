@@ -11,13 +11,14 @@ import hashlib
 import json
 import logging
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from touchline.records import WindowRecord
 
@@ -32,6 +33,12 @@ def journal_key(**identity: Any) -> str:
     """
     text = json.dumps(identity, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Line(WindowRecord):
+    """A line of a journal: a window, and when it was written. The time goes no further."""
+
+    at: float = Field(default=0.0, ge=0, description="seconds since 1970")
 
 
 class Journal:
@@ -52,15 +59,10 @@ class Journal:
         were skipped: they are done again.
         """
         answered: dict[int, WindowRecord] = {}
-        for file in sorted(self._folder.glob("*.jsonl")):
-            for line in file.read_bytes().splitlines():
-                try:
-                    record = WindowRecord.model_validate_json(line)
-                except ValidationError:
-                    log.info("%s has an unfinished line: that window is done again.", file)
-                    continue
-                if record.status not in ("skipped_oom", "no_frames"):
-                    answered.setdefault(record.window, record)
+        for line in read_lines(self._folder):
+            if line.status not in ("skipped_oom", "no_frames"):
+                record = WindowRecord.model_validate(line.model_dump(exclude={"at"}))
+                answered.setdefault(record.window, record)
         return answered
 
     @contextmanager
@@ -72,6 +74,16 @@ class Journal:
             yield Writer(file)
 
 
+def read_lines(folder: Path) -> Iterator[Line]:
+    """The lines of all the files in a folder, which is a slice's and of one key."""
+    for file in sorted(folder.glob("*.jsonl")):
+        for text in file.read_bytes().splitlines():
+            try:
+                yield Line.model_validate_json(text)
+            except ValidationError:
+                log.info("%s has an unfinished line: that window is done again.", file)
+
+
 class Writer:
     """Adds windows to a journal; a window is safe from a kill once `add` returns."""
 
@@ -79,5 +91,6 @@ class Writer:
         self._file = file
 
     def add(self, record: WindowRecord) -> None:
-        self._file.write(record.model_dump_json() + "\n")
+        line = Line(**dict(record), at=round(time.time(), 3))
+        self._file.write(line.model_dump_json() + "\n")
         self._file.flush()

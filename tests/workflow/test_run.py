@@ -1,12 +1,10 @@
 """The whole workflow on small videos, then what a user does with its results."""
 
-import os
 import shutil
 
 import pytest
 
 from clones import given
-from media import steady, write_video
 
 NAMES = ["a b.mkv", 'it\'s; $(touch oops) "q".mkv']
 
@@ -70,82 +68,5 @@ def test_a_second_run_has_nothing_to_do(done):
     assert "Nothing to be done" in done.run().stdout + done.run().stderr
 
 
-REST = {"compare_models": 1, "fuse_models": 1, "summarize": 1}
-ONE_SLICE = {"detect_slice": 1, "merge_slices": 1} | REST
-ONE_VIDEO = ONE_SLICE | {"detect_slice": 2}
-
-
-@pytest.mark.parametrize(
-    ("name", "jobs"),
-    [
-        ("partials/partial_results_llava_vid1_gpu0.json", ONE_SLICE),
-        ("windows/windows_llava_vid0_gpu1.jsonl", ONE_SLICE),
-        ("predictions/final_predictions_llava_video_0.json", {"merge_slices": 1} | REST),
-        ("comparison/comparison_video_1.csv", {"compare_models": 1, "summarize": 1}),
-        ("summary/summary.txt", {"summarize": 1}),
-    ],
-)
-def test_a_deleted_file_is_made_anew_with_what_follows(done, tmp_path, name, jobs):
-    file = done.folder / "results" / name
-    kept = tmp_path / "kept"
-    file.rename(kept)
-    try:
-        assert done.jobs() == jobs
-    finally:
-        kept.rename(file)
-
-
-def test_touching_or_moving_a_video_changes_nothing(done):
-    video = done.folder / "halves é" / NAMES[0]
-    video.touch()
-    assert done.jobs() == {}
-    video.rename(done.folder / "moved.mkv")
-    table = done.folder / "videos.tsv"
-    text = table.read_text()
-    table.write_text(text.replace(f"halves é/{NAMES[0]}", "moved.mkv"))
-    try:
-        assert done.jobs() == {}
-    finally:
-        (done.folder / "moved.mkv").rename(video)
-        table.write_text(text)
-
-
-def test_other_content_under_the_same_name_is_probed_and_detected_anew(done, tmp_path):
-    video = done.folder / "halves é" / NAMES[1]
-    kept = shutil.copy2(video, tmp_path / "kept.mkv")
-    write_video(video, steady(8))
-    try:
-        assert done.jobs() == {"probe_video": 1, "read_given": 1} | ONE_VIDEO
-    finally:
-        os.replace(kept, video)
-
-
-@pytest.mark.parametrize(
-    ("change", "jobs"),
-    [
-        ({"merge": {"window": 9}, "select": "1"}, {"merge_slices": 1} | REST),
-        ({"comparison": {"tolerance": 9}, "select": "1"}, REST),
-        ({"comparison": {"seed": 9}, "select": "1"}, {"compare_models": 1, "summarize": 1}),
-        ({"ensemble": {"method": "intersection"}}, {"fuse_models": 2}),
-        ({"image": {"fit": "crop"}, "select": "0"}, ONE_VIDEO),
-        ({"detector_version": 2, "select": "0"}, ONE_VIDEO),
-    ],
-)
-def test_a_setting_re_runs_the_rules_that_it_shapes(done, change, jobs):
-    assert done.jobs(**change) == jobs
-
-
-def test_a_run_can_be_looked_at_before_it_is_made(done):
-    for flag in ("--dag", "--rulegraph"):
-        said = done.run(flag, "--forceall").stdout
-        assert said.lstrip().startswith("digraph"), said[:200]
-        assert "detect_slice" in said
-    assert "partial_results_llava_vid0_gpu0.json" in done.run("--summary").stdout
+def test_the_rules_pass_snakemakes_own_checks(done):
     done.run("--lint")
-
-
-def test_partials_can_be_thrown_away_once_merged(done):
-    done.run("--forceall", keep_partials=False, results="results2", select="0")
-    assert not list((done.folder / "results2").glob("partials/*"))
-    assert (done.folder / "results2/predictions/final_predictions_llava_video_0.json").exists()
-    assert done.jobs(keep_partials=False, results="results2", select="0") == {}

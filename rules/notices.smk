@@ -1,0 +1,77 @@
+# What a run says at its start and at its end, and what it refuses to start.
+
+import shutil
+
+from snakemake.logging import logger
+
+from touchline.gpus import candidates
+from touchline.layout import slices_of
+from touchline.notices import RunEvents, at_end, at_failure, at_start, place
+from touchline.slurm import check_polling, check_refused, earlier_jobs, output_of
+
+EVENTS_OF_RUN = RunEvents()
+logger.addHandler(EVENTS_OF_RUN)
+
+
+def say(lines):
+    """Through the logger: what is printed would end up in the graph that --dag writes."""
+    logger.info("\n" + "\n".join(lines) + "\n")
+
+
+def keep_min_job_age():
+    """Let the plugin know MinJobAge, which never changes, once and for all.
+
+    It asks the scheduler at every look (2.8.0). If the scheduler is away just then, it turns from
+    squeue to sacct, and without an accounting database it then waits for ever.
+    """
+    # Imported here, as it asks the machine for SLURM's commands.
+    import snakemake_executor_plugin_slurm
+
+    age = snakemake_executor_plugin_slurm.get_min_job_age()
+    if age is not None:
+        snakemake_executor_plugin_slurm.get_min_job_age = lambda: age
+
+
+def check_cluster(settings):
+    """End the run before its first job where it would wait for ever or do work twice."""
+    keep_min_job_age()
+    try:
+        check_refused(settings.array_jobs, workflow.group_settings.overwrite_groups)
+        configuration = output_of("scontrol", "show", "config")
+        check_polling(configuration, settings.status_command)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    queue = output_of("squeue", "--me", "-h", "-o", "%i|%k|%Z").splitlines()
+    names = [rule.name for rule in workflow.rules]
+    if left := earlier_jobs(queue, Path.cwd(), names):
+        logger.warning(
+            "Jobs of an earlier run are still in the queue and do the same work; nothing is "
+            f"lost if you end them, in another terminal: scancel {' '.join(left)}"
+        )
+
+
+onstart:
+    on_slurm = workflow.executor_plugin.name == "slurm"
+    if on_slurm:
+        check_cluster(workflow.executor_settings)
+    counted = workflow.resource_settings.resources.get("gpu")
+    where = place(on_slurm, counted, candidates())
+    say(at_start(SELECTED, RUN, len(SLICES), EVENTS_OF_RUN.to_do, where, RESULTS))
+
+
+onsuccess:
+    for part in slices_of(RUN, SELECTED, SETTINGS.slices):
+        if part.is_done(RESULTS, SETTINGS.keep_partials):
+            # Kept until now: Snakemake, had it been killed, would have had the slice done again.
+            shutil.rmtree(part.file(RESULTS, layout.JOURNAL), ignore_errors=True)
+    files = [
+        SUMMARY_TEXT,
+        EVALUATION_TEXT,
+        *expand(EVENTS, model=RUN, video=SELECTED)[:1],
+    ]
+    files = [file for file in files if Path(file).exists()]
+    say(at_end(RESULTS, files, EVENTS_OF_RUN.repeated()))
+
+
+onerror:
+    say(at_failure(EVENTS_OF_RUN.final()))

@@ -1,0 +1,69 @@
+"""Many dry runs in a row, each the command line's own, without importing Snakemake for each.
+
+A process imports Snakemake once; for each run it forks, and the child is `snakemake` from there
+on. Run as a script, this file is that process: it reads a line of JSON for a run, and answers so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class DryRuns:
+    """The process; use it in a `with` statement."""
+
+    def __enter__(self) -> DryRuns:
+        # A cluster's or a user's own settings must not reach a test.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stdin.close()
+        self._process.wait(timeout=30)
+
+    def run(self, folder: Path, arguments: Sequence[str]) -> str:
+        """What `snakemake -n ARGUMENTS` says in a folder; fails with it if that fails."""
+        print(json.dumps([str(folder), list(arguments)]), file=self._process.stdin, flush=True)
+        status, said = json.loads(self._process.stdout.readline())
+        assert status == 0, said
+        return said
+
+
+def serve() -> None:
+    from snakemake.cli import main
+
+    for line in sys.stdin:
+        folder, arguments = json.loads(line)
+        with tempfile.TemporaryFile("w+") as said:
+            child = os.fork()
+            if child == 0:
+                os.chdir(folder)
+                os.dup2(said.fileno(), 1)
+                os.dup2(said.fileno(), 2)
+                try:
+                    main(["-n", *arguments])
+                except SystemExit as end:
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+                    os._exit(end.code)
+            _, status = os.waitpid(child, 0)
+            said.seek(0)
+            text = said.read()
+        print(json.dumps([os.waitstatus_to_exitcode(status), text]), flush=True)
+
+
+if __name__ == "__main__":
+    serve()

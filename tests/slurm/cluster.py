@@ -1,0 +1,299 @@
+"""A SLURM of one node on this machine, for the tests: real daemons, four GPUs that are none.
+
+    python tests/slurm/cluster.py up [--constrained]
+    python tests/slurm/cluster.py down
+
+Needs root and Debian's slurm-wlm and munge. It listens on the loopback only. Its files are all in
+one folder, but for links in /etc/slurm: the commands inside a job look nowhere else. Where a
+configuration lies there already, it is left alone and nothing is started.
+
+A fake GPU is a character device, since SLURM sets CUDA_VISIBLE_DEVICES for nothing else: a link
+to /dev/null, or on a constrained node a device of its own, which jobs then have no access to
+unless it is theirs. Many clusters are constrained so; every job there counts its GPU as number 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+FOLDER = Path(tempfile.gettempdir()) / "touchline-slurm"
+ETC = Path("/etc/slurm")
+CGROUPS = Path("/sys/fs/cgroup")
+HOST = socket.gethostname().partition(".")[0]
+PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "srun"]
+
+# Times are short, so that tests are: a node is given up after 8 s, a requeued job waits 6 s
+# (cred_expire and one more), a killed one has 2 s.
+CONFIG = """\
+ClusterName=touchline
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort=6917
+SlurmdPort=6918
+CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
+SlurmUser=root
+AuthType=auth/munge
+CredType=cred/munge
+AuthInfo=socket={folder}/munge/socket,cred_expire=5
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+SchedulerType=sched/backfill
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,sched_interval=3,bf_interval=2
+SlurmdParameters=config_overrides
+SlurmdTimeout=8
+ReturnToService=2
+KillWait=2
+MinJobAge={min_job_age}
+GresTypes=gpu
+MpiDefault=none
+MailProg=/bin/true
+JobCompType=jobcomp/filetxt
+JobCompLoc={folder}/jobs.log
+{tracking}
+NodeName={host} NodeAddr=127.0.0.1 CPUs=32 RealMemory=128000 Gres=gpu:4 State=UNKNOWN
+PartitionName=gpu Nodes={host} Default=YES DefMemPerCPU=256 DefaultTime=30 MaxTime=1440 State=UP
+"""
+BY_CGROUP = """\
+ProctrackType=proctrack/cgroup
+TaskPlugin=task/cgroup"""
+# Where cgroups cannot be written (or are of version 2, which this SLURM wants systemd for).
+BY_GROUP = """\
+ProctrackType=proctrack/pgid
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill"""
+
+
+def reason_against(*, constrained: bool = False) -> str | None:
+    """Why there can be no such cluster here; None if there can."""
+    lacking = [program for program in PROGRAMS if shutil.which(program) is None]
+    if lacking:
+        return f"SLURM is not installed ({', '.join(lacking)}): apt-get install slurm-wlm munge"
+    if os.getuid() != 0:
+        return "only root can run SLURM's daemons"
+    if (ETC / "slurm.conf").exists() and not _is_ours(ETC / "slurm.conf"):
+        return f"{ETC}/slurm.conf is another cluster's"
+    if constrained and not _cgroups():
+        return "cgroups of version 1 cannot be written here, so devices cannot be constrained"
+    return None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The daemons and their files.
+
+    Attributes:
+        folder: of all files, and of nothing else: it is emptied. A short path, with "touchline"
+            in it; sockets lie there.
+        constrained: whether a job has access to its own GPU's device only.
+        min_job_age: seconds that the controller remembers a job that has ended.
+    """
+
+    folder: Path = FOLDER
+    constrained: bool = False
+    min_job_age: int = 3600
+
+    def up(self) -> None:
+        """Start what does not run, and wait until the node takes jobs.
+
+        Raises:
+            RuntimeError: it does not come up; with what the daemons say of it.
+        """
+        against = reason_against(constrained=self.constrained)
+        if against:
+            raise RuntimeError(against)
+        if not self._process("slurmctld") and not self._process("slurmd"):
+            self._write_files()
+        self.start("munged")
+        self.start("slurmctld")
+        self.start("slurmd")
+        self.wait_for_node("idle", "mixed", "allocated")
+
+    def down(self) -> None:
+        """Cancel what is queued, stop what `up` started, and remove every file."""
+        if self._process("slurmctld") and self.jobs():
+            subprocess.run(["scancel", *self.jobs()], timeout=30, check=False)
+            _wait(lambda: not self.jobs(), 30)
+        for daemon in ("slurmd", "slurmctld", "munged"):
+            self.stop(daemon)
+        for link in ETC.glob("*.conf"):
+            if _is_ours(link):
+                link.unlink()
+        for folder in CGROUPS.glob(f"*/slurm_{HOST}"):
+            for inner in sorted(folder.rglob("*"), reverse=True):
+                if inner.is_dir():
+                    inner.rmdir()
+            folder.rmdir()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, daemon: str) -> None:
+        """Start a daemon unless it runs."""
+        if self._process(daemon):
+            return
+        command = [daemon]
+        if daemon == "munged":
+            folder = self.folder / "munge"
+            command += [f"--socket={folder}/socket", f"--key-file={folder}/key"]
+            command += [f"--pid-file={self.folder}/munged.pid", f"--log-file={folder}/log"]
+            command += [f"--seed-file={folder}/seed"]
+        subprocess.run(command, check=True, timeout=60)
+        if not _wait(lambda: self._process(daemon) is not None, 20):
+            raise RuntimeError(f"{daemon} does not start:\n{self._said()}")
+
+    def stop(self, daemon: str, how: int = signal.SIGTERM) -> None:
+        """End a daemon and wait for it."""
+        process = self._process(daemon)
+        if process is None:
+            return
+        process.send_signal(how)
+        try:
+            process.wait(timeout=20)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=20)
+
+    def lose_node(self) -> None:
+        """End the node as a power failure does: its daemon and everything that its jobs run."""
+        doomed = [p for p in (self._process("slurmd"),) if p]
+        # A step's own daemon is nobody's child; it is known by its name.
+        for step in psutil.process_iter(["name"]):
+            if step.info["name"] == "slurmstepd":
+                doomed += [step, *step.children(recursive=True)]
+        for process in doomed:
+            process.kill()
+
+    def wait_for_node(self, *states: str, seconds: float = 60) -> None:
+        """Wait until the node is in one of some states.
+
+        Raises:
+            RuntimeError: it never is; with what the daemons say.
+        """
+        if not _wait(lambda: self.node() in states, seconds):
+            raise RuntimeError(f"the node is {self.node()}, not {states}:\n{self._said()}")
+
+    def node(self) -> str:
+        """The node's state in one word, "" if the controller does not answer."""
+        return _output("sinfo", "-h", "-o", "%T").strip().rstrip("*")
+
+    def jobs(self, *states: str) -> list[str]:
+        """The numbers of jobs in the queue, or of those in some states."""
+        chosen = [f"--states={','.join(states)}"] if states else []
+        return _output("squeue", "-h", "-o", "%A", *chosen).split()
+
+    def queue(self, layout: str = "%A|%T|%j|%k") -> list[list[str]]:
+        """The queue and what has ended, a list of fields a job."""
+        lines = _output("squeue", "-h", "--states=all", "-o", layout).splitlines()
+        return [line.split("|") for line in lines]
+
+    def _process(self, daemon: str) -> psutil.Process | None:
+        """A daemon that `start` started, if it runs."""
+        try:
+            process = psutil.Process(int((self.folder / f"{daemon}.pid").read_text()))
+            return process if process.name() == daemon else None
+        except (OSError, ValueError, psutil.Error):
+            return None
+
+    def _write_files(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for name in ("state", "spool", "munge", "devices"):
+            (self.folder / name).mkdir(parents=True)
+        for folder in (self.folder, self.folder / "munge"):
+            folder.chmod(0o755)
+        key = self.folder / "munge" / "key"
+        key.touch(mode=0o600)
+        key.write_bytes(secrets.token_bytes(128))
+        for number in range(4):
+            device = self.folder / "devices" / f"gpu{number}"
+            if self.constrained:
+                os.mknod(device, 0o666 | 0o020000, os.makedev(195, 200 + number))
+            else:
+                device.symlink_to("/dev/null")
+        texts = {
+            "slurm.conf": CONFIG.format(
+                host=HOST,
+                folder=self.folder,
+                tracking=BY_CGROUP if _cgroups() else BY_GROUP,
+                min_job_age=self.min_job_age,
+            ),
+            "gres.conf": f"NodeName={HOST} Name=gpu File={self.folder}/devices/gpu[0-3] "
+            "Flags=nvidia_gpu_env\n",
+            "cgroup.conf": "CgroupPlugin=cgroup/v1\n"
+            + ("ConstrainRAMSpace=yes\nConstrainCores=no\n" if _cgroups() else "")
+            + ("ConstrainDevices=yes\n" if self.constrained else ""),
+        }
+        ETC.mkdir(exist_ok=True)
+        for name, text in texts.items():
+            (self.folder / name).write_text(text)
+            (ETC / name).unlink(missing_ok=True)
+            (ETC / name).symlink_to(self.folder / name)
+
+    def _said(self) -> str:
+        logs = [self.folder / f"{daemon}.log" for daemon in ("slurmctld", "slurmd")]
+        lines = [line for log in logs if log.exists() for line in log.read_text().splitlines()]
+        return "\n".join(line for line in lines if "error" in line or "fatal" in line)[-2000:]
+
+
+def _is_ours(link: Path) -> bool:
+    """Whether a link in /etc/slurm leads to a cluster of these tests."""
+    return link.is_symlink() and "touchline" in str(link.readlink())
+
+
+def _cgroups() -> bool:
+    return all(os.access(CGROUPS / name, os.W_OK) for name in ("freezer", "memory", "cpuset"))
+
+
+def _output(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except subprocess.TimeoutExpired:
+        return ""
+    return done.stdout
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("action", choices=["up", "down"])
+    parser.add_argument("--constrained", action="store_true")
+    options = parser.parse_args()
+    cluster = Cluster(constrained=options.constrained)
+    if options.action == "down":
+        cluster.down()
+        return
+    try:
+        cluster.up()
+    except RuntimeError as error:
+        sys.exit(f"{error}")
+    print(_output("sinfo", "-o", "%P %n %T %c %m %G"), end="")
+
+
+if __name__ == "__main__":
+    main()

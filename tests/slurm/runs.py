@@ -1,0 +1,135 @@
+"""A run of the workflow on the cluster that a test watches, disturbs and looks at afterwards."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from clones import Clone
+
+QUICK = Path(__file__).with_name("quick_snakemake.py")
+# On top of the profile: look often, since the test waits.
+LOOK_OFTEN = ["--slurm-init-seconds-before-status-checks", "1"]
+LOOK_OFTEN += ["--max-status-checks-per-second", "1"]
+# Nothing in these tests takes longer; a run that does is interrupted, and its test fails.
+DEADLINE = 300
+
+
+@dataclass
+class Run:
+    """Snakemake in a process of its own, in a clone, with its results in a folder of their own."""
+
+    clone: Clone
+    results: str
+    process: subprocess.Popen = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self, *arguments: str) -> None:
+        """Start Snakemake (again), with --profile slurm."""
+        command = [sys.executable, str(QUICK), *arguments, "--profile", "slurm", *LOOK_OFTEN]
+        command += ["--config", f"results={self.results}"]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
+        with self.output.open("a") as output:
+            self.process = subprocess.Popen(
+                command, cwd=self.clone.folder, env=environment, stdout=output, stderr=output
+            )
+
+    @property
+    def output(self) -> Path:
+        """What Snakemake has said, of all starts."""
+        return self.clone.folder / f"{self.results}.txt"
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def until(self, condition, what: str, seconds: float = DEADLINE):
+        """Wait for a condition's first true value; fail with what was said if there is none."""
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            if time.monotonic() > deadline:
+                self.kill(signal.SIGINT)
+                raise AssertionError(f"not within {seconds} s: {what}\n{self.said()}")
+            time.sleep(0.2)
+        return value
+
+    def finish(self) -> int:
+        """Wait for the end; the exit status."""
+        self.until(lambda: self.process.poll() is not None, "the end of the run")
+        return self.process.returncode
+
+    def kill(self, how: int) -> None:
+        self.process.send_signal(how)
+        self.process.wait(timeout=90)
+
+    def answered(self, index: int) -> list[int]:
+        """The windows in a slice's journal, in the order of its lines."""
+        folder = self.clone.folder / self.results / "journal" / f"llava_vid0_gpu{index}"
+        lines = (
+            line
+            for file in sorted(folder.glob("*/*.jsonl"))
+            for line in file.read_bytes().splitlines(keepends=True)
+        )
+        return [json.loads(line)["window"] for line in lines if line.endswith(b"\n")]
+
+    def job_of(self, index: int, cluster) -> str | None:
+        """SLURM's number of the job that runs a slice."""
+        for number, state, place, comment in cluster.queue("%A|%T|%Z|%k"):
+            here = Path(place) == self.clone.folder
+            ours = comment == f"rule_detect_slice_wildcards_llava_0_{index}"
+            if here and ours and state == "RUNNING":
+                return number
+        return None
+
+    def wait_for_answers(self, cluster, slices, count: int = 2) -> dict[int, str]:
+        """Wait until slices have answers in their journals; the jobs that run them."""
+        return {
+            index: self.until(
+                lambda index=index: (
+                    len(self.answered(index)) >= count and self.job_of(index, cluster)
+                ),
+                f"{count} answers of slice {index}",
+            )
+            for index in slices
+        }
+
+    def worker(self, job: str) -> psutil.Process:
+        """The process of a job that runs the model."""
+        for process in psutil.process_iter(["cmdline"]):
+            # The interpreter and Snakemake's copy of the script, nothing else.
+            if not (process.info["cmdline"] or [""])[-1].endswith("detect_slice.py"):
+                continue
+            with suppress(psutil.Error):
+                if process.environ().get("SLURM_JOB_ID") == job:
+                    return process
+        raise AssertionError(f"job {job} has no worker")
+
+    def log(self, index: int) -> str:
+        """The log of a slice's last attempt."""
+        path = self.clone.folder / self.results / "logs" / "detect" / f"llava_vid0_gpu{index}.log"
+        return path.read_text()
+
+    def resumed(self, index: int) -> int:
+        """How many windows a slice's last attempt found in the journal."""
+        found = re.search(r"(\d+) of \d+ windows were answered before", self.log(index))
+        return int(found[1]) if found else 0
+
+
+def final_files(folder: Path) -> dict[str, bytes]:
+    """What users keep of a run: every file but logs, journals and measures of time."""
+    passing = {"logs", "journal", "benchmarks"}
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {
+        name: file.read_bytes()
+        for file in sorted(files)
+        if (name := str(file.relative_to(folder))).split("/")[0] not in passing
+    }

@@ -1,0 +1,193 @@
+"""Whatever befalls a job, the cluster or Snakemake: the same files, and nothing asked twice.
+
+Every test runs the demo's match in four slices of 20 windows, disturbs it while the slices are at
+work, and compares all files with those of a run on this machine that nobody disturbed.
+"""
+
+import signal
+import subprocess
+import time
+
+import pytest
+import yaml
+
+from slurm.cluster import CGROUPS, HOST
+from slurm.runs import Run, final_files
+
+SLICES = range(4)
+
+
+@pytest.fixture(scope="module")
+def clone(demo):
+    """The demo, a window at a time, so that there is time to disturb it; only what detects."""
+    path = demo.folder / "config.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings |= {"batch": {"windows": 1}, "detect_with": "llava", "videos": "matches/short.tsv"}
+    settings["window"]["step"] = 1.5
+    path.write_text(yaml.safe_dump(settings))
+    table = demo.folder / "matches"
+    rows = [row.split("\t")[:2] for row in (table / "videos.tsv").read_text().splitlines()]
+    (table / "short.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
+    return demo
+
+
+@pytest.fixture(scope="module")
+def undisturbed(clone):
+    """The files of a run on this machine."""
+    clone.run(results="undisturbed")
+    files = final_files(clone.folder / "undisturbed")
+    assert {name.split("/")[0] for name in files} >= {"partials", "windows", "predictions"}
+    return files
+
+
+@pytest.fixture
+def new_run(clone):
+    """Starts a run by the name of its results; none outlives its test."""
+    runs = []
+
+    def start(results):
+        runs.append(Run(clone, results))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        if run.process.poll() is None:
+            run.kill(signal.SIGINT)
+
+
+def check(run, undisturbed) -> None:
+    """The run has ended well, with the files that it would have had in peace."""
+    assert run.finish() == 0, run.said()
+    files = final_files(run.clone.folder / run.results)
+    assert list(files) == list(undisturbed)
+    assert [name for name in files if files[name] != undisturbed[name]] == []
+    assert not (run.clone.folder / run.results / "journal").exists() or not list(
+        (run.clone.folder / run.results / "journal").iterdir()
+    )
+
+
+def cancel(run, cluster, job):
+    subprocess.run(["scancel", job], check=True)
+
+
+def requeue(run, cluster, job):
+    # The profile asks for none; an administrator's requeue comes all the same.
+    subprocess.run(["scontrol", "update", f"JobId={job}", "Requeue=1"], check=True)
+    subprocess.run(["scontrol", "requeue", job], check=True)
+
+
+def exceed_the_time(run, cluster, job):
+    # A worker that hangs, and a limit of a minute.
+    run.worker(job).send_signal(signal.SIGSTOP)
+    subprocess.run(["scontrol", "update", f"JobId={job}", "TimeLimit=1"], check=True)
+
+
+def exceed_the_memory(run, cluster, job):
+    # Of 16 GB that the job may take, only a little more is left than it has.
+    if not (CGROUPS / "memory" / f"slurm_{HOST}").exists():
+        pytest.skip("memory is not limited by cgroups here")
+    folder = next((CGROUPS / "memory" / f"slurm_{HOST}").glob(f"uid_*/job_{job}/step_0"))
+    used = int((folder / "memory.usage_in_bytes").read_text())
+    (folder / "memory.limit_in_bytes").write_text(str(used + (8 << 20)))
+    hog = "x = b'x' * (64 << 20); import time; time.sleep(60)"
+    subprocess.Popen(
+        ["sh", "-c", f'echo $$ > {folder}/cgroup.procs; exec python3 -c "{hog}"']
+    ).wait(timeout=90)
+
+
+# What is done to a job, and how SLURM says that it ended: None if it goes on under its number.
+FAULTS = {
+    "scancel": (cancel, "CANCELLED"),
+    "requeue": (requeue, None),
+    "time limit": (exceed_the_time, "TIMEOUT"),
+    "memory": (exceed_the_memory, "OUT_OF_MEMORY"),
+}
+
+
+def test_a_job_that_is_ended_goes_on_in_another_one(cluster, new_run, undisturbed):
+    run = new_run("jobs")
+    jobs = run.wait_for_answers(cluster, SLICES)
+    known = {}
+    for (disturb, _), (index, job) in zip(FAULTS.values(), jobs.items(), strict=True):
+        known[index] = len(run.answered(index))
+        disturb(run, cluster, job)
+    check(run, undisturbed)
+    said = run.said()
+    for index, (name, (_, reason)) in enumerate(FAULTS.items()):
+        assert run.resumed(index) >= known[index] > 0, name
+        told = f"detect_slice of llava, video 0, slice {index} (SLURM job {jobs[index]}: {reason})"
+        assert (told in said) == (reason is not None), said
+
+
+def test_a_node_that_is_lost_and_comes_back(cluster, new_run, undisturbed):
+    run = new_run("node")
+    jobs = run.wait_for_answers(cluster, SLICES)
+    known = {index: len(run.answered(index)) for index in SLICES}
+    cluster.lose_node()
+    cluster.wait_for_node("down")
+    cluster.start("slurmd")
+    check(run, undisturbed)
+    for index in SLICES:
+        assert run.resumed(index) >= known[index]
+        assert f"slice {index} (SLURM job {jobs[index]}: NODE_FAIL)" in run.said()
+
+
+def test_a_scheduler_that_is_away_for_a_minute(cluster, new_run, undisturbed):
+    run = new_run("scheduler")
+    run.wait_for_answers(cluster, SLICES, 1)
+    cluster.stop("slurmctld")
+    time.sleep(60)
+    cluster.start("slurmctld")
+    check(run, undisturbed)
+    assert "failed" not in run.said().partition("To watch")[2]
+
+
+def test_ctrl_c_and_the_same_command_again(cluster, new_run, undisturbed):
+    run = new_run("interrupted")
+    run.wait_for_answers(cluster, SLICES)
+    run.kill(signal.SIGINT)
+    assert run.process.returncode != 0
+    assert "ype the same command again" in run.said()
+    run.until(lambda: not cluster.jobs(), "an empty queue")
+    known = {index: len(run.answered(index)) for index in SLICES}
+    run.start()
+    check(run, undisturbed)
+    assert all(run.resumed(index) == known[index] > 0 for index in SLICES)
+
+
+def test_snakemake_killed_and_started_again_while_its_jobs_run(cluster, new_run, undisturbed):
+    run = new_run("killed")
+    jobs = run.wait_for_answers(cluster, SLICES, 1)
+    run.kill(signal.SIGKILL)
+    run.start()
+    assert run.finish() != 0
+    assert "--unlock" in run.said(), "the lock of the killed run is told of"
+    run.start("--unlock")
+    assert run.finish() == 0
+    assert set(jobs.values()) <= set(cluster.jobs("RUNNING")), "the old jobs run on"
+    run.start()
+    check(run, undisturbed)
+    told = run.said().partition("Jobs of an earlier run")[2].splitlines()[0]
+    assert all(job in told for job in jobs.values())
+
+
+def test_a_slice_that_cannot_be_done(cluster, new_run, clone):
+    """The message names video, slice, job, log and what to type next."""
+    video = clone.folder / "matches" / "match_43" / "match.mp4"
+    run = new_run("failing")
+    manifest = clone.folder / "failing" / "videos" / "video_0.json"
+    run.until(manifest.exists, "the manifest")
+    kept = video.rename(video.with_suffix(".away"))
+    try:
+        assert run.finish() != 0
+    finally:
+        kept.rename(video)
+    end = run.said().rpartition("Failed: ")
+    said = run.said()[run.said().index("Failed: ") :]
+    assert end[1]
+    for index in SLICES:
+        assert f"Failed: detect_slice of llava, video 0, slice {index} (SLURM job " in said
+        assert f"  log: failing/logs/detect/llava_vid0_gpu{index}.log" in said
+    assert ".snakemake/slurm_logs/rule_detect_slice/llava_0_0/" in said
+    assert "type the same command again" in said
+    assert "match.mp4 cannot be read: No such file or directory" in run.said()

@@ -1,0 +1,62 @@
+"""What Snakemake prints for other programs to read is that and nothing else; the README's graph."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+
+from clones import ROOT, given, new_clone
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, clip):
+    """Two videos with labels, a model that runs and one that is given; nothing has run."""
+    config = {
+        "models": {
+            "llava": {"checkpoint": "weights", "revision": None},
+            "other": {"predictions": "given_{video}.json"},
+        },
+        "compare_with": ["other"],
+    }
+    clone = new_clone(tmp_path_factory.mktemp("looking") / "clone", config)
+    rows = ["video\tpath\tgame\thalf\tlabels"]
+    for video in (0, 1):
+        rows.append(f"{video}\t{clip}\tmatch {video}\t1\tlabels.json")
+        (clone.folder / f"given_{video}.json").write_text(given([(2, "Goal")]))
+    (clone.folder / "labels.json").write_text(json.dumps({"annotations": []}))
+    (clone.folder / "videos.tsv").write_text("\n".join(rows) + "\n")
+    return clone
+
+
+@pytest.mark.parametrize("flag", ["--dag", "--rulegraph"])
+def test_graphs_are_clean(project, flag):
+    said = project.run(flag).stdout.strip()
+    assert re.fullmatch(r"digraph \w+ \{.*\}", said, re.DOTALL), said[:300]
+    for line in said.splitlines()[1:-1]:
+        assert re.match(r"\s*(graph|node|edge)?\s*(\[|\d+ ?\[|\d+ -> \d+)", line), line
+    assert "detect_slice" in said
+
+
+def test_the_summary_is_a_table(project):
+    rows = list(csv.DictReader(io.StringIO(project.run("--summary").stdout), delimiter="\t"))
+    assert "results/partials/partial_results_llava_vid0_gpu0.json" in {
+        row["output_file"] for row in rows
+    }
+    assert all(None not in row and None not in row.values() for row in rows)
+
+
+def edges(mermaid: str) -> set[tuple[str, str]]:
+    """The arrows between rules, without those to the target."""
+    names = dict(re.findall(r"(\w+)\[(\w+)\]", mermaid))
+    arrows = re.findall(r"(\w+) --> (\w+)", mermaid)
+    named = {(names.get(a, a), names.get(b, b)) for a, b in arrows}
+    return {(a, b) for a, b in named if b != "all"}
+
+
+def test_the_graph_in_the_readme_is_that_of_the_rules(project):
+    written = re.findall(r"```mermaid\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    true = edges(project.run("--rulegraph", "mermaid-js").stdout)
+    lines = "\n".join(f"    {a} --> {b}" for a, b in sorted(true))
+    assert edges(written[0]) == true, f"write into README.md:\nflowchart TB\n{lines}"

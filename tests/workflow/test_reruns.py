@@ -1,0 +1,363 @@
+"""The table of docs/reruns.md, row by row: what changed, and the jobs that a dry run then counts.
+
+The table is the expectation, also of which rules' parameters a setting reaches; this module only
+knows how to make each change. The project is small but whole: two videos of two matches, each in
+two slices, one model that runs, one that is given, labels. What Snakemake would do is asked with
+the triggers of the profile.
+"""
+
+import json
+import os
+import shutil
+from contextlib import contextmanager
+
+import pytest
+import yaml
+
+from clones import ROOT, given, new_clone
+from dryruns import DryRuns
+from media import steady, write_video
+from touchline.config import ModelSettings, Section, Settings
+
+DOCUMENT = ROOT / "docs" / "reruns.md"
+TRIGGERS = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["rerun-triggers"]
+
+
+def tables() -> dict[str, dict[str, str]]:
+    """By the words of its first cell, each row of the document's tables: its other cells by rule.
+
+    A cell is a number of jobs, in bold where the rule's own parameters have changed.
+    """
+    rows, rules = {}, []
+    for line in DOCUMENT.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| change"):
+            rules = cells[1:]
+        elif line.startswith("|") and rules and not set(line) <= set("|-: "):
+            assert cells[0] not in rows, f"{cells[0]} is there twice"
+            rows[cells[0]] = {r: n for r, n in zip(rules, cells[1:], strict=True) if n}
+        elif not line.startswith("|"):
+            rules = []
+    return rows
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, checkpoint, clip):
+    """The project, run to its end."""
+    clone = new_clone(tmp_path_factory.mktemp("reruns") / "clone", {})
+    weights = shutil.copytree(checkpoint, clone.folder / "weights")
+    labels = {
+        "annotations": [
+            {"gameTime": "1 - 00:02", "label": "Goal", "position": "2000", "team": "home"}
+        ]
+    }
+    rows = ["video\tpath\tgame\thalf\tlabels"]
+    for video in (0, 1):
+        shutil.copy(clip, clone.folder / f"{video}.mkv")
+        (clone.folder / f"labels_{video}.json").write_text(json.dumps(labels))
+        rows.append(f"{video}\t{video}.mkv\tmatch {video}\t1\tlabels_{video}.json")
+    for video in (0, 1, 2):
+        (clone.folder / f"given_{video}.json").write_text(given([(2, "Goal"), (6, "Foul")]))
+    (clone.folder / "videos.tsv").write_text("\n".join(rows) + "\n")
+    clone.config |= {
+        "slices": 2,
+        "generation": {"max_new_tokens": 6},
+        "models": {
+            "llava": {"checkpoint": str(weights), "revision": None},
+            "other": {"predictions": "given_{video}.json"},
+        },
+        "compare_with": ["other"],
+        "evaluation": {"resamples": 20},
+        "keep_partials": True,
+    }
+    clone.run()
+    return clone
+
+
+@pytest.fixture(scope="module")
+def dry_runs():
+    with DryRuns() as runs:
+        yield runs
+
+
+# --- Changes of files: what is done, and how it is taken back --------------------------------
+
+
+@contextmanager
+def without(file):
+    """A file or folder that is gone."""
+    kept = file.with_name(f"kept.{file.name}")
+    file.rename(kept)
+    yield
+    kept.rename(file)
+
+
+@contextmanager
+def changed(file, text):
+    """A file with other content, and then the old one with its old date."""
+    kept = shutil.copy2(file, file.with_name(f"kept.{file.name}"))
+    file.write_text(text)
+    yield
+    os.replace(kept, file)
+
+
+def deleted(name):
+    return lambda project: without(project.folder / "results" / name)
+
+
+@contextmanager
+def touched(file):
+    times = file.stat()
+    file.touch()
+    yield
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@contextmanager
+def video_moved(project):
+    """Elsewhere, with the table corrected; the old place is empty."""
+    (project.folder / "0.mkv").rename(project.folder / "moved.mkv")
+    table = project.folder / "videos.tsv"
+    with changed(table, table.read_text().replace("0.mkv", "moved.mkv")):
+        yield
+    (project.folder / "moved.mkv").rename(project.folder / "0.mkv")
+
+
+@contextmanager
+def video_copied(project):
+    """A copy in the place of the video."""
+    with without(project.folder / "0.mkv"):
+        shutil.copy(project.folder / "kept.0.mkv", project.folder / "0.mkv")
+        yield
+        (project.folder / "0.mkv").unlink()
+
+
+@contextmanager
+def video_linked(project):
+    """A symbolic link in the place of the video."""
+    with without(project.folder / "0.mkv"):
+        (project.folder / "0.mkv").symlink_to("kept.0.mkv")
+        yield
+        (project.folder / "0.mkv").unlink()
+
+
+@contextmanager
+def video_replaced(project):
+    with without(project.folder / "0.mkv"):
+        write_video(project.folder / "0.mkv", steady(8))
+        yield
+        (project.folder / "0.mkv").unlink()
+
+
+@contextmanager
+def video_added(project):
+    shutil.copy(project.folder / "0.mkv", project.folder / "2.mkv")
+    table = project.folder / "videos.tsv"
+    with changed(table, table.read_text() + "2\t2.mkv\t\t\t\n"):
+        yield
+    (project.folder / "2.mkv").unlink()
+
+
+def in_table(old, new):
+    return lambda project: changed(
+        project.folder / "videos.tsv",
+        (project.folder / "videos.tsv").read_text().replace(old, new),
+    )
+
+
+def in_file(name, old, new):
+    return lambda project: changed(
+        project.folder / name, (project.folder / name).read_text().replace(old, new, 1)
+    )
+
+
+FILES = {
+    "delete `partials/…`": deleted("partials/partial_results_llava_vid1_gpu0.json"),
+    "delete `windows/…`": deleted("windows/windows_llava_vid0_gpu1.jsonl"),
+    "delete `predictions/…`": deleted("predictions/final_predictions_llava_video_0.json"),
+    "delete `events/…` of a model that runs": deleted("events/events_llava_video_0.csv"),
+    "delete `events/…` of a given one": deleted("events/events_other_video_0.csv"),
+    "delete `events/…` of the ensemble": deleted("events/events_ensemble_video_0.csv"),
+    "delete `coverage/…` of a model that runs": deleted("coverage/coverage_llava_video_0.json"),
+    "delete `comparison/….json`": deleted("comparison/comparison_video_0.json"),
+    "delete `comparison/….csv`": deleted("comparison/comparison_video_0.csv"),
+    "delete `ensemble/…`": deleted("ensemble/final_predictions_ensemble_video_0.json"),
+    "delete `evaluation/evaluation_{model}.json`": deleted("evaluation/evaluation_llava.json"),
+    "delete `evaluation/outcomes_{model}.csv`": deleted("evaluation/outcomes_llava.csv"),
+    "delete `evaluation/evaluation.txt`": deleted("evaluation/evaluation.txt"),
+    "delete `calibration/…`": deleted("calibration/calibration_other.json"),
+    "delete `exports/{model}/`": deleted("exports/llava"),
+    "delete `summary/summary.csv`": deleted("summary/summary.csv"),
+    "delete `videos/…`": deleted("videos/video_0.json"),
+    "delete `logs/`": deleted("logs"),
+    "delete `benchmarks/`": deleted("benchmarks"),
+    "delete the models": lambda project: without(project.folder / "resources"),
+    "touch a video": lambda project: touched(project.folder / "0.mkv"),
+    "move a video and correct the table": video_moved,
+    "put a copy in a video's place": video_copied,
+    "put a link in a video's place": video_linked,
+    "replace a video": video_replaced,
+    "add a video to the table": video_added,
+    "a game's name in the table": in_table("match 0\t", "match 9\t"),
+    "a label file's name in the table": in_table("labels_0.json", "labels_1.json"),
+    "a file of labels": in_file("labels_0.json", "00:02", "00:03"),
+    "given predictions": in_file("given_0.json", "6", "4"),
+    "the text of the prompt": in_file("prompts/soccer_events.txt", "e", "é"),
+    "the text of `labels.yaml`": in_file("labels.yaml", "\n", "\n# A comment counts here.\n"),
+    "a checkpoint's files on disk": in_file("weights/config.json", "\n", "\n\n"),
+    "a comment in a script": in_file("scripts/detect_slice.py", "\n", "\n# More.\n"),
+    "a comment in a rule": in_file("rules/detect.smk", "\n", "\n# More.\n"),
+}
+
+# --- Changes of settings ----------------------------------------------------------------------
+
+OTHER = "other"  # of the given model
+SETTINGS = {
+    "videos": "more.tsv",
+    "select": "1",
+    "results": "elsewhere",
+    "resources": "elsewhere",
+    "labels": "labels_too.yaml",
+    "prompt": "prompts/too.txt",
+    "slices": 3,
+    "max_duration": 5,
+    "detector_version": 2,
+    "detect_with": [],
+    "compare_with": [],
+    "missing_predictions": "skip",
+    "keep_partials": False,
+    "models.checkpoint": {"models": {"llava": {"checkpoint": "weights_too"}}},
+    "models.revision": {"models": {"llava": {"revision": "main"}}},
+    "models.family": {"models": {"llava": {"family": "qwen2_5_vl"}}},
+    "models.quantization": {"models": {"llava": {"quantization": "none"}}},
+    "models.dtype": {"models": {"llava": {"dtype": "float32"}}},
+    "models.predictions": {"models": {"other": {"predictions": "too_{video}.json"}}},
+    "window.fps": 2,
+    "window.frames": 2,
+    "window.seconds": 3,
+    "window.step": 1,
+    "window.cross_slices": True,
+    "image.max_size": 200,
+    "image.fit": "crop",
+    "generation.max_new_tokens": 5,
+    "generation.do_sample": True,
+    "generation.temperature": 0.5,
+    "generation.top_p": 0.5,
+    "generation.seed": 5,
+    "batch.windows": 2,
+    "merge.window": 9,
+    "merge.keep": "best",
+    "comparison.tolerance": 9,
+    "comparison.chance_shifts": 30,
+    "comparison.seed": 5,
+    "ensemble.method": "intersection",
+    "ensemble.weights": {"other": 2},
+    "ensemble.threshold": 2,
+    "ensemble.calibrated": True,
+    "evaluation.tolerances": [3],
+    "evaluation.resamples": 30,
+}
+
+
+def leaves(section: type[Section], prefix: str = "") -> set[str]:
+    """The dotted names of all settings that are no groups."""
+    names = set()
+    for name, field in section.model_fields.items():
+        inner = ModelSettings if name == "models" else field.annotation
+        if isinstance(inner, type) and issubclass(inner, Section):
+            names |= leaves(inner, f"{prefix}{name}.")
+        else:
+            names.add(f"{prefix}{name}")
+    return names
+
+
+def nested(name, value) -> dict:
+    """A configuration that has a setting by its dotted name."""
+    if name.startswith("models."):
+        return value
+    *groups, last = name.split(".")
+    config = {last: value}
+    for group in reversed(groups):
+        config = {group: config}
+    return config
+
+
+def test_the_table_has_every_change_and_no_other():
+    rows = set(tables())
+    assert rows == set(FILES) | {f"`{name}`" for name in SETTINGS}
+    assert set(SETTINGS) == leaves(Settings)
+
+
+def counted(said) -> dict[str, str]:
+    """By rule, what a dry run says as a cell of the table has it."""
+    table = said.partition("Job stats:")[2].partition("\n\n")[0].splitlines()[3:]
+    counts = dict(line.split() for line in table)
+    own = said.partition("params have changed since last execution:\n")[2].partition("\n")[0]
+    shaped = {rule.strip() for rule in own.split(",")}
+    return {
+        rule: f"**{n}**" if rule in shaped else n
+        for rule, n in counts.items()
+        if rule not in ("all", "total")
+    }
+
+
+@pytest.mark.parametrize("change", tables())
+def test_a_change_runs_the_jobs_of_its_row(done, dry_runs, change):
+    folder, name = done.folder, change.strip("`")
+    config = nested(name, SETTINGS[name]) if name in SETTINGS else {}
+    for copy, original in [
+        ("more.tsv", "videos.tsv"),
+        ("labels_too.yaml", "labels.yaml"),
+        ("prompts/too.txt", "prompts/soccer_events.txt"),
+        ("too_0.json", "given_0.json"),
+        ("too_1.json", "given_1.json"),
+        ("weights_too", "weights"),
+    ]:
+        if not (folder / copy).exists():
+            copying = shutil.copytree if (folder / original).is_dir() else shutil.copy2
+            copying(folder / original, folder / copy)
+    (folder / "base.yaml").write_text(yaml.safe_dump(done.config))
+    (folder / "change.yaml").write_text(yaml.safe_dump(config))
+    arguments = ["--configfile", "base.yaml", "change.yaml", "--rerun-triggers", *TRIGGERS]
+
+    def jobs():
+        return counted(dry_runs.run(folder, arguments))
+
+    if change in FILES:
+        with FILES[change](done):
+            counts = jobs()
+        assert jobs() == {}, "the change is taken back"
+    else:
+        counts = jobs()
+    assert counts == tables()[change], row(change, counts)
+
+
+def row(change, counts) -> str:
+    """A row as the table has it."""
+    head = next(x for x in DOCUMENT.read_text().splitlines() if x.startswith("| change"))
+    rules = [cell.strip() for cell in head.strip("|").split("|")][1:]
+    missing = set(counts) - set(rules)
+    cells = [change, *(str(counts.get(rule, "")) for rule in rules)]
+    return f"| {' | '.join(cells)} |" + (f" and of other rules {missing}" if missing else "")
+
+
+def test_a_folder_with_one_more_video_and_partials_thrown_away(done, tmp_path):
+    """A file that comes last by name changes nothing of the others; one in between does.
+
+    Thrown away once merged, partials are no targets; wanted again, they are detected again.
+    """
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for name, seconds in (("b.mkv", 6), ("d.mkv", 7)):
+        write_video(folder / name, steady(seconds))
+    options = {"videos": str(folder), "results": "folder", "compare_with": [], "slices": 1}
+    done.run("predictions", **options, keep_partials=False)
+    assert not list((done.folder / "folder").glob("partials/*"))
+    assert done.jobs("predictions", **options, keep_partials=False) == {}
+    wanted = done.jobs(**options)
+    assert (wanted["detect_slice"], wanted["merge_slices"]) == (2, 2)
+    write_video(folder / "e.mkv", steady(8))
+    more = done.jobs("predictions", **options, keep_partials=False)
+    assert more == {"probe_video": 1, "detect_slice": 1, "merge_slices": 1, "predictions": 1}
+    (folder / "e.mkv").rename(folder / "a.mkv")
+    assert done.jobs("predictions", **options, keep_partials=False)["detect_slice"] == 3
