@@ -1,9 +1,13 @@
 """What many tests use: a tiny checkpoint with random weights, a short video."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# As in a worker; it must be set before torch is imported.
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 # A busy machine is slow; that is no failure.
 settings.register_profile("patient", deadline=None)

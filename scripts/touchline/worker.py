@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -71,6 +72,8 @@ def answer_windows(
         log.info("%d of %d windows were answered before.", len(records), len(windows))
     if missing:
         with leased_gpu(), journal.writing() as writer:
+            # On a CPU an answer must not depend on where in memory its row lies.
+            os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
             # Imported with the GPU in hand: torch looks at CUDA_VISIBLE_DEVICES once.
             import torch
 
