@@ -20,6 +20,7 @@ include: "rules/compare.smk"
 include: "rules/evaluate.smk"
 include: "rules/exports.smk"
 include: "rules/summary.smk"
+include: "rules/report.smk"
 
 
 rule predictions:
@@ -48,6 +49,13 @@ rule exports:
     localrule: True
 
 
+# The pages: one a match, and one of the run.
+rule report:
+    input:
+        expand(PAGE, video=SELECTED),
+    localrule: True
+
+
 # For a machine with internet, before the GPU nodes are asked for.
 rule models:
     input:
@@ -64,6 +72,7 @@ rule all:
         rules.comparison.input,
         [rules.evaluation.input, rules.exports.input] if LABELS else [],
         rules.summarize.output,
+        rules.report.input,
     localrule: True
     message:
         "Everything that was asked for is there"

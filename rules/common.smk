@@ -58,6 +58,9 @@ CALIBRATION = f"{RESULTS}/calibration/calibration_{{model}}.json"
 EXPORTS = f"{RESULTS}/exports/{{model}}"
 SUMMARY = f"{RESULTS}/summary/summary.csv"
 SUMMARY_TEXT = f"{RESULTS}/summary/summary.txt"
+THUMBNAILS = f"{RESULTS}/thumbnails/thumbnails_video_{{video}}.json"
+PAGE = f"{RESULTS}/report/video_{{video}}.html"
+INDEX = f"{RESULTS}/report/index.html"
 CHECKPOINT = f"{SETTINGS.resources}/models/{{model}}/checkpoint"
 QUANTIZED = f"{SETTINGS.resources}/models/{{model}}/nf4"
 
@@ -149,3 +152,24 @@ def content_of(wildcards):
     except OSError as error:
         # The job will read the file too, and say what is wrong with it.
         return error.strerror
+
+
+def all_of_match(wildcards):
+    """All that is known of a match, as touchline.report.match reads it."""
+    video = int(wildcards.video)
+    compared = len(models_of(video)) > 1
+    return {
+        "events": of_each_model(EVENTS)(wildcards),
+        "coverage": of_each_model(COVERAGE)(wildcards),
+        "fused": [ENSEMBLE_EVENTS.format(video=video)] if compared else [],
+        "comparison": [COMPARISON.format(video=video)] if compared else [],
+        "truth": [LABELS[video]] if video in LABELS else [],
+        "manifest": [MANIFEST.format(video=video)] if RUN else [],
+        "labels": SETTINGS.labels,
+    }
+
+
+def name_of(video):
+    """Game, half and teams of a video, as the table of videos has them."""
+    row = VIDEOS.get(int(video))
+    return (row.game, row.half, row.home, row.away) if row else (None,) * 4
