@@ -53,6 +53,7 @@ rule exports:
 rule report:
     input:
         expand(PAGE, video=SELECTED),
+        rules.report_run.output,
     localrule: True
 
 

@@ -61,6 +61,7 @@ SUMMARY_TEXT = f"{RESULTS}/summary/summary.txt"
 THUMBNAILS = f"{RESULTS}/thumbnails/thumbnails_video_{{video}}.json"
 PAGE = f"{RESULTS}/report/video_{{video}}.html"
 INDEX = f"{RESULTS}/report/index.html"
+CHART = f"{RESULTS}/report/charts/{{name}}.svg"
 CHECKPOINT = f"{SETTINGS.resources}/models/{{model}}/checkpoint"
 QUANTIZED = f"{SETTINGS.resources}/models/{{model}}/nf4"
 

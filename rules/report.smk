@@ -46,3 +46,61 @@ rule report_match:
         "Making the page of video {wildcards.video}"
     script:
         "../scripts/report_match.py"
+
+
+# By name, the charts there is something to draw for.
+CHARTS = (
+    ["counts"]
+    + (["agreement"] if compared(COMPARISON) else [])
+    + (["precision_recall", "reliability"] if EVALUATED else [])
+)
+
+
+rule report_run:
+    input:
+        events=[EVENTS.format(model=m, video=v) for v in SELECTED for m in models_of(v)],
+        coverage=[
+            COVERAGE.format(model=m, video=v) for v in SELECTED for m in models_of(v)
+        ],
+        manifests=expand(MANIFEST, video=SELECTED) if RUN else [],
+        comparisons=compared(COMPARISON),
+        fused=compared(ENSEMBLE_EVENTS),
+        evaluations=expand(EVALUATION, model=EVALUATED),
+        outcomes=expand(OUTCOMES, model=EVALUATED),
+        curves=expand(CURVES, model=EVALUATED),
+        calibrations=expand(CALIBRATION, model=EVALUATED),
+    output:
+        **{
+            name: report(
+                CHART.format(name=name),
+                caption=f"../report/{name}.rst",
+                category="Charts",
+                labels={"chart": name.replace("_", " ")},
+            )
+            for name in CHARTS
+        },
+        page=report(
+            INDEX,
+            caption="../report/run.rst",
+            category="The run",
+            labels={"what": "page of the run"},
+        ),
+    log:
+        f"{RESULTS}/logs/report/index.log",
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        rows=[(v, m) for v in SELECTED for m in models_of(v)],
+        missing=MISSING,
+        names=[(v, name_of(v)) for v in SELECTED],
+        run=RUN,
+        slices=SETTINGS.slices,
+        window=SETTINGS.window.model_dump(),
+        tolerance=SETTINGS.comparison.tolerance,
+        # Read as they are, and no input: what was measured makes nothing run again.
+        benchmarks=lambda wildcards: BENCHMARK,
+    message:
+        "Making the page of the run"
+    script:
+        "../scripts/report_run.py"
