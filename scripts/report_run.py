@@ -132,7 +132,8 @@ def figures(job, rows, reports, evaluations, calibrations):
         "reliability",
         "Can the models' own word be trusted?",
         "What a model says of its events against the share of them that is right. On the dashed "
-        "line its word can be taken; below it the model is too sure. Larger points stand for more events.",
+        "line its word can be taken; below it the model is too sure. Larger points stand for more "
+        "events.",
         lambda palette: charts.reliability(reliable, judged, palette),
         ["Model", "Signal", "Says", "Right", "Events"],
         [

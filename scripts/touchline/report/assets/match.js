@@ -253,7 +253,19 @@ function takeBack() {
   update(index === null);
 }
 
-const toggle = (verdict, action) => (chosen?.decision?.verdict === verdict ? takeBack() : action());
+/** Confirm, or, if just that is confirmed, take it back. */
+function toggleConfirmed() {
+  const { decision } = chosen ?? {};
+  const same = decision?.verdict === "confirmed" && decision.label === $("label").value
+    && decision.team === $("team").value && clock(decision.time, true) === $("time").value;
+  if (same) takeBack();
+  else confirm();
+}
+
+function toggleRejected() {
+  if (chosen?.decision?.verdict === "rejected") takeBack();
+  else reject();
+}
 
 function addHere() {
   const label = $("label").value || data.classes[0];
@@ -327,8 +339,8 @@ const KEYS = {
   k: () => step(-1),
   p: () => player.toggle(),
   " ": () => player.toggle(),
-  c: () => toggle("confirmed", confirm),
-  x: () => toggle("rejected", reject),
+  c: toggleConfirmed,
+  x: toggleRejected,
   l: () => $("label").focus(),
   t: () => setNow(),
   a: () => addHere(),
@@ -372,7 +384,7 @@ function wire() {
   click("previous", () => step(-1));
   click("next", () => step(1));
   click("now", setNow);
-  click("reject", () => toggle("rejected", reject));
+  click("reject", toggleRejected);
   click("add", addHere);
   click("confirm-shown", confirmShown);
   click("zoom-in", () => timeline.zoom(0.5));
