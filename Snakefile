@@ -11,6 +11,10 @@ min_version("9.0")
 configfile: "config.yaml"
 
 
+# What `snakemake --report` begins with.
+report: "report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/videos.smk"
 include: "rules/models.smk"

@@ -18,7 +18,12 @@ rule summarize:
         comparisons=compared(COMPARISON),
         labels=SETTINGS.labels,
     output:
-        table=SUMMARY,
+        table=report(
+            SUMMARY,
+            caption="../report/summary.rst",
+            category="Tables",
+            labels={"table": "summary", "of": "the run"},
+        ),
         text=SUMMARY_TEXT,
     log:
         f"{RESULTS}/logs/summary.log",

@@ -130,8 +130,8 @@ def read_truth(
             events.extend([event] if event else [])
     if undecided:
         problems.append(
-            f"{path}: {undecided} moments are not decided on; where nobody confirmed an event, what "
-            "models say counts as false."
+            f"{path}: {undecided} moments are not decided on; where nobody confirmed an event, "
+            "what models say counts as false."
         )
     events.sort(key=lambda event: event.time_s)
     return Truth(events, problems)
