@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CORES ?= all
 READY := $(VENV)/installed
 
-.PHONY: install demo demo-score test lint schemas
+.PHONY: install demo demo-score test test-browser lint schemas
 
 install: $(READY)
 
@@ -32,6 +32,11 @@ demo-score: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# The pages in headless Chromium. Needs npm and Debian's chromium and chromium-driver.
+test-browser: $(READY)
+	npm ci --prefix tests/browser --no-audit --no-fund
+	$(BIN)/python -m pytest tests/browser
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -155,19 +155,23 @@ def content_of(wildcards):
         return error.strerror
 
 
-def all_of_match(wildcards):
-    """All that is known of a match, as touchline.report.match reads it."""
+def said_of_match(wildcards):
+    """What models and labels say of a match, as touchline.report.match reads it."""
     video = int(wildcards.video)
-    compared = len(models_of(video)) > 1
     return {
         "events": of_each_model(EVENTS)(wildcards),
         "coverage": of_each_model(COVERAGE)(wildcards),
-        "fused": [ENSEMBLE_EVENTS.format(video=video)] if compared else [],
-        "comparison": [COMPARISON.format(video=video)] if compared else [],
         "truth": [LABELS[video]] if video in LABELS else [],
         "manifest": [MANIFEST.format(video=video)] if RUN else [],
         "labels": SETTINGS.labels,
     }
+
+
+def if_compared(pattern):
+    """An input function: a pattern's file of a video that there are two models to compare for."""
+    return lambda wildcards: [
+        path for path in compared(pattern) if path == pattern.format(**wildcards)
+    ]
 
 
 def name_of(video):

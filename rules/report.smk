@@ -3,7 +3,10 @@
 
 rule draw_thumbnails:
     input:
-        unpack(all_of_match),
+        unpack(said_of_match),
+        # What is compared and fused changes no moment's time, and need not be decoded for again.
+        fused=[],
+        comparison=[],
     output:
         pictures=THUMBNAILS,
     log:
@@ -23,7 +26,9 @@ rule draw_thumbnails:
 
 rule report_match:
     input:
-        unpack(all_of_match),
+        unpack(said_of_match),
+        fused=if_compared(ENSEMBLE_EVENTS),
+        comparison=if_compared(COMPARISON),
         # Without a model that runs, nobody has probed the video.
         pictures=lambda wildcards: [THUMBNAILS.format(**wildcards)] if RUN else [],
     output:

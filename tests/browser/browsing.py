@@ -29,6 +29,7 @@ class Browser:
         for argument in (
             *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
             *("--disable-background-networking", "--mute-audio"),
+            "--window-size=1600,1200",
             "--autoplay-policy=no-user-gesture-required",
         ):
             options.add_argument(argument)

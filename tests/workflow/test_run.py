@@ -41,6 +41,10 @@ def test_every_file_of_the_contract_is_there(done):
         "ensemble/final_predictions_ensemble_video_{}.json",
         "events/events_ensemble_video_{}.csv",
         "summary/summary.csv",
+        "thumbnails/thumbnails_video_{}.json",
+        "report/video_{}.html",
+        "report/index.html",
+        "report/charts/agreement.svg",
     ]:
         for video in (0, 1):
             assert (done.folder / "results" / name.format(video)).is_file(), name
@@ -70,7 +74,8 @@ def test_a_second_run_has_nothing_to_do(done):
     assert "Nothing to be done" in done.run().stdout + done.run().stderr
 
 
-REST = {"compare_models": 1, "fuse_models": 1, "summarize": 1}
+PAGES = {"report_match": 1, "report_run": 1}
+REST = {"compare_models": 1, "fuse_models": 1, "summarize": 1, "draw_thumbnails": 1} | PAGES
 ONE_SLICE = {"detect_slice": 1, "merge_slices": 1} | REST
 ONE_VIDEO = ONE_SLICE | {"detect_slice": 2}
 
@@ -81,8 +86,11 @@ ONE_VIDEO = ONE_SLICE | {"detect_slice": 2}
         ("partials/partial_results_llava_vid1_gpu0.json", ONE_SLICE),
         ("windows/windows_llava_vid0_gpu1.jsonl", ONE_SLICE),
         ("predictions/final_predictions_llava_video_0.json", {"merge_slices": 1} | REST),
-        ("comparison/comparison_video_1.csv", {"compare_models": 1, "summarize": 1}),
+        ("comparison/comparison_video_1.csv", {"compare_models": 1, "summarize": 1} | PAGES),
         ("summary/summary.txt", {"summarize": 1}),
+        ("thumbnails/thumbnails_video_1.json", {"draw_thumbnails": 1, "report_match": 1}),
+        ("report/video_0.html", {"report_match": 1}),
+        ("report/charts/counts.svg", {"report_run": 1}),
     ],
 )
 def test_a_deleted_file_is_made_anew_with_what_follows(done, tmp_path, name, jobs):
@@ -125,8 +133,14 @@ def test_other_content_under_the_same_name_is_probed_and_detected_anew(done, tmp
     [
         ({"merge": {"window": 9}, "select": "1"}, {"merge_slices": 1} | REST),
         ({"comparison": {"tolerance": 9}, "select": "1"}, REST),
-        ({"comparison": {"seed": 9}, "select": "1"}, {"compare_models": 1, "summarize": 1}),
-        ({"ensemble": {"method": "intersection"}}, {"fuse_models": 2}),
+        (
+            {"comparison": {"seed": 9}, "select": "1"},
+            {"compare_models": 1, "summarize": 1} | PAGES,
+        ),
+        (
+            {"ensemble": {"method": "intersection"}},
+            {"fuse_models": 2, "report_match": 2, "report_run": 1},
+        ),
         ({"image": {"fit": "crop"}, "select": "0"}, ONE_VIDEO),
         ({"detector_version": 2, "select": "0"}, ONE_VIDEO),
     ],

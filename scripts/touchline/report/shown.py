@@ -25,7 +25,7 @@ def share(value: float | None) -> str:
     if value is None:
         return NOTHING
     if 0.995 <= value < 1 or 0 < value < 0.005:
-        return f"{100 * value:.1f} %"
+        return f"{min(99.9, max(0.1, 100 * value)):.1f} %"
     return f"{100 * value:.0f} %"
 
 

@@ -1,6 +1,6 @@
 // The list of moments: which are shown, in which order, and how each reads.
 
-const AT_ONCE = 60; // rows added to the document at a time
+const AT_ONCE = 40; // rows added to the document at a time
 
 class List {
   /** Items are {index, time, status, claims, picture, …}; index is null for added events. */

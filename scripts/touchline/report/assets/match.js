@@ -3,10 +3,19 @@
 const data = JSON.parse($("data").textContent);
 const verdicts = new Verdicts(data);
 const list = new List({ ...data, onChoose: (item) => choose(item) });
-const player = new Player({ ...data, onTime: (time) => timeline.moveTo(time) });
+const player = new Player({
+  ...data,
+  onTime: (time) => timeline.moveTo(time),
+  // Where nobody has probed the video, its length was a guess from what is said of it.
+  onLength: (seconds) => {
+    if (data.fingerprint !== null || !Number.isFinite(seconds)) return;
+    data.duration = Math.max(data.duration, seconds);
+    timeline.extend(data.duration);
+  },
+});
 const VERDICT_LANE = data.lanes.length;
 const timeline = new Timeline({
-  lanes: [...data.lanes, { name: "your verdicts", kind: "verdicts", looked: [[0, data.duration]] }],
+  lanes: [...data.lanes, { name: "your verdicts", kind: "verdicts", looked: [[0, 1e9]] }],
   duration: data.duration,
   onPick: (mark) => choose(mark.item, { time: mark.time }),
   onSeek: (time) => seek(time),
@@ -135,8 +144,8 @@ function seek(time) {
 }
 
 /** Choose a moment: mark it everywhere and show what led to it. */
-function choose(item, { time = item.time, focus = false } = {}) {
-  if (!item) return;
+function choose(item, { time = item?.time, focus = false } = {}) {
+  if (!item) return; // before the first or after the last
   chosen = item;
   timeline.chosen = item.index;
   list.choose(item, focus);

@@ -4,8 +4,8 @@ const SAMPLES = 16;
 const SAMPLE_BYTES = 1 << 16;
 
 class Player {
-  /** Plays data.source if it is there; tells onTime where it is, in seconds. */
-  constructor({ source, fingerprint, onTime }) {
+  /** Plays data.source if it is there; tells where it is and how long it is, in seconds. */
+  constructor({ source, fingerprint, onTime, onLength }) {
     Object.assign(this, { source, fingerprint });
     this.video = $("video");
     this.wanted = null;
@@ -15,6 +15,7 @@ class Player {
     this.video.addEventListener("loadedmetadata", () => {
       this.works = true;
       this.reveal(null);
+      onLength(this.video.duration);
       if (this.wanted !== null) this.video.currentTime = this.wanted;
     });
     this.video.addEventListener("error", () => this.fail());

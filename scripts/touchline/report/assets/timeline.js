@@ -19,6 +19,7 @@ class Timeline {
     this.lit = null; // indices of the moments that the filters show; null is all
     this.chosen = null;
     this.waiting = false;
+    this.widths = new Map();
     this.canvas.style.height = `${RULER + LANE * lanes.length}px`;
     $("lane-names").append(...lanes.map(({ name, kind }, number) => {
       const label = named(name, `lane-name ${kind}`);
@@ -43,6 +44,16 @@ class Timeline {
       this.waiting = false;
       this.draw();
     });
+  }
+
+  /** The match turns out to be longer. */
+  extend(duration) {
+    if (!(duration > this.duration)) return;
+    const whole = this.end === this.duration;
+    this.duration = duration;
+    this.canvas.setAttribute("aria-valuemax", Math.floor(duration));
+    if (whole) this.view(0, duration);
+    else this.redraw();
   }
 
   moveTo(time, follow = true) {
@@ -80,7 +91,11 @@ class Timeline {
 
   draw() {
     const style = getComputedStyle(document.documentElement);
-    const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+    const colours = new Map();
+    const colour = (name) => {
+      if (!colours.has(name)) colours.set(name, style.getPropertyValue(`--${name}`).trim());
+      return colours.get(name);
+    };
     const pen = this.prepare(this.canvas);
     this.width = this.canvas.clientWidth;
     const height = RULER + LANE * this.lanes.length;
@@ -174,18 +189,22 @@ class Timeline {
     const dim = (mark) => this.lit !== null && mark.index !== null && !this.lit.has(mark.index);
     const rank = (mark) => (dim(mark) ? 0 : mark.index === this.chosen && this.chosen !== null ? 3 : mark.status === "agreed" ? 1 : 2);
     pen.textAlign = "center";
-    for (const mark of [...shown].sort((a, b) => rank(a) - rank(b))) {
-      const x = this.x(mark.time);
-      pen.globalAlpha = dim(mark) ? 0.22 : 1;
-      if (rank(mark) === 3) {
-        pen.strokeStyle = colour("text");
-        pen.lineWidth = 1.5;
-        pen.strokeRect(x - 8.5, top + MARK - 8.5, 17, 17);
+    const layers = [[], [], [], []];
+    for (const mark of shown) layers[rank(mark)].push(mark);
+    layers.forEach((layer, number) => {
+      pen.globalAlpha = number ? 1 : 0.22;
+      for (const mark of layer) {
+        const x = this.x(mark.time);
+        if (number === 3) {
+          pen.strokeStyle = colour("text");
+          pen.lineWidth = 1.5;
+          pen.strokeRect(x - 8.5, top + MARK - 8.5, 17, 17);
+        }
+        pen.fillStyle = colour(mark.status);
+        pen.strokeStyle = colour(mark.status);
+        shape(pen, mark.status, x, top + MARK);
       }
-      pen.fillStyle = colour(mark.status);
-      pen.strokeStyle = colour(mark.status);
-      shape(pen, mark.status, x, top + MARK);
-    }
+    });
     pen.globalAlpha = 1;
     pen.fillStyle = colour("text");
     let free = -Infinity;
@@ -193,11 +212,17 @@ class Timeline {
       if (dim(mark)) continue;
       const x = this.x(mark.time);
       const words = mark.label.length > 22 ? `${mark.label.slice(0, 21)}…` : mark.label;
-      const half = pen.measureText(words).width / 2;
+      const half = this.widthOf(pen, words) / 2;
       if (x - half < Math.max(free, 0) || x + half > this.width) continue;
       pen.fillText(words, x, top + MARK + 14);
       free = x + half + 6;
     }
+  }
+
+  /** Measured once a text: a match has thousands of marks and a score of labels. */
+  widthOf(pen, words) {
+    if (!this.widths.has(words)) this.widths.set(words, pen.measureText(words).width);
+    return this.widths.get(words);
   }
 
   drawOverview(colour) {
