@@ -56,7 +56,7 @@ rule exports:
 # The pages: one a match, and one of the run.
 rule report:
     input:
-        expand(PAGE, video=SELECTED),
+        expand([THUMBNAILS, PAGE] if RUN else PAGE, video=SELECTED),
         rules.report_run.output,
     localrule: True
 

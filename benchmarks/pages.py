@@ -56,9 +56,7 @@ def main() -> None:
     video = parser.parse_args().video
     with tempfile.TemporaryDirectory() as folder:
         browser = Browser(Path(folder))
-        print(
-            "| models | events | moments | pictures | MB | opening, ms | a filter, ms: median, most |"
-        )
+        print("| models | events | moments | pictures | MB | opening, ms | filter, ms (most) |")
         print("|---|---|---|---|---|---|---|")
         for models, events in ((3, 1000), (3, 5000), (1, 5000)):
             path = Path(folder) / f"{models}_{events}.html"
@@ -67,7 +65,7 @@ def main() -> None:
             opening, filters = measure(browser, path)
             print(
                 f"| {models} | {events} | {moments} | {pictures} | {size:.2f} | {opening:.0f} | "
-                f"{statistics.median(filters):.0f}, {max(filters):.0f} |"
+                f"{statistics.median(filters):.0f} ({max(filters):.0f}) |"
             )
         browser.driver.quit()
 

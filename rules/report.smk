@@ -14,6 +14,9 @@ rule draw_thumbnails:
     conda:
         "../envs/detect.yaml"
     threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         models=lambda wildcards: models_of(wildcards.video),
         tolerance=SETTINGS.comparison.tolerance,

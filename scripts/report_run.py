@@ -209,6 +209,7 @@ def main(job) -> None:
         tolerance=job.params.tolerance,
         reports=evaluations,
         warnings=warnings(rows, evaluations),
+        lengths_known=all(row.share_looked_at is not None for row in rows),
         unknown=unknown.most_common(),
         charts=drawn,
         speeds=any(one.slices for video in videos for one in video.models),

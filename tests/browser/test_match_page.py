@@ -98,7 +98,7 @@ def click_mark(browser, time, lane):
     browser.run("scrollTo(0, 0)")
     start, end = (float(canvas.get_attribute(f"data-{name}")) for name in ("start", "end"))
     width, height = canvas.size["width"], canvas.size["height"]
-    lanes = 22, 46  # a ruler, then lanes of one height
+    lanes = [int(canvas.get_attribute(f"data-{name}")) for name in ("ruler", "lane")]
     x = (time - start) / (end - start) * width
     y = lanes[0] + lanes[1] * (lane + 0.5)
     ActionChains(browser.driver).move_to_element_with_offset(

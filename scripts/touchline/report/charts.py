@@ -109,7 +109,7 @@ def agreement(rows: Rows, palette: Palette) -> Spec:
         "facet": {"field": "pair", "type": "nominal", "title": None},
         "columns": 2,
         "spec": {
-            "width": 300,
+            "width": 210,
             "height": {"step": 18},
             "layer": [
                 {

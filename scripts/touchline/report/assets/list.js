@@ -7,6 +7,7 @@ class List {
   constructor({ lanes, pictures, onChoose }) {
     Object.assign(this, { lanes, pictures, onChoose });
     this.element = $("list");
+    this.element.classList.toggle("no-pictures", pictures.length === 0);
     this.items = [];
     this.rows = new Map();
     this.chosen = null;

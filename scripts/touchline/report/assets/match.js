@@ -88,12 +88,12 @@ function apply() {
   if (chosen && items.includes(chosen)) list.choose(chosen, false);
   const sure = confirmable().length;
   $("confirm-shown").hidden = sure === 0;
-  $("confirm-shown").textContent = `Confirm the ${sure} with one label`;
+  $("confirm-shown").textContent = `Confirm the ${sure} agreed`;
 }
 
-/** The shown moments with one label and no verdict: a person can accept them in one go. */
+/** The shown moments that all agree on, still undecided: a person can accept them in one go. */
 const confirmable = () => list.items.filter((item) =>
-  item.index !== null && !item.decision && item.claims.length === 1 && data.classes.includes(item.claims[0].label));
+  item.status === "agreed" && !item.decision && data.classes.includes(item.claims[0].label));
 
 /** Take over what was decided: rows, marks, progress. */
 function update(rebuild = true) {

@@ -1,8 +1,8 @@
 // The lanes over the match: who said what, when; where nobody looked; where we are.
 
 const RULER = 22;
-const LANE = 46; // a lane's height: its name, its marks, their labels
-const MARK = 25; // from the top of a lane to the middle of its marks
+const LANE = 40; // a lane's height: its name, its marks, their labels
+const MARK = 21; // from the top of a lane to the middle of its marks
 const REACH = 12; // pixels around a mark that belong to it
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800];
 
@@ -110,7 +110,7 @@ class Timeline {
     $("range").textContent = this.end - this.start < this.duration - 0.5
       ? `${clock(this.start)} – ${clock(this.end)}` : "";
     // What a test, or a script of the reader's own, needs to find a mark.
-    Object.assign(this.canvas.dataset, { start: this.start, end: this.end });
+    Object.assign(this.canvas.dataset, { start: this.start, end: this.end, ruler: RULER, lane: LANE });
   }
 
   prepare(canvas) {
@@ -214,7 +214,7 @@ class Timeline {
       const words = mark.label.length > 22 ? `${mark.label.slice(0, 21)}…` : mark.label;
       const half = this.widthOf(pen, words) / 2;
       if (x - half < Math.max(free, 0) || x + half > this.width) continue;
-      pen.fillText(words, x, top + MARK + 14);
+      pen.fillText(words, x, top + MARK + 13);
       free = x + half + 6;
     }
   }
