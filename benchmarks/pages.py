@@ -21,7 +21,7 @@ from touchline.compare import Track, compare
 from touchline.labels import Labels
 from touchline.probe import probe
 from touchline.records import Counts, Coverage, Event, Stretch, Thumbnail
-from touchline.report.match import Match, Name, page_data, rows_of
+from touchline.report.match import SCRIPTS, Match, Name, page_data, rows_of
 from touchline.report.moments import DISAGREEMENTS
 from touchline.report.pages import render
 from touchline.report.thumbnails import thumbnails
@@ -31,7 +31,6 @@ from touchline.videos import Video
 SECONDS = 3000.0
 TOLERANCE = 5.0
 MODELS = ("llava", "qwen7b", "third")
-SCRIPTS = ("elements.js", "verdicts.js", "timeline.js", "list.js", "player.js", "match.js")
 DETAILS = (
     "A player of the home team is seen close to the penalty area, the referee has stopped play."
 )

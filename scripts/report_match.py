@@ -6,11 +6,9 @@ from touchline.config import read_settings
 from touchline.files import read_json, write_text
 from touchline.logs import job_log, log
 from touchline.records import Thumbnail
-from touchline.report.match import Name, address_of, page_data, read_match, rows_of
+from touchline.report.match import SCRIPTS, Name, address_of, page_data, read_match, rows_of
 from touchline.report.pages import render
 from touchline.videos import read_videos
-
-SCRIPTS = ("elements.js", "verdicts.js", "timeline.js", "list.js", "player.js", "match.js")
 
 
 def main(job) -> None:

@@ -90,6 +90,7 @@ ONE_VIDEO = ONE_SLICE | {"detect_slice": 2}
         ("summary/summary.txt", {"summarize": 1}),
         ("thumbnails/thumbnails_video_1.json", {"draw_thumbnails": 1, "report_match": 1}),
         ("report/video_0.html", {"report_match": 1}),
+        ("benchmarks/detect_llava_vid0_gpu0.tsv", {}),
         ("report/charts/counts.svg", {"report_run": 1}),
     ],
 )

@@ -21,6 +21,8 @@ from touchline.report.shown import shortened
 from touchline.summary import Row, agreement_of
 from touchline.truth import TrueEvent, read_truth
 
+# The page's code, in the order in which its parts need each other.
+SCRIPTS = ("elements.js", "verdicts.js", "timeline.js", "list.js", "player.js", "match.js")
 # An event's time is the start of a window; a click shows what led to it, too (seconds).
 _LEAD = 2.0
 # A runaway answer is shown from its beginning (characters); the tables have all of it.
