@@ -93,7 +93,7 @@ def counts(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
                 "field": "events",
                 "type": "quantitative",
                 "title": "events",
-                "axis": {"tickMinStep": 1},
+                "axis": {"tickMinStep": 1, "tickCount": 6},
             },
             "color": _by_model(models, palette),
         },
@@ -109,7 +109,7 @@ def agreement(rows: Rows, palette: Palette) -> Spec:
         "facet": {"field": "pair", "type": "nominal", "title": None},
         "columns": 2,
         "spec": {
-            "width": 210,
+            "width": 320 if len({row["pair"] for row in rows}) == 1 else 210,
             "height": {"step": 18},
             "layer": [
                 {

@@ -86,8 +86,14 @@ class List {
       make("span", { className: "shape", attributes: { "aria-hidden": "true" } }, SHAPES[status]), STATUSES[status]);
     row.append(picture, make("div", { className: "what" },
       make("div", { className: "head" }, link, badge, verdictOf(decision)),
-      make("div", { className: "who" }, ...this.voices(item))));
+      make("div", { className: "who" }, ...this.voices(item)), this.words(item)));
     return row;
+  }
+
+  /** What is said in words, one line of it; null if nothing is. */
+  words({ claims }) {
+    const words = new Set(claims.flatMap((claim) => claim.said.map((said) => said[6])).filter(Boolean));
+    return words.size ? make("div", { className: "words" }, named([...words].join(" · "))) : null;
   }
 
   /** Who says what, in short: "llava 0.93", "labels". */

@@ -3,6 +3,7 @@
 const RULER = 22;
 const LANE = 40; // a lane's height: its name, its marks, their labels
 const MARK = 21; // from the top of a lane to the middle of its marks
+const CROWDED = 9; // with fewer pixels a mark, marks are ticks: disagreements above, others below
 const REACH = 12; // pixels around a mark that belong to it
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800];
 
@@ -103,12 +104,14 @@ class Timeline {
     pen.textBaseline = "middle";
     pen.font = "11px system-ui, sans-serif";
     this.drawRuler(pen, colour, height);
+    this.crowded = false;
     this.lanes.forEach((lane, number) => this.drawLane(pen, colour, lane, number));
     pen.fillStyle = colour("cursor");
     pen.fillRect(Math.round(this.x(this.cursor)) - 1, 0, 2, height);
     this.drawOverview(colour);
-    $("range").textContent = this.end - this.start < this.duration - 0.5
-      ? `${clock(this.start)} – ${clock(this.end)}` : "";
+    const part = this.end - this.start < this.duration - 0.5;
+    $("range").textContent = [part ? `${clock(this.start)} – ${clock(this.end)}` : "",
+      this.crowded ? "disagreements above, zoom in for labels" : ""].filter(Boolean).join(" · ");
     // What a test, or a script of the reader's own, needs to find a mark.
     Object.assign(this.canvas.dataset, { start: this.start, end: this.end, ruler: RULER, lane: LANE });
   }
@@ -189,6 +192,7 @@ class Timeline {
     const dim = (mark) => this.lit !== null && mark.index !== null && !this.lit.has(mark.index);
     const rank = (mark) => (dim(mark) ? 0 : mark.index === this.chosen && this.chosen !== null ? 3 : mark.status === "agreed" ? 1 : 2);
     pen.textAlign = "center";
+    const crowded = shown.length * CROWDED > this.width;
     const layers = [[], [], [], []];
     for (const mark of shown) layers[rank(mark)].push(mark);
     layers.forEach((layer, number) => {
@@ -202,14 +206,17 @@ class Timeline {
         }
         pen.fillStyle = colour(mark.status);
         pen.strokeStyle = colour(mark.status);
-        shape(pen, mark.status, x, top + MARK);
+        if (crowded && number !== 3) tick(pen, mark.status, x, top + MARK);
+        else shape(pen, mark.status, x, top + MARK);
       }
     });
+    this.crowded ||= crowded;
     pen.globalAlpha = 1;
     pen.fillStyle = colour("text");
     let free = -Infinity;
     for (const mark of shown) {
-      if (dim(mark)) continue;
+      // Of a crowd the few labels that have room would tell the wrong story.
+      if (dim(mark) || crowded) continue;
       const x = this.x(mark.time);
       const words = mark.label.length > 22 ? `${mark.label.slice(0, 21)}…` : mark.label;
       const half = this.widthOf(pen, words) / 2;
@@ -324,6 +331,12 @@ class Timeline {
     tip.style.left = `${Math.max(4, left)}px`;
     tip.style.top = `${RULER + LANE * mark.lane + MARK + 12}px`;
   }
+}
+
+/** A status as a tick, whose place reads without colour: disagreements above the middle. */
+function tick(pen, status, x, y) {
+  const above = ["conflict", "only", "some", "missed", "rejected"].includes(status);
+  pen.fillRect(x - 0.75, above ? y - 8 : y + 4, 1.5, 10);
 }
 
 /** A status as a shape around a point, so that it reads without colour. */

@@ -157,9 +157,10 @@ class Verdicts {
       if (value.verdict === "undecided") return;
       if (has("video") && value.video !== "" && Number(value.video) !== this.video) otherVideo += 1;
       const time = value.time_s.trim() === "" ? NaN : Number(value.time_s);
-      const about = has("said_time_s")
-        ? { saidTime: value.said_time_s === "" ? null : Number(value.said_time_s), saidLabel: value.said_label || value.label }
-        : { saidTime: time, saidLabel: value.label };
+      const isAdded = has("said_time_s") && value.said_time_s === "";
+      const about = isAdded
+        ? { saidTime: null, saidLabel: null }
+        : { saidTime: Number(value.said_time_s ?? time), saidLabel: value.said_label || value.label };
       const named = this.classes.find((name) => plain(name) === plain(value.label)) ?? value.label;
       const one = { ...about, verdict: value.verdict || "confirmed", time, label: named, team: value.team ?? "" };
       const mistake = this.mistake(one);
