@@ -16,10 +16,11 @@ from touchline.benchmarks import Benchmark, read_benchmark
 from touchline.compare import Track
 from touchline.records import Counts, Coverage, Stretch
 from touchline.report import charts
+from touchline.report.figures import agreement_rows
 from touchline.report.match import Name, address_of, moment_in_view
 from touchline.report.moments import moments_of
 from touchline.report.pages import embedded, render
-from touchline.report.run import Score, Slice, VideoModel, agreement_rows, scores, warnings
+from touchline.report.run import Score, Slice, VideoModel, scores, warnings
 from touchline.report.shown import clock, share
 from touchline.report.thumbnails import pictured, thumbnails
 from touchline.summary import Row

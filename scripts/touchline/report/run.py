@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from touchline.benchmarks import Benchmark
-from touchline.records import CalibrationReport, ComparisonReport, EvaluationReport
+from touchline.benchmarks import Benchmark, read_benchmark
+from touchline.config import WindowSettings
+from touchline.records import EvaluationReport, Manifest
 from touchline.report.match import Name
 from touchline.summary import Row
+from touchline.windows import slice_bounds, windows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,17 @@ class VideoModel:
 
 @dataclass(frozen=True, slots=True)
 class VideoRow:
-    """A video of the run; its length in seconds, if known."""
+    """A video of the run.
+
+    Attributes:
+        duration: seconds, if known.
+        models: those that run, those given, then the ensemble, where there is one.
+    """
 
     video: int
     name: Name
     duration: float | None
-    models: list[VideoModel] = field(default_factory=list)
+    models: Sequence[VideoModel]
 
 
 def scores(outcomes: Iterable[Mapping[str, str]]) -> dict[int, Score]:
@@ -100,6 +106,60 @@ def scores(outcomes: Iterable[Mapping[str, str]]) -> dict[int, Score]:
         video: Score(counter["true positive"], counter["false positive"], counter["miss"])
         for video, counter in verdicts.items()
     }
+
+
+def slices_of(
+    manifest: Manifest, model: str, slices: int, window: WindowSettings, benchmarks: str
+) -> list[Slice]:
+    """What each slice of a video took.
+
+    Args:
+        slices: how many slices the video has.
+        benchmarks: path of the measurements, with {model}, {video} and {slice}.
+    """
+    found = []
+    for number in range(slices):
+        bounds = slice_bounds(manifest.duration, slices, number)
+        path = benchmarks.format(model=model, video=manifest.video, slice=number)
+        windows = len(windows_of(*bounds, manifest.duration, window))
+        found.append(Slice(number, windows, read_benchmark(path)))
+    return found
+
+
+def video_rows(
+    names: Iterable[tuple[int, Name]],
+    rows: Sequence[Row],
+    scored: Mapping[str, Mapping[int, Score]],
+    fused: Mapping[int, int],
+    slices: Mapping[tuple[int, str], Sequence[Slice]],
+) -> list[VideoRow]:
+    """Put together what is known of each video.
+
+    Args:
+        names: the videos, in order.
+        scored: by model (and ensemble) and video, where labels are known.
+        fused: how many events the ensemble has, by video.
+        slices: by video and model that runs here.
+    """
+    found = []
+    for video, name in names:
+        mine = [row for row in rows if row.video == video]
+        lengths = [row.coverage.duration for row in mine if row.coverage]
+        models = [
+            VideoModel(
+                row.model,
+                len(row.events) if row.coverage else None,
+                row,
+                scored.get(row.model, {}).get(video),
+                slices.get((video, row.model), ()),
+            )
+            for row in mine
+        ]
+        if video in fused:
+            score = scored.get("ensemble", {}).get(video)
+            models.append(VideoModel("ensemble", fused[video], score=score))
+        found.append(VideoRow(video, name, next(iter(lengths), None), models))
+    return found
 
 
 def warnings(rows: Sequence[Row], reports: Sequence[EvaluationReport]) -> list[str]:
@@ -123,87 +183,3 @@ def warnings(rows: Sequence[Row], reports: Sequence[EvaluationReport]) -> list[s
         if not row.coverage.likely_lost and not skipped and share is not None and share < 0.999:
             lines.append(f"{row.model} looked at {share:.1%} of video {row.video}.")
     return [*lines, *dict.fromkeys(problem for report in reports for problem in report.problems)]
-
-
-def count_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """How many events of each class each model has in all videos: label, model, events."""
-    totals: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        totals.update((event.label, row.model) for event in row.events if event.known)
-    labels = Counter[str]()
-    for (label, _), events in totals.items():
-        labels[label] += events
-    models = dict.fromkeys(row.model for row in rows)
-    return [
-        {"label": label, "model": model, "events": totals[label, model]}
-        for label, _ in sorted(labels.items(), key=lambda item: (-item[1], item[0]))
-        for model in models
-    ]
-
-
-def agreement_rows(reports: Iterable[ComparisonReport]) -> list[dict[str, Any]]:
-    """F1 of each pair and class over all videos, beside chance: pair, label, f1, chance, counts."""
-    sums: defaultdict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-    for report in reports:
-        for pair in report.pairs:
-            for one in pair.classes:
-                these = sums[f"{pair.model_a} and {pair.model_b}", one.label]
-                these[0] += one.events_a + one.events_b
-                these[1] += one.matched
-                these[2] += one.matched_by_chance
-    return [
-        {
-            "pair": pair,
-            "label": label,
-            "events": int(events),
-            "matched": int(matched),
-            "f1": round(2 * matched / events, 4),
-            "chance": round(2 * by_chance / events, 4),
-        }
-        for (pair, label), (events, matched, by_chance) in sorted(sums.items())
-        if events
-    ]
-
-
-def curve_rows(
-    curves: Mapping[str, Sequence[Mapping[str, str]]], tolerance: float
-) -> list[dict[str, Any]]:
-    """Precision and recall by least score, from the curves tables, at one tolerance.
-
-    Args:
-        curves: rows of a table, by model.
-    """
-    return [
-        {
-            "label": row["label"],
-            "model": model,
-            "precision": float(row["precision"]),
-            "recall": float(row["recall"]),
-        }
-        for model, rows in curves.items()
-        for row in rows
-        if float(row["tolerance_s"]) == tolerance
-    ]
-
-
-def reliability_rows(reports: Iterable[CalibrationReport]) -> list[dict[str, Any]]:
-    """What models say and what is right, bin by bin: signal, model, mean, right, events."""
-    return [
-        {
-            "signal": one.signal,
-            "model": report.model,
-            "mean": bin_.mean,
-            "right": bin_.right,
-            "events": bin_.events,
-        }
-        for report in reports
-        for one in report.reliability
-        # The number of hits is no probability.
-        if one.signal != "n_hits"
-        for bin_ in one.bins
-    ]
-
-
-def nearest(tolerances: Sequence[float], wanted: float) -> float:
-    """The tolerance of the evaluation that is nearest to the comparison's."""
-    return min(tolerances, key=lambda tolerance: (abs(tolerance - wanted), tolerance))
