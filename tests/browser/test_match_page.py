@@ -200,10 +200,10 @@ def decide(browser):
     browser.element("#reject").click()
     browser.elements("#list li")[2].click()
     browser.element("#reject").click()
-    click_mark(browser, 110, 4)
+    click_mark(browser, 80, 4)
     browser.wait(
         lambda: browser.run(
-            "return Math.abs(document.getElementById('video').currentTime - 110) < 0.2"
+            "return Math.abs(document.getElementById('video').currentTime - 80) < 0.2"
         )
     )
     browser.press("a")
@@ -249,7 +249,7 @@ def test_what_is_saved_loads_again_and_is_the_truth_of_an_evaluation(browser, pa
     truth = read_truth(saved, Labels.read(match.folder / "labels.yaml"))
     yellow = truth.events[-1]
     assert truth.events == [TrueEvent(43.5, "Clearance", "away"), yellow]
-    assert (yellow.label, yellow.time_s) == ("Yellow card", pytest.approx(110, abs=0.3))
+    assert (yellow.label, yellow.time_s) == ("Yellow card", pytest.approx(80, abs=0.3))
     shutil.copy(saved, match.folder / "mine.csv")
     table = (match.folder / "videos.tsv").read_text()
     (match.folder / "mine.tsv").write_text(table.replace("true.csv", "mine.csv"))

@@ -143,13 +143,18 @@ def precision_recall(rows: Rows, models: Sequence[str], palette: Palette) -> Spe
         "spec": {
             "width": 150,
             "height": 110,
-            "mark": {"type": "line", "point": {"size": 36, "opacity": 1}, "strokeWidth": 1.5},
+            "mark": {
+                "type": "line",
+                "point": {"size": 45, "opacity": 1, "filled": False},
+                "strokeWidth": 1.5,
+            },
             "encoding": {
                 "x": _unit("recall"),
                 "y": _unit("precision"),
                 "order": {"field": "place"},
                 "color": _by_model(models, palette),
-                "strokeDash": {"field": "model", "sort": list(models), "legend": None},
+                # Open, and of another shape each, so that points of two models in one place show.
+                "shape": _shape_of(models),
             },
         },
     }
@@ -184,7 +189,7 @@ def reliability(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
                     "mark": {"type": "point", "filled": True, "opacity": 0.9},
                     "encoding": _said_and_right(models, palette)
                     | {
-                        "shape": {"field": "model", "sort": list(models), "legend": None},
+                        "shape": _shape_of(models),
                         "size": {
                             "field": "events",
                             "type": "quantitative",
@@ -226,6 +231,11 @@ def _by_model(models: Sequence[str], palette: Palette) -> Spec:
         "title": None,
         "scale": {"domain": list(models), "range": colours},
     }
+
+
+def _shape_of(models: Sequence[str]) -> Spec:
+    """The shape of a model's points; one legend shows it and the colour."""
+    return {"field": "model", "type": "nominal", "title": None, "scale": {"domain": list(models)}}
 
 
 def _without_repeats(rows: Rows) -> list[dict[str, Any]]:
