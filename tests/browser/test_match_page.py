@@ -15,8 +15,17 @@ from media import SIZE, number_in
 from touchline.labels import Labels
 from touchline.truth import TrueEvent, read_truth
 
+SECONDS = 120  # of the video
 RATE = 10  # pictures a second of the video
 LEAD = 2  # seconds before an event that a click shows
+
+
+def open_with_video(browser, page):
+    """Open the page and wait for the video, which tells how long the match is."""
+    browser.open(page)
+    browser.wait(
+        lambda: float(browser.element("#canvas").get_attribute("data-end") or 0) > SECONDS - 1
+    )
 
 
 def picture_number(browser, tmp_path) -> int:
@@ -33,8 +42,7 @@ def picture_number(browser, tmp_path) -> int:
 
 
 def test_it_opens_from_disk_in_silence(browser, page):
-    browser.open(page)
-    browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
+    open_with_video(browser, page)
     said, asked = browser.logs()
     assert said == []
     assert asked
@@ -108,8 +116,7 @@ def click_mark(browser, time, lane):
 
 @pytest.mark.parametrize("zoomed", [False, True])
 def test_a_click_on_a_mark_seeks_the_video_to_just_before_it(browser, page, tmp_path, zoomed):
-    browser.open(page)
-    browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
+    open_with_video(browser, page)
     if zoomed:
         for _ in range(2):
             browser.element("#zoom-in").click()
@@ -121,15 +128,13 @@ def test_a_click_on_a_mark_seeks_the_video_to_just_before_it(browser, page, tmp_
 
 
 def test_a_click_on_a_row_seeks_the_video_to_just_before_it(browser, page, tmp_path):
-    browser.open(page)
-    browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
+    open_with_video(browser, page)
     browser.elements("#list li")[1].click()
     browser.wait(lambda: picture_number(browser, tmp_path) == (60 - LEAD) * RATE)
 
 
 def test_everything_goes_by_keyboard(browser, page):
-    browser.open(page)
-    browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
+    open_with_video(browser, page)
     browser.press("j")
     assert browser.text("[aria-current] .go") == "00:40 Corner / Penalty"
     browser.press("2")
@@ -219,8 +224,7 @@ def state(browser):
 
 
 def test_verdicts_survive_a_reload(browser, page):
-    browser.open(page)
-    browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
+    open_with_video(browser, page)
     decide(browser)
     before = state(browser)
     assert before[0] == "3 of 6 decided, 1 added"
@@ -229,8 +233,7 @@ def test_verdicts_survive_a_reload(browser, page):
 
 
 def test_what_is_saved_loads_again_and_is_the_truth_of_an_evaluation(browser, page, match):
-    browser.open(page)
-    browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
+    open_with_video(browser, page)
     decide(browser)
     before = state(browser)
     browser.element("#save").click()
