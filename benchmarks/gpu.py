@@ -28,7 +28,7 @@ from worker import FRAMES, Endless, baseline, ours, pictures
 from touchline.checkpoints import quantize
 from touchline.config import GenerationSettings
 from touchline.generation import Answering, Picture, Task, rows_that_fit
-from touchline.llava import LlavaNextVideo
+from touchline.families.llava_next_video import LlavaNextVideo
 from touchline.stopwatch import Stopwatch
 from windows import joined, windows_of
 

@@ -27,10 +27,12 @@ from touchline.checkpoints import quantize
 from touchline.config import GenerationSettings
 from touchline.generation import Answering, Picture, Task
 from touchline.images import normalized
-from touchline.llava import LlavaNextVideo
+from touchline.families.base import Footage
+from touchline.families.llava_next_video import LlavaNextVideo
 from touchline.stopwatch import Stopwatch
 
 FRAMES = 4
+FOOTAGE = Footage(384, 216, 1.0)
 
 
 class Endless(LlavaNextVideo):
@@ -66,9 +68,9 @@ def baseline(model: LlavaNextVideo, frames: list[torch.Tensor], tokens: int) -> 
     windows = (len(frames) - 2) // 2
     started = time.perf_counter()
     for window in range(windows):
-        ids = torch.tensor([model.ids(FRAMES)], device=model.device)
+        ids = model.prompt(FRAMES).ids[None].to(model.device)
         squares = torch.stack(frames[2 * window : 2 * window + FRAMES])
-        pixels = normalized(squares, model.pixel_format)[None]
+        pixels = normalized(squares, model.normalization)[None]
         model.model.generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
@@ -84,7 +86,7 @@ def ours(
     model: LlavaNextVideo, frames: list[torch.Tensor], tokens: int, rows: int, clock: Stopwatch
 ) -> float:
     """Windows a second, in rows of one batch."""
-    shown = [Picture(float(n), pixels) for n, pixels in enumerate(frames)]
+    shown = [Picture((float(n),), pixels[None]) for n, pixels in enumerate(frames)]
     windows = (len(frames) - 2) // 2
     tasks = [Task(n, shown[2 * n : 2 * n + FRAMES], torch.zeros(tokens)) for n in range(windows)]
     answering = Answering(model, GenerationSettings(max_new_tokens=tokens), rows, FRAMES, clock)
@@ -115,7 +117,7 @@ def main() -> None:
         source, folder = Path(name) / "source", Path(name) / "nf4"
         make_checkpoint(options.size, source)
         quantize(source, folder)
-        model = Endless(folder, PROMPT)
+        model = Endless(folder, PROMPT, FOOTAGE)
     print("| tokens | baseline, windows/s | ours, windows/s | ours / baseline | time of ours |")
     print("|---|---|---|---|---|")
     for tokens in options.tokens:

@@ -1,9 +1,6 @@
-"""Write generated matches: their videos, true events, a table, and a simulated second opinion.
+"""Write generated matches: their videos, true events, and a table of them.
 
-    python demo/make_matches.py --seeds 43 --out FOLDER
-
-The second opinion, predictions/final_predictions_qwen7b_video_N.json, comes from no
-model: it is the truth with stated errors (see annotator.py).
+python demo/make_matches.py --seeds 43 --out FOLDER
 """
 
 from __future__ import annotations
@@ -17,7 +14,6 @@ from pathlib import Path
 import av
 
 import library  # noqa: F401
-from annotator import simulated_predictions
 from backdrops import HEIGHT, WIDTH
 from match import FRAME_RATE, Match, labels_v2, schedule
 from pictures import render
@@ -33,8 +29,6 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_video(match, folder / "match.mp4")
         write_json(folder / "Labels-v2.json", labels_v2(match, name))
-        predictions = f"predictions/final_predictions_qwen7b_video_{number}.json"
-        write_json(options.out / predictions, simulated_predictions(match))
         rows.append(f"{number}\t{name}/match.mp4\t{name}\t1\t{name}/Labels-v2.json")
         print(f"{folder}: {len(match.events)} events in {match.duration:g} s", flush=True)
     with replacing(options.out / "videos.tsv") as table:

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 
 import torch
 
-from windows import FRAMES, IMAGE_SIZE, Windows, joined, windows_of
+from windows import FRAMES, View, Windows, joined, windows_of
 
 PER_MATCH = 24  # windows that are drawn of one match
 
@@ -21,7 +21,8 @@ class Painters:
     Started before anything else: they are forked, and must not inherit a GPU or threads.
     """
 
-    def __init__(self, workers: int, first: int) -> None:
+    def __init__(self, workers: int, first: int, view: View) -> None:
+        self._view = view
         self._seeds = count(first)
         self._ahead = 3 * workers
         self._executor = ProcessPoolExecutor(
@@ -31,7 +32,9 @@ class Painters:
 
     def held_out(self, seeds: range) -> list[Windows]:
         """The windows of other matches, a group for each number of frames, when all are drawn."""
-        drawn = self._executor.map(windows_of, seeds, [PER_MATCH] * len(seeds))
+        drawn = self._executor.map(
+            windows_of, seeds, [PER_MATCH] * len(seeds), [self._view] * len(seeds)
+        )
         self._fill()
         return joined(drawn)
 
@@ -44,7 +47,7 @@ class Painters:
 
     def _fill(self) -> None:
         while len(self._pending) < self._ahead:
-            job = self._executor.submit(windows_of, next(self._seeds), PER_MATCH)
+            job = self._executor.submit(windows_of, next(self._seeds), PER_MATCH, self._view)
             self._pending.add(job)
 
     def stop(self) -> None:
@@ -59,19 +62,27 @@ def _be_one_quiet_thread() -> None:
 class Pool:
     """The windows drawn last, on the device; a new one takes the place of the oldest.
 
+    Args:
+        picture: shape of a frame.
+
     Attributes:
         drawn: windows that were ever put in.
     """
 
-    def __init__(self, capacity: int, answer_length: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        picture: tuple[int, ...],
+        answer_length: int,
+        device: torch.device,
+    ) -> None:
         self.drawn = 0
         self._capacity = capacity
-        shape = (3, IMAGE_SIZE, IMAGE_SIZE)
         # Most windows have all frames; the short ones need less room.
         self._room = {n: capacity if n == max(FRAMES) else capacity // 4 for n in FRAMES}
         self._count = dict.fromkeys(FRAMES, 0)
         self._pixels = {
-            n: torch.empty((room, n, *shape), dtype=torch.uint8, device=device)
+            n: torch.empty((room, n, *picture), dtype=torch.uint8, device=device)
             for n, room in self._room.items()
         }
         self._answers = {
@@ -80,7 +91,7 @@ class Pool:
         }
 
     def put(self, pixels: torch.Tensor, answers: torch.Tensor) -> None:
-        """Add windows: uint8 [windows, frames, 3, S, S] and token ids [windows, length]."""
+        """Add windows: uint8 [windows, frames, 3, H, W] and token ids [windows, length]."""
         frames = pixels.shape[1]
         device = self._pixels[frames].device
         start, room = self._count[frames], self._room[frames]

@@ -1,4 +1,4 @@
-"""Print what a run of the demo found, against the truth and the second annotator.
+"""Print what a run of the demo found, against the truth.
 
     python demo/show.py FOLDER
 
@@ -26,7 +26,7 @@ from touchline.records import ClassFigures, EvaluationReport, Event, Figure
 from touchline.truth import TrueEvent, read_truth
 from touchline.videos import read_videos
 
-MODELS = ("llava", "qwen7b-simulated", "ensemble")
+MODELS = ("llava", "qwen", "ensemble")
 TOLERANCE = 3.0  # seconds, one of evaluation.tolerances in config.yaml
 ROOT = Path(__file__).parents[1]
 
@@ -59,7 +59,7 @@ def main() -> None:
     if f1 < options.least_f1:
         sys.exit(f"{MODELS[0]}'s F1 is {f1:.3f}, below {options.least_f1:g}.")
     print(f"Everything is in {results}: predictions/ has the events as JSON, events/ as tables,")
-    print("windows/ what was said of each window, comparison/ and ensemble/ both annotators.")
+    print("windows/ what was said of each window, comparison/ and ensemble/ both models.")
     page = (results / "report" / "index.html").resolve()
     print(f"To look at the match and judge, open {page.as_uri()}")
 

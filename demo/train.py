@@ -1,6 +1,7 @@
-"""Train the demo's tiny LLaVA-NeXT-Video on generated matches and write demo/model.
+"""Train one of the demo's tiny models on generated matches and write its checkpoint.
 
-    python demo/train.py
+    python demo/train.py llava
+    python demo/train.py qwen
 
 The cosine of the learning rate runs to the end of `--steps` or of `--minutes`,
 whichever is nearer, so that a run always ends well and in time. Windows arrive
@@ -18,27 +19,30 @@ import time
 from collections import Counter
 from pathlib import Path
 from random import Random
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
 from transformers.utils.logging import disable_progress_bar
 
-import library  # noqa: F401
+import tiny
 import tiny_llava
+import tiny_qwen
 from match import LABELS, TEAMS, details
 from nf4 import Rounding
 from pool import Painters, Pool
-from touchline.images import PixelFormat, normalized
-from touchline.llava import prompt_ids
-from windows import FRAMES, IMAGE_SIZE, Windows
+from touchline.images import Normalization, normalized
+from windows import FRAMES, Windows
 
 HERE = Path(__file__).resolve().parent
+# What is trained, how long, and from which seed: the second learns less, and errs otherwise.
+MODELS = {"llava": (tiny_llava, 14_000, 0), "qwen": (tiny_qwen, 2_200, 1)}
 PROMPT = HERE.parent / "prompts" / "soccer_events.txt"
 TRAINING_SEEDS = 1_000_000  # every match from here on may have been trained on
 HELD_OUT_SEEDS = 900_000
 FRAME_SHARES = (1, 1, 1, 7)  # of batches with 1, 2, 3 and 4 frames
-PIXELS = PixelFormat(IMAGE_SIZE, tiny_llava.MEAN, tiny_llava.STD)
+PIXELS = Normalization(tiny.MEAN, tiny.STD)
 ANSWER_LENGTH = 80  # tokens; two events take about 60
 TESTED_TOGETHER = 512  # windows
 IGNORED = -100
@@ -48,12 +52,13 @@ def main() -> None:
     options = _options()
     disable_progress_bar()
     began = time.monotonic()
-    painters = Painters(options.workers, TRAINING_SEEDS + options.seed * 10_000_000)
+    kind = MODELS[options.model][0]
+    painters = Painters(options.workers, TRAINING_SEEDS + options.seed * 10_000_000, kind.pixels)
     matches = range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + options.held_out)
     held_out = painters.held_out(matches)
     print(f"{sum(len(w.answers) for w in held_out)} held-out windows drawn", flush=True)
 
-    trainer = Trainer(options)
+    trainer = Trainer(kind, options)
     try:
         trainer.fit(painters, held_out, began)
     finally:
@@ -65,7 +70,8 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
-    add("--steps", type=int, default=14_000)
+    add("model", choices=MODELS)
+    add("--steps", type=int, help="default: as the checkpoint in demo/ was made")
     add("--minutes", type=float, default=8.0, help="from the start; the final test comes on top")
     add("--batch", type=int, default=256, help="windows a step")
     add("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
@@ -74,10 +80,14 @@ def _options() -> argparse.Namespace:
     add("--held-out", type=int, help="matches to test on, 24 windows each (default: 1 to 60)")
     add("--test-every", type=int, default=2000, help="steps")
     add("--nf4-noise", action=argparse.BooleanOptionalAction, default=True)
-    add("--seed", type=int, default=0)
+    add("--seed", type=int, help="default: as the checkpoint in demo/ was made")
     add("--device", default="auto")
-    add("--out", type=Path, default=HERE / "model")
+    add("--out", type=Path, help="default: demo/model-MODEL")
     options = parser.parse_args()
+    _, steps, seed = MODELS[options.model]
+    options.steps = options.steps or steps
+    options.seed = seed if options.seed is None else options.seed
+    options.out = options.out or HERE / f"model-{options.model}"
     if options.held_out is None:
         # A short training, made to try the script out, gets a short test.
         options.held_out = min(60, 1 + options.steps // 100)
@@ -87,16 +97,16 @@ def _options() -> argparse.Namespace:
 class Trainer:
     """The model, its optimizer and the pool of windows that it learns from."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options = options
+    def __init__(self, kind: ModuleType, options: argparse.Namespace) -> None:
+        self.kind, self.options = kind, options
         name = options.device
         if name == "auto":
             name = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(name)
         torch.manual_seed(options.seed)
         self.prompt = PROMPT.read_text(encoding="utf-8")
-        self.tokenizer = tiny_llava.new_tokenizer([self.prompt, *_answers()])
-        self.model = tiny_llava.new_model(self.tokenizer).to(self.device)
+        self.tokenizer = kind.new_tokenizer([self.prompt, *_answers()])
+        self.model = kind.new_model(self.tokenizer).to(self.device)
         self.rounding = Rounding(self.model.model.language_model)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
@@ -105,11 +115,18 @@ class Trainer:
             weight_decay=0.05,
             fused=self.device.type == "cuda",
         )
-        self.pool = Pool(options.pool, ANSWER_LENGTH, self.device)
-        self.prompts = {
-            frames: prompt_ids(self.tokenizer, self.model.config, self.prompt, frames)
-            for frames in FRAMES
-        }
+        picture = kind.pixels(torch.zeros((3, 216, 384), dtype=torch.uint8)).shape
+        self.pool = Pool(options.pool, picture, ANSWER_LENGTH, self.device)
+        self.prompts = {frames: self._prompt(frames) for frames in FRAMES}
+
+    def _prompt(self, frames: int) -> list[int]:
+        """The token ids of the prompt about so many frames, as the workflow asks."""
+        family = self.kind.Family
+        pictures = math.ceil(frames / family.frames_per_picture)
+        video = family.video_token * (pictures * self.kind.TOKENS_PER_PICTURE)
+        text = family.template.format(video=video, prompt=self.prompt.strip())
+        ids: list[int] = self.tokenizer(text)["input_ids"]
+        return ids
 
     def fit(self, painters: Painters, held_out: list[Windows], began: float) -> None:
         """Train until the steps or the minutes are used up."""
@@ -144,7 +161,7 @@ class Trainer:
                 self.save()
 
     def save(self) -> None:
-        tiny_llava.save(self.model, self.tokenizer, self.options.out)
+        self.kind.save(self.model, self.tokenizer, self.options.out)
 
     def report(self, held_out: list[Windows]) -> None:
         """Print the shares of right answers and, for NF4, a table of the classes."""
@@ -186,7 +203,7 @@ class Trainer:
         with self._autocast():
             logits = self.model(
                 input_ids=ids,
-                pixel_values_videos=normalized(_varied(pixels), PIXELS),
+                **self.kind.shown(self.model, ids, normalized(_varied(pixels), PIXELS)),
                 use_cache=False,
                 logits_to_keep=ANSWER_LENGTH + 1,
             ).logits[:, :-1]
@@ -220,11 +237,12 @@ class Trainer:
         for pixels in torch.from_numpy(windows.pixels).split(TESTED_TOGETHER):
             prompt = torch.tensor(self.prompts[pixels.shape[1]], device=self.device)
             ids = prompt.repeat(len(pixels), 1)
+            frames = normalized(pixels.to(self.device), PIXELS)
             with self._autocast():
                 said: Any = self.model.generate(
                     input_ids=ids,
                     attention_mask=torch.ones_like(ids),
-                    pixel_values_videos=normalized(pixels.to(self.device), PIXELS),
+                    **self.kind.shown(self.model, ids, frames),
                     max_new_tokens=ANSWER_LENGTH,
                 )
             texts += self.tokenizer.batch_decode(said[:, len(prompt) :], skip_special_tokens=True)
@@ -261,7 +279,7 @@ def _rate(done: float) -> float:
 def _varied(pixels: torch.Tensor) -> torch.Tensor:
     """Small changes of light, place and side, one for all frames of a window.
 
-    Black stays black, as the letterbox does. Takes and returns [windows, frames, 3, S, S]
+    Black stays black, as the letterbox does. Takes and returns [windows, frames, 3, H, W]
     on a scale of 0 to 255.
     """
     shape = (len(pixels), 1, 1, 1, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
@@ -17,12 +17,14 @@ from PIL import Image, ImageFilter
 import library  # noqa: F401
 from match import FRAME_RATE, Match, details, schedule
 from pictures import render
-from touchline.images import capped, square_of
+from touchline.images import capped
 
 FRAMES = (1, 2, 3, 4)
-IMAGE_SIZE = 112
 LONGEST = 384  # the workflow's max_image_size
 MATCH_SECONDS = 100.0
+
+# A frame, uint8 [3, h, w], as a model sees it.
+View = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Windows:
     """Windows with the same number of frames.
 
     Attributes:
-        pixels: uint8 [windows, frames, 3, IMAGE_SIZE, IMAGE_SIZE], letterboxed.
+        pixels: uint8 [windows, frames, 3, H, W], as the model sees them.
         answers: what the model is to say about each.
     """
 
@@ -38,7 +40,7 @@ class Windows:
     answers: list[str]
 
 
-def windows_of(seed: int, count: int) -> dict[int, Windows]:
+def windows_of(seed: int, count: int, view: View) -> dict[int, Windows]:
     """Draw `count` windows of one match, grouped by their number of frames."""
     rng = Random(seed)
     match = schedule(seed, MATCH_SECONDS)
@@ -46,7 +48,7 @@ def windows_of(seed: int, count: int) -> dict[int, Windows]:
     for _ in range(count):
         frames = rng.choices(FRAMES, weights=(1, 1, 1, 7))[0]
         times = _sample(rng, match, frames)
-        drawn[frames].append((_pixels(rng, match, times), answer(match, times)))
+        drawn[frames].append((_pixels(rng, match, times, view), answer(match, times)))
     return {
         frames: Windows(np.stack([p for p, _ in some]), [text for _, text in some])
         for frames, some in drawn.items()
@@ -116,11 +118,11 @@ def _about(rng: Random, match: Match, wanted: int, frames: int) -> tuple[float, 
     return shot.start, shot.end
 
 
-def _pixels(rng: Random, match: Match, times: list[float]) -> np.ndarray:
-    """Frames as the model sees them, with the losses of a video; uint8 [frames, 3, size, size]."""
+def _pixels(rng: Random, match: Match, times: list[float], view: View) -> np.ndarray:
+    """Frames as the model sees them, with the losses of a video; uint8 [frames, 3, H, W]."""
     quality, blur = rng.randrange(45, 96), rng.choice((0.0, 0.0, rng.uniform(0.3, 1.0)))
     frames = [torch.from_numpy(_coded(render(match, time), quality, blur)) for time in times]
-    return torch.stack([square_of(frame, IMAGE_SIZE, "pad") for frame in frames]).numpy()
+    return torch.stack([view(frame) for frame in frames]).numpy()
 
 
 def _coded(frame: np.ndarray, quality: int, blur: float) -> np.ndarray:

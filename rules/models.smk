@@ -15,6 +15,7 @@ rule fetch_model:
     params:
         checkpoint=lambda wildcards: SETTINGS.models[wildcards.model].checkpoint,
         revision=lambda wildcards: SETTINGS.models[wildcards.model].revision,
+        family=lambda wildcards: SETTINGS.models[wildcards.model].family,
     message:
         "Fetching {params.checkpoint}"
     script:

@@ -21,13 +21,15 @@ def main(job) -> None:
     path = read_videos(settings.videos)[manifest.video].path
     check_fingerprint(path, manifest)
     bounds = slice_bounds(manifest.duration, job.params.slices, int(job.wildcards.slice))
-    windows = windows_of(*bounds, manifest.duration, WindowSettings(**job.params.window))
+    rule = WindowSettings(**job.params.window)
+    windows = windows_of(*bounds, manifest.duration, rule)
     question = Question(
         prompt=read_text(job.input.prompt),
         checkpoint=Path(job.input.checkpoint),
         dtype=job.params.dtype,
         image=ImageSettings(**job.params.image),
         generation=GenerationSettings(**job.params.generation),
+        fps=rule.fps,
         version=job.params.version,
     )
     journal = Path(job.params.journal)

@@ -8,4 +8,5 @@ from touchline.logs import job_log
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         params = snakemake.params
-        fetch(params.checkpoint, params.revision, Path(snakemake.output.checkpoint))
+        folder = Path(snakemake.output.checkpoint)
+        fetch(params.checkpoint, params.revision, params.family, folder)

@@ -10,17 +10,31 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+TEXTS = ["USER: ASSISTANT: none", '[{"label": "Goal"}]']
+
+
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory) -> Path:
     """A LLaVA-NeXT-Video checkpoint as tiny as the demo's, untrained."""
-    import torch
-
     import tiny_llava
 
+    return untrained(tiny_llava, tmp_path_factory.mktemp("llava"))
+
+
+@pytest.fixture(scope="session")
+def qwen_checkpoint(tmp_path_factory) -> Path:
+    """A Qwen2.5-VL checkpoint as tiny as the demo's, untrained."""
+    import tiny_qwen
+
+    return untrained(tiny_qwen, tmp_path_factory.mktemp("qwen"))
+
+
+def untrained(kind, folder) -> Path:
+    import torch
+
     torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("checkpoint")
-    tokenizer = tiny_llava.new_tokenizer(["USER: ASSISTANT: none", '[{"label": "Goal"}]'])
-    tiny_llava.save(tiny_llava.new_model(tokenizer), tokenizer, folder)
+    tokenizer = kind.new_tokenizer(TEXTS)
+    kind.save(kind.new_model(tokenizer), tokenizer, folder)
     return folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from queue import Empty, Queue, SimpleQueue
@@ -85,6 +86,19 @@ def ahead(
             _empty(results)
         for thread in threads:
             thread.join()
+
+
+def begun(results: Iterator[Result]) -> Iterator[Result]:
+    """The same results, the first of which a thread has been asked for by now."""
+    executor = ThreadPoolExecutor(1)
+    first = executor.submit(lambda: list(islice(results, 1)))
+    executor.shutdown(wait=False)
+
+    def all_of_them() -> Iterator[Result]:
+        yield from first.result()
+        yield from results
+
+    return all_of_them()
 
 
 def _empty(queue: SimpleQueue[Result] | Queue[Result]) -> None:

@@ -10,9 +10,9 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 from touchline.errors import InputError
+from touchline.families import FAMILIES, family
 from touchline.files import read_json, write_json
 
 log = logging.getLogger(__name__)
@@ -22,15 +22,19 @@ _FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 _ORIGIN = "touchline_origin.json"
 
 
-def fetch(checkpoint: str, revision: str | None, folder: Path) -> None:
+def fetch(checkpoint: str, revision: str | None, family_name: str, folder: Path) -> None:
     """Bring a checkpoint into a folder: a download from the hub, or links to a local one.
 
     The folder also gets a note of where it came from, with the commit that a branch
     name stood for. HF_TOKEN in the environment is used by the hub's client for gated
     models and is written nowhere.
 
+    Args:
+        family_name: what the checkpoint must be of.
+
     Raises:
-        InputError: the checkpoint cannot be had or has no safetensors; says what to do.
+        InputError: the checkpoint cannot be had, has no safetensors or is of another family;
+            says what to do.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -45,6 +49,11 @@ def fetch(checkpoint: str, revision: str | None, folder: Path) -> None:
         raise InputError(
             f"{checkpoint} has no *.safetensors; other weight files can run code and are not "
             "read: choose a checkpoint or a revision that has them."
+        )
+    if (found := read_model_type(folder)) != family_name:
+        raise InputError(
+            f"{checkpoint} is of the family {found}, but its entry in models says {family_name}; "
+            f"write family: {found}, or choose another checkpoint."
         )
     write_json(folder / _ORIGIN, {"checkpoint": checkpoint, "commit": commit})
 
@@ -94,22 +103,22 @@ def _first_line(error: Exception) -> str:
 def quantize(source: Path, folder: Path) -> None:
     """Save a checkpoint's language model in 4-bit NF4 (QLoRA, arXiv:2305.14314).
 
-    The vision tower, the projector and the output layer keep their precision: they are
-    small and lose most. The weights are saved before any forward pass, since that may
+    The vision tower and the output layer keep their precision: they are small and lose
+    most. The weights are saved before any forward pass, since that may
     repack them for the processor at hand.
 
     Raises:
         InputError: the checkpoint is not of the family, or is already quantized.
     """
     import torch
-    from transformers import BitsAndBytesConfig, LlavaNextVideoForConditionalGeneration
+    from transformers import BitsAndBytesConfig
 
     hush_libraries()
-    config = read_checkpoint_config(source)
-    if "quantization_config" in config:
+    kind = family(read_model_type(source))
+    if "quantization_config" in read_json(source / "config.json"):
         raise InputError(f"{source} is quantized already; set quantization: none for this model.")
     shutil.rmtree(folder, ignore_errors=True)
-    model = LlavaNextVideoForConditionalGeneration.from_pretrained(
+    model = kind.architecture.from_pretrained(
         source,
         local_files_only=True,
         use_safetensors=True,
@@ -118,7 +127,7 @@ def quantize(source: Path, folder: Path) -> None:
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             # A list replaces the library's own, so it must name lm_head too.
-            llm_int8_skip_modules=["model.vision_tower", "model.multi_modal_projector", "lm_head"],
+            llm_int8_skip_modules=list(kind.not_quantized),
         ),
     )
     model.save_pretrained(folder)
@@ -138,15 +147,19 @@ def hush_libraries() -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
-def read_checkpoint_config(folder: Path) -> dict[str, Any]:
-    """The checkpoint's config.json, checked to be of a family that the detector knows."""
-    config: dict[str, Any] = read_json(folder / "config.json")
-    if config.get("model_type") != "llava_next_video":
+def read_model_type(folder: Path) -> str:
+    """The family that a checkpoint's config.json states.
+
+    Raises:
+        InputError: it states none that the detector knows.
+    """
+    stated = read_json(folder / "config.json").get("model_type")
+    if stated not in FAMILIES:
         raise InputError(
-            f"{folder} holds a model of type {config.get('model_type')!r}, but the detector runs "
-            "llava_next_video; correct models.*.checkpoint."
+            f"{folder} holds a model of type {stated!r}, but the detector runs "
+            f"{' and '.join(FAMILIES)}; correct models.*.checkpoint."
         )
-    return config
+    return str(stated)
 
 
 def _share(folder: Path) -> None:

@@ -19,10 +19,12 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
 from touchline.errors import InputError
+from touchline.families import FAMILIES
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -46,6 +48,17 @@ def _one_or_many(value: Any) -> Any:
 
 
 ModelNames = Annotated[list[ModelName], BeforeValidator(_one_or_many)]
+
+
+def _known(name: str) -> str:
+    if name not in FAMILIES:
+        raise ValueError(f"{name!r} is no family that runs{_nearest(name, FAMILIES)}")
+    return name
+
+
+Family = Annotated[
+    str, AfterValidator(_known), WithJsonSchema({"enum": list(FAMILIES), "type": "string"})
+]
 
 
 class Section(BaseModel):
@@ -170,7 +183,7 @@ class ModelSettings(Section):
         None, description="name on the Hugging Face hub, or a folder on disk"
     )
     revision: str | None = Field(None, description="commit of the checkpoint on the hub")
-    family: Literal["llava_next_video"] = Field("llava_next_video", description="architecture")
+    family: Family = Field("llava_next_video", description="architecture")
     quantization: Literal["nf4", "none"] = Field("nf4", description="4-bit weights, or as they are")
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
         "auto",

@@ -23,9 +23,12 @@ log = logging.getLogger(__name__)
 
 
 class Eye(Protocol):
-    """What turns a frame into what a model sees."""
+    """What turns frames into what a model sees."""
 
-    def pixels(self, picture: torch.Tensor, fit: Fit) -> torch.Tensor: ...
+    @property
+    def frames_per_picture(self) -> int: ...
+
+    def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor: ...
 
     def decode(self, tokens: Sequence[int]) -> str: ...
 
@@ -71,7 +74,7 @@ def detect(
                 unseen.append(_record(window, [], "no_frames", 0))
 
     for task, generated in answering.answers(tasks()):
-        window, times = shown.pop(task.index), [picture.time for picture in task.pictures]
+        window, times = shown.pop(task.index), _times(task)
         if generated is None:
             log.warning("%s does not fit into memory: skipped.", _name(window))
             yield _record(window, times, "skipped_oom", task.attempts)
@@ -84,14 +87,37 @@ def _with_pictures(
     windows: Sequence[Window], frames: Iterator[Frame], fit: Fit, model: Eye
 ) -> Iterator[tuple[Window, list[Picture]]]:
     """Each window with its pictures; windows that overlap share them."""
-    ready: dict[float, Picture] = {}
+    # By the times asked for: frames that a coming window may show, and pictures made of them.
+    fitted: dict[float, tuple[float, torch.Tensor]] = {}
+    ready: dict[tuple[float, ...], Picture] = {}
     upcoming = next(frames, None)
     for window in windows:
-        ready = {wanted: picture for wanted, picture in ready.items() if wanted >= window.start}
+        fitted = {wanted: frame for wanted, frame in fitted.items() if wanted >= window.start}
+        ready = {wanted: picture for wanted, picture in ready.items() if wanted[0] >= window.start}
         while upcoming is not None and upcoming.wanted < window.end:
-            ready[upcoming.wanted] = Picture(upcoming.time, model.pixels(upcoming.picture, fit))
+            fitted[upcoming.wanted] = upcoming.time, model.pixels(upcoming.picture, fit)
             upcoming = next(frames, None)
-        yield window, [ready[wanted] for wanted in window.times if wanted in ready]
+        shown = [wanted for wanted in window.times if wanted in fitted]
+        groups = [
+            tuple(shown[first : first + model.frames_per_picture])
+            for first in range(0, len(shown), model.frames_per_picture)
+        ]
+        for group in groups:
+            if group not in ready:
+                ready[group] = _picture([fitted[wanted] for wanted in group], model)
+        yield window, [ready[group] for group in groups]
+
+
+def _picture(frames: list[tuple[float, torch.Tensor]], model: Eye) -> Picture:
+    times, pixels = zip(*frames, strict=True)
+    # A frame without a partner is its own.
+    missing = model.frames_per_picture - len(frames)
+    return Picture(times, torch.stack([*pixels, *[pixels[-1]] * missing]))
+
+
+def _times(task: Task) -> list[float]:
+    """When the frames of a window came on screen."""
+    return [time for picture in task.pictures for time in picture.times]
 
 
 def _answered(

@@ -16,16 +16,17 @@ from __future__ import annotations
 import gc
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 
 from touchline.answers import is_complete
 from touchline.config import GenerationSettings
 from touchline.generated import Generated
+from touchline.rows import RowCache
 from touchline.sampling import choose
 from touchline.stopwatch import Stopwatch
 
@@ -34,83 +35,30 @@ log = logging.getLogger(__name__)
 # Of a window that does not fit into memory even when it is the only one.
 _ATTEMPTS_ALONE = 2
 
-# More rows hardly speed up a GPU (benchmarks/GPU.md).
-_MOST_ROWS = 64
-# The rest is for the vision tower and for reading prompts.
-_SHARE_FOR_ROWS = 0.7
-_ROWS_ON_CPU = 8
-
-
-class RowCache:
-    """Keys and values of some rows, each row with a length of its own.
-
-    Passes for a transformers cache in a call that reads one token a row.
-
-    Args:
-        shape: rows, heads, length and width of a layer's keys.
-    """
-
-    def __init__(
-        self,
-        layers: int,
-        shape: tuple[int, int, int, int],
-        dtype: torch.dtype,
-        device: torch.device,
-    ) -> None:
-        self.keys = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(layers)]
-        self.values = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(layers)]
-        self.lengths = torch.zeros(shape[0], dtype=torch.long, device=device)
-        # The step that reads this cache, where it is recorded; it goes when the cache goes.
-        self.replayed: Callable[[torch.Tensor], torch.Tensor] | None = None
-        self._rows = torch.arange(shape[0], device=device)
-        self._places = torch.arange(shape[2], device=device)
-
-    def put(self, rows: torch.Tensor, layer: int, keys: torch.Tensor, values: torch.Tensor) -> None:
-        """Begin rows [n] anew with the keys and values of a prompt, [n, heads, tokens, width]."""
-        tokens = keys.shape[2]
-        self.keys[layer][rows, :, :tokens] = keys
-        self.values[layer][rows, :, :tokens] = values
-        self.lengths[rows] = tokens
-
-    def update(
-        self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: object
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Add one token's keys and values to each row, [rows, heads, 1, width]; gives all."""
-        self.keys[layer][self._rows, :, self.lengths] = keys[:, :, 0]
-        self.values[layer][self._rows, :, self.lengths] = values[:, :, 0]
-        return self.keys[layer], self.values[layer]
-
-    def advance(self) -> None:
-        """Count the token that every layer has added to each row."""
-        # A row that nobody reads must not grow past the end while it idles.
-        self.lengths.add_(1).clamp_(max=len(self._places) - 1)
-
-    def mask(self) -> torch.Tensor:
-        """What each row's next token may look at, itself too: bool [rows, 1, 1, length]."""
-        return (self._places <= self.lengths[:, None])[:, None, None]
-
 
 class Model(Protocol):
-    """What a family of models provides."""
+    """What answers: see `touchline.families.base.VideoLanguageModel`."""
 
     @property
     def eos(self) -> frozenset[int]:
         """The ids that end an answer."""
 
+    @property
+    def frames_per_picture(self) -> int:
+        """Frames that are encoded as one."""
+
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Squares, uint8 [n, 3, size, size], to features [n, tokens, width]."""
+        """Pictures, uint8 [n, frames, 3, h, w], to features [n, tokens, width]."""
 
-    def row_bytes(self, frames: int, new_tokens: int) -> int:
-        """Memory that a row of the cache takes."""
-
-    def new_cache(self, rows: int, frames: int, new_tokens: int) -> RowCache:
+    def new_cache(self, rows: int, pictures: int, new_tokens: int) -> RowCache:
         """An empty cache for prompts with up to so many pictures, and their answers."""
 
-    def prefill(self, features: torch.Tensor, cache: RowCache, rows: torch.Tensor) -> torch.Tensor:
-        """Read a prompt into each of some rows, [n]; gives logits [n, vocabulary].
+    def prefill(self, features: torch.Tensor, cache: RowCache, rows: Sequence[int]) -> torch.Tensor:
+        """Read prompts, the first into the first row and so on; gives logits [n, vocabulary].
 
         Args:
-            features: [n, frames, tokens, width].
+            features: [n, pictures, tokens, width].
+            rows: at most n.
         """
 
     def step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:
@@ -122,15 +70,15 @@ class Model(Protocol):
 
 @dataclass
 class Picture:
-    """A frame as the model takes it in; encoded once, however many windows show it.
+    """What the model takes in at once; encoded once, however many windows show it.
 
     Attributes:
-        time: when it came on screen, seconds.
-        pixels: uint8 [3, size, size], until it is encoded.
+        times: when its frames came on screen, seconds.
+        pixels: of its frames, uint8 [frames, 3, h, w], until it is encoded.
         features: [tokens, width], from then on.
     """
 
-    time: float
+    times: tuple[float, ...]
     pixels: torch.Tensor | None
     features: torch.Tensor | None = None
 
@@ -165,7 +113,7 @@ class Batch:
 
     Args:
         rows: windows in work at a time.
-        frames: most pictures a window has.
+        pictures: most that a window has.
     """
 
     def __init__(
@@ -173,7 +121,7 @@ class Batch:
         model: Model,
         settings: GenerationSettings,
         rows: int,
-        frames: int,
+        pictures: int,
         clock: Stopwatch,
     ) -> None:
         self._model, self._settings, self._clock = model, settings, clock
@@ -181,7 +129,9 @@ class Batch:
         self._group = max(1, rows // 4)
         self._rows: list[_Row | None] = [None] * rows
         self._admitting: list[Task] = []
-        self._cache = model.new_cache(rows, frames, settings.max_new_tokens)
+        # Of overlapping windows, half of the frames are new.
+        self._encoded_at_once = max(1, 2 * self._group // model.frames_per_picture)
+        self._cache = model.new_cache(rows, pictures, settings.max_new_tokens)
 
     def run(self, waiting: deque[Task], source: Iterator[Task]) -> Iterator[tuple[Task, Generated]]:
         """Answer the tasks that wait, then those of the source; gives each answer when it is done.
@@ -229,12 +179,11 @@ class Batch:
             task.attempts += 1
         # Filled up with repeats, so that every call has the same shape.
         padded = [*tasks, *[tasks[-1]] * (self._group - len(tasks))]
-        rows = torch.tensor([*numbers, *[numbers[-1]] * (self._group - len(numbers))])
         with self._clock.timing("vision"):
             self._encode([picture for task in tasks for picture in task.pictures])
         with self._clock.timing("prefill"):
             features = torch.stack([torch.stack(_features(task)) for task in padded])
-            logits = self._model.prefill(features, self._cache, rows)
+            logits = self._model.prefill(features, self._cache, numbers)
             chosen = self._choose(logits, [task.uniforms[0] for task in padded])
         self._admitting = []
         for task, number, token, logprob in zip(tasks, numbers, *chosen, strict=False):
@@ -244,7 +193,7 @@ class Batch:
     def _encode(self, pictures: Iterable[Picture]) -> None:
         """Encode the pictures that are not yet, a fixed number at a time."""
         new = list({id(p): p for p in pictures if p.features is None}.values())
-        at_once = 2 * self._group
+        at_once = self._encoded_at_once
         for first in range(0, len(new), at_once):
             some = new[first : first + at_once]
             pixels = [picture.pixels for picture in some if picture.pixels is not None]
@@ -293,27 +242,6 @@ def _features(task: Task) -> list[torch.Tensor]:
     return [picture.features for picture in task.pictures if picture.features is not None]
 
 
-def rows_that_fit(
-    model: Model, frames: int, settings: GenerationSettings, wanted: Literal["auto"] | int
-) -> int:
-    """How many windows to have in work at a time.
-
-    Args:
-        frames: most pictures a window has.
-        wanted: a number, or "auto" for as many as the free memory of the GPU holds.
-    """
-    if wanted != "auto":
-        return wanted
-    if not torch.cuda.is_available():
-        return _ROWS_ON_CPU
-    free, total = torch.cuda.mem_get_info()
-    # The process may be limited to a part of the card.
-    allowed = total * torch.cuda.get_per_process_memory_fraction()
-    usable = min(free, allowed - torch.cuda.memory_reserved())
-    one = model.row_bytes(frames, settings.max_new_tokens)
-    return max(1, min(_MOST_ROWS, int(_SHARE_FOR_ROWS * usable / one)))
-
-
 class Answering:
     """Answers tasks in batches, in smaller ones when memory runs out.
 
@@ -326,11 +254,12 @@ class Answering:
         model: Model,
         settings: GenerationSettings,
         rows: int,
-        frames: int,
+        pictures: int,
         clock: Stopwatch,
     ) -> None:
         self.rows = rows
-        self._model, self._settings, self._frames, self._clock = model, settings, frames, clock
+        self._model, self._settings, self._clock = model, settings, clock
+        self._pictures = pictures
 
     def answers(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Generated | None]]:
         """Answer tasks; gives each when it is done, which may be out of order.
@@ -345,7 +274,7 @@ class Answering:
                 return
             batch, lost = None, []
             try:
-                batch = Batch(self._model, self._settings, self.rows, self._frames, self._clock)
+                batch = Batch(self._model, self._settings, self.rows, self._pictures, self._clock)
                 yield from batch.run(waiting, source)
             except torch.OutOfMemoryError:
                 lost = batch.unfinished() if batch else []

@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch.nn.functional import interpolate, pad
 
+from touchline.files import read_json
+
 Fit = Literal["pad", "crop", "stretch"]
 
 
+# CLIP's, for a checkpoint whose processor names none.
+_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
 @dataclass(frozen=True)
-class PixelFormat:
-    """What a vision tower wants to see.
+class Normalization:
+    """What a vision tower takes for zero and for one, per channel (red, green, blue).
 
     Attributes:
-        size: side of the square, pixels.
-        mean, std: per channel (red, green, blue), on a scale of 0 to 1.
+        mean, std: on a scale of 0 to 1.
     """
 
-    size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, float, float] = _CLIP_MEAN
+    std: tuple[float, float, float] = _CLIP_STD
+
+
+def read_processor(folder: Path) -> dict[str, Any]:
+    """What a checkpoint states of how it sees videos; nothing if it states nothing."""
+    for name in ("video_preprocessor_config.json", "preprocessor_config.json"):
+        if (folder / name).exists():
+            stated: dict[str, Any] = read_json(folder / name)
+            return stated
+    return {}
+
+
+def read_normalization(folder: Path) -> Normalization:
+    """The normalization that a checkpoint's processor files state, else CLIP's."""
+    stated = read_processor(folder)
+    return Normalization(
+        tuple(stated.get("image_mean", _CLIP_MEAN)), tuple(stated.get("image_std", _CLIP_STD))
+    )
 
 
 def capped(width: int, height: int, longest: int) -> tuple[int, int]:
@@ -41,37 +64,41 @@ def square_of(frame: torch.Tensor, size: int, fit: Fit) -> torch.Tensor:
             shorter side and cuts the rest; "stretch" squashes.
 
     Returns:
-        uint8 [3, size, size]. The arithmetic is that of transformers' own video
-        processors (bicubic with antialiasing, on bytes).
+        uint8 [3, size, size].
     """
     height, width = frame.shape[-2:]
     if fit == "stretch":
-        return _resize(frame, size, size)
+        return resized(frame, size, size)
     if fit == "crop":
         short = min(height, width)
         tall, wide = int(size * height / short), int(size * width / short)
         top, left = (tall - size) // 2, (wide - size) // 2
-        return _resize(frame, tall, wide)[:, top : top + size, left : left + size]
+        return resized(frame, wide, tall)[:, top : top + size, left : left + size]
     long = max(height, width)
     tall, wide = max(1, round(height * size / long)), max(1, round(width * size / long))
     top, left = (size - tall) // 2, (size - wide) // 2
-    return pad(_resize(frame, tall, wide), (left, size - wide - left, top, size - tall - top))
+    return pad(resized(frame, wide, tall), (left, size - wide - left, top, size - tall - top))
 
 
-def normalized(squares: torch.Tensor, wanted: PixelFormat) -> torch.Tensor:
-    """Bytes [..., 3, size, size] to what the vision tower reads, float32 of the same shape.
+def normalized(pixels: torch.Tensor, wanted: Normalization) -> torch.Tensor:
+    """Bytes [..., 3, H, W] to what the vision tower reads, float32 of the same shape.
 
     One fused rescale and normalization, as in transformers' own processors: with
     `fit="crop"` the pixels are those of the stock LlavaNextVideoVideoProcessor.
     """
     mean, std = (
-        torch.tensor(values, device=squares.device).mul(255.0)[:, None, None]
+        torch.tensor(values, device=pixels.device).mul(255.0)[:, None, None]
         for values in (wanted.mean, wanted.std)
     )
-    return (squares.float() - mean) / std
+    return (pixels.float() - mean) / std
 
 
-def _resize(frame: torch.Tensor, height: int, width: int) -> torch.Tensor:
+def resized(frame: torch.Tensor, width: int, height: int) -> torch.Tensor:
+    """Scale a frame, uint8 [3, H, W], to [3, height, width].
+
+    The arithmetic is that of transformers' own video processors (bicubic with antialiasing,
+    on bytes).
+    """
     if frame.shape[-2:] == (height, width):
         return frame
     return interpolate(frame[None], size=(height, width), mode="bicubic", antialias=True)[0]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from touchline.checkpoints import read_model_type
 from touchline.config import BatchSettings, GenerationSettings, ImageSettings
 from touchline.fingerprint import fingerprint
 from touchline.gpus import leased_gpu
@@ -15,6 +17,9 @@ from touchline.journal import Journal, journal_key
 from touchline.records import Manifest, RawAnswer, WindowRecord
 from touchline.stopwatch import Stopwatch
 from touchline.windows import Window
+
+if TYPE_CHECKING:
+    from touchline.families.base import Footage
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +30,7 @@ class Question:
 
     Attributes:
         checkpoint: folder of the model.
+        fps: frames a second of a window.
         version: raised by the user to have everything answered anew.
     """
 
@@ -33,6 +39,7 @@ class Question:
     dtype: Literal["auto", "bfloat16", "float16", "float32"]
     image: ImageSettings
     generation: GenerationSettings
+    fps: float
     version: int
 
 
@@ -67,30 +74,46 @@ def answer_windows(
             # Imported with the GPU in hand: torch looks at CUDA_VISIBLE_DEVICES once.
             import torch
 
+            from touchline.ahead import begun
             from touchline.detect import Draw, Progress, detect
+            from touchline.families import family
             from touchline.frames import sample_frames
-            from touchline.generation import Answering, rows_that_fit
-            from touchline.llava import LlavaNextVideo
+            from touchline.generation import Answering
+            from touchline.memory import rows_that_fit
 
             torch.set_num_threads(threads)
-            clock = Stopwatch()
-            with clock.timing("load"):
-                model = LlavaNextVideo(question.checkpoint, question.prompt, question.dtype)
-            generation, frames = question.generation, max(len(w.times) for w in windows)
-            rows = min(len(windows), rows_that_fit(model, frames, generation, batch.windows))
-            answering = Answering(model, generation, rows, frames, clock)
+            clock, generation = Stopwatch(), question.generation
             times = sorted({time for window in missing for time in window.times})
-            pictures = sample_frames(
-                path, times, manifest.start_time, question.image.max_size, threads
+            # Decoding begins while the model loads.
+            frames = begun(
+                sample_frames(path, times, manifest.start_time, question.image.max_size, threads)
             )
+            with clock.timing("load"):
+                kind = family(read_model_type(question.checkpoint))
+                footage = _footage(manifest, question)
+                model = kind(question.checkpoint, question.prompt, footage, question.dtype)
+                most = math.ceil(max(len(w.times) for w in windows) / kind.frames_per_picture)
+                rows = rows_that_fit(model, most, generation.max_new_tokens, batch.windows)
+            answering = Answering(model, generation, min(len(windows), rows), most, clock)
             draw = Draw(generation.seed, manifest.video, generation.max_new_tokens)
             progress = Progress(len(windows), len(records))
-            for record in detect(missing, pictures, question.image.fit, model, answering, draw):
+            for record in detect(missing, frames, question.image.fit, model, answering, draw):
                 writer.add(record)
                 records[record.window] = record
                 progress.count(record, answering)
         log.info("Time: %s.", clock)
     return [records[window.index] for window in windows]
+
+
+def _footage(manifest: Manifest, question: Question) -> Footage:
+    """What the model is shown, as the sampler gives it."""
+    from touchline.families.base import Footage
+    from touchline.images import capped
+
+    width, height = capped(manifest.width, manifest.height, question.image.max_size)
+    if manifest.rotation % 180:
+        width, height = height, width
+    return Footage(width, height, question.fps)
 
 
 def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> str:

@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from annotator import Noise, simulated_predictions
 from match import (
     DISTRACTORS,
     LABELS,
@@ -134,27 +133,3 @@ def test_labels_are_in_soccernet_form(match: Match) -> None:
             "team": event.team,
             "visibility": "visible",
         }
-
-
-def test_annotator_without_noise_reports_the_truth_in_windows() -> None:
-    match = schedule(2, 240.0)
-    exact = Noise(missed=0, other_label=0, other_team=0, repeated=0, jitter=0, false_alarms=0)
-    items = simulated_predictions(match, exact)
-
-    for item, event in zip(items, match.events, strict=True):
-        assert item["time"] == event.time // 2 * 2
-        assert f'"{event.label}"' in str(item["raw"])
-        assert f'"{event.team}"' in str(item["raw"])
-        assert str(item["raw"]).startswith("```json\n")
-
-
-def test_annotator_errs(match: Match) -> None:
-    items = simulated_predictions(match)
-    times = [item["time"] for item in items]
-
-    assert times == sorted(set(times))
-    assert items == simulated_predictions(match)
-    right = {(event.time // 2 * 2, event.label) for event in match.events}
-    said = {(item["time"], label) for item in items for label in LABELS if label in item["raw"]}
-    assert right - said
-    assert said - right

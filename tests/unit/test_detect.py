@@ -19,8 +19,9 @@ GOAL = '[{"label": "Goal", "team": "home", "confidence": 0.9, "details": ""}]'
 class Eye:
     """Sees nothing of a frame but its number."""
 
-    def __init__(self):
+    def __init__(self, frames_per_picture=1):
         self.fitted = 0
+        self.frames_per_picture = frames_per_picture
 
     def pixels(self, picture, fit):
         self.fitted += 1
@@ -56,13 +57,13 @@ class Answers:
 
     @property
     def seen(self):
-        return {t.index: [int(p.pixels) for p in t.pictures] for t in self.tasks}
+        return {t.index: [n for p in t.pictures for n in p.pixels.tolist()] for t in self.tasks}
 
 
-def run(path, answers, eye=None, bounds=None, duration=None, seed=0):
+def run(path, answers, eye=None, bounds=None, duration=None, seed=0, rule=WindowSettings()):
     manifest = probe(Video(video=3, path=path))
     duration = duration or manifest.duration
-    windows = windows_of(*(bounds or (0, duration)), duration, WindowSettings())
+    windows = windows_of(*(bounds or (0, duration)), duration, rule)
     times = sorted({time for window in windows for time in window.times})
     frames = sample_frames(path, times, manifest.start_time, 4096)
     done = detect(windows, frames, "pad", eye or Eye(), answers, Draw(seed, 3, 8))
@@ -91,6 +92,27 @@ def test_windows_share_their_pictures(clip):
     first, second = answers.tasks[:2]
     assert first.pictures[2:] == second.pictures[:2]
     assert first.pictures[2] is second.pictures[0]
+
+
+def test_windows_share_pairs_of_frames_where_they_pair_them_alike(clip):
+    answers = Answers()
+    records = run(clip, answers, Eye(frames_per_picture=2))
+    assert answers.seen[1] == [50, 75, 100, 125]
+    first, second = answers.tasks[:2]
+    assert first.pictures[1] is second.pictures[0]
+    assert records[1].frame_times == [2.0, 3.0, 4.0, 5.0]
+    # A second later, the same frames make other pairs.
+    answers = Answers()
+    run(clip, answers, Eye(frames_per_picture=2), rule=WindowSettings(step=1))
+    assert answers.seen[1] == [25, 50, 75, 100]
+    assert answers.tasks[0].pictures[1] is answers.tasks[2].pictures[0]
+
+
+def test_a_frame_without_a_partner_is_its_own(clip):
+    answers = Answers()
+    records = run(clip, answers, Eye(frames_per_picture=2), rule=WindowSettings(frames=3))
+    assert answers.seen[0] == [0, 25, 50, 50]
+    assert records[0].frame_times == [0.0, 1.0, 2.0]
 
 
 def test_the_partial_has_every_answer_that_is_not_none(clip):

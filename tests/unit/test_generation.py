@@ -1,15 +1,19 @@
 """Many windows at a time, each answered as if it were alone."""
 
 import random
+from itertools import zip_longest
 
 import pytest
 import torch
 from transformers import TopPLogitsWarper
 
 from touchline.config import GenerationSettings
-from touchline.generation import Answering, Picture, Task, rows_that_fit
+from touchline.families import family
+from touchline.families.base import Footage
+from touchline.families.qwen2_5_vl import patches_of
+from touchline.generation import Answering, Picture, Task
 from touchline.images import normalized
-from touchline.llava import LlavaNextVideo
+from touchline.memory import rows_that_fit
 from touchline.sampling import choose, random_numbers
 from touchline.stopwatch import Stopwatch
 
@@ -17,25 +21,36 @@ GREEDY = GenerationSettings(max_new_tokens=14)
 SAMPLED = GenerationSettings(max_new_tokens=14, do_sample=True, temperature=1.3, top_p=0.9)
 
 
-@pytest.fixture(scope="module")
-def model(checkpoint):
-    return LlavaNextVideo(checkpoint, "What happens?")
+LLAVA, QWEN = "llava_next_video", "qwen2_5_vl"
+
+
+@pytest.fixture(scope="module", params=[LLAVA, QWEN])
+def model(request, checkpoint, qwen_checkpoint):
+    folder = {LLAVA: checkpoint, QWEN: qwen_checkpoint}[request.param]
+    return family(request.param)(folder, "What happens?", Footage(320, 180, 1.0))
 
 
 @pytest.fixture(scope="module")
-def frames(model):
+def pictures(model):
+    """Of 26 frames a second apart, two at a time where the model takes them so."""
     noise = torch.Generator().manual_seed(1)
-    shape = (3, 112, 112)
-    return [torch.randint(256, shape, generator=noise, dtype=torch.uint8) for _ in range(25)]
+    shape = (model.frames_per_picture, 3, 180, 320)
+    pixels = [
+        torch.randint(256, shape, generator=noise, dtype=torch.uint8)
+        for _ in range(26 // model.frames_per_picture)
+    ]
+    return [torch.stack([model.pixels(frame, "pad") for frame in one]) for one in pixels]
 
 
-def tasks(frames, settings=GREEDY, windows=range(12)):
-    """Windows of four frames, two in common with the next; the last one has only one frame."""
-    pictures = [Picture(float(k), pixels) for k, pixels in enumerate(frames)]
+def tasks(pictures, settings=GREEDY, windows=range(12)):
+    """Windows of four frames, two in common with the next; the last one has only two frames."""
+    ready = [Picture((float(k),), pixels) for k, pixels in enumerate(pictures)]
+    per_window = 4 // len(pictures[0])
+    step = per_window // 2
     return [
         Task(
             number,
-            pictures[2 * number : 2 * number + 4] if number < 11 else pictures[24:],
+            ready[step * number :][: per_window if number < 11 else step],
             random_numbers(settings.seed, 0, 2.0 * number, settings.max_new_tokens),
         )
         for number in windows
@@ -43,56 +58,80 @@ def tasks(frames, settings=GREEDY, windows=range(12)):
 
 
 def answered(model, tasks, rows, settings=GREEDY):
-    answering = Answering(model, settings, rows, 4, Stopwatch())
+    most = 4 // model.frames_per_picture
+    answering = Answering(model, settings, rows, most, Stopwatch())
     return {task.index: generated for task, generated in answering.answers(iter(tasks))}
 
 
-def test_an_answer_is_that_of_the_library_s_own_generate(model, frames):
-    answers = answered(model, tasks(frames), 5)
-    for task in tasks(frames):
-        squares = torch.stack([picture.pixels for picture in task.pictures])
-        pixels = normalized(squares, model.pixel_format)
-        ids = torch.tensor([model.ids(len(pixels))])
+def stock_inputs(model, task):
+    """What transformers' own forward pass takes for a window."""
+    ids = model.prompt(len(task.pictures)).ids[None]
+    pixels = normalized(
+        torch.stack([picture.pixels for picture in task.pictures]), model.normalization
+    )
+    if model.frames_per_picture == 1:
+        return ids, {"pixel_values_videos": pixels.transpose(0, 1)}
+    height, width = (side // 14 for side in pixels.shape[-2:])
+    return ids, {
+        "pixel_values_videos": patches_of(pixels, 14, 2),
+        "video_grid_thw": torch.tensor([[len(pixels), height, width]]),
+        "second_per_grid_ts": [2.0],
+    }
+
+
+def kinds(model, ids):
+    """Where the library wants to be told which tokens are of a video."""
+    if model.frames_per_picture == 1:
+        return {}
+    return {"mm_token_type_ids": 2 * (ids == model.model.config.video_token_id).int()}
+
+
+def test_an_answer_is_that_of_the_library_s_own_generate(model, pictures):
+    answers = answered(model, tasks(pictures), 5)
+    for task in tasks(pictures):
+        ids, shown = stock_inputs(model, task)
         plain = model.model.generate(
-            input_ids=ids, pixel_values_videos=pixels[None], max_new_tokens=14, do_sample=False
+            input_ids=ids, **shown, **kinds(model, ids), max_new_tokens=14, do_sample=False
         )[0, ids.shape[1] :]
         said = answers[task.index]
         assert list(said.tokens) == plain.tolist()
         assert said.text == model.tokenizer.decode(plain, skip_special_tokens=True)
         with torch.inference_mode():
             full = torch.cat([ids, torch.tensor([said.tokens])], dim=1)
-            logits = model.model(input_ids=full, pixel_values_videos=pixels[None]).logits[0]
+            logits = model.model(input_ids=full, **shown, **kinds(model, full)).logits[0]
         rows = logits[ids.shape[1] - 1 : -1].log_softmax(-1)
         expected = [row[token].item() for row, token in zip(rows, said.tokens, strict=True)]
         assert list(said.logprobs) == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
-def test_an_answer_is_the_same_in_any_company(model, frames, settings):
+def test_an_answer_is_the_same_in_any_company(model, pictures, settings):
     alone = {
         task.index: answered(model, [task], 1, settings)[task.index]
-        for task in tasks(frames, settings)
+        for task in tasks(pictures, settings)
     }
     shuffled = list(range(11))
     random.Random(3).shuffle(shuffled)
     for rows in (1, 3, 8, 16):
         for windows in (range(12), [*shuffled, 11], range(4, 9)):
-            together = answered(model, tasks(frames, settings, windows), rows, settings)
+            together = answered(model, tasks(pictures, settings, windows), rows, settings)
             assert {n: g.tokens for n, g in together.items()} == {
                 n: alone[n].tokens for n in windows
             }
 
 
-def test_in_batches_of_one_size_an_answer_is_the_same_to_the_last_bit(model, frames):
-    whole = answered(model, tasks(frames), 4)
+def test_in_batches_of_one_size_an_answer_is_the_same_to_the_last_bit(model, pictures):
+    whole = answered(model, tasks(pictures), 4)
     for windows in ([5], [9, 2, 7], range(3, 12)):
-        assert answered(model, tasks(frames, windows=windows), 4) == {n: whole[n] for n in windows}
+        assert answered(model, tasks(pictures, windows=windows), 4) == {
+            n: whole[n] for n in windows
+        }
 
 
-def test_sampling_follows_the_seed_of_the_window(model, frames):
-    first, again = (answered(model, tasks(frames, SAMPLED), 4, SAMPLED) for _ in range(2))
+def test_sampling_follows_the_seed_of_the_window(model, pictures):
+    first, again = (answered(model, tasks(pictures, SAMPLED), 4, SAMPLED) for _ in range(2))
     other = SAMPLED.model_copy(update={"seed": 9})
-    assert first == again != answered(model, tasks(frames, other), 4, other)
+    assert first == again != answered(model, tasks(pictures, other), 4, other)
 
 
 class Script:
@@ -102,6 +141,7 @@ class Script:
     """
 
     eos = frozenset({0})
+    frames_per_picture = 1
 
     def __init__(self, answers, memory=lambda what, rows: True):
         self.answers, self.memory = answers, memory
@@ -113,7 +153,7 @@ class Script:
         self.encoded += len({int(p.flatten()[0]) for p in pixels})
         return pixels.flatten(1)[:, :1, None]
 
-    def new_cache(self, rows, frames, new_tokens):
+    def new_cache(self, rows, pictures, new_tokens):
         self.rows = rows
         self._need("cache", rows)
         self.said = {}
@@ -121,9 +161,13 @@ class Script:
 
     def prefill(self, features, cache, rows):
         self._need("prefill", len(features))
-        for row, which in zip(rows.tolist(), features[:, 0, 0, 0].tolist(), strict=True):
-            self.said[row] = iter(self.answers[int(which)])
-        return self._logits([next(self.said[row]) for row in rows.tolist()])
+        firsts = []
+        for row, which in zip_longest(rows, features[:, 0, 0, 0].tolist()):
+            answer = iter(self.answers[int(which)])
+            firsts.append(next(answer))
+            if row is not None:
+                self.said[row] = answer
+        return self._logits(firsts)
 
     def step(self, tokens, cache):
         self._need("step", len(tokens))
@@ -145,7 +189,9 @@ LETTER = 4
 
 
 def scripted(answers):
-    pictures = [Picture(float(n), torch.full((1, 1, 1), float(n))) for n in range(len(answers))]
+    pictures = [
+        Picture((float(n),), torch.full((1, 1, 1, 1), float(n))) for n in range(len(answers))
+    ]
     return [Task(n, [picture], torch.zeros(40)) for n, picture in enumerate(pictures)]
 
 
@@ -186,7 +232,7 @@ def test_an_answer_ends_with_its_end_its_length_or_a_complete_list():
 
 
 def test_each_picture_is_encoded_once():
-    pictures = [Picture(float(n), torch.full((1, 1, 1), float(n))) for n in range(9)]
+    pictures = [Picture((float(n),), torch.full((1, 1, 1, 1), float(n))) for n in range(9)]
     windows = [Task(n, pictures[n : n + 3], torch.zeros(40)) for n in range(7)]
     script = Script([[LETTER, 0]] * 9)
     answering = Answering(script, GenerationSettings(max_new_tokens=40), 4, 3, Stopwatch())
@@ -274,5 +320,5 @@ def test_sampling_follows_the_distribution():
 
 
 def test_a_stated_number_of_rows_is_taken(model):
-    assert rows_that_fit(model, 4, GREEDY, 3) == 3
-    assert rows_that_fit(model, 4, GREEDY, "auto") >= 1
+    assert rows_that_fit(model, 4, 14, 3) == 3
+    assert rows_that_fit(model, 4, 14, "auto") >= 1

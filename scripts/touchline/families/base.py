@@ -1,0 +1,258 @@
+"""A loaded video-language model: what all families share, and what each must provide.
+
+All of them are a vision tower, whose features take the places of marked tokens of a prompt,
+and a language model of the Llama kind that reads the prompt and answers.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoTokenizer, DynamicCache, PreTrainedModel
+
+from touchline.checkpoints import hush_libraries
+from touchline.errors import InputError
+from touchline.graphs import Replayed
+from touchline.images import Fit, Normalization, normalized, read_normalization
+from touchline.rows import RowCache
+from touchline.weights import fuse_norms, unpack, unpacked_bytes
+
+Dtype = Literal["auto", "bfloat16", "float16", "float32"]
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What a model is shown.
+
+    Attributes:
+        width, height: of a frame as it is sampled, pixels.
+        fps: frames a second of a window.
+    """
+
+    width: int
+    height: int
+    fps: float
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt as token ids.
+
+    Attributes:
+        ids: [tokens].
+        positions: as the language model takes them, [..., 1, tokens]; None for 0, 1, 2, …
+        shift: what the position of a token of the answer is ahead of its place.
+    """
+
+    ids: torch.Tensor
+    positions: torch.Tensor | None = None
+    shift: int = 0
+
+
+class VideoLanguageModel(ABC):
+    """A checkpoint as `touchline.generation` wants it.
+
+    Args:
+        folder: a checkpoint folder, quantized or not.
+        prompt: what is asked about the pictures.
+        footage: what the pictures are made from.
+        dtype: arithmetic; "auto" is bfloat16 where the GPU has it, else float16, and
+            float32 on the CPU.
+
+    Attributes:
+        eos: the ids that end an answer.
+
+    Raises:
+        InputError: the folder holds no such model.
+    """
+
+    # What a family provides: these five, and the methods below them.
+    architecture: ClassVar[type[PreTrainedModel]]
+    # Modules that stay as they are when the rest is quantized: small, and they lose most.
+    not_quantized: ClassVar[tuple[str, ...]]
+    template: ClassVar[str]  # with {video} and {prompt}
+    video_token: ClassVar[str]  # stands for one of a picture's features
+    frames_per_picture: ClassVar[int] = 1  # frames that are encoded as one
+
+    @property
+    @abstractmethod
+    def tokens_per_picture(self) -> int:
+        """How many features a picture has."""
+
+    @abstractmethod
+    def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor:
+        """A frame, uint8 [3, H, W], in the size that the vision tower reads, uint8 [3, h, w]."""
+
+    @abstractmethod
+    def features(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Normalized pictures [n, frames, 3, h, w] to features [n, tokens, width]."""
+
+    def positions(
+        self,
+        ids: torch.Tensor,  # noqa: ARG002
+        pictures: int,  # noqa: ARG002
+    ) -> tuple[torch.Tensor | None, int]:
+        """The positions and the shift of a `Prompt`; only where they are not 0, 1, 2, …"""
+        return None, 0
+
+    # What all share.
+
+    def __init__(self, folder: Path, prompt: str, footage: Footage, dtype: Dtype = "auto") -> None:
+        hush_libraries()
+        self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        self.dtype = _arithmetic(dtype, self.device)
+        self.footage = footage
+        self._asked = prompt.strip()
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        quantization = getattr(config, "quantization_config", None)
+        if quantization:
+            # Its default is float32, which a GPU multiplies slowly.
+            quantization["bnb_4bit_compute_dtype"] = str(self.dtype).removeprefix("torch.")
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self.model: Any = self.architecture.from_pretrained(
+                folder,
+                config=config,
+                dtype=self.dtype,
+                device_map=self.device,
+                local_files_only=True,
+                use_safetensors=True,
+            ).eval()
+        except (OSError, ValueError, SafetensorError) as error:
+            raise InputError(
+                f"{folder} cannot be loaded as a model ({error}); delete the folder, so that the "
+                "next run makes it anew."
+            ) from error
+        for parameter in self.model.parameters():
+            # Modules left out of the quantization come in the dtype they were saved in.
+            if parameter.is_floating_point():
+                parameter.data = parameter.data.to(self.dtype)
+        fuse_norms(self.model)
+        self.normalization: Normalization = read_normalization(folder)
+        ends = self.model.generation_config.eos_token_id
+        self.eos = frozenset(ends if isinstance(ends, list) else [ends])
+        self.prompt = cache(self._prompt)
+
+    def _prompt(self, pictures: int) -> Prompt:
+        """The prompt about so many pictures."""
+        video = self.video_token * (pictures * self.tokens_per_picture)
+        text = self.template.format(video=video, prompt=self._asked)
+        ids = torch.tensor(self.tokenizer(text)["input_ids"])
+        return Prompt(ids, *self.positions(ids, pictures))
+
+    @torch.inference_mode()
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pictures, uint8 [n, frames, 3, h, w], to features [n, tokens, width]."""
+        return self.features(normalized(pixels.to(self.device), self.normalization).to(self.dtype))
+
+    def new_cache(self, rows: int, pictures: int, new_tokens: int) -> RowCache:
+        """An empty cache for prompts with up to so many pictures, and their answers."""
+        layers, heads, length, width = self._cache_shape(pictures, new_tokens)
+        return RowCache(layers, (rows, heads, length, width), self.dtype, self.device)
+
+    def row_bytes(self, pictures: int, new_tokens: int) -> int:
+        """Memory that a row of the cache takes: keys and values of every layer."""
+        return 2 * math.prod(self._cache_shape(pictures, new_tokens)) * self.dtype.itemsize
+
+    def _cache_shape(self, pictures: int, new_tokens: int) -> tuple[int, int, int, int]:
+        """Layers, heads, length and width of a row."""
+        text = self.model.config.text_config
+        width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+        length = len(self.prompt(pictures).ids) + new_tokens
+        return text.num_hidden_layers, text.num_key_value_heads, length, width
+
+    def unpacked_bytes(self) -> int:
+        """Memory that `unpack` would take beyond what the weights take now."""
+        return unpacked_bytes(self.model, self.dtype)
+
+    def unpack(self) -> None:
+        """Turn 4-bit weights into what every product with them would turn them into anew."""
+        unpack(self.model, self.dtype)
+
+    @torch.inference_mode()
+    def prefill(self, features: torch.Tensor, cache: RowCache, rows: Sequence[int]) -> torch.Tensor:
+        """Read prompts, the first into the first row and so on; gives logits [n, vocabulary].
+
+        Args:
+            features: [n, pictures, tokens, width].
+            rows: at most n; prompts beyond them are read and forgotten.
+        """
+        prompt = self.prompt(features.shape[1])
+        ids = prompt.ids.to(self.device)
+        embeddings = self.model.get_input_embeddings()(ids).repeat(len(features), 1, 1)
+        shown = ids == self.model.config.video_token_id
+        embeddings[:, shown] = features.flatten(1, 2).to(embeddings.dtype)
+        positions = prompt.positions
+        hidden = self.model.model.language_model(
+            inputs_embeds=embeddings,
+            position_ids=None if positions is None else positions.to(self.device),
+            past_key_values=_Prompts(cache, rows),
+            use_cache=True,
+        ).last_hidden_state
+        cache.begin(rows, len(ids), prompt.shift)
+        logits: torch.Tensor = self.model.lm_head(hidden[:, -1])
+        return logits
+
+    @torch.inference_mode()
+    def step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:
+        """Read one more token into each row, [rows]; gives logits [rows, vocabulary]."""
+        tokens = tokens.to(self.device)
+        if self.device.type == "cpu":
+            return self._step(tokens, cache)
+        if cache.replayed is None:
+            before = cache.lengths.clone()
+            cache.replayed = Replayed(
+                lambda given: self._step(given, cache), tokens, lambda: cache.lengths.copy_(before)
+            )
+        return cache.replayed(tokens)
+
+    def _step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:
+        hidden = self.model.model.language_model(
+            input_ids=tokens[:, None],
+            position_ids=cache.positions(),
+            attention_mask=cache.mask(),
+            past_key_values=cache,
+            use_cache=True,
+        ).last_hidden_state
+        cache.advance()
+        logits: torch.Tensor = self.model.lm_head(hidden[:, 0])
+        return logits
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Token ids to text, without special tokens."""
+        text: str = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
+        return text
+
+
+class _Prompts(DynamicCache):  # type: ignore[misc]  # the library is untyped
+    """What a language model takes for its cache: puts a prompt's keys and values into rows.
+
+    Nothing is kept here, as a prompt is read in one call.
+    """
+
+    def __init__(self, target: RowCache, rows: Sequence[int]) -> None:
+        super().__init__()
+        self._target, self._rows = target, rows
+
+    def update(
+        self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self._target.put(self._rows, layer, keys, values)
+        return keys, values
+
+
+def _arithmetic(dtype: Dtype, device: torch.device) -> torch.dtype:
+    if dtype != "auto":
+        chosen: torch.dtype = getattr(torch, dtype)
+        return chosen
+    if device.type == "cpu":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
