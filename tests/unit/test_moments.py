@@ -51,6 +51,7 @@ def test_who_did_not_look_does_not_disagree():
     ]
     assert shown(moments_of({"a": track((10, "Goal"))}, 5)) == [("alone", {"Goal": ["a"]})]
     assert moments_of({"a": track()}, 5) == []
+    assert shown(moments_of({}, 5, truth=[TrueEvent(9, "Goal")])) == [("missed", {"Goal": []})]
 
 
 def test_the_truth_stands_beside_what_found_it_and_alone_where_nothing_did():

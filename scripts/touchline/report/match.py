@@ -102,8 +102,9 @@ def read_match(video: int, models: Sequence[str], half: int | None, files: Files
         model: Track(read_events_csv(path), intervals_of(coverage[model].looked_at))
         for model, path in zip(models, files.events, strict=True)
     }
-    durations = [one.duration for one in coverage.values()]
-    truth = read_truth(files.truth[0], labels, half, durations[0]) if files.truth else None
+    # None where no model has anything to say of the video.
+    duration = next((one.duration for one in coverage.values()), None)
+    truth = read_truth(files.truth[0], labels, half, duration) if files.truth else None
     return Match(
         video=video,
         tracks=tracks,
