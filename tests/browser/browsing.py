@@ -52,6 +52,8 @@ class Browser:
 
     def open(self, page: Path, fresh: bool = True) -> None:
         """Open a page from disk; fresh: nothing that was decided before is there."""
+        # What the page before still asks for is not this one's.
+        self.driver.get("about:blank")
         self.logs()
         self.driver.get(page.as_uri())
         if fresh:
