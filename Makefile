@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CORES ?= all
 READY := $(VENV)/installed
 
-.PHONY: install demo demo-score test test-slow test-slurm status lint schemas
+.PHONY: install demo demo-score test test-slow test-slurm test-browser status lint schemas
 
 install: $(READY)
 
@@ -41,6 +41,11 @@ test-slow: $(READY)
 # On a real SLURM of one node, which the tests start and stop; root, slurm-wlm and munge are needed.
 test-slurm: $(READY)
 	$(BIN)/python -m pytest tests/slurm
+
+# The pages in headless Chromium. Needs npm and Debian's chromium and chromium-driver.
+test-browser: $(READY)
+	npm ci --prefix tests/browser --no-audit --no-fund
+	$(BIN)/python -m pytest tests/browser
 
 # How far the run in this folder is; see scripts/status.py for more.
 status: $(READY)

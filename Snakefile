@@ -11,6 +11,10 @@ min_version("9.0")
 configfile: "config.yaml"
 
 
+# What `snakemake --report` begins with.
+report: "report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/videos.smk"
 include: "rules/models.smk"
@@ -20,6 +24,7 @@ include: "rules/compare.smk"
 include: "rules/evaluate.smk"
 include: "rules/exports.smk"
 include: "rules/summary.smk"
+include: "rules/report.smk"
 include: "rules/notices.smk"
 
 
@@ -49,6 +54,14 @@ rule exports:
     localrule: True
 
 
+# The pages: one a match, and one of the run.
+rule report:
+    input:
+        expand([THUMBNAILS, PAGE] if RUN else PAGE, video=SELECTED),
+        rules.report_run.output,
+    localrule: True
+
+
 # For a machine with internet, before the GPU nodes are asked for.
 rule models:
     input:
@@ -69,6 +82,7 @@ rule all:
         rules.comparison.input,
         [rules.evaluation.input, rules.exports.input] if LABELS else [],
         rules.summarize.output,
+        rules.report.input,
     localrule: True
     message:
         "Everything that was asked for is there"

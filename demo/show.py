@@ -60,6 +60,8 @@ def main() -> None:
         sys.exit(f"{MODELS[0]}'s F1 is {f1:.3f}, below {options.least_f1:g}.")
     print(f"Everything is in {results}: predictions/ has the events as JSON, events/ as tables,")
     print("windows/ what was said of each window, comparison/ and ensemble/ both models.")
+    page = (results / "report" / "index.html").resolve()
+    print(f"To look at the match and judge, open {page.as_uri()}")
 
 
 def at_tolerance(figures: Sequence[ClassFigures]) -> dict[str, ClassFigures]:

@@ -64,6 +64,10 @@ CALIBRATION = f"{RESULTS}/calibration/calibration_{{model}}.json"
 EXPORTS = f"{RESULTS}/exports/{{model}}"
 SUMMARY = f"{RESULTS}/summary/summary.csv"
 SUMMARY_TEXT = f"{RESULTS}/summary/summary.txt"
+THUMBNAILS = f"{RESULTS}/thumbnails/thumbnails_video_{{video}}.json"
+PAGE = f"{RESULTS}/report/video_{{video}}.html"
+INDEX = f"{RESULTS}/report/index.html"
+CHART = f"{RESULTS}/report/charts/{{name}}.svg"
 CHECKPOINT = f"{SETTINGS.resources}/models/{{model}}/checkpoint"
 QUANTIZED = f"{SETTINGS.resources}/models/{{model}}/nf4"
 
@@ -174,3 +178,28 @@ def content_of(wildcards):
     except OSError as error:
         # The job will read the file too, and say what is wrong with it.
         return error.strerror
+
+
+def said_of_match(wildcards):
+    """What models and labels say of a match, as touchline.report.match reads it."""
+    video = int(wildcards.video)
+    return {
+        "events": of_each_model(EVENTS)(wildcards),
+        "coverage": of_each_model(COVERAGE)(wildcards),
+        "truth": [LABELS[video]] if video in LABELS else [],
+        "manifest": [MANIFEST.format(video=video)] if RUN else [],
+        "labels": SETTINGS.labels,
+    }
+
+
+def if_compared(pattern):
+    """An input function: a pattern's file of a video that there are two models to compare for."""
+    return lambda wildcards: [
+        path for path in compared(pattern) if path == pattern.format(**wildcards)
+    ]
+
+
+def name_of(video):
+    """Game, half and teams of a video, as the table of videos has them."""
+    row = VIDEOS.get(int(video))
+    return (row.game, row.half, row.home, row.away) if row else (None,) * 4

@@ -7,7 +7,12 @@ rule compare_models:
         coverage=of_each_model(COVERAGE),
     output:
         report=COMPARISON,
-        table=COMPARISON_TABLE,
+        table=report(
+            COMPARISON_TABLE,
+            caption="../report/comparison.rst",
+            category="Tables",
+            labels={"table": "comparison", "of": "video {video}"},
+        ),
     log:
         f"{RESULTS}/logs/compare/video_{{video}}.log",
     localrule: True

@@ -61,7 +61,12 @@ rule tabulate_evaluation:
     input:
         reports=expand(EVALUATION, model=EVALUATED),
     output:
-        table=EVALUATION_TABLE,
+        table=report(
+            EVALUATION_TABLE,
+            caption="../report/evaluation.rst",
+            category="Tables",
+            labels={"table": "evaluation", "of": "the run"},
+        ),
         text=EVALUATION_TEXT,
     log:
         f"{RESULTS}/logs/evaluation.log",

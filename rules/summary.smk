@@ -1,5 +1,13 @@
 # All videos and models in one table.
 
+# The given predictions that are not there: video, model and file.
+MISSING = [
+    (v, m, GIVEN_PATHS[m].replace("{video}", str(v)))
+    for v in SELECTED
+    for m in GIVEN_PATHS
+    if m not in GIVEN[v]
+]
+
 
 rule summarize:
     input:
@@ -10,7 +18,12 @@ rule summarize:
         comparisons=compared(COMPARISON),
         labels=SETTINGS.labels,
     output:
-        table=SUMMARY,
+        table=report(
+            SUMMARY,
+            caption="../report/summary.rst",
+            category="Tables",
+            labels={"table": "summary", "of": "the run"},
+        ),
         text=SUMMARY_TEXT,
     log:
         f"{RESULTS}/logs/summary.log",
@@ -20,12 +33,7 @@ rule summarize:
     params:
         # In the order of the inputs.
         rows=[(v, m) for v in SELECTED for m in models_of(v)],
-        missing=[
-            (v, m, GIVEN_PATHS[m].replace("{video}", str(v)))
-            for v in SELECTED
-            for m in GIVEN_PATHS
-            if m not in GIVEN[v]
-        ],
+        missing=MISSING,
     message:
         "Summing up"
     script:

@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 PROJECT = ["Snakefile", "rules", "scripts", "envs", "profiles", "prompts", "schemas"]
-PROJECT += ["config.yaml", "labels.yaml"]
+PROJECT += ["report", "config.yaml", "labels.yaml"]
 
 
 @dataclass

@@ -227,6 +227,14 @@ class Coverage(Record):
     counts: Counts
 
 
+class Thumbnail(Record):
+    """One item of thumbnails/thumbnails_video_{v}.json: a small picture of a moment."""
+
+    moment_s: Seconds
+    picture_s: Seconds = Field(description="when the picture is on screen")
+    webp: str = Field(description="the picture as WebP, in base64")
+
+
 class Figure(Record):
     """A figure with what it takes to judge it; null is what cannot be said, never 0."""
 

@@ -20,6 +20,7 @@ from touchline.records import (
     EvaluationReport,
     Manifest,
     RawAnswer,
+    Thumbnail,
     WindowRecord,
 )
 from touchline.videos import Video
@@ -36,6 +37,7 @@ _FILES: dict[str, tuple[Any, str]] = {
     "evaluation": (EvaluationReport, "evaluation/evaluation_{model}.json"),
     "calibration": (CalibrationReport, "calibration/calibration_{model}.json"),
     "comparison": (ComparisonReport, "comparison/comparison_video_{video}.json"),
+    "thumbnails": (list[Thumbnail], "thumbnails/thumbnails_video_{video}.json"),
 }
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from touchline.coverage import intervals_of, length
+from touchline.files import read_record
 from touchline.labels import Labels
+from touchline.predictions import read_events_csv
 from touchline.records import Agreement, ComparisonReport, Coverage, Event
 from touchline.tables import aligned, write_table
 
@@ -61,6 +63,36 @@ def agreement_of(model: str, report: ComparisonReport) -> dict[str, Agreement]:
         elif model == pair.model_b:
             found[pair.model_a] = pair.overall
     return found
+
+
+def read_rows(
+    there: Iterable[tuple[int, str]],
+    events: Iterable[str],
+    coverage: Iterable[str],
+    missing: Iterable[tuple[int, str, str]],
+    reports: Iterable[ComparisonReport],
+) -> list[Row]:
+    """A row a video and model, by video.
+
+    Args:
+        there: the videos and models that have events.
+        events, coverage: their files, in that order.
+        missing: the videos and models that have none, and the file that should be there.
+        reports: the comparisons of those videos that two models have events of.
+    """
+    by_video = {report.video: report for report in reports}
+    rows = [
+        Row(
+            video=video,
+            model=model,
+            events=read_events_csv(events_path),
+            coverage=read_record(coverage_path, Coverage),
+            agreement=agreement_of(model, by_video[video]) if video in by_video else {},
+        )
+        for (video, model), events_path, coverage_path in zip(there, events, coverage, strict=True)
+    ]
+    rows += [Row(video=video, model=model, missing=[path]) for video, model, path in missing]
+    return sorted(rows, key=lambda row: row.video)
 
 
 def write_summary_csv(path: str | Path, rows: Sequence[Row], labels: Labels) -> None:

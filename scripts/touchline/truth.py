@@ -37,6 +37,8 @@ SOCCERNET_CLASSES = (
     "Yellow->red card",
 )
 
+# What a person who judged what models say did not confirm.
+_NO_EVENT = ("rejected", "undecided")
 _GAME_TIME = re.compile(r"(\d+) - (\d{1,3}):(\d{2})")
 _TEAMS: dict[str, Team] = {"home": "home", "away": "away"}
 
@@ -103,7 +105,8 @@ def read_truth(
     Args:
         path: SoccerNet's Labels-v2.json, with the events of both halves of a game, or a CSV
             file with the columns time_s and label and, if known, team and visibility
-            ("not shown" is what matters).
+            ("not shown" is what matters). A column verdict, as a match's page writes it, tells
+            which of them a person confirmed; rejected ones are no events.
         half: of the game, which the video shows. A CSV file is about the video alone.
         duration: seconds of video, if known.
 
@@ -114,13 +117,22 @@ def read_truth(
     rows = _of_table(path) if is_table else _of_soccernet(path, half)
     events: list[TrueEvent] = []
     problems: list[str] = []
+    undecided = 0
     for place, row in rows:
+        if is_table and row.get("verdict") in _NO_EVENT:
+            undecided += row["verdict"] == "undecided"
+            continue
         try:
             event = _event(row, labels, half, duration)
         except ValueError as error:
             problems.append(f"{path}, {place}: {error}; it is left out.")
         else:
             events.extend([event] if event else [])
+    if undecided:
+        problems.append(
+            f"{path}: {undecided} moments are not decided on; where nobody confirmed an event, "
+            "what models say counts as false."
+        )
     events.sort(key=lambda event: event.time_s)
     return Truth(events, problems)
 
@@ -175,6 +187,8 @@ def _event(
         # The clock has whole seconds; the position, in milliseconds of the half, is exact.
         if "position" in row:
             time = _seconds(row["position"], "position") / 1000
+    if "time_s" in row and row.get("verdict") not in (None, "", "confirmed"):
+        raise ValueError(f"verdict is {row['verdict']!a}, not confirmed, rejected or undecided")
     name = labels.canonical(row["label"]) if isinstance(row.get("label"), str) else None
     if name is None:
         raise ValueError(f"{row.get('label')!a} is no class of the labels")

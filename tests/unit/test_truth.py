@@ -88,6 +88,24 @@ def test_a_table_as_a_spreadsheet_writes_it(tmp_path):
     ]
 
 
+def test_a_persons_verdicts_are_the_truth_where_they_confirm(tmp_path):
+    path = tmp_path / "verdicts_video_0.csv"
+    path.write_text(
+        "video,time_s,game_time,label,team,verdict,said_time_s,said_label,said_by\n"
+        "0,12.5,00:12,Goal,home,confirmed,12,Goal,llava\n"
+        "0,20,00:20,Set Pieces,,rejected,20,Set Pieces,llava\n"
+        "0,30,00:30,'=1+1,,undecided,30,'=1+1,llava\n"
+        "0,40,00:40,Goal,,undecided,40,Goal,llava\n"
+        "0,50,00:50,Corner,,,,,\n"
+        "0,60,01:00,Corner,,perhaps,,,\n"
+    )
+    truth = read_truth(path, LABELS)
+    assert truth.events == [TrueEvent(12.5, "Goal", "home"), TrueEvent(50, "Corner")]
+    bad, undecided = truth.problems
+    assert "row 6: verdict is 'perhaps'" in bad
+    assert "2 moments are not decided on" in undecided
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [

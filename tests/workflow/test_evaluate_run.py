@@ -125,7 +125,7 @@ def test_soccernets_evaluator_reads_our_export_and_finds_the_same(done):
     )
 
 
-EVALUATE_ALL = {"evaluate_model": 3, "tabulate_evaluation": 1}
+EVALUATE_ALL = {"evaluate_model": 3, "tabulate_evaluation": 1, "report_run": 1}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ EVALUATE_ALL = {"evaluate_model": 3, "tabulate_evaluation": 1}
         (
             {"ensemble": {"method": "intersection"}},
             {"fuse_models": 3, "evaluate_model": 1, "calibrate_model": 1}
-            | {"tabulate_evaluation": 1, "export_model": 1},
+            | {"tabulate_evaluation": 1, "export_model": 1, "report_match": 3, "report_run": 1},
         ),
     ],
 )

@@ -39,6 +39,10 @@ def test_every_file_of_the_contract_is_there(done):
         "ensemble/final_predictions_ensemble_video_{}.json",
         "events/events_ensemble_video_{}.csv",
         "summary/summary.csv",
+        "thumbnails/thumbnails_video_{}.json",
+        "report/video_{}.html",
+        "report/index.html",
+        "report/charts/agreement.svg",
     ]:
         for video in (0, 1):
             assert (done.folder / "results" / name.format(video)).is_file(), name

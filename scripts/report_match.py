@@ -1,0 +1,41 @@
+"""Make report/video_{video}.html: the page on which a person sees a match, and judges."""
+
+from pydantic import TypeAdapter
+
+from touchline.config import read_settings
+from touchline.files import read_json, write_text
+from touchline.logs import job_log, log
+from touchline.records import Thumbnail
+from touchline.report.match import SCRIPTS, Name, address_of, page_data, read_match, rows_of
+from touchline.report.pages import render
+from touchline.videos import read_videos
+
+
+def main(job) -> None:
+    video = int(job.wildcards.video)
+    name = Name(*job.params.name)
+    match = read_match(video, job.params.models, name.half, job.input)
+    moments = match.moments(job.params.tolerance)
+    pictures = []
+    for path in job.input.pictures:
+        pictures = TypeAdapter(list[Thumbnail]).validate_python(read_json(path))
+    # Not a parameter, lest a video that moves has its page made anew.
+    table = read_settings(job.config).videos
+    source = address_of(read_videos(table)[video].path, job.output.page) if table else None
+    data = page_data(match, moments, name, job.params.tolerance, pictures, source)
+    page = render(
+        "match.html.j2",
+        SCRIPTS,
+        data,
+        match=match,
+        name=name,
+        rows=rows_of(match),
+        tolerance=job.params.tolerance,
+    )
+    write_text(job.output.page, page)
+    log.info("%d moments, %d pictures, %.2f MB", len(moments), len(pictures), len(page) / 1e6)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(snakemake)

@@ -1,0 +1,96 @@
+"""Make report/index.html and its charts: every video and model of a run, and what is missing."""
+
+from collections import Counter
+
+from markupsafe import Markup
+
+from touchline.config import WindowSettings
+from touchline.files import read_record, write_text
+from touchline.logs import job_log, log
+from touchline.predictions import read_events_csv
+from touchline.records import CalibrationReport, ComparisonReport, EvaluationReport, Manifest
+from touchline.report.charts import of_page, on_paper
+from touchline.report.figures import (
+    agreement_by_class,
+    events_by_class,
+    precision_and_recall,
+    reliability_of_models,
+)
+from touchline.report.match import Name
+from touchline.report.pages import render
+from touchline.report.run import scores, slices_of, video_rows, warnings
+from touchline.summary import read_rows
+from touchline.tables import read_table
+
+
+def read_videos_of_run(job, rows, comparisons, evaluations):
+    """Each video with its models, scores and slices."""
+    scored = {
+        report.model: scores(read_table(path))
+        for report, path in zip(evaluations, job.input.outcomes, strict=True)
+    }
+    fused = {
+        report.video: len(read_events_csv(path))
+        for report, path in zip(comparisons, job.input.fused, strict=True)
+    }
+    window = WindowSettings(**job.params.window)
+    slices = {
+        (manifest.video, model): slices_of(
+            manifest, model, job.params.slices, window, job.params.benchmarks
+        )
+        for manifest in (read_record(path, Manifest) for path in job.input.manifests)
+        for model in job.params.run
+    }
+    names = [(video, Name(*name)) for video, name in job.params.names]
+    return video_rows(names, rows, scored, fused, slices)
+
+
+def read_figures(job, rows, comparisons, evaluations):
+    """The figures there are: agreement needs two models, the last two need labels."""
+    yield events_by_class(rows)
+    if comparisons:
+        yield agreement_by_class(comparisons)
+    if evaluations:
+        curves = {
+            report.model: read_table(path)
+            for report, path in zip(evaluations, job.input.curves, strict=True)
+        }
+        yield precision_and_recall(evaluations, curves, job.params.tolerance)
+        yield reliability_of_models(
+            [read_record(path, CalibrationReport) for path in job.input.calibrations]
+        )
+
+
+def main(job) -> None:
+    comparisons = [read_record(path, ComparisonReport) for path in job.input.comparisons]
+    evaluations = [read_record(path, EvaluationReport) for path in job.input.evaluations]
+    rows = read_rows(
+        job.params.rows, job.input.events, job.input.coverage, job.params.missing, comparisons
+    )
+    videos = read_videos_of_run(job, rows, comparisons, evaluations)
+    figures = list(read_figures(job, rows, comparisons, evaluations))
+    for figure in figures:
+        write_text(job.output[figure.name], figure.svg(on_paper))
+    unknown = sum((row.unknown for row in rows), Counter())
+    page = render(
+        "run.html.j2",
+        videos=videos,
+        models=list(dict.fromkeys(row.model for row in rows)),
+        seconds=sum(video.duration or 0 for video in videos),
+        events=sum(len(row.events) for row in rows),
+        tolerance=job.params.tolerance,
+        reports=evaluations,
+        warnings=warnings(rows, evaluations),
+        lengths_known=all(row.share_looked_at is not None for row in rows),
+        unknown=unknown.most_common(),
+        # Without a row there is nothing to see.
+        charts=[(figure, Markup(figure.svg(of_page))) for figure in figures if figure.rows],
+        speeds=any(one.slices for video in videos for one in video.models),
+    )
+    write_text(job.output.page, page)
+    log.info("%d videos, %d charts, %.2f MB", len(videos), len(figures), len(page) / 1e6)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(snakemake)

@@ -1,0 +1,1 @@
+"""The pages on which a person sees a match and a run, and judges."""

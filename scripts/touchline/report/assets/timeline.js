@@ -1,0 +1,376 @@
+// The lanes over the match: who said what, when; where nobody looked; where we are.
+
+const RULER = 22;
+const LANE = 40; // a lane's height: its name, its marks, their labels
+const MARK = 21; // from the top of a lane to the middle of its marks
+const CROWDED = 9; // with fewer pixels a mark, marks are ticks: disagreements above, others below
+const REACH = 12; // pixels around a mark that belong to it
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800];
+
+class Timeline {
+  /** Draws marks ({lane, time, label, status, index, verdict}) and tells what is clicked. */
+  constructor({ lanes, duration, onPick, onSeek }) {
+    Object.assign(this, { lanes, duration, onPick, onSeek });
+    this.canvas = $("canvas");
+    this.overview = $("overview");
+    this.start = 0;
+    this.end = duration;
+    this.cursor = 0;
+    this.marks = lanes.map(() => []);
+    this.lit = null; // indices of the moments that the filters show; null is all
+    this.chosen = null;
+    this.waiting = false;
+    this.widths = new Map();
+    this.canvas.style.height = `${RULER + LANE * lanes.length}px`;
+    $("lane-names").append(...lanes.map(({ name, kind }, number) => {
+      const label = named(name, `lane-name ${kind}`);
+      label.style.top = `${RULER + LANE * number}px`;
+      return label;
+    }));
+    this.listen();
+    new ResizeObserver(() => this.redraw()).observe(this.canvas);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
+  }
+
+  /** Show other marks: a list a lane, by time. */
+  show(marks) {
+    this.marks = marks;
+    this.redraw();
+  }
+
+  redraw() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      this.draw();
+    });
+  }
+
+  /** The match turns out to be longer. */
+  extend(duration) {
+    if (!(duration > this.duration)) return;
+    const whole = this.end === this.duration;
+    this.duration = duration;
+    this.canvas.setAttribute("aria-valuemax", Math.floor(duration));
+    if (whole) this.view(0, duration);
+    else this.redraw();
+  }
+
+  moveTo(time, follow = true) {
+    this.cursor = Math.min(Math.max(0, time), this.duration);
+    this.canvas.setAttribute("aria-valuenow", Math.round(this.cursor));
+    this.canvas.setAttribute("aria-valuetext", clock(this.cursor));
+    const span = this.end - this.start;
+    if (follow && (this.cursor < this.start || this.cursor > this.end)) {
+      this.view(this.cursor - span / 2, span);
+    }
+    this.redraw();
+  }
+
+  /** Show a stretch of the match. */
+  view(start, span) {
+    const shown = Math.min(Math.max(span, Math.min(10, this.duration)), this.duration);
+    this.start = Math.min(Math.max(0, start), this.duration - shown);
+    this.end = this.start + shown;
+    this.redraw();
+  }
+
+  zoom(factor, around = this.cursor) {
+    const middle = around >= this.start && around <= this.end ? around : (this.start + this.end) / 2;
+    const span = (this.end - this.start) * factor;
+    this.view(middle - ((middle - this.start) / (this.end - this.start)) * span, span);
+  }
+
+  x(time) {
+    return ((time - this.start) / (this.end - this.start)) * this.width;
+  }
+
+  time(x) {
+    return this.start + (x / this.width) * (this.end - this.start);
+  }
+
+  draw() {
+    const style = getComputedStyle(document.documentElement);
+    const colours = new Map();
+    const colour = (name) => {
+      if (!colours.has(name)) colours.set(name, style.getPropertyValue(`--${name}`).trim());
+      return colours.get(name);
+    };
+    const pen = this.prepare(this.canvas);
+    this.width = this.canvas.clientWidth;
+    const height = RULER + LANE * this.lanes.length;
+    pen.clearRect(0, 0, this.width, height);
+    pen.textBaseline = "middle";
+    pen.font = "11px system-ui, sans-serif";
+    this.drawRuler(pen, colour, height);
+    this.crowded = false;
+    this.lanes.forEach((lane, number) => this.drawLane(pen, colour, lane, number));
+    pen.fillStyle = colour("cursor");
+    pen.fillRect(Math.round(this.x(this.cursor)) - 1, 0, 2, height);
+    this.drawOverview(colour);
+    const part = this.end - this.start < this.duration - 0.5;
+    $("range").textContent = [part ? `${clock(this.start)} – ${clock(this.end)}` : "",
+      this.crowded ? "disagreements above, zoom in for labels" : ""].filter(Boolean).join(" · ");
+    // What a test, or a script of the reader's own, needs to find a mark.
+    Object.assign(this.canvas.dataset, { start: this.start, end: this.end, ruler: RULER, lane: LANE });
+  }
+
+  prepare(canvas) {
+    const ratio = devicePixelRatio || 1;
+    const [width, height] = [canvas.clientWidth * ratio, canvas.clientHeight * ratio].map(Math.round);
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
+    const pen = canvas.getContext("2d");
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    return pen;
+  }
+
+  drawRuler(pen, colour, height) {
+    const step = STEPS.find((each) => this.x(this.start + each) > 70) ?? 3600;
+    pen.textAlign = "center";
+    for (let time = Math.ceil(this.start / step) * step; time <= this.end; time += step) {
+      const x = Math.round(this.x(time)) + 0.5;
+      pen.fillStyle = colour("line");
+      pen.fillRect(x, RULER - 4, 1, height);
+      pen.fillStyle = colour("muted");
+      const half = pen.measureText(clock(time)).width / 2;
+      pen.fillText(clock(time), Math.min(Math.max(x, half), this.width - half), 9);
+    }
+  }
+
+  drawLane(pen, colour, lane, number) {
+    const top = RULER + LANE * number;
+    pen.fillStyle = colour("gap");
+    pen.fillRect(0, top + 1, this.width, LANE - 2);
+    pen.fillStyle = colour("lane");
+    let reached = 0;
+    for (const [start, end] of [...lane.looked, [this.duration, this.duration]]) {
+      this.drawGap(pen, colour, reached, start, top);
+      reached = end;
+      const x = this.x(start);
+      pen.fillStyle = colour("lane");
+      pen.fillRect(x, top + 1, this.x(end) - x, LANE - 2);
+    }
+    this.drawMarks(pen, colour, this.marks[number], top);
+  }
+
+  /** Hatched, so that it reads without colour, and said in words where there is room. */
+  drawGap(pen, colour, start, end, top) {
+    const from = Math.max(0, this.x(start));
+    const to = Math.min(this.width, this.x(end));
+    if (to - from < 0.5) return;
+    pen.save();
+    pen.beginPath();
+    pen.rect(from, top + 1, to - from, LANE - 2);
+    pen.clip();
+    pen.fillStyle = colour("gap");
+    pen.fillRect(from, top + 1, to - from, LANE - 2);
+    pen.strokeStyle = colour("hatch");
+    pen.lineWidth = 1;
+    pen.beginPath();
+    for (let x = Math.floor(from / 7) * 7 - LANE; x < to; x += 7) {
+      pen.moveTo(x, top + LANE);
+      pen.lineTo(x + LANE, top);
+    }
+    pen.stroke();
+    const words = "not looked at";
+    const width = pen.measureText(words).width;
+    if (to - from > width + 16) {
+      pen.fillStyle = colour("gap");
+      pen.fillRect((from + to - width) / 2 - 5, top + MARK - 8, width + 10, 16);
+      pen.fillStyle = colour("text");
+      pen.textAlign = "center";
+      pen.fillText(words, (from + to) / 2, top + MARK);
+    }
+    pen.restore();
+  }
+
+  drawMarks(pen, colour, marks, top) {
+    const shown = marks.filter(({ time }) => time >= this.start - 1 && time <= this.end + 1);
+    // What is filtered out first, so that what is shown lies above it.
+    const dim = (mark) => this.lit !== null && mark.index !== null && !this.lit.has(mark.index);
+    const rank = (mark) => (dim(mark) ? 0 : mark.index === this.chosen && this.chosen !== null ? 3 : mark.status === "agreed" ? 1 : 2);
+    pen.textAlign = "center";
+    const crowded = shown.length * CROWDED > this.width;
+    const layers = [[], [], [], []];
+    for (const mark of shown) layers[rank(mark)].push(mark);
+    layers.forEach((layer, number) => {
+      pen.globalAlpha = number ? 1 : 0.22;
+      for (const mark of layer) {
+        const x = this.x(mark.time);
+        if (number === 3) {
+          pen.strokeStyle = colour("text");
+          pen.lineWidth = 1.5;
+          pen.strokeRect(x - 8.5, top + MARK - 8.5, 17, 17);
+        }
+        pen.fillStyle = colour(mark.status);
+        pen.strokeStyle = colour(mark.status);
+        if (crowded && number !== 3) tick(pen, mark.status, x, top + MARK);
+        else shape(pen, mark.status, x, top + MARK);
+      }
+    });
+    this.crowded ||= crowded;
+    pen.globalAlpha = 1;
+    pen.fillStyle = colour("text");
+    let free = -Infinity;
+    for (const mark of shown) {
+      // Of a crowd the few labels that have room would tell the wrong story.
+      if (dim(mark) || crowded) continue;
+      const x = this.x(mark.time);
+      const words = mark.label.length > 22 ? `${mark.label.slice(0, 21)}…` : mark.label;
+      const half = this.widthOf(pen, words) / 2;
+      if (x - half < Math.max(free, 0) || x + half > this.width) continue;
+      pen.fillText(words, x, top + MARK + 13);
+      free = x + half + 6;
+    }
+  }
+
+  /** Measured once a text: a match has thousands of marks and a score of labels. */
+  widthOf(pen, words) {
+    if (!this.widths.has(words)) this.widths.set(words, pen.measureText(words).width);
+    return this.widths.get(words);
+  }
+
+  drawOverview(colour) {
+    const pen = this.prepare(this.overview);
+    const { clientWidth: width, clientHeight: height } = this.overview;
+    const at = (time) => (time / this.duration) * width;
+    pen.clearRect(0, 0, width, height);
+    pen.fillStyle = colour("lane");
+    pen.fillRect(0, 0, width, height);
+    for (const marks of this.marks) {
+      for (const { time, status, index } of marks) {
+        if (status === "agreed" || (this.lit !== null && index !== null && !this.lit.has(index))) continue;
+        pen.fillStyle = colour(status);
+        pen.fillRect(at(time), 4, 1, height - 8);
+      }
+    }
+    pen.strokeStyle = colour("text");
+    pen.lineWidth = 1.5;
+    pen.strokeRect(at(this.start) + 0.75, 0.75, Math.max(4, at(this.end) - at(this.start)) - 1.5, height - 1.5);
+    pen.fillStyle = colour("cursor");
+    pen.fillRect(at(this.cursor) - 1, 0, 2, height);
+  }
+
+  /** The mark under a point of the canvas, or null. */
+  markAt(x, y) {
+    const number = Math.floor((y - RULER) / LANE);
+    let best = null;
+    let least = REACH;
+    for (const mark of this.marks[number] ?? []) {
+      const away = Math.abs(this.x(mark.time) - x);
+      if (away < least) [best, least] = [mark, away];
+    }
+    return best;
+  }
+
+  listen() {
+    const { canvas, overview } = this;
+    let from = null;
+    canvas.addEventListener("pointerdown", (event) => {
+      from = { x: event.offsetX, start: this.start, moved: false };
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (from && event.buttons && Math.abs(event.offsetX - from.x) > 4) from.moved = true;
+      if (from?.moved && event.buttons) {
+        canvas.setPointerCapture(event.pointerId);
+        const span = this.end - this.start;
+        this.view(from.start - ((event.offsetX - from.x) / this.width) * span, span);
+        this.hint(null);
+      } else this.hint(this.markAt(event.offsetX, event.offsetY));
+    });
+    canvas.addEventListener("pointerleave", () => this.hint(null));
+    canvas.addEventListener("click", (event) => {
+      const dragged = from?.moved;
+      from = null;
+      if (dragged) return;
+      const mark = this.markAt(event.offsetX, event.offsetY);
+      if (mark) this.onPick(mark);
+      else this.onSeek(this.time(event.offsetX));
+    });
+    canvas.addEventListener("wheel", (event) => {
+      // Without a key the wheel belongs to the page.
+      if (event.ctrlKey || event.metaKey) this.zoom(event.deltaY > 0 ? 1.25 : 0.8, this.time(event.offsetX));
+      else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+        const span = this.end - this.start;
+        this.view(this.start + (span * (event.deltaX || event.deltaY)) / this.width, span);
+      } else return;
+      event.preventDefault();
+    }, { passive: false });
+    canvas.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 60, PageDown: -60 }[event.key];
+      if (step) this.onSeek(this.cursor + step * (event.shiftKey ? 10 : 1));
+      else if (event.key === "Home") this.onSeek(0);
+      else if (event.key === "End") this.onSeek(this.duration);
+      else return;
+      event.preventDefault();
+    });
+    const centre = (event) => {
+      const span = this.end - this.start;
+      this.view((event.offsetX / overview.clientWidth) * this.duration - span / 2, span);
+    };
+    overview.addEventListener("pointerdown", (event) => {
+      overview.setPointerCapture(event.pointerId);
+      centre(event);
+    });
+    overview.addEventListener("pointermove", (event) => event.buttons && centre(event));
+  }
+
+  /** Tell beside the pointer what a mark says. */
+  hint(mark) {
+    const tip = $("tip");
+    tip.hidden = mark === null;
+    this.canvas.style.cursor = mark ? "pointer" : "";
+    if (!mark) return;
+    tip.replaceChildren(
+      make("b", {}, `${clock(mark.time, true)} `, named(mark.label)),
+      make("span", {}, ` ${mark.about}`),
+    );
+    const left = Math.min(this.x(mark.time), this.width - tip.offsetWidth - 4);
+    tip.style.left = `${Math.max(4, left)}px`;
+    tip.style.top = `${RULER + LANE * mark.lane + MARK + 12}px`;
+  }
+}
+
+/** A status as a tick, whose place reads without colour: disagreements above the middle. */
+function tick(pen, status, x, y) {
+  const above = ["conflict", "only", "some", "missed", "rejected"].includes(status);
+  pen.fillRect(x - 0.75, above ? y - 8 : y + 4, 1.5, 10);
+}
+
+/** A status as a shape around a point, so that it reads without colour. */
+function shape(pen, status, x, y) {
+  pen.beginPath();
+  const polygon = (...points) => {
+    points.forEach(([dx, dy], n) => (n ? pen.lineTo(x + dx, y + dy) : pen.moveTo(x + dx, y + dy)));
+    pen.closePath();
+    pen.fill();
+  };
+  pen.lineWidth = 2;
+  if (status === "conflict") polygon([0, -6.5], [6.5, 0], [0, 6.5], [-6.5, 0]);
+  else if (status === "only") polygon([0, -6], [6.5, 5], [-6.5, 5]);
+  else if (status === "some") polygon([0, 6], [6.5, -5], [-6.5, -5]);
+  else if (status === "missed") polygon([-5, -5], [5, -5], [5, 5], [-5, 5]);
+  else if (status === "agreed") {
+    pen.arc(x, y, 4.5, 0, 2 * Math.PI);
+    pen.fill();
+  } else if (status === "alone") {
+    pen.arc(x, y, 4, 0, 2 * Math.PI);
+    pen.stroke();
+  } else if (status === "rejected") {
+    pen.moveTo(x - 4.5, y - 4.5);
+    pen.lineTo(x + 4.5, y + 4.5);
+    pen.moveTo(x + 4.5, y - 4.5);
+    pen.lineTo(x - 4.5, y + 4.5);
+    pen.stroke();
+  } else if (status === "confirmed") {
+    pen.moveTo(x - 5, y);
+    pen.lineTo(x - 1.5, y + 4);
+    pen.lineTo(x + 5.5, y - 4.5);
+    pen.stroke();
+  } else {
+    pen.fillRect(x - 1.5, y - 6, 3, 12);
+    pen.fillRect(x - 6, y - 1.5, 12, 3);
+  }
+}

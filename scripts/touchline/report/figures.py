@@ -1,0 +1,201 @@
+"""The figures of a run: what its charts are of, and the same as tables."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from touchline.records import CalibrationReport, ComparisonReport, EvaluationReport
+from touchline.report import charts
+from touchline.report.charts import Palette, Spec
+from touchline.summary import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart, and a table of what it shows.
+
+    Attributes:
+        name: of its file.
+        draw: the chart's description, in the colours of a palette.
+        columns, rows: of the table; each row begins with what it is about.
+    """
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Palette], Spec]
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | float | None]]
+
+    def svg(self, palette: Palette) -> str:
+        return charts.svg(self.draw(palette), palette, self.title)
+
+
+def events_by_class(rows: Sequence[Row]) -> Figure:
+    """How many events each model found."""
+    models = list(dict.fromkeys(row.model for row in rows))
+    counted = count_rows(rows)
+    return Figure(
+        "counts",
+        "Events by class",
+        "How many events of each class each model found in all videos.",
+        lambda palette: charts.counts(counted, models, palette),
+        ["Class", *models],
+        [
+            [label, *(row["events"] for row in counted if row["label"] == label)]
+            for label in dict.fromkeys(row["label"] for row in counted)
+        ],
+    )
+
+
+def agreement_by_class(reports: Iterable[ComparisonReport]) -> Figure:
+    """How far each pair of models agrees."""
+    agreed = agreement_rows(reports)
+    return Figure(
+        "agreement",
+        "Agreement by class",
+        "F1 of two models, each taken for the other's truth, beside what the same lists give when "
+        "one is shifted in time.",
+        lambda palette: charts.agreement(agreed, palette),
+        ["Class", "Pair", "Events", "Matched", "F1", "F1 by chance"],
+        [
+            [row[name] for name in ("label", "pair", "events", "matched", "f1", "chance")]
+            for row in agreed
+        ],
+    )
+
+
+def precision_and_recall(
+    reports: Sequence[EvaluationReport],
+    curves: Mapping[str, Sequence[Mapping[str, str]]],
+    tolerance: float,
+) -> Figure:
+    """How good each model is, at the tolerance of the evaluation that is nearest to one.
+
+    Args:
+        reports: at least one.
+        curves: rows of the curves tables, by model.
+        tolerance: seconds.
+    """
+    models = [report.model for report in reports]
+    nearest = _nearest([one.tolerance for one in reports[0].overall], tolerance)
+    points = curve_rows(curves, nearest)
+    return Figure(
+        "precision_recall",
+        "Precision and recall",
+        f"By the least score that counts, against the labels at ±{nearest:g} s.",
+        lambda palette: charts.precision_recall(points, models, palette),
+        ["Class", "Model", "True", "Found", "Precision", "Recall", "F1"],
+        [
+            [
+                *(one.label, report.model, one.true, one.predicted),
+                *(figure.value for figure in (one.precision, one.recall, one.f1)),
+            ]
+            for report in reports
+            for one in report.classes
+            if one.tolerance == nearest and (one.true or one.predicted)
+        ],
+    )
+
+
+def reliability_of_models(reports: Sequence[CalibrationReport]) -> Figure:
+    """How far what models say of their events can be trusted."""
+    models = [report.model for report in reports]
+    bins = reliability_rows(reports)
+    return Figure(
+        "reliability",
+        "Can the models' own word be trusted?",
+        "What a model says of its events against the share of them that is right. On the dashed "
+        "line its word can be taken; below it the model is too sure. Larger points stand for more "
+        "events.",
+        lambda palette: charts.reliability(bins, models, palette),
+        ["Model", "Signal", "Says", "Right", "Events"],
+        [[row[name] for name in ("model", "signal", "mean", "right", "events")] for row in bins],
+    )
+
+
+def count_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """How many events of each class each model has in all videos: label, model, events."""
+    totals: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        totals.update((event.label, row.model) for event in row.events if event.known)
+    labels = Counter[str]()
+    for (label, _), events in totals.items():
+        labels[label] += events
+    models = dict.fromkeys(row.model for row in rows)
+    return [
+        {"label": label, "model": model, "events": totals[label, model]}
+        for label, _ in sorted(labels.items(), key=lambda item: (-item[1], item[0]))
+        for model in models
+    ]
+
+
+def agreement_rows(reports: Iterable[ComparisonReport]) -> list[dict[str, Any]]:
+    """F1 of each pair and class over all videos, beside chance: pair, label, f1, chance, counts."""
+    sums: defaultdict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    for report in reports:
+        for pair in report.pairs:
+            for one in pair.classes:
+                these = sums[f"{pair.model_a} and {pair.model_b}", one.label]
+                these[0] += one.events_a + one.events_b
+                these[1] += one.matched
+                these[2] += one.matched_by_chance
+    return [
+        {
+            "pair": pair,
+            "label": label,
+            "events": int(events),
+            "matched": int(matched),
+            "f1": round(2 * matched / events, 4),
+            "chance": round(2 * by_chance / events, 4),
+        }
+        for (pair, label), (events, matched, by_chance) in sorted(sums.items())
+        if events
+    ]
+
+
+def curve_rows(
+    curves: Mapping[str, Sequence[Mapping[str, str]]], tolerance: float
+) -> list[dict[str, Any]]:
+    """Precision and recall by least score, from the curves tables, at one tolerance.
+
+    Args:
+        curves: rows of a table, by model.
+    """
+    return [
+        {
+            "label": row["label"],
+            "model": model,
+            "precision": float(row["precision"]),
+            "recall": float(row["recall"]),
+        }
+        for model, rows in curves.items()
+        for row in rows
+        if float(row["tolerance_s"]) == tolerance
+    ]
+
+
+def reliability_rows(reports: Iterable[CalibrationReport]) -> list[dict[str, Any]]:
+    """What models say and what is right, bin by bin: signal, model, mean, right, events."""
+    return [
+        {
+            "signal": one.signal,
+            "model": report.model,
+            "mean": bin_.mean,
+            "right": bin_.right,
+            "events": bin_.events,
+        }
+        for report in reports
+        for one in report.reliability
+        # The number of hits is no probability.
+        if one.signal != "n_hits"
+        for bin_ in one.bins
+    ]
+
+
+def _nearest(tolerances: Sequence[float], wanted: float) -> float:
+    """The tolerance of the evaluation that is nearest to the comparison's."""
+    return min(tolerances, key=lambda tolerance: (abs(tolerance - wanted), tolerance))

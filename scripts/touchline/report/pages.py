@@ -1,0 +1,97 @@
+"""HTML files that need nothing else: template, data, style and code in one, under a strict policy.
+
+A page never reaches for the network, and nothing in it runs but our own code: styles and scripts
+are allowed by their hashes alone. What models, files and people wrote is escaped by the template
+or, as data, kept from ending its element.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from touchline.report import shown
+
+_HERE = Path(__file__).parent
+# In JSON these only occur within strings, where the escapes mean the same.
+_ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}
+
+
+def render(template: str, scripts: Sequence[str] = (), data: Any = None, **values: Any) -> str:
+    """Make a page.
+
+    Args:
+        template: name of a file in templates/.
+        scripts: names of files in assets/; they share one scope, in this order.
+        data: what the scripts read, as JSON.
+        values: what the template names.
+    """
+    style = _asset("report.css")
+    script = "".join(map(_asset, scripts))
+    if script:
+        script = f'(() => {{\n"use strict";\n{script}}})();\n'
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            style=Markup(style),
+            script=Markup(script),
+            policy=_policy(style, script),
+            data=Markup(embedded(data)),
+            **values,
+        )
+    )
+
+
+def embedded(data: Any) -> str:
+    """JSON that can stand in a script element: nothing in it can end the element."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.translate(_ESCAPES)
+
+
+def _policy(style: str, script: str) -> str:
+    """The content security policy of a page with one style and one script."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src '{_hash(style)}'",
+            f"script-src '{_hash(script)}'" if script else "script-src 'none'",
+            "img-src data:",
+            # The video beside the page, or one that a person picks.
+            "media-src 'self' file: blob:" if script else "media-src 'none'",
+            "connect-src 'none'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+@cache
+def _asset(name: str) -> str:
+    return (_HERE / "assets" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= shown.FILTERS
+    return environment

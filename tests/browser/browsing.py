@@ -1,0 +1,167 @@
+"""Headless Chromium, and runs that need no model."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from clones import Clone, new_clone
+
+AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
+
+
+class Browser:
+    """A page in Chromium, and what a person does with it."""
+
+    def __init__(self, downloads: Path) -> None:
+        options = Options()
+        options.binary_location = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        for argument in (
+            *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+            *("--disable-background-networking", "--mute-audio"),
+            "--window-size=1600,1200",
+            "--autoplay-policy=no-user-gesture-required",
+        ):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        options.add_experimental_option(
+            "prefs", {"download.default_directory": str(downloads), "download.prompt": False}
+        )
+        driver = os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")
+        self.driver = webdriver.Chrome(options=options, service=Service(driver))
+        self.downloads = downloads
+        self.size(1440, 1000)
+
+    def size(self, width: int, height: int) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def dark(self, on: bool) -> None:
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if on else "light"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+    def open(self, page: Path, fresh: bool = True) -> None:
+        """Open a page from disk; fresh: nothing that was decided before is there."""
+        # What the page before still asks for is not this one's.
+        self.driver.get("about:blank")
+        self.logs()
+        self.driver.get(page.as_uri())
+        if fresh:
+            self.run("localStorage.clear()")
+            self.driver.refresh()
+
+    def run(self, script: str, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def element(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def elements(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def text(self, selector: str) -> str:
+        return self.element(selector).text
+
+    def press(self, *keys: str) -> None:
+        """Press keys wherever the focus is."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def choose(self, selector: str, value: str) -> None:
+        """Choose an option by its text's beginning."""
+        for option in self.elements(f"{selector} option"):
+            if option.text.startswith(value):
+                option.click()
+                return
+        raise AssertionError(f"{selector} has no option {value}")
+
+    def rows(self) -> list[str]:
+        """The list's rows: time and labels."""
+        return [row.text for row in self.elements("#list .go")]
+
+    def wait(self, condition: Callable[[], object], seconds: float = 10) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.05)
+
+    def logs(self) -> tuple[list[str], list[str]]:
+        """What the console says, and which addresses were asked for, since the last call."""
+        said = [
+            entry["message"]
+            for entry in self.driver.get_log("browser")
+            if entry["level"] in ("SEVERE", "WARNING")
+        ]
+        asked = []
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                asked.append(message["params"]["request"]["url"])
+        return said, asked
+
+    def violations(self) -> list[str]:
+        """What axe-core finds serious or critical."""
+        self.run(AXE.read_text(encoding="utf-8"))
+        found = self.driver.execute_async_script(
+            "const done = arguments[arguments.length - 1];"
+            "axe.run(document, {resultTypes: ['violations']})"
+            ".then((r) => done(r.violations), (e) => done([{id: String(e), impact: 'critical',"
+            " nodes: []}]))"
+        )
+        return [
+            f"{one['id']}: {one['nodes'][0]['html'][:200] if one['nodes'] else ''}"
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ]
+
+    def downloaded(self, name: str) -> Path:
+        """A file that the page saved, taken out of the way of the next one."""
+        path = self.downloads / name
+        self.wait(path.exists)
+        return path.rename(path.with_name(f"{time.monotonic_ns()}_{name}"))
+
+
+def answer(time: float, label: str, confidence: float = 0.9, **more) -> dict:
+    """An item of a predictions file."""
+    said = {"label": label, "team": "home", "confidence": confidence, "details": ""} | more
+    return {"time": time, "raw": json.dumps(said)}
+
+
+SAID = {
+    "one": [
+        answer(10, "Goal", 0.8, details="They celebrate."),
+        answer(40, "Corner", 0.6),
+        answer(60, "Foul", 0.7),
+        answer(90, "Set Pieces", 0.5),
+    ],
+    "two": [answer(12, "Goal"), answer(42, "Penalty"), answer(100, "Offside", 0.3)],
+    "three": [answer(11, "Goal"), answer(41, "Corner", 0.4)],
+}
+TRUE = "time_s,label,team\n10.5,Goal,home\n41,Corner,home\n75,Red card,away\n"
+VIDEO = "match é.mp4"
+
+
+def given_only(folder: Path, said: dict[str, list], row: dict[str, str]) -> Clone:
+    """A clone in which predictions of any models are compared for one video."""
+    config = {
+        "videos": "videos.tsv",
+        "detect_with": [],
+        "compare_with": list(said),
+        "models": {m: {"predictions": f"given_{m}_{{video}}.json"} for m in said},
+        "evaluation": {"resamples": 20},
+    }
+    clone = new_clone(folder, config)
+    table = "\t".join(row) + "\n" + "\t".join(row.values()) + "\n"
+    (folder / "videos.tsv").write_text(table, encoding="utf-8")
+    for model, items in said.items():
+        (folder / f"given_{model}_{row['video']}.json").write_text(json.dumps(items))
+    return clone

@@ -1,0 +1,37 @@
+"""A browser, and the pages of a small run as a user makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browsing import SAID, TRUE, VIDEO, Browser, given_only
+
+from clones import Clone
+from media import steady, write_video
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory) -> Iterator[Browser]:
+    browser = Browser(tmp_path_factory.mktemp("downloads"))
+    yield browser
+    browser.driver.quit()
+
+
+@pytest.fixture(scope="session")
+def match(tmp_path_factory) -> Clone:
+    """A run on a real video whose frames tell their numbers, three models and labels."""
+    folder = tmp_path_factory.mktemp("match") / "run"
+    row = {"video": "7", "path": VIDEO, "home": "Reds", "away": "Blues", "labels": "true.csv"}
+    clone = given_only(folder, SAID, row)
+    (folder / "true.csv").write_text(TRUE)
+    # As many pictures as the numbers in them can count.
+    write_video(folder / VIDEO, steady(120, rate=10), codec="libx264")
+    clone.run("report")
+    return clone
+
+
+@pytest.fixture
+def page(match) -> Path:
+    return match.folder / "results/report/video_7.html"

@@ -1,0 +1,114 @@
+"""The page of a match whose video is known by its content, with thumbnails."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from samples import event
+
+from media import steady, write_video
+from touchline.compare import Track
+from touchline.labels import Labels
+from touchline.probe import probe
+from touchline.records import Counts, Coverage, Stretch
+from touchline.report.match import SCRIPTS, Match, Name, moment_in_view, page_data, rows_of
+from touchline.report.pages import render
+from touchline.report.thumbnails import thumbnails
+from touchline.videos import Video
+
+LABELS = Path(__file__).parents[2] / "labels.yaml"
+SAID = {"a": [event(4, "Goal"), event(12, "Foul")], "b": [event(5, "Goal")]}
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A page beside its video; b looked at the first 15 s of 20."""
+    folder = tmp_path_factory.mktemp("known")
+    video = write_video(folder / "video.mp4", steady(20))
+    manifest = probe(Video(video=0, path=video))
+    looked_at = {"a": [Stretch(start=0, end=20)], "b": [Stretch(start=0, end=15)]}
+    counts = Counts(answers=9, none=9, unparsed=0, events_in=0, events_out=0)
+    match = Match(
+        video=0,
+        tracks={
+            name: Track(SAID[name], tuple((s.start, s.end) for s in looked_at[name]))
+            for name in SAID
+        },
+        coverage={
+            name: Coverage(duration=20, looked_at=where, likely_lost=[], counts=counts)
+            for name, where in looked_at.items()
+        },
+        fused=None,
+        truth=None,
+        problems=[],
+        manifest=manifest,
+        comparison=None,
+        labels=Labels.read(LABELS),
+    )
+    moments = match.moments(5)
+    times = [(moment.time_s, moment_in_view(moment, 4, 20)) for moment in moments]
+    pictures = thumbnails(video, times, manifest.start_time)
+    data = page_data(match, moments, Name(), 5, pictures, "video.mp4")
+    html = render(
+        "match.html.j2", SCRIPTS, data, match=match, name=Name(), rows=rows_of(match), tolerance=5.0
+    )
+    path = folder / "page.html"
+    path.write_text(html)
+    return path
+
+
+def test_every_moment_has_its_thumbnail(browser, page):
+    browser.open(page)
+    assert len(browser.rows()) == 2
+    browser.wait(
+        lambda: (
+            browser.run(
+                "return [...document.querySelectorAll('#list img')].map((i) => i.naturalWidth)"
+            )
+            == [192, 192]
+        )
+    )
+
+
+def test_another_video_is_told_from_the_one_that_was_analysed(browser, page, tmp_path):
+    browser.open(page)
+    same = shutil.copy(page.with_name("video.mp4"), tmp_path / "renamed.mp4")
+    other = write_video(tmp_path / "other.mp4", steady(20, rate=24))
+    browser.element("#pick-file").send_keys(str(other))
+    browser.wait(lambda: "other.mp4 is not the file" in browser.text("#notices"))
+    browser.element("#notices button").click()
+    browser.element("#pick-file").send_keys(str(same))
+    browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
+    # The other file was told within this time.
+    with pytest.raises(AssertionError):
+        browser.wait(lambda: browser.text("#notices"), seconds=1)
+
+
+def test_verdicts_follow_the_video_to_another_page(browser, page, tmp_path):
+    browser.open(page)
+    browser.press("j", "c")
+    elsewhere = Path(shutil.copy(page, tmp_path / "moved.html"))
+    browser.open(elsewhere, fresh=False)
+    assert browser.text("#progress-text") == "1 of 2 decided"
+
+
+def test_where_nobody_looked_is_hatched(browser, page):
+    browser.open(page)
+    browser.run(
+        "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    colours = browser.run(
+        """const canvas = document.getElementById("canvas");
+        const {ruler, lane} = canvas.dataset;
+        const pen = canvas.getContext("2d");
+        const count = (time, number) => {
+          const x = Math.round(time / 20 * canvas.width);
+          const y = Number(ruler) + lane * number + 4;
+          const pixels = pen.getImageData(x, y, 30, lane - 8).data;
+          const seen = new Set();
+          for (let k = 0; k < pixels.length; k += 4) seen.add(pixels.slice(k, k + 3).join());
+          return seen.size;
+        };
+        return [count(16, 0), count(16, 1)];"""
+    )
+    assert colours[0] < colours[1]

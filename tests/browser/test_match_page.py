@@ -1,0 +1,327 @@
+"""What a person does with the page of a match."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from browsing import VIDEO
+from PIL import Image
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from media import SIZE, number_in
+from touchline.labels import Labels
+from touchline.truth import TrueEvent, read_truth
+
+SECONDS = 120  # of the video
+RATE = 10  # pictures a second of the video
+LEAD = 2  # seconds before an event that a click shows
+
+
+def open_with_video(browser, page):
+    """Open the page and wait for the video, which tells how long the match is."""
+    browser.open(page)
+    browser.wait(
+        lambda: float(browser.element("#canvas").get_attribute("data-end") or 0) > SECONDS - 1
+    )
+
+
+def picture_number(browser, tmp_path) -> int:
+    """The number that the video's picture shows on the screen."""
+    browser.run("window.v = document.getElementById('video')")
+    browser.wait(lambda: browser.run("return v.readyState >= 2 && !v.seeking"))
+    browser.run("v.controls = false")
+    path = tmp_path / "shown.png"
+    assert browser.element("#video").screenshot(str(path))
+    browser.run("v.controls = true")
+    with Image.open(path) as image:
+        picture = np.asarray(image.convert("RGB").resize(SIZE, Image.Resampling.BOX))
+    return number_in(torch.from_numpy(picture.copy()).permute(2, 0, 1))
+
+
+def test_it_opens_from_disk_in_silence(browser, page):
+    open_with_video(browser, page)
+    said, asked = browser.logs()
+    assert said == []
+    assert asked
+    assert {address.partition(":")[0] for address in asked} <= {"file", "data", "blob"}
+    assert browser.text("h1") == "Reds – Blues"
+
+
+def test_disagreements_come_first(browser, page):
+    browser.open(page)
+    assert browser.rows() == [
+        "00:40 Corner / Penalty",
+        "01:00 Foul",
+        "01:30 Set Pieces",
+        "01:40 Offside",
+        "01:15 Red card",
+        "00:10 Goal",
+    ]
+    assert [badge.text for badge in browser.elements("#list .badge")][::5] == [
+        "◆\nother label",
+        "●\nagreed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("control", "value", "rows"),
+    [
+        ("#by-class", "Goal", ["00:10 Goal"]),
+        ("#by-lane", "three", ["00:40 Corner / Penalty", "00:10 Goal"]),
+        ("#by-truth", "wrong", ["00:40 Corner / Penalty", "01:00 Foul", "01:40 Offside"]),
+        ("#by-verdict", "confirmed", []),
+        ("#order", "time", None),
+    ],
+)
+def test_filters_change_the_rows(browser, page, control, value, rows):
+    browser.open(page)
+    before = browser.rows()
+    browser.choose(control, value)
+    if rows is None:
+        assert browser.rows() == sorted(before)
+        return
+    assert browser.rows() == rows
+    assert browser.text("#shown") == f"{len(rows)} of 6"
+    browser.element("#clear-filters").click()
+    assert browser.rows() == before
+
+
+def test_filters_by_agreement_and_score(browser, page):
+    browser.open(page)
+    browser.element("#statuses .only").click()
+    assert browser.rows() == ["00:40 Corner / Penalty", "01:15 Red card", "00:10 Goal"]
+    browser.element("#least").send_keys("0.5")
+    assert browser.rows() == ["00:40 Corner / Penalty", "00:10 Goal"]
+    browser.element("#clear-filters").click()
+    browser.element("#most").send_keys("0.5")
+    assert browser.rows() == ["01:30 Set Pieces", "01:40 Offside"]
+
+
+def click_mark(browser, time, lane):
+    """Click into the lanes where a mark is drawn."""
+    canvas = browser.element("#canvas")
+    browser.run("scrollTo(0, 0)")
+    start, end = (float(canvas.get_attribute(f"data-{name}")) for name in ("start", "end"))
+    width, height = canvas.size["width"], canvas.size["height"]
+    lanes = [int(canvas.get_attribute(f"data-{name}")) for name in ("ruler", "lane")]
+    x = (time - start) / (end - start) * width
+    y = lanes[0] + lanes[1] * (lane + 0.5)
+    ActionChains(browser.driver).move_to_element_with_offset(
+        canvas, round(x - width / 2), round(y - height / 2)
+    ).click().perform()
+
+
+@pytest.mark.parametrize("zoomed", [False, True])
+def test_a_click_on_a_mark_seeks_the_video_to_just_before_it(browser, page, tmp_path, zoomed):
+    open_with_video(browser, page)
+    if zoomed:
+        for _ in range(2):
+            browser.element("#zoom-in").click()
+        browser.run("return new Promise(requestAnimationFrame)")
+    time, lane = (42, 1) if not zoomed else (12, 1)
+    click_mark(browser, time, lane)
+    browser.wait(lambda: picture_number(browser, tmp_path) == (time - LEAD) * RATE)
+    assert browser.text("#judge-title").startswith("00:40.0" if time == 42 else "00:10.0")
+
+
+def test_a_click_on_a_row_seeks_the_video_to_just_before_it(browser, page, tmp_path):
+    open_with_video(browser, page)
+    browser.elements("#list li")[1].click()
+    browser.wait(lambda: picture_number(browser, tmp_path) == (60 - LEAD) * RATE)
+
+
+def test_everything_goes_by_keyboard(browser, page):
+    open_with_video(browser, page)
+    browser.press("j")
+    assert browser.text("[aria-current] .go") == "00:40 Corner / Penalty"
+    browser.press("2")
+    assert browser.text("[aria-current] .verdict") == "✓ Penalty 00:42.0 home"
+    browser.press("j", "x")
+    assert browser.text("[aria-current] .verdict") == "✗ rejected"
+    browser.press("x")
+    assert not browser.elements("[aria-current] .verdict")
+    browser.press("j", "c")  # Set Pieces is no class, so another label must be chosen
+    assert "Choose a label" in browser.text("#judge-error")
+    browser.choose("#label", "Throw-in")
+    browser.press(Keys.ESCAPE, "c")
+    assert browser.text("[aria-current] .verdict") == "✓ Throw-in 01:30.0 home"
+    browser.press("k", "c")
+    assert browser.text("#progress-text") == "3 of 6 decided"
+    browser.press("u")
+    assert browser.text("#progress-text") == "2 of 6 decided"
+    browser.press("p")
+    browser.wait(lambda: not browser.run("return document.getElementById('video').paused"))
+    browser.press(" ")
+    assert browser.run("return document.getElementById('video').paused")
+    browser.press("?")
+    assert browser.run("return document.getElementById('keys').open")
+    browser.press(Keys.ESCAPE)
+    browser.element("#canvas").send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+    assert browser.element("#canvas").get_attribute("aria-valuetext") == "00:01"
+
+
+def test_single_keys_can_be_turned_off(browser, page):
+    browser.open(page)
+    browser.press("?")
+    browser.element("#keys-on").click()
+    browser.press(Keys.ESCAPE)
+    browser.press("j")
+    assert not browser.elements("[aria-current=true]")
+    browser.press("?")
+    browser.element("#keys-on").click()
+    browser.press(Keys.ESCAPE)
+
+
+def test_every_control_is_reached_by_tab(browser, page):
+    browser.open(page)
+    wanted = set(
+        browser.run(
+            "return [...document.querySelectorAll('button, select, input, a, canvas[tabindex]')]"
+            ".filter((e) => e.checkVisibility() && !e.disabled).map((e) => e.id || e.textContent)"
+        )
+    )
+    met = set()
+    for _ in range(len(wanted) + 20):
+        browser.press(Keys.TAB)
+        met.add(
+            browser.run("return document.activeElement.id || document.activeElement.textContent")
+        )
+    assert wanted <= met
+
+
+def decide(browser):
+    """Confirm with another label, time and team; reject; add an event."""
+    browser.element("#clear-filters").click()
+    browser.elements("#list li")[0].click()
+    browser.choose("#label", "Clearance")
+    browser.element("#time").clear()
+    browser.element("#time").send_keys("0:43.5")
+    browser.choose("#team", "away")
+    browser.element("#confirm").click()
+    browser.elements("#list li")[1].click()
+    browser.element("#reject").click()
+    browser.elements("#list li")[2].click()
+    browser.element("#reject").click()
+    click_mark(browser, 80, 4)
+    browser.wait(
+        lambda: browser.run(
+            "return Math.abs(document.getElementById('video').currentTime - 80) < 0.2"
+        )
+    )
+    browser.press("a")
+    browser.choose("#label", "Yellow card")
+    browser.element("#confirm").click()
+
+
+def state(browser):
+    return browser.text("#progress-text"), [
+        (row.get_attribute("id").partition("-")[0], row.text)
+        for row in browser.elements("#list li")
+    ]
+
+
+def test_verdicts_survive_a_reload(browser, page):
+    open_with_video(browser, page)
+    decide(browser)
+    before = state(browser)
+    assert before[0] == "3 of 6 decided, 1 added"
+    browser.open(page, fresh=False)
+    assert state(browser) == before
+
+
+def test_what_is_saved_loads_again_and_is_the_truth_of_an_evaluation(browser, page, match):
+    open_with_video(browser, page)
+    decide(browser)
+    before = state(browser)
+    browser.element("#save").click()
+    saved = browser.downloaded("verdicts_video_7.csv")
+    assert "3 moments are not decided" in browser.text("#notices")
+
+    browser.open(page)
+    assert state(browser) != before
+    browser.element("#load-file").send_keys(str(saved))
+    browser.wait(lambda: "Loaded" in browser.text("#notices"))
+    assert state(browser) == before
+    browser.element("#save").click()
+    again = browser.downloaded("verdicts_video_7.csv")
+    assert again.read_text() == saved.read_text()
+
+    truth = read_truth(saved, Labels.read(match.folder / "labels.yaml"))
+    yellow = truth.events[-1]
+    assert truth.events == [TrueEvent(43.5, "Clearance", "away"), yellow]
+    assert (yellow.label, yellow.time_s) == ("Yellow card", pytest.approx(80, abs=0.3))
+    shutil.copy(saved, match.folder / "mine.csv")
+    table = (match.folder / "videos.tsv").read_text()
+    (match.folder / "mine.tsv").write_text(table.replace("true.csv", "mine.csv"))
+    match.run("evaluation", videos="mine.tsv", results="mine")
+    with (match.folder / "mine/evaluation/outcomes_two.csv").open() as file:
+        verdicts = [(row["verdict"], row["label"]) for row in csv.DictReader(file)]
+    assert ("miss", "Yellow card") in verdicts
+    assert ("false positive", "Penalty") in verdicts
+    text = (match.folder / "mine/evaluation/evaluation.txt").read_text()
+    assert "3 moments are not decided on" in text
+
+
+def test_what_cannot_be_loaded_is_told_row_by_row(browser, page, tmp_path):
+    browser.open(page)
+    path = tmp_path / "labels.csv"
+    path.write_text("time_s,label,team\n12,Gaol,\nsoon,Goal,\n9,goal,home\n80,Goal,\n")
+    browser.element("#load-file").send_keys(str(path))
+    browser.wait(lambda: "Loaded" in browser.text("#notices"))
+    notices = browser.text("#notices")
+    assert "Row 1: “Gaol” is no class of labels.yaml; it is left out." in notices
+    assert "Row 2: time_s is not a time" in notices
+    # One is what the models say, the other nobody says.
+    assert browser.text("#progress-text") == "1 of 6 decided, 1 added"
+    path.write_text("a;b\n1;2\n")
+    browser.element("#load-file").send_keys(str(path))
+    browser.wait(lambda: "no table of events" in browser.text("#notices"))
+    assert browser.text("#progress-text") == "1 of 6 decided, 1 added"
+
+
+def test_agreement_is_accepted_in_one_go(browser, page):
+    browser.open(page)
+    browser.choose("#by-class", "Goal")
+    browser.element("#confirm-shown").click()
+    assert browser.text("#progress-text") == "1 of 6 decided"
+    assert "Goal 00:10.5 home" in browser.text("#list .verdict")
+
+
+def test_the_page_is_whole_without_the_video_and_takes_it_from_elsewhere(
+    browser, match, page, tmp_path
+):
+    moved = tmp_path / "moved.html"
+    shutil.copy(page, moved)
+    browser.open(moved)
+    browser.wait(lambda: "The video is not where it was" in browser.text("#no-video"))
+    assert len(browser.rows()) == 6
+    browser.press("j", "c", "j")
+    assert browser.text("#progress-text") == "1 of 6 decided"
+    browser.element("#pick-file").send_keys(str(match.folder / VIDEO))
+    browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
+    browser.wait(lambda: picture_number(browser, tmp_path) == (60 - LEAD) * RATE)
+    other = tmp_path / "other.mp4"
+    other.write_bytes(b"no video")
+    browser.element("#pick-file").send_keys(str(other))
+    browser.wait(lambda: "cannot play other.mp4" in browser.text("#no-video"))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1440, 360])
+def test_nothing_keeps_anyone_out(browser, page, dark, width):
+    browser.size(width, 900)
+    browser.dark(dark)
+    try:
+        browser.open(page)
+        browser.press("j", "c", "j", "x", "j")
+        assert browser.violations() == []
+        browser.press("?")
+        assert browser.violations() == []
+        browser.press(Keys.ESCAPE)
+        assert browser.run("return document.documentElement.scrollWidth") <= width
+    finally:
+        browser.size(1440, 1000)
+        browser.dark(False)

@@ -1,0 +1,48 @@
+"""`snakemake --report` holds what matters, with captions, and needs no network."""
+
+import json
+import re
+import zipfile
+
+import pytest
+
+from clones import given, new_clone
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    config = {
+        "videos": None,
+        "detect_with": [],
+        "compare_with": ["one", "two"],
+        "models": {m: {"predictions": f"{m}_{{video}}.json"} for m in ("one", "two")},
+    }
+    clone = new_clone(tmp_path_factory.mktemp("report") / "clone", config)
+    (clone.folder / "one_3.json").write_text(given([(10, "Goal"), (90, "Foul")]))
+    (clone.folder / "two_3.json").write_text(given([(12, "Goal")]))
+    clone.run()
+    # As a machine that nothing outside can be reached from.
+    clone.run("--report", "report.zip")
+    with zipfile.ZipFile(clone.folder / "report.zip") as archive:
+        yield {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def test_every_output_that_matters_is_in_it(report):
+    names = {name.rpartition("/")[2] for name in report}
+    assert names == {
+        *("report.html", "index.html", "video_3.html", "counts.svg", "agreement.svg"),
+        *("summary.csv", "comparison_video_3.csv"),
+    }
+
+
+def test_it_tells_what_each_is(report):
+    page = report["report/report.html"]
+    for category in ("Matches", "The run", "Charts", "Tables"):
+        assert json.dumps(category) in page
+    assert "moment by moment" in page  # a caption
+    assert "Events of soccer matches" in page
+
+
+def test_it_loads_nothing_from_elsewhere(report):
+    page = report["report/report.html"]
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=.https?:", page)
