@@ -21,6 +21,8 @@ class DryRuns:
     def __enter__(self) -> DryRuns:
         # A cluster's or a user's own settings must not reach a test.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
+        # Of several reasons for a job, Snakemake names one, and takes them in the order of hashes.
+        environment["PYTHONHASHSEED"] = "0"
         self._process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,

@@ -16,7 +16,7 @@ from touchline.errors import InputError
 from touchline.families.base import Footage
 from touchline.families.llava_next_video import LlavaNextVideo
 from touchline.families.qwen2_5_vl import Qwen25VL, patches_of, picture_size, pixel_limits
-from touchline.images import Normalization, normalized, square_of
+from touchline.images import Normalization, normalized, resized, square_of
 
 REFERENCE = json.loads((Path(__file__).parent / "processor_reference.json").read_text())
 PROMPT = "What happens?\n"
@@ -130,6 +130,22 @@ def test_llava_s_pixels_are_those_pinned_from_the_stock_processor():
         # Within the rounding of a byte, which another processor's arithmetic may turn.
         one_level = 1 / 255 / min(normalization.std)
         samples = pixels[:, :, ::84, ::84].flatten().tolist()
+        assert samples == pytest.approx(case["samples"], abs=1.01 * one_level)
+
+
+def test_qwen_s_patches_are_those_of_the_stock_processor():
+    # Pinned where they were equal to the stock processor's (the test above, with torchvision).
+    normalization = Normalization(tuple(REFERENCE["mean"]), tuple(REFERENCE["std"]))
+    for case in REFERENCE["qwen"]:
+        height, width = case["size"]
+        size = picture_size(width, height, 28, 3136, 12845056)
+        assert case["grid"] == [2, size[1] // 14, size[0] // 14]
+        fitted = [resized(frame, *size) for frame in pictures(size=(height, width))]
+        pairs = torch.stack([*fitted, fitted[-1]]).unflatten(0, (2, 2))
+        patches = patches_of(normalized(pairs, normalization), 14, 2)
+        assert list(patches.shape) == case["shape"]
+        one_level = 1 / 255 / min(normalization.std)
+        samples = patches[::97, ::131].flatten().tolist()
         assert samples == pytest.approx(case["samples"], abs=1.01 * one_level)
 
 

@@ -5,14 +5,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchline.images import PixelFormat, capped, normalized, square_of
+from touchline.images import Normalization, capped, normalized, square_of
 
-PLAIN = PixelFormat(56, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+SIZE, PLAIN = 56, Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 sides = st.integers(1, 300)
 
 
 def pixels_of(frames, wanted, fit):
-    return normalized(torch.stack([square_of(frame, wanted.size, fit) for frame in frames]), wanted)
+    return normalized(torch.stack([square_of(frame, SIZE, fit) for frame in frames]), wanted)
 
 
 def white(width, height):
@@ -36,8 +36,8 @@ def test_crop_loses_the_sides_and_stretch_squashes():
 
 
 def test_normalization_is_by_channel():
-    wanted = PixelFormat(28, (0.5, 0.25, 0.0), (0.5, 0.25, 2.0))
-    (square,) = pixels_of([white(28, 28)], wanted, "pad")
+    wanted = Normalization((0.5, 0.25, 0.0), (0.5, 0.25, 2.0))
+    (square,) = pixels_of([white(56, 56)], wanted, "pad")
     assert square[:, 0, 0].tolist() == pytest.approx([1.0, 3.0, 0.5])
 
 

@@ -14,7 +14,7 @@ DATA = os.environ.get("TOUCHLINE_REAL_DATA")
 def test_clips_of_five_seconds(tmp_path):
     config = {
         "videos": str(Path(DATA) / "clips"),
-        "models": {"llava": {"checkpoint": str(ROOT / "demo" / "model"), "revision": None}},
+        "models": {"llava": {"checkpoint": str(ROOT / "demo" / "model-llava"), "revision": None}},
         "compare_with": [],
     }
     clone = new_clone(tmp_path / "clone", config)
