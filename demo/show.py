@@ -34,12 +34,11 @@ ROOT = Path(__file__).parents[1]
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--picture", type=Path, help="draw what is printed as an SVG file, too")
     parser.add_argument("--least-f1", type=float, default=0.0, help="fail if llava's is lower")
     options = parser.parse_args()
     folder = options.folder
     results = folder / "results"
-    console = Console(highlight=False, record=True, width=80)
+    console = Console(highlight=False, width=80)
     videos = read_videos(folder / "videos.tsv")
     if len(videos) == 1:
         ((number, video),) = videos.items()
@@ -52,8 +51,6 @@ def main() -> None:
         for model in MODELS
     ]
     console.print(table(reports))
-    if options.picture:
-        console.save_svg(str(options.picture), title="make demo")
     print((results / "summary" / "summary.txt").read_text(encoding="utf-8"))
     f1 = at_tolerance(reports[0].overall)[ALL].f1.value or 0.0
     if f1 < options.least_f1:
