@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CORES ?= all
 READY := $(VENV)/installed
 
-.PHONY: install demo demo-score test test-slow test-slurm test-browser status lint schemas
+.PHONY: install demo demo-score test test-slow test-slurm test-browser bench status lint schemas
 
 install: $(READY)
 
@@ -46,6 +46,17 @@ test-slurm: $(READY)
 test-browser: $(READY)
 	npm ci --prefix tests/browser --no-audit --no-fund
 	$(BIN)/python -m pytest tests/browser
+
+# Speed beside the predecessor's, on this machine: benchmarks/RESULTS.md says what each script shows.
+# Needs Debian's ffmpeg. benchmarks/gpu.py is for a GPU.
+bench: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps torchcodec==0.13.0
+	$(BIN)/python demo/make_matches.py --seeds 43 --out demo/out
+	PYTHONPATH=scripts $(BIN)/python benchmarks/match.py --video demo/out/match_43/match.mp4
+	PYTHONPATH=scripts $(BIN)/python benchmarks/worker.py --tokens 2 40
+	PYTHONPATH=scripts $(BIN)/python benchmarks/worker.py --tokens 256 --rounds 3
+	$(BIN)/python benchmarks/frames.py
+	$(BIN)/python benchmarks/dag.py --rounds 3
 
 # How far the run in this folder is; see scripts/status.py for more.
 status: $(READY)
