@@ -125,11 +125,15 @@ class Run:
 
 
 def final_files(folder: Path) -> dict[str, bytes]:
-    """What users keep of a run: every file but logs, journals and measures of time."""
+    """What users keep of a run: every file but logs, journals and measures of time.
+
+    The page of the run shows such measures.
+    """
     passing = {"logs", "journal", "benchmarks"}
     files = (file for file in folder.rglob("*") if file.is_file())
     return {
         name: file.read_bytes()
         for file in sorted(files)
         if (name := str(file.relative_to(folder))).split("/")[0] not in passing
+        and name != "report/index.html"
     }
