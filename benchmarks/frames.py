@@ -70,18 +70,22 @@ def ours(threads: int, path: Path, windows: Sequence[Window]) -> int:
     return sum(1 for _ in sample_frames(path, times_of(windows), 0.0, MAX_SIZE, threads))
 
 
+def predecessor_frames(path: Path, window: Window) -> list[np.ndarray]:
+    """A window's frames by an ffmpeg process and JPEG files, uint8 [H, W, 3]."""
+    frames = []
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-ss", str(window.start)]
+        command += ["-t", str(window.end - window.start), "-i", str(path), "-vf", "fps=1"]
+        subprocess.run([*command, f"{folder}/%d.jpg"], check=True)
+        for file in sorted(Path(folder).iterdir()):
+            with Image.open(file) as picture:
+                picture.thumbnail((MAX_SIZE, MAX_SIZE))
+                frames.append(np.array(picture.convert("RGB")))
+    return frames
+
+
 def predecessor(path: Path, windows: Sequence[Window]) -> int:
-    count = 0
-    for window in windows:
-        with tempfile.TemporaryDirectory() as folder:
-            command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-ss", str(window.start)]
-            command += ["-t", str(window.end - window.start), "-i", str(path), "-vf", "fps=1"]
-            subprocess.run([*command, f"{folder}/%d.jpg"], check=True)
-            for file in sorted(Path(folder).iterdir()):
-                with Image.open(file) as picture:
-                    picture.thumbnail((MAX_SIZE, MAX_SIZE))
-                    count += np.asarray(picture.convert("RGB")).ndim == 3
-    return count
+    return sum(len(predecessor_frames(path, window)) for window in windows)
 
 
 def plain(path: Path, windows: Sequence[Window]) -> int:

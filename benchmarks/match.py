@@ -58,9 +58,8 @@ def ours(video: Path, nf4: Path, _: int | None, threads: int) -> int:
 
 
 def predecessor(video: Path, nf4: Path, most: int | None, threads: int) -> int:
-    import numpy as np
     import torch
-    from PIL import Image
+    from frames import predecessor_frames
 
     from touchline.config import WindowSettings
     from touchline.families.base import Footage
@@ -75,16 +74,10 @@ def predecessor(video: Path, nf4: Path, most: int | None, threads: int) -> int:
     windows = windows_of(0, manifest.duration, manifest.duration, WindowSettings())[:most]
     model = LlavaNextVideo(nf4, PROMPT, Footage(manifest.width, manifest.height, 1.0))
     for window in windows:
-        with tempfile.TemporaryDirectory() as folder:
-            command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-ss", str(window.start)]
-            command += ["-t", str(window.end - window.start), "-i", str(video), "-vf", "fps=1"]
-            subprocess.run([*command, f"{folder}/%d.jpg"], check=True)
-            frames = []
-            for file in sorted(Path(folder).iterdir())[:4]:
-                with Image.open(file) as picture:
-                    picture.thumbnail((384, 384))
-                    array = np.array(picture.convert("RGB")).transpose(2, 0, 1)
-                frames.append(model.pixels(torch.from_numpy(array), "pad"))
+        frames = [
+            model.pixels(torch.from_numpy(frame.transpose(2, 0, 1).copy()), "pad")
+            for frame in predecessor_frames(video, window)[:4]
+        ]
         pixels = normalized(torch.stack(frames), model.normalization)[None]
         ids = model.prompt(len(frames)).ids[None]
         model.model.generate(
