@@ -52,9 +52,12 @@ test-browser: $(READY)
 bench: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps torchcodec==0.13.0
 	$(BIN)/python demo/make_matches.py --seeds 43 --out demo/out
+	$(BIN)/python demo/make_matches.py --seeds 43 --duration 2700 --out demo/long
+	PYTHONPATH=scripts $(BIN)/python benchmarks/load.py
 	PYTHONPATH=scripts $(BIN)/python benchmarks/match.py --video demo/out/match_43/match.mp4
-	PYTHONPATH=scripts $(BIN)/python benchmarks/worker.py --tokens 2 40
-	PYTHONPATH=scripts $(BIN)/python benchmarks/worker.py --tokens 256 --rounds 3
+	PYTHONPATH=scripts $(BIN)/python benchmarks/match.py --video demo/long/match_43/match.mp4 \
+	  --windows 300
+	PYTHONPATH=scripts $(BIN)/python benchmarks/worker.py
 	$(BIN)/python benchmarks/frames.py
 	$(BIN)/python benchmarks/dag.py --rounds 3
 

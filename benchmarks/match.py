@@ -1,14 +1,14 @@
 """A whole match from its file to answered windows: the predecessor's way beside ours.
 
     python benchmarks/match.py --video demo/out/match_43/match.mp4
-    python demo/make_matches.py --seeds 43 --duration 2700 --out FOLDER
-    python benchmarks/match.py --video FOLDER/match_43/match.mp4 --windows 100
+    python demo/make_matches.py --seeds 43 --duration 2700 --out demo/long
+    python benchmarks/match.py --video demo/long/match_43/match.mp4 --windows 300
 
 The demo's tiny LLaVA-NeXT-Video in NF4, one slice, the demo's settings. The predecessor starts an
 ffmpeg process a window, reads its JPEGs and asks one window a call. Each side is a process
 of its own, whose wall time, processor time and peak memory count, the loading of the
-model included. `--windows` limits the predecessor to the first so many windows; then
-its windows a second count. Needs ffmpeg.
+model included. `--windows` limits the predecessor to the first so many windows, whose
+time is scaled up to all of them. Needs ffmpeg.
 
 Expected before measuring: on two cores the tiny model takes little, so decoding decides:
 3 to 5 times the predecessor's speed; ours in the same memory for 4 and for 45 minutes.
@@ -17,22 +17,29 @@ Expected before measuring: on two cores the tiny model takes little, so decoding
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from models import DEMO, PROMPT
+from processes import Spent, measured, tell
 
-ROOT = Path(__file__).resolve().parents[1]
 TOKENS = 96
 
 
-def ours(video: Path, nf4: Path, _: int | None, threads: int) -> int:
+@dataclass(frozen=True)
+class Part:
+    """What a side did of a match: windows of so many, and the seconds that it did them in."""
+
+    windows: int
+    answered: int
+    wall: float
+    cpu: float
+
+
+def ours(video: Path, nf4: Path, _: int | None, threads: int) -> Part:
     from touchline.config import BatchSettings, GenerationSettings, ImageSettings, WindowSettings
     from touchline.probe import probe
     from touchline.videos import Video
@@ -54,10 +61,10 @@ def ours(video: Path, nf4: Path, _: int | None, threads: int) -> int:
         records = answer_windows(
             video, manifest, windows, question, Path(journal), BatchSettings(), threads
         )
-    return len(records)
+    return Part(len(records), len(records), 0.0, 0.0)
 
 
-def predecessor(video: Path, nf4: Path, most: int | None, threads: int) -> int:
+def predecessor(video: Path, nf4: Path, most: int | None, threads: int) -> Part:
     import torch
     from frames import predecessor_frames
 
@@ -71,9 +78,10 @@ def predecessor(video: Path, nf4: Path, most: int | None, threads: int) -> int:
 
     torch.set_num_threads(threads)
     manifest = probe(Video(video=0, path=video))
-    windows = windows_of(0, manifest.duration, manifest.duration, WindowSettings())[:most]
+    windows = windows_of(0, manifest.duration, manifest.duration, WindowSettings())
     model = LlavaNextVideo(nf4, PROMPT, Footage(manifest.width, manifest.height, 1.0))
-    for window in windows:
+    before = os.times()
+    for window in windows[:most]:
         frames = [
             model.pixels(torch.from_numpy(frame.transpose(2, 0, 1).copy()), "pad")
             for frame in predecessor_frames(video, window)[:4]
@@ -87,29 +95,11 @@ def predecessor(video: Path, nf4: Path, most: int | None, threads: int) -> int:
             max_new_tokens=TOKENS,
             do_sample=False,
         )
-    return len(windows)
+    spent = [b - a for a, b in zip(before, os.times(), strict=True)]
+    return Part(len(windows), len(windows[:most]), spent[-1], sum(spent[:-1]))
 
 
-def measured(side: str, options: argparse.Namespace, nf4: Path) -> dict[str, float]:
-    """Wall and processor seconds, and peak MB, of one side in a process of its own."""
-    command = [sys.executable, __file__, "--side", side, "--nf4", str(nf4)]
-    command += ["--video", str(options.video), "--threads", str(options.threads)]
-    if side == "predecessor" and options.windows:
-        command += ["--windows", str(options.windows)]
-    before, started = os.times(), time.perf_counter()
-    said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    wall, after = time.perf_counter() - started, os.times()
-    cpu = sum(after[2:4]) - sum(before[2:4])
-    return json.loads(said.splitlines()[-1]) | {"wall": wall, "cpu": cpu}
-
-
-def run_side(options: argparse.Namespace) -> None:
-    import resource
-
-    side = {"ours": ours, "predecessor": predecessor}[options.side]
-    windows = side(options.video, options.nf4, options.windows, options.threads)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"windows": windows, "peak": peak}))
+SIDES = {"predecessor": predecessor, "ours": ours}
 
 
 def main() -> None:
@@ -118,42 +108,44 @@ def main() -> None:
     parser.add_argument("--windows", type=int, help="of the predecessor")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--side", help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--nf4", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
-        run_side(options)
+        part = SIDES[options.side](options.video, options.nf4, options.windows, options.threads)
+        tell(asdict(part))
         return
+    rounds: dict[str, list[Spent]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory() as folder:
         from touchline.checkpoints import quantize
 
         nf4 = Path(folder) / "nf4"
         quantize(DEMO, nf4)
-        rounds = [
-            {side: measured(side, options, nf4) for side in ("predecessor", "ours")}
-            for _ in range(options.rounds)
-        ]
-    print("| side | windows | wall, s | processor, s | windows/s | peak MB |")
-    print("|---|---|---|---|---|---|")
-    for side in ("predecessor", "ours"):
-        middle = {
-            key: statistics.median(one[side][key] for one in rounds)
-            for key in ("windows", "wall", "cpu", "peak")
-        }
-        print(
-            f"| {side} | {middle['windows']:.0f} | {middle['wall']:.1f} | {middle['cpu']:.1f} | "
-            f"{middle['windows'] / middle['wall']:.2f} | {middle['peak']:.0f} |"
+        arguments = ["--video", options.video, "--threads", options.threads, "--nf4", nf4]
+        arguments += ["--windows", options.windows] if options.windows else []
+        for _ in range(options.rounds):
+            for side, spent in rounds.items():
+                spent.append(whole(measured(__file__, *arguments, "--side", side)))
+    windows = rounds["ours"][0].told["windows"]
+    print(f"{windows} windows")
+    print("| side | wall, s | processor, s | windows/s | peak MB |\n|---|---|---|---|---|")
+    for side, spent in rounds.items():
+        wall, cpu, peak = (
+            statistics.median(getattr(one, key) for one in spent) for key in ("wall", "cpu", "peak")
         )
-    ratios = [
-        one["ours"]["windows"]
-        / one["ours"]["wall"]
-        / (one["predecessor"]["windows"] / one["predecessor"]["wall"])
-        for one in rounds
-    ]
-    print(
-        f"ours / predecessor, windows a second: {statistics.median(ratios):.2f} "
-        f"({min(ratios):.2f}-{max(ratios):.2f})"
-    )
+        print(f"| {side} | {wall:.1f} | {cpu:.1f} | {windows / wall:.2f} | {peak:.0f} |")
+    pairs = list(zip(rounds["predecessor"], rounds["ours"], strict=True))
+    for what in ("wall", "cpu", "peak"):
+        ratios = [getattr(one, what) / getattr(other, what) for one, other in pairs]
+        middle, least, most = statistics.median(ratios), min(ratios), max(ratios)
+        print(f"predecessor / ours, {what}: {middle:.2f} ({least:.2f}-{most:.2f})")
+
+
+def whole(spent: Spent) -> Spent:
+    """What all windows of the match would have taken."""
+    part = Part(**spent.told)
+    more = part.windows / part.answered - 1
+    return replace(spent, wall=spent.wall + more * part.wall, cpu=spent.cpu + more * part.cpu)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,13 @@ PROMPT = (ROOT / "prompts" / "soccer_events.txt").read_text(encoding="utf-8")
 
 # Width, inner width, layers and heads of the vision tower; of the language model; and its
 # heads of keys and values. `full` is llava-hf/LLaVA-NeXT-Video-7B-hf and
-# Qwen/Qwen2.5-VL-7B-Instruct. `small` has their proportions between vision, prompt and
-# decoding, and is large enough for arithmetic to dominate on a CPU; `tiny` is for dry runs.
+# Qwen/Qwen2.5-VL-7B-Instruct. `medium`, 1.2 billion parameters, is for loading. `small` has
+# their proportions between vision, prompt and decoding, and is large enough for arithmetic
+# to dominate on a CPU; `tiny` is for dry runs.
 SIZES = {
     "llava_next_video": {
         "full": ((1024, 4096, 24, 16), (4096, 11008, 32, 32), 32),
+        "medium": ((1024, 4096, 24, 16), (2048, 5504, 16, 16), 16),
         "small": ((256, 1024, 4, 4), (768, 2048, 6, 12), 12),
         "tiny": ((64, 128, 2, 2), (128, 256, 2, 2), 2),
     },

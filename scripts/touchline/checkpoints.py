@@ -10,10 +10,14 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from touchline.errors import InputError
 from touchline.families import FAMILIES, family
 from touchline.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +112,24 @@ def quantize(source: Path, folder: Path) -> None:
     repack them for the processor at hand.
 
     Raises:
-        InputError: the checkpoint is not of the family, or is already quantized.
+        InputError: the checkpoint is not of a known family, or is already quantized.
+    """
+    model = load_quantizing(source)
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    for file in checkpoint_files(source):
+        weights = ".safetensors" in file.name
+        # What the model wrote itself (its config, with the quantization) stays.
+        if not weights and not (folder / file.name).exists():
+            shutil.copyfile(file, folder / file.name)
+    _share(folder)
+
+
+def load_quantizing(source: Path) -> PreTrainedModel:
+    """A checkpoint in memory, its language model turned into 4-bit NF4 on the way.
+
+    Raises:
+        InputError: as `quantize`.
     """
     import torch
     from transformers import BitsAndBytesConfig
@@ -117,8 +138,7 @@ def quantize(source: Path, folder: Path) -> None:
     kind = family(read_model_type(source))
     if "quantization_config" in read_json(source / "config.json"):
         raise InputError(f"{source} is quantized already; set quantization: none for this model.")
-    shutil.rmtree(folder, ignore_errors=True)
-    model = kind.architecture.from_pretrained(
+    return kind.architecture.from_pretrained(
         source,
         local_files_only=True,
         use_safetensors=True,
@@ -130,13 +150,6 @@ def quantize(source: Path, folder: Path) -> None:
             llm_int8_skip_modules=list(kind.not_quantized),
         ),
     )
-    model.save_pretrained(folder)
-    for file in checkpoint_files(source):
-        weights = ".safetensors" in file.name
-        # What the model wrote itself (its config, with the quantization) stays.
-        if not weights and not (folder / file.name).exists():
-            shutil.copyfile(file, folder / file.name)
-    _share(folder)
 
 
 def hush_libraries() -> None:

@@ -15,6 +15,7 @@ from touchline.frames import Frame
 from touchline.generated import Generated, mean_probability, score_events
 from touchline.generation import Answering, Picture, Task
 from touchline.images import Fit
+from touchline.memory import peak_memory
 from touchline.records import Status, WindowRecord
 from touchline.sampling import random_numbers
 from touchline.windows import Window
@@ -173,9 +174,9 @@ class Progress:
             return
         self._told = now
         rate = self._done / max(now - self._started, 1e-9)
-        memory = torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else 0.0
         log.info(
-            "%d of %d windows, %.2f a second, %.0f s left, %d events, %d skipped, %d at a time%s",
+            "%d of %d windows, %.2f a second, %.0f s left, %d events, %d skipped, %d at a time, "
+            "peak %.1f GB of %s",
             self._earlier + self._done,
             self._total,
             rate,
@@ -183,5 +184,5 @@ class Progress:
             self._events,
             self._skipped,
             answering.rows,
-            f", peak {memory:.1f} GB of GPU memory" if memory else "",
+            *peak_memory(),
         )

@@ -47,6 +47,10 @@ class Model(Protocol):
     def frames_per_picture(self) -> int:
         """Frames that are encoded as one."""
 
+    @property
+    def pictures_at_once(self) -> int:
+        """Pictures that a call of `encode` should have."""
+
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pictures, uint8 [n, frames, 3, h, w], to features [n, tokens, width]."""
 
@@ -129,8 +133,9 @@ class Batch:
         self._group = max(1, rows // 4)
         self._rows: list[_Row | None] = [None] * rows
         self._admitting: list[Task] = []
-        # Of overlapping windows, half of the frames are new.
-        self._encoded_at_once = max(1, 2 * self._group // model.frames_per_picture)
+        # Of overlapping windows, half of the frames are new; fewer when memory is short.
+        new_pictures = max(1, 2 * self._group // model.frames_per_picture)
+        self._encoded_at_once = min(model.pictures_at_once, new_pictures)
         self._cache = model.new_cache(rows, pictures, settings.max_new_tokens)
 
     def run(self, waiting: deque[Task], source: Iterator[Task]) -> Iterator[tuple[Task, Generated]]:

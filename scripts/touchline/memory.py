@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 from typing import Literal, Protocol
 
 import torch
@@ -57,3 +58,11 @@ def _usable_bytes() -> int:
     # The process may be limited to a part of the card.
     allowed = total * torch.cuda.get_per_process_memory_fraction()
     return int(min(free, allowed - torch.cuda.memory_reserved()))
+
+
+def peak_memory() -> tuple[float, str]:
+    """The most memory that this process has had, in GB, and of what: where its models are."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**30, "GPU memory"
+    # In KB, see getrusage(2).
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "memory"

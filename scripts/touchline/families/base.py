@@ -6,6 +6,7 @@ and a language model of the Llama kind that reads the prompt and answers.
 
 from __future__ import annotations
 
+import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from touchline.graphs import Replayed
 from touchline.images import Fit, Normalization, normalized, read_normalization
 from touchline.rows import RowCache
 from touchline.weights import fuse_norms, unpack, unpacked_bytes
+
+log = logging.getLogger(__name__)
 
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 
@@ -135,6 +138,11 @@ class VideoLanguageModel(ABC):
             # Modules left out of the quantization come in the dtype they were saved in.
             if parameter.is_floating_point():
                 parameter.data = parameter.data.to(self.dtype)
+        log.info(
+            "The model's weights are %s; it computes in %s.",
+            "in 4 bits" if quantization else "as they were fetched, with no 4-bit copy",
+            str(self.dtype).removeprefix("torch."),
+        )
         fuse_norms(self.model)
         self.normalization: Normalization = read_normalization(folder)
         ends = self.model.generation_config.eos_token_id
@@ -147,6 +155,12 @@ class VideoLanguageModel(ABC):
         text = self.template.format(video=video, prompt=self._asked)
         ids = torch.tensor(self.tokenizer(text)["input_ids"])
         return Prompt(ids, *self.positions(ids, pictures))
+
+    @property
+    def pictures_at_once(self) -> int:
+        """Pictures that a call of `encode` should have, so many that the device is busy."""
+        # One is enough for a CPU, and then no call is filled up with repeats.
+        return 1 if self.device.type == "cpu" else 32 // self.frames_per_picture
 
     @torch.inference_mode()
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
