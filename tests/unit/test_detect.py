@@ -1,11 +1,13 @@
 """Every window ends in the ledger, whatever happens to it."""
 
+import logging
+
 import pytest
 import torch
 
 from media import number_in, steady, write_video
 from touchline.config import WindowSettings
-from touchline.detect import Draw, detect
+from touchline.detect import Draw, Progress, detect
 from touchline.frames import sample_frames
 from touchline.generated import Generated
 from touchline.probe import probe
@@ -161,3 +163,18 @@ def test_a_long_video_loses_nothing_at_its_end(tmp_path, slices):
         assert record.start <= reached
         assert len(record.frame_times) >= 1
         reached = max(reached, record.end)
+
+
+def test_the_log_tells_how_far_a_slice_is(clip, caplog):
+    answers = Answers({0: GOAL}, skipped={1})
+    records = run(clip, answers)[:2]
+    caplog.clear()
+    progress = Progress(total=12, done=2, every=0.0)
+    with caplog.at_level(logging.INFO):
+        for record in records:
+            progress.count(record, answers)
+    first, second = (each.getMessage() for each in caplog.records)
+    assert first.startswith("3 of 12 windows, ")
+    assert second.startswith("4 of 12 windows, ")
+    for part in (" a second, ", " s left, ", " 1 events, 1 skipped, 2 at a time, peak ", " GB of "):
+        assert part in second

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -237,6 +238,17 @@ def test_nf4_is_saved_and_loaded(kind, source, quantized):
         for folder in (quantized, source)
     )
     assert size < full
+
+
+def test_the_log_tells_whether_weights_are_in_4_bits(kind, source, quantized, caplog):
+    with caplog.at_level(logging.INFO):
+        for folder in (source, quantized):
+            kind(folder, PROMPT, FOOTAGE)
+    said = [each.getMessage() for each in caplog.records if each.name.startswith("touchline")]
+    assert said == [
+        "The model's weights are as they were fetched, with no 4-bit copy; it computes in float32.",
+        "The model's weights are in 4 bits; it computes in float32.",
+    ]
 
 
 def test_unpacked_weights_are_those_of_nf4_and_answer_as_packed_ones(kind, source, quantized):
