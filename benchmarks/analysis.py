@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
+
+from sides import alone
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -57,12 +56,8 @@ LABELS = ["Foul"] * 42 + ["Shots off target"] * 36 + ["Goal"] * 6 + ["Other"] * 
 UNKNOWN = ("Other", "Free-kick")
 
 
-# Seconds of merging and of comparing, peak megabytes, events that went in.
-Measured = tuple[float, float, float, int]
-
-
-# Seconds of merging and of comparing, peak megabytes, events that went in.
-Measured = tuple[float, float, float, int]
+# Seconds of merging and of comparing, events that went in.
+Measured = tuple[float, float, int]
 
 
 def main() -> None:
@@ -90,15 +85,14 @@ def main() -> None:
         print("".join(cell.rjust(10) for cell in cells), flush=True)
 
 
-def all_halves(work: Callable[[int, int, int], Measured], copies: int, length: int) -> Measured:
-    """The sum over the halves, of memory the most; each half has a process of its own, as in
-    the workflow, so that peak memory is its alone."""
-    results = []
-    for number in range(HALVES):
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            results.append(pool.submit(work, number, copies, length).result())
-    merging, comparing, peaks, events = zip(*results, strict=True)
-    return sum(merging), sum(comparing), max(peaks), sum(events)
+def all_halves(
+    work: Callable[[int, int, int], Measured], copies: int, length: int
+) -> tuple[float, float, float, int]:
+    """Seconds of merging and of comparing, the most megabytes, events; each half has a process
+    of its own, as in the workflow, so that peak memory is its alone."""
+    halves = [alone(work, number, copies, length) for number in range(HALVES)]
+    merging, comparing, events = zip(*(half.result for half in halves), strict=True)
+    return sum(merging), sum(comparing), max(half.peak for half in halves), sum(events)
 
 
 def measure(number: int, copies: int, length: int) -> Measured:
@@ -106,7 +100,7 @@ def measure(number: int, copies: int, length: int) -> Measured:
     runs = max(1, 100 // (copies * length))
     times = [once(one, other, length) for _ in range(runs * copies)]
     merging, comparing = (sum(seconds) / runs for seconds in zip(*times, strict=True))
-    return merging, comparing, peak_megabytes(), copies * (len(one) + len(other))
+    return merging, comparing, copies * (len(one) + len(other))
 
 
 def measure_loops(number: int, copies: int, length: int) -> Measured:
@@ -122,11 +116,7 @@ def measure_loops(number: int, copies: int, length: int) -> Measured:
         pair_by_loops(merged[0], shifted)
         merging += middle - begin
         comparing += time.process_time() - middle
-    return merging, comparing, peak_megabytes(), copies * (len(one) + len(other))
-
-
-def peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return merging, comparing, copies * (len(one) + len(other))
 
 
 def once(one: list[Event], other: list[Event], length: int) -> tuple[float, float]:

@@ -24,6 +24,7 @@ import tempfile
 from pathlib import Path
 
 import yaml
+from sides import in_turn, median_ratio
 
 ROOT = Path(__file__).parents[1]
 EXPECTED = """\
@@ -58,24 +59,28 @@ def measure(folder: Path, count: int, rounds: int) -> str:
     jobs = int(re.findall(r"^total +(\d+)$", run(ours, "-n", "--quiet", "reason"), re.M)[0])
     empty.mkdir()
     (empty / "Snakefile").write_text(EMPTY.replace("JOBS", str(jobs - 1)))
-    times: dict[str, list[float]] = {"ours": [], "empty": [], "parse": [], "parse empty": []}
-    for _ in range(rounds):
-        for name, place, arguments in [
-            ("ours", ours, ["-n"]),
-            ("empty", empty, ["-n"]),
-            ("parse", ours, ["--list-rules"]),
-            ("parse empty", empty, ["--list-rules"]),
-        ]:
-            started = processor_seconds()
-            run(place, *arguments)
-            times[name].append(processor_seconds() - started)
-    ratios = [a / b for a, b in zip(times["ours"], times["empty"], strict=True)]
+    times = in_turn(
+        {
+            "ours": lambda: seconds_of(ours, "-n"),
+            "empty": lambda: seconds_of(empty, "-n"),
+            "parse": lambda: seconds_of(ours, "--list-rules"),
+            "parse empty": lambda: seconds_of(empty, "--list-rules"),
+        },
+        rounds,
+    )
     middle = {name: statistics.median(each) for name, each in times.items()}
     return (
         f"| {count:,} | {jobs:,} | {middle['ours']:.1f} | {middle['empty']:.1f} | "
-        f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) | "
+        f"{median_ratio(times['ours'], times['empty'])} | "
         f"{middle['parse']:.1f} | {middle['parse empty']:.1f} |"
     )
+
+
+def seconds_of(folder: Path, *arguments: str) -> float:
+    """What a call of snakemake takes of the processor."""
+    started = processor_seconds()
+    run(folder, *arguments)
+    return processor_seconds() - started
 
 
 def processor_seconds() -> float:

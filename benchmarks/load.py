@@ -16,26 +16,32 @@ import argparse
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
 from models import PROMPT, make_checkpoint
-from processes import Spent, measured, tell
+from sides import alone, in_turn, median_ratio
+from worker import FOOTAGE
 
 from touchline.checkpoints import load_quantizing, quantize
-from touchline.families.base import Footage
 from touchline.families.llava_next_video import LlavaNextVideo
 
 
-def quantizing(made: Path) -> None:
+def quantizing(made: Path, threads: int) -> float:
+    """Seconds."""
+    torch.set_num_threads(threads)
+    started = time.perf_counter()
     load_quantizing(made / "source")
+    return time.perf_counter() - started
 
 
-def saved(made: Path) -> None:
-    LlavaNextVideo(made / "nf4", PROMPT, Footage(384, 216, 1.0))
-
-
-SIDES = {"quantizing": quantizing, "saved": saved}
+def saved(made: Path, threads: int) -> float:
+    """Seconds."""
+    torch.set_num_threads(threads)
+    started = time.perf_counter()
+    LlavaNextVideo(made / "nf4", PROMPT, FOOTAGE)
+    return time.perf_counter() - started
 
 
 def main() -> None:
@@ -43,40 +49,30 @@ def main() -> None:
     parser.add_argument("--size", choices=("medium", "tiny"), default="medium")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
-    parser.add_argument("--made", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    if options.side:
-        started = time.perf_counter()
-        SIDES[options.side](options.made)
-        tell(time.perf_counter() - started)
-        return
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder)
         make_checkpoint(options.size, made / "source")
         quantize(made / "source", made / "nf4")
-        arguments = ("--threads", options.threads, "--made", made, "--side")
-        rounds: dict[str, list[Spent]] = {side: [] for side in SIDES}
-        for _ in range(options.rounds):
-            for side, spent in rounds.items():
-                spent.append(measured(__file__, *arguments, side))
+        rounds = in_turn(
+            {
+                "quantizing": partial(alone, quantizing, made, options.threads),
+                "saved": partial(alone, saved, made, options.threads),
+            },
+            options.rounds,
+        )
         sizes = {
             side: sum(file.stat().st_size for file in (made / name).glob("*.safetensors")) / 2**20
             for side, name in (("quantizing", "source"), ("saved", "nf4"))
         }
+    seconds = {side: [one.result for one in spent] for side, spent in rounds.items()}
+    peaks = {side: [one.peak for one in spent] for side, spent in rounds.items()}
     print("| side | files, MB | loading, s | peak MB |\n|---|---|---|---|")
-    for side, spent in rounds.items():
-        seconds = statistics.median(one.told for one in spent)
-        peak = statistics.median(one.peak for one in spent)
-        print(f"| {side} | {sizes[side]:.0f} | {seconds:.2f} | {peak:.0f} |")
-    pairs = list(zip(rounds["quantizing"], rounds["saved"], strict=True))
-    for what, ratios in (
-        ("seconds", [one.told / other.told for one, other in pairs]),
-        ("peak", [one.peak / other.peak for one, other in pairs]),
-    ):
-        middle, least, most = statistics.median(ratios), min(ratios), max(ratios)
-        print(f"quantizing / saved, {what}: {middle:.2f} ({least:.2f}-{most:.2f})")
+    for side, size in sizes.items():
+        middle, peak = statistics.median(seconds[side]), statistics.median(peaks[side])
+        print(f"| {side} | {size:.0f} | {middle:.2f} | {peak:.0f} |")
+    for what, found in (("seconds", seconds), ("peak", peaks)):
+        print(f"quantizing / saved, {what}: {median_ratio(found['quantizing'], found['saved'])}")
 
 
 if __name__ == "__main__":

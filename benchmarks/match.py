@@ -20,18 +20,18 @@ import argparse
 import os
 import statistics
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models import DEMO, PROMPT
-from processes import Spent, measured, tell
+from sides import Spent, alone, in_turn, median_ratio
 
 TOKENS = 96
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a side did of a match: windows of so many, and the seconds that it did them in."""
+    """What the predecessor did of a match: windows of so many, and the seconds that those took."""
 
     windows: int
     answered: int
@@ -39,7 +39,8 @@ class Part:
     cpu: float
 
 
-def ours(video: Path, nf4: Path, _: int | None, threads: int) -> Part:
+def ours(video: Path, nf4: Path, threads: int) -> int:
+    """Windows."""
     from touchline.config import BatchSettings, GenerationSettings, ImageSettings, WindowSettings
     from touchline.probe import probe
     from touchline.videos import Video
@@ -61,17 +62,17 @@ def ours(video: Path, nf4: Path, _: int | None, threads: int) -> Part:
         records = answer_windows(
             video, manifest, windows, question, Path(journal), BatchSettings(), threads
         )
-    return Part(len(records), len(records), 0.0, 0.0)
+    return len(records)
 
 
-def predecessor(video: Path, nf4: Path, most: int | None, threads: int) -> Part:
+def predecessor(video: Path, nf4: Path, threads: int, most: int | None) -> Part:
     import torch
     from frames import predecessor_frames
+    from worker import stock_inputs
 
     from touchline.config import WindowSettings
     from touchline.families.base import Footage
     from touchline.families.llava_next_video import LlavaNextVideo
-    from touchline.images import normalized
     from touchline.probe import probe
     from touchline.videos import Video
     from touchline.windows import windows_of
@@ -86,20 +87,14 @@ def predecessor(video: Path, nf4: Path, most: int | None, threads: int) -> Part:
             model.pixels(torch.from_numpy(frame.transpose(2, 0, 1).copy()), "pad")
             for frame in predecessor_frames(video, window)[:4]
         ]
-        pixels = normalized(torch.stack(frames), model.normalization)[None]
-        ids = model.prompt(len(frames)).ids[None]
         model.model.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            pixel_values_videos=pixels,
+            # A picture of this family is one frame.
+            **stock_inputs(model, torch.stack(frames)[:, None]),
             max_new_tokens=TOKENS,
             do_sample=False,
         )
     spent = [b - a for a, b in zip(before, os.times(), strict=True)]
     return Part(len(windows), len(windows[:most]), spent[-1], sum(spent[:-1]))
-
-
-SIDES = {"predecessor": predecessor, "ours": ours}
 
 
 def main() -> None:
@@ -108,42 +103,37 @@ def main() -> None:
     parser.add_argument("--windows", type=int, help="of the predecessor")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
-    parser.add_argument("--nf4", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.side:
-        part = SIDES[options.side](options.video, options.nf4, options.windows, options.threads)
-        tell(asdict(part))
-        return
-    rounds: dict[str, list[Spent]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory() as folder:
         from touchline.checkpoints import quantize
 
         nf4 = Path(folder) / "nf4"
         quantize(DEMO, nf4)
-        arguments = ["--video", options.video, "--threads", options.threads, "--nf4", nf4]
-        arguments += ["--windows", options.windows] if options.windows else []
-        for _ in range(options.rounds):
-            for side, spent in rounds.items():
-                spent.append(whole(measured(__file__, *arguments, "--side", side)))
-    windows = rounds["ours"][0].told["windows"]
+        given = (options.video, nf4, options.threads)
+        rounds = in_turn(
+            {
+                "predecessor": lambda: whole(alone(predecessor, *given, options.windows)),
+                "ours": lambda: alone(ours, *given),
+            },
+            options.rounds,
+        )
+    windows = rounds["ours"][0].result
     print(f"{windows} windows")
     print("| side | wall, s | processor, s | windows/s | peak MB |\n|---|---|---|---|---|")
-    for side, spent in rounds.items():
-        wall, cpu, peak = (
-            statistics.median(getattr(one, key) for one in spent) for key in ("wall", "cpu", "peak")
-        )
+    found = {
+        side: {what: [getattr(one, what) for one in spent] for what in ("wall", "cpu", "peak")}
+        for side, spent in rounds.items()
+    }
+    for side, figures in found.items():
+        wall, cpu, peak = map(statistics.median, figures.values())
         print(f"| {side} | {wall:.1f} | {cpu:.1f} | {windows / wall:.2f} | {peak:.0f} |")
-    pairs = list(zip(rounds["predecessor"], rounds["ours"], strict=True))
-    for what in ("wall", "cpu", "peak"):
-        ratios = [getattr(one, what) / getattr(other, what) for one, other in pairs]
-        middle, least, most = statistics.median(ratios), min(ratios), max(ratios)
-        print(f"predecessor / ours, {what}: {middle:.2f} ({least:.2f}-{most:.2f})")
+    for what, over in found["predecessor"].items():
+        print(f"predecessor / ours, {what}: {median_ratio(over, found['ours'][what])}")
 
 
 def whole(spent: Spent) -> Spent:
     """What all windows of the match would have taken."""
-    part = Part(**spent.told)
+    part: Part = spent.result
     more = part.windows / part.answered - 1
     return replace(spent, wall=spent.wall + more * part.wall, cpu=spent.cpu + more * part.cpu)
 

@@ -18,12 +18,13 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from models import PROMPT, make_checkpoint
+from sides import in_turn, median_ratio
 
 from touchline.checkpoints import quantize
 from touchline.config import GenerationSettings
@@ -130,15 +131,6 @@ def ours(
     return done / (time.perf_counter() - started)
 
 
-def medians(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Each side's figures, measured in turn so that a slow spell of the machine hits all."""
-    found: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds):
-        for name, measure in sides.items():
-            found[name].append(measure())
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--family", choices=FAMILIES, nargs="+", default=list(FAMILIES))
@@ -166,7 +158,7 @@ def measure(name: str, options: argparse.Namespace) -> str:
     for tokens in options.tokens:
         clock = Stopwatch()
         model.encoded = 0
-        found = medians(
+        found = in_turn(
             {
                 "baseline": lambda tokens=tokens: baseline(model, few, tokens),
                 "ours": lambda tokens=tokens, clock=clock: ours(
@@ -175,12 +167,11 @@ def measure(name: str, options: argparse.Namespace) -> str:
             },
             options.rounds,
         )
-        ratio = [b / a for a, b in zip(found["baseline"], found["ours"], strict=True)]
-        base, mine, gain = map(statistics.median, (found["baseline"], found["ours"], ratio))
-        spread = f"{gain:.2f} ({min(ratio):.2f}-{max(ratio):.2f})"
+        base, mine = map(statistics.median, (found["baseline"], found["ours"]))
+        gain = median_ratio(found["ours"], found["baseline"])
         spent = sum(clock.seconds.values())
         shares = ", ".join(f"{part} {s / spent:.0%}" for part, s in clock.seconds.items())
-        print(f"| {name} | {tokens} | {base:.3f} | {mine:.3f} | {spread} | {shares} |", flush=True)
+        print(f"| {name} | {tokens} | {base:.3f} | {mine:.3f} | {gain} | {shares} |", flush=True)
     calls = math.ceil(model.encoded / options.rounds)
     return f"{name}: {calls} pictures encoded a round, of {len(many)} distinct ones."
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import resource
 from typing import Literal, Protocol
 
 import torch
+
+from touchline.resident import peak_resident
 
 log = logging.getLogger(__name__)
 
@@ -64,5 +65,4 @@ def peak_memory() -> tuple[float, str]:
     """The most memory that this process has had, in GB, and of what: where its models are."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**30, "GPU memory"
-    # In KB, see getrusage(2).
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "memory"
+    return peak_resident() / 1024, "memory"

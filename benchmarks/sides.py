@@ -1,0 +1,62 @@
+"""The sides of a benchmark, measured in turn or each alone in a process, and their ratio."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+Figure = TypeVar("Figure")
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What some work took in a process of its own.
+
+    Attributes:
+        wall, cpu: seconds, of starting the process too; of the processor, user and system,
+            also in what it started.
+        peak: most memory, MB.
+        result: what the work returned.
+    """
+
+    wall: float
+    cpu: float
+    peak: float
+    result: Any
+
+
+def alone(work: Callable[..., Any], *arguments: Any) -> Spent:
+    """Do work in a new process, so that nothing of the other side counts."""
+    before = os.times()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        result, peak = process.submit(_with_peak, work, arguments).result()
+    after = os.times()
+    cpu = sum(after[2:4]) - sum(before[2:4])
+    return Spent(after.elapsed - before.elapsed, cpu, peak, result)
+
+
+def _with_peak(work: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Any, float]:
+    # Here, as not every benchmark has the library on its path.
+    from touchline.resident import peak_resident
+
+    return work(*arguments), peak_resident()
+
+
+def in_turn(sides: Mapping[str, Callable[[], Figure]], rounds: int) -> dict[str, list[Figure]]:
+    """Each side's figures, measured in turn so that a slow spell of the machine hits all."""
+    found: dict[str, list[Figure]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, measure in sides.items():
+            found[name].append(measure())
+    return found
+
+
+def median_ratio(over: Sequence[float], under: Sequence[float]) -> str:
+    """The median of the rounds' ratios, in brackets their spread."""
+    ratios = [a / b for a, b in zip(over, under, strict=True)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
