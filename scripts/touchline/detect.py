@@ -13,14 +13,20 @@ import torch
 from touchline.answers import parse_answer
 from touchline.frames import Frame
 from touchline.generated import Generated, mean_probability, score_events
-from touchline.generation import Answering, Picture, Task
+from touchline.generation import Answering, Failure, Picture, Task
 from touchline.images import Fit
 from touchline.memory import peak_memory
-from touchline.records import Status, WindowRecord
+from touchline.records import UNANSWERED, Status, WindowRecord
 from touchline.sampling import random_numbers
 from touchline.windows import Window
 
 log = logging.getLogger(__name__)
+
+_WHY_NOT: dict[Failure, str] = {
+    "skipped_oom": "does not fit into memory",
+    "not_finite": "has no finite answer, the numbers are too large for the model's arithmetic "
+    "(float16 holds up to 65,504; dtype: float32 helps)",
+}
 
 
 class Eye(Protocol):
@@ -76,11 +82,11 @@ def detect(
 
     for task, generated in answering.answers(tasks()):
         window, times = shown.pop(task.index), _times(task)
-        if generated is None:
-            log.warning("%s does not fit into memory: skipped.", _name(window))
-            yield _record(window, times, "skipped_oom", task.attempts)
-        else:
+        if isinstance(generated, Generated):
             yield _answered(window, times, task.attempts, generated, model)
+        else:
+            log.warning("%s %s: skipped.", _name(window), _WHY_NOT[generated])
+            yield _record(window, times, generated, task.attempts)
     yield from unseen
 
 
@@ -168,7 +174,7 @@ class Progress:
         """Count a window that is done, and tell if it is time to."""
         self._done += 1
         self._events += len(record.events)
-        self._skipped += record.status in ("skipped_oom", "no_frames")
+        self._skipped += record.status in UNANSWERED
         now, left = time.monotonic(), self._total - self._earlier - self._done
         if now - self._told < self._every and left:
             return

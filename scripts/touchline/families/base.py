@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -68,7 +69,7 @@ class VideoLanguageModel(ABC):
         prompt: what is asked about the pictures.
         footage: what the pictures are made from.
         dtype: arithmetic; "auto" is bfloat16 where the GPU has it, else float16, and
-            float32 on the CPU.
+            float32 on the CPU. Beside float16 the vision tower computes in float32.
 
     Attributes:
         eos: the ids that end an answer.
@@ -79,8 +80,8 @@ class VideoLanguageModel(ABC):
 
     # What a family provides: these five, and the methods below them.
     architecture: ClassVar[type[PreTrainedModel]]
-    # Modules that stay as they are when the rest is quantized: small, and they lose most.
-    not_quantized: ClassVar[tuple[str, ...]]
+    # The modules that make features of pictures.
+    vision: ClassVar[tuple[str, ...]]
     template: ClassVar[str]  # with {video} and {prompt}
     video_token: ClassVar[str]  # stands for one of a picture's features
     frames_per_picture: ClassVar[int] = 1  # frames that are encoded as one
@@ -121,23 +122,27 @@ class VideoLanguageModel(ABC):
             quantization["bnb_4bit_compute_dtype"] = str(self.dtype).removeprefix("torch.")
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self.model: Any = self.architecture.from_pretrained(
-                folder,
-                config=config,
-                dtype=self.dtype,
-                device_map=self.device,
-                local_files_only=True,
-                use_safetensors=True,
-            ).eval()
+            with _float32_beside_float16(self.architecture, self.vision):
+                self.model: Any = self.architecture.from_pretrained(
+                    folder,
+                    config=config,
+                    dtype=self.dtype,
+                    device_map=self.device,
+                    local_files_only=True,
+                    use_safetensors=True,
+                ).eval()
         except (OSError, ValueError, SafetensorError) as error:
             raise InputError(
                 f"{folder} cannot be loaded as a model ({error}); delete the folder, so that the "
                 "next run makes it anew."
             ) from error
-        for parameter in self.model.parameters():
+        # Qwen2.5-VL's vision tower is known to overflow in float16.
+        self._vision_dtype = torch.float32 if self.dtype == torch.float16 else self.dtype
+        for name, weights in self.model.named_parameters():
             # Modules left out of the quantization come in the dtype they were saved in.
-            if parameter.is_floating_point():
-                parameter.data = parameter.data.to(self.dtype)
+            if weights.is_floating_point():
+                of_vision = name.startswith(self.vision)
+                weights.data = weights.data.to(self._vision_dtype if of_vision else self.dtype)
         log.info(
             "The model's weights are %s; it computes in %s.",
             "in 4 bits" if quantization else "as they were fetched, with no 4-bit copy",
@@ -165,7 +170,8 @@ class VideoLanguageModel(ABC):
     @torch.inference_mode()
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pictures, uint8 [n, frames, 3, h, w], to features [n, tokens, width]."""
-        return self.features(normalized(pixels.to(self.device), self.normalization).to(self.dtype))
+        seen = normalized(pixels.to(self.device), self.normalization)
+        return self.features(seen.to(self._vision_dtype)).to(self.dtype)
 
     def new_cache(self, rows: int, pictures: int, new_tokens: int) -> RowCache:
         """An empty cache for prompts with up to so many pictures, and their answers."""
@@ -261,6 +267,21 @@ class _Prompts(DynamicCache):  # type: ignore[misc]  # the library is untyped
     ) -> tuple[torch.Tensor, torch.Tensor]:
         self._target.put(self._rows, layer, keys, values)
         return keys, values
+
+
+@contextmanager
+def _float32_beside_float16(kind: type[PreTrainedModel], modules: Sequence[str]) -> Iterator[None]:
+    """Load a model so that some of its modules are in float32 if the rest is in float16.
+
+    Their weights are often saved in bfloat16, which float16 cannot hold, so casting them back
+    is too late. The library takes the names from the class.
+    """
+    names, kept = [name.removeprefix("model.") for name in modules], kind._keep_in_fp32_modules
+    kind._keep_in_fp32_modules = [*(kept or []), *names]
+    try:
+        yield
+    finally:
+        kind._keep_in_fp32_modules = kept
 
 
 def _arithmetic(dtype: Dtype, device: torch.device) -> torch.dtype:

@@ -17,7 +17,7 @@ class LlavaNextVideo(VideoLanguageModel):
     """A checkpoint such as llava-hf/LLaVA-NeXT-Video-7B-hf."""
 
     architecture = LlavaNextVideoForConditionalGeneration
-    not_quantized = ("model.vision_tower", "model.multi_modal_projector", "lm_head")
+    vision = ("model.vision_tower", "model.multi_modal_projector")
     template = "USER: {video}\n{prompt} ASSISTANT:"  # of the model card
     video_token = "<video>"
 

@@ -30,7 +30,7 @@ class Qwen25VL(VideoLanguageModel):
     """A checkpoint such as Qwen/Qwen2.5-VL-7B-Instruct."""
 
     architecture = Qwen2_5_VLForConditionalGeneration
-    not_quantized = ("model.visual", "lm_head")
+    vision = ("model.visual",)
     # What the checkpoint's chat template makes of a video and a text.
     template = (
         "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
