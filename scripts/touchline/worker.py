@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from touchline.checkpoints import read_model_type
+from touchline.checkpoints import checkpoint_files, read_model_type
 from touchline.config import BatchSettings, GenerationSettings, ImageSettings
 from touchline.cuda import check_usable
 from touchline.fingerprint import fingerprint
@@ -123,12 +123,11 @@ def _footage(manifest: Manifest, question: Question) -> Footage:
 
 def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> str:
     """The journal key: all that an answer depends on."""
-    weights = sorted(question.checkpoint.glob("*.safetensors"))
     return journal_key(
         video=manifest.model_dump(include={"video", "fingerprint", "start_time"}),
         windows=[asdict(window) for window in windows],
         prompt=question.prompt,
-        checkpoint=[fingerprint(path) for path in weights],
+        checkpoint=[fingerprint(path) for path in checkpoint_files(question.checkpoint)],
         dtype=question.dtype,
         image=question.image.model_dump(),
         generation=question.generation.model_dump(),

@@ -18,8 +18,9 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoTokenizer, DynamicCache, PreTrainedModel
+from transformers import AutoConfig, DynamicCache, PreTrainedModel
 
+from touchline.chat import end_tokens, prompt_text, read_tokenizer, token_ids
 from touchline.checkpoints import hush_libraries
 from touchline.errors import InputError
 from touchline.graphs import Replayed
@@ -82,7 +83,7 @@ class VideoLanguageModel(ABC):
     architecture: ClassVar[type[PreTrainedModel]]
     # The modules that make features of pictures.
     vision: ClassVar[tuple[str, ...]]
-    template: ClassVar[str]  # with {video} and {prompt}
+    template: ClassVar[str]  # with {video} and {prompt}, for checkpoints without a chat template
     video_token: ClassVar[str]  # stands for one of a picture's features
     frames_per_picture: ClassVar[int] = 1  # frames that are encoded as one
 
@@ -114,14 +115,17 @@ class VideoLanguageModel(ABC):
         self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
         self.dtype = _arithmetic(dtype, self.device)
         self.footage = footage
-        self._asked = prompt.strip()
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         quantization = getattr(config, "quantization_config", None)
         if quantization:
             # Its default is float32, which a GPU multiplies slowly.
             quantization["bnb_4bit_compute_dtype"] = str(self.dtype).removeprefix("torch.")
+        self.tokenizer = read_tokenizer(folder)
+        self._text = prompt_text(
+            self.tokenizer, folder, prompt.strip(), self.video_token, self.template
+        )
+        self._video_id: int = self.tokenizer.convert_tokens_to_ids(self.video_token)
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             with _float32_beside_float16(self.architecture, self.vision):
                 self.model: Any = self.architecture.from_pretrained(
                     folder,
@@ -150,15 +154,20 @@ class VideoLanguageModel(ABC):
         )
         fuse_norms(self.model)
         self.normalization: Normalization = read_normalization(folder)
-        ends = self.model.generation_config.eos_token_id
-        self.eos = frozenset(ends if isinstance(ends, list) else [ends])
+        self.eos = end_tokens(
+            folder,
+            self.model.lm_head.out_features,
+            self.model.generation_config.eos_token_id,
+            getattr(self.model.config.text_config, "eos_token_id", None),
+            self.tokenizer.eos_token_id,
+        )
         self.prompt = cache(self._prompt)
 
     def _prompt(self, pictures: int) -> Prompt:
         """The prompt about so many pictures."""
         video = self.video_token * (pictures * self.tokens_per_picture)
-        text = self.template.format(video=video, prompt=self._asked)
-        ids = torch.tensor(self.tokenizer(text)["input_ids"])
+        text = self._text.replace(self.video_token, video)
+        ids = torch.tensor(token_ids(self.tokenizer, text))
         return Prompt(ids, *self.positions(ids, pictures))
 
     @property
@@ -207,8 +216,10 @@ class VideoLanguageModel(ABC):
         """
         prompt = self.prompt(features.shape[1])
         ids = prompt.ids.to(self.device)
-        embeddings = self.model.get_input_embeddings()(ids).repeat(len(features), 1, 1)
-        shown = ids == self.model.config.video_token_id
+        shown = ids == self._video_id
+        # The video's token need not be one that the model has an embedding for.
+        words = self.model.get_input_embeddings()(ids.masked_fill(shown, 0))
+        embeddings = words.repeat(len(features), 1, 1)
         embeddings[:, shown] = features.flatten(1, 2).to(embeddings.dtype)
         positions = prompt.positions
         hidden = self.model.model.language_model(
