@@ -7,6 +7,6 @@ from touchline.logs import job_log
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]), leased_gpu():
-        from touchline.checkpoints import quantize
+        from touchline.loading import quantize
 
         quantize(Path(snakemake.input.checkpoint), Path(snakemake.output.quantized))

@@ -12,12 +12,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import nf4
-from touchline.checkpoints import fetch, quantize
+from touchline.checkpoints import fetch
 from touchline.errors import InputError
 from touchline.families.base import Footage
 from touchline.families.llava_next_video import LlavaNextVideo
 from touchline.families.qwen2_5_vl import Qwen25VL, patches_of, picture_size, pixel_limits
 from touchline.images import Normalization, normalized, resized, square_of
+from touchline.loading import quantize
 
 REFERENCE = json.loads((Path(__file__).parent / "processor_reference.json").read_text())
 PROMPT = "What happens?\n"

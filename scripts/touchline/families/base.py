@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, DynamicCache, PreTrainedModel
 
-from touchline.checkpoints import hush_libraries
-from touchline.errors import InputError
+from touchline.checkpoints import check, remedy
+from touchline.errors import InputError, plain
 from touchline.graphs import Replayed
 from touchline.images import Fit, Normalization, normalized, read_normalization
+from touchline.loading import hush_libraries, load_weights
 from touchline.rows import RowCache
 from touchline.weights import fuse_norms, unpack, unpacked_bytes
 
@@ -114,6 +114,7 @@ class VideoLanguageModel(ABC):
         self.dtype = _arithmetic(dtype, self.device)
         self.footage = footage
         self._asked = prompt.strip()
+        check(folder)
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         quantization = getattr(config, "quantization_config", None)
         if quantization:
@@ -121,19 +122,13 @@ class VideoLanguageModel(ABC):
             quantization["bnb_4bit_compute_dtype"] = str(self.dtype).removeprefix("torch.")
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self.model: Any = self.architecture.from_pretrained(
-                folder,
-                config=config,
-                dtype=self.dtype,
-                device_map=self.device,
-                local_files_only=True,
-                use_safetensors=True,
-            ).eval()
-        except (OSError, ValueError, SafetensorError) as error:
+        except (OSError, ValueError) as error:
             raise InputError(
-                f"{folder} cannot be loaded as a model ({error}); delete the folder, so that the "
-                "next run makes it anew."
+                f"{folder} has a tokenizer that cannot be read ({plain(error)}); {remedy(folder)}."
             ) from error
+        self.model: Any = load_weights(
+            self.architecture, folder, config=config, dtype=self.dtype, device_map=self.device
+        ).eval()
         for parameter in self.model.parameters():
             # Modules left out of the quantization come in the dtype they were saved in.
             if parameter.is_floating_point():
