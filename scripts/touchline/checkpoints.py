@@ -8,14 +8,15 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from touchline import hub
 from touchline.errors import InputError, plain
 from touchline.families import FAMILIES
-from touchline.files import read_json, write_json
+from touchline.files import read_json, read_record, write_json
+from touchline.records import Origin
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ def fetch(checkpoint: str, revision: str | None, family_name: str, folder: Path)
             (folder / file.name).symlink_to(file)
     else:
         commit = _from_hub(checkpoint, revision, family_name, folder)
-    write_json(folder / _ORIGIN, _origin(checkpoint, revision, commit))
+    origin = Origin(checkpoint=checkpoint, revision=revision, commit=commit)
+    write_json(folder / _ORIGIN, origin.model_dump())
 
 
 def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: Path) -> str:
@@ -70,12 +72,17 @@ def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: P
             folder,
         )
     found = hub.find(checkpoint, kept or revision or hub.DEFAULT, _FILES)
-    write_json(record, _origin(checkpoint, revision, found.commit))
+    origin = Origin(checkpoint=checkpoint, revision=revision, commit=found.commit)
+    write_json(record, origin.model_dump())
     weights = [file for file in found.files if file.name.endswith(".safetensors")]
     small = [file for file in found.files if file not in weights]
-    # What can be seen to be wrong, is before the weights are downloaded.
     _place(hub.download(found, small), folder)
-    check(folder, [file.name for file in found.files])
+    # What these show to be wrong is refused before gigabytes come.
+    try:
+        check(folder, [file.name for file in found.files])
+    except InputError as error:
+        # Of the model by its name, as this folder goes when the job has failed.
+        raise InputError(str(error).replace(str(folder), checkpoint)) from None
     _check_family(folder, checkpoint, family_name)
     is_linked = any(file.stat().st_nlink > 1 for file in folder.iterdir())
     hub.check_room(found, weights, None if is_linked else folder)
@@ -99,60 +106,38 @@ def _place(files: Collection[Path], folder: Path) -> None:
                 ) from error
 
 
-def _origin(checkpoint: str, revision: str | None, commit: str | None) -> dict[str, str | None]:
-    return {"checkpoint": checkpoint, "revision": revision, "commit": commit}
-
-
 def _kept(record: Path, checkpoint: str, revision: str | None) -> str | None:
     """The commit that was taken for a revision before, if it was."""
-    try:
-        stated = read_json(record)
-        commit = str(stated["commit"])
-        return commit if stated == _origin(checkpoint, revision, commit) else None
-    except (InputError, KeyError, TypeError):
+    before = _read_origin(record)
+    if before is None or (before.checkpoint, before.revision) != (checkpoint, revision):
         return None
+    return before.commit
 
 
-def read_origin(folder: Path) -> Mapping[str, str | None] | None:
-    """Where a folder that the workflow made came from: checkpoint, revision and commit.
-
-    The commit is None where the checkpoint was a folder on disk. All is None of another folder.
-    """
+def _read_origin(file: Path) -> Origin | None:
     try:
-        stated = read_json(folder / _ORIGIN)
-        return _origin(stated["checkpoint"], stated.get("revision"), stated["commit"])
-    except (InputError, KeyError, TypeError, AttributeError):
+        return read_record(file, Origin)
+    except InputError:
         return None
 
 
 def remember_origin(folder: Path, record: Path) -> None:
-    """Keep with a run's results which checkpoint they were made with.
+    """Write to the log and to the run's results which checkpoint they are made with.
 
-    Warns where the record names another, whose results are then being replaced.
+    Warns where the results so far were made with another.
+
+    Args:
+        folder: a model's folder that the workflow made.
+        record: a file among the results.
     """
-    origin = read_origin(folder)
+    origin, before = _read_origin(folder / _ORIGIN), _read_origin(record)
     if origin is None:
         return
-    try:
-        before = read_json(record)
-    except InputError:
-        before = None
-    if before == origin:
-        return
-    if before is not None:
-        log.warning(
-            "Results so far were made with %s, those of this job with %s.",
-            plain(_name(before)),
-            plain(_name(origin)),
-        )
-    write_json(record, origin)
-
-
-def _name(origin: Any) -> str:
-    if not isinstance(origin, dict):
-        return str(origin)
-    commit = origin.get("commit")
-    return f"{origin.get('checkpoint')}" + (f" at commit {commit}" if commit else "")
+    log.info("The model is %s.", plain(origin))
+    if before not in (None, origin):
+        log.warning("Results so far were made with %s; these will differ.", plain(before))
+    if before != origin:
+        write_json(record, origin.model_dump())
 
 
 def checkpoint_files(folder: str | Path) -> list[Path]:
@@ -164,7 +149,7 @@ def remedy(folder: Path) -> str:
     """What to do about a folder whose files are not as they should be."""
     if (folder / _ORIGIN).exists():
         return f"delete {folder}, so that the next run makes it again"
-    return "get the checkpoint's files again, whole"
+    return "get its files again, whole, or choose another checkpoint"
 
 
 def check(folder: Path, names: Collection[str] | None = None) -> None:
@@ -206,7 +191,9 @@ def _check_no_pointer(file: Path) -> None:
         with file.open("rb") as opened:
             is_pointer = opened.read(len(_POINTER)) == _POINTER
     except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            f"{file} cannot be read ({error.strerror}); {remedy(file.parent)}."
+        ) from error
     if is_pointer:
         raise InputError(
             f"{file} is a Git LFS pointer, which stands for the file and is not the file; run "
@@ -290,20 +277,19 @@ def read_model_type(folder: Path) -> str:
         InputError: it states none that the detector knows.
     """
     stated = _read_config(folder).get("model_type")
-    if stated not in FAMILIES:
+    if not isinstance(stated, str) or stated not in FAMILIES:
         raise InputError(
             f"{folder} holds a model of type {plain(repr(stated))}, but the detector runs "
             f"{' and '.join(FAMILIES)}; correct models.*.checkpoint."
         )
-    return str(stated)
+    return stated
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
     file = folder / "config.json"
     if not file.exists():
         raise InputError(
-            f"{folder} has no config.json, so it is no model, or not all of one; {remedy(folder)}, "
-            "or correct models.*.checkpoint."
+            f"{folder} has no config.json, so it is no model, or not all of one; {remedy(folder)}."
         )
     _check_no_pointer(file)
     config = read_json(file)

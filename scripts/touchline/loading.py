@@ -27,7 +27,8 @@ from touchline.families import family
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-_CONVERSION = re.compile(r"^(\S+) *\| *CONVERSION", re.MULTILINE)
+# A row of the library's report, of a key or of several that differ in a number.
+_BROKEN = re.compile(r"^(\S.*?) *\| *(?:MISSING|CONVERSION) *\|", re.MULTILINE)
 
 
 def quantize(source: Path, folder: Path) -> None:
@@ -68,6 +69,7 @@ def load_quantizing(source: Path) -> PreTrainedModel:
     return load_weights(
         kind.architecture,
         source,
+        config=read_config(source),
         device_map="cuda:0" if torch.cuda.is_available() else "cpu",
         quantization_config=BitsAndBytesConfig(
             load_in_4bit=True,
@@ -76,6 +78,23 @@ def load_quantizing(source: Path) -> PreTrainedModel:
             llm_int8_skip_modules=list(kind.not_quantized),
         ),
     )
+
+
+def read_config(folder: Path) -> Any:
+    """A checkpoint's configuration, as the library has it.
+
+    Raises:
+        InputError: it contradicts itself, or states what the library does not know.
+    """
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError, StrictDataclassError) as error:
+        raise InputError(
+            f"{folder / 'config.json'} cannot be used ({plain(error)}); {remedy(folder)}."
+        ) from error
 
 
 def load_weights(architecture: type[PreTrainedModel], folder: Path, **how: Any) -> PreTrainedModel:
@@ -89,6 +108,7 @@ def load_weights(architecture: type[PreTrainedModel], folder: Path, **how: Any) 
             are of no part of the model, or some have another shape. (The library itself passes
             over what old versions saved beside the weights.)
     """
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
     with _loading_report() as report:
@@ -102,12 +122,14 @@ def load_weights(architecture: type[PreTrainedModel], folder: Path, **how: Any) 
                 **how,
             )
         except RuntimeError as error:
-            if not (broken := _CONVERSION.findall("\n".join(report))):
+            # 4-bit weights that lack a part end in an error of their own, after the report.
+            if not (broken := set(_BROKEN.findall("\n".join(report)))):
                 raise
             raise InputError(
-                f"{folder} has weights that cannot be read ({_first(broken)}); {remedy(folder)}."
+                f"{folder} has weights of which a part is missing or damaged ({_first(broken)}); "
+                f"{remedy(folder)}."
             ) from error
-        except (OSError, ValueError, SafetensorError) as error:
+        except (OSError, ValueError, SafetensorError, StrictDataclassError) as error:
             raise InputError(
                 f"{folder} cannot be loaded as a model ({plain(error)}); {remedy(folder)}."
             ) from error
@@ -133,7 +155,8 @@ def _check_weights(folder: Path, model: PreTrainedModel, found: dict[str, Any]) 
     if complaints:
         raise InputError(
             f"{folder} holds weights that do not fit its config.json: {', '.join(complaints)}; "
-            f"likely {_likely_reason(missing, unexpected)}: {remedy(folder)}."
+            f"likely {_likely_reason(missing, unexpected)}. Choose another checkpoint or revision; "
+            f"if this one was right before, {remedy(folder)}."
         )
 
 
@@ -145,7 +168,9 @@ def _packed_shapes(model: PreTrainedModel) -> dict[str, tuple[tuple[int, ...], t
     for name, layer in model.named_modules():
         if isinstance(layer, Linear4bit):
             due = (layer.out_features, layer.in_features)
-            stated = tuple(layer.weight.quant_state.shape)
+            if (state := getattr(layer.weight, "quant_state", None)) is None:
+                continue  # its weight is missing
+            stated = tuple(state.shape)
             packed = layer.weight.numel() * layer.weight.element_size() * 2
             if stated != due:
                 found[f"{name}.weight"] = (stated, due)

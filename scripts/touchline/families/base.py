@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
-from transformers import AutoConfig, AutoTokenizer, DynamicCache, PreTrainedModel
+from transformers import AutoTokenizer, DynamicCache, PreTrainedModel
 
 from touchline.checkpoints import check, remedy
 from touchline.errors import InputError, plain
 from touchline.graphs import Replayed
 from touchline.images import Fit, Normalization, normalized, read_normalization
-from touchline.loading import hush_libraries, load_weights
+from touchline.loading import hush_libraries, load_weights, read_config
 from touchline.rows import RowCache
 from touchline.weights import fuse_norms, unpack, unpacked_bytes
 
@@ -115,7 +115,7 @@ class VideoLanguageModel(ABC):
         self.footage = footage
         self._asked = prompt.strip()
         check(folder)
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = read_config(folder)
         quantization = getattr(config, "quantization_config", None)
         if quantization:
             # Its default is float32, which a GPU multiplies slowly.
