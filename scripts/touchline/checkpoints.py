@@ -71,7 +71,7 @@ def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: P
             record,
             folder,
         )
-    found = hub.find(checkpoint, kept or revision or hub.DEFAULT, _FILES)
+    found = hub.find(checkpoint, kept or revision or hub.DEFAULT, _FILES, _is_whole)
     origin = Origin(checkpoint=checkpoint, revision=revision, commit=found.commit)
     write_json(record, origin.model_dump())
     weights = [file for file in found.files if file.name.endswith(".safetensors")]
@@ -184,6 +184,14 @@ def check(folder: Path, names: Collection[str] | None = None) -> None:
     for name in _needed_weights(folder, names):
         if (folder / name).exists():
             _check_whole(folder / name)
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        check(folder)
+    except InputError:
+        return False
+    return True
 
 
 def _check_no_pointer(file: Path) -> None:

@@ -16,7 +16,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -93,11 +93,14 @@ class Found:
         return self.is_cached or (blob.exists() and blob.stat().st_size == file.size)
 
 
-def find(repo: str, revision: str, patterns: Sequence[str]) -> Found:
+def find(
+    repo: str, revision: str, patterns: Sequence[str], is_whole: Callable[[Path], bool]
+) -> Found:
     """Look a model up on the hub, or in the cache where the hub cannot be reached.
 
     Args:
         patterns: of the files' names; those in folders of the repository are left out.
+        is_whole: whether a folder of the cache has all of a model.
 
     Raises:
         InputError: there is no such model or revision, it may not be read, or the hub cannot be
@@ -118,7 +121,9 @@ def find(repo: str, revision: str, patterns: Sequence[str]) -> Found:
     # It would log the address of each request, also of signed ones.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type="model")
-    cached = _in_cache(repo, revision, folder)
+    cached = _in_cache(repo, revision, patterns, folder)
+    if cached is not None and not is_whole(cached.snapshot):
+        cached = None
     patience = Patience(repo, revision, is_short=cached is not None)
     try:
         commit, files = patience.ask(lambda: _ask(repo, revision, patterns))
@@ -142,7 +147,7 @@ def _ask(repo: str, revision: str, patterns: Sequence[str]) -> tuple[str, list[R
     files = []
     for file in info.siblings or []:
         name = str(file.rfilename)
-        if "/" in name or not name.isprintable() or not any(fnmatch(name, p) for p in patterns):
+        if "/" in name or not name.isprintable() or not _matches(name, patterns):
             continue
         size, digest = (file.lfs.size, file.lfs.sha256) if file.lfs else (file.size, file.blob_id)
         if not (isinstance(size, int) and size >= 0 and _HASH.fullmatch(str(digest))):
@@ -151,7 +156,11 @@ def _ask(repo: str, revision: str, patterns: Sequence[str]) -> tuple[str, list[R
     return str(info.sha), files
 
 
-def _in_cache(repo: str, revision: str, folder: Path) -> Found | None:
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def _in_cache(repo: str, revision: str, patterns: Sequence[str], folder: Path) -> Found | None:
     """A model as far as the cache has it."""
     commit = revision if _COMMIT.fullmatch(revision) else _noted(folder, revision)
     if commit is None:
@@ -160,7 +169,7 @@ def _in_cache(repo: str, revision: str, folder: Path) -> Found | None:
     files = [
         RemoteFile(path.name, path.stat().st_size, "")
         for path in (sorted(snapshot.iterdir()) if snapshot.is_dir() else [])
-        if path.is_file()
+        if path.is_file() and _matches(path.name, patterns)
     ]
     return Found(repo, commit, files, folder, is_cached=True) if files else None
 
@@ -280,15 +289,16 @@ def _complete(found: Found, file: RemoteFile, progress: Progress) -> None:
                 raise _WrongContent("its hash is another than the hub lists")
             return
         except _WrongContent as error:
-            progress.add(-min(_size(part), file.size))
-            part.unlink(missing_ok=True)
+            if (came := _size(part)) >= file.size:
+                progress.add(-came)
+                part.unlink()
             if is_last:
                 raise InputError(
                     f"{found.repo}: {file.name} comes otherwise than the hub lists it, twice in a "
                     f"row ({plain(error)}); a proxy or a mirror may be at fault: try another "
                     "network, or without HF_ENDPOINT."
                 ) from error
-            log.warning("%s: %s comes wrong (%s); all of it again.", found.repo, file.name, error)
+            log.warning("%s: %s comes wrong (%s); trying again.", found.repo, file.name, error)
 
 
 def _append(found: Found, file: RemoteFile, progress: Progress, patience: Patience) -> None:
@@ -307,14 +317,17 @@ def _append(found: Found, file: RemoteFile, progress: Progress, patience: Patien
             if answer.status_code == 416:
                 raise _WrongContent(f"the server has no more than {have} bytes")
             hf_raise_for_status(answer)
-            if answer.status_code != 206:
-                # The server knows no ranges, and begins at the start.
+            # A server that knows no ranges begins at the start.
+            begin = have if answer.status_code == 206 else 0
+            length = answer.headers.get("Content-Length", "")
+            if begin + int(length or file.size - begin) != file.size or (have and not length):
+                # Perhaps a page that says why not: what has come must not make room for it.
+                raise _WrongContent(
+                    f"the server has {begin + int(length or 0)} bytes of {file.size}"
+                )
+            if begin < have:
                 part.truncate(0)
                 progress.add(-have)
-                have = 0
-            length = answer.headers.get("Content-Length", "")
-            if length.isdigit() and have + int(length) != file.size:
-                raise _WrongContent(f"the server has {have + int(length)} bytes, not {file.size}")
             came = 0
             for piece in answer.iter_bytes():
                 part.write(piece)
@@ -322,7 +335,7 @@ def _append(found: Found, file: RemoteFile, progress: Progress, patience: Patien
                 came += len(piece)
                 if came >= _OF_USE:
                     patience.refresh()
-                if have + came > file.size:
+                if begin + came > file.size:
                     raise _WrongContent(f"it goes on after {file.size} bytes")
 
 

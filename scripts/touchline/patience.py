@@ -17,12 +17,12 @@ from touchline.errors import InputError, plain
 
 log = logging.getLogger(__name__)
 
-# Seconds between attempts: three minutes together.
-PAUSES = (1, 2, 4, 8, 15, 30, 60, 60)
+# Seconds between attempts: two minutes together.
+PAUSES = (1, 2, 4, 8, 15, 30, 60)
 # No pause that a server asks for may be longer, in seconds.
 LONGEST_PAUSE = 180
 # Seconds without a byte, after which an answer is given up.
-SILENCE = 30
+SILENCE = 20
 
 T = TypeVar("T")
 
@@ -157,7 +157,7 @@ def refusal(error: Exception, repo: str, revision: str) -> InputError:
                     f"it{_token_in_use()}."
                 )
             if status == 407:
-                return _proxyrefusal(repo, reason)
+                return _by_proxy(repo, reason)
             if status == 429:
                 seconds = _asked_pause(error)
                 wait = f" in {seconds / 60:.0f} minutes" if seconds > LONGEST_PAUSE else " later"
@@ -170,7 +170,7 @@ def refusal(error: Exception, repo: str, revision: str) -> InputError:
                 f"{repo} cannot be downloaded ({reason}); run again later. What has come stays."
             )
         case httpx2.ProxyError():
-            return _proxyrefusal(repo, reason)
+            return _by_proxy(repo, reason)
         case httpx2.HTTPError() | httpx2.InvalidURL() | ImportError():
             return Unreachable(_no_network(error, repo, reason))
         case OSError(errno=int(number)):
@@ -201,7 +201,7 @@ def _no_network(error: Exception, repo: str, reason: str) -> str:
     return f"{repo}: the hub cannot be reached ({reason}); {advice}."
 
 
-def _proxyrefusal(repo: str, reason: str) -> InputError:
+def _by_proxy(repo: str, reason: str) -> InputError:
     return Unreachable(
         f"{repo}: the proxy refuses ({reason}); correct HTTPS_PROXY, as http://NAME:PASSWORD@HOST:"
         "PORT where it asks for a name."

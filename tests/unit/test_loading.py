@@ -105,7 +105,9 @@ def test_a_config_that_contradicts_itself_is_refused(loading):
 def test_4_bit_weights_that_lack_a_part_are_refused(kind, nf4, tmp_path, part):
     folder = shutil.copytree(nf4, tmp_path / "model")
     changed(folder, lambda weights, key: weights.pop(key + part))
-    with pytest.raises(InputError, match=r"part is missing or damaged \(\S*layers\.1\.mlp\.up_proj\.weight\)"):
+    with pytest.raises(
+        InputError, match=r"part is missing or damaged \(\S*layers\.1\.mlp\.up_proj\.weight\)"
+    ):
         kind(folder, "What happens?", Footage(320, 180, 1.0))
 
 
