@@ -148,7 +148,7 @@ def checkpoint_files(folder: str | Path) -> list[Path]:
 def remedy(folder: Path) -> str:
     """What to do about a folder whose files are not as they should be."""
     if (folder / _ORIGIN).exists():
-        return f"delete {folder}, so that the next run makes it again"
+        return f"delete {folder}, so that the next run makes it again, or choose another checkpoint"
     return "get its files again, whole, or choose another checkpoint"
 
 

@@ -143,20 +143,19 @@ def _check_weights(folder: Path, model: PreTrainedModel, found: dict[str, Any]) 
     shapes |= _packed_shapes(model)
     complaints = []
     if missing:
-        complaints.append(f"{len(missing)} weights of the model are missing ({_first(missing)})")
+        complaints.append(f"missing: {len(missing)} ({_first(missing)})")
     if unexpected:
-        complaints.append(f"{len(unexpected)} are of no part of it ({_first(unexpected)})")
+        complaints.append(f"of no part of the model: {len(unexpected)} ({_first(unexpected)})")
     if shapes:
         is_, due = shapes[min(shapes)]
         complaints.append(
-            f"{len(shapes)} have another shape than config.json describes ({_first([*shapes])}; "
-            f"the first is {list(is_)} and should be {list(due)})"
+            f"of another shape: {len(shapes)} ({_first(shapes)}; the first is {list(is_)} and "
+            f"should be {list(due)})"
         )
     if complaints:
         raise InputError(
-            f"{folder} holds weights that do not fit its config.json: {', '.join(complaints)}; "
-            f"likely {_likely_reason(missing, unexpected)}. Choose another checkpoint or revision; "
-            f"if this one was right before, {remedy(folder)}."
+            f"{folder} holds weights that do not fit its config.json, likely because "
+            f"{_likely_reason(missing, unexpected)} ({'; '.join(complaints)}); {remedy(folder)}."
         )
 
 
