@@ -1,6 +1,7 @@
 """Downloads from a hub that misbehaves: they go on where they were, or end with one sentence."""
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -8,29 +9,31 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from clones import ROOT
 from facsimiles import FAMILIES, REPOS, facsimile
 from fakehub import COMMIT, LATER, FakeHub, Order
+from touchline.hub import Found, Progress, RemoteFile
 
 REPO = REPOS["llava"]
 SHARD = "model-00002-of-00003.safetensors"
 
-# What the script of the rule does, with pauses that are noted instead of waited.
+# What the script of the rule does, with pauses that are noted instead of waited, and after what
+# a test wants.
 FETCH = """
 import os
 import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from touchline import patience
+from touchline import hub, patience
 from touchline.checkpoints import fetch
 from touchline.logs import job_log
 patience.time = SimpleNamespace(sleep=lambda s: print("paused", s))
-if "FREE" in os.environ:
-    shutil.disk_usage = lambda place: SimpleNamespace(free=int(os.environ["FREE"]))
+exec(os.environ.get("FIRST", ""))
 with job_log("fetch.log"):
     fetch(sys.argv[1], sys.argv[2] or None, sys.argv[3], Path("models/llava/checkpoint"))
 """
@@ -143,6 +146,25 @@ def test_a_connection_that_is_cut_again_and_again_brings_each_byte_once(hub, mac
     assert hub.bytes_of(SHARD) == size
     assert "incomplete" in log or "trying again in 2 s" in log
     assert same(machine.checkpoint, model)
+
+
+def test_a_connection_that_falls_silent_is_given_up(hub, machine, model):
+    size = (model / SHARD).stat().st_size
+    hub.orders = [Order(SHARD, hold=size // 2)]
+    status, _, log = machine.fetch(FIRST="hub.SILENCE = 1")
+    assert status == 0
+    assert "trying again" in log
+    assert hub.bytes_of(SHARD) == size
+
+
+def test_where_no_link_can_be_there_are_copies_and_room_for_them(hub, machine, model):
+    weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
+    no_links = "def link(*_): raise OSError(18, 'Invalid cross-device link')\nos.link = link\n"
+    for free, status in ((2 * weights - 1, 1), (2 * weights, 0)):
+        room = f"shutil.disk_usage = lambda place: SimpleNamespace(free={free})"
+        assert machine.fetch(FIRST=no_links + room)[0] == status
+    assert same(machine.checkpoint, model)
+    assert (machine.checkpoint / SHARD).stat().st_nlink == 1
 
 
 def test_a_page_in_place_of_the_rest_does_not_cost_what_has_come(hub, machine, model):
@@ -324,7 +346,8 @@ def nowhere() -> str:
 
 def test_what_the_disk_has_no_room_for_is_not_begun(hub, machine, model):
     weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
-    said, _ = machine.refused(FREE=str(weights - 1))
+    little = f"shutil.disk_usage = lambda place: SimpleNamespace(free={weights - 1})"
+    said, _ = machine.refused(FIRST=little)
     assert f"needs {weights / 1e6:.1f} MB more in {machine.cache}" in said
     assert f"where {weights / 1e6:.1f} MB are free" in said
     assert hub.bytes_of(".safetensors") == 0
@@ -332,13 +355,30 @@ def test_what_the_disk_has_no_room_for_is_not_begun(hub, machine, model):
     hub.orders = [Order(SHARD, times=99, cut=1)]
     machine.refused()
     hub.orders = []
-    assert machine.fetch(FREE=str(weights - 1))[0] == 0
+    assert machine.fetch(FIRST=little)[0] == 0
 
 
 def test_a_checkpoint_that_is_not_run_here_is_refused_before_its_weights_come(hub, machine):
     said, _ = machine.refused(family="qwen2_5_vl")
     assert "write family: llava_next_video" in said
     assert hub.bytes_of(".safetensors") == 0
+
+
+def test_progress_is_a_line_now_and_then(tmp_path, monkeypatch, caplog):
+    now = [0.0]
+    monkeypatch.setattr("touchline.hub.time", SimpleNamespace(monotonic=lambda: now[0]))
+    file = RemoteFile("model.safetensors", 14_000_000_000, "a" * 64)
+    with caplog.at_level(logging.INFO):
+        progress = Progress(Found("a/b", COMMIT, [file], tmp_path, is_cached=False), [file])
+        for _ in range(140):
+            now[0] += 1
+            progress.add(100_000_000)
+        progress.end()
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0] == f"a/b at commit {COMMIT}: 14.0 GB to download, into {tmp_path}."
+    assert said[1] == "a/b: 1.5 GB of 14.0 GB, 100.0 MB a second."
+    assert said[-1] == "a/b: 14.0 GB in 140 s."
+    assert len(said) == 2 + 140 // 15
 
 
 def test_two_at_once_bring_a_file_once(hub, machine, model):
