@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 
-from touchline.records import Stretch, WindowRecord
+from touchline.records import UNANSWERED, Stretch, WindowRecord
 
 # Stretches of a video, (start, end) in seconds: sorted, apart from each other, not empty.
 Intervals = tuple[tuple[float, float], ...]
@@ -75,9 +75,7 @@ def elapsed(intervals: Intervals, times: Iterable[float]) -> list[float]:
 def looked_at(windows: Iterable[WindowRecord]) -> Intervals:
     """The stretches that at least one window with an answer shows."""
     return joined(
-        (window.start, window.end)
-        for window in windows
-        if window.status not in ("skipped_oom", "no_frames")
+        (window.start, window.end) for window in windows if window.status not in UNANSWERED
     )
 
 

@@ -13,14 +13,20 @@ import torch
 from touchline.answers import parse_answer
 from touchline.frames import Frame
 from touchline.generated import Generated, mean_probability, score_events
-from touchline.generation import Answering, Picture, Task
+from touchline.generation import Answering, Failure, Picture, Task
 from touchline.images import Fit
 from touchline.memory import peak_memory
-from touchline.records import Status, WindowRecord
+from touchline.records import UNANSWERED, Status, WindowRecord
 from touchline.sampling import random_numbers
 from touchline.windows import Window
 
 log = logging.getLogger(__name__)
+
+_WHY_NOT: dict[Failure, str] = {
+    "skipped_oom": "does not fit into memory",
+    "not_finite": "has no finite answer, the numbers are too large for the model's arithmetic "
+    "(float16 holds up to 65,504; dtype: float32 helps)",
+}
 
 
 class Eye(Protocol):
@@ -76,11 +82,11 @@ def detect(
 
     for task, generated in answering.answers(tasks()):
         window, times = shown.pop(task.index), _times(task)
-        if generated is None:
-            log.warning("%s does not fit into memory: skipped.", _name(window))
-            yield _record(window, times, "skipped_oom", task.attempts)
-        else:
+        if isinstance(generated, Generated):
             yield _answered(window, times, task.attempts, generated, model)
+        else:
+            log.warning("%s %s: skipped.", _name(window), _WHY_NOT[generated])
+            yield _record(window, times, generated, task.attempts)
     yield from unseen
 
 
@@ -151,8 +157,16 @@ def _name(window: Window) -> str:
     return f"Window {window.index} ({window.start:.3f}-{window.end:.3f} s)"
 
 
+def _lasting(seconds: float) -> str:
+    """A time in the unit that a person would use."""
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
 class Progress:
-    """Tells every few seconds how a slice goes.
+    """Logs every few seconds how a slice goes, and on the CPU once how long it will take.
 
     Args:
         total: windows of the slice.
@@ -163,17 +177,23 @@ class Progress:
         self._total, self._earlier, self._every = total, done, every
         self._done = self._events = self._skipped = 0
         self._started = self._told = time.monotonic()
+        self._estimated = torch.cuda.is_available()
 
     def count(self, record: WindowRecord, answering: Answering) -> None:
         """Count a window that is done, and tell if it is time to."""
         self._done += 1
         self._events += len(record.events)
-        self._skipped += record.status in ("skipped_oom", "no_frames")
+        self._skipped += record.status in UNANSWERED
         now, left = time.monotonic(), self._total - self._earlier - self._done
+        rate = self._done / max(now - self._started, 1e-9)
+        # The first windows are done at about one time, so before them all there is no rate.
+        if left and not self._estimated and self._done >= answering.rows:
+            self._estimated = True
+            time_left = _lasting(left / rate)
+            log.info("On the CPU the other %d windows will take about %s.", left, time_left)
         if now - self._told < self._every and left:
             return
         self._told = now
-        rate = self._done / max(now - self._started, 1e-9)
         log.info(
             "%d of %d windows, %.2f a second, %.0f s left, %d events, %d skipped, %d at a time, "
             "peak %.1f GB of %s",

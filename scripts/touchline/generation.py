@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 
@@ -34,6 +35,10 @@ log = logging.getLogger(__name__)
 
 # Of a window that does not fit into memory even when it is the only one.
 _ATTEMPTS_ALONE = 2
+
+# Why a window has no answer: it did not fit into memory even alone, or the model computed
+# numbers for it that are not finite.
+Failure = Literal["skipped_oom", "not_finite"]
 
 
 class Model(Protocol):
@@ -138,7 +143,9 @@ class Batch:
         self._encoded_at_once = min(model.pictures_at_once, new_pictures)
         self._cache = model.new_cache(rows, pictures, settings.max_new_tokens)
 
-    def run(self, waiting: deque[Task], source: Iterator[Task]) -> Iterator[tuple[Task, Generated]]:
+    def run(
+        self, waiting: deque[Task], source: Iterator[Task]
+    ) -> Iterator[tuple[Task, Generated | Failure]]:
         """Answer the tasks that wait, then those of the source; gives each answer when it is done.
 
         Raises:
@@ -156,7 +163,7 @@ class Batch:
 
     def _fill(
         self, waiting: deque[Task], source: Iterator[Task]
-    ) -> Iterator[tuple[Task, Generated]]:
+    ) -> Iterator[tuple[Task, Generated | Failure]]:
         """Let the next tasks take the free rows, as soon as there is room for a group."""
         while True:
             free = [number for number, row in enumerate(self._rows) if row is None]
@@ -178,7 +185,9 @@ class Batch:
             group.append(waiting.popleft())
         return group
 
-    def _admit(self, tasks: list[Task], numbers: list[int]) -> Iterator[tuple[Task, Generated]]:
+    def _admit(
+        self, tasks: list[Task], numbers: list[int]
+    ) -> Iterator[tuple[Task, Generated | Failure]]:
         self._admitting = tasks
         for task in tasks:
             task.attempts += 1
@@ -189,6 +198,9 @@ class Batch:
         with self._clock.timing("prefill"):
             features = torch.stack([torch.stack(_features(task)) for task in padded])
             logits = self._model.prefill(features, self._cache, numbers)
+            # What the model makes of pictures that it could not see is no answer.
+            seen = features.isfinite().flatten(1).all(1)
+            logits = logits.masked_fill(~seen[:, None], math.nan)
             chosen = self._choose(logits, [task.uniforms[0] for task in padded])
         self._admitting = []
         for task, number, token, logprob in zip(tasks, numbers, *chosen, strict=False):
@@ -208,7 +220,7 @@ class Batch:
             ):
                 picture.features, picture.pixels = features, None
 
-    def _step(self) -> Iterator[tuple[Task, Generated]]:
+    def _step(self) -> Iterator[tuple[Task, Generated | Failure]]:
         """One more token for every row; what an empty row reads and says is not used."""
         with self._clock.timing("decode"):
             last = torch.tensor([row.tokens[-1] if row else 0 for row in self._rows])
@@ -219,6 +231,8 @@ class Batch:
         for number, (token, logprob) in enumerate(zip(*chosen, strict=True)):
             if self._rows[number] is not None:
                 yield from self._take(number, token, logprob)
+            elif not math.isfinite(logprob):
+                self._cache.clear([number])
 
     def _choose(
         self, logits: torch.Tensor, uniforms: list[torch.Tensor]
@@ -227,10 +241,20 @@ class Batch:
         tokens, logprobs = choose(logits, self._settings, numbers)
         return tokens.tolist(), logprobs.tolist()
 
-    def _take(self, number: int, token: int, logprob: float) -> Iterator[tuple[Task, Generated]]:
-        """Add a token to a row; give the answer and free the row if that completes it."""
+    def _take(
+        self, number: int, token: int, logprob: float
+    ) -> Iterator[tuple[Task, Generated | Failure]]:
+        """Add a token to a row; give the answer and free the row if that completes it.
+
+        A token whose probability is not finite ends the window without an answer.
+        """
         row = self._rows[number]
         assert row is not None
+        if not math.isfinite(logprob):
+            self._rows[number] = None
+            self._cache.clear([number])
+            yield row.task, "not_finite"
+            return
         row.tokens.append(token)
         row.logprobs.append(logprob)
         if (
@@ -266,11 +290,8 @@ class Answering:
         self._model, self._settings, self._clock = model, settings, clock
         self._pictures = pictures
 
-    def answers(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Generated | None]]:
-        """Answer tasks; gives each when it is done, which may be out of order.
-
-        The answer is None for a task that did not fit into memory even alone.
-        """
+    def answers(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Generated | Failure]]:
+        """Answer tasks; gives each when it is done, which may be out of order."""
         waiting: deque[Task] = deque()
         source = iter(tasks)
         while True:
@@ -297,4 +318,4 @@ class Answering:
                 continue
             waiting[0].alone += 1
             if waiting[0].alone == _ATTEMPTS_ALONE:
-                yield waiting.popleft(), None
+                yield waiting.popleft(), "skipped_oom"

@@ -38,47 +38,63 @@ def leased_gpu(folder: Path | None = None) -> Iterator[str | None]:
         folder: where the lock files are, on this machine; None for the usual place.
 
     Yields:
-        The GPU's index or UUID; None where there is none to lease (no GPU, or SLURM's).
+        The GPU's index or UUID; None where there is none: then the CPU does the work.
 
     Raises:
         InputError: the folder of the locks cannot be used.
     """
     if "SLURM_JOB_ID" in os.environ:
-        log.info("%s", _given_by_slurm())
-        yield None
+        gpu = _given_by_slurm()
+        _log_slurm_s_choice(gpu)
+        yield gpu
         return
     gpus = candidates()
     if not gpus:
         log.info("No GPU on this machine: running on the CPU.")
         yield None
         return
-    gpu, descriptor = _wait_for_one(gpus, folder or LEASES)
-    os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    log.info("GPU %s is leased.", gpu)
+    leased, descriptor = _wait_for_one(gpus, folder or LEASES)
+    os.environ["CUDA_VISIBLE_DEVICES"] = leased
+    log.info("GPU %s is leased.", leased)
     try:
-        yield gpu
+        yield leased
     finally:
         os.close(descriptor)
 
 
-def _given_by_slurm() -> str:
-    """What SLURM gave this job, for the log."""
-    said = os.environ.get
+def _given_by_slurm() -> str | None:
+    """The GPU that SLURM gave this job; None if it gave none."""
     # On many clusters a job sees its own GPU only, as number 0; this is the number on the node.
-    number = said("SLURM_STEP_GPUS") or said("SLURM_JOB_GPUS")
-    gpu = f"GPU {number}" if number else "no GPU"
-    return (
-        f"SLURM job {said('SLURM_JOB_ID')} on {os.uname().nodename} has {gpu} "
-        f"(CUDA_VISIBLE_DEVICES={said('CUDA_VISIBLE_DEVICES', 'not set')})."
+    number = os.environ.get("SLURM_STEP_GPUS") or os.environ.get("SLURM_JOB_GPUS")
+    return number or next(iter(_visible() or []), None)
+
+
+def _log_slurm_s_choice(gpu: str | None) -> None:
+    log.info(
+        "SLURM job %s on %s has %s (CUDA_VISIBLE_DEVICES=%s).",
+        os.environ["SLURM_JOB_ID"],
+        os.uname().nodename,
+        f"GPU {gpu}" if gpu else "no GPU and runs on the CPU",
+        os.environ.get("CUDA_VISIBLE_DEVICES", "not set"),
     )
 
 
 def candidates() -> list[str]:
     """The GPUs that this process may use: CUDA_VISIBLE_DEVICES if set, else all there are."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    visible = _visible()
     if visible is not None:
-        return [gpu.strip() for gpu in visible.split(",") if gpu.strip() not in ("", "-1")]
+        return visible
     return [str(index) for index in range(len(list(_NVIDIA.glob("*"))))]
+
+
+def _visible() -> list[str] | None:
+    """What CUDA_VISIBLE_DEVICES names; None if it is not set."""
+    value = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if value is None:
+        return None
+    # The last is SLURM's word for none.
+    nothing = ("", "-1", "NoDevFiles")
+    return [gpu for each in value.split(",") if (gpu := each.strip()) not in nothing]
 
 
 def _wait_for_one(gpus: list[str], folder: Path) -> tuple[str, int]:

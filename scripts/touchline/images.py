@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch.nn.functional import interpolate, pad
 
+from touchline.errors import InputError
 from touchline.files import read_json
 
 Fit = Literal["pad", "crop", "stretch"]
@@ -32,19 +33,43 @@ class Normalization:
 
 
 def read_processor(folder: Path) -> dict[str, Any]:
-    """What a checkpoint states of how it sees videos; nothing if it states nothing."""
-    for name in ("video_preprocessor_config.json", "preprocessor_config.json"):
+    """What a checkpoint states of how it sees videos, else pictures; nothing if it states neither.
+
+    Up to version 4 transformers wrote a file for each kind; version 5 writes one for all.
+    """
+    for name, part in (
+        ("video_preprocessor_config.json", None),
+        ("processor_config.json", "video_processor"),
+        ("preprocessor_config.json", None),
+        ("processor_config.json", "image_processor"),
+    ):
         if (folder / name).exists():
-            stated: dict[str, Any] = read_json(folder / name)
-            return stated
+            whole = read_json(folder / name)
+            stated = whole.get(part) if part and isinstance(whole, dict) else whole
+            if isinstance(stated, dict):
+                return stated
     return {}
 
 
 def read_normalization(folder: Path) -> Normalization:
     """The normalization that a checkpoint's processor files state, else CLIP's."""
     stated = read_processor(folder)
-    return Normalization(
-        tuple(stated.get("image_mean", _CLIP_MEAN)), tuple(stated.get("image_std", _CLIP_STD))
+    if stated.get("do_normalize") is False:
+        return Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    mean, std = stated.get("image_mean", _CLIP_MEAN), stated.get("image_std", _CLIP_STD)
+    if not (_is_of_channels(mean) and _is_of_channels(std)):
+        raise InputError(
+            f"{folder} states image_mean {mean!r} and image_std {std!r}, but each should be three "
+            "numbers; copy the processor's files of the model that it was made from there."
+        )
+    return Normalization(tuple(mean), tuple(std))
+
+
+def _is_of_channels(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 3
+        and all(isinstance(each, int | float) for each in value)
     )
 
 

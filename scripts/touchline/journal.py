@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from pydantic import Field, ValidationError
 
-from touchline.records import WindowRecord
+from touchline.records import UNANSWERED, WindowRecord
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Journal:
         """
         answered: dict[int, WindowRecord] = {}
         for line in read_lines(self._folder):
-            if line.status not in ("skipped_oom", "no_frames"):
+            if line.status not in UNANSWERED:
                 record = WindowRecord.model_validate(line.model_dump(exclude={"at"}))
                 answered.setdefault(record.window, record)
         return answered

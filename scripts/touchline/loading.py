@@ -74,8 +74,9 @@ def load_quantizing(source: Path) -> PreTrainedModel:
         quantization_config=BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
-            # A list replaces the library's own, so it must name lm_head too.
-            llm_int8_skip_modules=list(kind.not_quantized),
+            # These keep their precision: they are small, and they lose most. A list replaces
+            # the library's own, so it must name lm_head too.
+            llm_int8_skip_modules=[*kind.vision, "lm_head"],
         ),
     )
 

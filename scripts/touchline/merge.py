@@ -16,7 +16,7 @@ from touchline.coverage import SAME_TIME
 from touchline.errors import InputError
 from touchline.labels import Labels
 from touchline.predictions import event_of
-from touchline.records import Counts, Event, WindowRecord
+from touchline.records import UNANSWERED, Counts, Event, WindowRecord
 
 Keep = Literal["first", "best", "run"]
 
@@ -98,7 +98,7 @@ def merge_slices(
         answers=len(windows),
         none=status["none"],
         unparsed=status["unparsed"],
-        skipped=status["skipped_oom"] + status["no_frames"],
+        skipped=sum(status[each] for each in UNANSWERED),
         events_in=len(hits),
         duplicates=duplicates,
         events_out=len(events),

@@ -52,7 +52,11 @@ class ParsedEvent(Record):
     score: Probability | None = Field(default=None, description="probability of the label's tokens")
 
 
-Status = Literal["events", "none", "unparsed", "skipped_oom", "no_frames"]
+Status = Literal["events", "none", "unparsed", "skipped_oom", "not_finite", "no_frames"]
+
+# Of a window about which the model gave no answer: not looked at, and tried again when its slice
+# is made again.
+UNANSWERED: frozenset[Status] = frozenset({"skipped_oom", "not_finite", "no_frames"})
 
 
 class WindowRecord(Record):

@@ -42,6 +42,15 @@ class RowCache:
             self.keys[layer][row, :, :tokens] = keys[number]
             self.values[layer][row, :, :tokens] = values[number]
 
+    def clear(self, rows: Sequence[int]) -> None:
+        """Forget rows' keys and values.
+
+        Values that are not finite would reach whoever comes next: zero times NaN is NaN, so a
+        mask does not keep them out.
+        """
+        for each in (*self.keys, *self.values):
+            each[list(rows)] = 0.0
+
     def begin(self, rows: Sequence[int], tokens: int, shift: int) -> None:
         """Let rows go on behind so many tokens of a prompt.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 import torch
 
@@ -20,14 +21,18 @@ def choose(
 
     Returns:
         token ids [rows], and the model's own log probability of each, [rows] in float32,
-        that is, before temperature and top_p.
+        that is, before temperature and top_p. A row whose logits are not all finite has no
+        next token: it gets the id 0 and the log probability NaN.
     """
-    logprobs = logits.float().log_softmax(-1)
+    finite = logits.isfinite().all(-1)
+    logits = logits.float().masked_fill(~finite[:, None], 0.0)
+    logprobs = logits.log_softmax(-1)
     if settings.do_sample:
-        tokens = _nucleus(logits.float() / settings.temperature, settings.top_p, uniforms)
+        tokens = _nucleus(logits / settings.temperature, settings.top_p, uniforms)
     else:
         tokens = logprobs.argmax(-1)
-    return tokens, logprobs.gather(-1, tokens[:, None])[:, 0]
+    chosen = logprobs.gather(-1, tokens[:, None])[:, 0]
+    return tokens.masked_fill(~finite, 0), chosen.masked_fill(~finite, math.nan)
 
 
 def _nucleus(logits: torch.Tensor, top_p: float, uniforms: torch.Tensor) -> torch.Tensor:

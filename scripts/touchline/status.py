@@ -19,12 +19,11 @@ from pydantic import ValidationError
 from touchline.config import Settings
 from touchline.journal import Line, read_lines
 from touchline.layout import DETECT_LOG, JOURNAL, LEDGER, MANIFEST, Slice, slices_of
-from touchline.records import Manifest
+from touchline.records import UNANSWERED, Manifest
 from touchline.windows import slice_bounds, windows_of
 
 # What was answered in the last minutes tells the speed of now.
 RECENT_SECONDS = 120.0
-_SKIPPED = ("skipped_oom", "no_frames")
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ class Observer:
             total,
             len(windows),
             sum(len(line.events) for line in windows.values()),
-            sum(line.status in _SKIPPED for line in windows.values()),
+            sum(line.status in UNANSWERED for line in windows.values()),
             _rate([line.at for line in lines], now),
             _failure(log, latest),
             log,
@@ -177,7 +176,7 @@ class Observer:
 def _counts(records: Iterable[dict[str, Any]]) -> tuple[int, int, int]:
     kept = list(records)
     events = sum(len(record["events"]) for record in kept)
-    return len(kept), events, sum(record["status"] in _SKIPPED for record in kept)
+    return len(kept), events, sum(record["status"] in UNANSWERED for record in kept)
 
 
 def _windows_of_slices(duration: float, settings: Settings) -> list[int]:

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from touchline.checkpoints import read_model_type
+from touchline.checkpoints import checkpoint_files, read_model_type
 from touchline.config import BatchSettings, GenerationSettings, ImageSettings
+from touchline.cuda import check_usable
 from touchline.fingerprint import fingerprint
 from touchline.gpus import leased_gpu
 from touchline.journal import Journal, journal_key
@@ -71,7 +72,7 @@ def answer_windows(
     if records:
         log.info("%d of %d windows were answered before.", len(records), len(windows))
     if missing:
-        with leased_gpu(), journal.writing() as writer:
+        with leased_gpu() as gpu, journal.writing() as writer:
             # On a CPU an answer must not depend on where in memory its row lies.
             os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
             # Imported with the GPU in hand: torch looks at CUDA_VISIBLE_DEVICES once.
@@ -84,6 +85,7 @@ def answer_windows(
             from touchline.generation import Answering
             from touchline.memory import rows_that_fit
 
+            check_usable(gpu)
             torch.set_num_threads(threads)
             clock, generation = Stopwatch(), question.generation
             times = sorted({time for window in missing for time in window.times})
@@ -121,12 +123,11 @@ def _footage(manifest: Manifest, question: Question) -> Footage:
 
 def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> str:
     """The journal key: all that an answer depends on."""
-    weights = sorted(question.checkpoint.glob("*.safetensors"))
     return journal_key(
         video=manifest.model_dump(include={"video", "fingerprint", "start_time"}),
         windows=[asdict(window) for window in windows],
         prompt=question.prompt,
-        checkpoint=[fingerprint(path) for path in weights],
+        checkpoint=[fingerprint(path) for path in checkpoint_files(question.checkpoint)],
         dtype=question.dtype,
         image=question.image.model_dump(),
         generation=question.generation.model_dump(),

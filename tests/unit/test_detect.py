@@ -39,8 +39,8 @@ class Answers:
 
     rows = 2
 
-    def __init__(self, answers=None, skipped=()):
-        self.said, self.skipped, self.tasks = answers or {}, skipped, []
+    def __init__(self, answers=None, skipped=None):
+        self.said, self.skipped, self.tasks = answers or {}, skipped or {}, []
 
     def answers(self, tasks):
         pair = []
@@ -54,7 +54,7 @@ class Answers:
 
     def _answer(self, task):
         if task.index in self.skipped:
-            return task, None
+            return task, self.skipped[task.index]
         text = self.said.get(task.index, "none")
         return task, Generated(text, (1, 2), (-0.1, -0.1))
 
@@ -125,7 +125,7 @@ def test_the_partial_has_every_answer_that_is_not_none(clip):
 
 
 def test_a_window_that_does_not_fit_is_told(clip, caplog):
-    records = run(clip, Answers(skipped=[2]))
+    records = run(clip, Answers(skipped={2: "skipped_oom"}))
     assert [r.status for r in records] == ["none", "none", "skipped_oom", "none", "none"]
     assert "Window 2 (4.000-8.000 s) does not fit" in caplog.text
 
@@ -166,14 +166,15 @@ def test_a_long_video_loses_nothing_at_its_end(tmp_path, slices):
 
 
 def test_the_log_tells_how_far_a_slice_is(clip, caplog):
-    answers = Answers({0: GOAL}, skipped={1})
+    answers = Answers({0: GOAL}, skipped={1: "not_finite"})
     records = run(clip, answers)[:2]
     caplog.clear()
     progress = Progress(total=12, done=2, every=0.0)
     with caplog.at_level(logging.INFO):
         for record in records:
             progress.count(record, answers)
-    first, second = (each.getMessage() for each in caplog.records)
+    said = [each.getMessage() for each in caplog.records if "of 12 windows" in each.getMessage()]
+    first, second = said
     assert first.startswith("3 of 12 windows, ")
     assert second.startswith("4 of 12 windows, ")
     for part in (" a second, ", " s left, ", " 1 events, 1 skipped, 2 at a time, peak ", " GB of "):

@@ -60,13 +60,22 @@ def test_the_lease_is_what_cuda_will_see(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("CUDA_VISIBLE_DEVICES", ""), ("SLURM_JOB_ID", "7")]
+    ("visible", "slurm", "gpu"),
+    [
+        ("", {}, None),
+        ("1", {"SLURM_JOB_ID": "7"}, "1"),
+        ("0", {"SLURM_JOB_ID": "7", "SLURM_STEP_GPUS": "3"}, "3"),
+        ("", {"SLURM_JOB_ID": "7"}, None),
+        ("NoDevFiles", {"SLURM_JOB_ID": "7"}, None),
+    ],
 )
-def test_no_gpu_or_slurm_s_choice_is_left_alone(tmp_path, monkeypatch, variable, value):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    monkeypatch.setenv(variable, value)
-    before = os.environ["CUDA_VISIBLE_DEVICES"]
-    with leased_gpu(tmp_path) as gpu:
-        assert gpu is None
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == before
+def test_no_gpu_or_slurm_s_choice_is_left_alone(tmp_path, monkeypatch, visible, slurm, gpu):
+    for name in ("SLURM_JOB_ID", "SLURM_STEP_GPUS", "SLURM_JOB_GPUS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in slurm.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    with leased_gpu(tmp_path) as leased:
+        assert leased == gpu
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
     assert not list(tmp_path.iterdir())

@@ -9,17 +9,18 @@ from __future__ import annotations
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
-from transformers import AutoTokenizer, DynamicCache, PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 
-from touchline.checkpoints import check, remedy
-from touchline.errors import InputError, plain
+from touchline.chat import end_tokens, prompt_text, read_tokenizer, token_ids
+from touchline.checkpoints import check
 from touchline.graphs import Replayed
 from touchline.images import Fit, Normalization, normalized, read_normalization
 from touchline.loading import hush_libraries, load_weights, read_config
@@ -68,7 +69,7 @@ class VideoLanguageModel(ABC):
         prompt: what is asked about the pictures.
         footage: what the pictures are made from.
         dtype: arithmetic; "auto" is bfloat16 where the GPU has it, else float16, and
-            float32 on the CPU.
+            float32 on the CPU. Beside float16 the vision tower computes in float32.
 
     Attributes:
         eos: the ids that end an answer.
@@ -79,9 +80,9 @@ class VideoLanguageModel(ABC):
 
     # What a family provides: these five, and the methods below them.
     architecture: ClassVar[type[PreTrainedModel]]
-    # Modules that stay as they are when the rest is quantized: small, and they lose most.
-    not_quantized: ClassVar[tuple[str, ...]]
-    template: ClassVar[str]  # with {video} and {prompt}
+    # The modules that make features of pictures.
+    vision: ClassVar[tuple[str, ...]]
+    template: ClassVar[str]  # with {video} and {prompt}, for checkpoints without a chat template
     video_token: ClassVar[str]  # stands for one of a picture's features
     frames_per_picture: ClassVar[int] = 1  # frames that are encoded as one
 
@@ -113,26 +114,28 @@ class VideoLanguageModel(ABC):
         self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
         self.dtype = _arithmetic(dtype, self.device)
         self.footage = footage
-        self._asked = prompt.strip()
         check(folder)
         config = read_config(folder)
         quantization = getattr(config, "quantization_config", None)
         if quantization:
             # Its default is float32, which a GPU multiplies slowly.
             quantization["bnb_4bit_compute_dtype"] = str(self.dtype).removeprefix("torch.")
-        try:
-            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"{folder} has a tokenizer that cannot be read ({plain(error)}); {remedy(folder)}."
-            ) from error
-        self.model: Any = load_weights(
-            self.architecture, folder, config=config, dtype=self.dtype, device_map=self.device
-        ).eval()
-        for parameter in self.model.parameters():
+        self.tokenizer = read_tokenizer(folder)
+        self._text = prompt_text(
+            self.tokenizer, folder, prompt.strip(), self.video_token, self.template
+        )
+        self._video_id: int = self.tokenizer.convert_tokens_to_ids(self.video_token)
+        with _float32_beside_float16(self.architecture, self.vision):
+            self.model: Any = load_weights(
+                self.architecture, folder, config=config, dtype=self.dtype, device_map=self.device
+            ).eval()
+        # Qwen2.5-VL's vision tower is known to overflow in float16.
+        self._vision_dtype = torch.float32 if self.dtype == torch.float16 else self.dtype
+        for name, weights in self.model.named_parameters():
             # Modules left out of the quantization come in the dtype they were saved in.
-            if parameter.is_floating_point():
-                parameter.data = parameter.data.to(self.dtype)
+            if weights.is_floating_point():
+                of_vision = name.startswith(self.vision)
+                weights.data = weights.data.to(self._vision_dtype if of_vision else self.dtype)
         log.info(
             "The model's weights are %s; it computes in %s.",
             "in 4 bits" if quantization else "as they were fetched, with no 4-bit copy",
@@ -140,15 +143,20 @@ class VideoLanguageModel(ABC):
         )
         fuse_norms(self.model)
         self.normalization: Normalization = read_normalization(folder)
-        ends = self.model.generation_config.eos_token_id
-        self.eos = frozenset(ends if isinstance(ends, list) else [ends])
+        self.eos = end_tokens(
+            folder,
+            self.model.lm_head.out_features,
+            self.model.generation_config.eos_token_id,
+            getattr(self.model.config.text_config, "eos_token_id", None),
+            self.tokenizer.eos_token_id,
+        )
         self.prompt = cache(self._prompt)
 
     def _prompt(self, pictures: int) -> Prompt:
         """The prompt about so many pictures."""
         video = self.video_token * (pictures * self.tokens_per_picture)
-        text = self.template.format(video=video, prompt=self._asked)
-        ids = torch.tensor(self.tokenizer(text)["input_ids"])
+        text = self._text.replace(self.video_token, video)
+        ids = torch.tensor(token_ids(self.tokenizer, text))
         return Prompt(ids, *self.positions(ids, pictures))
 
     @property
@@ -160,7 +168,8 @@ class VideoLanguageModel(ABC):
     @torch.inference_mode()
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pictures, uint8 [n, frames, 3, h, w], to features [n, tokens, width]."""
-        return self.features(normalized(pixels.to(self.device), self.normalization).to(self.dtype))
+        seen = normalized(pixels.to(self.device), self.normalization)
+        return self.features(seen.to(self._vision_dtype)).to(self.dtype)
 
     def new_cache(self, rows: int, pictures: int, new_tokens: int) -> RowCache:
         """An empty cache for prompts with up to so many pictures, and their answers."""
@@ -196,8 +205,10 @@ class VideoLanguageModel(ABC):
         """
         prompt = self.prompt(features.shape[1])
         ids = prompt.ids.to(self.device)
-        embeddings = self.model.get_input_embeddings()(ids).repeat(len(features), 1, 1)
-        shown = ids == self.model.config.video_token_id
+        shown = ids == self._video_id
+        # The video's token need not be one that the model has an embedding for.
+        words = self.model.get_input_embeddings()(ids.masked_fill(shown, 0))
+        embeddings = words.repeat(len(features), 1, 1)
         embeddings[:, shown] = features.flatten(1, 2).to(embeddings.dtype)
         positions = prompt.positions
         hidden = self.model.model.language_model(
@@ -256,6 +267,21 @@ class _Prompts(DynamicCache):  # type: ignore[misc]  # the library is untyped
     ) -> tuple[torch.Tensor, torch.Tensor]:
         self._target.put(self._rows, layer, keys, values)
         return keys, values
+
+
+@contextmanager
+def _float32_beside_float16(kind: type[PreTrainedModel], modules: Sequence[str]) -> Iterator[None]:
+    """Load a model so that some of its modules are in float32 if the rest is in float16.
+
+    Their weights are often saved in bfloat16, which float16 cannot hold, so casting them back
+    is too late. The library takes the names from the class.
+    """
+    names, kept = [name.removeprefix("model.") for name in modules], kind._keep_in_fp32_modules
+    kind._keep_in_fp32_modules = [*(kept or []), *names]
+    try:
+        yield
+    finally:
+        kind._keep_in_fp32_modules = kept
 
 
 def _arithmetic(dtype: Dtype, device: torch.device) -> torch.dtype:

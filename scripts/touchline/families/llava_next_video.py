@@ -6,10 +6,13 @@ pictures, so the inputs are built here; tests pin them to what it gives.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from transformers import LlavaNextVideoForConditionalGeneration
 
-from touchline.families.base import VideoLanguageModel
+from touchline.errors import InputError
+from touchline.families.base import Dtype, Footage, VideoLanguageModel
 from touchline.images import Fit, square_of
 
 
@@ -17,9 +20,22 @@ class LlavaNextVideo(VideoLanguageModel):
     """A checkpoint such as llava-hf/LLaVA-NeXT-Video-7B-hf."""
 
     architecture = LlavaNextVideoForConditionalGeneration
-    not_quantized = ("model.vision_tower", "model.multi_modal_projector", "lm_head")
+    vision = ("model.vision_tower", "model.multi_modal_projector")
     template = "USER: {video}\n{prompt} ASSISTANT:"  # of the model card
     video_token = "<video>"
+
+    def __init__(self, folder: Path, prompt: str, footage: Footage, dtype: Dtype = "auto") -> None:
+        super().__init__(folder, prompt, footage, dtype)
+        config = self.model.config
+        tower = self.model.model.vision_tower.named_parameters()
+        has_class = any(name.endswith("class_embedding") for name, _ in tower)
+        if has_class != (config.vision_feature_select_strategy == "default"):
+            raise InputError(
+                f"{folder / 'config.json'} has vision_feature_select_strategy: "
+                f"{config.vision_feature_select_strategy}, with which this vision tower's features "
+                "are no square that can be pooled; with a class token in front it must be "
+                "default, without one full."
+            )
 
     @property
     def tokens_per_picture(self) -> int:

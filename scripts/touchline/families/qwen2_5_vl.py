@@ -30,7 +30,7 @@ class Qwen25VL(VideoLanguageModel):
     """A checkpoint such as Qwen/Qwen2.5-VL-7B-Instruct."""
 
     architecture = Qwen2_5_VLForConditionalGeneration
-    not_quantized = ("model.visual", "lm_head")
+    vision = ("model.visual",)
     # What the checkpoint's chat template makes of a video and a text.
     template = (
         "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
@@ -75,7 +75,7 @@ class Qwen25VL(VideoLanguageModel):
     def positions(self, ids: torch.Tensor, pictures: int) -> tuple[torch.Tensor, int]:
         """Multimodal rotary positions, [3, 1, tokens]: of time, height and width."""
         # The library marks text 0 and video 2.
-        kinds = 2 * (ids == self.model.config.video_token_id).int()
+        kinds = 2 * (ids == self._video_id).int()
         positions, shift = self.model.model.get_rope_index(
             ids[None],
             kinds[None],

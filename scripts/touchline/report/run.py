@@ -176,8 +176,8 @@ def warnings(rows: Sequence[Row], reports: Sequence[EvaluationReport]) -> list[s
         skipped = row.coverage.counts.skipped
         if skipped:
             lines.append(
-                f"{row.model} skipped {skipped} windows of video {row.video}; delete the slice's "
-                "partial to try them again."
+                f"{row.model} skipped {skipped} windows of video {row.video}; its ledgers say why. "
+                "Delete the slice's partial to try them again."
             )
         share = row.share_looked_at
         if not row.coverage.likely_lost and not skipped and share is not None and share < 0.999:

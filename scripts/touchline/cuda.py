@@ -1,0 +1,75 @@
+"""Whether torch can compute on the GPU that a job has.
+
+torch itself only reports that it finds no GPU, and a model of 7 billion parameters would then run
+on the CPU for days without a word.
+"""
+
+from __future__ import annotations
+
+import subprocess
+
+from touchline.errors import InputError
+
+# The least driver for all that CUDA of a major version has built, by NVIDIA's table of "minor
+# version compatibility": https://docs.nvidia.com/deploy/cuda-compatibility/
+LEAST_DRIVER = {"12": 525, "13": 580}
+
+
+def check_usable(gpu: str | None) -> None:
+    """Make sure that torch computes on a GPU. Imports torch and starts CUDA.
+
+    Args:
+        gpu: its number or UUID, for the message; None where the job has none: nothing to check.
+
+    Raises:
+        InputError: torch cannot use it; with torch's reason, the driver's version where
+            nvidia-smi reports it, and what to do.
+    """
+    if gpu is None:
+        return
+    import torch
+
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        # A card that is too old for this build is found only when a kernel is to run on it.
+        torch.ones(1, device="cuda").add(1).item()
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"This job has GPU {gpu}, but torch {torch.__version__} cannot use it: "
+            f"{_sentence(error)}. {_driver()}; {_advice(torch.version.cuda)} (docs/gpus.md). To "
+            "run on the CPU all the same, set CUDA_VISIBLE_DEVICES= (to nothing)."
+        ) from error
+
+
+def driver_version() -> str | None:
+    """The version of NVIDIA's driver here, such as 550.54.15; None if nvidia-smi reports none."""
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return next(iter(done.stdout.split()), None)
+
+
+def _driver() -> str:
+    version = driver_version()
+    if version is None:
+        return "nvidia-smi reports no driver, so it may be missing here (in a container, for one)"
+    return f"The driver's version is {version}"
+
+
+def _advice(cuda: str | None) -> str:
+    """What to do about a torch that was built with a version of CUDA, or without it."""
+    if cuda is None:
+        return "this torch was built without CUDA: install the build that your driver runs"
+    least = LEAST_DRIVER.get(cuda.split(".")[0])
+    needs = f", which needs driver {least} or later" if least else ""
+    return (
+        f"this torch was built with CUDA {cuda}{needs}: update the driver, or install the build "
+        "that your driver and card run"
+    )
+
+
+def _sentence(error: Exception) -> str:
+    """The first sentence of torch's reason, on one line."""
+    return " ".join(str(error).split()).split(". ")[0].rstrip(".")[:300]
