@@ -1,4 +1,4 @@
-"""Folders that are no whole checkpoint are told by their files, in one sentence."""
+"""Folders that are no whole checkpoint are reported from their files alone, in one sentence."""
 
 import json
 import logging

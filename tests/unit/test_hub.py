@@ -240,7 +240,7 @@ def test_what_is_not_all_in_the_cache_is_refused_offline(hub, machine):
     assert pauses == []
 
 
-def test_a_branch_that_moved_is_taken_once_the_model_s_folder_is_deleted_and_told(hub, machine):
+def test_a_branch_that_moved_is_taken_once_the_model_s_folder_is_deleted_and_reported(hub, machine):
     machine.fetch(revision="main")
     hub.branches = {"main": LATER}
     subprocess.run(["rm", "-r", machine.checkpoint], check=True)
@@ -301,7 +301,7 @@ def test_what_does_not_pass_is_one_sentence(hub, machine, order, sentences):
     assert said.isprintable()
 
 
-def test_a_token_that_may_not_is_told_from_none_and_written_nowhere(hub, machine):
+def test_a_token_that_may_not_differs_from_none_and_written_nowhere(hub, machine):
     hub.orders = [Order("config.json", status=403, headers=GATED)]
     said, _ = machine.refused(HF_TOKEN="hf_secret")
     assert "(the one in use may not)" in said
@@ -316,7 +316,7 @@ def test_a_token_that_may_not_is_told_from_none_and_written_nowhere(hub, machine
         assert not file.is_file() or b"hf_secret" not in file.read_bytes(), file
 
 
-def test_the_hub_s_no_is_told_from_the_network_s(hub, machine):
+def test_the_hub_s_no_differs_from_the_network_s(hub, machine):
     said, pauses = machine.refused("llava-hf/none")
     assert "is neither a folder here nor a model on the hub that may be read from here" in said
     assert pauses == []
