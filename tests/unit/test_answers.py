@@ -161,7 +161,6 @@ def test_none_is_said_by_the_whole_answer(text):
         "none\n\nBut then a goal is scored.",
         "none. The players walk up for the corner.",
         "The goalkeeper",
-        "GO`AL",
         "GO```AL",
         "5",
         "home",
