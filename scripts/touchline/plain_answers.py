@@ -154,22 +154,19 @@ def listed(text: str, is_name: IsName) -> list[dict[str, Any]] | None:
     return found if any_line else None
 
 
-# Not within a word, whose letters would come together.
-_EMPHASIS = re.compile(r"(?<!\w)[*`]+|[*`]+(?!\w)")
 _BULLET = re.compile(r"^\s*(?:[-*•–—>#]+|\(?(?:\d{1,2}|[a-z])[.)]|\|)?\s*")
 _MARK = re.compile(r"\s*(?::|\||\s[-–—]|\()\s*")
 
 
 def _item(line: str, is_name: IsName) -> list[dict[str, Any]] | None:
     """The events that a line names; None if it names none in a way that counts."""
-    body = _EMPHASIS.sub("", _BULLET.sub("", line, count=1)).strip()
-    body = without_lead_in(body, _EVENTS)
+    body = without_lead_in(_BULLET.sub("", line, count=1).strip(), _EVENTS)
     if names := names_in(body, is_name):
         return [{"label": name} for name in names]
     mark = _MARK.search(body)
     if mark is None:
         return None
-    head, beside = body[: mark.start()], body[mark.end() :]
+    head, beside = body[: mark.start()], body[mark.end() :].strip(" *`")
     names = names_in(head, is_name)
     if not names:
         return None
