@@ -43,10 +43,11 @@ def tables() -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory, checkpoint, clip):
+def done(tmp_path_factory, checkpoint, qwen_checkpoint, clip):
     """The project, run to its end."""
     clone = new_clone(tmp_path_factory.mktemp("reruns") / "clone", {})
     weights = shutil.copytree(checkpoint, clone.folder / "weights")
+    shutil.copytree(qwen_checkpoint, clone.folder / "qwen")
     labels = {
         "annotations": [
             {"gameTime": "1 - 00:02", "label": "Goal", "position": "2000", "team": "home"}
@@ -246,7 +247,8 @@ SETTINGS = {
     "keep_partials": False,
     "models.checkpoint": {"models": {"llava": {"checkpoint": "weights_too"}}},
     "models.revision": {"models": {"llava": {"revision": "main"}}},
-    "models.family": {"models": {"llava": {"family": "qwen2_5_vl"}}},
+    # A family that the checkpoint is not of would be refused.
+    "models.family": {"models": {"llava": {"family": "qwen2_5_vl", "checkpoint": "qwen"}}},
     "models.quantization": {"models": {"llava": {"quantization": "none"}}},
     "models.dtype": {"models": {"llava": {"dtype": "float32"}}},
     "models.predictions": {"models": {"other": {"predictions": "too_{video}.json"}}},
