@@ -7,7 +7,7 @@ used: containers lie about their count, and rates vary.
 from __future__ import annotations
 
 import logging
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,9 +22,11 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 
 from touchline.ahead import ahead
+from touchline.coverage import Intervals
 from touchline.decode import Decoder, Stretch, Wanted
-from touchline.demux import Listing, PacketReader, list_packets
+from touchline.demux import Listing, PacketReader, Source, list_packets
 from touchline.images import capped
+from touchline.records import Manifest
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +50,26 @@ class Frame:
     picture: torch.Tensor
 
 
+def frames_of(
+    manifest: Manifest, path: str | Path, times: Sequence[float], max_size: int, threads: int
+) -> Iterator[Frame]:
+    """The frames of a video that was probed: `sample_frames` with what the manifest says.
+
+    Args:
+        path: where the video is now.
+    """
+    source = Source(Path(path), manifest.stream, manifest.restarts)
+    gaps = tuple((gap.start, gap.end) for gap in manifest.no_pictures)
+    return sample_frames(source, times, manifest.start_time, max_size, threads, gaps)
+
+
 def sample_frames(
-    path: str | Path,
+    video: Source | str | Path,
     times: Sequence[float],
     start_time: float,
     max_size: int,
     threads: int = 1,
+    no_pictures: Intervals = (),
 ) -> Iterator[Frame]:
     """Decode what is needed of a video and give the frame on screen at each time.
 
@@ -61,27 +77,44 @@ def sample_frames(
     each, and some frames of each group. The iterator can be closed early.
 
     Args:
-        path: the video.
+        video: its path, or where in a file its pictures are.
         times: seconds from the video's start, ascending.
         start_time: presentation time of the video's start, seconds.
         max_size: the longer side is scaled down to this in the decoder, pixels.
         threads: how many decode; the frames do not depend on it.
+        no_pictures: stretches, seconds from the video's start, that have none.
 
     Yields:
         One frame a time, in order; none, but a line in the log, for times at which no
-        picture is on screen (before the first or after the last) or can be decoded.
+        picture is on screen (before the first, after the last, or where there is none) or
+        can be decoded.
 
     Raises:
         InputError: the file is not a video or cannot be read.
     """
+    source = video if isinstance(video, Source) else Source(Path(video))
+    times = _outside(no_pictures, times)
     if not times:
         return
-    listing = list_packets(path, times[0] + start_time, times[-1] + start_time)
+    listing = list_packets(source, times[0] + start_time, times[-1] + start_time)
     stretches = _stretches(listing, times, start_time)
     with ExitStack() as stack:
-        readers = [stack.enter_context(PacketReader(path, listing)) for _ in range(threads)]
+        readers = [stack.enter_context(PacketReader(source, listing)) for _ in range(threads)]
         samplers = [_Sampler(reader, listing, start_time, max_size) for reader in readers]
         yield from ahead(stretches, [each.frames for each in samplers], _FRAMES_AHEAD)
+
+
+def _outside(gaps: Intervals, times: Sequence[float]) -> list[float]:
+    """The times, ascending, at which there are pictures; a line in the log for each gap."""
+    kept: list[float] = []
+    done = 0
+    for start, end in gaps:
+        first, after = bisect_left(times, start, done), bisect_left(times, end, done)
+        if first < after:
+            log.warning("The video has no picture from %.3f to %.3f s.", start, end)
+        kept += times[done:first]
+        done = after
+    return [*kept, *times[done:]]
 
 
 def _stretches(listing: Listing, times: Sequence[float], start_time: float) -> list[Stretch]:

@@ -22,6 +22,20 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class Stretch(Record):
+    """A part of a video, from start to end."""
+
+    start: Seconds
+    end: Seconds
+
+
+class Restart(Record):
+    """Where the clock of a video file starts anew."""
+
+    packet: int = Field(ge=0, description="first packet of pictures after it, from 0 on")
+    shift: float = Field(description="seconds, added to the times from there on")
+
+
 class Manifest(Record):
     """videos/video_{v}.json: what the probe found out about one video."""
 
@@ -36,6 +50,11 @@ class Manifest(Record):
     height: int = Field(gt=0, description="pixels, before rotation")
     rotation: int = Field(description="degrees, anticlockwise, that a player turns the picture by")
     codec: str
+    stream: int | None = Field(
+        default=None, description="number of the picture stream in the file; null: the first"
+    )
+    no_pictures: list[Stretch] = Field(default=[], description="where the file has no picture")
+    restarts: list[Restart] = Field(default=[], description="where the file's clock starts anew")
     game: str | None = Field(default=None, description="the match this video is a part of")
     half: int | None = Field(default=None, ge=1, description="which half of the game")
     home: str | None = None
@@ -138,13 +157,6 @@ class Event:
     def strength(self) -> float | None:
         """What events are ranked by: the score, or the stated confidence where there is none."""
         return self.confidence if self.score is None else self.score
-
-
-class Stretch(Record):
-    """A part of a video, from start to end."""
-
-    start: Seconds
-    end: Seconds
 
 
 class Agreement(Record):

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from fractions import Fraction
+from itertools import product
 
 import av
 import numpy as np
@@ -13,9 +14,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media import number_in, steady, write_video
+from media import joined, number_in, remuxed, steady, ts_with_other_times, write_video
 from touchline.decode import Decoder
-from touchline.frames import Frame, sample_frames
+from touchline.frames import Frame, frames_of, sample_frames
 from touchline.probe import probe
 from touchline.videos import Video
 
@@ -23,6 +24,13 @@ from touchline.videos import Video
 def sampled(path, times, max_size=4096):
     start = probe(Video(video=0, path=path)).start_time
     return list(sample_frames(path, times, start, max_size))
+
+
+def shown(path, times):
+    """What a video that was probed shows at the times, by time: the numbers of its pictures."""
+    manifest = probe(Video(video=0, path=path))
+    frames = frames_of(manifest, path, times, 4096, threads=2)
+    return manifest, {frame.wanted: number_in(frame.picture) for frame in frames}
 
 
 def numbers(path, times):
@@ -357,6 +365,84 @@ def test_times_without_a_picture_are_logged_once(tmp_path, caplog):
         "No picture is on screen at 2.000 s.",
         "No picture is on screen at 7.500 s.",
     ]
+
+
+# Clocks that nobody can follow as they are.
+
+EVERY = [round(k / 25, 3) for k in range(250)]
+
+
+RESTARTS = [(0, 0), (70, 0), (70, 69)]
+
+
+# Where a clock may start anew by design, a leap of hours does not leave a gap.
+@pytest.mark.parametrize(
+    ("suffix", "starts"),
+    [
+        *product(["ts", "mpg"], [*RESTARTS, (70, 9000)]),
+        *product(["mkv"], RESTARTS),
+    ],
+)
+def test_recordings_that_were_joined_follow_each_other(tmp_path, suffix, starts, caplog):
+    codec = "mpeg2video" if suffix == "mpg" else "libx264"
+    parts = [
+        write_video(
+            tmp_path / f"{k}.{suffix}", steady(5, start=start), codec=codec, gop=25, first=125 * k
+        )
+        for k, start in enumerate(starts)
+    ]
+    path = joined(tmp_path / f"joined.{suffix}", *parts)
+    manifest, got = shown(path, EVERY)
+    assert manifest.duration == pytest.approx(10, abs=0.003)
+    assert list(got) == EVERY
+    # Either clock may tick in milliseconds.
+    assert all(abs(number - 25 * wanted) <= 1 for wanted, number in got.items())
+    assert shown(path, EVERY[13::25])[1] == {t: round(25 * t) for t in EVERY[13::25]}
+    assert "starts anew" in caplog.text
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mp4", "mkv"])
+def test_times_that_lie_far_off_cost_one_picture_each(tmp_path, suffix, caplog):
+    whole = write_video(tmp_path / f"whole.{suffix}", steady(10), gop=25)
+    # A keyframe, a picture on which others depend, the last one; to the future and the past.
+    off = {50: 10_800, 101: 77, 149: 2000, 249: 9000}
+    path = tmp_path / f"damaged.{suffix}"
+    if suffix == "ts":
+        off |= {200: -4, 225: -8}
+        ts_with_other_times(whole, path, off)
+    else:
+        remuxed(whole, path, shifts=off)
+    manifest, got = shown(path, EVERY)
+    assert manifest.duration == pytest.approx(10, abs=0.1)
+    wrong = {wanted for wanted, number in got.items() if number != round(25 * wanted)}
+    assert len(wrong) + len(EVERY) - len(got) <= len(off)
+    assert f"{len(off)} times that lie far off" in caplog.text
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mp4", "mkv"])
+@pytest.mark.parametrize("seconds", [3, 3600])
+def test_where_pictures_are_missing_there_is_none(tmp_path, suffix, seconds, caplog):
+    times = [*steady(5), *steady(5, start=5 + seconds)]
+    path = write_video(tmp_path / f"v.{suffix}", times, gop=25)
+    ends = [4.96, 5.0, 5.5, 4.96 + seconds, 5 + seconds, 9.96 + seconds, 10 + seconds]
+    wanted = sorted({0.0, 2.0, *steady(5 + seconds, rate=0.1), *ends})
+    manifest, got = shown(path, [round(t, 3) for t in wanted])
+    (gap,) = manifest.no_pictures
+    assert (gap.start, gap.end) == pytest.approx((5, 5 + seconds), abs=0.002)
+    assert manifest.frame_rate == pytest.approx(25, abs=0.05)
+    expected = {t: round(25 * (t if t < 5 else t - seconds)) for t in wanted}
+    there = [t for t in wanted if t < 5 or 5 + seconds <= t < 10 + seconds]
+    assert got == {t: expected[t] for t in there}
+    assert "no picture from 5.000 to" in caplog.text
+
+
+@pytest.mark.parametrize("seconds", [2.0, 5.0])
+def test_one_picture_in_some_seconds_is_a_rate_like_any_other(tmp_path, seconds):
+    path = write_video(tmp_path / "v.mkv", steady(20 * seconds, rate=1 / seconds), b_frames=0)
+    manifest, got = shown(path, steady(20 * seconds, rate=1))
+    assert manifest.no_pictures == []
+    assert got == {t: int(t // seconds) for t in got}
+    assert len(got) > 19 * seconds - 1
 
 
 # Ahead of the caller, within bounds.
