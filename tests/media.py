@@ -42,6 +42,7 @@ def write_video(
     b_frames: int = 2,
     container: str | None = None,
     first: int = 0,
+    pixel_aspect: Fraction = Fraction(1),
 ) -> Path:
     """Write frame k of a video, showing the number first + k, at the k-th time (seconds)."""
     # MPEG-2 and its like have a few rates only.
@@ -52,6 +53,7 @@ def write_video(
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = time_base
         stream.codec_context.gop_size = gop
+        stream.codec_context.sample_aspect_ratio = pixel_aspect
         stream.codec_context.max_b_frames = b_frames
         stream.options = {"preset": "ultrafast", "bf": str(b_frames)} if "264" in codec else {}
         for number, time in enumerate(times, start=first):

@@ -60,7 +60,9 @@ def frames_of(
     """
     source = Source(Path(path), manifest.stream, manifest.restarts)
     gaps = tuple((gap.start, gap.end) for gap in manifest.no_pictures)
-    return sample_frames(source, times, manifest.start_time, max_size, threads, gaps)
+    return sample_frames(
+        source, times, manifest.start_time, max_size, threads, gaps, manifest.pixel_aspect
+    )
 
 
 def sample_frames(
@@ -70,6 +72,7 @@ def sample_frames(
     max_size: int,
     threads: int = 1,
     no_pictures: Intervals = (),
+    pixel_aspect: float = 1.0,
 ) -> Iterator[Frame]:
     """Decode what is needed of a video and give the frame on screen at each time.
 
@@ -83,6 +86,7 @@ def sample_frames(
         max_size: the longer side is scaled down to this in the decoder, pixels.
         threads: how many decode; the frames do not depend on it.
         no_pictures: stretches, seconds from the video's start, that have none.
+        pixel_aspect: width of the video's pixels over their height; those of a frame are square.
 
     Yields:
         One frame a time, in order; none, but a line in the log, for times at which no
@@ -100,7 +104,8 @@ def sample_frames(
     stretches = _stretches(listing, times, start_time)
     with ExitStack() as stack:
         readers = [stack.enter_context(PacketReader(source, listing)) for _ in range(threads)]
-        samplers = [_Sampler(reader, listing, start_time, max_size) for reader in readers]
+        shape = max_size, pixel_aspect
+        samplers = [_Sampler(reader, listing, start_time, *shape) for reader in readers]
         yield from ahead(stretches, [each.frames for each in samplers], _FRAMES_AHEAD)
 
 
@@ -157,12 +162,18 @@ class _Sampler:
     """Turns stretches into frames. Not to be shared by threads."""
 
     def __init__(
-        self, reader: PacketReader, listing: Listing, start_time: float, max_size: int
+        self,
+        reader: PacketReader,
+        listing: Listing,
+        start_time: float,
+        max_size: int,
+        pixel_aspect: float,
     ) -> None:
         self._decoder = Decoder(reader, listing)
         self._time_base = listing.time_base
         self._start_time = start_time
         self._max_size = max_size
+        self._pixel_aspect = pixel_aspect
         self._reformatter = VideoReformatter()
 
     def frames(self, stretch: Stretch) -> Iterator[Frame]:
@@ -174,7 +185,7 @@ class _Sampler:
                 yield Frame(wanted, began, picture)
 
     def _picture(self, frame: VideoFrame) -> torch.Tensor:
-        width, height = capped(frame.width, frame.height, self._max_size)
+        width, height = capped(frame.width, frame.height, self._max_size, self._pixel_aspect)
         # HD without a tag is BT.709 by convention; the decoder would take it for BT.601.
         untagged_hd = frame.colorspace == _UNTAGGED and frame.height >= _HD_HEIGHT
         small = self._reformatter.reformat(

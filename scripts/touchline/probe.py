@@ -40,6 +40,8 @@ _FILE_SLACK = 5.0
 _ENOUGH_TIMES = 50
 # A stream with fewer pictures than a part of the most is a still or a slide show (1 in so many).
 _MOVING = 10
+# Pixels that are so much wider than high, or higher than wide, are a damaged header's.
+_ODDEST_PIXEL = 4.0
 
 
 def probe(video: Video, max_duration: float | None = None) -> Manifest:
@@ -62,7 +64,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         line = _timeline(path, container, pictures)
         if max_duration is None or max_duration > line.duration:
             _check_whole(path, container, pictures, line, read.end)
-        codec, number = stream.codec_context.name, stream.index
+        codec, number, shape = stream.codec_context.name, stream.index, _pixel_aspect(stream)
     first = _first_picture(path, number)
     return Manifest(
         video=video.video,
@@ -74,6 +76,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         frame_rate=round(len(pictures.times) / line.shown, 3),
         width=first.width,
         height=first.height,
+        pixel_aspect=shape,
         rotation=first.rotation,
         codec=codec,
         stream=number,
@@ -224,6 +227,12 @@ def _check_whole(
             f"the pictures end at {line.duration:.1f} s; copy it again, or keep what is there as "
             f"a file of its own: ffmpeg -i {path.name} -c copy {path.stem}_part.mkv"
         )
+
+
+def _pixel_aspect(stream: VideoStream) -> float:
+    """Width of a pixel over its height; 1 where none is stated, or none that could be."""
+    stated = float(stream.sample_aspect_ratio or 1)
+    return round(stated, 6) if 1 / _ODDEST_PIXEL <= stated <= _ODDEST_PIXEL else 1.0
 
 
 def _first_picture(path: Path, number: int) -> VideoFrame:

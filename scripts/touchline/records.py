@@ -48,6 +48,9 @@ class Manifest(Record):
     frame_rate: float = Field(gt=0, description="mean frames per second")
     width: int = Field(gt=0, description="pixels, before rotation")
     height: int = Field(gt=0, description="pixels, before rotation")
+    pixel_aspect: float = Field(
+        default=1.0, gt=0, description="width of a pixel over its height, before rotation"
+    )
     rotation: int = Field(description="degrees, anticlockwise, that a player turns the picture by")
     codec: str
     stream: int | None = Field(
@@ -237,6 +240,9 @@ class Coverage(Record):
 
     duration: float | None = Field(ge=0, description="of the video, seconds; null if not known")
     looked_at: list[Stretch]
+    no_pictures: list[Stretch] = Field(
+        default=[], description="stretches in which the video shows nothing to look at"
+    )
     likely_lost: list[Stretch] = Field(
         description="stretches without any item, too long to be chance; given predictions only"
     )

@@ -47,7 +47,7 @@ def page(tmp_path_factory):
     )
     moments = match.moments(5)
     times = [(moment.time_s, moment_in_view(moment, 4, 20)) for moment in moments]
-    pictures = thumbnails(video, times, manifest.start_time)
+    pictures = thumbnails(manifest, video, times)
     data = page_data(match, moments, Name(), 5, pictures, "video.mp4")
     html = render(
         "match.html.j2", SCRIPTS, data, match=match, name=Name(), rows=rows_of(match), tolerance=5.0

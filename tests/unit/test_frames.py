@@ -92,6 +92,29 @@ def test_the_longer_side_is_capped_in_proportion(tmp_path):
     assert number_in(frame.picture, scale=0.5) == 12
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi", "mpg"])
+@pytest.mark.parametrize(
+    ("size", "pixel", "shown"),
+    [
+        ((720, 576), (64, 45), (384, 216)),
+        ((1440, 1080), (4, 3), (384, 216)),
+        ((720, 576), (16, 15), (384, 288)),
+        ((960, 540), (3, 4), (384, 288)),
+    ],
+)
+def test_a_picture_has_the_shape_that_a_player_gives_it(tmp_path, suffix, size, pixel, shown):
+    codec = "mpeg2video" if suffix == "mpg" else "libx264"
+    path = tmp_path / f"v.{suffix}"
+    write_video(
+        path, steady(0.4), size=size, codec=codec, b_frames=0, pixel_aspect=Fraction(*pixel)
+    )
+    manifest = probe(Video(video=0, path=path))
+    assert manifest.pixel_aspect == pytest.approx(pixel[0] / pixel[1], abs=0.02)
+    (frame,) = frames_of(manifest, path, [0.2], 384, 1)
+    assert frame.picture.shape[1:] == pytest.approx(shown[::-1], abs=4)
+    assert number_in(frame.picture, scale=shown[0] / size[0]) == 5
+
+
 def test_rotation_is_honoured(tmp_path):
     upright = write_video(tmp_path / "v.mp4", steady(1))
     turned = tmp_path / "turned.mp4"
