@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
@@ -89,6 +90,27 @@ def remuxed(
             if place in untimed:
                 packet.pts = packet.dts = None
             packet.stream = stream
+            output.mux(packet)
+    return target
+
+
+def in_one_file(
+    target: Path, sources: Iterable[Path], default: Collection[int] = (), **options: str
+) -> Path:
+    """The first streams of several files in one, by turns; some of them marked as default."""
+    with ExitStack() as stack:
+        output = stack.enter_context(av.open(str(target), "w", options=options))
+        packets = []
+        for number, source in enumerate(sources):
+            file = stack.enter_context(av.open(str(source)))
+            copy = output.add_stream_from_template(file.streams[0])
+            copy.disposition = av.stream.Disposition(number in default)
+            for packet in file.demux(0):
+                if packet.size:
+                    at = float((packet.dts or 0) * packet.time_base)
+                    packets.append((at, number, packet, copy))
+        for _, _, packet, copy in sorted(packets, key=lambda each: each[:2]):
+            packet.stream = copy
             output.mux(packet)
     return target
 

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media import joined, number_in, remuxed, steady, ts_with_other_times, write_video
+from media import in_one_file, joined, number_in, remuxed, steady, ts_with_other_times, write_video
 from touchline.decode import Decoder
 from touchline.frames import Frame, frames_of, sample_frames
 from touchline.probe import probe
@@ -457,6 +457,43 @@ def test_where_pictures_are_missing_there_is_none(tmp_path, suffix, seconds, cap
     there = [t for t in wanted if t < 5 or 5 + seconds <= t < 10 + seconds]
     assert got == {t: expected[t] for t in there}
     assert "no picture from 5.000 to" in caplog.text
+
+
+# Which of several picture streams.
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("default", [{1}, {0, 1}])
+@pytest.mark.parametrize("preview", ["small", "still"])
+def test_of_several_pictures_those_of_a_player_are_taken(
+    tmp_path, suffix, default, preview, caplog
+):
+    large = write_video(tmp_path / "large.mp4", steady(4), first=1000)
+    if preview == "small":
+        other = write_video(tmp_path / "small.mp4", steady(4), size=(192, 108))
+    else:
+        # It may be larger, and the first: it does not move.
+        other = write_video(tmp_path / "still.mp4", [0.0], size=(640, 360))
+    path = in_one_file(tmp_path / f"v.{suffix}", [other, large], default)
+    with caplog.at_level(logging.INFO):
+        manifest, got = shown(path, [0.0, 2.0, 3.96])
+    assert (manifest.width, manifest.duration) == (256, pytest.approx(4, abs=0.01))
+    assert list(got.values()) == [1000, 1050, 1099]
+    assert "several picture streams: stream 1 (256x144) is taken, not stream 0" in caplog.text
+
+
+def test_pictures_are_followed_to_another_stream_of_the_broadcast(tmp_path):
+    halves = []
+    for half, pid in enumerate(("256", "512")):
+        clip = write_video(
+            tmp_path / f"{half}.mp4", steady(5, start=1 + 5.0 * half), first=125 * half
+        )
+        options = {"mpegts_start_pid": pid, "mpegts_copyts": "1"}
+        halves.append(in_one_file(tmp_path / f"{half}.ts", [clip], **options))
+    manifest, got = shown(joined(tmp_path / "v.ts", *halves), EVERY)
+    assert manifest.duration == pytest.approx(10, abs=0.01)
+    # What was under way in the old stream comes late, or not at all.
+    assert sum(number == round(25 * wanted) for wanted, number in got.items()) >= 249
 
 
 @pytest.mark.parametrize("seconds", [2.0, 5.0])
