@@ -71,14 +71,12 @@ def remuxed(
     *,
     shifts: Mapping[int, float] | None = None,
     without: Collection[int] = (),
-    untimed: Collection[int] = (),
 ) -> Path:
     """A copy of a video, some of whose packets, by their place in the file, are not as they were.
 
     Args:
         shifts: seconds to be added to a packet's presentation time.
         without: packets that are left out.
-        untimed: packets that lose their times.
     """
     with av.open(str(source)) as file, av.open(str(target), "w") as output:
         stream = output.add_stream_from_template(file.streams.video[0])
@@ -87,8 +85,6 @@ def remuxed(
             if place in without:
                 continue
             packet.pts += round((shifts or {}).get(place, 0) / packet.time_base)
-            if place in untimed:
-                packet.pts = packet.dts = None
             packet.stream = stream
             output.mux(packet)
     return target
@@ -115,14 +111,15 @@ def in_one_file(
     return target
 
 
-def ts_with_other_times(source: Path, target: Path, shifts: Mapping[int, float]) -> Path:
+def ts_with_other_times(source: Path, target: Path, shifts: Mapping[int, float | None]) -> Path:
     """A copy of an MPEG-TS with other presentation times, which no muxer would write.
 
     ISO/IEC 13818-1, 2.4.3: a PES packet of video begins with 00 00 01 E0 in a packet of 188 bytes;
-    33 bits of time stand in bytes 9 to 13.
+    the two highest bits of byte 7 say which times there are, 33 bits of the first stand in bytes 9
+    to 13.
 
     Args:
-        shifts: seconds to be added, by place in the file.
+        shifts: seconds to be added, by place in the file; None takes the time away.
     """
     content = bytearray(source.read_bytes())
     place = 0
@@ -130,10 +127,13 @@ def ts_with_other_times(source: Path, target: Path, shifts: Mapping[int, float])
         begins, adapted = content[packet + 1] & 0x40, content[packet + 3] & 0x20
         pes = packet + 4 + (1 + content[packet + 4] if adapted else 0)
         if begins and content[pes : pes + 4] == b"\0\0\1\xe0":
-            if place in shifts:
+            shift = shifts.get(place, 0)
+            if shift is None:
+                content[pes + 7] &= 0x3F
+            elif shift:
                 five = int.from_bytes(content[pes + 9 : pes + 14], "big")
                 ticks = (five >> 3 & 7 << 30) | (five >> 2 & 0x7FFF << 15) | (five >> 1 & 0x7FFF)
-                ticks = round(ticks + 90_000 * shifts[place]) % (1 << 33)
+                ticks = round(ticks + 90_000 * shift) % (1 << 33)
                 five = five >> 36 << 36 | 1 << 32 | 1 << 16 | 1
                 five |= (ticks >> 30) << 33 | (ticks >> 15 & 0x7FFF) << 17 | (ticks & 0x7FFF) << 1
                 content[pes + 9 : pes + 14] = five.to_bytes(5, "big")

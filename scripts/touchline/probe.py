@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -38,6 +38,8 @@ _STREAM_SLACK = 1.0
 _FILE_SLACK = 5.0
 # Pictures of which fewer have a time cannot be placed (1 in so many).
 _ENOUGH_TIMES = 50
+# So many pictures are decoded to see what they are.
+_LOOKED_AT = 12
 # A stream with fewer pictures than a part of the most is a still or a slide show (1 in so many).
 _MOVING = 10
 # Pixels that are so much wider than high, or higher than wide, are a damaged header's.
@@ -47,7 +49,7 @@ _ODDEST_PIXEL = 4.0
 def probe(video: Video, max_duration: float | None = None) -> Manifest:
     """Read through a video's packets and describe it.
 
-    Nothing is decoded but the first frame; the whole file is read, since only that
+    Nothing is decoded but the first frames; the whole file is read, since only that
     tells whether it is whole and how long it truly is.
 
     Args:
@@ -61,11 +63,11 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         read = _read(container)
         pictures = _chosen(path, list(read.pictures.values()))
         stream = pictures.stream
-        line = _timeline(path, container, pictures)
+        first, by_fields = _first_pictures(path, stream.index)
+        line = _timeline(path, container, pictures, by_fields)
         if max_duration is None or max_duration > line.duration:
             _check_whole(path, container, pictures, line, read.end)
         codec, number, shape = stream.codec_context.name, stream.index, _pixel_aspect(stream)
-    first = _first_picture(path, number)
     return Manifest(
         video=video.video,
         path=str(path),
@@ -73,7 +75,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         fingerprint=fingerprint(path),
         duration=round(min(line.duration, max_duration or line.duration), 3),
         start_time=line.start,
-        frame_rate=round(len(pictures.times) / line.shown, 3),
+        frame_rate=round(pictures.timed / (2 if by_fields else 1) / line.shown, 3),
         width=first.width,
         height=first.height,
         pixel_aspect=shape,
@@ -104,6 +106,11 @@ class _Pictures:
     hidden: int = 0
     latest: float = -math.inf
     stays: float = 0.0
+
+    @property
+    def timed(self) -> int:
+        """How many have a time."""
+        return sum(map(math.isfinite, self.times))
 
 
 @dataclass
@@ -164,14 +171,16 @@ def _listed(streams: Iterable[VideoStream]) -> str:
     return ", ".join(f"stream {s.index} ({s.width}x{s.height})" for s in streams)
 
 
-def _timeline(path: Path, container: InputContainer, pictures: _Pictures) -> Timeline:
+def _timeline(
+    path: Path, container: InputContainer, pictures: _Pictures, by_fields: bool
+) -> Timeline:
     """When the pictures are on screen.
 
     By their packets' presentation times, and not by the stream's start time: in AVI that is
     the first decoding time, a frame early.
     """
     times = np.array(pictures.times)
-    timed, shown = int(np.isfinite(times).sum()), len(times) - pictures.hidden
+    timed, shown = pictures.timed, len(times) - pictures.hidden
     if timed * _ENOUGH_TIMES < shown:
         raise InputError(
             f"{path} has no timestamps (a raw {container.format.name} stream?), so its "
@@ -180,8 +189,9 @@ def _timeline(path: Path, container: InputContainer, pictures: _Pictures) -> Tim
         )
     if not timed:
         raise InputError(f"{path} has no pictures (zero length); copy the video again.")
+    usual = usual_seconds(pictures.stream)
     # Some containers (AVI) give a packet's duration as a tick of the clock.
-    stays = max(pictures.stays, usual_seconds(pictures.stream))
+    stays = pictures.stays or usual / 2 if by_fields else max(pictures.stays, usual)
     line = timeline(times, _may_leap(container), stays)
     if line.duration <= 0:
         raise InputError(f"{path} has no pictures (zero length); copy the video again.")
@@ -235,17 +245,23 @@ def _pixel_aspect(stream: VideoStream) -> float:
     return round(stated, 6) if 1 / _ODDEST_PIXEL <= stated <= _ODDEST_PIXEL else 1.0
 
 
-def _first_picture(path: Path, number: int) -> VideoFrame:
-    """The first picture that can be decoded."""
-    reason = "nothing comes out"
+def _first_pictures(path: Path, number: int) -> tuple[VideoFrame, bool]:
+    """The first picture that can be decoded, and whether each field is a packet with a time."""
+    reason, times, frames = "nothing comes out", [], []
     with open_video(path, number) as (container, stream):
-        for packet in packets_of(container, stream):
+        for packet in chain(packets_of(container, stream), [None]):
+            if packet is not None:
+                times.append(packet.pts)
             try:
-                for frame in stream.decode(packet):
-                    return frame
+                frames += stream.decode(packet)
             except DAMAGE as error:
                 reason = reason_of(error)
-        with suppress(*DAMAGE):
-            for frame in stream.decode(None):
-                return frame
-    raise InputError(f"{path}: no picture can be decoded ({reason}); copy the video again.")
+            if len(frames) >= _LOOKED_AT:
+                break
+    if not frames:
+        raise InputError(f"{path}: no picture can be decoded ({reason}); copy the video again.")
+    shown = {frame.pts for frame in frames if frame.pts is not None}
+    stated = [pts for pts in times if pts is not None and shown and pts <= max(shown)]
+    # A picture has the time of its first field; there is none with that of the second.
+    second = sum(pts not in shown for pts in stated) > len(stated) / 3
+    return frames[0], frames[0].interlaced_frame and second

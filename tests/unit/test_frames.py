@@ -14,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fields import write_fields
 from media import in_one_file, joined, number_in, remuxed, steady, ts_with_other_times, write_video
 from touchline.decode import Decoder
 from touchline.frames import Frame, frames_of, sample_frames
@@ -457,6 +458,40 @@ def test_where_pictures_are_missing_there_is_none(tmp_path, suffix, seconds, cap
     there = [t for t in wanted if t < 5 or 5 + seconds <= t < 10 + seconds]
     assert got == {t: expected[t] for t in there}
     assert "no picture from 5.000 to" in caplog.text
+
+
+# Pictures whose two fields are coded one after the other, and packets without a time.
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mkv", "mp4"])
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("b_pictures", [False, True])
+def test_a_picture_in_two_fields_is_shown_when_it_is_due(tmp_path, suffix, apart, b_pictures):
+    path = write_fields(tmp_path / f"v.{suffix}", 50, apart=apart, b_pictures=b_pictures)
+    times = [round(k / 25, 3) for k in range(50)]
+    manifest, got = shown(path, times)
+    assert (manifest.start_time, manifest.duration) == (1, 2)
+    assert manifest.frame_rate == 25
+    assert got == {t: round(25 * t) for t in times}
+    # Now and then, so that each is the last one wanted of its group; also its second field's time.
+    sparse = [0.02, 0.7, 1.42, 1.98]
+    assert shown(path, sparse)[1] == {t: int(25 * t) for t in sparse}
+
+
+@pytest.mark.parametrize("kind", ["one in a hundred", "every other", "two in three"])
+def test_a_packet_without_a_time_leaves_the_picture_before_on_screen(tmp_path, kind):
+    whole = write_video(tmp_path / "whole.ts", steady(10), gop=25, b_frames=0)
+    untimed = {
+        "one in a hundred": range(50, 250, 100),
+        "every other": range(1, 250, 2),
+        "two in three": [k for k in range(250) if k % 3],
+    }[kind]
+    path = ts_with_other_times(whole, tmp_path / "v.ts", dict.fromkeys(untimed))
+    manifest, got = shown(path, EVERY[:-3])
+    assert manifest.duration == pytest.approx(10, abs=0.13)
+    last = [max(k for k in range(n + 1) if k not in untimed) for n in range(250)]
+    assert got == {t: last[round(25 * t)] for t in got}
+    assert len(got) == len(EVERY) - 3
 
 
 # Which of several picture streams.
