@@ -21,10 +21,9 @@ from collections.abc import Container, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple, TypeGuard
 
-import av
 from av.video.frame import VideoFrame
 
-from touchline.demux import Listing, PacketReader
+from touchline.demux import DAMAGE, Listing, PacketReader
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +156,7 @@ class Decoder:
             decoder.skip_frame = "NONREF" if skip else "DEFAULT"
             try:
                 frames = decoder.decode(packet)
-            except av.FFmpegError:
+            except DAMAGE:
                 self._damaged = True
                 continue
             for frame in frames:

@@ -31,7 +31,15 @@ _MARGIN = 10.0
 _SURELY_PAST = 10
 
 # What PyAV raises of a damaged file: FFmpeg's errors, and its own where something is missing.
-DAMAGE = (av.FFmpegError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+DAMAGE = (
+    av.FFmpegError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
+)
 
 
 @contextmanager

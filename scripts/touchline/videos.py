@@ -11,7 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from touchline.errors import InputError
 
-SUFFIXES = {".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm"}
+# What a video file's name ends in, for files in a folder; a table may name any file.
+SUFFIXES = {
+    *(".3gp", ".asf", ".avi", ".flv", ".m2t", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg"),
+    *(".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
+}
 
 # SoccerNet's downloader: LEAGUE/SEASON/2015-02-21 - 18-00 Chelsea 1 - 1 Burnley/1_224p.mkv
 _HALF = re.compile(r"([12])(_\w+)?")
