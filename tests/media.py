@@ -65,6 +65,19 @@ def write_video(
     return path
 
 
+def write_tone(path: Path, seconds: float, start: float = 0.0) -> Path:
+    """A file of sound, silent."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("aac", rate=48_000, layout="mono")
+        for number in range(round(seconds * 48_000 / 1024)):
+            frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
+            frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+            frame.sample_rate, frame.pts = 48_000, round(start * 48_000) + 1024 * number
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
 def remuxed(
     source: Path,
     target: Path,

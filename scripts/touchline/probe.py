@@ -7,7 +7,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from shlex import quote
 
 import av
 import numpy as np
@@ -38,6 +40,8 @@ _STREAM_SLACK = 1.0
 _FILE_SLACK = 5.0
 # Pictures of which fewer have a time cannot be placed (1 in so many).
 _ENOUGH_TIMES = 50
+# Where kinds of files that end once say what they are, bytes: MP4, MOV, FLV, WMV.
+_KIND = slice(8, 16)
 # So many pictures are decoded to see what they are.
 _LOOKED_AT = 12
 # A stream with fewer pictures than a part of the most is a still or a slide show (1 in so many).
@@ -63,6 +67,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         read = _read(container)
         pictures = _chosen(path, list(read.pictures.values()))
         stream = pictures.stream
+        _check_alone(path, read.place)
         first, by_fields = _first_pictures(path, stream.index)
         line = _timeline(path, container, pictures, by_fields)
         if max_duration is None or max_duration > line.duration:
@@ -120,10 +125,12 @@ class _Read:
     Attributes:
         pictures: by number of the stream.
         end: when the last packet of any stream ends, seconds.
+        place: where the last packet of all ends in the file, bytes.
     """
 
     pictures: dict[int, _Pictures]
     end: float = -math.inf
+    place: int = 0
 
 
 def _read(container: InputContainer) -> _Read:
@@ -134,6 +141,7 @@ def _read(container: InputContainer) -> _Read:
             seconds = float(packet.pts * packet.time_base)
             stays = float((packet.duration or 0) * packet.time_base)
             read.end = max(read.end, seconds + stays)
+        read.place = max(read.place, (packet.pos or 0) + packet.size)
         pictures = read.pictures.get(packet.stream_index)
         if pictures is None:
             continue
@@ -185,7 +193,7 @@ def _timeline(
         raise InputError(
             f"{path} has no timestamps (a raw {container.format.name} stream?), so its "
             "events could not be placed in time; put it into a container first: "
-            f"ffmpeg -r 25 -i {path.name} -c copy {path.stem}.mp4"
+            f"ffmpeg -r 25 -i {quote(path.name)} -c copy {quote(path.stem + '.mp4')}"
         )
     if not timed:
         raise InputError(f"{path} has no pictures (zero length); copy the video again.")
@@ -217,25 +225,28 @@ def _may_leap(container: InputContainer) -> bool:
 def _check_whole(
     path: Path, container: InputContainer, pictures: _Pictures, line: Timeline, end: float
 ) -> None:
-    """Raise InputError if the header promises more than there is."""
-    stream = pictures.stream
-    usual, promised, counted = usual_seconds(stream), 0.0, 0.0
+    """Raise InputError if the header promises more than there is.
+
+    Sound and subtitles may go on after the pictures, so the last packet of all is what counts.
+    """
     if _may_leap(container):
         return
+    stream, promised, reached = pictures.stream, 0.0, end
     if stream.duration is not None and stream.time_base is not None:
         promised = float(((stream.start_time or 0) + stream.duration) * stream.time_base)
         promised -= _STREAM_SLACK
     elif container.duration is not None:
         promised = container.duration / av.time_base - _FILE_SLACK
-    # Of a cut AVI, FFmpeg computes the duration anew; the header's count stays.
     if stream.frames > len(pictures.times):
-        counted = line.start + stream.frames * usual - _STREAM_SLACK
-    reached = line.start + line.duration
-    if promised > end or counted > reached:
+        reached = line.start + line.duration
+        if container.format.name == "avi" and stream.time_base is not None:
+            # FFmpeg computes a cut one's duration anew; the header counts its ticks.
+            promised = float(stream.frames * stream.time_base) - _STREAM_SLACK
+    if promised > reached:
         raise InputError(
-            f"{path} is cut short: its header promises over {max(promised, counted):.0f} s, but "
-            f"the pictures end at {line.duration:.1f} s; copy it again, or keep what is there as "
-            f"a file of its own: ffmpeg -i {path.name} -c copy {path.stem}_part.mkv"
+            f"{path} is cut short: its header promises over {promised:.0f} s, but "
+            f"the pictures end at {line.duration:.1f} s; copy it again, or make what is there a "
+            f"whole file: ffmpeg -i {quote(path.name)} -c copy {quote(path.stem + '_part.mkv')}"
         )
 
 
@@ -243,6 +254,22 @@ def _pixel_aspect(stream: VideoStream) -> float:
     """Width of a pixel over its height; 1 where none is stated, or none that could be."""
     stated = float(stream.sample_aspect_ratio or 1)
     return round(stated, 6) if 1 / _ODDEST_PIXEL <= stated <= _ODDEST_PIXEL else 1.0
+
+
+def _check_alone(path: Path, place: int) -> None:
+    """Raise InputError if a second file lies behind the first, of which nobody would read it.
+
+    Args:
+        place: where the first one's packets end, bytes.
+    """
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        # Behind it lies an index or nothing, and not the kind that a file begins with.
+        if place and content.find(content[_KIND], place) >= 0:
+            raise InputError(
+                f"{path} holds several files, one behind the other, and only the first can be "
+                "read; join the recordings with FFmpeg, from a list with a line file 'NAME' for "
+                f"each: ffmpeg -f concat -i list.txt -c copy {quote(path.stem + '_joined.mkv')}"
+            )
 
 
 def _first_pictures(path: Path, number: int) -> tuple[VideoFrame, bool]:

@@ -4,7 +4,16 @@ import av
 import numpy as np
 import pytest
 
-from media import SIZE, in_one_file, joined, number_in, numbered_picture, steady, write_video
+from media import (
+    SIZE,
+    in_one_file,
+    joined,
+    number_in,
+    numbered_picture,
+    steady,
+    write_tone,
+    write_video,
+)
 from touchline.errors import InputError
 from touchline.frames import frames_of
 from touchline.probe import probe
@@ -20,19 +29,6 @@ def shown(path, every=0.25):
     times = [round(k * every, 3) for k in range(int(min(manifest.duration, 30) / every))]
     frames = frames_of(manifest, path, times, 4096, 2)
     return manifest, {frame.wanted: number_in(frame.picture) for frame in frames}
-
-
-def write_tone(path, seconds, start=0.0):
-    """A file of sound, silent."""
-    with av.open(str(path), "w") as output:
-        stream = output.add_stream("aac", rate=48_000, layout="mono")
-        for number in range(round(seconds * 48_000 / 1024)):
-            frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
-            frame.planes[0].update(bytes(frame.planes[0].buffer_size))
-            frame.sample_rate, frame.pts = 48_000, round(start * 48_000) + 1024 * number
-            output.mux(stream.encode(frame))
-        output.mux(stream.encode(None))
-    return path
 
 
 # By the end of the name: codecs of pictures and sound, and the container where it does not tell.
