@@ -50,6 +50,7 @@ def main(job) -> None:
     looked = common(shown, looked_at(window for part in slices for window in part.windows))
     coverage = Coverage(
         duration=manifest.duration,
+        clock_offset=manifest.clock_offset,
         looked_at=stretches(looked),
         no_pictures=manifest.no_pictures,
         likely_lost=[],

@@ -33,6 +33,7 @@ def main(job) -> None:
     looked = common(gaps(intervals_of(unseen), duration), looked_at_by(given.times, duration))
     coverage = Coverage(
         duration=manifest.duration if manifest else None,
+        clock_offset=manifest.clock_offset if manifest else 0.0,
         looked_at=stretches(looked),
         no_pictures=unseen,
         likely_lost=lost,

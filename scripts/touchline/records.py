@@ -45,6 +45,9 @@ class Manifest(Record):
     fingerprint: str = Field(description="SHA-256 of samples of the content")
     duration: float = Field(gt=0, description="seconds of video that are to be processed")
     start_time: float = Field(description="presentation time of the first frame, seconds")
+    clock_offset: float = Field(
+        default=0.0, description="what a player's clock shows at the first picture, seconds"
+    )
     frame_rate: float = Field(gt=0, description="mean frames per second")
     width: int = Field(gt=0, description="pixels, before rotation")
     height: int = Field(gt=0, description="pixels, before rotation")
@@ -239,6 +242,9 @@ class Coverage(Record):
     """coverage/coverage_{model}_video_{v}.json: what a model's events alone do not tell."""
 
     duration: float | None = Field(ge=0, description="of the video, seconds; null if not known")
+    clock_offset: float = Field(
+        default=0.0, description="what a player's clock shows at the video's start, seconds"
+    )
     looked_at: list[Stretch]
     no_pictures: list[Stretch] = Field(
         default=[], description="stretches in which the video shows nothing to look at"

@@ -135,6 +135,25 @@ def test_sound_that_outlasts_the_pictures_is_no_loss(tmp_path, suffix):
     assert probed(path).duration == pytest.approx(4, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "pictures", "sound", "shown"),
+    [
+        ("mp4", 5, 0, 5),
+        ("mkv", 5, 0, 5),
+        ("mkv", 7.4, 7.4, 7.4),
+        ("mp4", 0, 5, 0),
+        ("ts", 105, 100, 5),
+        ("ts", 100, 105, 0),
+    ],
+)
+def test_a_player_s_clock_at_the_first_picture_is_known(tmp_path, suffix, pictures, sound, shown):
+    clip = write_video(tmp_path / "clip.mp4", steady(8, start=pictures), b_frames=0)
+    tone = write_tone(tmp_path / "tone.mp4", 8, start=sound)
+    options = {"mpegts_copyts": "1"} if suffix == "ts" else {}
+    path = in_one_file(tmp_path / f"v.{suffix}", [clip, tone], **options)
+    assert probed(path).clock_offset == pytest.approx(shown, abs=0.05)
+
+
 def test_a_playlist_posing_as_a_video_reads_no_other_file(tmp_path):
     secret = write_video(tmp_path / "secret.ts", steady(1))
     playlist = tmp_path / "list.mkv"
