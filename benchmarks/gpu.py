@@ -36,11 +36,12 @@ from worker import (
 )
 
 import tiny_llava
-from touchline.checkpoints import quantize, read_model_type
+from touchline.checkpoints import read_model_type
 from touchline.config import GenerationSettings
 from touchline.families import FAMILIES, family
 from touchline.families.base import VideoLanguageModel
 from touchline.generation import Answering, Picture, Task
+from touchline.loading import quantize
 from touchline.memory import rows_that_fit
 from touchline.stopwatch import Stopwatch
 from windows import joined

@@ -24,8 +24,8 @@ from models import PROMPT, make_checkpoint
 from sides import alone, in_turn, median_ratio
 from worker import FOOTAGE
 
-from touchline.checkpoints import load_quantizing, quantize
 from touchline.families.llava_next_video import LlavaNextVideo
+from touchline.loading import load_quantizing, quantize
 
 
 def quantizing(made: Path, threads: int) -> float:

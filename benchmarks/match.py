@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        from touchline.checkpoints import quantize
+        from touchline.loading import quantize
 
         nf4 = Path(folder) / "nf4"
         quantize(DEMO, nf4)

@@ -26,13 +26,13 @@ import torch
 from models import PROMPT, make_checkpoint
 from sides import in_turn, median_ratio
 
-from touchline.checkpoints import quantize
 from touchline.config import GenerationSettings
 from touchline.families import FAMILIES, family
 from touchline.families.base import Dtype, Footage, VideoLanguageModel
 from touchline.families.qwen2_5_vl import patches_of
 from touchline.generation import Answering, Picture, Task
 from touchline.images import normalized
+from touchline.loading import quantize
 from touchline.stopwatch import Stopwatch
 
 FRAMES = 4

@@ -4,6 +4,8 @@ import signal
 import sys
 from pathlib import Path
 
+from touchline import layout
+from touchline.checkpoints import remember_origin
 from touchline.config import GenerationSettings, ImageSettings, WindowSettings, read_settings
 from touchline.files import read_record, read_text, write_json, write_json_lines
 from touchline.fingerprint import check_fingerprint
@@ -31,6 +33,9 @@ def main(job) -> None:
         fps=rule.fps,
         version=job.params.version,
     )
+    # Beside the ledgers, and no output: every slice of the model writes the same.
+    results = Path(job.output.ledger).parents[1]
+    remember_origin(question.checkpoint, results / layout.MODEL.format(model=job.wildcards.model))
     journal = Path(job.params.journal)
     records = answer_windows(
         path, manifest, windows, question, journal, settings.batch, job.threads

@@ -9,6 +9,6 @@ from touchline.logs import job_log
 if __name__ == "__main__":
     with job_log(snakemake.log[0]), leased_gpu() as gpu:
         check_usable(gpu)
-        from touchline.checkpoints import quantize
+        from touchline.loading import quantize
 
         quantize(Path(snakemake.input.checkpoint), Path(snakemake.output.quantized))

@@ -1,65 +1,143 @@
-"""Model checkpoints on disk: fetched from the hub, quantized once, found complete.
+"""Checkpoint folders: brought to where the run reads them, and looked over before they are loaded.
 
-Only safetensors are ever read, at one revision, and no code of the checkpoint runs.
+Only safetensors are ever read, at one commit, and no code of a checkpoint runs.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from touchline.errors import InputError
-from touchline.families import FAMILIES, family
-from touchline.files import read_json, write_json
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+from touchline import hub
+from touchline.errors import InputError, plain
+from touchline.families import FAMILIES
+from touchline.files import read_json, read_record, write_json
+from touchline.records import Origin
 
 log = logging.getLogger(__name__)
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+_WEIGHTS = "model.safetensors"
+_INDEX = "model.safetensors.index.json"
 _ORIGIN = "touchline_origin.json"
+_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def fetch(checkpoint: str, revision: str | None, family_name: str, folder: Path) -> None:
-    """Bring a checkpoint into a folder: a download from the hub, or links to a local one.
+    """Bring a checkpoint into a folder: from the hub, or as links to a folder on disk.
 
-    The folder also gets a note of where it came from, with the commit that a branch
-    name stood for. HF_TOKEN in the environment is used by the hub's client for gated
-    models and is written nowhere.
+    What comes from the hub lies in the hub's cache (`touchline.hub`), and here are hard links to
+    it, or copies where the cache is on another file system: never symbolic links, as the cache may
+    be emptied, or not be there on the machine that runs the model.
+
+    The folder gets a note of where it came from. The commit that a branch or tag stood for is
+    also kept beside the folder, where it outlives a failed job: the next attempt takes the same.
 
     Args:
         family_name: what the checkpoint must be of.
 
     Raises:
-        InputError: the checkpoint cannot be had, has no safetensors or is of another family;
-            says what to do.
+        InputError: the checkpoint cannot be had, or cannot be run; says what to do.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if Path(checkpoint).is_dir():
-        source = Path(checkpoint).resolve()
-        for file in checkpoint_files(checkpoint):
-            (folder / file.name).symlink_to(source / file.name)
-        commit = None
+        source, commit = Path(checkpoint).resolve(), None
+        check(source)
+        _check_family(source, checkpoint, family_name)
+        for file in checkpoint_files(source):
+            (folder / file.name).symlink_to(file)
     else:
-        commit = _download(checkpoint, revision, folder)
-    if not any(folder.glob("*.safetensors")):
-        raise InputError(
-            f"{checkpoint} has no *.safetensors; other weight files can run code and are not "
-            "read: choose a checkpoint or a revision that has them."
+        commit = _from_hub(checkpoint, revision, family_name, folder)
+    origin = Origin(checkpoint=checkpoint, revision=revision, commit=commit)
+    write_json(folder / _ORIGIN, origin.model_dump())
+
+
+def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: Path) -> str:
+    """Fill the folder from the hub; gives the commit."""
+    record = folder.with_name("commit.json")
+    kept = _kept(record, checkpoint, revision)
+    if kept and kept != revision:
+        log.info(
+            "%s: revision %s stays what it was at first, commit %s; to take today's, delete %s "
+            "and %s.",
+            checkpoint,
+            revision or hub.DEFAULT,
+            kept,
+            record,
+            folder,
         )
-    if (found := read_model_type(folder)) != family_name:
-        raise InputError(
-            f"{checkpoint} is of the family {found}, but its entry in models says {family_name}; "
-            f"write family: {found}, or choose another checkpoint."
-        )
-    write_json(folder / _ORIGIN, {"checkpoint": checkpoint, "commit": commit})
+    found = hub.find(checkpoint, kept or revision or hub.DEFAULT, _FILES, _is_whole)
+    origin = Origin(checkpoint=checkpoint, revision=revision, commit=found.commit)
+    write_json(record, origin.model_dump())
+    weights = [file for file in found.files if file.name.endswith(".safetensors")]
+    small = [file for file in found.files if file not in weights]
+    _place(hub.download(found, small), folder)
+    # What these show to be wrong is refused before gigabytes come.
+    try:
+        check(folder, [file.name for file in found.files])
+    except InputError as error:
+        # Of the model by its name, as this folder goes when the job has failed.
+        raise InputError(str(error).replace(str(folder), checkpoint)) from None
+    _check_family(folder, checkpoint, family_name)
+    is_linked = any(file.stat().st_nlink > 1 for file in folder.iterdir())
+    hub.check_room(found, weights, None if is_linked else folder)
+    _place(hub.download(found, weights), folder)
+    check(folder)
+    return found.commit
+
+
+def _place(files: Collection[Path], folder: Path) -> None:
+    """Hard links to files, or copies where there can be none."""
+    for file in files:
+        try:
+            os.link(file.resolve(), folder / file.name)
+        except OSError:
+            try:
+                shutil.copyfile(file, folder / file.name)
+            except OSError as error:
+                raise InputError(
+                    f"{file} cannot be copied to {folder}: {error.strerror}; make room there, or "
+                    "set HF_HUB_CACHE to a folder on the same file system, where a link does."
+                ) from error
+
+
+def _kept(record: Path, checkpoint: str, revision: str | None) -> str | None:
+    """The commit that was taken for a revision before, if it was."""
+    before = _read_origin(record)
+    if before is None or (before.checkpoint, before.revision) != (checkpoint, revision):
+        return None
+    return before.commit
+
+
+def _read_origin(file: Path) -> Origin | None:
+    try:
+        return read_record(file, Origin)
+    except InputError:
+        return None
+
+
+def remember_origin(folder: Path, record: Path) -> None:
+    """Write to the log and to the run's results which checkpoint they are made with.
+
+    Warns where the results so far were made with another.
+
+    Args:
+        folder: a model's folder that the workflow made.
+        record: a file among the results.
+    """
+    origin, before = _read_origin(folder / _ORIGIN), _read_origin(record)
+    if origin is None:
+        return
+    log.info("The model is %s.", plain(origin))
+    if before not in (None, origin):
+        log.warning("Results so far were made with %s; these will differ.", plain(before))
+    if before != origin:
+        write_json(record, origin.model_dump())
 
 
 def checkpoint_files(folder: str | Path) -> list[Path]:
@@ -67,98 +145,137 @@ def checkpoint_files(folder: str | Path) -> list[Path]:
     return sorted(file for pattern in _FILES for file in Path(folder).glob(pattern))
 
 
-def _download(checkpoint: str, revision: str | None, folder: Path) -> str:
-    # Imported here, as the hub's client is slow to import and used on one machine only.
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+def remedy(folder: Path) -> str:
+    """What to do about a folder whose files are not as they should be."""
+    if (folder / _ORIGIN).exists():
+        return f"delete {folder}, so that the next run makes it again, or choose another checkpoint"
+    return "get its files again, whole, or choose another checkpoint"
+
+
+def check(folder: Path, names: Collection[str] | None = None) -> None:
+    """Look a checkpoint folder over, without loading it.
+
+    Formats: https://huggingface.co/docs/safetensors (a header states where each tensor lies, so
+    that a file's right length is known) and
+    https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md (pointers).
+
+    Args:
+        names: of the files that the folder will have, where weights are still to come.
+
+    Raises:
+        InputError: something is missing, cut short, or of a kind that is not run here.
+    """
+    files = checkpoint_files(folder)
+    names = {file.name for file in files} if names is None else set(names)
+    if not names:
+        raise InputError(f"{folder} has no file of a checkpoint; correct models.*.checkpoint.")
+    for file in files:
+        _check_no_pointer(file)
+        if file.suffix == ".json":
+            read_json(file)
+    if "adapter_config.json" in names:
+        raise InputError(
+            f"{folder} holds an adapter (LoRA), which is a change to a model and not a model; "
+            "merge it into its base model (peft: merge_and_unload, then save_pretrained) and give "
+            "that folder."
+        )
+    read_model_type(folder)
+    _check_not_foreign(folder)
+    for name in _needed_weights(folder, names):
+        if (folder / name).exists():
+            _check_whole(folder / name)
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        check(folder)
+    except InputError:
+        return False
+    return True
+
+
+def _check_no_pointer(file: Path) -> None:
+    try:
+        with file.open("rb") as opened:
+            is_pointer = opened.read(len(_POINTER)) == _POINTER
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be read ({error.strerror}); {remedy(file.parent)}."
+        ) from error
+    if is_pointer:
+        raise InputError(
+            f"{file} is a Git LFS pointer, which stands for the file and is not the file; run "
+            f"`git lfs pull` in {file.parent}."
+        )
+
+
+def _check_not_foreign(folder: Path) -> None:
+    """Weights that were quantized by other methods are of a form that no one here reads."""
+    method = quantization_of(folder)
+    if method not in (None, "bitsandbytes"):
+        raise InputError(
+            f"{folder} is quantized already, by {plain(method)}, which is not run here; choose the "
+            "checkpoint that it was made from, with quantization: nf4."
+        )
+
+
+def quantization_of(folder: Path) -> str | None:
+    """The method that a checkpoint's weights were quantized by, as its config.json states it."""
+    config = _read_config(folder)
+    for part in (config, config.get("text_config")):
+        for key in ("quantization_config", "compression_config"):
+            if isinstance(part, dict) and (stated := part.get(key)):
+                method = stated.get("quant_method") if isinstance(stated, dict) else None
+                return str(method or "an unnamed method")
+    return None
+
+
+def _needed_weights(folder: Path, names: Collection[str]) -> list[str]:
+    """The weights' files: one, or those that an index names."""
+    weights = sorted(name for name in names if name.endswith(".safetensors"))
+    if _WEIGHTS in names:
+        return [_WEIGHTS]
+    if _INDEX not in names:
+        if not weights:
+            raise InputError(
+                f"{folder} has no *.safetensors; other weight files can run code and are not "
+                "read: choose a checkpoint or a revision that has them."
+            )
+        raise InputError(
+            f"{folder} has weights in {len(weights)} files ({plain(weights[0])}, …), but neither "
+            f"{_WEIGHTS} nor {_INDEX}, which says what is where; {remedy(folder)}."
+        )
+    shards = _shards(folder / _INDEX)
+    missing = [name for name in shards if name not in names]
+    if missing:
+        raise InputError(
+            f"{folder} lacks {len(missing)} of the {len(shards)} files of weights that {_INDEX} "
+            f"names ({plain(', '.join(missing[:3]))}); {remedy(folder)}."
+        )
+    return shards
+
+
+def _shards(index: Path) -> list[str]:
+    stated = read_json(index)
+    places = stated.get("weight_map") if isinstance(stated, dict) else None
+    if not isinstance(places, dict) or not places:
+        raise InputError(f"{index} names no weights; {remedy(index.parent)}.")
+    return sorted({str(place) for place in places.values()})
+
+
+def _check_whole(file: Path) -> None:
+    # Imported here: `snakemake` itself runs where this may not be installed.
+    from safetensors import SafetensorError, safe_open
 
     try:
-        commit: str | None = HfApi().model_info(checkpoint, revision=revision).sha
-        if commit is None:
-            raise InputError(f"{checkpoint}: the hub names no commit for revision {revision}.")
-        if not _COMMIT.fullmatch(revision or ""):
-            log.warning(
-                "%s: revision %s is commit %s today; set revision to it, so that the model "
-                "stays the same.",
-                checkpoint,
-                revision or "main",
-                commit,
-            )
-        snapshot_download(checkpoint, revision=commit, allow_patterns=_FILES, local_dir=folder)
-    except RepositoryNotFoundError as error:
+        # It compares the header with the file's length; no weight is read.
+        with safe_open(file, framework="numpy"):
+            pass
+    except (SafetensorError, OSError) as error:
         raise InputError(
-            f"{checkpoint} is neither a folder here nor a model on the hub that this machine may "
-            "read; correct models.*.checkpoint, or set HF_TOKEN for a gated model."
+            f"{file} is cut short or damaged ({plain(error)}; it has {file.stat().st_size} "
+            f"bytes); {remedy(file.parent)}."
         ) from error
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError, ValueError) as error:
-        raise InputError(
-            f"{checkpoint} cannot be downloaded ({type(error).__name__}: {_first_line(error)}); "
-            "run `snakemake models` on a machine with internet, or set checkpoint to a folder."
-        ) from error
-    # The client's own bookkeeping; it would make the folder look changed.
-    shutil.rmtree(folder / ".cache", ignore_errors=True)
-    return commit
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]
-
-
-def quantize(source: Path, folder: Path) -> None:
-    """Save a checkpoint's language model in 4-bit NF4 (QLoRA, arXiv:2305.14314).
-
-    The vision tower and the output layer keep their precision: they are small and lose
-    most. The weights are saved before any forward pass, since that may
-    repack them for the processor at hand.
-
-    Raises:
-        InputError: the checkpoint is not of a known family, or is already quantized.
-    """
-    model = load_quantizing(source)
-    shutil.rmtree(folder, ignore_errors=True)
-    model.save_pretrained(folder)
-    for file in checkpoint_files(source):
-        weights = ".safetensors" in file.name
-        # What the model wrote itself (its config, with the quantization) stays.
-        if not weights and not (folder / file.name).exists():
-            shutil.copyfile(file, folder / file.name)
-    _share(folder)
-
-
-def load_quantizing(source: Path) -> PreTrainedModel:
-    """A checkpoint in memory, its language model turned into 4-bit NF4 on the way.
-
-    Raises:
-        InputError: as `quantize`.
-    """
-    import torch
-    from transformers import BitsAndBytesConfig
-
-    hush_libraries()
-    kind = family(read_model_type(source))
-    if "quantization_config" in read_json(source / "config.json"):
-        raise InputError(f"{source} is quantized already; set quantization: none for this model.")
-    return kind.architecture.from_pretrained(
-        source,
-        local_files_only=True,
-        use_safetensors=True,
-        device_map="cuda:0" if torch.cuda.is_available() else "cpu",
-        quantization_config=BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            # These keep their precision: they are small, and they lose most. A list replaces
-            # the library's own, so it must name lm_head too.
-            llm_int8_skip_modules=[*kind.vision, "lm_head"],
-        ),
-    )
-
-
-def hush_libraries() -> None:
-    """Keep progress bars and a hint at an optional package out of the logs."""
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def read_model_type(folder: Path) -> str:
@@ -167,17 +284,31 @@ def read_model_type(folder: Path) -> str:
     Raises:
         InputError: it states none that the detector knows.
     """
-    stated = read_json(folder / "config.json").get("model_type")
-    if stated not in FAMILIES:
+    stated = _read_config(folder).get("model_type")
+    if not isinstance(stated, str) or stated not in FAMILIES:
         raise InputError(
-            f"{folder} holds a model of type {stated!r}, but the detector runs "
+            f"{folder} holds a model of type {plain(repr(stated))}, but the detector runs "
             f"{' and '.join(FAMILIES)}; correct models.*.checkpoint."
         )
-    return str(stated)
+    return stated
 
 
-def _share(folder: Path) -> None:
-    """Weights are written private to the user; a cluster's group may want to read them."""
-    mode = (folder / "config.json").stat().st_mode
-    for file in folder.glob("*.safetensors"):
-        os.chmod(file, mode)
+def _read_config(folder: Path) -> dict[str, Any]:
+    file = folder / "config.json"
+    if not file.exists():
+        raise InputError(
+            f"{folder} has no config.json, so it is no model, or not all of one; {remedy(folder)}."
+        )
+    _check_no_pointer(file)
+    config = read_json(file)
+    if not isinstance(config, dict):
+        raise InputError(f"{file} describes no model; {remedy(folder)}.")
+    return config
+
+
+def _check_family(folder: Path, checkpoint: str, family_name: str) -> None:
+    if (found := read_model_type(folder)) != family_name:
+        raise InputError(
+            f"{checkpoint} is of the family {found}, but its entry in models says {family_name}; "
+            f"write family: {found}, or choose another checkpoint."
+        )

@@ -182,7 +182,7 @@ class ModelSettings(Section):
     checkpoint: str | None = Field(
         None, description="name on the Hugging Face hub, or a folder on disk"
     )
-    revision: str | None = Field(None, description="commit of the checkpoint on the hub")
+    revision: str | None = Field(None, description="commit, branch or tag on the hub; null: main")
     family: Family = Field("llava_next_video", description="architecture")
     quantization: Literal["nf4", "none"] = Field("nf4", description="4-bit weights, or as they are")
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(

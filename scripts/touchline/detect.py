@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 
 from touchline.answers import parse_answer
+from touchline.asked import Asked
 from touchline.frames import Frame
 from touchline.generated import Generated, mean_probability, score_events
 from touchline.generation import Answering, Failure, Picture, Task
@@ -56,12 +57,14 @@ def detect(
     model: Eye,
     answering: Answering,
     draw: Draw,
+    asked: Asked,
 ) -> Iterator[WindowRecord]:
     """Ask a model about windows.
 
     Args:
         windows: of one slice, by time.
         frames: those of the windows' times that the video has, by time.
+        asked: what is asked about every window.
 
     Yields:
         A record a window, as soon as it is done, which may be out of order: also of windows
@@ -82,7 +85,7 @@ def detect(
     for task, generated in answering.answers(tasks()):
         window, times = shown.pop(task.index), _times(task)
         if isinstance(generated, Generated):
-            yield _answered(window, times, task.attempts, generated, model)
+            yield _answered(window, times, task.attempts, generated, model, asked, draw.count)
         else:
             log.warning("%s %s: skipped.", _name(window), _WHY_NOT[generated])
             yield _record(window, times, generated, task.attempts)
@@ -134,9 +137,15 @@ def _times(task: Task) -> list[float]:
 
 
 def _answered(
-    window: Window, times: list[float], attempts: int, generated: Generated, model: Eye
+    window: Window,
+    times: list[float],
+    attempts: int,
+    generated: Generated,
+    model: Eye,
+    asked: Asked,
+    most_tokens: int,
 ) -> WindowRecord:
-    answer = parse_answer(generated.text)
+    answer = parse_answer(generated.text, asked, len(generated.tokens) == most_tokens)
     record = _record(window, times, answer.status, attempts)
     return record.model_copy(
         update={

@@ -42,10 +42,10 @@ class Labels:
         """
         self.classes = tuple(classes)
         self._class_of: dict[str, str] = {}
-        self._reasons = {_key(word): reason for word, reason in (not_classes or {}).items()}
+        self._reasons = {key_of(word): reason for word, reason in (not_classes or {}).items()}
         for name, others in classes.items():
             for spelling in (name, *others):
-                key = _key(spelling)
+                key = key_of(spelling)
                 if not key:
                     raise InputError(f"{spelling!r}, a spelling of {name!r}, has no letter in it.")
                 rival = self._class_of.setdefault(key, name)
@@ -80,14 +80,23 @@ class Labels:
 
     def canonical(self, label: str) -> str | None:
         """The class that a label names, or None if it names none (or more than one)."""
-        return self._class_of.get(_key(label))
+        return self._class_of.get(key_of(label))
+
+    def is_class(self, label: str) -> bool:
+        """Whether a label names a class."""
+        return self.canonical(label) is not None
+
+    def is_spelling(self, label: str) -> bool:
+        """Whether a label names a class, or is a word that was foreseen as no class."""
+        key = key_of(label)
+        return key in self._class_of or key in self._reasons
 
     def reason(self, label: str) -> str | None:
         """Why a word that was foreseen is no class; None for all others."""
-        return self._reasons.get(_key(label))
+        return self._reasons.get(key_of(label))
 
 
-def _key(label: str) -> str:
+def key_of(label: str) -> str:
     """What all spellings of a label have in common: its letters, without case or plural s."""
     words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", label).casefold())
     return "".join(w[:-1] if w.endswith("s") and not w.endswith("ss") else w for w in words)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 MANIFEST = "videos/video_{video}.json"
+MODEL = "models/model_{model}.json"
 PARTIAL = "partials/partial_results_{model}_vid{video}_gpu{slice}.json"
 LEDGER = "windows/windows_{model}_vid{video}_gpu{slice}.jsonl"
 JOURNAL = "journal/{model}_vid{video}_gpu{slice}"

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from touchline.coverage import SAME_TIME
 from touchline.errors import InputError
 from touchline.labels import Labels
-from touchline.predictions import event_of
+from touchline.predictions import events_of
 from touchline.records import UNANSWERED, Counts, Event, WindowRecord
 
 Keep = Literal["first", "best", "run"]
@@ -90,7 +90,10 @@ def merge_slices(
         _check_windows(part)
     windows = [record for part in slices for record in part.windows]
     hits = [
-        event_of(record.start, parsed, labels) for record in windows for parsed in record.events
+        event
+        for record in windows
+        for parsed in record.events
+        for event in events_of(record.start, parsed, labels)
     ]
     events, duplicates = merge_events(hits, window, keep)
     status = Counter(record.status for record in windows)

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from touchline.answers import parse_answer, render_event
+from touchline.asked import Asked
 from touchline.errors import InputError
 from touchline.files import read_json, write_json
 from touchline.labels import Labels
+from touchline.plain_answers import names_in
 from touchline.records import Counts, Event, ParsedEvent, Team
 from touchline.tables import read_table, write_table
 
@@ -53,21 +55,27 @@ class Predictions:
     problems: list[str]
 
 
-def event_of(time: float, parsed: ParsedEvent, labels: Labels) -> Event:
-    """The event that one answer tells of, about the window that starts at `time` seconds."""
-    name = labels.canonical(parsed.label)
-    return Event(
-        time_s=time,
-        label=parsed.label if name is None else name,
-        known=name is not None,
-        team=parsed.team,
-        confidence=parsed.confidence,
-        score=parsed.score,
-        n_hits=1,
-        first_s=time,
-        last_s=time,
-        details=parsed.details,
-    )
+def events_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
+    """What an event of an answer tells, about the window that starts at `time` seconds.
+
+    One event; a label of several classes' names ("Corner kick and foul") is one of each.
+    """
+    names = [labels.canonical(name) for name in names_in(parsed.label, labels.is_class)]
+    return [
+        Event(
+            time_s=time,
+            label=parsed.label if name is None else name,
+            known=name is not None,
+            team=parsed.team,
+            confidence=parsed.confidence,
+            score=parsed.score,
+            n_hits=1,
+            first_s=time,
+            last_s=time,
+            details=parsed.details,
+        )
+        for name in names or [labels.canonical(parsed.label)]
+    ]
 
 
 def read_predictions(
@@ -89,6 +97,7 @@ def read_predictions(
     problems: list[str] = []
     tally = {"events": 0, "none": 0, "unparsed": 0, "invalid": 0}
     seen: dict[tuple[float, str], int] = {}
+    asked = Asked.by_labels(labels)
     for number, item in enumerate(items):
         mistake = _mistake(item, duration)
         if mistake is None:
@@ -101,13 +110,14 @@ def read_predictions(
             problems.append(f"{path}, item {number}: {mistake}; it is left out.")
             continue
         times.append(time)
-        answer = parse_answer(raw)
+        answer = parse_answer(raw, asked)
         tally[answer.status] += 1
         if answer.status == "unparsed":
             problems.append(
                 f"{path}, item {number} ({time:g} s): no event can be read in {_quoted(raw)}."
             )
-        events.extend(event_of(time, parsed, labels) for parsed in answer.events)
+        for parsed in answer.events:
+            events += events_of(time, parsed, labels)
     if items and tally["invalid"] == len(items):
         raise InputError(f"{path} has no usable item. The first problem: {problems[0]}")
     events.sort(key=lambda event: event.time_s)

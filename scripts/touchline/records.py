@@ -390,3 +390,14 @@ class CalibrationReport(Record):
     recalibrated: ProbabilityQuality | None = Field(
         description="of the same events, each by what was learnt from other matches"
     )
+
+
+class Origin(Record):
+    """models/model_{model}.json: the checkpoint that a model's results were made with."""
+
+    checkpoint: str = Field(description="name on the hub, or a folder on disk")
+    revision: str | None = Field(default=None, description="as the configuration has it")
+    commit: str | None = Field(description="on the hub; null of a folder on disk")
+
+    def __str__(self) -> str:
+        return f"{self.checkpoint} at commit {self.commit}" if self.commit else self.checkpoint

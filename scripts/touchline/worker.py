@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from touchline.answers import asked_by
 from touchline.checkpoints import checkpoint_files, read_model_type
 from touchline.config import BatchSettings, GenerationSettings, ImageSettings
 from touchline.cuda import check_usable
@@ -105,7 +106,9 @@ def answer_windows(
             answering = Answering(model, generation, min(len(windows), rows), most, clock)
             draw = Draw(generation.seed, manifest.video, generation.max_new_tokens)
             progress = Progress(len(windows), len(records))
-            for record in detect(missing, frames, question.image.fit, model, answering, draw):
+            asked = asked_by(question.prompt)
+            fit = question.image.fit
+            for record in detect(missing, frames, fit, model, answering, draw, asked):
                 writer.add(record)
                 records[record.window] = record
                 progress.count(record, answering)

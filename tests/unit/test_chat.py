@@ -205,7 +205,7 @@ def test_a_tokenizer_without_the_video_s_token_is_one_sentence(checkpoint, chang
     ("files", "sentence"),
     [
         ({"tokenizer__json": None, "tokenizer__model": "pieces"}, "pip install sentencepiece"),
-        ({"tokenizer__json": "{"}, "has no tokenizer that can be read"),
+        ({"tokenizer__json": '{"model": 1}'}, "has no tokenizer that can be read"),
         ({"tokenizer__json": None, "tokenizer_config__json": None}, "has no tokenizer that can be"),
     ],
     ids=["only tokenizer.model", "broken", "none"],

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from media import number_in, steady, write_video
+from touchline.answers import asked_by
 from touchline.config import WindowSettings
 from touchline.detect import Draw, Progress, detect
 from touchline.frames import sample_frames
@@ -69,7 +70,8 @@ def run(path, answers, eye=None, bounds=None, duration=None, seed=0, rule=DEFAUL
     windows = windows_of(*(bounds or (0, duration)), duration, rule)
     times = sorted({time for window in windows for time in window.times})
     frames = sample_frames(path, times, manifest.start_time, 4096)
-    done = detect(windows, frames, "pad", eye or Eye(), answers, Draw(seed, 3, 8))
+    draw, asked = Draw(seed, 3, 8), asked_by("Which of these happen?\nGoal, Foul")
+    done = detect(windows, frames, "pad", eye or Eye(), answers, draw, asked)
     return sorted(done, key=lambda record: record.window)
 
 

@@ -12,12 +12,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import nf4
-from touchline.checkpoints import fetch, quantize
+from touchline.checkpoints import fetch
 from touchline.errors import InputError
 from touchline.families.base import Footage
 from touchline.families.llava_next_video import LlavaNextVideo
 from touchline.families.qwen2_5_vl import Qwen25VL, patches_of, picture_size, pixel_limits
 from touchline.images import Normalization, normalized, resized, square_of
+from touchline.loading import quantize
 
 REFERENCE = json.loads((Path(__file__).parent / "processor_reference.json").read_text())
 PROMPT = "What happens?\n"
@@ -295,7 +296,7 @@ def test_a_broken_checkpoint_is_one_sentence(kind, quantized, tmp_path):
     shutil.copytree(quantized, tmp_path / "model")
     weights = next((tmp_path / "model").glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(InputError, match="delete the folder"):
+    with pytest.raises(InputError, match="cut short or damaged"):
         kind(tmp_path / "model", PROMPT, FOOTAGE)
 
 

@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from touchline.checkpoints import quantize
 from touchline.config import GenerationSettings
 from touchline.families import family
 from touchline.families.base import Footage
 from touchline.generation import Answering, Picture, Task
+from touchline.loading import quantize
 from touchline.rows import RowCache
 from touchline.sampling import choose, random_numbers
 from touchline.stopwatch import Stopwatch

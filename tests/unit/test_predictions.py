@@ -12,13 +12,14 @@ from samples import event
 from touchline.errors import InputError
 from touchline.labels import Labels
 from touchline.predictions import (
+    events_of,
     game_time,
     read_events_csv,
     read_predictions,
     write_events_csv,
     write_predictions,
 )
-from touchline.records import Vote
+from touchline.records import ParsedEvent, Vote
 
 LABELS = Labels({"Goal": ["strike"], "Foul": []}, {"Other": "a heading"})
 GOAL = '{"label": "strike", "team": "home", "confidence": 0.9, "details": "a header"}'
@@ -225,3 +226,12 @@ def test_a_table_that_is_none_of_events(tmp_path, content):
 )
 def test_game_time(time, half, expected):
     assert game_time(time, half) == expected
+
+
+def test_a_label_of_several_classes_is_an_event_of_each():
+    goal, foul = events_of(4.0, ParsedEvent(label="Strike, foul", team="home"), LABELS)
+    assert [goal.label, foul.label] == ["Goal", "Foul"]
+    assert goal.known
+    assert (foul.team, foul.time_s) == ("home", 4.0)
+    (other,) = events_of(4.0, ParsedEvent(label="Goal and celebration"), LABELS)
+    assert (other.label, other.known) == ("Goal and celebration", False)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from touchline.answers import parse_answer
+from touchline.asked import Asked
 from touchline.compare import Track, compare
 from touchline.coverage import likely_lost, looked_at_by
 from touchline.ensemble import fuse
@@ -62,7 +63,7 @@ def read(video):
     ],
 )
 def test_the_shapes_of_odd_answers(raw, label):
-    answer = parse_answer(raw)
+    answer = parse_answer(raw, Asked.by_labels(LABELS))
     assert [event.label for event in answer.events] == ([label] if label else [])
     assert answer.status == ("events" if label else "unparsed")
 

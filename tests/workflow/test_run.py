@@ -38,6 +38,7 @@ def test_every_file_of_the_contract_is_there(done):
         "comparison/comparison_video_{}.csv",
         "ensemble/final_predictions_ensemble_video_{}.json",
         "events/events_ensemble_video_{}.csv",
+        "models/model_llava.json",
         "summary/summary.csv",
         "thumbnails/thumbnails_video_{}.json",
         "report/video_{}.html",

@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoConfig, DynamicCache, PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 
 from touchline.chat import end_tokens, prompt_text, read_tokenizer, token_ids
-from touchline.checkpoints import hush_libraries
-from touchline.errors import InputError
+from touchline.checkpoints import check
 from touchline.graphs import Replayed
 from touchline.images import Fit, Normalization, normalized, read_normalization
+from touchline.loading import hush_libraries, load_weights, read_config
 from touchline.rows import RowCache
 from touchline.weights import fuse_norms, unpack, unpacked_bytes
 
@@ -115,7 +114,8 @@ class VideoLanguageModel(ABC):
         self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
         self.dtype = _arithmetic(dtype, self.device)
         self.footage = footage
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        check(folder)
+        config = read_config(folder)
         quantization = getattr(config, "quantization_config", None)
         if quantization:
             # Its default is float32, which a GPU multiplies slowly.
@@ -125,21 +125,10 @@ class VideoLanguageModel(ABC):
             self.tokenizer, folder, prompt.strip(), self.video_token, self.template
         )
         self._video_id: int = self.tokenizer.convert_tokens_to_ids(self.video_token)
-        try:
-            with _float32_beside_float16(self.architecture, self.vision):
-                self.model: Any = self.architecture.from_pretrained(
-                    folder,
-                    config=config,
-                    dtype=self.dtype,
-                    device_map=self.device,
-                    local_files_only=True,
-                    use_safetensors=True,
-                ).eval()
-        except (OSError, ValueError, SafetensorError) as error:
-            raise InputError(
-                f"{folder} cannot be loaded as a model ({error}); delete the folder, so that the "
-                "next run makes it anew."
-            ) from error
+        with _float32_beside_float16(self.architecture, self.vision):
+            self.model: Any = load_weights(
+                self.architecture, folder, config=config, dtype=self.dtype, device_map=self.device
+            ).eval()
         # Qwen2.5-VL's vision tower is known to overflow in float16.
         self._vision_dtype = torch.float32 if self.dtype == torch.float16 else self.dtype
         for name, weights in self.model.named_parameters():

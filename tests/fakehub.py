@@ -1,0 +1,170 @@
+"""A server that speaks the hub's protocol, and misbehaves on order.
+
+Paths, headers and error codes are those that the hub's client reads
+(huggingface_hub: hf_api.py, file_download.py, utils/_http.py).
+"""
+
+import hashlib
+import json
+import re
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+COMMIT, LATER = "1" * 40, "2" * 40
+
+
+@dataclass
+class Order:
+    """How to misbehave at the next requests whose path ends so.
+
+    Attributes:
+        status: to answer with, instead of what was asked for.
+        cut: bytes of the answer's body after which the connection is cut.
+        hold: the same, but it stays open and silent.
+        body: another content, of any length.
+    """
+
+    path: str
+    times: int = 1
+    status: int | None = None
+    headers: dict = field(default_factory=dict)
+    cut: int | None = None
+    hold: int | None = None
+    body: bytes | None = None
+
+
+class FakeHub:
+    """Models by name, each a folder of files at a commit.
+
+    Attributes:
+        url: for HF_ENDPOINT.
+        branches: by revision, its commit.
+        orders: what to do wrong, in the order of requests.
+        asked: paths of all requests.
+        served: by path, bytes of files that were sent.
+        tokens: by path, what the last client named itself by.
+    """
+
+    def __init__(self, models: dict[str, Path]) -> None:
+        self.models = models
+        self.branches = {"main": COMMIT}
+        self.orders: list[Order] = []
+        self.asked: list[str] = []
+        self.served: Counter[str] = Counter()
+        self.tokens: dict[str, str | None] = {}
+        self.released = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> "FakeHub":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def bytes_of(self, ending: str) -> int:
+        """Bytes that were sent of the files with names that end so."""
+        return sum(count for path, count in self.served.items() if path.endswith(ending))
+
+    def _order(self, path: str) -> Order | None:
+        for order in self.orders:
+            if order.times and path.endswith(order.path):
+                order.times -= 1
+                return order
+        return None
+
+    def _handler(hub):
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # it would hold back what follows a header
+
+            def log_message(self, *_):
+                pass
+
+            def do_CONNECT(self):
+                # As a proxy that knows no one.
+                self.answer(407, b"")
+
+            def do_GET(self):
+                path = unquote(urlsplit(self.path).path)
+                hub.asked.append(path)
+                hub.tokens[path] = self.headers.get("Authorization")
+                if path.endswith(".safetensors") and not path.startswith("/cdn/"):
+                    # As large files lie elsewhere: another host, as far as a client can tell.
+                    place = f"http://localhost:{hub._server.server_port}/cdn{path}"
+                    return self.answer(302, b"", {"Location": place})
+                path = path.removeprefix("/cdn")
+                order = hub._order(path)
+                if order and order.status:
+                    return self.answer(order.status, b"", order.headers)
+                if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/(.+)", path):
+                    return self.model(*found.groups(), order)
+                if found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+                    return self.file(*found.groups(), order)
+                return self.answer(404, b"")
+
+            def model(self, name, revision, order):
+                commit = hub.branches.get(revision, revision)
+                if name not in hub.models:
+                    # So does the hub whoever is not known to it.
+                    return self.answer(401, b"", {"X-Error-Code": "RepoNotFound"})
+                if commit not in hub.branches.values():
+                    return self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
+                files = sorted(hub.models[name].iterdir())
+                stated = {"id": name, "sha": commit, "siblings": [listed(f) for f in files]}
+                body = json.dumps(stated).encode() if not order else order.body
+                return self.answer(200, body, {"Content-Type": "application/json"})
+
+            def file(self, name, _, file, order):
+                path = hub.models[name] / file
+                content = path.read_bytes() if not (order and order.body) else order.body
+                begin = int(re.findall(r"\d+", self.headers.get("Range", "bytes=0-"))[0])
+                headers = {"Accept-Ranges": "bytes"}
+                if begin >= len(content) > 0:
+                    return self.answer(416, b"", headers)
+                if begin:
+                    headers["Content-Range"] = f"bytes {begin}-{len(content) - 1}/{len(content)}"
+                return self.answer(206 if begin else 200, content[begin:], headers, order)
+
+            def answer(self, status, body, headers=(), order=None):
+                self.send_response(status)
+                for key, value in dict(headers).items():
+                    self.send_header(key, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                limits = [n for n in (order and (order.cut, order.hold)) or () if n is not None]
+                part = body[: limits[0]] if limits else body
+                self.wfile.write(part)
+                self.wfile.flush()
+                hub.served[unquote(urlsplit(self.path).path)] += len(part)
+                if order and order.hold is not None:
+                    hub.released.wait(60)
+                if limits:
+                    self.close_connection = True
+
+        return Handler
+
+
+def digest(path: Path) -> str:
+    """As the hub names a content: SHA-256 of what Git LFS keeps, git's SHA-1 of the rest."""
+    content = path.read_bytes()
+    if path.suffix == ".safetensors":
+        return hashlib.sha256(content).hexdigest()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def listed(path: Path) -> dict:
+    """A file as the hub lists it."""
+    entry = {"rfilename": path.name, "size": path.stat().st_size, "blobId": digest(path)}
+    if path.suffix == ".safetensors":
+        sha, size = entry.pop("blobId"), entry["size"]
+        entry |= {"blobId": "0" * 40, "lfs": {"sha256": sha, "size": size, "pointerSize": 134}}
+    return entry
