@@ -67,3 +67,28 @@ def test_a_missing_second_opinion_can_be_skipped(project):
     jobs = project.jobs(models=models, compare_with=["other"], missing_predictions="skip")
     assert jobs["compare_models"] == jobs["read_given"] == 1
     assert jobs["merge_slices"] == 2
+
+
+def test_what_is_done_is_summed_up_though_a_video_is_bad(project):
+    (project.folder / "text.mkv").write_text("no video\n" * 100)
+    clip = (project.folder / "videos.tsv").read_text().split()[3]
+    rows = [f"0\t{clip}", "1\ttext.mkv", f"2\t{clip}"]
+    table = project.folder / "some.tsv"
+    table.write_text("\n".join(["video\tpath", *rows]) + "\n")
+    config = {"videos": "some.tsv", "results": "some", "slices": 1, "max_duration": 3}
+    done = project.snakemake("--keep-going", **config)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "Of what is done (2 videos: 0,2):" in said
+    summary = project.folder / "some/summary/summary.csv"
+    assert [line.split(",")[0] for line in summary.read_text().splitlines()[1:]] == ["0", "2"]
+    assert "video_2.html" in (project.folder / "some/report/index.html").read_text()
+    # Once the cause is mended, what sums up is made of all, and nothing else again.
+    (project.folder / "text.mkv").unlink()
+    (project.folder / "text.mkv").symlink_to(clip)
+    jobs = project.jobs(**config)
+    assert (jobs["summarize"], jobs["report_run"]) == (1, 1)
+    assert jobs["probe_video"] == jobs["merge_slices"] == 1
+    # Or the video is left out.
+    table.write_text("\n".join(["video\tpath", rows[0], rows[2]]) + "\n")
+    assert project.jobs(**config) == {}
