@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 
@@ -25,6 +26,7 @@ from touchline.ahead import ahead
 from touchline.coverage import Intervals
 from touchline.decode import Decoder, Stretch, Wanted
 from touchline.demux import Listing, PacketReader, Source, list_packets
+from touchline.hdr import is_hdr, standard_range
 from touchline.images import capped
 from touchline.records import Manifest
 
@@ -158,6 +160,30 @@ def _since(pts: int, time_base: Fraction, start_time: float) -> float:
     return round(float(pts * time_base) - start_time, 6)
 
 
+class _Field:
+    """Takes the upper field, every other line, out of interlaced frames."""
+
+    def __init__(self) -> None:
+        self._shape: tuple[int, int, str] | None = None
+
+    def of(self, frame: VideoFrame) -> VideoFrame:
+        shape = frame.width, frame.height, frame.format.name
+        if shape != self._shape:
+            self._graph = Graph()
+            source = self._graph.add_buffer(
+                width=frame.width,
+                height=frame.height,
+                format=frame.format,
+                time_base=frame.time_base,
+            )
+            self._graph.link_nodes(
+                source, self._graph.add("field", "type=top"), self._graph.add("buffersink")
+            ).configure()
+            self._shape = shape
+        self._graph.vpush(frame)
+        return self._graph.vpull()
+
+
 class _Sampler:
     """Turns stretches into frames. Not to be shared by threads."""
 
@@ -175,6 +201,7 @@ class _Sampler:
         self._max_size = max_size
         self._pixel_aspect = pixel_aspect
         self._reformatter = VideoReformatter()
+        self._field = _Field()
 
     def frames(self, stretch: Stretch) -> Iterator[Frame]:
         for decoded, group in groupby(self._decoder.pictures(stretch), itemgetter(1)):
@@ -188,14 +215,20 @@ class _Sampler:
         width, height = capped(frame.width, frame.height, self._max_size, self._pixel_aspect)
         # HD without a tag is BT.709 by convention; the decoder would take it for BT.601.
         untagged_hd = frame.colorspace == _UNTAGGED and frame.height >= _HD_HEIGHT
+        bright = is_hdr(frame.color_trc)
+        # Both fields of a moving picture together have combs; half the lines are enough here.
+        in_fields = frame.interlaced_frame and 2 * height <= frame.height
         small = self._reformatter.reformat(
-            frame,
+            self._field.of(frame) if in_fields else frame,
             width,
             height,
-            format="rgb24",
+            format="rgb48le" if bright else "rgb24",
             src_colorspace=Colorspace.ITU709 if untagged_hd else None,
             interpolation="BICUBIC",
             threads=1,
         )
-        upright = np.rot90(small.to_ndarray(), k=round(frame.rotation / 90) % 4)
+        pixels = small.to_ndarray()
+        if bright:
+            pixels = standard_range(pixels, frame.color_trc)
+        upright = np.rot90(pixels, k=round(frame.rotation / 90) % 4)
         return torch.from_numpy(np.ascontiguousarray(upright)).permute(2, 0, 1)

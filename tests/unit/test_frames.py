@@ -15,7 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fields import write_fields
-from media import in_one_file, joined, number_in, remuxed, steady, ts_with_other_times, write_video
+from media import (
+    in_one_file,
+    joined,
+    number_in,
+    numbered_picture,
+    remuxed,
+    steady,
+    ts_with_other_times,
+    write_video,
+)
 from touchline.decode import Decoder
 from touchline.frames import Frame, frames_of, sample_frames
 from touchline.probe import probe
@@ -114,6 +123,28 @@ def test_a_picture_has_the_shape_that_a_player_gives_it(tmp_path, suffix, size, 
     (frame,) = frames_of(manifest, path, [0.2], 384, 1)
     assert frame.picture.shape[1:] == pytest.approx(shown[::-1], abs=4)
     assert number_in(frame.picture, scale=shown[0] / size[0]) == 5
+
+
+def test_a_picture_of_two_moments_shows_one_of_them(tmp_path):
+    # Interlaced: the lines of each frame are of two moments by turns.
+    path = tmp_path / "v.ts"
+    size = (512, 288)
+    with av.open(str(path), "w") as output:
+        options = {"preset": "ultrafast", "x264-params": "tff=1", "qp": "10"}
+        stream = output.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for number in range(50):
+            both = numbered_picture(2 * number, size)
+            both[1::2] = numbered_picture(2 * number + 1, size)[1::2]
+            frame = av.VideoFrame.from_ndarray(both, format="rgb24")
+            output.mux(stream.encode(frame.reformat(format="yuv420p")))
+        output.mux(stream.encode(None))
+    for frame in sampled(path, [0.0, 1.0, 1.96], max_size=256):
+        number = 2 * round(25 * frame.wanted)
+        whole = torch.from_numpy(numbered_picture(number, size)).permute(2, 0, 1)
+        # Cells of even and odd numbers differ in the first one, which would be grey.
+        assert number_in(frame.picture, scale=0.5) == number
+        assert frame.picture[0, 4, 4] == pytest.approx(int(whole[0, 8, 8]), abs=12)
 
 
 def test_rotation_is_honoured(tmp_path):
