@@ -201,9 +201,9 @@ class Source:
         for place, packet in enumerate(packets):
             while upcoming and upcoming[0].packet <= place:
                 shift = round(upcoming.popleft().shift / time_base)
-            if packet.pts is not None:
+            if shift and packet.pts is not None:
                 packet.pts += shift
-            if packet.dts is not None:
+            if shift and packet.dts is not None:
                 packet.dts += shift
             yield packet
 

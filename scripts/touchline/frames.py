@@ -25,7 +25,7 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from touchline.ahead import ahead
 from touchline.coverage import Intervals
 from touchline.decode import Decoder, Stretch, Wanted
-from touchline.demux import Listing, PacketReader, Source, list_packets
+from touchline.demux import DAMAGE, Listing, PacketReader, Source, list_packets, reason_of
 from touchline.hdr import is_hdr, standard_range
 from touchline.images import capped
 from touchline.records import Manifest
@@ -207,7 +207,11 @@ class _Sampler:
         for decoded, group in groupby(self._decoder.pictures(stretch), itemgetter(1)):
             assert decoded.pts is not None
             began = round(_since(decoded.pts, self._time_base, self._start_time), 3)
-            picture = self._picture(decoded)
+            try:
+                picture = self._picture(decoded)
+            except DAMAGE as error:
+                log.warning("The picture at %.3f s cannot be shown: %s.", began, reason_of(error))
+                continue
             for wanted, _ in group:
                 yield Frame(wanted, began, picture)
 

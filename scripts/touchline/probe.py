@@ -40,7 +40,9 @@ _STREAM_SLACK = 1.0
 _FILE_SLACK = 5.0
 # Pictures of which fewer have a time cannot be placed (1 in so many).
 _ENOUGH_TIMES = 50
-# Where kinds of files that end once say what they are, bytes: MP4, MOV, FLV, WMV.
+# FFmpeg's names of MP4 and MOV, FLV, WMV, of which it reads no second file behind the first; and
+# where these say what they are, bytes.
+_ENDS_ONCE = {"mov,mp4,m4a,3gp,3g2,mj2", "flv", "asf"}
 _KIND = slice(8, 16)
 # So many pictures are decoded to see what they are.
 _LOOKED_AT = 12
@@ -67,19 +69,22 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         read = _read(container)
         pictures = _chosen(path, list(read.pictures.values()))
         stream = pictures.stream
-        _check_alone(path, read.place)
+        if container.format.name in _ENDS_ONCE:
+            _check_alone(path, read.place)
         first, by_fields = _first_pictures(path, stream.index)
         line = _timeline(path, container, pictures, by_fields)
         if max_duration is None or max_duration > line.duration:
             _check_whole(path, container, pictures, line, read.end)
         offset = _clock_offset(container, line.start)
         codec, number, shape = stream.codec_context.name, stream.index, _pixel_aspect(stream)
+    duration = min(line.duration, max_duration or line.duration)
+    gaps = [(begin, min(end, duration)) for begin, end in line.gaps if begin < duration]
     return Manifest(
         video=video.video,
         path=str(path),
         bytes=path.stat().st_size,
         fingerprint=fingerprint(path),
-        duration=round(min(line.duration, max_duration or line.duration), 3),
+        duration=round(duration, 3),
         start_time=line.start,
         clock_offset=offset,
         frame_rate=round(pictures.timed / (2 if by_fields else 1) / line.shown, 3),
@@ -89,7 +94,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         rotation=first.rotation,
         codec=codec,
         stream=number,
-        no_pictures=[Stretch(start=round(a, 3), end=round(b, 3)) for a, b in line.gaps],
+        no_pictures=[Stretch(start=round(a, 3), end=round(b, 3)) for a, b in gaps],
         restarts=list(line.restarts),
         game=video.game,
         half=video.half,
@@ -216,6 +221,12 @@ def _timeline(
         )
     for begin, end in line.gaps:
         log.warning("%s has no picture from %.3f to %.3f s.", path, begin, end)
+    if line.gaps and _may_leap(container):
+        target = quote(path.stem + ".mkv")
+        log.warning(
+            "If nothing is missing there, this leaves out what is longer than 10 s: "
+            f"ffmpeg -i {quote(path.name)} -c copy {target}"
+        )
     return line
 
 
