@@ -43,21 +43,21 @@ rule comparison:
 # Where the table of videos names labels.
 rule evaluation:
     input:
-        expand([EVALUATION, OUTCOMES, CURVES, CALIBRATION], model=EVALUATED),
-        [EVALUATION_TABLE, EVALUATION_TEXT] if EVALUATED else [],
+        EVALUATION_FILES,
     localrule: True
 
 
 rule exports:
     input:
-        expand(EXPORTS, model=EXPORTED),
+        EXPORT_FILES,
     localrule: True
 
 
 # The pages: one a match, and one of the run.
 rule report:
     input:
-        expand([THUMBNAILS, PAGE] if RUN else PAGE, video=SELECTED),
+        expand(PAGE, video=SELECTED),
+        expand(THUMBNAILS, video=SHOWN),
         rules.report_run.output,
     localrule: True
 
@@ -80,7 +80,7 @@ rule all:
             for video in SELECTED
         ],
         rules.comparison.input,
-        [rules.evaluation.input, rules.exports.input] if LABELS else [],
+        [EVALUATION_FILES, EXPORT_FILES] if LABELS else [],
         rules.summarize.output,
         rules.report.input,
     localrule: True

@@ -11,31 +11,34 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from touchline import layout
 from touchline.budget import slice_megabytes, slice_minutes
 from touchline.checkpoints import checkpoint_files
-from touchline.config import read_settings
 from touchline.errors import InputError
 from touchline.fingerprint import fingerprint
-from touchline.given import find_given, given_videos
-from touchline.truth import check_matches, find_labels
-from touchline.videos import match_of, read_videos, select
+from touchline.preflight import read_inputs
 
 try:
-    SETTINGS = read_settings(config)
-    GIVEN_PATHS = {
-        name: SETTINGS.models[name].predictions for name in SETTINGS.compare_with
-    }
-    VIDEOS = read_videos(SETTINGS.videos) if SETTINGS.videos else {}
-    SELECTED = select(VIDEOS or given_videos(GIVEN_PATHS.values()), SETTINGS.select)
-    # By video and model, the files of given predictions.
-    GIVEN = find_given(GIVEN_PATHS, SELECTED, SETTINGS.missing_predictions == "skip")
-    # By video, the file of its true events, where there is one.
-    LABELS = find_labels(VIDEOS, SELECTED)
-    # By video, the match it is of: a video without a game is one by itself.
-    GAMES = {v: match_of(v, VIDEOS) for v in SELECTED}
-    if SETTINGS.ensemble.calibrated:
-        check_matches({GAMES[v] for v in LABELS})
+    INPUTS = read_inputs(
+        config,
+        check=workflow.is_main_process,
+        # The models can be fetched where the videos are not.
+        with_videos="models" not in sys.argv[1:],
+    )
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+SETTINGS = INPUTS.settings
+GIVEN_PATHS = {
+    name: SETTINGS.models[name].predictions for name in SETTINGS.compare_with
+}
+VIDEOS = INPUTS.videos
+SELECTED = INPUTS.selected
+# By video and model, the files of given predictions.
+GIVEN = INPUTS.given
+# By video, the file of its true events, where there is one.
+LABELS = INPUTS.labels
+# By video, the match it is of: a video without a game is one by itself.
+GAMES = INPUTS.games
+# The videos that there is footage of.
+SHOWN = INPUTS.shown
 SLICES = range(SETTINGS.slices)
 RUN = SETTINGS.detect_with  # the models that run
 
@@ -153,9 +156,15 @@ def compared(pattern):
     return expand(pattern, video=[v for v in SELECTED if len(models_of(v)) > 1])
 
 
+def refuse_if_empty(target, files, reason):
+    """End the run where somebody asks for a target of which there is nothing to make."""
+    if target in sys.argv[1:] and not files:
+        raise WorkflowError(reason)
+
+
 def manifest_of(wildcards):
-    """The manifest of a video, if any model runs on it."""
-    return MANIFEST.format(video=wildcards.video) if RUN else []
+    """The manifest of a video that there is footage of."""
+    return [MANIFEST.format(video=v) for v in SHOWN if v == int(wildcards.video)]
 
 
 def minutes_of_slice(wildcards, input, attempt):
@@ -187,7 +196,7 @@ def said_of_match(wildcards):
         "events": of_each_model(EVENTS)(wildcards),
         "coverage": of_each_model(COVERAGE)(wildcards),
         "truth": [LABELS[video]] if video in LABELS else [],
-        "manifest": [MANIFEST.format(video=video)] if RUN else [],
+        "manifest": manifest_of(wildcards),
         "labels": SETTINGS.labels,
     }
 

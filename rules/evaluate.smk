@@ -1,6 +1,21 @@
 # Each model, and the ensemble, set against the true events of the videos that have labels.
 
 EVALUATED = [model for model in [*RUN, *GIVEN_PATHS, "ensemble"] if annotated_by(model)]
+EVALUATION_FILES = (
+    [
+        *expand([EVALUATION, OUTCOMES, CURVES, CALIBRATION], model=EVALUATED),
+        EVALUATION_TABLE,
+        EVALUATION_TEXT,
+    ]
+    if EVALUATED
+    else []
+)
+refuse_if_empty(
+    "evaluation",
+    EVALUATION_FILES,
+    "There is nothing to evaluate: no selected video has labels. Name their files in the column "
+    "labels of the table of videos (examples/videos.tsv).",
+)
 
 
 rule evaluate_model:

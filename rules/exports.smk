@@ -2,6 +2,13 @@
 
 # The formats tell which match and half a video is, so there must be a table of videos.
 EXPORTED = [m for m in [*RUN, *GIVEN_PATHS, "ensemble"] if VIDEOS and videos_of(m)]
+EXPORT_FILES = expand(EXPORTS, model=EXPORTED)
+refuse_if_empty(
+    "exports",
+    EXPORT_FILES,
+    "There is nothing to export: the formats tell which video an event is of, and there is no "
+    "table of videos. Make one with a row a video, and set videos to it (examples/videos.tsv).",
+)
 
 
 rule export_model:

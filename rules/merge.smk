@@ -34,7 +34,9 @@ rule read_given:
         manifest=manifest_of,
         # Without a video, all that is known of its length is how far any model got.
         others=lambda wildcards: (
-            [] if RUN else list(GIVEN[int(wildcards.video)].values())
+            []
+            if manifest_of(wildcards)
+            else list(GIVEN[int(wildcards.video)].values())
         ),
         labels=SETTINGS.labels,
     output:

@@ -32,8 +32,9 @@ rule report_match:
         unpack(said_of_match),
         fused=if_compared(ENSEMBLE_EVENTS),
         comparison=if_compared(COMPARISON),
-        # Without a model that runs, nobody has probed the video.
-        pictures=lambda wildcards: [THUMBNAILS.format(**wildcards)] if RUN else [],
+        pictures=lambda wildcards: (
+            [THUMBNAILS.format(**wildcards)] if manifest_of(wildcards) else []
+        ),
     output:
         page=report(
             PAGE,
@@ -70,7 +71,7 @@ rule report_run:
         coverage=[
             COVERAGE.format(model=m, video=v) for v in SELECTED for m in models_of(v)
         ],
-        manifests=expand(MANIFEST, video=SELECTED) if RUN else [],
+        manifests=expand(MANIFEST, video=SHOWN),
         comparisons=compared(COMPARISON),
         fused=compared(ENSEMBLE_EVENTS),
         evaluations=expand(EVALUATION, model=EVALUATED),

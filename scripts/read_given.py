@@ -10,7 +10,8 @@ from touchline.records import Coverage, Manifest
 
 def main(job) -> None:
     labels = Labels.read(job.input.labels)
-    manifest = read_record(job.input.manifest, Manifest) if job.input.manifest else None
+    # Without footage there is none.
+    manifest = next((read_record(path, Manifest) for path in job.input.manifest), None)
     given = read_predictions(
         job.input.predictions, labels, duration=manifest.duration if manifest else None
     )

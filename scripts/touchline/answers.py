@@ -242,9 +242,9 @@ def _named(name: Any, value: Any, is_name: IsName) -> Any:
     """An entry of an object, as an object of its own if its key is an event's name."""
     if not isinstance(name, str) or not is_name(name):
         return value
-    told = value if isinstance(value, (list, tuple)) else [value]
+    values = value if isinstance(value, (list, tuple)) else [value]
     found: list[Any] = []
-    for one in told:
+    for one in values:
         if denies(one):
             continue
         if isinstance(one, dict):

@@ -186,6 +186,27 @@ def check(folder: Path, names: Collection[str] | None = None) -> None:
             _check_whole(folder / name)
 
 
+def check_source(checkpoint: str, family_name: str) -> None:
+    """Look over what settings name as a checkpoint, as far as that can be done without the hub.
+
+    Raises:
+        InputError: it is a folder that cannot be run, or can be no name on the hub.
+    """
+    folder = Path(checkpoint)
+    if folder.is_dir():
+        check(folder)
+        _check_family(folder, checkpoint, family_name)
+    elif (
+        checkpoint.startswith((".", "/", "~"))
+        or checkpoint.count("/") > 1
+        or ("/" in checkpoint and folder.parent.is_dir())
+    ):
+        raise InputError(
+            f"{checkpoint}: there is no such folder; correct models.*.checkpoint: a folder, or a "
+            "name on the hub."
+        )
+
+
 def _is_whole(folder: Path) -> bool:
     try:
         check(folder)

@@ -25,10 +25,13 @@ from pydantic import (
 
 from touchline.errors import InputError
 from touchline.families import FAMILIES
+from touchline.videos import expanded
 
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Natural = Annotated[int, Field(ge=1)]
+# Every number has a finite range, wide enough for whatever makes sense.
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Tolerance = Annotated[float, Field(ge=0, le=3_600)]
+Weight = Annotated[float, Field(ge=0, le=1_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 def _plain(name: str) -> str:
@@ -61,19 +64,31 @@ Family = Annotated[
 ]
 
 
+def _expanded(value: Any) -> Any:
+    return expanded(value) if isinstance(value, str) else value
+
+
+# A path, or the name of something that may be one, with ~ and $HOME as a shell takes them.
+Place = Annotated[str, BeforeValidator(_expanded)]
+
+
 class Section(BaseModel):
     """Base of every group of settings: unknown keys are mistakes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
 
 class WindowSettings(Section):
     """How a slice is cut into windows and a window into frames."""
 
-    fps: Positive = Field(1.0, description="frames sampled a second of window")
-    frames: Natural = Field(4, description="most frames a window shows")
-    seconds: Positive = Field(4.0, description="length of a window, seconds")
-    step: Positive = Field(2.0, description="seconds from one window's start to the next")
+    fps: Annotated[float, Field(gt=0, le=60)] = Field(
+        1.0, description="frames sampled a second of window"
+    )
+    frames: Annotated[int, Field(ge=1, le=256)] = Field(4, description="most frames a window shows")
+    seconds: Seconds = Field(4.0, description="length of a window, seconds")
+    step: Seconds = Field(2.0, description="seconds from one window's start to the next")
     cross_slices: bool = Field(
         False, description="let windows run past their slice's end, up to the video's"
     )
@@ -85,13 +100,19 @@ class WindowSettings(Section):
                 f"step ({self.step:g} s) is longer than seconds ({self.seconds:g} s), so stretches "
                 "between windows would never be looked at; make step at most seconds"
             )
+        if self.frames / self.fps < self.step:
+            raise ValueError(
+                f"frames: {self.frames} at fps: {self.fps:g} show {self.frames / self.fps:g} s of "
+                f"each window, and windows start {self.step:g} s apart, so stretches between would "
+                "never be looked at; have more frames, fewer fps, or a shorter step"
+            )
         return self
 
 
 class ImageSettings(Section):
     """What the model sees of a frame."""
 
-    max_size: Annotated[int, Field(ge=28)] = Field(
+    max_size: Annotated[int, Field(ge=28, le=8_192)] = Field(
         384, description="longer side of a frame is scaled down to this first, pixels"
     )
     fit: Literal["pad", "crop", "stretch"] = Field(
@@ -104,17 +125,21 @@ class ImageSettings(Section):
 class GenerationSettings(Section):
     """How the model answers."""
 
-    max_new_tokens: Natural = Field(256, description="an answer is cut off after so many tokens")
+    max_new_tokens: Annotated[int, Field(ge=1, le=8_192)] = Field(
+        256, description="an answer is cut off after so many tokens"
+    )
     do_sample: bool = Field(False, description="false: the likeliest token, always the same answer")
-    temperature: Positive = Field(0.7, description="used with do_sample")
+    temperature: Annotated[float, Field(gt=0, le=100)] = Field(
+        0.7, description="used with do_sample"
+    )
     top_p: Annotated[float, Field(gt=0, le=1)] = Field(0.9, description="used with do_sample")
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="used with do_sample")
+    seed: Seed = Field(0, description="used with do_sample")
 
 
 class BatchSettings(Section):
     """How many windows a model answers at a time; shapes the speed, not the answers."""
 
-    windows: Literal["auto"] | Natural = Field(
+    windows: Literal["auto"] | Annotated[int, Field(ge=1, le=1_024)] = Field(
         "auto", description="auto: as many as the GPU's memory holds; on the CPU 8"
     )
 
@@ -122,7 +147,7 @@ class BatchSettings(Section):
 class MergeSettings(Section):
     """How repeats of one event in overlapping windows become one."""
 
-    window: NonNegative = Field(
+    window: Tolerance = Field(
         3.0, description="a repeat of a label within so many seconds of the one kept is dropped"
     )
     keep: Literal["first", "best", "run"] = Field(
@@ -134,22 +159,22 @@ class MergeSettings(Section):
 class ComparisonSettings(Section):
     """How two models' events are set against each other."""
 
-    tolerance: NonNegative = Field(
+    tolerance: Tolerance = Field(
         5.0, description="events at most so many seconds apart can be the same"
     )
-    chance_shifts: Annotated[int, Field(ge=20)] = Field(
+    chance_shifts: Annotated[int, Field(ge=20, le=10_000)] = Field(
         20, description="time shifts that the chance level is the mean of"
     )
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of the time shifts")
+    seed: Seed = Field(0, description="seed of the time shifts")
 
 
 class EvaluationSettings(Section):
     """How events are set against the truth, where labels are known."""
 
-    tolerances: Annotated[list[NonNegative], Field(min_length=1)] = Field(
+    tolerances: Annotated[list[Tolerance], Field(min_length=1)] = Field(
         [2.0, 5.0, 15.0, 30.0], description="seconds around a true event in which it can be found"
     )
-    resamples: Natural = Field(
+    resamples: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         1000, description="samples of the matches that the intervals are taken from"
     )
 
@@ -162,11 +187,11 @@ class EnsembleSettings(Section):
         description="union: said by any; intersection: by all; weighted: by enough weight; nms: "
         "the strongest, without what lies within the tolerance of it",
     )
-    weights: dict[str, NonNegative | dict[str, NonNegative]] = Field(
+    weights: dict[str, Weight | dict[str, Weight]] = Field(
         default_factory=dict,
         description="weight of a model, or of its classes by name; 1 where none is named",
     )
-    threshold: NonNegative = Field(
+    threshold: Weight = Field(
         1.0, description="with weighted: least sum of the weights that say an event"
     )
     calibrated: bool = Field(
@@ -179,7 +204,7 @@ class EnsembleSettings(Section):
 class ModelSettings(Section):
     """A model that runs (checkpoint) or whose predictions are given (predictions)."""
 
-    checkpoint: str | None = Field(
+    checkpoint: Place | None = Field(
         None, description="name on the Hugging Face hub, or a folder on disk"
     )
     revision: str | None = Field(None, description="commit, branch or tag on the hub; null: main")
@@ -190,7 +215,7 @@ class ModelSettings(Section):
         description="arithmetic; auto: bfloat16 where the GPU has it, else float16, on the CPU "
         "float32",
     )
-    predictions: str | None = Field(
+    predictions: Place | None = Field(
         None, description="path of given predictions; {video} stands for the video's number"
     )
 
@@ -208,13 +233,17 @@ class ModelSettings(Section):
 
 
 def _selection(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    """Numbers as YAML may have them, [0, 1] too, as text."""
+    values = value if isinstance(value, list) else [value]
+    if values and all(type(each) in (int, str) for each in values):
+        return ",".join(map(str, values))
+    return value
 
 
 class Settings(Section):
     """The whole configuration."""
 
-    videos: str | None = Field(
+    videos: Place | None = Field(
         "videos.tsv",
         description="table of videos (TSV), or a folder of them; null to compare given "
         "predictions without any video",
@@ -222,17 +251,19 @@ class Settings(Section):
     select: Annotated[str, BeforeValidator(_selection)] = Field(
         "all", description="numbers of videos to process: all, 3, 0-9 or 0-4,20"
     )
-    results: str = Field("results", description="folder that every result goes to")
-    resources: str = Field("resources", description="folder that models are kept in")
-    labels: str = Field("labels.yaml", description="the event classes and their aliases")
-    prompt: str = Field("prompts/soccer_events.txt", description="what the model is asked")
+    results: Place = Field("results", description="folder that every result goes to")
+    resources: Place = Field("resources", description="folder that models are kept in")
+    labels: Place = Field("labels.yaml", description="the event classes and their aliases")
+    prompt: Place = Field("prompts/soccer_events.txt", description="what the model is asked")
     slices: Annotated[int, Field(ge=1, le=64)] = Field(
         4, description="GPU jobs a video; each takes an equal share of its duration"
     )
-    max_duration: Positive | None = Field(
+    max_duration: Seconds | None = Field(
         None, description="process only so many seconds of each video"
     )
-    detector_version: Natural = Field(1, description="raise it to detect everything anew")
+    detector_version: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        1, description="raise it to detect everything anew"
+    )
     detect_with: ModelNames = Field(["llava"], description="models that run")
     compare_with: ModelNames = Field(["qwen7b"], description="models to compare with, run or given")
     missing_predictions: Literal["error", "skip"] = Field(

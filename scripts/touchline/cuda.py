@@ -6,6 +6,7 @@ on the CPU for days without a word.
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 from touchline.errors import InputError
@@ -36,8 +37,8 @@ def check_usable(gpu: str | None) -> None:
     except (RuntimeError, AssertionError) as error:
         raise InputError(
             f"This job has GPU {gpu}, but torch {torch.__version__} cannot use it: "
-            f"{_sentence(error)}. {_driver()}; {_advice(torch.version.cuda)} (docs/gpus.md). To "
-            "run on the CPU all the same, set CUDA_VISIBLE_DEVICES= (to nothing)."
+            f"{_sentence(error)}. {_advice(torch.version.cuda, driver_version())} (docs/gpus.md). "
+            "To run on the CPU all the same, set CUDA_VISIBLE_DEVICES= (to nothing)."
         ) from error
 
 
@@ -51,22 +52,22 @@ def driver_version() -> str | None:
     return next(iter(done.stdout.split()), None)
 
 
-def _driver() -> str:
-    version = driver_version()
-    if version is None:
-        return "nvidia-smi reports no driver, so it may be missing here (in a container, for one)"
-    return f"The driver's version is {version}"
-
-
-def _advice(cuda: str | None) -> str:
+def _advice(cuda: str | None, driver: str | None) -> str:
     """What to do about a torch that was built with a version of CUDA, or without it."""
+    here = f"The driver's version is {driver}"
+    if driver is None:
+        here = "nvidia-smi reports no driver, so it may be missing here (in a container, for one)"
     if cuda is None:
-        return "this torch was built without CUDA: install the build that your driver runs"
-    least = LEAST_DRIVER.get(cuda.split(".")[0])
-    needs = f", which needs driver {least} or later" if least else ""
+        return f"{here}; this torch was built without CUDA: install the build that your driver runs"
+    least = LEAST_DRIVER.get(cuda.split(".")[0], 0)
+    if driver is not None and int(re.match(r"\d*", driver)[0] or 0) >= least:  # type: ignore[index]
+        return (
+            f"{here}, which is new enough for this torch (built with CUDA {cuda}): the card may be "
+            "too old for it, or be hidden, in use or broken; nvidia-smi shows its state"
+        )
     return (
-        f"this torch was built with CUDA {cuda}{needs}: update the driver, or install the build "
-        "that your driver and card run"
+        f"{here}; this torch was built with CUDA {cuda}, which needs driver {least} or later: "
+        "update the driver, or install the build that it runs"
     )
 
 

@@ -6,11 +6,12 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError
 
-from touchline.errors import InputError
+from touchline.errors import InputError, plain
 from touchline.records import Record
 
 
@@ -62,13 +63,13 @@ class Labels:
             InputError: the file cannot be read, or does not say which spelling is which class.
         """
         try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            content = yaml.load(Path(path).read_text(encoding="utf-8"), _EachKeyOnce)
             file = LabelFile.model_validate(content)
             return cls(file.classes, file.not_classes)
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}.") from error
         except (UnicodeDecodeError, yaml.YAMLError) as error:
-            raise InputError(f"{path} is not a YAML file: {error}.") from error
+            raise InputError(f"{path} is not a YAML file: {plain(error)}.") from error
         except ValidationError as error:
             mistakes = "; ".join(
                 f"{'.'.join(map(str, mistake['loc'])) or 'the file'}: {mistake['msg']}"
@@ -94,6 +95,17 @@ class Labels:
     def reason(self, label: str) -> str | None:
         """Why a word that was foreseen is no class; None for all others."""
         return self._reasons.get(key_of(label))
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """Of a key that stands twice, YAML takes the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise InputError(f"{twice!r} is there twice; put its spellings into one list.")
+        return super().construct_mapping(node, deep)
 
 
 def key_of(label: str) -> str:

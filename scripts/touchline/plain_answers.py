@@ -140,7 +140,7 @@ def denies(value: Any) -> bool:
 def listed(text: str, is_name: IsName) -> list[dict[str, Any]] | None:
     """The events of a text whose lines name them, as objects; None if no line does.
 
-    A line counts if it is names alone, or a name and what is told of it behind a colon, a dash
+    A line counts if it is names alone, or a name and more about it behind a colon, a dash
     or in brackets, whatever bullet or number it has; other lines are passed over. Names that
     are denied ("Penalty: no") make no event, so the list may be empty.
     """
@@ -155,7 +155,7 @@ def listed(text: str, is_name: IsName) -> list[dict[str, Any]] | None:
 
 
 _BULLET = re.compile(r"\s*(?:[-*•–—>#]+|\(?\d{1,2}[.)]|\|)?\s*")
-_TOLD = re.compile(r"\s*(?::|\||\s[-–—]|\()\s*")
+_MARK = re.compile(r"\s*(?::|\||\s[-–—]|\()\s*")
 
 
 def _item(line: str, is_name: IsName) -> list[dict[str, Any]] | None:
@@ -164,19 +164,19 @@ def _item(line: str, is_name: IsName) -> list[dict[str, Any]] | None:
     body = without_lead_in(body, _EVENTS)
     if names := names_in(body, is_name):
         return [{"label": name} for name in names]
-    mark = _TOLD.search(body)
+    mark = _MARK.search(body)
     if mark is None:
         return None
-    head, told = body[: mark.start()], body[mark.end() :]
+    head, beside = body[: mark.start()], body[mark.end() :]
     names = names_in(head, is_name)
     if not names:
         return None
-    if denies(told):
+    if denies(beside):
         return []
-    return [{"label": name} | _told(told) for name in names]
+    return [{"label": name} | _beside(beside) for name in names]
 
 
-def _told(text: str) -> dict[str, Any]:
+def _beside(text: str) -> dict[str, Any]:
     """What a line tells of an event: team and confidence by themselves, the rest as details."""
     fields: dict[str, Any] = {}
     rest = []

@@ -40,6 +40,8 @@ SOCCERNET_CLASSES = (
 # What a person who judged what models say did not confirm.
 _NO_EVENT = ("rejected", "undecided")
 _GAME_TIME = re.compile(r"(\d+) - (\d{1,3}):(\d{2})")
+_DAY = 86_400.0  # seconds; no video is longer
+_UNITS = {"time_s": "seconds", "position": "milliseconds"}
 _TEAMS: dict[str, Team] = {"home": "home", "away": "away"}
 
 
@@ -71,16 +73,22 @@ def find_labels(videos: Mapping[int, Video], selected: Iterable[int]) -> dict[in
     """The files of the ground truth there is, by number of the video.
 
     Raises:
-        InputError: the table names a file that does not exist.
+        InputError: the table names files that do not exist; one line each.
     """
-    named = {video: videos[video].labels for video in selected if video in videos}
-    for video, path in named.items():
-        if path is not None and not path.is_file():
-            raise InputError(
-                f"{path}: no such file, but the table of videos names it as the labels of video "
-                f"{video}; put it there, or empty that cell."
-            )
-    return {video: str(path) for video, path in named.items() if path is not None}
+    named = {
+        video: path
+        for video in selected
+        if video in videos and (path := videos[video].labels) is not None
+    }
+    mistakes = [
+        f"{path}: no such file, but the table of videos names it as the labels of video {video}; "
+        "put it there, or empty that cell."
+        for video, path in named.items()
+        if not path.is_file()
+    ]
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+    return {video: str(path) for video, path in named.items()}
 
 
 def check_matches(games: Collection[str]) -> None:
@@ -117,17 +125,25 @@ def read_truth(
     rows = _of_table(path) if is_table else _of_soccernet(path, half)
     events: list[TrueEvent] = []
     problems: list[str] = []
-    undecided = 0
+    undecided, beyond = 0, []
     for place, row in rows:
         if is_table and row.get("verdict") in _NO_EVENT:
             undecided += row["verdict"] == "undecided"
             continue
         try:
-            event = _event(row, labels, half, duration)
+            event = _event(row, labels, half)
         except ValueError as error:
             problems.append(f"{path}, {place}: {error}; it is left out.")
-        else:
-            events.extend([event] if event else [])
+            continue
+        if event and duration is not None and event.time_s > duration:
+            beyond.append(event.time_s)
+        elif event:
+            events.append(event)
+    if beyond:
+        problems.append(
+            f"{path}: {len(beyond)} of its events lie beyond the end of the video ({duration:g} "
+            f"s), the last at {max(beyond):g} s; they are left out. Is it the right file, and half?"
+        )
     if undecided:
         problems.append(
             f"{path}: {undecided} moments are not decided on; where nobody confirmed an event, "
@@ -163,13 +179,15 @@ def _of_table(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
     except csv.Error as error:
         raise InputError(f"{path} is no table in CSV: {error}.") from error
     if "time_s" not in columns or "label" not in columns:
-        raise InputError(f"{path} is no table of events; it needs the columns time_s and label.")
+        found = ", ".join(map(repr, columns[:8])) or "none"
+        raise InputError(
+            f"{path} is no table of events; it needs the columns time_s and label, separated by "
+            f"commas, and has {found}."
+        )
     return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
 
 
-def _event(
-    row: Mapping[str, Any], labels: Labels, half: int | None, duration: float | None
-) -> TrueEvent | None:
+def _event(row: Mapping[str, Any], labels: Labels, half: int | None) -> TrueEvent | None:
     """The event of a row, None if it is of the other half.
 
     Raises:
@@ -192,8 +210,6 @@ def _event(
     name = labels.canonical(row["label"]) if isinstance(row.get("label"), str) else None
     if name is None:
         raise ValueError(f"{row.get('label')!a} is no class of the labels")
-    if duration is not None and time > duration:
-        raise ValueError(f"{time:g} s is beyond the end of the video ({duration:g} s)")
     return TrueEvent(
         time_s=time,
         label=name,
@@ -216,5 +232,8 @@ def _seconds(value: Any, name: str) -> float:
     except (TypeError, ValueError):
         time = -1.0
     if not 0 <= time < float("inf"):
-        raise ValueError(f"{name} is {value!a}, not a time")
+        clock = ", but 12:30 is 750" if isinstance(value, str) and ":" in value else ""
+        raise ValueError(f"{name} is {value!a}, not a number of {_UNITS[name]}{clock}")
+    if time > _DAY * (1 if name == "time_s" else 1000):
+        raise ValueError(f"{name} is {value!a}, longer than a day: it must be in {_UNITS[name]}")
     return time

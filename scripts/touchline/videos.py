@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -127,12 +128,17 @@ def _from_path(number: int, path: Path) -> Video:
 
 
 def _from_table(table: Path) -> dict[int, Video]:
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            # No quoting: a quote in a path is a quote, and a tab cannot be in one.
-            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    except (OSError, UnicodeError) as error:
-        raise InputError(f"{table} cannot be read as a table in UTF-8: {error}.") from error
+    lines = _text_of(table).splitlines()
+    head = [name.strip().lower() for name in (lines[0] if lines else "").split("\t")]
+    if len(head) == 1:
+        other = next((sign for sign in ";,|" if sign in head[0]), None)
+        if other:
+            raise InputError(
+                f"{table} separates its columns by {other!r}; save it with tabs between them (in a "
+                "spreadsheet: as tab-separated text, .tsv)."
+            )
+    # No quoting: a quote in a path is a quote, and a tab cannot be in one.
+    rows = list(csv.DictReader(lines[1:], head, delimiter="\t", quoting=csv.QUOTE_NONE))
     videos: dict[int, Video] = {}
     for line, row in enumerate(rows, start=2):
         video = _from_row(row, f"{table}, line {line}", table.parent)
@@ -142,6 +148,30 @@ def _from_table(table: Path) -> dict[int, Video]:
     if not videos:
         raise InputError(f"{table} has no rows; a row has a video's number and its path.")
     return videos
+
+
+def _text_of(table: Path) -> str:
+    """The text of a table in UTF-8."""
+    try:
+        content = table.read_bytes()
+    except OSError as error:
+        raise InputError(f"{table} cannot be read: {error.strerror}.") from error
+    save = "save it as text in UTF-8 (in a spreadsheet: a choice where its type is chosen)"
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:1000]:
+        raise InputError(f"{table} is in UTF-16, or no text; {save}.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{table} is not in UTF-8, but perhaps in Latin-1 or Windows-1252 (line {line} has the "
+            f"byte {content[error.start]:#x}); {save}."
+        ) from error
+
+
+def expanded(path: str | Path) -> str:
+    """A path with what a shell makes of ~ and $HOME in it."""
+    return os.path.expandvars(os.path.expanduser(path))
 
 
 def _from_row(row: Mapping[str | None, object], place: str, base: Path) -> Video:
@@ -160,9 +190,9 @@ def _from_row(row: Mapping[str | None, object], place: str, base: Path) -> Video
         else:
             reason = f"{mistake['input']!r}: {mistake['msg']}"
         raise InputError(f"{place}: {column}: {reason}.") from None
-    located = {"path": base / video.path}
+    located = {"path": base / expanded(video.path)}
     if video.labels:
-        located["labels"] = base / video.labels
+        located["labels"] = base / expanded(video.labels)
     return video.model_copy(update=located)
 
 

@@ -1,11 +1,13 @@
 """Settings: the file's values are the defaults, and a mistake is one clear line."""
 
+import re
 from pathlib import Path
+from typing import Annotated, get_args, get_origin
 
 import pytest
 import yaml
 
-from touchline.config import Settings, read_settings
+from touchline.config import Section, Settings, read_settings
 from touchline.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +54,9 @@ def test_config_yaml_states_every_setting_with_its_default():
         ({"models": {"llava": {"checkpont": "x"}}}, ["models.llava.checkpont", "checkpoint?"]),
         ({"models": {"llava": {}}}, ["models.llava", "either checkpoint", "or predictions"]),
         ({"models": {"q": {"predictions": "p.json"}}}, ["models.q", "{video}"]),
+        ({"window": {"frames": 4, "seconds": 60, "step": 30}}, ["frames: 4", "never be looked at"]),
+        ({"merge": {"window": float("inf")}}, ["config.merge.window", "inf"]),
+        ({"slices": 10**400}, ["config.slices", "64"]),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_and_where(given, words):
@@ -71,3 +76,43 @@ def test_one_model_needs_no_list_and_one_number_no_quotes():
     settings = read_settings({"models": MODELS, "detect_with": "llava", "select": 3})
     assert settings.detect_with == ["llava"]
     assert settings.select == "3"
+    listed = read_settings({"models": MODELS, "select": [0, "4-7"]})
+    assert listed.select == "0,4-7"
+
+
+def numbers(section, prefix=()):
+    """The place of every setting that may be a number."""
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Section):
+            yield from numbers(inner, (*prefix, name))
+        elif {int, float} & set(map(plainly, [inner, *get_args(inner)])):
+            yield (*prefix, name)
+
+
+def plainly(kind):
+    """A type without what pydantic is told beside it."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def test_every_number_has_a_finite_range():
+    places = list(numbers(Settings))
+    assert len(places) >= 20
+    for place in places:
+        for value in (float("inf"), float("-inf"), float("nan"), 1e300, -1e300, 10**30):
+            config: object = [value] if place[-1] == "tolerances" else value
+            for key in reversed(place):
+                config = {key: config}
+            with pytest.raises(InputError, match=re.escape(f"config.{'.'.join(place)}")):
+                read_settings({"models": MODELS} | config)
+
+
+def test_paths_are_taken_as_a_shell_takes_them(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("DATA", "/data")
+    models = {"llava": {"checkpoint": "~/llava"}, "qwen7b": {"predictions": "$DATA/{video}.json"}}
+    settings = read_settings({"models": models, "videos": "~/videos.tsv", "results": "$NONE/out"})
+    assert settings.videos == "/home/me/videos.tsv"
+    assert settings.models["llava"].checkpoint == "/home/me/llava"
+    assert settings.models["qwen7b"].predictions == "/data/{video}.json"
+    assert settings.results == "$NONE/out"

@@ -71,7 +71,7 @@ TOO_OLD = (
             RuntimeError("CUDA error: no kernel image is available for execution on the device"),
             "13.0",
             "580.65.06",
-            ["no kernel image is available", "that your driver and card run"],
+            ["no kernel image is available", "new enough for this torch", "too old for it"],
         ),
     ],
     ids=["driver too old", "no driver", "CPU build", "card too old"],

@@ -58,9 +58,9 @@ def test_which_half_must_be_known_only_if_there_are_two(write):
         (annotation("3 - 00:10"), "there is no half 3"),
         (annotation(label="Throw"), "'Throw' is no class of the labels"),
         (annotation(label=["Goal"]), "is no class"),
-        (annotation(position="99000000"), "99000 s is beyond the end of the video (2700 s)"),
-        (annotation(position="-5"), "position is '-5', not a time"),
-        (annotation(position="nan"), "position is 'nan', not a time"),
+        (annotation(position="-5"), "position is '-5', not a number of milliseconds"),
+        (annotation(position="nan"), "position is 'nan', not a number of milliseconds"),
+        (annotation(position="99000000000"), "longer than a day: it must be in milliseconds"),
         ("no object", "gameTime is None"),
     ],
 )
@@ -71,6 +71,28 @@ def test_a_bad_annotation_is_one_line_and_the_rest_is_used(write, bad, words):
     assert "annotation 1" in line
     assert words in line
     assert "\n" not in line
+
+
+def test_events_beyond_the_end_are_one_line_with_their_number(write):
+    late = [annotation(position=str(position)) for position in (2_700_001, 5_000_000, 2_699_999)]
+    truth = read_truth(write(annotation(), *late), LABELS, 1, duration=2700)
+    assert len(truth.events) == 2
+    (line,) = truth.problems
+    assert "2 of its events lie beyond the end of the video (2700 s), the last at 5000 s" in line
+
+
+@pytest.mark.parametrize(
+    ("time", "words"),
+    [
+        ("12:30", "time_s is '12:30', not a number of seconds, but 12:30 is 750"),
+        ("245000", "time_s is '245000', longer than a day: it must be in seconds"),
+    ],
+)
+def test_a_table_with_times_in_another_unit_says_so(tmp_path, time, words):
+    path = tmp_path / "labels.csv"
+    path.write_text(f"time_s,label\n{time},Goal\n")
+    (line,) = read_truth(path, LABELS).problems
+    assert words in line
 
 
 def test_a_table_as_a_spreadsheet_writes_it(tmp_path):

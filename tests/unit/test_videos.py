@@ -140,10 +140,48 @@ def test_given_predictions_are_found_and_missing_ones_named(tmp_path):
     for video in (0, 1, 12):
         (tmp_path / f"final_predictions_qwen_video_{video}.json").touch()
     (tmp_path / "final_predictions_qwen_video_x.json").touch()
-    assert given_videos([template]) == [0, 1, 12]
+    assert given_videos({"qwen": template}) == [0, 1, 12]
     found = find_given({"qwen": template}, [0, 2, 3], skip_missing=True)
     assert found == {0: {"qwen": template.replace("{video}", "0")}, 2: {}, 3: {}}
     with pytest.raises(InputError) as error:
         find_given({"qwen": template}, [0, 2, 3], skip_missing=False)
     for word in ("video_2.json", "video 2-3", "missing_predictions: skip"):
         assert word in str(error.value)
+
+
+def test_the_number_of_a_video_may_stand_in_any_part_of_a_path(tmp_path):
+    for folder, name in (("3", "3"), ("7", "7"), ("8", "9"), ("05", "05")):
+        (tmp_path / f"match_{folder}").mkdir()
+        (tmp_path / f"match_{folder}" / f"out_{name}.json").touch()
+    template = f"{tmp_path}/match_{{video}}/out_{{video}}.json"
+    assert given_videos({"qwen": template}) == [3, 7]
+    found = find_given({"qwen": template}, [3], skip_missing=False)
+    assert found == {3: {"qwen": f"{tmp_path}/match_3/out_3.json"}}
+    with pytest.raises(InputError, match=r"No file is like .*mistyped"):
+        given_videos({"qwen": f"{tmp_path}/mistyped_{{video}}.json"})
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"video;path\n0;a.mkv\n", ["separates its columns by ';'", "tabs"]),
+        (b"video,path\n0,a.mkv\n", ["separates its columns by ','", "tabs"]),
+        ("video\tpath\n0\ta.mkv\n".encode("utf-16"), ["is in UTF-16", "UTF-8"]),
+        ("video\tpath\n0\té.mkv\n".encode("latin-1"), ["not in UTF-8", "Latin-1", "line 2"]),
+    ],
+)
+def test_a_table_saved_otherwise_names_what_it_found_and_how_to_save_it(tmp_path, content, words):
+    path = tmp_path / "videos.tsv"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        read_videos(path)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_columns_may_be_written_in_any_case_and_paths_as_a_shell_takes_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("MATCHES", "/data/matches")
+    path = table(tmp_path, "Video\tPATH \tGame\n0\t~/a.mkv\tX\n1\t$MATCHES/b.mkv\t\n")
+    first, second = read_videos(path).values()
+    assert (str(first.path), str(second.path)) == ("/home/me/a.mkv", "/data/matches/b.mkv")
+    assert first.game == "X"

@@ -45,3 +45,35 @@ def test_the_summary_tells_what_is_there_and_what_is_missing(done):
     assert rows["3", "one"]["events"] == "3"
     assert rows["3", "one"]["unknown_labels"] == "Other: 1"
     assert rows["4", "two"]["missing_files"] == "b/final_predictions_two_video_4.json"
+
+
+def test_footage_of_given_predictions_is_probed(done, clip):
+    """Its length is known then, and there are pictures of it."""
+    (done.folder / "videos.tsv").write_text(f"video\tpath\n3\t{clip}\n4\tnowhere.mkv\n")
+    for video in (3, 4):
+        (done.folder / f"early_{video}.json").write_text(given([(2, "Goal"), (2700, "Foul")]))
+    models = {"early": {"predictions": "early_{video}.json"}}
+    done.run(videos="videos.tsv", results="shown", compare_with="early", models=models)
+    shown = done.folder / "shown"
+    for video, events in ((3, ["Goal"]), (4, ["Goal", "Foul"])):
+        with (shown / f"events/events_early_video_{video}.csv").open() as file:
+            assert [row["label"] for row in csv.DictReader(file)] == events
+    log = (shown / "logs/given/early_video_3.log").read_text()
+    assert "is at 2700 s, beyond the end of the video (9.2 s)" in log
+    assert (shown / "thumbnails/thumbnails_video_3.json").exists()
+    assert not (shown / "thumbnails/thumbnails_video_4.json").exists()
+    assert (shown / "report/video_4.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("exports", "There is nothing to export: the formats tell which"),
+        ("evaluation", "There is nothing to evaluate: no selected video has labels."),
+    ],
+)
+def test_a_target_of_nothing_says_what_is_missing(done, target, sentence):
+    said = done.snakemake(target)
+    assert said.returncode != 0
+    assert sentence in said.stdout + said.stderr
+    assert "Traceback" not in said.stdout + said.stderr
