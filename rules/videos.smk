@@ -4,8 +4,9 @@ from snakemake.logging import logger
 
 from touchline.videos import left_out
 
-if SETTINGS.videos and (note := left_out(SETTINGS.videos)):
-    logger.warning(note)
+if workflow.is_main_process and SETTINGS.videos:
+    if note := left_out(SETTINGS.videos):
+        logger.warning(note)
 
 
 # The video is no input: Snakemake would then probe and detect anew when it is touched or
