@@ -46,6 +46,8 @@ _ENDS_ONCE = {"mov,mp4,m4a,3gp,3g2,mj2", "flv", "asf"}
 _KIND = slice(8, 16)
 # So many pictures are decoded to see what they are.
 _LOOKED_AT = 12
+# Where clocks may start anew, FFmpeg's copy closes longer gaps (its dts_delta_threshold, seconds).
+_CLOSED = 10.0
 # A stream with fewer pictures than a part of the most is a still or a slide show (1 in so many).
 _MOVING = 10
 # Pixels that are so much wider than high, or higher than wide, are a damaged header's.
@@ -221,10 +223,10 @@ def _timeline(
         )
     for begin, end in line.gaps:
         log.warning("%s has no picture from %.3f to %.3f s.", path, begin, end)
-    if line.gaps and _may_leap(container):
+    if any(end - begin > _CLOSED for begin, end in line.gaps) and _may_leap(container):
         target = quote(path.stem + ".mkv")
         log.warning(
-            "If nothing is missing there, this leaves out what is longer than 10 s: "
+            "If no time passed there, this joins what is before and after: "
             f"ffmpeg -i {quote(path.name)} -c copy {target}"
         )
     return line
