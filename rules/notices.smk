@@ -1,13 +1,16 @@
 # What a run says at its start and at its end, and what it refuses to start.
 
 import shutil
+import subprocess
+import tempfile
 
 from snakemake.logging import logger
 
 from touchline.gpus import candidates
 from touchline.layout import slices_of
-from touchline.notices import RunEvents, at_end, at_failure, at_start, place
+from touchline.notices import RunEvents, at_end, at_failure, at_others, at_start, place
 from touchline.slurm import check_polling, check_refused, earlier_jobs, output_of
+from touchline.videos import ranges
 
 EVENTS_OF_RUN = RunEvents()
 logger.addHandler(EVENTS_OF_RUN)
@@ -73,5 +76,62 @@ onsuccess:
     say(at_end(RESULTS, files, EVENTS_OF_RUN.repeated()))
 
 
+# What only sums up what others have made.
+SUMMING_UP = ["summarize", "report_run", "tabulate_evaluation"]
+SUMMING_UP += ["evaluate_model", "calibrate_model"]
+
+
+def sum_up_others(failed):
+    """With --keep-going, make summary and index of the videos that are done, and say so.
+
+    By a run of its own that selects these videos, so that Snakemake knows what it made them of
+    and makes them anew once the others are there. It may run nothing but what sums up.
+    """
+    targets = {"summarize": SUMMARY_TEXT, "report_run": INDEX}
+    wanted = [file for rule, file in targets.items() if rule in EVENTS_OF_RUN.to_do]
+    ended = {failure.wildcards.get("video") for failure in failed}
+    done = [
+        v
+        for v in SELECTED
+        if str(v) not in ended
+        and all(
+            Path(file).exists()
+            for file in expand([EVENTS, COVERAGE], model=models_of(v), video=v)
+        )
+    ]
+    if not (workflow.execution_settings.keep_going and wanted and done):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Path(folder) / "config.yaml"
+        settings.write_text(json.dumps(config | {"select": ranges(done)}))
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            *wanted,
+            "--nolock",
+            "--cores",
+            "1",
+        ]
+        command += [
+            "--snakefile",
+            workflow.main_snakefile,
+            "--configfile",
+            str(settings),
+        ]
+        command += ["--allowed-rules", *SUMMING_UP]
+        deployment = workflow.deployment_settings
+        if deployment.deployment_method:
+            command += ["--sdm", *(str(each) for each in deployment.deployment_method)]
+        if deployment.conda_prefix:
+            command += ["--conda-prefix", str(deployment.conda_prefix)]
+        log = Path(f"{RESULTS}/logs/others.log")
+        with log.open("w") as file:
+            result = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT)
+    say(at_others(done, wanted if result.returncode == 0 else [], log))
+
+
 onerror:
-    say(at_failure(EVENTS_OF_RUN.final()))
+    failed = EVENTS_OF_RUN.final()
+    say(at_failure(failed))
+    sum_up_others(failed)

@@ -1,5 +1,13 @@
 # What each video is: length, frame rate, size, identity.
 
+from snakemake.logging import logger
+
+from touchline.videos import left_out
+
+if workflow.is_main_process and SETTINGS.videos:
+    if note := left_out(SETTINGS.videos):
+        logger.warning(note)
+
 
 # The video is no input: Snakemake would then probe and detect anew when it is touched or
 # moved. Its content is a parameter instead, so that replacing the video counts.

@@ -22,7 +22,7 @@ def main(job) -> None:
     path = read_videos(read_settings(job.config).videos)[manifest.video].path
     try:
         check_fingerprint(path, manifest)
-        pictures = thumbnails(path, times, manifest.start_time, job.threads)
+        pictures = thumbnails(manifest, path, times, job.threads)
     except InputError as error:
         # The page is whole without pictures; deleting this file asks for them again.
         log.warning("There are no pictures: %s", error)

@@ -20,10 +20,11 @@ def main(job) -> None:
         for row, path in zip(job.params.videos, job.input.events, strict=True)
     ]
     for (video, events), coverage in zip(videos, job.input.coverage, strict=True):
-        duration = read_record(coverage, Coverage).duration
+        known = read_record(coverage, Coverage)
+        clock = known.duration, known.clock_offset
         name = f"video_{video.video}"
-        write_text(folder / "sportscode" / f"{name}.xml", sportscode_xml(events, duration))
-        write_text(folder / "webvtt" / f"{name}.vtt", webvtt(events, duration))
+        write_text(folder / "sportscode" / f"{name}.xml", sportscode_xml(events, *clock))
+        write_text(folder / "webvtt" / f"{name}.vtt", webvtt(events, *clock))
     for game, halves in by_game(videos).items():
         path = folder / "soccernet" / game / "results_spotting.json"
         write_json(path, results_spotting(game, halves))

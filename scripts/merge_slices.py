@@ -1,6 +1,6 @@
 """Make predictions/…, events/… and coverage/… of a model's video from its slices."""
 
-from touchline.coverage import looked_at, stretches
+from touchline.coverage import common, gaps, intervals_of, looked_at, stretches
 from touchline.errors import InputError
 from touchline.files import read_json, read_record, write_json
 from touchline.labels import Labels
@@ -46,9 +46,13 @@ def main(job) -> None:
         counts.duplicates,
         counts.events_out,
     )
+    shown = gaps(intervals_of(manifest.no_pictures), manifest.duration)
+    looked = common(shown, looked_at(window for part in slices for window in part.windows))
     coverage = Coverage(
         duration=manifest.duration,
-        looked_at=stretches(looked_at(window for part in slices for window in part.windows)),
+        clock_offset=manifest.clock_offset,
+        looked_at=stretches(looked),
+        no_pictures=manifest.no_pictures,
         likely_lost=[],
         counts=counts,
     )

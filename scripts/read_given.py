@@ -1,6 +1,6 @@
 """Make events/… and coverage/… of a video from predictions that were given."""
 
-from touchline.coverage import likely_lost, looked_at_by, stretches
+from touchline.coverage import common, gaps, intervals_of, likely_lost, looked_at_by, stretches
 from touchline.files import read_record, write_json
 from touchline.labels import Labels
 from touchline.logs import job_log, log
@@ -30,9 +30,13 @@ def main(job) -> None:
             stretch.start,
             stretch.end,
         )
+    unseen = manifest.no_pictures if manifest else []
+    looked = common(gaps(intervals_of(unseen), duration), looked_at_by(given.times, duration))
     coverage = Coverage(
         duration=manifest.duration if manifest else None,
-        looked_at=stretches(looked_at_by(given.times, duration)),
+        clock_offset=manifest.clock_offset if manifest else 0.0,
+        looked_at=stretches(looked),
+        no_pictures=unseen,
         likely_lost=lost,
         counts=given.counts,
     )

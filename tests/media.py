@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
@@ -41,23 +42,123 @@ def write_video(
     gop: int = 10,
     b_frames: int = 2,
     container: str | None = None,
+    first: int = 0,
+    pixel_aspect: Fraction = Fraction(1),
 ) -> Path:
-    """Write frame k of a video, showing the number k, at the k-th time (seconds)."""
-    time_base = Fraction(1, 90_000)
+    """Write frame k of a video, showing the number first + k, at the k-th time (seconds)."""
+    # MPEG-2 and its like have a few rates only.
+    time_base = Fraction(1, 90_000) if "264" in codec else Fraction(1, 25)
     with av.open(str(path), "w", format=container) as output:
         stream = output.add_stream(codec, rate=25)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = time_base
         stream.codec_context.gop_size = gop
+        stream.codec_context.sample_aspect_ratio = pixel_aspect
         stream.codec_context.max_b_frames = b_frames
         stream.options = {"preset": "ultrafast", "bf": str(b_frames)} if "264" in codec else {}
-        for number, time in enumerate(times):
+        for number, time in enumerate(times, start=first):
             frame = av.VideoFrame.from_ndarray(numbered_picture(number, size), format="rgb24")
             frame.pts, frame.time_base = round(time / time_base), time_base
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return path
+
+
+def write_tone(path: Path, seconds: float, start: float = 0.0) -> Path:
+    """A file of sound, silent."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("aac", rate=48_000, layout="mono")
+        for number in range(round(seconds * 48_000 / 1024)):
+            frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
+            frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+            frame.sample_rate, frame.pts = 48_000, round(start * 48_000) + 1024 * number
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+def remuxed(
+    source: Path,
+    target: Path,
+    *,
+    shifts: Mapping[int, float] | None = None,
+    without: Collection[int] = (),
+) -> Path:
+    """A copy of a video, some of whose packets, by their place in the file, are not as they were.
+
+    Args:
+        shifts: seconds to be added to a packet's presentation time.
+        without: packets that are left out.
+    """
+    with av.open(str(source)) as file, av.open(str(target), "w") as output:
+        stream = output.add_stream_from_template(file.streams.video[0])
+        packets = (packet for packet in file.demux(video=0) if packet.size)
+        for place, packet in enumerate(packets):
+            if place in without:
+                continue
+            packet.pts += round((shifts or {}).get(place, 0) / packet.time_base)
+            packet.stream = stream
+            output.mux(packet)
+    return target
+
+
+def in_one_file(
+    target: Path, sources: Iterable[Path], default: Collection[int] = (), **options: str
+) -> Path:
+    """The first streams of several files in one, by turns; some of them marked as default."""
+    with ExitStack() as stack:
+        output = stack.enter_context(av.open(str(target), "w", options=options))
+        packets = []
+        for number, source in enumerate(sources):
+            file = stack.enter_context(av.open(str(source)))
+            copy = output.add_stream_from_template(file.streams[0])
+            copy.disposition = av.stream.Disposition(number in default)
+            for packet in file.demux(0):
+                if packet.size:
+                    at = float((packet.dts or 0) * packet.time_base)
+                    packets.append((at, number, packet, copy))
+        for _, _, packet, copy in sorted(packets, key=lambda each: each[:2]):
+            packet.stream = copy
+            output.mux(packet)
+    return target
+
+
+def ts_with_other_times(source: Path, target: Path, shifts: Mapping[int, float | None]) -> Path:
+    """A copy of an MPEG-TS with other presentation times, which no muxer would write.
+
+    ISO/IEC 13818-1, 2.4.3: a PES packet of video begins with 00 00 01 E0 in a packet of 188 bytes;
+    the two highest bits of byte 7 say which times there are, 33 bits of the first stand in bytes 9
+    to 13.
+
+    Args:
+        shifts: seconds to be added, by place in the file; None takes the time away.
+    """
+    content = bytearray(source.read_bytes())
+    place = 0
+    for packet in range(0, len(content), 188):
+        begins, adapted = content[packet + 1] & 0x40, content[packet + 3] & 0x20
+        pes = packet + 4 + (1 + content[packet + 4] if adapted else 0)
+        if begins and content[pes : pes + 4] == b"\0\0\1\xe0":
+            shift = shifts.get(place, 0)
+            if shift is None:
+                content[pes + 7] &= 0x3F
+            elif shift:
+                five = int.from_bytes(content[pes + 9 : pes + 14], "big")
+                ticks = (five >> 3 & 7 << 30) | (five >> 2 & 0x7FFF << 15) | (five >> 1 & 0x7FFF)
+                ticks = round(ticks + 90_000 * shift) % (1 << 33)
+                five = five >> 36 << 36 | 1 << 32 | 1 << 16 | 1
+                five |= (ticks >> 30) << 33 | (ticks >> 15 & 0x7FFF) << 17 | (ticks & 0x7FFF) << 1
+                content[pes + 9 : pes + 14] = five.to_bytes(5, "big")
+            place += 1
+    target.write_bytes(content)
+    return target
+
+
+def joined(target: Path, *sources: Path) -> Path:
+    """Files one after the other, as `cat` joins them."""
+    target.write_bytes(b"".join(source.read_bytes() for source in sources))
+    return target
 
 
 def steady(seconds: float, rate: float = 25.0, start: float = 0.0) -> list[float]:

@@ -21,10 +21,9 @@ from collections.abc import Container, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple, TypeGuard
 
-import av
 from av.video.frame import VideoFrame
 
-from touchline.demux import Listing, PacketReader
+from touchline.demux import DAMAGE, Listing, PacketReader
 
 log = logging.getLogger(__name__)
 
@@ -149,13 +148,15 @@ class Decoder:
         decoder.flush_buffers()
         self._damaged = False
         keyframe_out = False
-        for packet in chain(self._reader.read(stretch.end), [None]):
+        # Where each field is a packet, the picture's second one is needed, too.
+        end = stretch.end if wanted is not None else stretch.end + 1
+        for packet in chain(self._reader.read(end), [None]):
             skip = wanted is not None and packet is not None and packet.pts not in wanted
             # No packet flag tells it in every container; the decoder sees it in the data.
             decoder.skip_frame = "NONREF" if skip else "DEFAULT"
             try:
                 frames = decoder.decode(packet)
-            except av.FFmpegError:
+            except DAMAGE:
                 self._damaged = True
                 continue
             for frame in frames:

@@ -80,7 +80,6 @@ def detect(
                 numbers = random_numbers(draw.seed, draw.video, window.start, draw.count)
                 yield Task(window.index, pictures, numbers)
             else:
-                log.warning("%s: the video has no frame there.", _name(window))
                 unseen.append(_record(window, [], "no_frames", 0))
 
     for task, generated in answering.answers(tasks()):
@@ -90,6 +89,13 @@ def detect(
         else:
             log.warning("%s %s: skipped.", _name(window), _WHY_NOT[generated])
             yield _record(window, times, generated, task.attempts)
+    if unseen:
+        log.warning(
+            "%d windows have no frames, the first at %.3f s, the last at %.3f s.",
+            len(unseen),
+            unseen[0].start,
+            unseen[-1].start,
+        )
     yield from unseen
 
 

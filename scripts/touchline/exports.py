@@ -105,17 +105,20 @@ def osl_json(
     }
 
 
-def sportscode_xml(events: Iterable[Event], duration: float | None = None) -> str:
+def sportscode_xml(
+    events: Iterable[Event], duration: float | None = None, offset: float = 0.0
+) -> str:
     """Events as Sportscode XML: an instance each, from 5 s before to 5 s after it.
 
     Args:
         duration: of the video, seconds, if known; no instance ends later.
+        offset: what a player's clock shows at the video's start, seconds.
     """
     file = ElementTree.Element("file")
     instances = ElementTree.SubElement(file, "ALL_INSTANCES")
     for number, event in enumerate(events, start=1):
         instance = ElementTree.SubElement(instances, "instance")
-        start, end = _clip(event, duration)
+        start, end = _clip(event, duration, offset)
         for tag, text in (("ID", number), ("start", start), ("end", end), ("code", event.label)):
             ElementTree.SubElement(instance, tag).text = _clean(str(text))
         told = {"team": event.team, "score": event.strength, "details": event.details}
@@ -129,15 +132,16 @@ def sportscode_xml(events: Iterable[Event], duration: float | None = None) -> st
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
-def webvtt(events: Iterable[Event], duration: float | None = None) -> str:
+def webvtt(events: Iterable[Event], duration: float | None = None, offset: float = 0.0) -> str:
     """Events as WebVTT captions, from 5 s before to 5 s after each.
 
     Args:
         duration: of the video, seconds, if known; no caption ends later.
+        offset: what a player's clock shows at the video's start, seconds.
     """
     blocks = ["WEBVTT"]
     for event in sorted(events, key=lambda event: event.time_s):
-        start, end = _clip(event, duration)
+        start, end = _clip(event, duration, offset)
         about = " ".join(filter(None, (event.label, event.team and f"({event.team})")))
         # Escaped, no text can hold the arrow of a timing line or a tag.
         lines = [html.escape(_clean(text).strip(), quote=False) for text in (about, event.details)]
@@ -158,9 +162,10 @@ def _osl_event(event: Event, half: int | None) -> dict[str, Any]:
     return fields | ({"team": event.team} if event.team else {})
 
 
-def _clip(event: Event, duration: float | None) -> tuple[float, float]:
+def _clip(event: Event, duration: float | None, offset: float) -> tuple[float, float]:
+    """Start and end by a player's clock."""
     end = event.time_s + _AFTER if duration is None else min(duration, event.time_s + _AFTER)
-    return round(max(0.0, event.time_s - _BEFORE), 3), round(end, 3)
+    return round(max(0.0, event.time_s - _BEFORE) + offset, 3), round(end + offset, 3)
 
 
 def _clean(text: str) -> str:

@@ -73,10 +73,16 @@ def _is_of_channels(value: Any) -> bool:
     )
 
 
-def capped(width: int, height: int, longest: int) -> tuple[int, int]:
-    """The size (width, height) with the longer side at most `longest`, in proportion."""
-    scale = min(1.0, longest / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
+def capped(width: int, height: int, longest: int, pixel_aspect: float = 1.0) -> tuple[int, int]:
+    """The size (width, height) as it is shown, with the longer side at most `longest`.
+
+    Args:
+        width, height: pixels of the picture.
+        pixel_aspect: width of one of its pixels over its height; those that come out are square.
+    """
+    shown = width * pixel_aspect
+    scale = min(1.0, longest / max(shown, height))
+    return max(1, round(shown * scale)), max(1, round(height * scale))
 
 
 def square_of(frame: torch.Tensor, size: int, fit: Fit) -> torch.Tensor:

@@ -190,5 +190,21 @@ def at_failure(failed: Sequence[Failure]) -> list[str]:
     return lines
 
 
+def at_others(videos: Iterable[int], files: Sequence[str], log: Path) -> list[str]:
+    """What was made of the other videos after some failed.
+
+    Args:
+        videos: those that are done.
+        files: what sums them up; none if it could not be made.
+        log: of making them.
+    """
+    if not files:
+        return [f"What is done could not be summed up: {log}"]
+    done = sorted(videos)
+    return [f"Of what is done ({_count(len(done), 'video')}: {ranges(done)}):"] + [
+        f"  {file}" for file in files
+    ]
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -22,6 +22,20 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class Stretch(Record):
+    """A part of a video, from start to end."""
+
+    start: Seconds
+    end: Seconds
+
+
+class Restart(Record):
+    """Where the clock of a video file starts anew."""
+
+    packet: int = Field(ge=0, description="first packet of pictures after it, from 0 on")
+    shift: float = Field(description="seconds, added to the times from there on")
+
+
 class Manifest(Record):
     """videos/video_{v}.json: what the probe found out about one video."""
 
@@ -31,11 +45,22 @@ class Manifest(Record):
     fingerprint: str = Field(description="SHA-256 of samples of the content")
     duration: float = Field(gt=0, description="seconds of video that are to be processed")
     start_time: float = Field(description="presentation time of the first frame, seconds")
+    clock_offset: float = Field(
+        default=0.0, description="what a player's clock shows at the first picture, seconds"
+    )
     frame_rate: float = Field(gt=0, description="mean frames per second")
     width: int = Field(gt=0, description="pixels, before rotation")
     height: int = Field(gt=0, description="pixels, before rotation")
+    pixel_aspect: float = Field(
+        default=1.0, gt=0, description="width of a pixel over its height, before rotation"
+    )
     rotation: int = Field(description="degrees, anticlockwise, that a player turns the picture by")
     codec: str
+    stream: int | None = Field(
+        default=None, description="number of the picture stream in the file; null: the first"
+    )
+    no_pictures: list[Stretch] = Field(default=[], description="where the file has no picture")
+    restarts: list[Restart] = Field(default=[], description="where the file's clock starts anew")
     game: str | None = Field(default=None, description="the match this video is a part of")
     half: int | None = Field(default=None, ge=1, description="which half of the game")
     home: str | None = None
@@ -140,13 +165,6 @@ class Event:
         return self.confidence if self.score is None else self.score
 
 
-class Stretch(Record):
-    """A part of a video, from start to end."""
-
-    start: Seconds
-    end: Seconds
-
-
 class Agreement(Record):
     """How far two models agree, beside what the same lists give when shifted in time."""
 
@@ -224,7 +242,13 @@ class Coverage(Record):
     """coverage/coverage_{model}_video_{v}.json: what a model's events alone do not tell."""
 
     duration: float | None = Field(ge=0, description="of the video, seconds; null if not known")
+    clock_offset: float = Field(
+        default=0.0, description="what a player's clock shows at the video's start, seconds"
+    )
     looked_at: list[Stretch]
+    no_pictures: list[Stretch] = Field(
+        default=[], description="stretches in which the video shows nothing to look at"
+    )
     likely_lost: list[Stretch] = Field(
         description="stretches without any item, too long to be chance; given predictions only"
     )

@@ -11,8 +11,11 @@ from touchline.coverage import intervals_of, length
 from touchline.files import read_record
 from touchline.labels import Labels
 from touchline.predictions import read_events_csv
-from touchline.records import Agreement, ComparisonReport, Coverage, Event
+from touchline.records import Agreement, ComparisonReport, Coverage, Event, Stretch
 from touchline.tables import aligned, write_table
+
+# A stretch without pictures is named, unless there are many: a damaged file can have hundreds.
+_MOST_GAPS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,18 @@ def read_rows(
     return sorted(rows, key=lambda row: row.video)
 
 
+def without_pictures(rows: Iterable[Row]) -> list[str]:
+    """A sentence for each video of which a part shows nothing that a model could look at."""
+    gaps = {row.video: row.coverage.no_pictures for row in rows if row.coverage}
+    return [_without_pictures(video, found) for video, found in gaps.items() if found]
+
+
+def _without_pictures(video: int, gaps: Sequence[Stretch]) -> str:
+    named = ", ".join(f"{gap.start:g} to {gap.end:g} s" for gap in gaps[:_MOST_GAPS])
+    more = f" and {len(gaps) - _MOST_GAPS} more stretches" if len(gaps) > _MOST_GAPS else ""
+    return f"Video {video} has no picture from {named}{more}."
+
+
 def write_summary_csv(path: str | Path, rows: Sequence[Row], labels: Labels) -> None:
     """Write one line a video and model: first the totals, then a column for each class.
 
@@ -108,6 +123,7 @@ def write_summary_csv(path: str | Path, rows: Sequence[Row], labels: Labels) -> 
         "events_per_minute",
         "share_looked_at",
         "likely_lost_s",
+        "no_pictures_s",
         "answers",
         "none",
         "unparsed",
@@ -167,6 +183,7 @@ def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
         _rounded(row.events_per_minute),
         _rounded(row.share_looked_at),
         length(intervals_of(coverage.likely_lost)) if coverage else None,
+        length(intervals_of(coverage.no_pictures)) if coverage else None,
         counts and counts.answers,
         counts and counts.none,
         counts and counts.unparsed,
@@ -217,6 +234,7 @@ def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
         if row.coverage
         for lost in row.coverage.likely_lost
     ]
+    warnings += [f"warning: {line}" for line in without_pictures(rows)]
     warnings += [f"warning: {path} is missing." for row in rows for path in row.missing]
     return [*lines, "", *warnings] if warnings else lines
 

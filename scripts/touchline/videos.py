@@ -12,7 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from touchline.errors import InputError
 
-SUFFIXES = {".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm"}
+# What a video file's name ends in, for files in a folder; a table may name any file.
+SUFFIXES = {
+    *(".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2p", ".m2t", ".m2ts", ".m4v"),
+    *(".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt"),
+    *(".tp", ".trp", ".ts", ".vob", ".vro", ".webm", ".wmv"),
+}
+# Of the kinds of files that a folder has beside its videos so many are named.
+_MOST_KINDS = 6
 
 # SoccerNet's downloader: LEAGUE/SEASON/2015-02-21 - 18-00 Chelsea 1 - 1 Burnley/1_224p.mkv
 _HALF = re.compile(r"([12])(_\w+)?")
@@ -63,12 +70,39 @@ def match_of(video: int, videos: Mapping[int, Video]) -> str:
     return f"video_{video}" if game is None else game
 
 
-def _from_folder(folder: Path) -> dict[int, Video]:
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+def left_out(source: str | Path) -> str | None:
+    """A sentence on the files in a folder of videos that are none by their names; None for none.
+
+    It names the kinds, the rarest first: a video among many files of another kind stands out.
+    """
+    folder = Path(source)
+    kinds: dict[str, list[Path]] = {}
+    for path in _files(folder):
+        if path.suffix.lower() not in SUFFIXES and path.name != SOCCERNET_LABELS:
+            kinds.setdefault(path.suffix.lower(), []).append(path)
+    if not kinds:
+        return None
+    rarest = sorted(kinds.values(), key=len)
+    named = [str(paths[0].relative_to(folder)) for paths in rarest[:_MOST_KINDS]]
+    count = sum(map(len, rarest))
+    more = f" and {count - len(named)} more" if count > len(named) else ""
+    return (
+        f"config.videos: no video by its name, so left out of {folder}: {', '.join(named)}{more}. "
+        "A table of videos may name any file."
     )
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files in a folder, at any depth, by their paths; without hidden ones."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")
+    )
+
+
+def _from_folder(folder: Path) -> dict[int, Video]:
+    files = [path for path in _files(folder) if path.suffix.lower() in SUFFIXES]
     if not files:
         raise InputError(
             f"config.videos: no video file in the folder {folder} (looked for "

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# What a manifest says that shapes what a model is shown.
+_SHAPING = {
+    *("video", "fingerprint", "start_time", "stream", "restarts", "no_pictures", "pixel_aspect")
+}
+
 
 @dataclass(frozen=True)
 class Question:
@@ -82,7 +87,7 @@ def answer_windows(
             from touchline.ahead import begun
             from touchline.detect import Draw, Progress, detect
             from touchline.families import family
-            from touchline.frames import sample_frames
+            from touchline.frames import frames_of
             from touchline.generation import Answering
             from touchline.memory import rows_that_fit
 
@@ -91,9 +96,7 @@ def answer_windows(
             clock, generation = Stopwatch(), question.generation
             times = sorted({time for window in missing for time in window.times})
             # Decoding begins while the model loads.
-            frames = begun(
-                sample_frames(path, times, manifest.start_time, question.image.max_size, threads)
-            )
+            frames = begun(frames_of(manifest, path, times, question.image.max_size, threads))
             with clock.timing("load"):
                 kind = family(read_model_type(question.checkpoint))
                 footage = _footage(manifest, question)
@@ -118,7 +121,9 @@ def _footage(manifest: Manifest, question: Question) -> Footage:
     from touchline.families.base import Footage
     from touchline.images import capped
 
-    width, height = capped(manifest.width, manifest.height, question.image.max_size)
+    width, height = capped(
+        manifest.width, manifest.height, question.image.max_size, manifest.pixel_aspect
+    )
     if manifest.rotation % 180:
         width, height = height, width
     return Footage(width, height, question.fps)
@@ -127,7 +132,7 @@ def _footage(manifest: Manifest, question: Question) -> Footage:
 def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> str:
     """The journal key: all that an answer depends on."""
     return journal_key(
-        video=manifest.model_dump(include={"video", "fingerprint", "start_time"}),
+        video=manifest.model_dump(include=_SHAPING),
         windows=[asdict(window) for window in windows],
         prompt=question.prompt,
         checkpoint=[fingerprint(path) for path in checkpoint_files(question.checkpoint)],

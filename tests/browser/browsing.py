@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import torch
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -16,6 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from clones import Clone, new_clone
+from media import SIZE, number_in
 
 AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
 
@@ -107,6 +111,18 @@ class Browser:
             if message["method"] == "Network.requestWillBeSent":
                 asked.append(message["params"]["request"]["url"])
         return said, asked
+
+    def picture_number(self, folder: Path) -> int:
+        """The number that the video's picture shows on the screen."""
+        self.run("window.v = document.getElementById('video')")
+        self.wait(lambda: self.run("return v.readyState >= 2 && !v.seeking"))
+        self.run("v.controls = false")
+        path = folder / "shown.png"
+        assert self.element("#video").screenshot(str(path))
+        self.run("v.controls = true")
+        with Image.open(path) as image:
+            picture = np.asarray(image.convert("RGB").resize(SIZE, Image.Resampling.BOX))
+        return number_in(torch.from_numpy(picture.copy()).permute(2, 0, 1))
 
     def violations(self) -> list[str]:
         """What axe-core finds serious or critical."""

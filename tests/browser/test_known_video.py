@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from samples import event
 
-from media import steady, write_video
+from media import in_one_file, steady, write_tone, write_video
 from touchline.compare import Track
 from touchline.labels import Labels
 from touchline.probe import probe
@@ -17,14 +17,17 @@ from touchline.report.thumbnails import thumbnails
 from touchline.videos import Video
 
 LABELS = Path(__file__).parents[2] / "labels.yaml"
+SOUND_BEFORE = 5.0  # seconds
 SAID = {"a": [event(4, "Goal"), event(12, "Foul")], "b": [event(5, "Goal")]}
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A page beside its video; b looked at the first 15 s of 20."""
+    """A page beside its video, whose pictures start after its sound; b looked at 15 s of 20."""
     folder = tmp_path_factory.mktemp("known")
-    video = write_video(folder / "video.mp4", steady(20))
+    pictures = write_video(folder / "pictures.mp4", steady(20, start=SOUND_BEFORE))
+    tone = write_tone(folder / "tone.mp4", 20)
+    video = in_one_file(folder / "video.mp4", [pictures, tone])
     manifest = probe(Video(video=0, path=video))
     looked_at = {"a": [Stretch(start=0, end=20)], "b": [Stretch(start=0, end=15)]}
     counts = Counts(answers=9, none=9, unparsed=0, events_in=0, events_out=0)
@@ -47,8 +50,8 @@ def page(tmp_path_factory):
     )
     moments = match.moments(5)
     times = [(moment.time_s, moment_in_view(moment, 4, 20)) for moment in moments]
-    pictures = thumbnails(video, times, manifest.start_time)
-    data = page_data(match, moments, Name(), 5, pictures, "video.mp4")
+    drawn = thumbnails(manifest, video, times)
+    data = page_data(match, moments, Name(), 5, drawn, "video.mp4")
     html = render(
         "match.html.j2", SCRIPTS, data, match=match, name=Name(), rows=rows_of(match), tolerance=5.0
     )
@@ -68,6 +71,15 @@ def test_every_moment_has_its_thumbnail(browser, page):
             == [192, 192]
         )
     )
+
+
+def test_a_click_shows_the_moment_where_the_sound_begins_earlier(browser, page, tmp_path):
+    browser.open(page)
+    browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
+    (row,) = [row for row in browser.elements("#list .go") if row.text.startswith("00:12")]
+    row.click()
+    # Two seconds before it.
+    browser.wait(lambda: browser.picture_number(tmp_path) == 10 * 25)
 
 
 def test_another_video_is_told_from_the_one_that_was_analysed(browser, page, tmp_path):

@@ -3,15 +3,11 @@
 import csv
 import shutil
 
-import numpy as np
 import pytest
-import torch
 from browsing import VIDEO
-from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from media import SIZE, number_in
 from touchline.labels import Labels
 from touchline.truth import TrueEvent, read_truth
 
@@ -26,19 +22,6 @@ def open_with_video(browser, page):
     browser.wait(
         lambda: float(browser.element("#canvas").get_attribute("data-end") or 0) > SECONDS - 1
     )
-
-
-def picture_number(browser, tmp_path) -> int:
-    """The number that the video's picture shows on the screen."""
-    browser.run("window.v = document.getElementById('video')")
-    browser.wait(lambda: browser.run("return v.readyState >= 2 && !v.seeking"))
-    browser.run("v.controls = false")
-    path = tmp_path / "shown.png"
-    assert browser.element("#video").screenshot(str(path))
-    browser.run("v.controls = true")
-    with Image.open(path) as image:
-        picture = np.asarray(image.convert("RGB").resize(SIZE, Image.Resampling.BOX))
-    return number_in(torch.from_numpy(picture.copy()).permute(2, 0, 1))
 
 
 def test_it_opens_from_disk_in_silence(browser, page):
@@ -123,14 +106,14 @@ def test_a_click_on_a_mark_seeks_the_video_to_just_before_it(browser, page, tmp_
         browser.run("return new Promise(requestAnimationFrame)")
     time, lane = (42, 1) if not zoomed else (12, 1)
     click_mark(browser, time, lane)
-    browser.wait(lambda: picture_number(browser, tmp_path) == (time - LEAD) * RATE)
+    browser.wait(lambda: browser.picture_number(tmp_path) == (time - LEAD) * RATE)
     assert browser.text("#judge-title").startswith("00:40.0" if time == 42 else "00:10.0")
 
 
 def test_a_click_on_a_row_seeks_the_video_to_just_before_it(browser, page, tmp_path):
     open_with_video(browser, page)
     browser.elements("#list li")[1].click()
-    browser.wait(lambda: picture_number(browser, tmp_path) == (60 - LEAD) * RATE)
+    browser.wait(lambda: browser.picture_number(tmp_path) == (60 - LEAD) * RATE)
 
 
 def test_everything_goes_by_keyboard(browser, page):
@@ -302,7 +285,7 @@ def test_the_page_is_whole_without_the_video_and_takes_it_from_elsewhere(
     assert browser.text("#progress-text") == "1 of 6 decided"
     browser.element("#pick-file").send_keys(str(match.folder / VIDEO))
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
-    browser.wait(lambda: picture_number(browser, tmp_path) == (60 - LEAD) * RATE)
+    browser.wait(lambda: browser.picture_number(tmp_path) == (60 - LEAD) * RATE)
     other = tmp_path / "other.mp4"
     other.write_bytes(b"no video")
     browser.element("#pick-file").send_keys(str(other))

@@ -63,6 +63,17 @@ def test_webvtt_by_webvtt_py():
     assert captions[2].raw_text.splitlines()[0] == "Set &lt;Pieces&gt;"
 
 
+def test_clips_and_captions_are_where_a_player_s_clock_has_them(tmp_path):
+    # The pictures start 5 s after the sound.
+    (caption, *_) = independent_webvtt.from_string(webvtt([event(9.0)], 12.0, 5.0))
+    assert (caption.start, caption.end) == ("00:00:09.000", "00:00:17.000")
+    path = tmp_path / "x.xml"
+    path.write_text(sportscode_xml([event(2.0)], 12.0, 5.0), encoding="utf-8")
+    (clip,) = sportscode.load(str(path)).records
+    assert clip.timestamp.total_seconds() == 5
+    assert clip.end_timestamp.total_seconds() == 12
+
+
 @settings(max_examples=60, deadline=None)
 @given(ANY_TEXT, ANY_TEXT)
 def test_no_text_breaks_a_file_or_adds_to_it(tmp_path_factory, label, details):

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from fractions import Fraction
+from itertools import product
 
 import av
 import numpy as np
@@ -13,9 +14,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media import number_in, steady, write_video
+from fields import write_fields
+from media import (
+    in_one_file,
+    joined,
+    number_in,
+    numbered_picture,
+    remuxed,
+    steady,
+    ts_with_other_times,
+    write_video,
+)
 from touchline.decode import Decoder
-from touchline.frames import Frame, sample_frames
+from touchline.frames import Frame, frames_of, sample_frames
 from touchline.probe import probe
 from touchline.videos import Video
 
@@ -23,6 +34,13 @@ from touchline.videos import Video
 def sampled(path, times, max_size=4096):
     start = probe(Video(video=0, path=path)).start_time
     return list(sample_frames(path, times, start, max_size))
+
+
+def shown(path, times):
+    """What a video that was probed shows at the times, by time: the numbers of its pictures."""
+    manifest = probe(Video(video=0, path=path))
+    frames = frames_of(manifest, path, times, 4096, threads=2)
+    return manifest, {frame.wanted: number_in(frame.picture) for frame in frames}
 
 
 def numbers(path, times):
@@ -82,6 +100,51 @@ def test_the_longer_side_is_capped_in_proportion(tmp_path):
     (frame,) = sampled(path, [0.5], max_size=320)
     assert frame.picture.shape == (3, 180, 320)
     assert number_in(frame.picture, scale=0.5) == 12
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi", "mpg"])
+@pytest.mark.parametrize(
+    ("size", "pixel", "shown"),
+    [
+        ((720, 576), (64, 45), (384, 216)),
+        ((1440, 1080), (4, 3), (384, 216)),
+        ((720, 576), (16, 15), (384, 288)),
+        ((960, 540), (3, 4), (384, 288)),
+    ],
+)
+def test_a_picture_has_the_shape_that_a_player_gives_it(tmp_path, suffix, size, pixel, shown):
+    codec = "mpeg2video" if suffix == "mpg" else "libx264"
+    path = tmp_path / f"v.{suffix}"
+    write_video(
+        path, steady(0.4), size=size, codec=codec, b_frames=0, pixel_aspect=Fraction(*pixel)
+    )
+    manifest = probe(Video(video=0, path=path))
+    assert manifest.pixel_aspect == pytest.approx(pixel[0] / pixel[1], abs=0.02)
+    (frame,) = frames_of(manifest, path, [0.2], 384, 1)
+    assert frame.picture.shape[1:] == pytest.approx(shown[::-1], abs=4)
+    assert number_in(frame.picture, scale=shown[0] / size[0]) == 5
+
+
+def test_a_picture_of_two_moments_shows_one_of_them(tmp_path):
+    # Interlaced: the lines of each frame are of two moments by turns.
+    path = tmp_path / "v.ts"
+    size = (512, 288)
+    with av.open(str(path), "w") as output:
+        options = {"preset": "ultrafast", "x264-params": "tff=1", "qp": "10"}
+        stream = output.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for number in range(50):
+            both = numbered_picture(2 * number, size)
+            both[1::2] = numbered_picture(2 * number + 1, size)[1::2]
+            frame = av.VideoFrame.from_ndarray(both, format="rgb24")
+            output.mux(stream.encode(frame.reformat(format="yuv420p")))
+        output.mux(stream.encode(None))
+    for frame in sampled(path, [0.0, 1.0, 1.96], max_size=256):
+        number = 2 * round(25 * frame.wanted)
+        whole = torch.from_numpy(numbered_picture(number, size)).permute(2, 0, 1)
+        # Cells of even and odd numbers differ in the first one, which would be grey.
+        assert number_in(frame.picture, scale=0.5) == number
+        assert frame.picture[0, 4, 4] == pytest.approx(int(whole[0, 8, 8]), abs=12)
 
 
 def test_rotation_is_honoured(tmp_path):
@@ -357,6 +420,155 @@ def test_times_without_a_picture_are_logged_once(tmp_path, caplog):
         "No picture is on screen at 2.000 s.",
         "No picture is on screen at 7.500 s.",
     ]
+
+
+# Clocks that nobody can follow as they are.
+
+EVERY = [round(k / 25, 3) for k in range(250)]
+
+
+RESTARTS = [(0, 0), (70, 0), (70, 69)]
+
+
+# Where a clock may start anew by design, a leap of hours does not leave a gap.
+@pytest.mark.parametrize(
+    ("suffix", "starts"),
+    [
+        *product(["ts", "mpg"], [*RESTARTS, (70, 9000)]),
+        *product(["mkv"], RESTARTS),
+    ],
+)
+def test_recordings_that_were_joined_follow_each_other(tmp_path, suffix, starts, caplog):
+    codec = "mpeg2video" if suffix == "mpg" else "libx264"
+    parts = [
+        write_video(
+            tmp_path / f"{k}.{suffix}", steady(5, start=start), codec=codec, gop=25, first=125 * k
+        )
+        for k, start in enumerate(starts)
+    ]
+    path = joined(tmp_path / f"joined.{suffix}", *parts)
+    manifest, got = shown(path, EVERY)
+    assert manifest.duration == pytest.approx(10, abs=0.003)
+    assert list(got) == EVERY
+    # Either clock may tick in milliseconds.
+    assert all(abs(number - 25 * wanted) <= 1 for wanted, number in got.items())
+    assert shown(path, EVERY[13::25])[1] == {t: round(25 * t) for t in EVERY[13::25]}
+    assert "starts anew" in caplog.text
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mp4", "mkv"])
+def test_times_that_lie_far_off_cost_one_picture_each(tmp_path, suffix, caplog):
+    whole = write_video(tmp_path / f"whole.{suffix}", steady(10), gop=25)
+    # A keyframe, a picture on which others depend, the last one; to the future and the past.
+    off = {50: 10_800, 101: 77, 149: 2000, 249: 9000}
+    path = tmp_path / f"damaged.{suffix}"
+    if suffix == "ts":
+        off |= {200: -4, 225: -8}
+        ts_with_other_times(whole, path, off)
+    else:
+        remuxed(whole, path, shifts=off)
+    manifest, got = shown(path, EVERY)
+    assert manifest.duration == pytest.approx(10, abs=0.1)
+    wrong = {wanted for wanted, number in got.items() if number != round(25 * wanted)}
+    assert len(wrong) + len(EVERY) - len(got) <= len(off)
+    assert f"{len(off)} times that lie far off" in caplog.text
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mp4", "mkv"])
+@pytest.mark.parametrize("seconds", [3, 3600])
+def test_where_pictures_are_missing_there_is_none(tmp_path, suffix, seconds, caplog):
+    times = [*steady(5), *steady(5, start=5 + seconds)]
+    path = write_video(tmp_path / f"v.{suffix}", times, gop=25)
+    ends = [4.96, 5.0, 5.5, 4.96 + seconds, 5 + seconds, 9.96 + seconds, 10 + seconds]
+    wanted = sorted({0.0, 2.0, *steady(5 + seconds, rate=0.1), *ends})
+    manifest, got = shown(path, [round(t, 3) for t in wanted])
+    (gap,) = manifest.no_pictures
+    assert (gap.start, gap.end) == pytest.approx((5, 5 + seconds), abs=0.002)
+    assert manifest.frame_rate == pytest.approx(25, abs=0.05)
+    expected = {t: round(25 * (t if t < 5 else t - seconds)) for t in wanted}
+    there = [t for t in wanted if t < 5 or 5 + seconds <= t < 10 + seconds]
+    assert got == {t: expected[t] for t in there}
+    assert "no picture from 5.000 to" in caplog.text
+
+
+# Pictures whose two fields are coded one after the other, and packets without a time.
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mkv", "mp4"])
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("b_pictures", [False, True])
+def test_a_picture_in_two_fields_is_shown_when_it_is_due(tmp_path, suffix, apart, b_pictures):
+    path = write_fields(tmp_path / f"v.{suffix}", 50, apart=apart, b_pictures=b_pictures)
+    times = [round(k / 25, 3) for k in range(50)]
+    manifest, got = shown(path, times)
+    assert (manifest.start_time, manifest.duration) == (1, 2)
+    assert manifest.frame_rate == 25
+    assert got == {t: round(25 * t) for t in times}
+    # Now and then, so that each is the last one wanted of its group; also its second field's time.
+    sparse = [0.02, 0.7, 1.42, 1.98]
+    assert shown(path, sparse)[1] == {t: int(25 * t) for t in sparse}
+
+
+@pytest.mark.parametrize("kind", ["one in a hundred", "every other", "two in three"])
+def test_a_packet_without_a_time_leaves_the_picture_before_on_screen(tmp_path, kind):
+    whole = write_video(tmp_path / "whole.ts", steady(10), gop=25, b_frames=0)
+    untimed = {
+        "one in a hundred": range(50, 250, 100),
+        "every other": range(1, 250, 2),
+        "two in three": [k for k in range(250) if k % 3],
+    }[kind]
+    path = ts_with_other_times(whole, tmp_path / "v.ts", dict.fromkeys(untimed))
+    manifest, got = shown(path, EVERY[:-3])
+    assert manifest.duration == pytest.approx(10, abs=0.13)
+    last = [max(k for k in range(n + 1) if k not in untimed) for n in range(250)]
+    assert got == {t: last[round(25 * t)] for t in got}
+    assert len(got) == len(EVERY) - 3
+
+
+# Which of several picture streams.
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("default", [{1}, {0, 1}])
+@pytest.mark.parametrize("preview", ["small", "still"])
+def test_of_several_pictures_those_of_a_player_are_taken(
+    tmp_path, suffix, default, preview, caplog
+):
+    large = write_video(tmp_path / "large.mp4", steady(4), first=1000)
+    if preview == "small":
+        other = write_video(tmp_path / "small.mp4", steady(4), size=(192, 108))
+    else:
+        # It may be larger, and the first: it does not move.
+        other = write_video(tmp_path / "still.mp4", [0.0], size=(640, 360))
+    path = in_one_file(tmp_path / f"v.{suffix}", [other, large], default)
+    with caplog.at_level(logging.INFO):
+        manifest, got = shown(path, [0.0, 2.0, 3.96])
+    assert (manifest.width, manifest.duration) == (256, pytest.approx(4, abs=0.01))
+    assert list(got.values()) == [1000, 1050, 1099]
+    assert "several picture streams: stream 1 (256x144) is taken, not stream 0" in caplog.text
+
+
+def test_pictures_are_followed_to_another_stream_of_the_broadcast(tmp_path):
+    halves = []
+    for half, pid in enumerate(("256", "512")):
+        clip = write_video(
+            tmp_path / f"{half}.mp4", steady(5, start=1 + 5.0 * half), first=125 * half
+        )
+        options = {"mpegts_start_pid": pid, "mpegts_copyts": "1"}
+        halves.append(in_one_file(tmp_path / f"{half}.ts", [clip], **options))
+    manifest, got = shown(joined(tmp_path / "v.ts", *halves), EVERY)
+    assert manifest.duration == pytest.approx(10, abs=0.01)
+    # What was under way in the old stream comes late, or not at all.
+    assert sum(number == round(25 * wanted) for wanted, number in got.items()) >= 249
+
+
+@pytest.mark.parametrize("seconds", [2.0, 5.0])
+def test_one_picture_in_some_seconds_is_a_rate_like_any_other(tmp_path, seconds):
+    path = write_video(tmp_path / "v.mkv", steady(20 * seconds, rate=1 / seconds), b_frames=0)
+    manifest, got = shown(path, steady(20 * seconds, rate=1))
+    assert manifest.no_pictures == []
+    assert got == {t: int(t // seconds) for t in got}
+    assert len(got) > 19 * seconds - 1
 
 
 # Ahead of the caller, within bounds.

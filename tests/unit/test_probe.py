@@ -5,7 +5,7 @@ import wave
 import av
 import pytest
 
-from media import steady, write_video
+from media import in_one_file, joined, remuxed, steady, write_tone, write_video
 from touchline.errors import InputError
 from touchline.fingerprint import check_fingerprint, fingerprint
 from touchline.probe import probe
@@ -92,9 +92,66 @@ def test_what_is_no_whole_video_is_refused_in_one_sentence(tmp_path, name):
 
 
 def test_a_cut_video_can_be_processed_as_far_as_it_goes(tmp_path):
-    path = tmp_path / "half.mkv"
+    path = tmp_path / "half of it.mkv"
     cut_in_half(path)
     assert probed(path, max_duration=20).duration == 20
+    with pytest.raises(InputError, match=r"ffmpeg -i 'half of it.mkv' -c copy 'half of it_part"):
+        probed(path)
+    # What that command does.
+    part = remuxed(path, tmp_path / "part.mkv")
+    assert 25 < probed(part).duration < 35
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mp4", "mov", "flv", "mkv"])
+def test_a_file_whose_end_is_missing_is_cut_short(tmp_path, suffix):
+    path = tmp_path / f"cut.{suffix}"
+    if suffix == "avi":
+        write_video(path, steady(30), codec="mpeg4", gop=5, b_frames=0)
+    else:
+        whole = write_video(tmp_path / "whole.mkv", steady(30), gop=5)
+        faststart = {"movflags": "faststart"} if suffix in ("mp4", "mov") else {}
+        in_one_file(path, [whole], **faststart)
+    assert probed(path).duration == pytest.approx(30, abs=0.1)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 7 // 10])
+    with pytest.raises(InputError, match="is cut short"):
+        probed(path)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "flv", "wmv"])
+def test_a_second_file_behind_the_first_is_not_lost_in_silence(tmp_path, suffix):
+    codec = "wmv2" if suffix == "wmv" else "libx264"
+    clip = write_video(tmp_path / f"clip.{suffix}", steady(4), codec=codec, b_frames=0)
+    assert probed(clip).duration == pytest.approx(4, abs=0.1)
+    with pytest.raises(InputError, match="holds several files"):
+        probed(joined(tmp_path / f"joined.{suffix}", clip, clip))
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "flv", "wmv", "mp4", "ts"])
+def test_sound_that_outlasts_the_pictures_is_no_loss(tmp_path, suffix):
+    pictures = write_video(tmp_path / "pictures.mp4", steady(4), b_frames=0)
+    tone = write_tone(tmp_path / "tone.mp4", 20)
+    path = in_one_file(tmp_path / f"v.{suffix}", [pictures, tone])
+    assert probed(path).duration == pytest.approx(4, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pictures", "sound", "shown"),
+    [
+        ("mp4", 5, 0, 5),
+        ("mkv", 5, 0, 5),
+        ("mkv", 7.4, 7.4, 7.4),
+        ("mp4", 0, 5, 0),
+        ("ts", 105, 100, 5),
+        ("ts", 100, 105, 0),
+    ],
+)
+def test_a_player_s_clock_at_the_first_picture_is_known(tmp_path, suffix, pictures, sound, shown):
+    clip = write_video(tmp_path / "clip.mp4", steady(8, start=pictures), b_frames=0)
+    tone = write_tone(tmp_path / "tone.mp4", 8, start=sound)
+    options = {"mpegts_copyts": "1"} if suffix == "ts" else {}
+    path = in_one_file(tmp_path / f"v.{suffix}", [clip, tone], **options)
+    assert probed(path).clock_offset == pytest.approx(shown, abs=0.05)
 
 
 def test_a_playlist_posing_as_a_video_reads_no_other_file(tmp_path):

@@ -14,6 +14,7 @@ from samples import event
 from media import number_in, steady, write_video
 from touchline.benchmarks import Benchmark, read_benchmark
 from touchline.compare import Track
+from touchline.probe import probe
 from touchline.records import Counts, Coverage, Stretch
 from touchline.report import charts
 from touchline.report.figures import agreement_rows
@@ -24,6 +25,7 @@ from touchline.report.run import Score, Slice, VideoModel, scores, warnings
 from touchline.report.shown import clock, share
 from touchline.report.thumbnails import pictured, thumbnails
 from touchline.summary import Row
+from touchline.videos import Video
 
 NASTY = '</script><script>alert(1)</script> <!-- & \u2028 \u2029 \ud83d "'
 
@@ -95,7 +97,8 @@ def picture(thumbnail):
 
 
 def test_thumbnails_show_their_moments(clip):
-    found = thumbnails(clip, [(1.0, 2.0), (1.5, 2.0), (6.0, 7.0), (50.0, 60.0)], 0.0)
+    times = [(1.0, 2.0), (1.5, 2.0), (6.0, 7.0), (50.0, 60.0)]
+    found = thumbnails(probe(Video(video=0, path=clip)), clip, times)
     assert [(one.moment_s, one.picture_s) for one in found] == [(1, 2), (1.5, 2), (6, 7)]
     import numpy as np
     import torch
@@ -109,10 +112,11 @@ def test_thumbnails_show_their_moments(clip):
 def test_a_thousand_thumbnails_fit_a_page(tmp_path, monkeypatch, caplog):
     path = write_video(tmp_path / "clip.mkv", steady(40))
     times = [(float(k), 0.04 * k) for k in range(1000)]
-    assert len(thumbnails(path, times, 0.0)) == 1000
+    manifest = probe(Video(video=0, path=path))
+    assert len(thumbnails(manifest, path, times)) == 1000
     most = 100_000
     monkeypatch.setattr("touchline.report.thumbnails._MOST_BYTES", most)
-    few = thumbnails(path, times, 0.0)
+    few = thumbnails(manifest, path, times)
     assert sum(len(one.webp) for one in few) <= 1.1 * most
     assert few[-1].moment_s > 900
     assert "moments fit the page" in caplog.text

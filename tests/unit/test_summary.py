@@ -14,12 +14,13 @@ from touchline.summary import Row, agreement_of, summary_table, write_summary_cs
 LABELS = Labels({"Goal": [], "Foul": []}, {"Other": "a heading of the prompt"})
 
 
-def coverage(looked_at=((0.0, 600.0),), likely_lost=(), duration=600.0, **counts):
+def coverage(looked_at=((0.0, 600.0),), likely_lost=(), no_pictures=(), duration=600.0, **counts):
     values = {"answers": 300, "none": 200, "unparsed": 0, "events_in": 100, "events_out": 100}
     return Coverage(
         duration=duration,
         looked_at=stretches(looked_at),
         likely_lost=stretches(likely_lost),
+        no_pictures=stretches(no_pictures),
         counts=Counts(**(values | counts)),
     )
 
@@ -89,6 +90,17 @@ def test_the_table_for_the_terminal(rows):
         "warning: qwen7b has nothing from 0 to 150 s of video 3; that slice was likely lost.",
         "warning: given/final_predictions_qwen7b_video_4.json is missing.",
     ]
+
+
+def test_where_a_video_shows_nothing_is_told_once(tmp_path):
+    gaps = [(10.0 * k, 10.0 * k + 2.5) for k in range(1, 8)]
+    rows = [Row(3, model, [], coverage(no_pictures=gaps)) for model in ("llava", "qwen7b")]
+    (told,) = [line for line in summary_table(rows, LABELS).splitlines() if "no picture" in line]
+    assert told.startswith("warning: Video 3 has no picture from 10 to 12.5 s, 20 to 22.5 s")
+    assert told.endswith("50 to 52.5 s and 2 more stretches.")
+    write_summary_csv(tmp_path / "s.csv", rows, LABELS)
+    with open(tmp_path / "s.csv", newline="") as file:
+        assert [row["no_pictures_s"] for row in csv.DictReader(file)] == ["17.5", "17.5"]
 
 
 def test_columns_line_up(rows):

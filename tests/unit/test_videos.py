@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from touchline.errors import InputError
 from touchline.given import find_given, given_videos
-from touchline.videos import ranges, read_videos, select
+from touchline.videos import SOCCERNET_LABELS, left_out, ranges, read_videos, select
 
 GAME = "2015-02-21 - 18-00 Chelsea 1 - 1 Burnley"
 
@@ -70,6 +70,19 @@ def test_a_folder_is_numbered_in_sorted_order(tmp_path):
     videos = read_videos(tmp_path)
     assert [v.path.name for v in videos.values()] == ["a.mkv", "b.mp4", "c.MKV"]
     assert list(videos) == [0, 1, 2]
+
+
+def test_what_is_no_video_by_its_name_is_named_the_rarest_kind_first(tmp_path):
+    names = ["0.MTS", "1.wmv", "2.mxf", "match.xyz", "noext", SOCCERNET_LABELS, ".hidden"]
+    for name in [*names, *(f"sub/{k}.txt" for k in range(9))]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [v.path.name for v in read_videos(tmp_path).values()] == ["0.MTS", "1.wmv", "2.mxf"]
+    assert ": match.xyz, noext, sub/0.txt and 8 more. " in left_out(tmp_path)
+    for name in ("match.xyz", "noext", *(f"sub/{k}.txt" for k in range(9))):
+        (tmp_path / name).unlink()
+    assert left_out(tmp_path) is None
+    assert left_out(table(tmp_path, "video\tpath\n0\t0.MTS\n")) is None
 
 
 def test_an_empty_folder_is_an_error(tmp_path):

@@ -1,8 +1,12 @@
 """What the user got wrong ends the run at once, with one sentence and a non-zero exit."""
 
+import csv
+import json
+
 import pytest
 
 from clones import given
+from media import steady, write_video
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +71,38 @@ def test_a_missing_second_opinion_can_be_skipped(project):
     jobs = project.jobs(models=models, compare_with=["other"], missing_predictions="skip")
     assert jobs["compare_models"] == jobs["read_given"] == 1
     assert jobs["merge_slices"] == 2
+
+
+def test_what_is_done_is_summed_up_though_a_video_is_bad(project):
+    (project.folder / "text.mkv").write_text("no video\n" * 100)
+    clip = (project.folder / "videos.tsv").read_text().split()[3]
+    # And one that has no picture from 4 to 14 s.
+    write_video(project.folder / "gap.mkv", [*steady(4), *steady(4, start=14)])
+    rows = [f"0\t{clip}", "1\ttext.mkv", "2\tgap.mkv"]
+    table = project.folder / "some.tsv"
+    table.write_text("\n".join(["video\tpath", *rows]) + "\n")
+    config = {"videos": "some.tsv", "results": "some", "slices": 1}
+    done = project.snakemake("--keep-going", **config)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "Of what is done (2 videos: 0,2):" in said
+    with (project.folder / "some/summary/summary.csv").open() as file:
+        good, gap = csv.DictReader(file)
+    assert (good["video"], good["share_looked_at"], good["no_pictures_s"]) == ("0", "1.0", "0.0")
+    assert (gap["video"], gap["share_looked_at"], gap["no_pictures_s"]) == ("2", "0.4444", "10.0")
+    told = (project.folder / "some/summary/summary.txt").read_text()
+    assert "Video 2 has no picture from 4 to 14 s." in told
+    ledger = (project.folder / "some/windows/windows_llava_vid2_gpu0.jsonl").read_text()
+    windows = [json.loads(line) for line in ledger.splitlines()]
+    unseen = [window["start"] for window in windows if window["status"] == "no_frames"]
+    assert unseen == [4, 6, 8, 10]
+    assert "video_2.html" in (project.folder / "some/report/index.html").read_text()
+    # Once the cause is mended, what sums up is made of all, and nothing else again.
+    (project.folder / "text.mkv").unlink()
+    (project.folder / "text.mkv").symlink_to(clip)
+    jobs = project.jobs(**config)
+    assert (jobs["summarize"], jobs["report_run"]) == (1, 1)
+    assert jobs["probe_video"] == jobs["merge_slices"] == 1
+    # Or the video is left out.
+    table.write_text("\n".join(["video\tpath", rows[0], rows[2]]) + "\n")
+    assert project.jobs(**config) == {}

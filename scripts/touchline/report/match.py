@@ -163,6 +163,7 @@ def page_data(
         "half": name.half,
         "duration": match.duration,
         "source": source,
+        "offset": manifest.clock_offset if manifest else 0.0,
         "lead": _LEAD,
         "tolerance": tolerance,
         "classes": list(match.labels.classes),

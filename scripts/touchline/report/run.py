@@ -10,7 +10,7 @@ from touchline.benchmarks import Benchmark, read_benchmark
 from touchline.config import WindowSettings
 from touchline.records import EvaluationReport, Manifest
 from touchline.report.match import Name
-from touchline.summary import Row
+from touchline.summary import Row, without_pictures
 from touchline.windows import slice_bounds, windows_of
 
 
@@ -165,6 +165,7 @@ def video_rows(
 def warnings(rows: Sequence[Row], reports: Sequence[EvaluationReport]) -> list[str]:
     """A sentence for everything that is missing, lost or left out."""
     lines = [f"{path} is missing." for row in rows for path in row.missing]
+    lines += without_pictures(rows)
     for row in rows:
         if row.coverage is None:
             continue

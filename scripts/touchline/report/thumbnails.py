@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from touchline.frames import sample_frames
-from touchline.records import Thumbnail
+from touchline.frames import frames_of
+from touchline.records import Manifest, Thumbnail
 from touchline.report.moments import DISAGREEMENTS, Moment
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def pictured(moments: Sequence[Moment]) -> list[Moment]:
 
 
 def thumbnails(
-    path: str | Path, times: Sequence[tuple[float, float]], start_time: float, threads: int = 1
+    manifest: Manifest, path: str | Path, times: Sequence[tuple[float, float]], threads: int = 1
 ) -> list[Thumbnail]:
     """Decode and encode a small picture for each of some moments of a video.
 
@@ -41,8 +41,8 @@ def thumbnails(
     fit, pictures are left out evenly over the match, with a line in the log.
 
     Args:
+        path: where the video is now.
         times: of each moment, and when to take its picture; seconds.
-        start_time: presentation time of the video's start, seconds.
 
     Raises:
         InputError: the file is not a video or cannot be read.
@@ -52,9 +52,7 @@ def thumbnails(
         moments_at.setdefault(picture, []).append(moment)
     frames = {
         frame.wanted: np.ascontiguousarray(frame.picture.permute(1, 2, 0).numpy())
-        for frame in sample_frames(
-            path, sorted(moments_at), start_time, max_size=_SIZES[0][0], threads=threads
-        )
+        for frame in frames_of(manifest, path, sorted(moments_at), _SIZES[0][0], threads)
     }
     encoded: dict[float, str] = {}
     for size, quality in _SIZES:

@@ -278,7 +278,7 @@ function toggleRejected() {
 
 function addHere() {
   const label = $("label").value || data.classes[0];
-  const time = Math.round(10 * Math.min(player.works ? player.video.currentTime : timeline.cursor, data.duration)) / 10;
+  const time = Math.round(10 * Math.min(player.works ? player.time : timeline.cursor, data.duration)) / 10;
   const decision = { saidTime: null, saidLabel: null, verdict: "confirmed", time, label, team: "" };
   verdicts.change(() => verdicts.add(decision));
   update();
@@ -363,7 +363,7 @@ const KEYS = {
 
 function setNow() {
   if (!chosen) return;
-  $("time").value = clock(player.works ? player.video.currentTime : timeline.cursor, true);
+  $("time").value = clock(player.works ? player.time : timeline.cursor, true);
 }
 
 function onKey(event) {

@@ -4,19 +4,22 @@ const SAMPLES = 16;
 const SAMPLE_BYTES = 1 << 16;
 
 class Player {
-  /** Plays data.source if it is there; tells where it is and how long it is, in seconds. */
-  constructor({ source, fingerprint, onTime, onLength }) {
-    Object.assign(this, { source, fingerprint });
+  /**
+   * Plays data.source if it is there; tells where it is and how long it is, in seconds from its
+   * first picture, at which the browser's own clock shows data.offset.
+   */
+  constructor({ source, fingerprint, offset, onTime, onLength }) {
+    Object.assign(this, { source, fingerprint, offset });
     this.video = $("video");
     this.wanted = null;
     this.works = false;
-    this.video.addEventListener("timeupdate", () => onTime(this.video.currentTime));
-    this.video.addEventListener("seeked", () => onTime(this.video.currentTime));
+    this.video.addEventListener("timeupdate", () => onTime(this.time));
+    this.video.addEventListener("seeked", () => onTime(this.time));
     this.video.addEventListener("loadedmetadata", () => {
       this.works = true;
       this.reveal(null);
-      onLength(this.video.duration);
-      if (this.wanted !== null) this.video.currentTime = this.wanted;
+      onLength(this.video.duration - this.offset);
+      if (this.wanted !== null) this.seek(this.wanted);
     });
     this.video.addEventListener("error", () => this.fail());
     $("pick").addEventListener("click", () => $("pick-file").click());
@@ -57,9 +60,14 @@ class Player {
     }
   }
 
+  /** Seconds from the first picture; sound that begins earlier is at 0, too. */
+  get time() {
+    return Math.max(0, this.video.currentTime - this.offset);
+  }
+
   seek(time) {
     this.wanted = Math.max(0, time);
-    if (this.works) this.video.currentTime = this.wanted;
+    if (this.works) this.video.currentTime = this.wanted + this.offset;
   }
 
   toggle() {
