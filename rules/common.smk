@@ -1,6 +1,7 @@
 # Settings, paths and input functions.
 
 import json
+import os
 import re
 import sys
 
@@ -14,6 +15,15 @@ from touchline.checkpoints import checkpoint_files
 from touchline.errors import InputError
 from touchline.fingerprint import fingerprint
 from touchline.preflight import read_inputs
+
+STATUS = (
+    f"python {os.path.relpath(Path(workflow.basedir) / 'scripts/status.py')} --watch"
+)
+if "status" in sys.argv[1:]:
+    # It cannot be a rule: Snakemake would want the folder, which a run has.
+    raise WorkflowError(
+        f"There is no target status; this shows how far a run is: {STATUS}"
+    )
 
 try:
     INPUTS = read_inputs(
