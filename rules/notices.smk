@@ -1,6 +1,7 @@
 # What a run says at its start and at its end, and what it refuses to start.
 
 import shutil
+import signal
 
 from snakemake.logging import logger
 
@@ -51,12 +52,17 @@ def check_cluster(settings):
 
 
 onstart:
+    EVENTS_OF_RUN.listen_for(signal.SIGINT, signal.SIGTERM)
     on_slurm = workflow.executor_plugin.name == "slurm"
     if on_slurm:
         check_cluster(workflow.executor_settings)
     counted = workflow.resource_settings.resources.get("gpu")
     where = place(on_slurm, counted, candidates())
-    say(at_start(SELECTED, RUN, len(SLICES), EVENTS_OF_RUN.to_do, where, RESULTS))
+    say(
+        at_start(
+            SELECTED, RUN, len(SLICES), EVENTS_OF_RUN.to_do, where, RESULTS, STATUS
+        )
+    )
 
 
 onsuccess:
@@ -74,4 +80,4 @@ onsuccess:
 
 
 onerror:
-    say(at_failure(EVENTS_OF_RUN.final()))
+    say(at_failure(EVENTS_OF_RUN.final(), EVENTS_OF_RUN.is_interrupted))

@@ -1,9 +1,10 @@
-"""Show how far a run is: a table by video, once or until Ctrl-C.
+"""Show how far a run is: a table by video, once or until the run ends.
 
     python scripts/status.py [--watch [SECONDS]] [--configfile FILE …] [--config KEY=VALUE …]
 
-Give it the --configfile and --config that the run was given. It reads journals, results and logs,
-asks nobody, and needs neither Snakemake nor torch.
+Give it the --configfile and --config that the run was given, in the folder that it was started
+in. It reads journals, results and logs, asks nobody, and needs neither Snakemake nor torch. With
+--watch, and its output sent to a file or a program, it writes a line whenever something changed.
 """
 
 from __future__ import annotations
@@ -11,23 +12,34 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+PROJECT = Path(__file__).resolve().parents[1]
 
-from touchline.config import read_settings
-from touchline.errors import InputError
-from touchline.status import Observer, VideoStatus
-from touchline.videos import read_videos, select
+try:
+    import yaml
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.table import Table
+    from rich.text import Text
+
+    from touchline.config import read_settings
+    from touchline.errors import InputError
+    from touchline.status import Observer, VideoStatus, is_under_way
+    from touchline.videos import read_videos, select
+except (ImportError, SyntaxError) as error:
+    sys.exit(
+        f"{sys.executable} cannot run this ({error}): activate Touchline's environment, as with "
+        f"`source {PROJECT}/.venv/bin/activate`, and type the command again."
+    )
 
 COLUMNS = ["video", "model", "slices", "done", "windows/s", "left", "events", "skipped", "failed"]
+# A run without news for so long may wait for a GPU or a download; or it was killed.
+QUIET_SECONDS = 600
 
 
 def main() -> None:
@@ -42,14 +54,56 @@ def main() -> None:
     if options.watch is None:
         console.print(_view(observer.look(), len(videos)))
         return
-    with Live(console=console, auto_refresh=False) as live:
-        try:
-            while True:
-                rows = max(5, console.height - 8)
-                live.update(_view(observer.look(), rows), refresh=True)
-                time.sleep(options.watch)
-        except KeyboardInterrupt:
-            pass
+    with suppress(KeyboardInterrupt):
+        _watch(observer, console, options.watch)
+
+
+def _watch(observer: Observer, console: Console, pause: float) -> None:
+    """Look again and again, until no run has the folder."""
+    was_under_way = is_under_way()
+    videos: Sequence[VideoStatus] = []
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False) as live:
+            for videos, quiet in _looks(observer, pause):
+                view = _view(videos, max(5, console.height - 8))
+                live.update(Group(view, *filter(None, [quiet])), refresh=True)
+    else:
+        last = ""
+        for videos, quiet in _looks(observer, pause):
+            line = quiet or _line(videos)
+            if line != last:
+                print(time.strftime("%H:%M:%S"), line, flush=True)
+            last = line
+    slices = [part for video in videos for part in video.slices]
+    done = sum(part.done for part in slices)
+    print("The run has ended:" if was_under_way else "No run is under way here:", end=" ")
+    if done == len(slices):
+        print(f"all of its {done} slices are done.")
+    else:
+        print(f"{done} of {len(slices)} slices are done; the command that started it goes on.")
+
+
+def _looks(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus], str]]:
+    """The state, and a note if there was nothing new for long; the last one after the run's end."""
+    last: list[VideoStatus] = []
+    changed = time.monotonic()
+    while True:
+        goes_on = is_under_way()
+        videos = observer.look()
+        if [(v.done, v.answered) for v in videos] != [(v.done, v.answered) for v in last]:
+            last, changed = videos, time.monotonic()
+        quiet = int((time.monotonic() - changed) / QUIET_SECONDS) * QUIET_SECONDS // 60
+        note = f"Nothing new for {quiet} minutes: it waits (for a GPU, a download) or was killed."
+        yield videos, note if quiet else ""
+        if not goes_on:
+            return
+        time.sleep(pause)
+
+
+def _line(videos: Sequence[VideoStatus]) -> str:
+    """The sum of the table as text."""
+    names = [name for name in COLUMNS if name not in ("video", "model")]
+    return ", ".join(f"{name} {cell}" for name, cell in zip(names, _cells(videos), strict=True))
 
 
 def _view(videos: Sequence[VideoStatus], most_rows: int) -> Group:
@@ -101,16 +155,24 @@ def _duration(seconds: float) -> str:
 def _config(files: Sequence[Path], words: Sequence[str]) -> dict[str, Any]:
     """The settings as Snakemake would put them together."""
     config: dict[str, Any] = {}
-    for path in [Path("config.yaml"), *files]:
+    own = [path for path in [Path("config.yaml")] if path.exists()]
+    for path in [PROJECT / "config.yaml", *own, *files]:
         try:
             with path.open(encoding="utf-8") as file:
-                _update(config, yaml.safe_load(file) or {})
-        except (OSError, UnicodeError, yaml.YAMLError) as error:
+                _update(config, dict(yaml.safe_load(file) or {}))
+        except FileNotFoundError:
+            raise InputError(
+                f"There is no {path}; after --configfile every word counts as a file, but only one "
+                "with =, as in --configfile=my.yaml."
+            ) from None
+        except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
             raise InputError(f"{path} cannot be read as settings: {error}") from None
     for word in words:
         key, equals, value = word.partition("=")
         if not equals:
-            raise InputError(f"--config {word}: write KEY=VALUE.")
+            raise InputError(
+                f"--config {word}: write KEY=VALUE, and a list without spaces: select=0,1."
+            )
         config[key] = yaml.safe_load(value)
     return config
 
@@ -126,7 +188,14 @@ def _update(below: dict[str, Any], above: Mapping[str, Any]) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
-    add("--watch", nargs="?", type=float, const=5.0, metavar="SECONDS", help="look again and again")
+    add(
+        "--watch",
+        nargs="?",
+        type=float,
+        const=5.0,
+        metavar="SECONDS",
+        help="look until the run ends",
+    )
     add("--configfile", type=Path, nargs="+", default=[], metavar="FILE")
     add("--config", nargs="+", default=[], metavar="KEY=VALUE")
     return parser.parse_args()
