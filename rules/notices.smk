@@ -2,8 +2,10 @@
 
 import shutil
 import signal
+from importlib.util import find_spec
 
 from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 
 from touchline.gpus import candidates
 from touchline.layout import slices_of
@@ -17,6 +19,20 @@ logger.addHandler(EVENTS_OF_RUN)
 def say(lines):
     """Through the logger: what is printed would end up in the graph that --dag writes."""
     logger.info("\n" + "\n".join(lines) + "\n")
+
+
+def check_environment():
+    """End the run before its first job where jobs would lack what they import."""
+    if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+        return
+    needed = ["json_repair", "numpy", "sklearn", "vl_convert"]
+    if RUN or SHOWN:
+        needed += ["av", "torch", "transformers", "bitsandbytes"]
+    if lacking := [name for name in needed if not find_spec(name)]:
+        raise WorkflowError(
+            f"{sys.executable} lacks {', '.join(lacking)}: activate Touchline's environment, as "
+            f"with `source {workflow.basedir}/.venv/bin/activate`, or add --sdm conda."
+        )
 
 
 def keep_min_job_age():
@@ -52,6 +68,7 @@ def check_cluster(settings):
 
 
 onstart:
+    check_environment()
     EVENTS_OF_RUN.listen_for(signal.SIGINT, signal.SIGTERM)
     on_slurm = workflow.executor_plugin.name == "slurm"
     if on_slurm:
