@@ -31,6 +31,7 @@ try:
         check=workflow.is_main_process,
         # The models can be fetched where the videos are not.
         with_videos="models" not in sys.argv[1:],
+        project=Path(workflow.basedir),
     )
 except InputError as error:
     raise WorkflowError(str(error)) from None
