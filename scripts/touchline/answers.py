@@ -80,11 +80,11 @@ def parse_answer(text: str, asked: Asked, is_cut: bool = False) -> Answer:
             be the beginning of a longer one ("Goal" of "Goal kick").
     """
     text = asked.without_echo(text)
-    words = without_lead_in(_FENCE.sub("", text[:MAX_CHARACTERS]).strip())
+    words = without_lead_in(_FENCE.sub("\n", text[:MAX_CHARACTERS]).strip())
     if says_none(words):
         return Answer("none")
     # An empty list says none if it is the whole answer; in a sentence it says nothing.
-    values = _whole(_unfenced(text))
+    values = _whole(_unfenced(text)) or _whole(words)
     if values is None:
         values = [value for value in _objects(text, asked.is_name) if value]
         values = values or _in_plain_words(words, asked.is_name, is_cut)
@@ -275,7 +275,7 @@ def _of_label(label: str, part: Any, is_name: IsName) -> list[ParsedEvent]:
             details=_encodable(details) if isinstance(details, str) else "",
         )
         for each in names
-        if (name := " ".join(_encodable(each).split()))
+        if any(map(str.isalnum, name := " ".join(_encodable(each).split())))
     ]
 
 

@@ -58,7 +58,7 @@ class Asked:
     def without_echo(self, text: str) -> str:
         """An answer without the prompt's sentences that it repeats."""
         for line in self.lines:
-            text = text.replace(line, "")
+            text = text.replace(line, "\n")
         return text.strip()
 
     def own(self, events: Sequence[ParsedEvent]) -> list[ParsedEvent]:

@@ -22,7 +22,7 @@ def _words(text: str) -> frozenset[str]:
 _NOTHING = _words("none nothing null nil na")
 # One of these does so with a word for events, or as the whole answer as below.
 _NEGATIONS = _words(
-    "no not neither never cannot can't don't doesn't didn't isn't aren't wasn't weren't"
+    "no not neither never unable cannot can't don't doesn't didn't isn't aren't wasn't weren't"
 )
 _EVENTS = _words(
     """event events incident incidents action actions anything something label labels happen happens
@@ -58,7 +58,7 @@ _EXPLAINED = re.compile(r"\n\s*\n|\(|\n|[.!;:,](?=\s)|\s[-–—]\s")
 _LONGEST_STATEMENT = 300  # characters
 MOST_WORDS_OF_A_NAME = 4
 # What may stand around a name: space, marks of emphasis, quotes, brackets.
-_AROUND = " \t*_`\"'“”‘’.!|[]()"
+_AROUND = " \t*_`\"'“”‘’«».!?|[]()"
 
 
 def words_of(text: str) -> list[str]:
@@ -74,7 +74,7 @@ def without_lead_in(text: str, more: frozenset[str] = frozenset()) -> str:
         more: words that may stand there beside the usual ones.
     """
     head, colon, _ = text[:_LONGEST_STATEMENT].partition(":")
-    words = words_of(head)
+    words = [word for word in words_of(head) if not word.isdigit()]
     if colon and words and (_LEAD_IN | more).issuperset(words):
         return text[len(head) + 1 :].strip(" \t\n*")
     return text
@@ -125,7 +125,7 @@ def names_in(phrase: str, is_name: IsName) -> list[str]:
     phrase = phrase.strip(_AROUND)
     if is_name(phrase):
         return [phrase]
-    parts = re.split(r"\s*(?:[,;/&+|\n]|\band\b|\bthen\b)\s*", phrase)
+    parts = re.split(r"\s*(?:[,;/&+|\t\n]|\band\b|\bthen\b)\s*", phrase)
     names = [name for part in parts if (name := part.strip(_AROUND))]
     return names if len(names) > 1 and all(map(is_name, names)) else []
 
@@ -154,20 +154,19 @@ def listed(text: str, is_name: IsName) -> list[dict[str, Any]] | None:
     return found if any_line else None
 
 
-_BULLET = re.compile(r"\s*(?:[-*•–—>#]+|\(?\d{1,2}[.)]|\|)?\s*")
+_BULLET = re.compile(r"^\s*(?:[-*•–—>#]+|\(?(?:\d{1,2}|[a-z])[.)]|\|)?\s*")
 _MARK = re.compile(r"\s*(?::|\||\s[-–—]|\()\s*")
 
 
 def _item(line: str, is_name: IsName) -> list[dict[str, Any]] | None:
     """The events that a line names; None if it names none in a way that counts."""
-    body = line[_BULLET.match(line).end() :].replace("**", "").replace("`", "").strip()  # type: ignore[union-attr]
-    body = without_lead_in(body, _EVENTS)
+    body = without_lead_in(_BULLET.sub("", line, count=1).strip(), _EVENTS)
     if names := names_in(body, is_name):
         return [{"label": name} for name in names]
     mark = _MARK.search(body)
     if mark is None:
         return None
-    head, beside = body[: mark.start()], body[mark.end() :]
+    head, beside = body[: mark.start()], body[mark.end() :].strip(" *`")
     names = names_in(head, is_name)
     if not names:
         return None

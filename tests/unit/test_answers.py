@@ -138,6 +138,8 @@ def test_apostrophes_that_a_model_does_not_escape():
         '<event label="none"/>',
         "Penalty: no\nGoal: No\nCorner: not visible",
         '{"Goal": false, "Corner": "no"}',
+        "Result: []",
+        "Unable to identify any events.",
     ],
 )
 def test_none_is_said_by_the_whole_answer(text):
@@ -159,9 +161,11 @@ def test_none_is_said_by_the_whole_answer(text):
         "none\n\nBut then a goal is scored.",
         "none. The players walk up for the corner.",
         "The goalkeeper",
+        "GO```AL",
         "5",
         "home",
         '{"name": "Harry Kane"}',
+        '{"label": "-"}',
         '{"label": ""}',
         "```",
     ],
@@ -302,7 +306,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 EVENTS = st.builds(
     ParsedEvent,
     label=TEXTS.map(lambda text: " ".join(text.split())).filter(
-        lambda text: text and parse(text).status != "none"
+        lambda text: any(map(str.isalnum, text)) and parse(text).status != "none"
     ),
     team=st.sampled_from(["home", "away", None]),
     confidence=st.none() | st.floats(0, 1),
@@ -358,6 +362,9 @@ def test_endless_details_fit_into_a_table():
         "<event><label>Foul</label></event><event><label>Yellow card</label></event>",
         "Label: Foul\nTeam: home\n\nLabel: Yellow card\nTeam: away",
         "- event: Foul, team: home\n- event: Yellow card, team: away",
+        "a) Foul\nb) Yellow card",
+        "Event 1: Foul\nEvent 2: Yellow card",
+        "«Foul»\t«Yellow card»",
         '["Foul", "Yellow card", "Go',
     ],
 )
