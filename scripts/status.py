@@ -10,6 +10,7 @@ in. It reads journals, results and logs, asks nobody, and needs neither Snakemak
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,6 +44,8 @@ QUIET_SECONDS = 600
 
 
 def main() -> None:
+    # A reader of a pipe may have seen enough.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     options = _options()
     console = Console(highlight=False)
     try:
@@ -68,19 +71,18 @@ def _watch(observer: Observer, console: Console, pause: float) -> None:
                 view = _view(videos, max(5, console.height - 8))
                 live.update(Group(view, *filter(None, [quiet])), refresh=True)
     else:
-        last = ""
+        last: list[str] = []
         for videos, quiet in _looks(observer, pause):
-            line = quiet or _line(videos)
-            if line != last:
-                print(time.strftime("%H:%M:%S"), line, flush=True)
-            last = line
+            lines = [quiet or _line(videos), *_failures(videos)]
+            for line in lines:
+                if line not in last:
+                    print(time.strftime("%H:%M:%S"), line, flush=True)
+            last = lines
     slices = [part for video in videos for part in video.slices]
     done = sum(part.done for part in slices)
-    print("The run has ended:" if was_under_way else "No run is under way here:", end=" ")
-    if done == len(slices):
-        print(f"all of its {done} slices are done.")
-    else:
-        print(f"{done} of {len(slices)} slices are done; the command that started it goes on.")
+    state = "The run has ended" if was_under_way else "No run is under way here"
+    further = "." if done == len(slices) else "; the command that started it goes on."
+    print(f"{state}: {done} of {len(slices)} slices are done{further}")
 
 
 def _looks(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus], str]]:
@@ -97,7 +99,7 @@ def _looks(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus]
         yield videos, note if quiet else ""
         if not goes_on:
             return
-        time.sleep(pause)
+        time.sleep(max(0.1, pause))
 
 
 def _line(videos: Sequence[VideoStatus]) -> str:
@@ -118,14 +120,19 @@ def _view(videos: Sequence[VideoStatus], most_rows: int) -> Group:
         table.add_row(str(video.video), video.model, *_cells([video]))
     table.add_section()
     table.add_row("all", "", *_cells(videos))
-    notes = [
-        Text(f"{v.model}, video {v.video}, slice {part.of.slice}: {part.failure} ({part.log})")
-        for v in shown
-        for part in v.failures
-    ]
+    notes = [Text(line) for line in _failures(shown)]
     if len(shown) < len(videos):
         notes.append(Text(f"{len(videos) - len(shown)} more rows wait, or are done."))
     return Group(table, *notes)
+
+
+def _failures(videos: Sequence[VideoStatus]) -> list[str]:
+    """A line for each slice whose last attempt failed."""
+    return [
+        f"{v.model}, video {v.video}, slice {part.of.slice}: {part.failure} ({part.log})"
+        for v in videos
+        for part in v.failures
+    ]
 
 
 def _cells(videos: Sequence[VideoStatus]) -> list[str]:

@@ -104,10 +104,15 @@ def test_a_watch_into_a_pipe_writes_lines_until_the_run_ends(folder):
     watch = status(folder, *WATCH)
     first = watch.stdout.readline()
     assert "slices 1/2, done 50%" in first
+    log = folder / "results" / "logs" / "detect" / "llava_vid0_gpu1.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("2026-01-01 10:00:00,000 ERROR a.mkv is gone.\n")
+    assert "failed 1" in watch.stdout.readline()
+    assert "llava, video 0, slice 1: a.mkv is gone. (results/logs" in watch.stdout.readline()
     finish(folder, 1)
     assert "slices 2/2, done 100%" in watch.stdout.readline()
     locked.unlink()
-    assert watch.stdout.read() == "The run has ended: all of its 2 slices are done.\n"
+    assert watch.stdout.read() == "The run has ended: 2 of 2 slices are done.\n"
     assert watch.wait(timeout=60) == 0
 
 
