@@ -1,4 +1,4 @@
-# Fresh machine with Python 3.11 or later: `make demo` shows it, `make test` tests it.
+# Fresh machine with Python 3.11 to 3.13: `make demo` shows it, `make test` tests it.
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,6 +13,9 @@ ON_CPU := CUDA_VISIBLE_DEVICES=
 install: $(READY)
 
 $(READY): requirements.lock requirements.no-deps.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "Touchline needs Python 3.11 to 3.13, and $(PYTHON) is not one ($$($(PYTHON) -V 2>&1));" \
+	  "name one that is, as in: PYTHON=python3.12 make install" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.no-deps.txt

@@ -8,7 +8,16 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-configfile: "config.yaml"
+DEFAULTS = Path(workflow.basedir) / "config.yaml"
+
+
+configfile: str(DEFAULTS)
+
+
+# Over them, where a run is started in another folder, a config.yaml there.
+if Path("config.yaml").exists() and not DEFAULTS.samefile("config.yaml"):
+
+    configfile: "config.yaml"
 
 
 # What `snakemake --report` begins with.

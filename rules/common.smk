@@ -1,6 +1,7 @@
 # Settings, paths and input functions.
 
 import json
+import os
 import re
 import sys
 
@@ -15,12 +16,22 @@ from touchline.errors import InputError
 from touchline.fingerprint import fingerprint
 from touchline.preflight import read_inputs
 
+STATUS = (
+    f"python {os.path.relpath(Path(workflow.basedir) / 'scripts/status.py')} --watch"
+)
+if "status" in sys.argv[1:]:
+    # It cannot be a rule: Snakemake would want the folder, which a run has.
+    raise WorkflowError(
+        f"There is no target status; this shows how far a run is: {STATUS}"
+    )
+
 try:
     INPUTS = read_inputs(
         config,
         check=workflow.is_main_process,
         # The models can be fetched where the videos are not.
         with_videos="models" not in sys.argv[1:],
+        project=Path(workflow.basedir),
     )
 except InputError as error:
     raise WorkflowError(str(error)) from None

@@ -1,10 +1,17 @@
 # A slice of a video through the model, on a GPU of its own.
 
 
+# The models outlive results, and are gigabytes: --delete-all-output leaves what is not in the DAG
+# (`snakemake models --delete-all-output` has them there). As short as it can be abbreviated.
+LEAVES_MODELS = any(word.startswith("--delete-a") for word in sys.argv[1:])
+
+
 rule detect_slice:
     input:
         manifest=MANIFEST,
-        checkpoint=lambda wildcards: model_folder(wildcards.model),
+        checkpoint=lambda wildcards: (
+            [] if LEAVES_MODELS else model_folder(wildcards.model)
+        ),
         prompt=SETTINGS.prompt,
     output:
         partial=PARTIAL if SETTINGS.keep_partials else temp(PARTIAL),

@@ -1,16 +1,17 @@
 # What a run says at its start and at its end, and what it refuses to start.
 
 import shutil
-import subprocess
-import tempfile
+import signal
+from importlib.util import find_spec
 
 from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 
 from touchline.gpus import candidates
 from touchline.layout import slices_of
 from touchline.notices import RunEvents, at_end, at_failure, at_others, at_start, place
+from touchline.partial_summary import sum_up
 from touchline.slurm import check_polling, check_refused, earlier_jobs, output_of
-from touchline.videos import ranges
 
 EVENTS_OF_RUN = RunEvents()
 logger.addHandler(EVENTS_OF_RUN)
@@ -19,6 +20,20 @@ logger.addHandler(EVENTS_OF_RUN)
 def say(lines):
     """Through the logger: what is printed would end up in the graph that --dag writes."""
     logger.info("\n" + "\n".join(lines) + "\n")
+
+
+def check_environment():
+    """End the run before its first job where jobs would lack what they import."""
+    if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+        return
+    needed = ["json_repair", "numpy", "sklearn", "vl_convert"]
+    if RUN or SHOWN:
+        needed += ["av", "torch", "transformers", "bitsandbytes"]
+    if lacking := [name for name in needed if not find_spec(name)]:
+        raise WorkflowError(
+            f"{sys.executable} lacks {', '.join(lacking)}: activate Touchline's environment, as "
+            f"with `source {workflow.basedir}/.venv/bin/activate`, or add --sdm conda."
+        )
 
 
 def keep_min_job_age():
@@ -54,12 +69,18 @@ def check_cluster(settings):
 
 
 onstart:
+    check_environment()
+    EVENTS_OF_RUN.listen_for(signal.SIGINT, signal.SIGTERM)
     on_slurm = workflow.executor_plugin.name == "slurm"
     if on_slurm:
         check_cluster(workflow.executor_settings)
     counted = workflow.resource_settings.resources.get("gpu")
     where = place(on_slurm, counted, candidates())
-    say(at_start(SELECTED, RUN, len(SLICES), EVENTS_OF_RUN.to_do, where, RESULTS))
+    say(
+        at_start(
+            SELECTED, RUN, len(SLICES), EVENTS_OF_RUN.to_do, where, RESULTS, STATUS
+        )
+    )
 
 
 onsuccess:
@@ -76,17 +97,8 @@ onsuccess:
     say(at_end(RESULTS, files, EVENTS_OF_RUN.repeated()))
 
 
-# What only sums up what others have made.
-SUMMING_UP = ["summarize", "report_run", "tabulate_evaluation"]
-SUMMING_UP += ["evaluate_model", "calibrate_model"]
-
-
 def sum_up_others(failed):
-    """With --keep-going, make summary and index of the videos that are done, and say so.
-
-    By a run of its own that selects these videos, so that Snakemake knows what it made them of
-    and makes them anew once the others are there. It may run nothing but what sums up.
-    """
+    """With --keep-going, make summary and index of the videos that are done, and say so."""
     targets = {"summarize": SUMMARY_TEXT, "report_run": INDEX}
     wanted = [file for rule, file in targets.items() if rule in EVENTS_OF_RUN.to_do]
     ended = {failure.wildcards.get("video") for failure in failed}
@@ -101,37 +113,19 @@ def sum_up_others(failed):
     ]
     if not (workflow.execution_settings.keep_going and wanted and done):
         return
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Path(folder) / "config.yaml"
-        settings.write_text(json.dumps(config | {"select": ranges(done)}))
-        command = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            *wanted,
-            "--nolock",
-            "--cores",
-            "1",
-        ]
-        command += [
-            "--snakefile",
-            workflow.main_snakefile,
-            "--configfile",
-            str(settings),
-        ]
-        command += ["--allowed-rules", *SUMMING_UP]
-        deployment = workflow.deployment_settings
-        if deployment.deployment_method:
-            command += ["--sdm", *(str(each) for each in deployment.deployment_method)]
-        if deployment.conda_prefix:
-            command += ["--conda-prefix", str(deployment.conda_prefix)]
-        log = Path(f"{RESULTS}/logs/others.log")
-        with log.open("w") as file:
-            result = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT)
-    say(at_others(done, wanted if result.returncode == 0 else [], log))
+    settings = workflow.deployment_settings
+    deployment = []
+    if settings.deployment_method:
+        deployment += ["--sdm", *map(str, settings.deployment_method)]
+    if settings.conda_prefix:
+        deployment += ["--conda-prefix", str(settings.conda_prefix)]
+    log = Path(f"{RESULTS}/logs/others.log")
+    made = sum_up(done, wanted, config, workflow.main_snakefile, deployment, log)
+    say(at_others(done, wanted if made else [], log))
 
 
 onerror:
-    failed = EVENTS_OF_RUN.final()
-    say(at_failure(failed))
-    sum_up_others(failed)
+    failed, interrupted = EVENTS_OF_RUN.final(), EVENTS_OF_RUN.is_interrupted
+    say(at_failure(failed, interrupted))
+    if not interrupted:
+        sum_up_others(failed)

@@ -285,9 +285,11 @@ def _shards(index: Path) -> list[str]:
 
 
 def _check_whole(file: Path) -> None:
-    # Imported here: `snakemake` itself runs where this may not be installed.
-    from safetensors import SafetensorError, safe_open
-
+    try:
+        import numpy  # noqa: F401
+        from safetensors import SafetensorError, safe_open
+    except ImportError:
+        return  # Where `snakemake` itself runs, it may lack: the job that fetches looks again.
     try:
         # It compares the header with the file's length; no weight is read.
         with safe_open(file, framework="numpy"):

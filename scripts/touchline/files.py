@@ -12,6 +12,7 @@ from typing import IO, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from touchline.disk import hidden, writing
 from touchline.errors import InputError
 
 
@@ -23,17 +24,18 @@ def replacing(path: str | Path) -> Iterator[IO[str]]:
     reader never meets half a file and a failure leaves the old one as it was.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        # mkstemp makes files private; results are meant to be shared like any other file.
-        os.fchmod(descriptor, 0o666 & ~_umask())
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:
-            yield file
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=hidden(path), dir=path.parent)
+        try:
+            # mkstemp makes files private; results are meant to be shared like any other file.
+            os.fchmod(descriptor, 0o666 & ~_umask())
+            with open(descriptor, "w", encoding="utf-8", newline="") as file:
+                yield file
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
 
 
 def _umask() -> int:

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from pydantic import Field, ValidationError
 
+from touchline.disk import writing
 from touchline.records import UNANSWERED, WindowRecord
 
 log = logging.getLogger(__name__)
@@ -70,8 +71,12 @@ class Journal:
         """A file of this process's own, to add windows to."""
         self._folder.mkdir(parents=True, exist_ok=True)
         name = f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
-        with (self._folder / name).open("w", encoding="utf-8") as file:
+        file = (self._folder / name).open("w", encoding="utf-8")
+        try:
             yield Writer(file)
+        finally:
+            with writing(file.name):
+                file.close()
 
 
 def read_lines(folder: Path) -> Iterator[Line]:
@@ -92,5 +97,6 @@ class Writer:
 
     def add(self, record: WindowRecord) -> None:
         line = Line(**dict(record), at=round(time.time(), 3))
-        self._file.write(line.model_dump_json() + "\n")
-        self._file.flush()
+        with writing(self._file.name):
+            self._file.write(line.model_dump_json() + "\n")
+            self._file.flush()

@@ -21,6 +21,7 @@ from touchline.checkpoints import (
     read_model_type,
     remedy,
 )
+from touchline.disk import writing
 from touchline.errors import InputError, plain
 from touchline.families import family
 
@@ -43,7 +44,8 @@ def quantize(source: Path, folder: Path) -> None:
     """
     model = load_quantizing(source)
     shutil.rmtree(folder, ignore_errors=True)
-    model.save_pretrained(folder)
+    with writing(folder):
+        model.save_pretrained(folder)
     for file in checkpoint_files(source):
         weights = ".safetensors" in file.name
         # What the model wrote itself (its config, with the quantization) stays.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import signal
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +63,26 @@ class RunEvents(logging.Handler):
 
     Attributes:
         to_do: by rule, the number of jobs that the run started with.
+        is_interrupted: whether the run was ended by a signal.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.to_do: dict[str, int] = {}
+        self.is_interrupted = False
         self._wildcards: dict[int, dict[str, str]] = {}
         self._failures: list[Failure] = []
         self._finished: set[int] = set()
+
+    def listen_for(self, *signals: signal.Signals) -> None:
+        """Take note of signals that end the run, and let them do what they did before."""
+        for each in signals:
+            if callable(before := signal.getsignal(each)):
+                signal.signal(each, partial(self._interrupt, before))
+
+    def _interrupt(self, before: Callable[[int, Any], Any], number: int, frame: Any) -> None:
+        self.is_interrupted = True
+        before(number, frame)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take note of a job that starts, ends or fails."""
@@ -82,6 +96,8 @@ class RunEvents(logging.Handler):
                 self._wildcards[said["jobid"]] = wildcards
             case "job_finished":
                 self._finished.add(said["job_id"])
+            case "job_error" if self.is_interrupted:
+                pass  # Ctrl-C reaches the jobs as well.
             case "job_error":
                 status = re.search(r"status is: '(\w+)'", said.get("rule_msg") or "")
                 # Snakemake adds notes in brackets to a path.
@@ -113,6 +129,7 @@ def at_start(
     to_do: Mapping[str, int],
     where: str,
     results: str,
+    status: str,
 ) -> list[str]:
     """What will be done, where, and how to follow it.
 
@@ -121,6 +138,7 @@ def at_start(
         models: those that run.
         to_do: by rule, the number of jobs that are to run.
         where: see `place`.
+        status: the command that shows how far the run is.
     """
     chosen = sorted(videos)
     total, todo = len(chosen) * len(models) * slices, to_do.get("detect_slice", 0)
@@ -131,7 +149,7 @@ def at_start(
     others = sum(to_do.values()) - todo - to_do.get("all", 0)
     lines.append(f"Beside that {_count(others, 'short step')}; {where}")
     if todo:
-        lines.append("To follow it from another terminal: python scripts/status.py --watch")
+        lines.append(f"To follow it from another terminal: {status}")
     return lines
 
 
@@ -173,15 +191,21 @@ def at_end(results: str, files: Iterable[str], repeated: Sequence[Failure]) -> l
 _MOST_FAILURES = 10
 
 
-def at_failure(failed: Sequence[Failure]) -> list[str]:
-    """What failed, where to read why, and what to type next."""
+def at_failure(failed: Sequence[Failure], is_interrupted: bool) -> list[str]:
+    """What failed, where to read why, and what to type next.
+
+    Args:
+        is_interrupted: whether the run was ended by a signal.
+    """
     lines = []
     for failure in failed[:_MOST_FAILURES]:
         lines.append(f"Failed: {failure}")
         lines += [f"  log: {path}" for path in failure.logs]
     if len(failed) > _MOST_FAILURES:
         lines.append(f"… and {len(failed) - _MOST_FAILURES} more.")
-    if not failed:
+    if is_interrupted:
+        lines.append("Interrupted before everything was done.")
+    elif not failed:
         lines.append("Stopped before everything was done.")
     reason = "Once the cause is mended, t" if failed else "T"
     lines.append(

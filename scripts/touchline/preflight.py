@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from touchline import checkpoints
@@ -16,6 +17,7 @@ from touchline.errors import InputError
 from touchline.files import read_text
 from touchline.given import find_given, given_videos
 from touchline.labels import Labels
+from touchline.project import with_project_files
 from touchline.truth import check_matches, find_labels, read_truth
 from touchline.videos import Video, match_of, read_videos, select
 
@@ -47,18 +49,21 @@ class Inputs:
     shown: Sequence[int]
 
 
-def read_inputs(config: Mapping[str, Any], check: bool, with_videos: bool = True) -> Inputs:
+def read_inputs(
+    config: Mapping[str, Any], check: bool, with_videos: bool = True, project: Path = Path()
+) -> Inputs:
     """Read what the settings name.
 
     Args:
         check: open every file that is named; for the jobs of a run that was checked before its
             first one, it is not done again.
         with_videos: whether videos must be there: not to fetch the models.
+        project: the folder of the project's own files.
 
     Raises:
         InputError: one line for each mistake.
     """
-    settings = read_settings(config)
+    settings = with_project_files(read_settings(config), project)
     mistakes = Mistakes()
     source = settings.videos
     videos: dict[int, Video] = mistakes.of(lambda: read_videos(source), {}) if source else {}

@@ -133,7 +133,11 @@ class Observer:
         if part.is_done(results, self.settings.keep_partials):
             answered, events, skipped = self._ledger(part.file(results, LEDGER), total or 0)
             return SliceStatus(part, True, total, answered, events, skipped)
-        lines = list(_lines_of(part.file(results, JOURNAL)))
+        try:
+            lines = list(_lines_of(part.file(results, JOURNAL)))
+        except OSError:
+            # Thrown away at this moment, as the run has ended; or not ours to read.
+            lines = []
         windows = {line.window: line for line in lines}
         log = part.file(results, DETECT_LOG)
         latest = max((line.at for line in lines), default=0.0)
@@ -171,6 +175,15 @@ class Observer:
         except (OSError, ValueError):
             # Thrown away once merged, or about to be written anew.
             return total, 0, 0
+
+
+def is_under_way(folder: Path = Path()) -> bool:
+    """Whether a run has a folder. One that was killed outright has it still, until --unlock.
+
+    Args:
+        folder: that Snakemake was started in. Its lock is a file there, as long as it runs.
+    """
+    return any(folder.glob(".snakemake/locks/*.lock"))
 
 
 def _counts(records: Iterable[dict[str, Any]]) -> tuple[int, int, int]:

@@ -1,6 +1,7 @@
 """What a run says names videos, slices, jobs, logs, and what to type next."""
 
 import logging
+import signal
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_what_failed_for_good_is_told_with_its_logs_and_the_next_step(events):
     fail(events, 7, "11", "TIMEOUT")
     run(events, 7, 2)
     fail(events, 7, "12", "CANCELLED")
-    lines = at_failure(events.final())
+    lines = at_failure(events.final(), is_interrupted=False)
     assert lines[:3] == [
         "Failed: detect_slice of llava, video 3, slice 2 (SLURM job 12: CANCELLED)",
         "  log: own.log",
@@ -63,13 +64,27 @@ def test_what_went_on_in_another_attempt_is_told_at_the_end(events):
 def test_a_job_of_this_machine_has_no_number(events):
     tell(events, "job_info", jobid=1, rule_name="summarize", wildcards=None)
     tell(events, "job_error", jobid=1, rule_name="summarize", rule_msg=None, log=[], aux={})
-    assert at_failure(events.final())[0] == "Failed: summarize"
+    assert at_failure(events.final(), is_interrupted=False)[0] == "Failed: summarize"
 
 
-def test_an_interrupted_run_goes_on_by_the_same_command():
-    assert at_failure([]) == [
-        "Stopped before everything was done.",
-        "Type the same command again: what is done stays, and slices go on where they were.",
+def test_what_an_interruption_ends_has_not_failed(events):
+    run(events, 6, 1)
+    fail(events, 6, "11", "OUT_OF_MEMORY")
+    run(events, 7, 2)
+    before = signal.getsignal(signal.SIGINT)
+    events.listen_for(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    fail(events, 7, "12", "CANCELLED")
+    assert at_failure(events.final(), events.is_interrupted)[0::3] == [
+        "Failed: detect_slice of llava, video 3, slice 1 (SLURM job 11: OUT_OF_MEMORY)",
+        "Interrupted before everything was done.",
+    ]
+    assert at_failure([], is_interrupted=True)[1:] == [
+        "Type the same command again: what is done stays, and slices go on where they were."
     ]
 
 
@@ -77,7 +92,7 @@ def test_of_many_failures_ten_are_told(events):
     for job in range(12):
         run(events, job, 0)
         fail(events, job, "1", "FAILED")
-    lines = at_failure(events.final())
+    lines = at_failure(events.final(), is_interrupted=False)
     assert sum(line.startswith("Failed") for line in lines) == 10
     assert "… and 2 more." in lines
 
@@ -85,11 +100,11 @@ def test_of_many_failures_ten_are_told(events):
 def test_the_start_says_what_is_to_do_and_where(events):
     counts = {"detect_slice": 3, "merge_slices": 1, "all": 1, "total": 5}
     tell(events, "run_info", stats=counts)
-    lines = at_start([4, 0, 1], ["llava"], 4, events.to_do, "here", "out")
+    lines = at_start([4, 0, 1], ["llava"], 4, events.to_do, "here", "out", "status.py")
     assert lines[0] == "3 videos (0-1,4); results go to out/"
     assert lines[1] == "To watch: 3 of 12 slices, by llava; 9 are there already"
     assert lines[2] == "Beside that 1 short step; here"
-    assert "status.py" in lines[3]
+    assert lines[3].endswith(": status.py")
 
 
 @pytest.mark.parametrize(

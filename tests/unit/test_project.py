@@ -1,6 +1,8 @@
 """What stands in two places says the same in both."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,27 @@ def test_the_slurm_profile_is_found_from_a_fresh_clone():
     assert (ROOT / "slurm").is_symlink()
     assert (ROOT / "slurm" / "config.yaml").exists()
     assert not (ROOT / "profiles" / "default").exists()
+
+
+@pytest.mark.parametrize("python", ["python of tomorrow", "none"])
+def test_another_python_is_refused_in_a_sentence(tmp_path, python):
+    """One whose version does not do, or that is not there."""
+    for name in ("Makefile", "requirements.lock", "requirements.no-deps.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "tomorrow").write_text("#!/bin/sh\n[ $1 = -V ] && echo Python 3.14.0\n")
+    (tmp_path / "tomorrow").chmod(0o755)
+    command = ["make", "install", f"PYTHON=./{python.split()[-1]}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Touchline needs Python 3.11 to 3.13" in done.stderr
+    assert "PYTHON=python3.12 make install" in done.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_the_pythons_are_the_same_everywhere():
+    for name, text in [
+        ("Makefile", "(3, 11) <= sys.version_info[:2] <= (3, 13)"),
+        ("pyproject.toml", 'requires-python = ">=3.11,<3.14"'),
+        ("README.md", "Python 3.11 to 3.13"),
+    ]:
+        assert text in (ROOT / name).read_text(), name

@@ -1,10 +1,7 @@
 """How far a run is, read from files that are half there, torn, or of an earlier attempt."""
 
 import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +11,6 @@ from touchline.journal import Journal
 from touchline.layout import DETECT_LOG, JOURNAL, LEDGER, MANIFEST, PARTIAL, PREDICTIONS, Slice
 from touchline.records import Manifest, ParsedEvent, WindowRecord
 from touchline.status import Observer
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def record(number, status="none"):
@@ -129,43 +124,3 @@ def test_partials_that_are_thrown_away_once_merged_are_done(settings, files):
     assert look(settings).done == 0
     video = look(settings.model_copy(update={"keep_partials": False}))
     assert (video.done, video.percent) == (2, 100)
-
-
-COMMAND = """
-import sys
-sys.modules.update(dict.fromkeys(["torch", "pandas", "snakemake", "transformers", "av"]))
-import runpy
-sys.argv = ["status.py", *sys.argv[2:]]
-sys.path.insert(0, {scripts!r})
-runpy.run_path({script!r}, run_name="__main__")
-"""
-
-
-def test_the_command_needs_no_torch_and_no_snakemake(tmp_path, files):
-    finish(files, 0)
-    journal(files, record(0), index=1)
-    (tmp_path / "a.mkv").touch()
-    (tmp_path / "config.yaml").write_text(
-        "videos: videos.tsv\nslices: 4\ncompare_with: []\nmodels: {llava: {checkpoint: a}}\n"
-    )
-    (tmp_path / "my.yaml").write_text("slices: 2\n")
-    (tmp_path / "videos.tsv").write_text("video\tpath\n0\ta.mkv\n")
-    text = COMMAND.format(scripts=str(SCRIPTS), script=str(SCRIPTS / "status.py"))
-
-    def status(*arguments):
-        return subprocess.run(
-            [sys.executable, "-c", text, "-", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    done = status("--configfile", "my.yaml")
-    assert done.returncode == 0, done.stderr
-    (row,) = [line.split() for line in done.stdout.splitlines() if " llava " in line]
-    assert row == ["0", "llava", "1/2", "55%", "-", "-", "1", "0", "0"]
-    wrong = status("--config", "select=7")
-    assert wrong.returncode != 0
-    assert "7 names video 7" in wrong.stderr
-    assert "Traceback" not in wrong.stderr

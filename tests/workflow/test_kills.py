@@ -38,11 +38,11 @@ def clone(tmp_path_factory, checkpoint):
     return clone
 
 
-def answered(clone) -> list[int]:
+def answered(clone, results="results") -> list[int]:
     """The windows in the journal, in the order of its lines; those answered twice, twice."""
     lines = (
         line
-        for file in clone.results("journal/*/*/*.jsonl")
+        for file in (clone.folder / results).glob("journal/*/*/*.jsonl")
         for line in file.read_bytes().splitlines(keepends=True)
     )
     return [json.loads(line)["window"] for line in lines if line.endswith(b"\n")]
@@ -79,3 +79,33 @@ def test_any_number_of_kills_gives_the_files_of_an_undisturbed_run(clone):
         (clone.folder / target).unlink()
     clone.run(*targets)
     assert [(clone.folder / target).read_bytes() for target in targets] == disturbed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupted_run_says_so_and_the_same_command_goes_on(clone, number):
+    config = clone.config | {"results": "interrupted"}
+    (clone.folder / "interrupted.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "predictions"]
+    before = len(answered(clone, "interrupted"))
+    with (clone.folder / "said.txt").open("w+") as said:
+        run = subprocess.Popen(
+            [*command, "--configfile=interrupted.yaml"],
+            cwd=clone.folder,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 120
+        while len(answered(clone, "interrupted")) < before + 6 and time.monotonic() < deadline:
+            assert run.poll() is None, (clone.folder / "said.txt").read_text()
+            time.sleep(0.02)
+        # As a terminal, or a machine that shuts down, does: to Snakemake and its jobs at once.
+        os.killpg(run.pid, number)
+        assert run.wait(timeout=60) != 0
+    text = (clone.folder / "said.txt").read_text()
+    assert "Interrupted before everything was done.\nType the same command again" in text
+    assert "Once the cause is mended" not in text
+    assert "Failed:" not in text
+    assert "Traceback" not in text
+    if before:
+        assert f"{before} of 300 windows were answered before" in text

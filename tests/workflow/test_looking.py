@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -45,6 +47,34 @@ def test_the_summary_is_a_table(project):
         row["output_file"] for row in rows
     }
     assert all(None not in row and None not in row.values() for row in rows)
+
+
+# What envs/workflow.yaml does not have.
+LACKING = ["av", "bitsandbytes", "json_repair", "numpy", "pandas", "safetensors", "torch"]
+
+
+@pytest.mark.parametrize("arguments", [["-n"], ["--cores", "1"]], ids=["plan", "run"])
+def test_a_plan_needs_no_environment_of_the_jobs_and_a_run_says_so(project, checkpoint, arguments):
+    options = [f"models={{llava: {{checkpoint: {checkpoint}}}}}", "compare_with=[]"]
+    command = f"""if True:
+        import sys
+        import snakemake.cli  # which imports numpy and pandas where they are
+        for name in {LACKING}:
+            sys.modules[name] = None
+        snakemake.cli.main({[*arguments, "--config", *options]})
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", command],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert (done.returncode == 0) == (arguments == ["-n"]), said
+    sentence = "lacks json_repair, numpy, av, torch, bitsandbytes: activate Touchline's environment"
+    assert (sentence in said) == (arguments != ["-n"])
+    assert "Traceback" not in said
 
 
 def edges(mermaid: str) -> set[tuple[str, str]]:

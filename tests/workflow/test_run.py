@@ -75,3 +75,11 @@ def test_a_second_run_has_nothing_to_do(done):
 
 def test_the_rules_pass_snakemakes_own_checks(done):
     done.run("--lint")
+
+
+def test_to_delete_all_output_leaves_the_models(done):
+    done.run("--delete-all-output")
+    assert not done.results("p*/*.json")
+    assert not {"fetch_model", "quantize_model"} & set(done.jobs())
+    said = done.run("models", "--delete-all-output", "-n").stdout
+    assert "Would delete resources/models/llava/nf4" in said
