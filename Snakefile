@@ -3,21 +3,27 @@
 # The stages stand in rules/, in the order the data flows; scripts/touchline/ holds the
 # logic, config.yaml every setting.
 
+import sys
+
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 
-DEFAULTS = Path(workflow.basedir) / "config.yaml"
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
+from touchline.errors import InputError
+from touchline.project import settings_files
 
-configfile: str(DEFAULTS)
+try:
+    SETTINGS_FILES = settings_files(Path(workflow.basedir))
+except InputError as error:
+    raise WorkflowError(str(error)) from None
 
+for FILE in SETTINGS_FILES:
 
-# Over them, where a run is started in another folder, a config.yaml there.
-if Path("config.yaml").exists() and not DEFAULTS.samefile("config.yaml"):
-
-    configfile: "config.yaml"
+    configfile: str(FILE)
 
 
 # What `snakemake --report` begins with.

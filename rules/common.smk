@@ -3,16 +3,10 @@
 import json
 import os
 import re
-import sys
-
-from snakemake.exceptions import WorkflowError
-
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from touchline import layout
 from touchline.budget import slice_megabytes, slice_minutes
 from touchline.checkpoints import checkpoint_files
-from touchline.errors import InputError
 from touchline.fingerprint import fingerprint
 from touchline.preflight import read_inputs
 

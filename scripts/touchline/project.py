@@ -4,7 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
+
 from touchline.config import Settings
+from touchline.errors import InputError, plain
+from touchline.files import read_text
+
+
+def settings_files(project: Path) -> list[Path]:
+    """The project's config.yaml and, over it, that of the folder that a run is started in.
+
+    Args:
+        project: the folder of the Snakefile.
+
+    Raises:
+        InputError: one of them is no YAML; says where.
+    """
+    files = [project / "config.yaml"]
+    own = Path("config.yaml")
+    if own.exists() and not own.samefile(files[0]):
+        files.append(own)
+    for file in files:
+        try:
+            content = yaml.safe_load(read_text(file))
+        except yaml.YAMLError as error:
+            raise InputError(f"{file} is not a YAML file: {plain(error)}.") from error
+        if not isinstance(content, dict):
+            raise InputError(
+                f"{file} holds no settings, such as `slices: 4`; write some, or delete it."
+            )
+    return files
 
 
 def with_project_files(settings: Settings, project: Path) -> Settings:

@@ -1,12 +1,14 @@
 """Before anything runs, all that is wrong with what a run was given is named at once."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from clones import ROOT, given
 from touchline.errors import InputError
 from touchline.preflight import read_inputs
+from touchline.project import settings_files
 
 LABELS = (ROOT / "labels.yaml").read_text()
 TRUTH = {"annotations": [{"gameTime": "1 - 00:02", "label": "Goal", "position": "2000"}]}
@@ -143,3 +145,22 @@ def test_given_predictions_that_are_nowhere_are_a_mistake(project):
     project["models"]["other"] = {"predictions": "gvien_{video}.json"}
     (line,) = mistakes(project | {"videos": None, "detect_with": []})
     assert "No file is like gvien_{video}.json" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("slices: 2\n  bad: [", "config.yaml is not a YAML file"),
+        ("", "config.yaml holds no settings"),
+    ],
+)
+def test_settings_that_are_no_yaml_name_their_file(tmp_path, monkeypatch, text, words):
+    monkeypatch.chdir(tmp_path)
+    assert settings_files(ROOT) == [ROOT / "config.yaml"]
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(InputError) as error:
+        settings_files(ROOT)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+    (tmp_path / "config.yaml").write_text("slices: 2")
+    assert settings_files(ROOT) == [ROOT / "config.yaml", Path("config.yaml")]
