@@ -33,6 +33,30 @@ def qwen_checkpoint(tmp_path_factory) -> Path:
     return untrained(tiny_qwen, tmp_path_factory.mktemp("qwen"))
 
 
+@pytest.fixture(scope="module", params=["llava_next_video", "qwen2_5_vl"])
+def kind(request):
+    """The class of each family."""
+    from touchline.families import family
+
+    return family(request.param)
+
+
+@pytest.fixture(scope="module")
+def source(kind, checkpoint, qwen_checkpoint) -> Path:
+    """The tiny checkpoint of the family."""
+    return checkpoint if kind.frames_per_picture == 1 else qwen_checkpoint
+
+
+@pytest.fixture(scope="module")
+def quantized(source, tmp_path_factory) -> Path:
+    """Its 4-bit copy."""
+    from touchline.loading import quantize
+
+    folder = tmp_path_factory.mktemp("nf4") / "model"
+    quantize(source, folder)
+    return folder
+
+
 def untrained(kind, folder) -> Path:
     import torch
 

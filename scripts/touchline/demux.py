@@ -167,7 +167,7 @@ class Source:
 
     Attributes:
         stream: number of the stream in the file; None for the first with moving pictures.
-        restarts: where the file's clock starts anew.
+        restarts: where the file's clock starts again.
     """
 
     path: Path
@@ -187,7 +187,7 @@ class Source:
         """
         with open_video(self.path, self.stream) as (container, stream):
             assert stream.time_base is not None
-            # A clock that starts anew shows some times twice: nobody can seek by it.
+            # A clock that starts again shows some times twice: nobody can seek by it.
             if target is not None and not self.restarts:
                 with suppress(*DAMAGE):
                     container.seek(int(target / stream.time_base), stream=stream)

@@ -46,7 +46,7 @@ _ENDS_ONCE = {"mov,mp4,m4a,3gp,3g2,mj2", "flv", "asf"}
 _KIND = slice(8, 16)
 # So many pictures are decoded to see what they are.
 _LOOKED_AT = 12
-# Where clocks may start anew, FFmpeg's copy closes longer gaps (its dts_delta_threshold, seconds).
+# Where clocks may start again, FFmpeg's copy closes longer gaps (its dts_delta_threshold, seconds).
 _CLOSED = 10.0
 # A stream with fewer pictures than a part of the most is a still or a slide show (1 in so many).
 _MOVING = 10
@@ -216,7 +216,7 @@ def _timeline(
         log.warning("%s: %d times that lie far off are left out.", path, line.strays)
     if line.restarts:
         log.warning(
-            "%s: the clock of its pictures starts anew %d times; what follows is counted as "
+            "%s: the clock of its pictures starts again %d times; what follows is counted as "
             "shown after what was there before.",
             path,
             len(line.restarts),
@@ -233,7 +233,7 @@ def _timeline(
 
 
 def _may_leap(container: InputContainer) -> bool:
-    """Whether the container's clock may start anew by design, and no header tells its length."""
+    """Whether the container's clock may start again by design, and no header tells its length."""
     return bool(container.format.flags & av.format.Flags.ts_discont.value)
 
 
@@ -267,7 +267,7 @@ def _check_whole(
     if stream.frames > len(pictures.times):
         reached = line.start + line.duration
         if container.format.name == "avi" and stream.time_base is not None:
-            # FFmpeg computes a cut one's duration anew; the header counts its ticks.
+            # FFmpeg computes a cut one's duration again; the header counts its ticks.
             promised = float(stream.frames * stream.time_base) - _STREAM_SLACK
     if promised > reached:
         raise InputError(

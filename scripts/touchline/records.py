@@ -30,7 +30,7 @@ class Stretch(Record):
 
 
 class Restart(Record):
-    """Where the clock of a video file starts anew."""
+    """Where the clock of a video file starts again."""
 
     packet: int = Field(ge=0, description="first packet of pictures after it, from 0 on")
     shift: float = Field(description="seconds, added to the times from there on")
@@ -60,7 +60,7 @@ class Manifest(Record):
         default=None, description="number of the picture stream in the file; null: the first"
     )
     no_pictures: list[Stretch] = Field(default=[], description="where the file has no picture")
-    restarts: list[Restart] = Field(default=[], description="where the file's clock starts anew")
+    restarts: list[Restart] = Field(default=[], description="where the file's clock starts again")
     game: str | None = Field(default=None, description="the match this video is a part of")
     half: int | None = Field(default=None, ge=1, description="which half of the game")
     home: str | None = None

@@ -1,7 +1,7 @@
 """When pictures are on screen, from the times that a file states for its packets.
 
 What a file states is not always so: a damaged time lies hours off, recordings that were
-joined or a recorder that was restarted let the clock start anew, and what was not received
+joined or a recorder that was restarted let the clock start again, and what was not received
 leaves a gap. Three plain rules find these. Each compares a packet with many others, so none
 needs to know a frame rate:
 
@@ -38,7 +38,7 @@ _LEAST_STRAY, _STRAY_SPREADS = 1.0, 4
 _LEAST_BACK, _BACK_INTERVALS = 0.5, 4
 # A first or last picture is a stray if it is further than this from all others (seconds).
 _ALONE = 10.0
-# No interruption of a match is longer; where clocks may start anew, a leap of more is one that
+# No interruption of a match is longer; where clocks may start again, a leap of more is one that
 # did (seconds). FFmpeg takes a step back by over a minute for a 33-bit clock that came round, and
 # gives a leap of 26.5 hours.
 _LONGEST_INTERRUPTION = 7200.0
@@ -80,7 +80,7 @@ def timeline(times: Times, may_leap: bool, last_stays: float) -> Timeline:
 
     Args:
         times: of all packets of pictures; at least one has a time.
-        may_leap: the container's clock may start anew by design (MPEG-TS and -PS), so a leap
+        may_leap: the container's clock may start again by design (MPEG-TS and -PS), so a leap
             by hours is no gap.
         last_stays: how long the last picture is shown, as far as anybody tells.
     """
@@ -130,7 +130,7 @@ def strays(times: Times) -> NDArray[np.bool_]:
 
 
 def _restarts(clock: Times, may_leap: bool) -> list[int]:
-    """The places, none of them the first, at which the clock starts anew."""
+    """The places, none of them the first, at which the clock starts again."""
     before, after = _medians(clock)
     before, since = before[1:], after[:-1]
     back = max(_LEAST_BACK, _BACK_INTERVALS * _usual(clock))

@@ -18,7 +18,6 @@ from touchline.families.base import Footage
 from touchline.families.llava_next_video import LlavaNextVideo
 from touchline.families.qwen2_5_vl import Qwen25VL, patches_of, picture_size, pixel_limits
 from touchline.images import Normalization, normalized, resized, square_of
-from touchline.loading import quantize
 
 REFERENCE = json.loads((Path(__file__).parent / "processor_reference.json").read_text())
 PROMPT = "What happens?\n"
@@ -47,23 +46,6 @@ def llava(checkpoint):
 @pytest.fixture(scope="module")
 def qwen(qwen_checkpoint):
     return Qwen25VL(qwen_checkpoint, PROMPT, FOOTAGE)
-
-
-@pytest.fixture(scope="module", params=[LlavaNextVideo, Qwen25VL])
-def kind(request):
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def source(kind, checkpoint, qwen_checkpoint):
-    return {LlavaNextVideo: checkpoint, Qwen25VL: qwen_checkpoint}[kind]
-
-
-@pytest.fixture(scope="module")
-def quantized(source, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("nf4") / "model"
-    quantize(source, folder)
-    return folder
 
 
 needs_torchvision = pytest.mark.skipif(

@@ -430,7 +430,7 @@ EVERY = [round(k / 25, 3) for k in range(250)]
 RESTARTS = [(0, 0), (70, 0), (70, 69)]
 
 
-# Where a clock may start anew by design, a leap of hours does not leave a gap.
+# Where a clock may start again by design, a leap of hours does not leave a gap.
 @pytest.mark.parametrize(
     ("suffix", "starts"),
     [
@@ -453,7 +453,7 @@ def test_recordings_that_were_joined_follow_each_other(tmp_path, suffix, starts,
     # Either clock may tick in milliseconds.
     assert all(abs(number - 25 * wanted) <= 1 for wanted, number in got.items())
     assert shown(path, EVERY[13::25])[1] == {t: round(25 * t) for t in EVERY[13::25]}
-    assert "starts anew" in caplog.text
+    assert "starts again" in caplog.text
 
 
 @pytest.mark.parametrize("suffix", ["ts", "mp4", "mkv"])

@@ -11,34 +11,15 @@ from safetensors.torch import load_file, save_file
 
 from touchline.errors import InputError
 from touchline.families.base import Footage
-from touchline.families.llava_next_video import LlavaNextVideo
-from touchline.families.qwen2_5_vl import Qwen25VL
-from touchline.loading import load_quantizing, quantize
+from touchline.loading import load_quantizing
 
 WEIGHT = re.compile(r"layers\.1\.mlp\.up_proj\.weight$")
 
 
-@pytest.fixture(scope="module", params=[LlavaNextVideo, Qwen25VL])
-def kind(request):
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def source(kind, checkpoint, qwen_checkpoint):
-    return {LlavaNextVideo: checkpoint, Qwen25VL: qwen_checkpoint}[kind]
-
-
-@pytest.fixture(scope="module")
-def nf4(source, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("nf4") / "model"
-    quantize(source, folder)
-    return folder
-
-
 @pytest.fixture(params=["quantizing", "as they are", "in 4 bits"])
-def loading(request, kind, source, nf4, tmp_path):
+def loading(request, kind, source, quantized, tmp_path):
     """A way to load, and the folder that it loads, which may be changed."""
-    original = nf4 if request.param == "in 4 bits" else source
+    original = quantized if request.param == "in 4 bits" else source
     folder = shutil.copytree(original, tmp_path / "model")
     if request.param == "quantizing":
         return lambda: load_quantizing(folder), folder
@@ -102,8 +83,8 @@ def test_a_config_that_contradicts_itself_is_refused(loading):
 
 
 @pytest.mark.parametrize("part", [".absmax", ".quant_map", ".quant_state.bitsandbytes__nf4"])
-def test_4_bit_weights_that_lack_a_part_are_refused(kind, nf4, tmp_path, part):
-    folder = shutil.copytree(nf4, tmp_path / "model")
+def test_4_bit_weights_that_lack_a_part_are_refused(kind, quantized, tmp_path, part):
+    folder = shutil.copytree(quantized, tmp_path / "model")
     changed(folder, lambda weights, key: weights.pop(key + part))
     with pytest.raises(
         InputError, match=r"part is missing or damaged \(\S*layers\.1\.mlp\.up_proj\.weight\)"

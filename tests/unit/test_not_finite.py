@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from touchline.config import GenerationSettings
-from touchline.families import family
 from touchline.families.base import Footage
 from touchline.generation import Answering, Picture, Task
 from touchline.loading import quantize
@@ -18,16 +17,6 @@ LLAVA, QWEN = "llava_next_video", "qwen2_5_vl"
 FOOTAGE = Footage(320, 180, 1.0)
 GREEDY = GenerationSettings(max_new_tokens=6)
 SAMPLED = GenerationSettings(max_new_tokens=6, do_sample=True)
-
-
-@pytest.fixture(scope="module", params=[LLAVA, QWEN])
-def kind(request):
-    return family(request.param)
-
-
-@pytest.fixture(scope="module")
-def source(kind, checkpoint, qwen_checkpoint):
-    return checkpoint if kind is family(LLAVA) else qwen_checkpoint
 
 
 @pytest.fixture(scope="module", params=["nf4", "none"])
