@@ -8,7 +8,7 @@ needs to know a frame rate:
 - A stray is far from the pictures before it and from those after it, and not on the way from
   the ones to the others. It has no time.
 - Where the pictures from one packet on are earlier than those before it, the clock has started
-  anew. What follows is shown after what was there before.
+  again. What follows is shown after what was there before.
 - A picture that stays for much longer than pictures of this video do was not meant to: others
   are missing. It counts for as long as pictures usually stay.
 
