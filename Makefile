@@ -12,13 +12,14 @@ ON_CPU := CUDA_VISIBLE_DEVICES=
 
 install: $(READY)
 
-$(READY): requirements.lock requirements.no-deps.txt
+$(READY): requirements.lock requirements.no-deps.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "Touchline needs Python 3.11 to 3.13, and $(PYTHON) is not one ($$($(PYTHON) -V 2>&1));" \
 	  "name one that is, as in: PYTHON=python3.12 make install" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.no-deps.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
 # A match that the model has not seen, through the whole workflow, on the CPU.
@@ -58,11 +59,11 @@ bench: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps torchcodec==0.13.0
 	$(BIN)/python demo/make_matches.py --seeds 43 --out demo/out
 	$(BIN)/python demo/make_matches.py --seeds 43 --duration 2700 --out demo/long
-	PYTHONPATH=scripts $(BIN)/python benchmarks/load.py
-	PYTHONPATH=scripts $(BIN)/python benchmarks/match.py --video demo/out/match_43/match.mp4
-	PYTHONPATH=scripts $(BIN)/python benchmarks/match.py --video demo/long/match_43/match.mp4 \
+	$(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/match.py --video demo/out/match_43/match.mp4
+	$(BIN)/python benchmarks/match.py --video demo/long/match_43/match.mp4 \
 	  --windows 300
-	PYTHONPATH=scripts $(BIN)/python benchmarks/worker.py
+	$(BIN)/python benchmarks/worker.py
 	$(BIN)/python benchmarks/frames.py
 	$(BIN)/python benchmarks/dag.py --rounds 3
 
@@ -74,8 +75,9 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-# After a change of touchline/config.py, records.py or videos.py.
+# After a change of touchline/inputs/settings.py, inputs/videos.py or core/records.py.
 schemas: $(READY)
-	PYTHONPATH=scripts $(BIN)/python -m touchline.schemas schemas
+	$(BIN)/python -m touchline.schemas schemas

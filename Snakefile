@@ -14,7 +14,7 @@ min_version("9.0")
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from touchline.errors import InputError
-from touchline.project import settings_files
+from touchline.inputs.project import settings_files
 
 try:
     SETTINGS_FILES = settings_files(Path(workflow.basedir))

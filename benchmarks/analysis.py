@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,14 +24,13 @@ from pathlib import Path
 
 from sides import alone
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+from touchline.comparison.compare import Track, compare
+from touchline.core.records import Event
+from touchline.events.merge import merge_events
+from touchline.events.predictions import read_predictions
+from touchline.inputs.labels import Labels
 
-from touchline.compare import Track, compare  # noqa: E402
-from touchline.labels import Labels  # noqa: E402
-from touchline.merge import merge_events  # noqa: E402
-from touchline.predictions import read_predictions  # noqa: E402
-from touchline.records import Event  # noqa: E402
+ROOT = Path(__file__).parents[1]
 
 EXPECTED = """\
 Expected, before measuring: time and memory in proportion to the events, because both sort

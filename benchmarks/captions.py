@@ -11,21 +11,18 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-
-from touchline.calibration import calibrate
-from touchline.coverage import looked_at_by
-from touchline.evaluation import evaluate
-from touchline.files import read_json
-from touchline.labels import Labels
-from touchline.merge import merge_events
-from touchline.outcomes import Half
-from touchline.predictions import Predictions, read_predictions
-from touchline.records import Figure
-from touchline.truth import TrueEvent
+from touchline.core.files import read_json
+from touchline.core.records import Figure
+from touchline.evaluation.annotations import TrueEvent
+from touchline.evaluation.calibration import calibrate
+from touchline.evaluation.evaluate import evaluate
+from touchline.evaluation.outcomes import Half
+from touchline.events.coverage import looked_at_by
+from touchline.events.merge import merge_events
+from touchline.events.predictions import Predictions, read_predictions
+from touchline.inputs.labels import Labels
 
 CLASSES = {
     "soccer-ball": "Goal",

@@ -49,14 +49,13 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+from touchline.inputs.settings import WindowSettings
+from touchline.video.packets import open_video
+from touchline.video.sampler import sample_frames
+from touchline.video.transforms import capped
+from touchline.video.windows import Window, windows_of
 
-from touchline.config import WindowSettings  # noqa: E402
-from touchline.demux import open_video  # noqa: E402
-from touchline.frames import sample_frames  # noqa: E402
-from touchline.images import capped  # noqa: E402
-from touchline.windows import Window, windows_of  # noqa: E402
+ROOT = Path(__file__).parents[1]
 
 RATE = 25
 CLIP = 30  # seconds

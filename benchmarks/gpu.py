@@ -36,14 +36,16 @@ from worker import (
 )
 
 import tiny_llava
-from touchline.checkpoints import read_model_type
-from touchline.config import GenerationSettings
-from touchline.families import FAMILIES, family
-from touchline.families.base import VideoLanguageModel
-from touchline.generation import Answering, Picture, Task
-from touchline.loading import quantize
-from touchline.memory import rows_that_fit
-from touchline.stopwatch import Stopwatch
+from touchline.detection.batch_size import rows_that_fit
+from touchline.detection.engine import Answering
+from touchline.detection.scheduler import Picture, Task
+from touchline.detection.stopwatch import Stopwatch
+from touchline.inputs.families import FAMILIES
+from touchline.inputs.settings import GenerationSettings
+from touchline.models.checkpoints import read_model_type
+from touchline.models.families import family
+from touchline.models.families.base import VideoLanguageModel
+from touchline.models.quantize import quantize
 from windows import joined
 from windows import windows_of as drawn_windows
 

@@ -1,6 +1,6 @@
 """Loading a model: quantized on the way, as the predecessor did, beside the saved 4-bit copy.
 
-    PYTHONPATH=scripts python benchmarks/load.py
+    python benchmarks/load.py
 
 LLaVA-NeXT-Video's vision tower, as large as it is, with a narrower text model; random weights.
 Each load is a process of its own. Its seconds are those of the loading alone, its memory
@@ -24,8 +24,8 @@ from models import PROMPT, make_checkpoint
 from sides import alone, in_turn, median_ratio
 from worker import FOOTAGE
 
-from touchline.families.llava_next_video import LlavaNextVideo
-from touchline.loading import load_quantizing, quantize
+from touchline.models.families.llava_next_video import LlavaNextVideo
+from touchline.models.quantize import load_quantizing, quantize
 
 
 def quantizing(made: Path, threads: int) -> float:

@@ -41,11 +41,16 @@ class Part:
 
 def ours(video: Path, nf4: Path, threads: int) -> int:
     """Windows."""
-    from touchline.config import BatchSettings, GenerationSettings, ImageSettings, WindowSettings
-    from touchline.probe import probe
-    from touchline.videos import Video
-    from touchline.windows import windows_of
-    from touchline.worker import Question, answer_windows
+    from touchline.detection.worker import Question, answer_windows
+    from touchline.inputs.settings import (
+        BatchSettings,
+        GenerationSettings,
+        ImageSettings,
+        WindowSettings,
+    )
+    from touchline.inputs.videos import Video
+    from touchline.video.probe import probe
+    from touchline.video.windows import windows_of
 
     manifest = probe(Video(video=0, path=video))
     windows = windows_of(0, manifest.duration, manifest.duration, WindowSettings())
@@ -70,12 +75,12 @@ def predecessor(video: Path, nf4: Path, threads: int, most: int | None) -> Part:
     from frames import predecessor_frames
     from worker import stock_inputs
 
-    from touchline.config import WindowSettings
-    from touchline.families.base import Footage
-    from touchline.families.llava_next_video import LlavaNextVideo
-    from touchline.probe import probe
-    from touchline.videos import Video
-    from touchline.windows import windows_of
+    from touchline.inputs.settings import WindowSettings
+    from touchline.inputs.videos import Video
+    from touchline.models.families.base import Footage
+    from touchline.models.families.llava_next_video import LlavaNextVideo
+    from touchline.video.probe import probe
+    from touchline.video.windows import windows_of
 
     torch.set_num_threads(threads)
     manifest = probe(Video(video=0, path=video))
@@ -105,7 +110,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        from touchline.loading import quantize
+        from touchline.models.quantize import quantize
 
         nf4 = Path(folder) / "nf4"
         quantize(DEMO, nf4)

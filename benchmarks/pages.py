@@ -1,6 +1,6 @@
 """How large the page of a match is, and how long it takes to open and to filter.
 
-    PYTHONPATH=scripts:tests:tests/browser python benchmarks/pages.py VIDEO
+    PYTHONPATH=tests:tests/browser python benchmarks/pages.py VIDEO
 
 VIDEO is where the thumbnails are taken from, spread over its length. Needs Debian's chromium and
 chromium-driver.
@@ -17,16 +17,16 @@ from pathlib import Path
 
 from browsing import Browser
 
-from touchline.compare import Track, compare
-from touchline.labels import Labels
-from touchline.probe import probe
-from touchline.records import Counts, Coverage, Event, Stretch, Thumbnail
-from touchline.report.match import SCRIPTS, Match, Name, page_data, rows_of
-from touchline.report.moments import DISAGREEMENTS
+from touchline.comparison.compare import Track, compare
+from touchline.core.records import Counts, Coverage, Event, Stretch, Thumbnail
+from touchline.evaluation.annotations import TrueEvent
+from touchline.inputs.labels import Labels
+from touchline.inputs.videos import Video
+from touchline.report.match_page import SCRIPTS, Match, Name, page_data, rows_of
 from touchline.report.pages import render
+from touchline.report.review_items import DISAGREEMENTS
 from touchline.report.thumbnails import thumbnails
-from touchline.truth import TrueEvent
-from touchline.videos import Video
+from touchline.video.probe import probe
 
 SECONDS = 3000.0
 TOLERANCE = 5.0

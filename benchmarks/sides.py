@@ -42,7 +42,7 @@ def alone(work: Callable[..., Any], *arguments: Any) -> Spent:
 
 def _with_peak(work: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Any, float]:
     # Here, as not every benchmark has the library on its path.
-    from touchline.resident import peak_resident
+    from touchline.detection.peak_rss import peak_resident
 
     return work(*arguments), peak_resident()
 

@@ -1,6 +1,6 @@
 """Windows a second: the predecessor's way beside ours, in one run.
 
-    PYTHONPATH=scripts python benchmarks/worker.py
+    python benchmarks/worker.py
 
 The predecessor asks one window a call and encodes each of its frames anew. Answers are
 forced to a length, since random weights never end one. Both sides have the same model,
@@ -26,14 +26,16 @@ import torch
 from models import PROMPT, make_checkpoint
 from sides import in_turn, median_ratio
 
-from touchline.config import GenerationSettings
-from touchline.families import FAMILIES, family
-from touchline.families.base import Dtype, Footage, VideoLanguageModel
-from touchline.families.qwen2_5_vl import patches_of
-from touchline.generation import Answering, Picture, Task
-from touchline.images import normalized
-from touchline.loading import quantize
-from touchline.stopwatch import Stopwatch
+from touchline.detection.engine import Answering
+from touchline.detection.scheduler import Picture, Task
+from touchline.detection.stopwatch import Stopwatch
+from touchline.inputs.families import FAMILIES
+from touchline.inputs.settings import GenerationSettings
+from touchline.models.families import family
+from touchline.models.families.base import Dtype, Footage, VideoLanguageModel
+from touchline.models.families.qwen2_5_vl import patches_of
+from touchline.models.preprocessing import normalized
+from touchline.models.quantize import quantize
 
 FRAMES = 4
 FOOTAGE = Footage(384, 216, 1.0)

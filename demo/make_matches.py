@@ -17,7 +17,7 @@ import library  # noqa: F401
 from backdrops import HEIGHT, WIDTH
 from match import FRAME_RATE, Match, labels_v2, schedule
 from pictures import render
-from touchline.files import replacing, write_json
+from touchline.core.files import replacing, write_json
 
 
 def main() -> None:

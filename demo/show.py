@@ -17,14 +17,15 @@ from rich.console import Console
 from rich.table import Table
 
 import library  # noqa: F401
-from touchline.evaluation import ALL
-from touchline.files import read_record
-from touchline.labels import Labels
-from touchline.matching import match
-from touchline.predictions import game_time, read_events_csv
-from touchline.records import ClassFigures, EvaluationReport, Event, Figure
-from touchline.truth import TrueEvent, read_truth
-from touchline.videos import read_videos
+from touchline.comparison.matching import match
+from touchline.core.files import read_record
+from touchline.core.records import ClassFigures, EvaluationReport, Event, Figure
+from touchline.core.soccernet import game_time
+from touchline.evaluation.annotations import TrueEvent, read_truth
+from touchline.evaluation.evaluate import ALL
+from touchline.events.predictions import read_events_csv
+from touchline.inputs.labels import Labels
+from touchline.inputs.videos import read_videos
 
 MODELS = ("llava", "qwen", "ensemble")
 TOLERANCE = 3.0  # seconds, one of evaluation.tolerances in config.yaml

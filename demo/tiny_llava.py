@@ -18,8 +18,8 @@ from transformers import (
 
 import library  # noqa: F401
 import tiny
-from touchline.families.llava_next_video import LlavaNextVideo
-from touchline.images import square_of
+from touchline.models.families.llava_next_video import LlavaNextVideo
+from touchline.video.transforms import square_of
 
 Family = LlavaNextVideo
 

@@ -15,8 +15,8 @@ from transformers import (
 
 import library  # noqa: F401
 import tiny
-from touchline.families.qwen2_5_vl import IN_CHUNKS, Qwen25VL, patches_of, picture_size
-from touchline.images import resized
+from touchline.models.families.qwen2_5_vl import IN_CHUNKS, Qwen25VL, patches_of, picture_size
+from touchline.video.transforms import resized
 
 Family = Qwen25VL
 

@@ -32,7 +32,7 @@ import tiny_qwen
 from match import LABELS, TEAMS, details
 from nf4 import Rounding
 from pool import Painters, Pool
-from touchline.images import Normalization, normalized
+from touchline.models.preprocessing import Normalization, normalized
 from windows import FRAMES, Windows
 
 HERE = Path(__file__).resolve().parent

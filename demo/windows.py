@@ -17,7 +17,7 @@ from PIL import Image, ImageFilter
 import library  # noqa: F401
 from match import FRAME_RATE, Match, details, schedule
 from pictures import render
-from touchline.images import capped
+from touchline.video.transforms import capped
 
 FRAMES = (1, 2, 3, 4)
 LONGEST = 384  # the workflow's max_image_size

@@ -4,11 +4,11 @@ import json
 import os
 import re
 
-from touchline import layout
-from touchline.budget import slice_megabytes, slice_minutes
-from touchline.checkpoints import checkpoint_files
-from touchline.fingerprint import fingerprint
-from touchline.preflight import read_inputs
+from touchline.core import paths
+from touchline.runs.limits import slice_megabytes, slice_minutes
+from touchline.models.checkpoints import checkpoint_files
+from touchline.inputs.fingerprint import fingerprint
+from touchline.runs.preflight import read_inputs
 
 STATUS = (
     f"python {os.path.relpath(Path(workflow.basedir) / 'scripts/status.py')} --watch"
@@ -48,16 +48,16 @@ SLICES = range(SETTINGS.slices)
 RUN = SETTINGS.detect_with  # the models that run
 
 RESULTS = SETTINGS.results
-MANIFEST = f"{RESULTS}/{layout.MANIFEST}"
-PARTIAL = f"{RESULTS}/{layout.PARTIAL}"
-LEDGER = f"{RESULTS}/{layout.LEDGER}"
+MANIFEST = f"{RESULTS}/{paths.MANIFEST}"
+PARTIAL = f"{RESULTS}/{paths.PARTIAL}"
+LEDGER = f"{RESULTS}/{paths.LEDGER}"
 # Never an output: Snakemake deletes those when a job fails.
-JOURNAL = f"{RESULTS}/{layout.JOURNAL}"
-DETECT_LOG = f"{RESULTS}/{layout.DETECT_LOG}"
+JOURNAL = f"{RESULTS}/{paths.JOURNAL}"
+DETECT_LOG = f"{RESULTS}/{paths.DETECT_LOG}"
 BENCHMARK = f"{RESULTS}/benchmarks/detect_{{model}}_vid{{video}}_gpu{{slice}}.tsv"
 KEPT = [PARTIAL, LEDGER] if SETTINGS.keep_partials else []
-PREDICTIONS = f"{RESULTS}/{layout.PREDICTIONS}"
-EVENTS = f"{RESULTS}/{layout.EVENTS}"
+PREDICTIONS = f"{RESULTS}/{paths.PREDICTIONS}"
+EVENTS = f"{RESULTS}/{paths.EVENTS}"
 COVERAGE = f"{RESULTS}/coverage/coverage_{{model}}_video_{{video}}.json"
 COMPARISON = f"{RESULTS}/comparison/comparison_video_{{video}}.json"
 COMPARISON_TABLE = f"{RESULTS}/comparison/comparison_video_{{video}}.csv"

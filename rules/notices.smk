@@ -7,11 +7,12 @@ from importlib.util import find_spec
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
-from touchline.gpus import candidates
-from touchline.layout import slices_of
-from touchline.notices import RunEvents, at_end, at_failure, at_others, at_start, place
-from touchline.partial_summary import sum_up
-from touchline.slurm import check_polling, check_refused, earlier_jobs, output_of
+from touchline.models.gpu_lease import candidates
+from touchline.core.paths import slices_of
+from touchline.runs.snakemake_events import RunEvents
+from touchline.runs.messages import at_end, at_failure, at_others, at_start, place
+from touchline.runs.partial_summary import sum_up
+from touchline.runs.slurm import check_polling, check_refused, earlier_jobs, output_of
 
 EVENTS_OF_RUN = RunEvents()
 logger.addHandler(EVENTS_OF_RUN)
@@ -87,7 +88,7 @@ onsuccess:
     for part in slices_of(RUN, SELECTED, SETTINGS.slices):
         if part.is_done(RESULTS, SETTINGS.keep_partials):
             # Kept until now: Snakemake, had it been killed, would have had the slice done again.
-            shutil.rmtree(part.file(RESULTS, layout.JOURNAL), ignore_errors=True)
+            shutil.rmtree(part.file(RESULTS, paths.JOURNAL), ignore_errors=True)
     files = [
         SUMMARY_TEXT,
         EVALUATION_TEXT,

@@ -2,7 +2,7 @@
 
 from snakemake.logging import logger
 
-from touchline.videos import left_out
+from touchline.inputs.videos import left_out
 
 if workflow.is_main_process and SETTINGS.videos:
     if note := left_out(SETTINGS.videos):

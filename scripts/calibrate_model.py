@@ -1,9 +1,9 @@
 """Make calibration/calibration_{model}.json: which of a model's events can be trusted."""
 
-from touchline.calibration import calibrate
-from touchline.files import write_json
-from touchline.logs import job_log
-from touchline.outcomes import read_halves
+from touchline.core.files import write_json
+from touchline.core.logs import job_log
+from touchline.evaluation.calibration import calibrate
+from touchline.evaluation.outcomes import read_halves
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):

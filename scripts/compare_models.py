@@ -1,11 +1,11 @@
 """Make comparison/comparison_video_{video}.json and .csv: the models side by side."""
 
-from touchline.compare import Track, compare, write_comparison_csv
-from touchline.coverage import intervals_of
-from touchline.files import read_record, write_json
-from touchline.logs import job_log, log
-from touchline.predictions import read_events_csv
-from touchline.records import Coverage
+from touchline.comparison.compare import Track, compare, write_comparison_csv
+from touchline.core.files import read_record, write_json
+from touchline.core.intervals import intervals_of
+from touchline.core.logs import job_log, log
+from touchline.core.records import Coverage
+from touchline.events.predictions import read_events_csv
 
 
 def main(job) -> None:

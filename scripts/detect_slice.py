@@ -4,16 +4,21 @@ import signal
 import sys
 from pathlib import Path
 
-from touchline import layout
-from touchline.checkpoints import remember_origin
-from touchline.config import GenerationSettings, ImageSettings, WindowSettings, read_settings
-from touchline.files import read_record, read_text, write_json, write_json_lines
-from touchline.fingerprint import check_fingerprint
-from touchline.logs import job_log
-from touchline.records import Manifest
-from touchline.videos import read_videos
-from touchline.windows import slice_bounds, windows_of
-from touchline.worker import Question, answer_windows, partial_of
+from touchline.core import paths
+from touchline.core.files import read_record, read_text, write_json, write_json_lines
+from touchline.core.logs import job_log
+from touchline.core.records import Manifest
+from touchline.detection.worker import Question, answer_windows, partial_of
+from touchline.inputs.fingerprint import check_fingerprint
+from touchline.inputs.settings import (
+    GenerationSettings,
+    ImageSettings,
+    WindowSettings,
+    read_settings,
+)
+from touchline.inputs.videos import read_videos
+from touchline.models.checkpoints import remember_origin
+from touchline.video.windows import slice_bounds, windows_of
 
 
 def main(job) -> None:
@@ -35,7 +40,7 @@ def main(job) -> None:
     )
     # Beside the ledgers, and no output: every slice of the model writes the same.
     results = Path(job.output.ledger).parents[1]
-    remember_origin(question.checkpoint, results / layout.MODEL.format(model=job.wildcards.model))
+    remember_origin(question.checkpoint, results / paths.MODEL.format(model=job.wildcards.model))
     journal = Path(job.params.journal)
     records = answer_windows(
         path, manifest, windows, question, journal, settings.batch, job.threads

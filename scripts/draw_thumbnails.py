@@ -1,14 +1,14 @@
 """Make thumbnails/thumbnails_video_{video}.json: small pictures of the moments to judge."""
 
-from touchline.config import read_settings
+from touchline.core.files import read_record, write_json
+from touchline.core.logs import job_log, log
+from touchline.core.records import Manifest
 from touchline.errors import InputError
-from touchline.files import read_record, write_json
-from touchline.fingerprint import check_fingerprint
-from touchline.logs import job_log, log
-from touchline.records import Manifest
-from touchline.report.match import moment_in_view, read_match
+from touchline.inputs.fingerprint import check_fingerprint
+from touchline.inputs.settings import read_settings
+from touchline.inputs.videos import read_videos
+from touchline.report.match_page import moment_in_view, read_match
 from touchline.report.thumbnails import pictured, thumbnails
-from touchline.videos import read_videos
 
 
 def main(job) -> None:

@@ -1,10 +1,15 @@
 """Make evaluation/evaluation_{model}.json, outcomes_{model}.csv and curves_{model}.csv."""
 
-from touchline.average_map import average_maps
-from touchline.evaluation import evaluate, write_curves_csv
-from touchline.files import write_json
-from touchline.logs import job_log, log
-from touchline.outcomes import annotated_classes, outcomes, read_halves, write_outcomes_csv
+from touchline.core.files import write_json
+from touchline.core.logs import job_log, log
+from touchline.evaluation.average_map import average_maps
+from touchline.evaluation.evaluate import evaluate, write_curves_csv
+from touchline.evaluation.outcomes import (
+    annotated_classes,
+    outcomes,
+    read_halves,
+    write_outcomes_csv,
+)
 
 
 def main(job) -> None:

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from touchline.config import read_settings
-from touchline.exports import by_game, osl_json, results_spotting, sportscode_xml, webvtt
-from touchline.files import read_record, write_json, write_text
-from touchline.labels import Labels
-from touchline.logs import job_log
-from touchline.predictions import read_events_csv
-from touchline.records import Coverage
-from touchline.videos import read_videos
+from touchline.core.files import read_record, write_json, write_text
+from touchline.core.logs import job_log
+from touchline.core.records import Coverage
+from touchline.events.exports import by_game, osl_json, results_spotting, sportscode_xml, webvtt
+from touchline.events.predictions import read_events_csv
+from touchline.inputs.labels import Labels
+from touchline.inputs.settings import read_settings
+from touchline.inputs.videos import read_videos
 
 
 def main(job) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from touchline.checkpoints import fetch
-from touchline.logs import job_log
+from touchline.core.logs import job_log
+from touchline.models.checkpoints import fetch
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):

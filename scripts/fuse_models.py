@@ -1,11 +1,11 @@
 """Make ensemble/final_predictions_ensemble_video_{video}.json and its events table."""
 
-from touchline.calibration import recalibrated
-from touchline.ensemble import fuse
-from touchline.files import read_record
-from touchline.logs import job_log
-from touchline.predictions import read_events_csv, write_events_csv, write_predictions
-from touchline.records import CalibrationReport
+from touchline.comparison.ensemble import fuse
+from touchline.core.files import read_record
+from touchline.core.logs import job_log
+from touchline.core.records import CalibrationReport
+from touchline.evaluation.calibration import recalibrated
+from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
 
 
 def main(job) -> None:

@@ -1,14 +1,15 @@
 """Make predictions/…, events/… and coverage/… of a model's video from its slices."""
 
-from touchline.coverage import common, gaps, intervals_of, looked_at, stretches
+from touchline.core.files import read_json, read_record, write_json
+from touchline.core.intervals import common, gaps, intervals_of, stretches
+from touchline.core.logs import job_log, log
+from touchline.core.records import Coverage, Manifest
 from touchline.errors import InputError
-from touchline.files import read_json, read_record, write_json
-from touchline.labels import Labels
-from touchline.logs import job_log, log
-from touchline.merge import Slice, merge_slices, read_ledger
-from touchline.predictions import write_events_csv, write_predictions
-from touchline.records import Coverage, Manifest
-from touchline.windows import slice_bounds
+from touchline.events.coverage import looked_at
+from touchline.events.merge import Slice, merge_slices, read_ledger
+from touchline.events.predictions import write_events_csv, write_predictions
+from touchline.inputs.labels import Labels
+from touchline.video.windows import slice_bounds
 
 
 def check_partial(path, windows) -> None:

@@ -1,10 +1,10 @@
 """Make videos/video_{video}.json: what a video file is, from the file itself."""
 
-from touchline.config import read_settings
-from touchline.files import write_json
-from touchline.logs import job_log
-from touchline.probe import probe
-from touchline.videos import read_videos
+from touchline.core.files import write_json
+from touchline.core.logs import job_log
+from touchline.inputs.settings import read_settings
+from touchline.inputs.videos import read_videos
+from touchline.video.probe import probe
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from touchline.cuda import check_usable
-from touchline.gpus import leased_gpu
-from touchline.logs import job_log
+from touchline.core.logs import job_log
+from touchline.models.cuda import check_usable
+from touchline.models.gpu_lease import leased_gpu
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]), leased_gpu() as gpu:
         check_usable(gpu)
-        from touchline.loading import quantize
+        from touchline.models.quantize import quantize
 
         quantize(Path(snakemake.input.checkpoint), Path(snakemake.output.quantized))

@@ -1,11 +1,12 @@
 """Make events/… and coverage/… of a video from predictions that were given."""
 
-from touchline.coverage import common, gaps, intervals_of, likely_lost, looked_at_by, stretches
-from touchline.files import read_record, write_json
-from touchline.labels import Labels
-from touchline.logs import job_log, log
-from touchline.predictions import read_predictions, write_events_csv
-from touchline.records import Coverage, Manifest
+from touchline.core.files import read_record, write_json
+from touchline.core.intervals import common, gaps, intervals_of, stretches
+from touchline.core.logs import job_log, log
+from touchline.core.records import Coverage, Manifest
+from touchline.events.coverage import likely_lost, looked_at_by
+from touchline.events.predictions import read_predictions, write_events_csv
+from touchline.inputs.labels import Labels
 
 
 def main(job) -> None:

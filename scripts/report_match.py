@@ -2,13 +2,13 @@
 
 from pydantic import TypeAdapter
 
-from touchline.config import read_settings
-from touchline.files import read_json, write_text
-from touchline.logs import job_log, log
-from touchline.records import Thumbnail
-from touchline.report.match import SCRIPTS, Name, address_of, page_data, read_match, rows_of
+from touchline.core.files import read_json, write_text
+from touchline.core.logs import job_log, log
+from touchline.core.records import Thumbnail
+from touchline.inputs.settings import read_settings
+from touchline.inputs.videos import read_videos
+from touchline.report.match_page import SCRIPTS, Name, address_of, page_data, read_match, rows_of
 from touchline.report.pages import render
-from touchline.videos import read_videos
 
 
 def main(job) -> None:

@@ -4,23 +4,23 @@ from collections import Counter
 
 from markupsafe import Markup
 
-from touchline.config import WindowSettings
-from touchline.files import read_record, write_text
-from touchline.logs import job_log, log
-from touchline.predictions import read_events_csv
-from touchline.records import CalibrationReport, ComparisonReport, EvaluationReport, Manifest
-from touchline.report.charts import of_page, on_paper
-from touchline.report.figures import (
+from touchline.comparison.summary import read_rows
+from touchline.core.files import read_record, write_text
+from touchline.core.logs import job_log, log
+from touchline.core.records import CalibrationReport, ComparisonReport, EvaluationReport, Manifest
+from touchline.core.tables import read_table
+from touchline.events.predictions import read_events_csv
+from touchline.inputs.settings import WindowSettings
+from touchline.report.charts import (
     agreement_by_class,
     events_by_class,
     precision_and_recall,
     reliability_of_models,
 )
-from touchline.report.match import Name
+from touchline.report.match_page import Name
 from touchline.report.pages import render
-from touchline.report.run import scores, slices_of, video_rows, warnings
-from touchline.summary import read_rows
-from touchline.tables import read_table
+from touchline.report.run_page import scores, slices_of, video_rows, warnings
+from touchline.report.vega import of_page, on_paper
 
 
 def read_videos_of_run(job, rows, comparisons, evaluations):

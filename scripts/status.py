@@ -28,10 +28,10 @@ try:
     from rich.table import Table
     from rich.text import Text
 
-    from touchline.config import read_settings
     from touchline.errors import InputError
-    from touchline.status import Observer, VideoStatus, is_under_way
-    from touchline.videos import read_videos, select
+    from touchline.inputs.settings import read_settings
+    from touchline.inputs.videos import read_videos, select
+    from touchline.runs.status import Observer, VideoStatus, is_under_way
 except (ImportError, SyntaxError) as error:
     sys.exit(
         f"{sys.executable} cannot run this ({error}): activate Touchline's environment, as with "

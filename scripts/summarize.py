@@ -1,10 +1,10 @@
 """Make summary/summary.csv and .txt: one row a video and model."""
 
-from touchline.files import read_record, replacing
-from touchline.labels import Labels
-from touchline.logs import job_log
-from touchline.records import ComparisonReport
-from touchline.summary import read_rows, summary_table, write_summary_csv
+from touchline.comparison.summary import read_rows, summary_table, write_summary_csv
+from touchline.core.files import read_record, replacing
+from touchline.core.logs import job_log
+from touchline.core.records import ComparisonReport
+from touchline.inputs.labels import Labels
 
 
 def main(job) -> None:

@@ -1,9 +1,9 @@
 """Make evaluation/evaluation.csv and .txt: all models' figures side by side."""
 
-from touchline.evaluation_tables import evaluation_text, write_evaluation_csv
-from touchline.files import read_record, write_text
-from touchline.logs import job_log
-from touchline.records import EvaluationReport
+from touchline.core.files import read_record, write_text
+from touchline.core.logs import job_log
+from touchline.core.records import EvaluationReport
+from touchline.evaluation.tables import evaluation_text, write_evaluation_csv
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):

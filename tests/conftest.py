@@ -36,7 +36,7 @@ def qwen_checkpoint(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module", params=["llava_next_video", "qwen2_5_vl"])
 def kind(request):
     """The class of each family."""
-    from touchline.families import family
+    from touchline.models.families import family
 
     return family(request.param)
 
@@ -50,7 +50,7 @@ def source(kind, checkpoint, qwen_checkpoint) -> Path:
 @pytest.fixture(scope="module")
 def quantized(source, tmp_path_factory) -> Path:
     """Its 4-bit copy."""
-    from touchline.loading import quantize
+    from touchline.models.quantize import quantize
 
     folder = tmp_path_factory.mktemp("nf4") / "model"
     quantize(source, folder)

@@ -12,8 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from touchline.config import Settings
-from touchline.records import (
+from touchline.core.records import (
     CalibrationReport,
     ComparisonReport,
     Coverage,
@@ -24,7 +23,8 @@ from touchline.records import (
     Thumbnail,
     WindowRecord,
 )
-from touchline.videos import Video
+from touchline.inputs.settings import Settings
+from touchline.inputs.videos import Video
 
 # By name of the schema, the type of the whole file; of a table or JSON Lines, of a row.
 _FILES: dict[str, tuple[Any, str]] = {

@@ -7,14 +7,14 @@ import pytest
 from samples import event
 
 from media import in_one_file, steady, write_tone, write_video
-from touchline.compare import Track
-from touchline.labels import Labels
-from touchline.probe import probe
-from touchline.records import Counts, Coverage, Stretch
-from touchline.report.match import SCRIPTS, Match, Name, moment_in_view, page_data, rows_of
+from touchline.comparison.compare import Track
+from touchline.core.records import Counts, Coverage, Stretch
+from touchline.inputs.labels import Labels
+from touchline.inputs.videos import Video
+from touchline.report.match_page import SCRIPTS, Match, Name, moment_in_view, page_data, rows_of
 from touchline.report.pages import render
 from touchline.report.thumbnails import thumbnails
-from touchline.videos import Video
+from touchline.video.probe import probe
 
 LABELS = Path(__file__).parents[2] / "labels.yaml"
 SOUND_BEFORE = 5.0  # seconds

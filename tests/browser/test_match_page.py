@@ -8,8 +8,8 @@ from browsing import VIDEO
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from touchline.labels import Labels
-from touchline.truth import TrueEvent, read_truth
+from touchline.evaluation.annotations import TrueEvent, read_truth
+from touchline.inputs.labels import Labels
 
 SECONDS = 120  # of the video
 RATE = 10  # pictures a second of the video

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from touchline.records import Event, ParsedEvent, WindowRecord
+from touchline.core.records import Event, ParsedEvent, WindowRecord
 
 
 def event(time: float, label: str = "Goal", **fields) -> Event:

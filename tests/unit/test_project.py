@@ -3,14 +3,12 @@
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
 
+from clones import ROOT
 from touchline.schemas import schemas
-
-ROOT = Path(__file__).parents[2]
 
 
 def pins(text):

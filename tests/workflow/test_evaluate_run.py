@@ -7,7 +7,7 @@ import pytest
 from SoccerNet.Evaluation.ActionSpotting import evaluate
 
 from clones import new_clone
-from touchline.truth import SOCCERNET_CLASSES
+from touchline.core.soccernet import SOCCERNET_CLASSES
 
 LEAGUE = "italy_serie-a/2016-2017"
 GAMES = [f"{LEAGUE}/2016-10-02 - 21-45 Roma 2 - 1 Inter", f"{LEAGUE}/2016-10-09 - 18-00 A 0 - 0 B"]

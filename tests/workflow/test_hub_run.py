@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from clones import ROOT, new_clone
 from facsimiles import FAMILIES, REPOS, facsimile
 from fakehub import COMMIT, FakeHub, Order
-from touchline.loading import quantize
+from touchline.models.quantize import quantize
 
 CUT = {"llava": "model-00002-of-00003.safetensors", "qwen": "model-00004-of-00005.safetensors"}
 

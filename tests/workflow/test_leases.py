@@ -14,7 +14,6 @@ import pytest
 
 JOBS = int(os.environ.get("TOUCHLINE_LEASE_JOBS", "24"))
 KILLS = max(2, JOBS // 10)
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 SNAKEFILE = """
 rule all:
@@ -30,9 +29,8 @@ rule hold:
 # the kernel refuses if a second process ever holds the same GPU.
 HOLD = """
 import fcntl, os, random, sys, time
-sys.path.insert(0, {scripts!r})
 from pathlib import Path
-from touchline.gpus import leased_gpu
+from touchline.models.gpu_lease import leased_gpu
 with leased_gpu(Path("leases")) as gpu:
     assert os.environ["CUDA_VISIBLE_DEVICES"] == gpu
     with open(f"witness_{{gpu}}", "a") as witness:
@@ -50,7 +48,7 @@ with leased_gpu(Path("leases")) as gpu:
 def runs(tmp_path):
     """Two Snakemakes in one folder, with half of the jobs each."""
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
-    (tmp_path / "hold.py").write_text(HOLD.format(scripts=str(SCRIPTS)))
+    (tmp_path / "hold.py").write_text(HOLD)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE", "SLURM"))}
     started = []
     for name in ("one", "two"):

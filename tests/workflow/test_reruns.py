@@ -18,7 +18,7 @@ import yaml
 from clones import ROOT, given, new_clone
 from dryruns import DryRuns
 from media import steady, write_video
-from touchline.config import ModelSettings, Section, Settings
+from touchline.inputs.settings import ModelSettings, Section, Settings
 
 DOCUMENT = ROOT / "docs" / "reruns.md"
 TRIGGERS = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["rerun-triggers"]

@@ -8,15 +8,14 @@ import sys
 import pytest
 
 from clones import ROOT
-from touchline.files import write_json, write_json_lines
-from touchline.records import Manifest, WindowRecord
+from touchline.core.files import write_json, write_json_lines
+from touchline.core.records import Manifest, WindowRecord
 
 # It needs none of these, which a login node may lack.
 ABSENT = ["torch", "pandas", "snakemake", "transformers", "av"]
 COMMAND = f"""
 import runpy, sys
 sys.modules.update(dict.fromkeys({ABSENT}))
-sys.path.insert(0, {str(ROOT / "scripts")!r})
 runpy.run_path({str(ROOT / "scripts" / "status.py")!r}, run_name="__main__")
 """
 

@@ -1,291 +1,201 @@
-"""The run's charts, drawn when the page is made, as SVG that needs nothing to be looked at.
-
-Vega-Lite describes a chart by what stands for what, and vl-convert draws it without a browser or
-the network. Its SVG has colours in attributes, not in styles: so a strict policy lets it stand in a
-page, and a colour can be one of the page's own, light or dark.
-"""
+"""The figures of a run: what its charts are of, and the same as tables."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-from xml.etree import ElementTree
 
-import vl_convert
-
-Rows = Sequence[Mapping[str, Any]]
-Spec = dict[str, Any]
-# From the name of a colour in the page's style to a colour.
-Palette = Callable[[str], str]
-
-_SVG = "http://www.w3.org/2000/svg"
-_ELEMENTS = {"svg", "g", "path", "line", "rect", "text", "tspan", "defs", "clipPath", "circle"}
-_SERIES = 6  # colours for models; more begin again
-_LIGHT = {
-    "text": "#14191c",
-    "muted": "#566068",
-    "line": "#d5dbde",
-    "edge": "#868f96",
-    "s1": "#0f6ba8",
-    "s2": "#c2570c",
-    "s3": "#7b3fb5",
-    "s4": "#17693f",
-    "s5": "#a8123e",
-    "s6": "#6b5d00",
-}
+from touchline.comparison.summary import Row
+from touchline.core.records import CalibrationReport, ComparisonReport, EvaluationReport
+from touchline.report import vega
+from touchline.report.vega import Palette, Spec
 
 
-def of_page(name: str) -> str:
-    """The palette of a page: its style says what the colour is."""
-    return f"var(--{name})"
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart, and a table of what it shows.
+
+    Attributes:
+        name: of its file.
+        draw: the chart's description, in the colours of a palette.
+        columns, rows: of the table; each row begins with what it is about.
+    """
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Palette], Spec]
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | float | None]]
+
+    def svg(self, palette: Palette) -> str:
+        return vega.svg(self.draw(palette), palette, self.title)
 
 
-def on_paper(name: str) -> str:
-    """The palette of a picture by itself, on white."""
-    return _LIGHT[name]
+def events_by_class(rows: Sequence[Row]) -> Figure:
+    """How many events each model found."""
+    models = list(dict.fromkeys(row.model for row in rows))
+    counted = count_rows(rows)
+    return Figure(
+        "counts",
+        "Events by class",
+        "How many events of each class each model found in all videos.",
+        lambda palette: vega.counts(counted, models, palette),
+        ["Class", *models],
+        [
+            [label, *(row["events"] for row in counted if row["label"] == label)]
+            for label in dict.fromkeys(row["label"] for row in counted)
+        ],
+    )
 
 
-def svg(spec: Spec, palette: Palette, title: str) -> str:
-    """Draw a chart.
+def agreement_by_class(reports: Iterable[ComparisonReport]) -> Figure:
+    """How far each pair of models agrees."""
+    agreed = agreement_rows(reports)
+    return Figure(
+        "agreement",
+        "Agreement by class",
+        "F1 of two models, each taken for the other's truth, beside what the same lists give when "
+        "one is shifted in time.",
+        lambda palette: vega.agreement(agreed, palette),
+        ["Class", "Pair", "Events", "Matched", "F1", "F1 by chance"],
+        [
+            [row[name] for name in ("label", "pair", "events", "matched", "f1", "chance")]
+            for row in agreed
+        ],
+    )
+
+
+def precision_and_recall(
+    reports: Sequence[EvaluationReport],
+    curves: Mapping[str, Sequence[Mapping[str, str]]],
+    tolerance: float,
+) -> Figure:
+    """How good each model is, at the tolerance of the evaluation that is nearest to one.
 
     Args:
-        title: what a screen reader says of it.
+        reports: at least one.
+        curves: rows of the curves tables, by model.
+        tolerance: seconds.
     """
-    drawn = vl_convert.vegalite_to_svg(spec | {"config": _config(palette)})
-    root = ElementTree.fromstring(drawn)
-    # The picture is one thing with one name; a table beside it has its figures.
-    for parent in root.iter():
-        for child in list(parent):
-            if child.tag.removeprefix(f"{{{_SVG}}}") not in _ELEMENTS:
-                parent.remove(child)
-        for name in list(parent.attrib):
-            if name.startswith("aria-") or name in ("role", "class", "pointer-events"):
-                del parent.attrib[name]
-    if palette is on_paper:
-        root.insert(
-            0, ElementTree.Element(f"{{{_SVG}}}rect", width="100%", height="100%", fill="white")
-        )
-    root.attrib |= {"role": "img", "aria-label": title}
-    ElementTree.register_namespace("", _SVG)
-    text = ElementTree.tostring(root, encoding="unicode")
-    # Vega writes 15 digits; a hundredth of a pixel is enough.
-    return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", text)
+    models = [report.model for report in reports]
+    nearest = _nearest([one.tolerance for one in reports[0].overall], tolerance)
+    points = curve_rows(curves, nearest)
+    return Figure(
+        "precision_recall",
+        "Precision and recall",
+        f"By the least score that counts, against the labels at ±{nearest:g} s.",
+        lambda palette: vega.precision_recall(points, models, palette),
+        ["Class", "Model", "True", "Found", "Precision", "Recall", "F1"],
+        [
+            [
+                *(one.label, report.model, one.true, one.predicted),
+                *(figure.value for figure in (one.precision, one.recall, one.f1)),
+            ]
+            for report in reports
+            for one in report.classes
+            if one.tolerance == nearest and (one.true or one.predicted)
+        ],
+    )
 
 
-def counts(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
-    """Events by class, a bar a model; rows have label, model and events."""
-    return {
-        "data": {"values": list(rows)},
-        "width": 520,
-        "height": {"step": 9 if len(models) > 1 else 16},
-        "mark": {"type": "bar"},
-        "encoding": {
-            "y": {
-                "field": "label",
-                "type": "nominal",
-                "title": None,
-                "sort": {"field": "events", "op": "sum", "order": "descending"},
-            },
-            "yOffset": {"field": "model", "sort": list(models)},
-            "x": {
-                "field": "events",
-                "type": "quantitative",
-                "title": "events",
-                "axis": {"tickMinStep": 1, "tickCount": 6},
-            },
-            "color": _by_model(models, palette),
-        },
-    }
+def reliability_of_models(reports: Sequence[CalibrationReport]) -> Figure:
+    """How far what models say of their events can be trusted."""
+    models = [report.model for report in reports]
+    bins = reliability_rows(reports)
+    return Figure(
+        "reliability",
+        "Can the models' own word be trusted?",
+        "What a model says of its events against the share of them that is right. On the dashed "
+        "line its word can be taken; below it the model is too sure. Larger points stand for more "
+        "events.",
+        lambda palette: vega.reliability(bins, models, palette),
+        ["Model", "Signal", "Says", "Right", "Events"],
+        [[row[name] for name in ("model", "signal", "mean", "right", "events")] for row in bins],
+    )
 
 
-def agreement(rows: Rows, palette: Palette) -> Spec:
-    """F1 of each pair by class beside chance; rows have pair, label, f1 and chance."""
-    of_class = {"field": "label", "type": "nominal", "title": None}
-    scale: Spec = {"scale": {"domain": [0, 1]}, "type": "quantitative", "axis": {"tickCount": 5}}
-    return {
-        "data": {"values": list(rows)},
-        "facet": {"field": "pair", "type": "nominal", "title": None},
-        "columns": 2,
-        "spec": {
-            "width": 320 if len({row["pair"] for row in rows}) == 1 else 210,
-            "height": {"step": 18},
-            "layer": [
-                {
-                    "mark": {"type": "rule", "stroke": palette("edge")},
-                    "encoding": {
-                        "y": of_class,
-                        "x": scale | {"field": "chance", "title": "F1 (the tick: by chance)"},
-                        "x2": {"field": "f1"},
-                    },
-                },
-                {
-                    "mark": {"type": "tick", "color": palette("muted"), "thickness": 2},
-                    "encoding": {"y": of_class, "x": scale | {"field": "chance"}},
-                },
-                {
-                    "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1}
-                    | {"color": palette("s1")},
-                    "encoding": {"y": of_class, "x": scale | {"field": "f1"}},
-                },
-            ],
-        },
-    }
+def count_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """How many events of each class each model has in all videos: label, model, events."""
+    totals: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        totals.update((event.label, row.model) for event in row.events if event.known)
+    labels = Counter[str]()
+    for (label, _), events in totals.items():
+        labels[label] += events
+    models = dict.fromkeys(row.model for row in rows)
+    return [
+        {"label": label, "model": model, "events": totals[label, model]}
+        for label, _ in sorted(labels.items(), key=lambda item: (-item[1], item[0]))
+        for model in models
+    ]
 
 
-def precision_recall(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
-    """Curves of each class; rows have label, model, precision and recall."""
-    return {
-        "data": {"values": _without_repeats(rows)},
-        "facet": {"field": "label", "type": "nominal", "title": None},
-        "columns": 3,
-        "spec": {
-            "width": 150,
-            "height": 110,
-            "mark": {
-                "type": "line",
-                "point": {"size": 45, "opacity": 1, "filled": False},
-                "strokeWidth": 1.5,
-            },
-            "encoding": {
-                "x": _unit("recall"),
-                "y": _unit("precision"),
-                "order": {"field": "place"},
-                "color": _by_model(models, palette),
-                # Open, and of another shape each, so that points of two models in one place show.
-                "shape": _shape_of(models),
-            },
-        },
-    }
+def agreement_rows(reports: Iterable[ComparisonReport]) -> list[dict[str, Any]]:
+    """F1 of each pair and class over all videos, beside chance: pair, label, f1, chance, counts."""
+    sums: defaultdict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    for report in reports:
+        for pair in report.pairs:
+            for one in pair.classes:
+                these = sums[f"{pair.model_a} and {pair.model_b}", one.label]
+                these[0] += one.events_a + one.events_b
+                these[1] += one.matched
+                these[2] += one.matched_by_chance
+    return [
+        {
+            "pair": pair,
+            "label": label,
+            "events": int(events),
+            "matched": int(matched),
+            "f1": round(2 * matched / events, 4),
+            "chance": round(2 * by_chance / events, 4),
+        }
+        for (pair, label), (events, matched, by_chance) in sorted(sums.items())
+        if events
+    ]
 
 
-def reliability(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
-    """What models say against what is right; rows have signal, model, mean, right, events.
+def curve_rows(
+    curves: Mapping[str, Sequence[Mapping[str, str]]], tolerance: float
+) -> list[dict[str, Any]]:
+    """Precision and recall by least score, from the curves tables, at one tolerance.
 
-    The larger a point, the more events it stands for.
+    Args:
+        curves: rows of a table, by model.
     """
-    return {
-        "data": {"values": list(rows)},
-        "facet": {"field": "signal", "type": "nominal", "title": None},
-        "columns": 2,
-        "spec": {
-            "width": 240,
-            "height": 200,
-            "layer": [
-                {
-                    "data": {"values": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]},
-                    "mark": {"type": "line", "color": palette("edge"), "strokeDash": [4, 4]},
-                    "encoding": {
-                        "x": {"field": "x", "type": "quantitative"},
-                        "y": {"field": "y", "type": "quantitative"},
-                    },
-                },
-                {
-                    "mark": {"type": "line", "strokeWidth": 1.5},
-                    "encoding": _said_and_right(models, palette),
-                },
-                {
-                    "mark": {"type": "point", "filled": True, "opacity": 0.9},
-                    "encoding": _said_and_right(models, palette)
-                    | {
-                        "shape": _shape_of(models),
-                        "size": {
-                            "field": "events",
-                            "type": "quantitative",
-                            "scale": {"range": [30, 260]},
-                            "legend": None,
-                        },
-                    },
-                },
-            ],
-        },
-    }
+    return [
+        {
+            "label": row["label"],
+            "model": model,
+            "precision": float(row["precision"]),
+            "recall": float(row["recall"]),
+        }
+        for model, rows in curves.items()
+        for row in rows
+        if float(row["tolerance_s"]) == tolerance
+    ]
 
 
-def _said_and_right(models: Sequence[str], palette: Palette) -> Spec:
-    return {
-        "x": _unit("mean", "what the model says"),
-        "y": _unit("right", "share that is right"),
-        "color": _by_model(models, palette),
-    }
+def reliability_rows(reports: Iterable[CalibrationReport]) -> list[dict[str, Any]]:
+    """What models say and what is right, bin by bin: signal, model, mean, right, events."""
+    return [
+        {
+            "signal": one.signal,
+            "model": report.model,
+            "mean": bin_.mean,
+            "right": bin_.right,
+            "events": bin_.events,
+        }
+        for report in reports
+        for one in report.reliability
+        # The number of hits is no probability.
+        if one.signal != "n_hits"
+        for bin_ in one.bins
+    ]
 
 
-def _unit(field: str, title: str | None = None) -> Spec:
-    """An axis from 0 to 1."""
-    return {
-        "field": field,
-        "type": "quantitative",
-        "title": title or field,
-        "scale": {"domain": [0, 1]},
-        "axis": {"values": [0, 0.5, 1]},
-    }
-
-
-def _by_model(models: Sequence[str], palette: Palette) -> Spec:
-    """The colour of a model: the same in every chart."""
-    colours = [palette(f"s{number % _SERIES + 1}") for number in range(len(models))]
-    return {
-        "field": "model",
-        "type": "nominal",
-        "title": None,
-        "scale": {"domain": list(models), "range": colours},
-    }
-
-
-def _shape_of(models: Sequence[str]) -> Spec:
-    """The shape of a model's points; one legend shows it and the colour."""
-    return {"field": "model", "type": "nominal", "title": None, "scale": {"domain": list(models)}}
-
-
-def _without_repeats(rows: Rows) -> list[dict[str, Any]]:
-    """Curves without the points that lie on the one before, and the place of each in its curve.
-
-    Where no event has the score, the table says 0 of both, which is no point of the curve.
-    """
-    kept = []
-    for _, curve in groupby(rows, key=lambda row: (row["label"], row["model"])):
-        last = None
-        for place, row in enumerate(curve):
-            point = row["precision"], row["recall"]
-            if point not in (last, (0.0, 0.0)):
-                kept.append(dict(row) | {"place": place})
-            last = point
-    return kept
-
-
-def _config(palette: Palette) -> Spec:
-    font = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
-    text = {"labelColor": palette("text"), "titleColor": palette("muted")}
-    return {
-        "background": None,
-        # Fonts differ: where a reader's is wider than the one that was measured, it has room.
-        "padding": {"left": 24, "top": 5, "right": 16, "bottom": 5},
-        "font": font,
-        "view": {"stroke": None},
-        "axis": text
-        | {
-            "labelFontSize": 12,
-            "titleFontSize": 12,
-            "titleFontWeight": "normal",
-            "gridColor": palette("line"),
-            "domainColor": palette("edge"),
-            "tickColor": palette("edge"),
-            # A label can be a runaway answer.
-            "labelLimit": 180,
-        },
-        "legend": text
-        | {
-            "labelFontSize": 12,
-            "titleFontSize": 12,
-            "orient": "top",
-            "columnPadding": 28,
-            "labelLimit": 240,
-        },
-        "header": {
-            "labelColor": palette("text"),
-            "labelFontSize": 12,
-            "labelFontWeight": "bold",
-            "labelLimit": 240,
-        },
-    }
+def _nearest(tolerances: Sequence[float], wanted: float) -> float:
+    """The tolerance of the evaluation that is nearest to the comparison's."""
+    return min(tolerances, key=lambda tolerance: (abs(tolerance - wanted), tolerance))

@@ -18,7 +18,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from touchline.report import shown
+from touchline.report import filters
 
 _HERE = Path(__file__).parent
 # In JSON these only occur within strings, where the escapes mean the same.
@@ -93,5 +93,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= shown.FILTERS
+    environment.filters |= filters.FILTERS
     return environment

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from touchline.frames import frames_of
-from touchline.records import Manifest, Thumbnail
-from touchline.report.moments import DISAGREEMENTS, Moment
+from touchline.core.records import Manifest, Thumbnail
+from touchline.report.review_items import DISAGREEMENTS, Moment
+from touchline.video.sampler import frames_of
 
 log = logging.getLogger(__name__)
 

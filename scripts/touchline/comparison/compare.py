@@ -1,0 +1,306 @@
+"""Two or more models' events of one video set against each other."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal
+
+from touchline.comparison.chance_level import shifts as shifts_of
+from touchline.comparison.matching import match, moments
+from touchline.core.intervals import Intervals, common, elapsed, length, stretches, within
+from touchline.core.records import (
+    Agreement,
+    ClassAgreement,
+    ComparedModel,
+    ComparisonReport,
+    Confusion,
+    Event,
+    Moments,
+    PairComparison,
+)
+from touchline.core.tables import write_table
+
+Group = Literal["both", "other_label", "only", "not_compared"]
+Pairs = list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What one model says of a video: its events, and where it looked."""
+
+    events: Sequence[Event]
+    looked_at: Intervals
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a comparison: an event of one model, or a pair of two.
+
+    Attributes:
+        group: "both": the same label within the tolerance; "other_label": the same moment
+            with another label; "only": one model found it, the other looked and did not;
+            "not_compared": the other model did not look.
+    """
+
+    group: Group
+    model_a: str
+    model_b: str
+    event_a: Event | None
+    event_b: Event | None
+
+    @property
+    def time_s(self) -> float:
+        """When it happens: the earlier of the two times, seconds."""
+        times = [event.time_s for event in (self.event_a, self.event_b) if event is not None]
+        return min(times)
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """The labels and times, seconds, of a list of events; indices stand for the events."""
+
+    labels: list[str]
+    times: list[float]
+
+    def by_label(self) -> dict[str, list[int]]:
+        indices: dict[str, list[int]] = {}
+        for index, label in enumerate(self.labels):
+            indices.setdefault(label, []).append(index)
+        return indices
+
+
+def compare(
+    tracks: Mapping[str, Track], tolerance: float, shifts: int = 20, seed: int = 0
+) -> tuple[ComparisonReport, list[Finding]]:
+    """Compare models pairwise and together.
+
+    First events of the same label are paired, as many as possible within the tolerance;
+    then, among the rest, events of different labels. Agreement is counted for the known
+    classes and only where both models looked. Chance is what the same procedure gives when
+    one list is shifted in time around that stretch, the mean of several shifts.
+
+    Args:
+        tracks: by name of the model, in the order of the report.
+        tolerance: most seconds between two events that are the same.
+        shifts: how many time shifts to take the chance level from.
+        seed: of the random shifts; the same seed gives the same report.
+
+    Returns:
+        the report, and every event or pair of events, by pair of models and time.
+    """
+    pairs = []
+    findings: list[Finding] = []
+    for model_a, model_b in combinations(tracks, 2):
+        pair, lines = _compare_two(
+            (model_a, tracks[model_a]), (model_b, tracks[model_b]), tolerance, shifts, seed
+        )
+        pairs.append(pair)
+        findings.extend(lines)
+    report = ComparisonReport(
+        tolerance=tolerance,
+        shifts=shifts,
+        seed=seed,
+        models=[
+            ComparedModel(
+                name=name,
+                events=len(track.events),
+                unknown=sum(not event.known for event in track.events),
+                looked_at=stretches(track.looked_at),
+            )
+            for name, track in tracks.items()
+        ],
+        pairs=pairs,
+        together=_together(tracks, tolerance),
+    )
+    return report, findings
+
+
+def write_comparison_csv(
+    path: str | Path, findings: Iterable[Finding], video: int | None = None
+) -> None:
+    """Write findings as a table, one line each; an event that is not there has empty cells."""
+    fields = ("time_s", "label", "known", "team", "confidence", "score", "n_hits", "details")
+    columns = ["video", "time_s", "group", "found_by", "offset_s"]
+    for side in "ab":
+        columns += [f"model_{side}", *(f"{field}_{side}" for field in fields)]
+    write_table(path, columns, (_row(finding, video, fields) for finding in findings))
+
+
+def _row(finding: Finding, video: int | None, fields: Sequence[str]) -> list[object]:
+    sides = ((finding.model_a, finding.event_a), (finding.model_b, finding.event_b))
+    times = [event.time_s for _, event in sides if event is not None]
+    cells: list[object] = [
+        video,
+        finding.time_s,
+        finding.group,
+        " + ".join(model for model, event in sides if event is not None),
+        round(times[1] - times[0], 3) if len(times) == 2 else None,
+    ]
+    for model, event in sides:
+        cells.append(model)
+        cells += [None if event is None else getattr(event, field) for field in fields]
+    return cells
+
+
+def _compare_two(
+    one: tuple[str, Track], other: tuple[str, Track], tolerance: float, shifts: int, seed: int
+) -> tuple[PairComparison, list[Finding]]:
+    (model_a, track_a), (model_b, track_b) = one, other
+    compared = common(track_a.looked_at, track_b.looked_at)
+    events_a, outside_a = _split(track_a.events, compared)
+    events_b, outside_b = _split(track_b.events, compared)
+    marks_a = _Marks([e.label for e in events_a], [e.time_s for e in events_a])
+    marks_b = _Marks([e.label for e in events_b], [e.time_s for e in events_b])
+    same, different = _pair_up(marks_a, marks_b, tolerance)
+    only_a = _rest(len(events_a), [i for i, _ in same + different])
+    only_b = _rest(len(events_b), [j for _, j in same + different])
+
+    findings = [
+        *(Finding("both", model_a, model_b, events_a[i], events_b[j]) for i, j in same),
+        *(Finding("other_label", model_a, model_b, events_a[i], events_b[j]) for i, j in different),
+        *(Finding("only", model_a, model_b, events_a[i], None) for i in only_a),
+        *(Finding("only", model_a, model_b, None, events_b[j]) for j in only_b),
+        *(Finding("not_compared", model_a, model_b, event, None) for event in outside_a),
+        *(Finding("not_compared", model_a, model_b, None, event) for event in outside_b),
+    ]
+    findings.sort(key=lambda finding: finding.time_s)
+
+    seen = _confusion(marks_a, marks_b, same + different)
+    chance = _chance(marks_a, marks_b, compared, tolerance, shifts, seed)
+    in_a = Counter(event.label for event in events_a if event.known)
+    in_b = Counter(event.label for event in events_b if event.known)
+    classes = sorted(in_a | in_b)
+    report = PairComparison(
+        model_a=model_a,
+        model_b=model_b,
+        compared=stretches(compared),
+        both=len(same),
+        other_label=len(different),
+        only_a=len(only_a),
+        only_b=len(only_b),
+        not_compared_a=len(outside_a),
+        not_compared_b=len(outside_b),
+        overall=Agreement(**_agreement(in_a, in_b, seen, chance, classes)),
+        classes=[
+            ClassAgreement(label=label, **_agreement(in_a, in_b, seen, chance, [label]))
+            for label in classes
+        ],
+        confusion=[
+            Confusion(
+                label_a=label_a,
+                label_b=label_b,
+                count=seen[label_a, label_b],
+                by_chance=fmean(counter[label_a, label_b] for counter in chance),
+            )
+            for label_a, label_b in sorted(set().union(seen, *chance), key=lambda p: (-seen[p], p))
+        ],
+    )
+    return report, findings
+
+
+def _pair_up(a: _Marks, b: _Marks, tolerance: float) -> tuple[Pairs, Pairs]:
+    """Pairs of indices with the same label, then, of the rest, with different labels."""
+    by_label_a, by_label_b = a.by_label(), b.by_label()
+    same = [
+        pair
+        for label, indices in by_label_a.items()
+        if label in by_label_b
+        for pair in _match(a, indices, b, by_label_b[label], tolerance)
+    ]
+    rest_a = _rest(len(a.times), [i for i, _ in same])
+    rest_b = _rest(len(b.times), [j for _, j in same])
+    # As many as possible are paired above, so none of these has the same label.
+    return same, _match(a, rest_a, b, rest_b, tolerance)
+
+
+def _match(a: _Marks, in_a: list[int], b: _Marks, in_b: list[int], tolerance: float) -> Pairs:
+    pairs = match([a.times[i] for i in in_a], [b.times[j] for j in in_b], tolerance)
+    return [(in_a[i], in_b[j]) for i, j in pairs]
+
+
+def _rest(count: int, taken: Iterable[int]) -> list[int]:
+    taken = set(taken)
+    return [index for index in range(count) if index not in taken]
+
+
+def _split(events: Iterable[Event], compared: Intervals) -> tuple[list[Event], list[Event]]:
+    """The events where both looked, and the others."""
+    inside: list[Event] = []
+    outside: list[Event] = []
+    for event in events:
+        (inside if within(compared, event.time_s) else outside).append(event)
+    return inside, outside
+
+
+def _chance(
+    a: _Marks, b: _Marks, compared: Intervals, tolerance: float, shifts: int, seed: int
+) -> list[Counter[tuple[str, str]]]:
+    """The confusion after each of several circular shifts of b.
+
+    The stretches compared are joined for that, as if they followed each other directly.
+    """
+    span = length(compared)
+    a = _Marks(a.labels, elapsed(compared, a.times))
+    positions = elapsed(compared, b.times)
+    confusions = []
+    for shift in shifts_of([*a.times, *positions], span, tolerance, shifts, seed):
+        shifted = _Marks(b.labels, [(position + shift) % span for position in positions])
+        same, different = _pair_up(a, shifted, tolerance)
+        confusions.append(_confusion(a, shifted, same + different))
+    return confusions
+
+
+def _confusion(a: _Marks, b: _Marks, pairs: Pairs) -> Counter[tuple[str, str]]:
+    """How often each label of a meets each label of b."""
+    return Counter((a.labels[i], b.labels[j]) for i, j in pairs)
+
+
+def _agreement(
+    in_a: Counter[str],
+    in_b: Counter[str],
+    seen: Counter[tuple[str, str]],
+    chance: Sequence[Counter[tuple[str, str]]],
+    labels: Sequence[str],
+) -> dict[str, Any]:
+    """The fields of an Agreement over some labels."""
+    count_a, count_b = sum(in_a[label] for label in labels), sum(in_b[label] for label in labels)
+    total = count_a + count_b
+    matched, *by_chance = (
+        sum(counter[label, label] for label in labels) for counter in (seen, *chance)
+    )
+    return {
+        "events_a": count_a,
+        "events_b": count_b,
+        "matched": matched,
+        "matched_by_chance": fmean(by_chance),
+        "f1": 2 * matched / total if total else None,
+        "f1_by_chance": 2 * fmean(by_chance) / total if total else None,
+        "jaccard": matched / (total - matched) if total else None,
+        "jaccard_by_chance": fmean(m / (total - m) for m in by_chance) if total else None,
+    }
+
+
+def _together(tracks: Mapping[str, Track], tolerance: float) -> list[Moments]:
+    """The moments of each known class where all looked, by the models that found them."""
+    everywhere = reduce(common, (track.looked_at for track in tracks.values()))
+    times: dict[str, list[list[float]]] = defaultdict(lambda: [[] for _ in tracks])
+    for number, track in enumerate(tracks.values()):
+        for event in track.events:
+            if event.known and within(everywhere, event.time_s):
+                times[event.label][number].append(event.time_s)
+    names = list(tracks)
+    found = Counter(
+        (label, tuple(sorted(moment)))
+        for label, lists in times.items()
+        for moment in moments(lists, tolerance)
+    )
+    return [
+        Moments(label=label, models=[names[number] for number in numbers], count=count)
+        for (label, numbers), count in sorted(found.items())
+    ]

@@ -1,0 +1,138 @@
+"""Several models' events of one video made one list."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from touchline.comparison.matching import moments
+from touchline.core.records import Event, Vote
+from touchline.events.nms import suppress
+
+Method = Literal["union", "intersection", "weighted", "nms"]
+# A weight for all of a model's events, or one for each class; 1 where none is named.
+Weights = Mapping[str, float | Mapping[str, float]]
+
+# One model's event, as one of a group that means the same moment.
+_Said = tuple[str, Event]
+
+
+def fuse(
+    events: Mapping[str, Sequence[Event]],
+    tolerance: float,
+    method: Method,
+    weights: Weights | None = None,
+    threshold: float = 1.0,
+    calibrated: bool = False,
+) -> list[Event]:
+    """Fuse the events of several models, label by label.
+
+    For all methods but "nms" the models' events are first put together to moments, at most
+    one event of each model in a moment (`touchline.comparison.matching.moments`).
+
+    Args:
+        events: by name of the model. The order matters where three lists are put together.
+        tolerance: most seconds between two events that are the same.
+        method: "union" keeps every moment; "intersection" those that every model says;
+            "weighted" those whose models' weights sum up to the threshold; "nms" keeps the
+            strongest event, then drops what lies within the tolerance of it, of all models.
+        weights: what the models' strengths are multiplied by to rank them, and what
+            "weighted" sums up.
+        calibrated: the events' scores are probabilities that they are right, so "weighted" sums
+            up weight times score.
+
+    Returns:
+        events sorted by time. Each is its strongest member, with the hits of all and who
+        said it when. Only "weighted" changes more: the time is the mean, weighted by
+        weight and strength, and the score the mean strength, where a silent model counts 0.
+    """
+    weights = weights or {}
+    by_label: defaultdict[str, dict[str, list[Event]]] = defaultdict(
+        lambda: {m: [] for m in events}
+    )
+    for model, mine in events.items():
+        for event in mine:
+            by_label[event.label][model].append(event)
+    fused = []
+    for label, said in by_label.items():
+        weight = {model: _weight(weights, model, label) for model in events}
+        groups = (
+            _strongest(said, weight, tolerance) if method == "nms" else _moments(said, tolerance)
+        )
+        for group in groups:
+            sayers = {model for model, _ in group}
+            if method == "intersection" and len(sayers) < len(events):
+                continue
+            support = math.fsum(
+                weight[model] * (_strength(event) if calibrated else 1.0) for model, event in group
+            )
+            if method == "weighted" and support < threshold:
+                continue
+            event = _fused(group, weight)
+            fused.append(_averaged(event, group, weight) if method == "weighted" else event)
+    return sorted(fused, key=lambda event: (event.time_s, event.label))
+
+
+def _weight(weights: Weights, model: str, label: str) -> float:
+    weight = weights.get(model, 1.0)
+    return weight.get(label, 1.0) if isinstance(weight, Mapping) else weight
+
+
+def _moments(said: Mapping[str, Sequence[Event]], tolerance: float) -> list[list[_Said]]:
+    lists = list(said.items())
+    return [
+        [(lists[number][0], lists[number][1][index]) for number, index in moment.items()]
+        for moment in moments([[event.time_s for event in mine] for _, mine in lists], tolerance)
+    ]
+
+
+def _strongest(
+    said: Mapping[str, Sequence[Event]], weight: Mapping[str, float], tolerance: float
+) -> list[list[_Said]]:
+    """Groups by non-maximum suppression: each holds a strongest event and what it suppresses."""
+    pooled = sorted(
+        ((model, event) for model, mine in said.items() for event in mine),
+        key=lambda item: item[1].time_s,
+    )
+    order = sorted(range(len(pooled)), key=lambda index: _rank(pooled[index], weight))
+    kept_by = suppress([event.time_s for _, event in pooled], order, tolerance)
+    groups: defaultdict[int, list[_Said]] = defaultdict(list)
+    for item, leader in zip(pooled, kept_by, strict=True):
+        groups[leader].append(item)
+    return list(groups.values())
+
+
+def _fused(group: Sequence[_Said], weight: Mapping[str, float]) -> Event:
+    """The strongest event of a group, with what the others add."""
+    _, strongest = min(group, key=lambda item: _rank(item, weight))
+    return replace(
+        strongest,
+        n_hits=sum(event.n_hits for _, event in group),
+        first_s=min(event.first_s for _, event in group),
+        last_s=max(event.last_s for _, event in group),
+        said_by=tuple(Vote(model, event.time_s, event.strength) for model, event in group),
+    )
+
+
+def _averaged(event: Event, group: Sequence[_Said], weight: Mapping[str, float]) -> Event:
+    """A fused event at the mean time of its group, with the mean strength of all models."""
+    shares = [weight[model] * _strength(one) for model, one in group]
+    total, possible = sum(shares), sum(weight.values())
+    if total == 0:
+        return replace(event, score=0.0)
+    time = sum(share * one.time_s for share, (_, one) in zip(shares, group, strict=True)) / total
+    return replace(event, time_s=round(time, 3), score=min(1.0, total / possible))
+
+
+def _rank(item: _Said, weight: Mapping[str, float]) -> tuple[float, float, str]:
+    """Sorts the strongest first; of equals the earliest, then by name."""
+    model, event = item
+    return -weight[model] * _strength(event), event.time_s, model
+
+
+def _strength(event: Event) -> float:
+    """How sure a model is; one that does not tell counts as sure."""
+    return 1.0 if event.strength is None else event.strength

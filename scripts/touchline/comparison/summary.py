@@ -1,0 +1,256 @@
+"""One row a video and model: what was found, and what is missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from touchline.core.files import read_record
+from touchline.core.intervals import intervals_of, length
+from touchline.core.records import Agreement, ComparisonReport, Coverage, Event, Stretch
+from touchline.core.tables import aligned, write_table
+from touchline.events.predictions import read_events_csv
+from touchline.inputs.labels import Labels
+
+# A stretch without pictures is named, unless there are many: a damaged file can have hundreds.
+_MOST_GAPS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is known of one video and model.
+
+    Attributes:
+        coverage: None if the model's events are missing.
+        agreement: with each other model, by its name.
+        missing: the files that should be there and are not.
+    """
+
+    video: int
+    model: str
+    events: Sequence[Event] = ()
+    coverage: Coverage | None = None
+    agreement: Mapping[str, Agreement] = field(default_factory=dict)
+    missing: Sequence[str] = ()
+
+    @property
+    def looked_at_s(self) -> float:
+        """Seconds of video that the model looked at."""
+        return length(intervals_of(self.coverage.looked_at)) if self.coverage else 0.0
+
+    @property
+    def events_per_minute(self) -> float | None:
+        """Events a minute looked at."""
+        return 60 * len(self.events) / self.looked_at_s if self.looked_at_s else None
+
+    @property
+    def share_looked_at(self) -> float | None:
+        """Part of the video that the model looked at, between 0 and 1."""
+        duration = self.coverage.duration if self.coverage else None
+        return min(1.0, self.looked_at_s / duration) if duration else None
+
+    @property
+    def unknown(self) -> Counter[str]:
+        """How often each label that is no class occurs."""
+        return Counter(event.label for event in self.events if not event.known)
+
+
+def agreement_of(model: str, report: ComparisonReport) -> dict[str, Agreement]:
+    """How far one of the models compared agrees with each other one, by its name."""
+    found = {}
+    for pair in report.pairs:
+        if model == pair.model_a:
+            found[pair.model_b] = pair.overall
+        elif model == pair.model_b:
+            found[pair.model_a] = pair.overall
+    return found
+
+
+def read_rows(
+    there: Iterable[tuple[int, str]],
+    events: Iterable[str],
+    coverage: Iterable[str],
+    missing: Iterable[tuple[int, str, str]],
+    reports: Iterable[ComparisonReport],
+) -> list[Row]:
+    """A row a video and model, by video.
+
+    Args:
+        there: the videos and models that have events.
+        events, coverage: their files, in that order.
+        missing: the videos and models that have none, and the file that should be there.
+        reports: the comparisons of those videos that two models have events of.
+    """
+    by_video = {report.video: report for report in reports}
+    rows = [
+        Row(
+            video=video,
+            model=model,
+            events=read_events_csv(events_path),
+            coverage=read_record(coverage_path, Coverage),
+            agreement=agreement_of(model, by_video[video]) if video in by_video else {},
+        )
+        for (video, model), events_path, coverage_path in zip(there, events, coverage, strict=True)
+    ]
+    rows += [Row(video=video, model=model, missing=[path]) for video, model, path in missing]
+    return sorted(rows, key=lambda row: row.video)
+
+
+def without_pictures(rows: Iterable[Row]) -> list[str]:
+    """A sentence for each video of which a part shows nothing that a model could look at."""
+    gaps = {row.video: row.coverage.no_pictures for row in rows if row.coverage}
+    return [_without_pictures(video, found) for video, found in gaps.items() if found]
+
+
+def _without_pictures(video: int, gaps: Sequence[Stretch]) -> str:
+    named = ", ".join(f"{gap.start:g} to {gap.end:g} s" for gap in gaps[:_MOST_GAPS])
+    more = f" and {len(gaps) - _MOST_GAPS} more stretches" if len(gaps) > _MOST_GAPS else ""
+    return f"Video {video} has no picture from {named}{more}."
+
+
+def write_summary_csv(path: str | Path, rows: Sequence[Row], labels: Labels) -> None:
+    """Write one line a video and model: first the totals, then a column for each class.
+
+    There are three columns for each other model: pairs that match, F1, and F1 by chance.
+    """
+    others = _others(rows)
+    columns = [
+        "video",
+        "model",
+        "events",
+        "events_per_minute",
+        "share_looked_at",
+        "likely_lost_s",
+        "no_pictures_s",
+        "answers",
+        "none",
+        "unparsed",
+        "skipped_windows",
+        "invalid_items",
+        "duplicates",
+        "unknown_events",
+        "unknown_labels",
+        "missing_files",
+        *(f"{what}_{other}" for other in others for what in ("matched", "f1", "f1_by_chance")),
+        *labels.classes,
+    ]
+    write_table(path, columns, (_cells(row, others, labels) for row in rows))
+
+
+def summary_table(rows: Sequence[Row], labels: Labels) -> str:
+    """The summary as lines for the terminal.
+
+    Below the rows stand the events by class and model, the labels that are no class, the most
+    frequent first, and what is missing or likely lost.
+    """
+    others = _others(rows)
+    head = ["video", "model", "events", "per min", "looked at", "unparsed", "skipped", "unknown"]
+    head += [f"{other}: matched, F1 (chance)" for other in others]
+    body = []
+    for row in rows:
+        counts = row.coverage.counts if row.coverage else None
+        cells = [
+            str(row.video),
+            row.model,
+            str(len(row.events)) if row.coverage else "missing",
+            _number(row.events_per_minute, 1),
+            "–" if row.share_looked_at is None else f"{row.share_looked_at:.0%}",
+            str(counts.unparsed) if counts else "–",
+            str(counts.skipped) if counts else "–",
+            str(row.unknown.total()),
+        ]
+        for other in others:
+            pair = row.agreement.get(other)
+            cells.append(
+                f"{pair.matched}, {_number(pair.f1, 2)} ({_number(pair.f1_by_chance, 2)})"
+                if pair
+                else "–"
+            )
+        body.append(cells)
+    return "\n".join([*aligned([head, *body]), *_by_class(rows, labels), *_notes(rows, labels)])
+
+
+def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
+    coverage = row.coverage
+    counts = coverage.counts if coverage else None
+    by_class = Counter(event.label for event in row.events if event.known)
+    cells: list[object] = [
+        row.video,
+        row.model,
+        len(row.events) if coverage else None,
+        _rounded(row.events_per_minute),
+        _rounded(row.share_looked_at),
+        length(intervals_of(coverage.likely_lost)) if coverage else None,
+        length(intervals_of(coverage.no_pictures)) if coverage else None,
+        counts and counts.answers,
+        counts and counts.none,
+        counts and counts.unparsed,
+        counts and counts.skipped,
+        counts and counts.invalid,
+        counts and counts.duplicates,
+        row.unknown.total(),
+        "; ".join(f"{label}: {count}" for label, count in _by_count(row.unknown)),
+        "; ".join(row.missing),
+    ]
+    for other in others:
+        pair = row.agreement.get(other)
+        cells += (
+            [pair.matched, _rounded(pair.f1), _rounded(pair.f1_by_chance)] if pair else [None] * 3
+        )
+    return cells + [by_class[name] if coverage else None for name in labels.classes]
+
+
+def _by_class(rows: Sequence[Row], labels: Labels) -> list[str]:
+    """Lines with the number of events of each class that occurs, a column for each model."""
+    totals: dict[str, Counter[str]] = {}
+    for row in rows:
+        counter = totals.setdefault(row.model, Counter())
+        counter.update(event.label for event in row.events if event.known)
+    found = [name for name in labels.classes if any(counter[name] for counter in totals.values())]
+    if not found:
+        return []
+    table = [[str(counter[name]) for counter in totals.values()] + [name] for name in found]
+    return ["", *aligned([[*totals, "class"], *table], left=len(totals))]
+
+
+def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
+    """The lines below the table."""
+    lines = []
+    unknown: Counter[str] = Counter()
+    for row in rows:
+        unknown.update(row.unknown)
+    if unknown:
+        lines += ["", "Labels that are no class, kept as they are:"]
+        for label, count in _by_count(unknown):
+            reason = labels.reason(label)
+            # A model's text in a terminal: no control character may get through.
+            lines.append(f"{count:7d}  {label!a}" + (f" ({reason})" if reason else ""))
+    warnings = [
+        f"warning: {row.model} has nothing from {lost.start:g} to {lost.end:g} s of video "
+        f"{row.video}; that slice was likely lost."
+        for row in rows
+        if row.coverage
+        for lost in row.coverage.likely_lost
+    ]
+    warnings += [f"warning: {line}" for line in without_pictures(rows)]
+    warnings += [f"warning: {path} is missing." for row in rows for path in row.missing]
+    return [*lines, "", *warnings] if warnings else lines
+
+
+def _others(rows: Iterable[Row]) -> list[str]:
+    """The models that any row is compared with, in the order they first appear."""
+    return list(dict.fromkeys(other for row in rows for other in row.agreement))
+
+
+def _by_count(counter: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -1,0 +1,107 @@
+"""Files that are either whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from touchline.core.disk import hidden, writing
+from touchline.errors import InputError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[IO[str]]:
+    """Open a text file to write that takes the place of `path` only when all went well.
+
+    The text goes to a temporary name in the same folder and is renamed, so a
+    reader never meets half a file and a failure leaves the old one as it was.
+    """
+    path = Path(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=hidden(path), dir=path.parent)
+        try:
+            # mkstemp makes files private; results are meant to be shared like any other file.
+            os.fchmod(descriptor, 0o666 & ~_umask())
+            with open(descriptor, "w", encoding="utf-8", newline="") as file:
+                yield file
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write a JSON file, indented, refusing NaN (which is not JSON)."""
+    with replacing(path) as file:
+        json.dump(value, file, indent=2, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+
+
+def write_json_lines(path: str | Path, values: Iterable[Any]) -> None:
+    """Write a JSON Lines file: one value a line."""
+    with replacing(path) as file:
+        for value in values:
+            file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8."""
+    with replacing(path) as file:
+        file.write(text)
+
+
+def read_text(path: str | Path) -> str:
+    """Read a text file in UTF-8.
+
+    Raises:
+        InputError: there is no such file, or it is not text.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeError as error:
+        raise InputError(f"{path} is not text in UTF-8: {error}.") from error
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: there is no such file, or it is not JSON in UTF-8.
+    """
+    try:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not a JSON file: {error}.") from error
+
+
+R = TypeVar("R", bound=BaseModel)
+
+
+def read_record(path: str | Path, kind: type[R]) -> R:
+    """Read a JSON file that the workflow wrote.
+
+    Raises:
+        InputError: it cannot be read or is not of that kind.
+    """
+    try:
+        return kind.model_validate(read_json(path))
+    except ValidationError as error:
+        raise InputError(
+            f"{path} is not a {kind.__name__.lower()} of this version; delete it and run again."
+        ) from error

@@ -1,0 +1,224 @@
+"""One slice of a video through a model: every window in, a record of every window out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from touchline.core.records import UNANSWERED, Status, WindowRecord
+from touchline.detection.batch_size import peak_memory
+from touchline.detection.engine import Answering
+from touchline.detection.sampling import random_numbers
+from touchline.detection.scheduler import Failure, Picture, Task
+from touchline.detection.scoring import Generated, mean_probability, score_events
+from touchline.events.asked import Asked
+from touchline.events.parsing import parse_answer
+from touchline.video.sampler import Frame
+from touchline.video.transforms import Fit
+from touchline.video.windows import Window
+
+log = logging.getLogger(__name__)
+
+_WHY_NOT: dict[Failure, str] = {
+    "skipped_oom": "does not fit into memory",
+    "not_finite": "has no finite answer, the numbers are too large for the model's arithmetic "
+    "(float16 holds up to 65,504; dtype: float32 helps)",
+}
+
+
+class Eye(Protocol):
+    """What turns frames into what a model sees."""
+
+    @property
+    def frames_per_picture(self) -> int: ...
+
+    def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor: ...
+
+    def decode(self, tokens: Sequence[int]) -> str: ...
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Where a window's random numbers come from: see `touchline.detection.sampling`."""
+
+    seed: int
+    video: int
+    count: int
+
+
+def detect(
+    windows: Sequence[Window],
+    frames: Iterator[Frame],
+    fit: Fit,
+    model: Eye,
+    answering: Answering,
+    draw: Draw,
+    asked: Asked,
+) -> Iterator[WindowRecord]:
+    """Ask a model about windows.
+
+    Args:
+        windows: of one slice, by time.
+        frames: those of the windows' times that the video has, by time.
+        asked: what is asked about every window.
+
+    Yields:
+        A record a window, as soon as it is done, which may be out of order: also of windows
+        without an event, without frames, or skipped.
+    """
+    unseen: list[WindowRecord] = []
+    shown: dict[int, Window] = {}
+
+    def tasks() -> Iterator[Task]:
+        for window, pictures in _with_pictures(windows, frames, fit, model):
+            if pictures:
+                shown[window.index] = window
+                numbers = random_numbers(draw.seed, draw.video, window.start, draw.count)
+                yield Task(window.index, pictures, numbers)
+            else:
+                unseen.append(_record(window, [], "no_frames", 0))
+
+    for task, generated in answering.answers(tasks()):
+        window, times = shown.pop(task.index), _times(task)
+        if isinstance(generated, Generated):
+            yield _answered(window, times, task.attempts, generated, model, asked, draw.count)
+        else:
+            log.warning("%s %s: skipped.", _name(window), _WHY_NOT[generated])
+            yield _record(window, times, generated, task.attempts)
+    if unseen:
+        log.warning(
+            "%d windows have no frames, the first at %.3f s, the last at %.3f s.",
+            len(unseen),
+            unseen[0].start,
+            unseen[-1].start,
+        )
+    yield from unseen
+
+
+def _with_pictures(
+    windows: Sequence[Window], frames: Iterator[Frame], fit: Fit, model: Eye
+) -> Iterator[tuple[Window, list[Picture]]]:
+    """Each window with its pictures; windows that overlap share them."""
+    # By the times asked for: frames that a coming window may show, and pictures made of them.
+    fitted: dict[float, tuple[float, torch.Tensor]] = {}
+    ready: dict[tuple[float, ...], Picture] = {}
+    upcoming = next(frames, None)
+    for window in windows:
+        fitted = {wanted: frame for wanted, frame in fitted.items() if wanted >= window.start}
+        ready = {wanted: picture for wanted, picture in ready.items() if wanted[0] >= window.start}
+        while upcoming is not None and upcoming.wanted < window.end:
+            fitted[upcoming.wanted] = upcoming.time, model.pixels(upcoming.picture, fit)
+            upcoming = next(frames, None)
+        shown = [wanted for wanted in window.times if wanted in fitted]
+        groups = [
+            tuple(shown[first : first + model.frames_per_picture])
+            for first in range(0, len(shown), model.frames_per_picture)
+        ]
+        for group in groups:
+            if group not in ready:
+                ready[group] = _picture([fitted[wanted] for wanted in group], model)
+        yield window, [ready[group] for group in groups]
+
+
+def _picture(frames: list[tuple[float, torch.Tensor]], model: Eye) -> Picture:
+    times, pixels = zip(*frames, strict=True)
+    # A frame without a partner is its own.
+    missing = model.frames_per_picture - len(frames)
+    return Picture(times, torch.stack([*pixels, *[pixels[-1]] * missing]))
+
+
+def _times(task: Task) -> list[float]:
+    """When the frames of a window came on screen."""
+    return [time for picture in task.pictures for time in picture.times]
+
+
+def _answered(
+    window: Window,
+    times: list[float],
+    attempts: int,
+    generated: Generated,
+    model: Eye,
+    asked: Asked,
+    most_tokens: int,
+) -> WindowRecord:
+    answer = parse_answer(generated.text, asked, len(generated.tokens) == most_tokens)
+    record = _record(window, times, answer.status, attempts)
+    return record.model_copy(
+        update={
+            "text": generated.text,
+            "events": score_events(answer.events, generated, model.decode),
+            "score": mean_probability(generated.logprobs),
+            "tokens": len(generated.tokens),
+        }
+    )
+
+
+def _record(window: Window, times: list[float], status: Status, attempts: int) -> WindowRecord:
+    return WindowRecord(
+        window=window.index,
+        start=window.start,
+        end=window.end,
+        frame_times=times,
+        status=status,
+        attempts=attempts,
+    )
+
+
+def _name(window: Window) -> str:
+    return f"Window {window.index} ({window.start:.3f}-{window.end:.3f} s)"
+
+
+def _lasting(seconds: float) -> str:
+    """A time in the unit that a person would use."""
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+class Progress:
+    """Logs every few seconds how a slice goes, and on the CPU once how long it will take.
+
+    Args:
+        total: windows of the slice.
+        done: windows that an earlier attempt answered.
+    """
+
+    def __init__(self, total: int, done: int, every: float = 10.0) -> None:
+        self._total, self._earlier, self._every = total, done, every
+        self._done = self._events = self._skipped = 0
+        self._started = self._told = time.monotonic()
+        self._estimated = torch.cuda.is_available()
+
+    def count(self, record: WindowRecord, answering: Answering) -> None:
+        """Count a window that is done, and tell if it is time to."""
+        self._done += 1
+        self._events += len(record.events)
+        self._skipped += record.status in UNANSWERED
+        now, left = time.monotonic(), self._total - self._earlier - self._done
+        rate = self._done / max(now - self._started, 1e-9)
+        # The first windows are done at about one time, so before them all there is no rate.
+        if left and not self._estimated and self._done >= answering.rows:
+            self._estimated = True
+            time_left = _lasting(left / rate)
+            log.info("On the CPU the other %d windows will take about %s.", left, time_left)
+        if now - self._told < self._every and left:
+            return
+        self._told = now
+        log.info(
+            "%d of %d windows, %.2f a second, %.0f s left, %d events, %d skipped, %d at a time, "
+            "peak %.1f GB of %s",
+            self._earlier + self._done,
+            self._total,
+            rate,
+            left / rate,
+            self._events,
+            self._skipped,
+            answering.rows,
+            *peak_memory(),
+        )

@@ -1,0 +1,72 @@
+"""Answers to many windows at a time, in smaller batches when memory runs out."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import torch
+
+from touchline.detection.interface import Model
+from touchline.detection.scheduler import Batch, Failure, Task
+from touchline.detection.scoring import Generated
+from touchline.detection.stopwatch import Stopwatch
+from touchline.inputs.settings import GenerationSettings
+
+log = logging.getLogger(__name__)
+
+# Of a window that does not fit into memory even when it is the only one.
+_ATTEMPTS_ALONE = 2
+
+
+class Answering:
+    """Answers tasks in batches, in smaller ones when memory runs out.
+
+    Attributes:
+        rows: windows in work at a time, now.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        settings: GenerationSettings,
+        rows: int,
+        pictures: int,
+        clock: Stopwatch,
+    ) -> None:
+        self.rows = rows
+        self._model, self._settings, self._clock = model, settings, clock
+        self._pictures = pictures
+
+    def answers(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Generated | Failure]]:
+        """Answer tasks; gives each when it is done, which may be out of order."""
+        waiting: deque[Task] = deque()
+        source = iter(tasks)
+        while True:
+            waiting.extend(islice(source, max(0, 1 - len(waiting))))
+            if not waiting:
+                return
+            batch, lost = None, []
+            try:
+                batch = Batch(self._model, self._settings, self.rows, self._pictures, self._clock)
+                yield from batch.run(waiting, source)
+            except torch.OutOfMemoryError:
+                lost = batch.unfinished() if batch else []
+            else:
+                return
+            # Outside the except block, whose traceback keeps the tensors alive.
+            del batch
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            waiting.extendleft(reversed(lost))
+            if self.rows > 1:
+                self.rows //= 2
+                log.warning("Out of memory: going on with %d windows at a time.", self.rows)
+                continue
+            waiting[0].alone += 1
+            if waiting[0].alone == _ATTEMPTS_ALONE:
+                yield waiting.popleft(), "skipped_oom"

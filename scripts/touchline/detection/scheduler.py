@@ -1,0 +1,228 @@
+"""Many answers at a time from one model, each as if it were alone.
+
+Answers differ in length ("none" takes two tokens, an event forty), so a batch that waits
+for its longest answer wastes most of its work. Here each row of the batch is a slot: when
+its answer is complete, the next window takes its place while the others go on
+(continuous batching; Orca, OSDI 2022).
+
+A row's keys and values always lie at the same places of a cache of fixed shape, and every
+call has the same shape whatever the traffic. So an answer depends on its own pictures
+alone, not on what the other rows hold: on a CPU to the last bit, on a GPU but for ties
+that its arithmetic decides by the place in a product (benchmarks/GPU.md).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal
+
+import torch
+
+from touchline.detection.interface import Model
+from touchline.detection.sampling import choose
+from touchline.detection.scoring import Generated
+from touchline.detection.stopwatch import Stopwatch
+from touchline.events.parsing import is_complete
+from touchline.inputs.settings import GenerationSettings
+
+# Why a window has no answer: it did not fit into memory even alone, or the model computed
+# numbers for it that are not finite.
+Failure = Literal["skipped_oom", "not_finite"]
+
+
+@dataclass
+class Picture:
+    """What the model takes in at once; encoded once, however many windows show it.
+
+    Attributes:
+        times: when its frames came on screen, seconds.
+        pixels: of its frames, uint8 [frames, 3, h, w], until it is encoded.
+        features: [tokens, width], from then on.
+    """
+
+    times: tuple[float, ...]
+    pixels: torch.Tensor | None
+    features: torch.Tensor | None = None
+
+
+@dataclass
+class Task:
+    """A window that waits for its answer.
+
+    Attributes:
+        index: number of the window.
+        uniforms: random numbers for its tokens, [max_new_tokens].
+        attempts: how often it was tried.
+        alone: how often it did not fit into memory by itself.
+    """
+
+    index: int
+    pictures: list[Picture]
+    uniforms: torch.Tensor
+    attempts: int = 0
+    alone: int = 0
+
+
+@dataclass
+class _Row:
+    task: Task
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+
+
+class Batch:
+    """Rows that answer windows, each going on to the next as soon as it is done.
+
+    Args:
+        rows: windows in work at a time.
+        pictures: most that a window has.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        settings: GenerationSettings,
+        rows: int,
+        pictures: int,
+        clock: Stopwatch,
+    ) -> None:
+        self._model, self._settings, self._clock = model, settings, clock
+        # Prompts are read so many at a time, always.
+        self._group = max(1, rows // 4)
+        self._rows: list[_Row | None] = [None] * rows
+        self._admitting: list[Task] = []
+        # Of overlapping windows, half of the frames are new; fewer when memory is short.
+        new_pictures = max(1, 2 * self._group // model.frames_per_picture)
+        self._encoded_at_once = min(model.pictures_at_once, new_pictures)
+        self._cache = model.new_cache(rows, pictures, settings.max_new_tokens)
+
+    def run(
+        self, waiting: deque[Task], source: Iterator[Task]
+    ) -> Iterator[tuple[Task, Generated | Failure]]:
+        """Answer the tasks that wait, then those of the source; gives each answer when it is done.
+
+        Raises:
+            torch.OutOfMemoryError: then `unfinished` has the tasks to do again.
+        """
+        while True:
+            yield from self._fill(waiting, source)
+            if not any(self._rows):
+                return
+            yield from self._step()
+
+    def unfinished(self) -> list[Task]:
+        """The tasks in work."""
+        return [row.task for row in self._rows if row] + self._admitting
+
+    def _fill(
+        self, waiting: deque[Task], source: Iterator[Task]
+    ) -> Iterator[tuple[Task, Generated | Failure]]:
+        """Let the next tasks take the free rows, as soon as there is room for a group."""
+        while True:
+            free = [number for number, row in enumerate(self._rows) if row is None]
+            if len(free) < self._group and len(free) < len(self._rows):
+                return
+            tasks = self._next_group(waiting, source)
+            if not tasks:
+                return
+            yield from self._admit(tasks, free[: len(tasks)])
+
+    def _next_group(self, waiting: deque[Task], source: Iterator[Task]) -> list[Task]:
+        """Up to a group of tasks with equally many pictures, whose prompts are equally long."""
+        with self._clock.timing("waiting for frames"):
+            waiting.extend(islice(source, max(0, self._group - len(waiting))))
+        group: list[Task] = []
+        while waiting and len(group) < self._group:
+            if group and len(waiting[0].pictures) != len(group[0].pictures):
+                break
+            group.append(waiting.popleft())
+        return group
+
+    def _admit(
+        self, tasks: list[Task], numbers: list[int]
+    ) -> Iterator[tuple[Task, Generated | Failure]]:
+        self._admitting = tasks
+        for task in tasks:
+            task.attempts += 1
+        # Filled up with repeats, so that every call has the same shape.
+        padded = [*tasks, *[tasks[-1]] * (self._group - len(tasks))]
+        with self._clock.timing("vision"):
+            self._encode([picture for task in tasks for picture in task.pictures])
+        with self._clock.timing("prefill"):
+            features = torch.stack([torch.stack(_features(task)) for task in padded])
+            logits = self._model.prefill(features, self._cache, numbers)
+            # What the model makes of pictures that it could not see is no answer.
+            seen = features.isfinite().flatten(1).all(1)
+            logits = logits.masked_fill(~seen[:, None], math.nan)
+            chosen = self._choose(logits, [task.uniforms[0] for task in padded])
+        self._admitting = []
+        for task, number, token, logprob in zip(tasks, numbers, *chosen, strict=False):
+            self._rows[number] = _Row(task)
+            yield from self._take(number, token, logprob)
+
+    def _encode(self, pictures: Iterable[Picture]) -> None:
+        """Encode the pictures that are not yet, a fixed number at a time."""
+        new = list({id(p): p for p in pictures if p.features is None}.values())
+        at_once = self._encoded_at_once
+        for first in range(0, len(new), at_once):
+            some = new[first : first + at_once]
+            pixels = [picture.pixels for picture in some if picture.pixels is not None]
+            pixels += [pixels[-1]] * (at_once - len(pixels))
+            for picture, features in zip(
+                some, self._model.encode(torch.stack(pixels)), strict=False
+            ):
+                picture.features, picture.pixels = features, None
+
+    def _step(self) -> Iterator[tuple[Task, Generated | Failure]]:
+        """One more token for every row; what an empty row reads and says is not used."""
+        with self._clock.timing("decode"):
+            last = torch.tensor([row.tokens[-1] if row else 0 for row in self._rows])
+            uniforms = [
+                row.task.uniforms[len(row.tokens)] if row else torch.zeros(()) for row in self._rows
+            ]
+            chosen = self._choose(self._model.step(last, self._cache), uniforms)
+        for number, (token, logprob) in enumerate(zip(*chosen, strict=True)):
+            if self._rows[number] is not None:
+                yield from self._take(number, token, logprob)
+            elif not math.isfinite(logprob):
+                self._cache.clear([number])
+
+    def _choose(
+        self, logits: torch.Tensor, uniforms: list[torch.Tensor]
+    ) -> tuple[list[int], list[float]]:
+        numbers = torch.stack(uniforms).to(logits.device)
+        tokens, logprobs = choose(logits, self._settings, numbers)
+        return tokens.tolist(), logprobs.tolist()
+
+    def _take(
+        self, number: int, token: int, logprob: float
+    ) -> Iterator[tuple[Task, Generated | Failure]]:
+        """Add a token to a row; give the answer and free the row if that completes it.
+
+        A token whose probability is not finite ends the window without an answer.
+        """
+        row = self._rows[number]
+        assert row is not None
+        if not math.isfinite(logprob):
+            self._rows[number] = None
+            self._cache.clear([number])
+            yield row.task, "not_finite"
+            return
+        row.tokens.append(token)
+        row.logprobs.append(logprob)
+        if (
+            token in self._model.eos
+            or len(row.tokens) == self._settings.max_new_tokens
+            or ("]" in self._model.decode([token]) and is_complete(self._model.decode(row.tokens)))
+        ):
+            self._rows[number] = None
+            text = self._model.decode(row.tokens)
+            yield row.task, Generated(text, tuple(row.tokens), tuple(row.logprobs))
+
+
+def _features(task: Task) -> list[torch.Tensor]:
+    return [picture.features for picture in task.pictures if picture.features is not None]

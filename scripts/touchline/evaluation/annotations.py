@@ -1,0 +1,218 @@
+"""What really happened in a video: reading SoccerNet's Labels-v2.json, or a plain table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from touchline.core.files import read_json, read_text
+from touchline.core.records import Team
+from touchline.errors import InputError
+from touchline.inputs.labels import Labels
+from touchline.inputs.videos import Video
+
+# What a person who judged what models say did not confirm.
+_NO_EVENT = ("rejected", "undecided")
+_GAME_TIME = re.compile(r"(\d+) - (\d{1,3}):(\d{2})")
+_DAY = 86_400.0  # seconds; no video is longer
+_UNITS = {"time_s": "seconds", "position": "milliseconds"}
+_TEAMS: dict[str, Team] = {"home": "home", "away": "away"}
+
+
+@dataclass(frozen=True, slots=True)
+class TrueEvent:
+    """An event as a person annotated it.
+
+    Attributes:
+        time_s: seconds from the start of the video.
+        label: name of the class.
+        visible: false where the broadcast does not show it, only its consequence.
+    """
+
+    time_s: float
+    label: str
+    team: Team | None = None
+    visible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The events of one video, by time, and a line for each annotation that cannot be used."""
+
+    events: list[TrueEvent]
+    problems: list[str]
+
+
+def find_labels(videos: Mapping[int, Video], selected: Iterable[int]) -> dict[int, str]:
+    """The files of the ground truth there is, by number of the video.
+
+    Raises:
+        InputError: the table names files that do not exist; one line each.
+    """
+    named = {
+        video: path
+        for video in selected
+        if video in videos and (path := videos[video].labels) is not None
+    }
+    mistakes = [
+        f"{path}: no such file, but the table of videos names it as the labels of video {video}; "
+        "put it there, or empty that cell."
+        for video, path in named.items()
+        if not path.is_file()
+    ]
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+    return {video: str(path) for video, path in named.items()}
+
+
+def check_matches(games: Collection[str]) -> None:
+    """Check that there are enough matches with labels to calibrate one from the others.
+
+    Raises:
+        InputError: there are fewer than two.
+    """
+    if len(games) < 2:
+        raise InputError(
+            "config.ensemble.calibrated: scores are learnt from the labels of other matches, and "
+            f"{len(games)} of the selected matches have labels; name labels of two or more in the "
+            "table of videos."
+        )
+
+
+def read_truth(
+    path: str | Path, labels: Labels, half: int | None = None, duration: float | None = None
+) -> Truth:
+    """Read the ground truth of one video.
+
+    Args:
+        path: SoccerNet's Labels-v2.json, with the events of both halves of a game, or a CSV
+            file with the columns time_s and label and, if known, team and visibility
+            ("not shown" is what matters). A column verdict, as a match's page writes it, tells
+            which of them a person confirmed; rejected ones are no events.
+        half: of the game, which the video shows. A CSV file is about the video alone.
+        duration: seconds of video, if known.
+
+    Raises:
+        InputError: the file is neither, or has events of two halves and `half` is None.
+    """
+    is_table = Path(path).suffix.lower() == ".csv"
+    rows = _of_table(path) if is_table else _of_soccernet(path, half)
+    events: list[TrueEvent] = []
+    problems: list[str] = []
+    undecided, beyond = 0, []
+    for place, row in rows:
+        if is_table and row.get("verdict") in _NO_EVENT:
+            undecided += row["verdict"] == "undecided"
+            continue
+        try:
+            event = _event(row, labels, half)
+        except ValueError as error:
+            problems.append(f"{path}, {place}: {error}; it is left out.")
+            continue
+        if event and duration is not None and event.time_s > duration:
+            beyond.append(event.time_s)
+        elif event:
+            events.append(event)
+    if beyond:
+        problems.append(
+            f"{path}: {len(beyond)} of its events lie beyond the end of the video ({duration:g} "
+            f"s), the last at {max(beyond):g} s; they are left out. Is it the right file, and half?"
+        )
+    if undecided:
+        problems.append(
+            f"{path}: {undecided} moments are not decided on; where nobody confirmed an event, "
+            "what models say counts as false."
+        )
+    events.sort(key=lambda event: event.time_s)
+    return Truth(events, problems)
+
+
+def _of_soccernet(path: str | Path, half: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    content = read_json(path)
+    annotations = content.get("annotations") if isinstance(content, dict) else None
+    if not isinstance(annotations, list):
+        raise InputError(
+            f"{path} holds no list of annotations, as SoccerNet's Labels-v2.json does."
+        )
+    rows = [item if isinstance(item, dict) else {} for item in annotations]
+    halves = {str(row.get("gameTime")).partition(" ")[0] for row in rows}
+    if half is None and len(halves & {"1", "2"}) > 1:
+        raise InputError(
+            f"{path} has the events of two halves; write into the table of videos which half the "
+            "video is."
+        )
+    return ((f"annotation {number}", row) for number, row in enumerate(rows))
+
+
+def _of_table(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    # A spreadsheet may put a byte order mark first.
+    text = read_text(path).removeprefix("\ufeff")
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        columns, rows = reader.fieldnames or [], list(reader)
+    except csv.Error as error:
+        raise InputError(f"{path} is no table in CSV: {error}.") from error
+    if "time_s" not in columns or "label" not in columns:
+        found = ", ".join(map(repr, columns[:8])) or "none"
+        raise InputError(
+            f"{path} is no table of events; it needs the columns time_s and label, separated by "
+            f"commas, and has {found}."
+        )
+    return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
+
+
+def _event(row: Mapping[str, Any], labels: Labels, half: int | None) -> TrueEvent | None:
+    """The event of a row, None if it is of the other half.
+
+    Raises:
+        ValueError: the row cannot be used; says why.
+    """
+    time: float
+    if "time_s" in row:
+        time = _seconds(row["time_s"], "time_s")
+    else:
+        of_half, time = _clock(row.get("gameTime"))
+        if of_half not in (1, 2, half):
+            raise ValueError(f"there is no half {of_half}")
+        if half is not None and of_half != half:
+            return None
+        # The clock has whole seconds; the position, in milliseconds of the half, is exact.
+        if "position" in row:
+            time = _seconds(row["position"], "position") / 1000
+    if "time_s" in row and row.get("verdict") not in (None, "", "confirmed"):
+        raise ValueError(f"verdict is {row['verdict']!a}, not confirmed, rejected or undecided")
+    name = labels.canonical(row["label"]) if isinstance(row.get("label"), str) else None
+    if name is None:
+        raise ValueError(f"{row.get('label')!a} is no class of the labels")
+    return TrueEvent(
+        time_s=time,
+        label=name,
+        team=_TEAMS.get(str(row.get("team"))),
+        visible=row.get("visibility") != "not shown",
+    )
+
+
+def _clock(value: Any) -> tuple[int, int]:
+    """Half and seconds of a gameTime such as "1 - 04:05"."""
+    match = _GAME_TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"gameTime is {value!a}, not like '1 - 04:05'")
+    return int(match[1]), 60 * int(match[2]) + int(match[3])
+
+
+def _seconds(value: Any, name: str) -> float:
+    try:
+        time = float(value)
+    except (TypeError, ValueError):
+        time = -1.0
+    if not 0 <= time < float("inf"):
+        clock = ", but 12:30 is 750" if isinstance(value, str) and ":" in value else ""
+        raise ValueError(f"{name} is {value!a}, not a number of {_UNITS[name]}{clock}")
+    if time > _DAY * (1 if name == "time_s" else 1000):
+        raise ValueError(f"{name} is {value!a}, longer than a day: it must be in {_UNITS[name]}")
+    return time

@@ -1,0 +1,98 @@
+"""SoccerNet's average-mAP of a model, beside chance and with an interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from touchline.core.records import AverageMap
+from touchline.core.soccernet import SOCCERNET_CLASSES
+from touchline.evaluation import soccernet_evaluator
+from touchline.evaluation.average_precision import Floats, average_precision, over_deltas
+from touchline.evaluation.evaluate import figure, known
+from touchline.evaluation.metrics import Lists, by_chance, by_label, curve, games_of, samples_of
+from touchline.evaluation.outcomes import Half, where_looked
+
+
+def average_maps(
+    halves: Sequence[Half], shifts: int = 20, resamples: int = 1000, seed: int = 0
+) -> dict[str, AverageMap]:
+    """SoccerNet's figures, by name of the metric.
+
+    The values come from SoccerNet's evaluator, chance and intervals from its rules.
+
+    Args:
+        halves, shifts, resamples, seed: as of `touchline.evaluation.evaluate.evaluate`.
+
+    Raises:
+        InputError: SoccerNet's evaluator is not installed.
+    """
+    halves = [where_looked(half) for half in halves]
+    told = soccernet_evaluator.evaluate([(half.truth, half.events) for half in halves])
+    games = games_of(halves)
+    weights = samples_of(games, resamples, seed)
+    names = {name: name for name in SOCCERNET_CLASSES}
+    widest = max(soccernet_evaluator.METRICS["loose"]) / 2
+    here, *elsewhere = (
+        by_label(run, names, games) for run in [halves, *by_chance(halves, widest, shifts, seed)]
+    )
+    deltas = sorted({delta for metric in soccernet_evaluator.METRICS.values() for delta in metric})
+    mean_aps = {delta: mean_ap(here, delta, weights) for delta in deltas}
+    chance = {
+        delta: np.mean([mean_ap(these, delta, weights[:1]) for these in elsewhere], axis=0)
+        for delta in deltas
+    }
+    occurs = {event.label for half in halves for event in half.truth}
+    any_said = any(mine.times for lists in here.values() for mine in lists)
+    maps = {}
+    for metric, of_metric in soccernet_evaluator.METRICS.items():
+        result = told[metric]
+        samples = over_deltas([mean_aps[delta] for delta in of_metric])
+        values = np.array([result["a_mAP"], *samples[1:]])
+        # Without predictions or true events there is nothing to say, which is not 0.
+        told_of = any_said and bool(occurs & set(SOCCERNET_CLASSES))
+        maps[metric] = AverageMap(
+            deltas=list(of_metric),
+            mean=figure(
+                values if told_of else np.full_like(values, np.nan),
+                over_deltas([chance[delta] for delta in of_metric])[0] if told_of else math.nan,
+            ),
+            visible=known(result["a_mAP_visible"]) if told_of else None,
+            not_shown=float(result["a_mAP_unshown"]) if told_of else None,
+            classes={
+                name: known(value) if told_of and name in occurs else None
+                for name, value in zip(SOCCERNET_CLASSES, result["a_mAP_per_class"], strict=True)
+            },
+        )
+    return maps
+
+
+def mean_ap(lists: Mapping[str, Sequence[Lists]], delta: float, weights: Floats) -> Floats:
+    """SoccerNet's mAP at one delta, [1 + r], with times rounded down to its frames."""
+    total = np.zeros(len(weights))
+    for name in SOCCERNET_CLASSES:
+        framed = [_in_frames(mine) for mine in lists.get(name, [])]
+        if any(mine.truth for mine in framed) and any(mine.times for mine in framed):
+            half_of_delta = delta * soccernet_evaluator.FRAME_RATE / 2
+            total += average_precision(*curve(framed, half_of_delta, weights))
+    return total / len(SOCCERNET_CLASSES)
+
+
+def _in_frames(mine: Lists) -> Lists:
+    """Times as numbers of frames; of two in one frame the evaluator keeps the later."""
+    scores = {_frame(time): score for time, score in zip(mine.times, mine.scores, strict=True)}
+    truth = sorted({_frame(time) for time in mine.truth})
+    return replace(
+        mine,
+        truth=truth,
+        visible=[True] * len(truth),
+        times=list(scores),
+        scores=list(scores.values()),
+    )
+
+
+def _frame(time: float) -> float:
+    return float(int(soccernet_evaluator.FRAME_RATE * (round(1000 * time) / 1000)))

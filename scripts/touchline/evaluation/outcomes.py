@@ -1,0 +1,159 @@
+"""What became of every true and every predicted event: right, false, or missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from pathlib import Path
+from typing import Literal, Protocol
+
+from touchline.comparison.matching import match
+from touchline.core.files import read_record
+from touchline.core.intervals import Intervals, common, intervals_of, within
+from touchline.core.records import Coverage, Event
+from touchline.core.soccernet import SOCCERNET_CLASSES
+from touchline.core.tables import write_table
+from touchline.evaluation.annotations import TrueEvent, read_truth
+from touchline.events.predictions import read_events_csv
+from touchline.inputs.labels import Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """A video with its truth and what one model says of it.
+
+    Attributes:
+        game: the match it is of; intervals come from sampling matches.
+        looked_at: where the model looked. Nothing else counts.
+    """
+
+    video: int
+    game: str
+    truth: Sequence[TrueEvent]
+    events: Sequence[Event]
+    looked_at: Intervals
+
+
+class Files(Protocol):
+    """The paths of what several videos' halves are read from, in the order of the videos.
+
+    Attributes:
+        truth, events: one each.
+        coverage: the model's, or, of an ensemble, that of each of its models.
+        labels: labels.yaml.
+    """
+
+    truth: Sequence[str]
+    events: Sequence[str]
+    coverage: Sequence[str]
+    labels: str
+
+
+def read_halves(
+    videos: Iterable[tuple[int, str, int | None, int]], files: Files
+) -> tuple[list[Half], list[str]]:
+    """Read the truth of videos and what one model says of them.
+
+    An ensemble looked where all of its models did: elsewhere it is not the same ensemble.
+
+    Args:
+        videos: number, match, half, and how many coverage files, each.
+
+    Returns:
+        also a line for each annotation that cannot be used.
+    """
+    labels = Labels.read(files.labels)
+    coverages = iter(files.coverage)
+    halves = []
+    problems: list[str] = []
+    for (video, game, half, models), truth_path, events_path in zip(
+        videos, files.truth, files.events, strict=True
+    ):
+        coverage = [read_record(next(coverages), Coverage) for _ in range(models)]
+        truth = read_truth(truth_path, labels, half, coverage[0].duration)
+        looked_at = reduce(common, (intervals_of(one.looked_at) for one in coverage))
+        halves.append(Half(video, game, truth.events, read_events_csv(events_path), looked_at))
+        # A file with both halves is read twice, and tells its problems twice.
+        problems += [problem for problem in truth.problems if problem not in problems]
+    return halves, problems
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a true event, of a predicted one, or of both: a pair is a true positive."""
+
+    video: int
+    label: str
+    true: TrueEvent | None
+    event: Event | None
+
+    @property
+    def verdict(self) -> Literal["true positive", "false positive", "miss"]:
+        if self.true is None:
+            return "false positive"
+        return "miss" if self.event is None else "true positive"
+
+
+def where_looked(half: Half) -> Half:
+    """A half with only the events where the model looked, the predicted ones by time."""
+    return replace(
+        half,
+        truth=[event for event in half.truth if within(half.looked_at, event.time_s)],
+        events=sorted(
+            (event for event in half.events if within(half.looked_at, event.time_s)),
+            key=lambda event: event.time_s,
+        ),
+    )
+
+
+def annotated_classes(halves: Iterable[Half]) -> set[str]:
+    """The classes that the annotators looked for: SoccerNet's, and what they annotated."""
+    return {*SOCCERNET_CLASSES, *(event.label for half in halves for event in half.truth)}
+
+
+def outcomes(halves: Iterable[Half], annotated: set[str], tolerance: float) -> list[Outcome]:
+    """What became of every true and every predicted event where the model looked."""
+    found: list[Outcome] = []
+    for half in map(where_looked, halves):
+        of_half = []
+        for label in sorted(annotated):
+            truth = [event for event in half.truth if event.label == label]
+            events = [event for event in half.events if event.label == label]
+            pairs = match([e.time_s for e in truth], [e.time_s for e in events], tolerance)
+            of_half += [Outcome(half.video, label, truth[i], events[j]) for i, j in pairs]
+            matched, right = {i for i, _ in pairs}, {j for _, j in pairs}
+            of_half += [
+                Outcome(half.video, label, event, None)
+                for i, event in enumerate(truth)
+                if i not in matched
+            ]
+            of_half += [
+                Outcome(half.video, label, None, event)
+                for j, event in enumerate(events)
+                if j not in right
+            ]
+        found += sorted(of_half, key=_moment)
+    return found
+
+
+def write_outcomes_csv(path: str | Path, found: Iterable[Outcome]) -> None:
+    """Write outcomes as a table, one line each; what is not there has empty cells."""
+    columns = ["video", "verdict", "label", "true_s", "shown", "true_team"]
+    columns += ["predicted_s", "offset_s", "team", "confidence", "score", "n_hits", "details"]
+    write_table(path, columns, map(_outcome_row, found))
+
+
+def _moment(outcome: Outcome) -> float:
+    return min(one.time_s for one in (outcome.true, outcome.event) if one is not None)
+
+
+def _outcome_row(outcome: Outcome) -> list[object]:
+    true, event = outcome.true, outcome.event
+    row: list[object] = [outcome.video, outcome.verdict, outcome.label]
+    row += [true.time_s, true.visible, true.team] if true else [None] * 3
+    if event is None:
+        return row + [None] * 7
+    offset = round(event.time_s - true.time_s, 3) if true else None
+    row += [event.time_s, offset, event.team, event.confidence, event.score, event.n_hits]
+    return [*row, event.details]

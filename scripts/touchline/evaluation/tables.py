@@ -1,0 +1,103 @@
+"""The figures of all models side by side, for a spreadsheet and for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from touchline.core.records import ClassFigures, EvaluationReport, Figure
+from touchline.core.tables import aligned, write_table
+
+_COUNTS = ("true", "not_shown", "predicted", "true_positives", "false_positives", "misses")
+_FIGURES = ("precision", "recall", "f1", "average_precision")
+_PARTS = ("", "_by_chance", "_low", "_high")
+
+
+def write_evaluation_csv(path: str | Path, reports: Iterable[EvaluationReport]) -> None:
+    """Write a line for each model, tolerance and class; what cannot be said is empty.
+
+    SoccerNet's average-mAP stands below, a line each, as an average precision at ± half its
+    delta, without a tolerance where it is of several.
+    """
+    columns = ["model", "label", "tolerance_s", *_COUNTS]
+    columns += [figure + part for figure in _FIGURES for part in _PARTS]
+    write_table(path, columns, (row for report in reports for row in _rows(report)))
+
+
+def evaluation_text(reports: Sequence[EvaluationReport]) -> str:
+    """The figures as lines for the terminal: overall, SoccerNet's, and by class.
+
+    Behind each figure stands (chance), and its interval where there are two matches or more.
+    """
+    parts = []
+    for tolerance in dict.fromkeys(one.tolerance for report in reports for one in report.overall):
+        head = [f"±{tolerance:g} s", "model", "true", "found", "right"]
+        rows = [
+            ["", report.model, str(one.true), str(one.predicted), str(one.true_positives)]
+            + [_shown(getattr(one, name)) for name in _FIGURES[:3]]
+            for report in reports
+            for one in report.overall
+            if one.tolerance == tolerance
+        ]
+        parts.append(aligned([[*head, *_FIGURES[:3]], *rows]))
+    rows = [
+        ["", metric, *(_shown(report.soccernet[metric].mean) for report in reports)]
+        for metric in reports[0].soccernet
+    ]
+    parts.append(
+        [
+            *aligned([["average-mAP", "delta", *(report.model for report in reports)], *rows]),
+            "(SoccerNet's evaluator: a delta is the whole window, ± half of it, and each of its "
+            "17 classes that does not occur counts 0.)",
+        ]
+    )
+    parts += map(_by_class, reports)
+    problems = dict.fromkeys(problem for report in reports for problem in report.problems)
+    parts.append([f"warning: {problem}" for problem in problems])
+    return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+
+def _by_class(report: EvaluationReport) -> list[str]:
+    """A line for each class: how many, and F1 at each tolerance."""
+    tolerances = [one.tolerance for one in report.overall]
+    figures = [*report.classes, *report.any_free_kick]
+    by_label: dict[str, list[ClassFigures]] = {}
+    for one in figures:
+        by_label.setdefault(one.label, []).append(one)
+    head = [report.model, "class", "true", "not shown", "found"]
+    rows = [
+        ["", label, str(these[0].true), str(these[0].not_shown), str(these[0].predicted)]
+        + [_shown(one.f1) for one in these]
+        for label, these in by_label.items()
+    ]
+    return aligned([[*head, *(f"F1 ±{tolerance:g} s" for tolerance in tolerances)], *rows])
+
+
+def _rows(report: EvaluationReport) -> Iterable[list[object]]:
+    for one in [*report.overall, *report.classes, *report.any_free_kick]:
+        yield [
+            report.model,
+            one.label,
+            one.tolerance,
+            *(getattr(one, name) for name in _COUNTS),
+            *(cell for name in _FIGURES for cell in _cells(getattr(one, name))),
+        ]
+    for metric, figures in report.soccernet.items():
+        alone = figures.deltas[0] / 2 if len(figures.deltas) == 1 else None
+        empty: list[None] = [None] * (len(_COUNTS) + 4 * (len(_FIGURES) - 1))
+        yield [report.model, f"average-mAP {metric}", alone, *empty, *_cells(figures.mean)]
+
+
+def _cells(figure: Figure) -> list[float | None]:
+    return [figure.value, figure.by_chance, figure.low, figure.high]
+
+
+def _shown(figure: Figure) -> str:
+    """A figure, chance and interval in a cell: "0.31 (0.07) 0.25-0.38"."""
+    if figure.value is None:
+        return "–"
+    chance = "" if figure.by_chance is None else f" ({figure.by_chance:.2f})"
+    interval = ""
+    if figure.low is not None and figure.high is not None:
+        interval = f" {figure.low:.2f}-{figure.high:.2f}"
+    return f"{figure.value:.2f}{chance}{interval}"

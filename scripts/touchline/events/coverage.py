@@ -1,0 +1,52 @@
+"""Where in a video a model looked: "no events" and "not looked at" are different."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from touchline.core.intervals import Intervals, gaps, joined
+from touchline.core.records import UNANSWERED, WindowRecord
+
+# A stretch counts as lost if it is this unlikely to be empty by chance, in a whole file...
+_CHANCE = 1e-6
+# ...and not shorter than this, because events come in bursts (seconds).
+_SHORTEST_LOSS = 60.0
+
+
+def looked_at(windows: Iterable[WindowRecord]) -> Intervals:
+    """The stretches that at least one window with an answer shows."""
+    return joined(
+        (window.start, window.end) for window in windows if window.status not in UNANSWERED
+    )
+
+
+def likely_lost(times: Sequence[float], duration: float) -> Intervals:
+    """The stretches without any item that are too long to be chance: likely lost slices.
+
+    If n items fell anywhere alike, a given stretch of g seconds would be empty with a
+    probability of exp(-n g / rest), the rest being the seconds outside it, and there are n
+    places for such a stretch to begin. Real events come in bursts, hence a floor in seconds.
+
+    Args:
+        times: of the items of a predictions file, seconds, in any order.
+        duration: of the video, seconds.
+    """
+    edges = [0.0, *sorted(times), duration]
+    return tuple(
+        (start, end)
+        for start, end in pairwise(edges)
+        if (gap := end - start) >= _SHORTEST_LOSS
+        and len(times) * gap > math.log(max(1, len(times)) / _CHANCE) * (duration - gap)
+    )
+
+
+def looked_at_by(times: Sequence[float], duration: float) -> Intervals:
+    """Where a model whose ledgers nobody has must have looked: all but what is likely lost.
+
+    Args:
+        times: of the items of its predictions file, seconds.
+        duration: of the video, seconds.
+    """
+    return gaps(likely_lost(times, duration), duration)

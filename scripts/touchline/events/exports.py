@@ -1,0 +1,180 @@
+"""Events in the formats of other tools. What a model wrote is untrusted: it is escaped."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+from xml.etree import ElementTree
+
+from touchline.core.records import Event
+from touchline.core.soccernet import game_time
+from touchline.errors import InputError
+from touchline.inputs.labels import Labels
+from touchline.inputs.videos import Video, match_of
+
+# An event is a moment; a clip or caption of it begins before and ends after (seconds).
+_BEFORE, _AFTER = 5.0, 5.0
+# What XML 1.0 cannot hold, not even escaped, and what would break a line.
+_UNWRITABLE = re.compile("[^\t -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x7f-\x9f\u2028\u2029]")
+
+
+def by_game(
+    videos: Iterable[tuple[Video, Sequence[Event]]],
+) -> dict[str, dict[int, Sequence[Event]]]:
+    """The events of several videos by game and half, as SoccerNet's files have them.
+
+    A video without a game is one by itself, and without a half it is a first half.
+
+    Raises:
+        InputError: two videos are the same half of a game, or the name of a game, which becomes
+            a folder, leads out of its place.
+    """
+    games: dict[str, dict[int, Sequence[Event]]] = {}
+    for video, events in videos:
+        game = match_of(video.video, {video.video: video})
+        if PurePath(game).is_absolute() or ".." in PurePath(game).parts:
+            raise InputError(f"The game {game!r} of video {video.video} cannot name a folder.")
+        half = video.half or 1
+        if half in games.setdefault(game, {}):
+            raise InputError(
+                f"Video {video.video} is half {half} of {game!r}, as another video is; correct the "
+                "table of videos."
+            )
+        games[game][half] = events
+    return games
+
+
+def results_spotting(game: str, halves: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
+    """A game's events as SoccerNet's results_spotting.json, which its evaluator reads.
+
+    Only events of a class are in it: the evaluator knows no other. One that a model gives no
+    score for counts as sure.
+
+    Args:
+        halves: events by number of the half.
+    """
+    return {
+        "UrlLocal": game,
+        "predictions": [
+            {
+                "gameTime": game_time(event.time_s, half),
+                "label": event.label,
+                "position": str(round(1000 * event.time_s)),
+                "half": str(half),
+                "confidence": str(1.0 if event.strength is None else event.strength),
+            }
+            for half, events in sorted(halves.items())
+            for event in events
+            if event.known
+        ],
+    }
+
+
+def osl_json(
+    name: str, videos: Sequence[tuple[Video, Sequence[Event]]], labels: Labels
+) -> dict[str, Any]:
+    """Events of several videos as OSL JSON 2.0, which OpenSportsLab's annotator opens.
+
+    Args:
+        name: of the data set.
+        videos: each with its events. Events of no class are left out: the format wants every
+            label in its schema.
+    """
+    samples = []
+    for video, events in videos:
+        details = {"game": video.game, "half": video.half, "home": video.home, "away": video.away}
+        samples.append(
+            {
+                "id": f"video_{video.video}",
+                "inputs": [{"type": "video", "path": str(video.path.absolute())}],
+                "metadata": {key: value for key, value in details.items() if value is not None},
+                "events": [_osl_event(event, video.half) for event in events if event.known],
+            }
+        )
+    return {
+        "version": "2.0",
+        "task": "action_spotting",
+        "dataset_name": name,
+        "modalities": ["video"],
+        "metadata": {"sport": "soccer", "type": "predictions"},
+        "labels": {"action": {"type": "single_label", "labels": list(labels.classes)}},
+        "data": samples,
+    }
+
+
+def sportscode_xml(
+    events: Iterable[Event], duration: float | None = None, offset: float = 0.0
+) -> str:
+    """Events as Sportscode XML: an instance each, from 5 s before to 5 s after it.
+
+    Args:
+        duration: of the video, seconds, if known; no instance ends later.
+        offset: what a player's clock shows at the video's start, seconds.
+    """
+    file = ElementTree.Element("file")
+    instances = ElementTree.SubElement(file, "ALL_INSTANCES")
+    for number, event in enumerate(events, start=1):
+        instance = ElementTree.SubElement(instances, "instance")
+        start, end = _clip(event, duration, offset)
+        for tag, text in (("ID", number), ("start", start), ("end", end), ("code", event.label)):
+            ElementTree.SubElement(instance, tag).text = _clean(str(text))
+        told = {"team": event.team, "score": event.strength, "details": event.details}
+        for group, value in told.items():
+            if value not in (None, ""):
+                label = ElementTree.SubElement(instance, "label")
+                ElementTree.SubElement(label, "group").text = group
+                ElementTree.SubElement(label, "text").text = _clean(str(value))
+    ElementTree.indent(file)
+    text = ElementTree.tostring(file, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def webvtt(events: Iterable[Event], duration: float | None = None, offset: float = 0.0) -> str:
+    """Events as WebVTT captions, from 5 s before to 5 s after each.
+
+    Args:
+        duration: of the video, seconds, if known; no caption ends later.
+        offset: what a player's clock shows at the video's start, seconds.
+    """
+    blocks = ["WEBVTT"]
+    for event in sorted(events, key=lambda event: event.time_s):
+        start, end = _clip(event, duration, offset)
+        about = " ".join(filter(None, (event.label, event.team and f"({event.team})")))
+        # Escaped, no text can hold the arrow of a timing line or a tag.
+        lines = [html.escape(_clean(text).strip(), quote=False) for text in (about, event.details)]
+        said = "\n".join(filter(None, lines))
+        blocks.append(f"{_timestamp(start)} --> {_timestamp(end)}\n{said}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _osl_event(event: Event, half: int | None) -> dict[str, Any]:
+    fields = {
+        "head": "action",
+        "label": event.label,
+        "position_ms": round(1000 * event.time_s),
+        "gameTime": game_time(event.time_s, half),
+        # The annotator shows events that have this as not yet confirmed by a person.
+        "confidence_score": 1.0 if event.strength is None else event.strength,
+    }
+    return fields | ({"team": event.team} if event.team else {})
+
+
+def _clip(event: Event, duration: float | None, offset: float) -> tuple[float, float]:
+    """Start and end by a player's clock."""
+    end = event.time_s + _AFTER if duration is None else min(duration, event.time_s + _AFTER)
+    return round(max(0.0, event.time_s - _BEFORE) + offset, 3), round(end + offset, 3)
+
+
+def _clean(text: str) -> str:
+    return _UNWRITABLE.sub(" ", text)
+
+
+def _timestamp(time: float) -> str:
+    """Seconds as WebVTT writes them, "01:02:03.500"."""
+    total = round(1000 * time)
+    hours, rest = divmod(total, 3_600_000)
+    minutes, milliseconds = divmod(rest, 60_000)
+    return f"{hours:02d}:{minutes:02d}:{milliseconds // 1000:02d}.{milliseconds % 1000:03d}"

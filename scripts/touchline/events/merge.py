@@ -1,0 +1,254 @@
+"""From the answers about overlapping windows to one event each."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+from operator import attrgetter, itemgetter
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from touchline.core.intervals import SAME_TIME
+from touchline.core.records import UNANSWERED, Counts, Event, WindowRecord
+from touchline.errors import InputError
+from touchline.events.nms import suppress
+from touchline.events.predictions import events_of
+from touchline.inputs.labels import Labels
+
+Keep = Literal["first", "best", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of a video and what one worker found in it.
+
+    Attributes:
+        start, end: seconds from the start of the video.
+        windows: the lines of its ledger.
+        source: the ledger's path, for messages.
+    """
+
+    start: float
+    end: float
+    windows: Sequence[WindowRecord]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The events of a video, sorted by time, and what became of every answer."""
+
+    events: list[Event]
+    counts: Counts
+
+
+def read_ledger(path: str | Path) -> list[WindowRecord]:
+    """Read a ledger: one line for every window of a slice.
+
+    Raises:
+        InputError: the file cannot be read, or a line is no record of a window.
+    """
+    try:
+        lines = Path(path).read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    windows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            windows.append(WindowRecord.model_validate_json(line))
+        except ValidationError as error:
+            mistake = error.errors()[0]
+            where = ".".join(map(str, mistake["loc"])) or "the line"
+            raise InputError(
+                f"{path}, line {number}, is no record of a window ({where}: {mistake['msg']}); "
+                "delete the file and run again."
+            ) from error
+    return windows
+
+
+def merge_slices(
+    slices: Iterable[Slice], duration: float, labels: Labels, window: float, keep: Keep
+) -> Merged:
+    """Put the slices of a video together and drop the repeats.
+
+    An event's time is the start of the window that tells of it.
+
+    Args:
+        slices: in any order.
+        duration: of the video, seconds.
+        window, keep: see `merge_events`.
+
+    Raises:
+        InputError: the slices do not tile the video, or a ledger lacks windows.
+    """
+    slices = sorted(slices, key=lambda part: part.start)
+    _check_tiles(slices, duration)
+    for part in slices:
+        _check_windows(part)
+    windows = [record for part in slices for record in part.windows]
+    hits = [
+        event
+        for record in windows
+        for parsed in record.events
+        for event in events_of(record.start, parsed, labels)
+    ]
+    events, duplicates = merge_events(hits, window, keep)
+    status = Counter(record.status for record in windows)
+    counts = Counts(
+        answers=len(windows),
+        none=status["none"],
+        unparsed=status["unparsed"],
+        skipped=sum(status[each] for each in UNANSWERED),
+        events_in=len(hits),
+        duplicates=duplicates,
+        events_out=len(events),
+    )
+    return Merged(events, counts)
+
+
+def merge_events(events: Iterable[Event], window: float, keep: Keep) -> tuple[list[Event], int]:
+    """Drop the repeats among events of the same label.
+
+    Args:
+        events: in any order, of any labels.
+        window: seconds within which a second event of the same label is a repeat.
+        keep: "first" keeps an event and drops what follows it within the window, as long
+            as it is counted from the one kept; "best" keeps the strongest and drops what is
+            within the window on both sides, then the strongest of the rest; "run" makes one
+            event of hits that follow each other at most a window apart, at the time of the
+            first and with the rest from the strongest. Of equals the earliest is kept.
+
+    Returns:
+        the events kept, sorted by time, and how many were dropped. Merging them again
+        changes nothing.
+    """
+    by_label: defaultdict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        by_label[event.label].append(event)
+    count = sum(map(len, by_label.values()))
+    merged: list[Event] = []
+    duplicates = 0
+    for _, same in sorted(by_label.items()):
+        for group in _groups(_in_order(same), window, keep):
+            merged.append(_as_one(group, keep))
+            duplicates += len(group) - 1
+    merged.sort(key=attrgetter("time_s"))  # a stable sort: of one time by label
+    if count != len(merged) + duplicates:
+        raise RuntimeError(
+            f"Merging lost events: {count} went in, {len(merged)} came out and {duplicates} "
+            "were repeats."
+        )
+    return merged, duplicates
+
+
+def rank(event: Event) -> tuple[float, float]:
+    """Sorts the strongest event first, of equals the earliest."""
+    return -1.0 * (event.strength or 0.0), event.time_s
+
+
+def _groups(events: list[Event], window: float, keep: Keep) -> Iterator[list[Event]]:
+    """Events of one label, in their order, divided into those that become one."""
+    if keep == "run":
+        run: list[Event] = []
+        end = events[0].first_s
+        for event in events:
+            if event.first_s - end > window + SAME_TIME:
+                yield run
+                run = []
+            run.append(event)
+            end = max(end, event.last_s)
+        yield run
+        return
+    order = list(range(len(events)))
+    if keep == "best":
+        order.sort(key=lambda index: rank(events[index]))
+    kept_by = suppress([event.time_s for event in events], order, window)
+    # What falls to one event lies around it, with nothing of another's in between.
+    for _, group in groupby(zip(kept_by, events, strict=True), key=itemgetter(0)):
+        yield [event for _, event in group]
+
+
+def _as_one(group: list[Event], keep: Keep) -> Event:
+    """One event for a group in order; it tells of all the windows."""
+    if len(group) == 1:
+        return group[0]
+    chosen = group[0] if keep == "first" else min(group, key=rank)
+    # One answer that names a label twice is still one window that tells of it.
+    hits: dict[float, int] = {}
+    for event in group:
+        hits[event.time_s] = max(event.n_hits, hits.get(event.time_s, 0))
+    return replace(
+        chosen,
+        time_s=group[0].time_s if keep == "run" else chosen.time_s,
+        n_hits=sum(hits.values()),
+        first_s=min(event.first_s for event in group),
+        last_s=max(event.last_s for event in group),
+    )
+
+
+def _in_order(events: list[Event]) -> list[Event]:
+    """Events of one label by time; of one time always alike, whatever order they came in."""
+    by_time = sorted(events, key=attrgetter("time_s"))
+    # Few lists have two of one time, and the full key takes as long as the rest of merging.
+    if any(one.time_s == next_one.time_s for one, next_one in pairwise(by_time)):
+        by_time.sort(key=_order)
+    return by_time
+
+
+def _order(event: Event) -> tuple[object, ...]:
+    """Everything that two events of one label may differ in, the time first."""
+    return (
+        event.time_s,
+        *rank(event),
+        event.team or "",
+        event.details,
+        event.first_s,
+        event.last_s,
+        event.n_hits,
+        event.confidence or 0.0,
+    )
+
+
+def _check_tiles(slices: Sequence[Slice], duration: float) -> None:
+    """Raise InputError unless each slice begins where the one before ends, from 0 to the end."""
+    reached, by = 0.0, "the start of the video"
+    for part in slices:
+        _check_step(reached, part.start, by, part.source)
+        reached, by = part.end, part.source
+    _check_step(reached, duration, by, "the end of the video")
+
+
+def _check_step(reached: float, start: float, by: str, of: str) -> None:
+    if abs(start - reached) <= SAME_TIME:
+        return
+    what = "Nothing covers" if start > reached else "Two slices cover"
+    low, high = sorted((reached, start))
+    raise InputError(
+        f"{what} {low:g} to {high:g} s ({high - low:g} s), between {by} and {of}: were they made "
+        "with other settings? Delete the ledgers of this video and run again."
+    )
+
+
+def _check_windows(part: Slice) -> None:
+    """Raise InputError unless a slice's windows are all there, each once, to its end."""
+    windows = sorted(part.windows, key=lambda record: record.window)
+    numbers = [record.window for record in windows]
+    if numbers != list(range(len(windows))):
+        wrong = next(i for i, number in enumerate([*numbers, -1]) if number != i)
+        raise InputError(
+            f"{part.source} has no window {wrong}, or one twice; delete it and run again."
+        )
+    # Windows may be shorter than the step between them, so the end of one is not the measure.
+    steps = [later.start - earlier.start for earlier, later in pairwise(windows)]
+    reached = part.start
+    if windows:
+        reached = max(windows[-1].end, windows[-1].start + max(steps, default=0.0))
+    if reached < part.end - SAME_TIME:
+        raise InputError(
+            f"{part.source} ends at {reached:g} s, {part.end - reached:g} s before the end of its "
+            f"slice ({part.end:g} s); delete it and run again."
+        )

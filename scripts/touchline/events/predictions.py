@@ -1,0 +1,237 @@
+"""Predictions files and event tables: reading what others wrote, writing our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from touchline.core.files import read_json, write_json
+from touchline.core.records import Counts, Event, ParsedEvent, Team
+from touchline.core.soccernet import game_time
+from touchline.core.tables import read_table, write_table
+from touchline.errors import InputError
+from touchline.events.asked import Asked
+from touchline.events.parsing import parse_answer, render_event
+from touchline.events.plain_answers import names_in
+from touchline.inputs.labels import Labels
+
+# No video is longer than a day; a time beyond is a mistake even where the duration is unknown.
+_DAY = 86_400.0
+
+EVENT_COLUMNS = (
+    "video",
+    "game",
+    "half",
+    "time_s",
+    "game_time",
+    "label",
+    "known",
+    "team",
+    "confidence",
+    "score",
+    "n_hits",
+    "first_s",
+    "last_s",
+    "details",
+    "said_by",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a predictions file holds.
+
+    Attributes:
+        events: sorted by time, each as one answer tells it (nothing is merged yet).
+        times: seconds, of every item that can be used, whatever its answer says.
+        problems: one line for each item that gave no event though it should, with file
+            and number of the item (the first is 0).
+    """
+
+    events: list[Event]
+    times: list[float]
+    counts: Counts
+    problems: list[str]
+
+
+def events_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
+    """What an event of an answer tells, about the window that starts at `time` seconds.
+
+    One event; a label of several classes' names ("Corner kick and foul") is one of each.
+    """
+    names = [labels.canonical(name) for name in names_in(parsed.label, labels.is_class)]
+    return [
+        Event(
+            time_s=time,
+            label=parsed.label if name is None else name,
+            known=name is not None,
+            team=parsed.team,
+            confidence=parsed.confidence,
+            score=parsed.score,
+            n_hits=1,
+            first_s=time,
+            last_s=time,
+            details=parsed.details,
+        )
+        for name in names or [labels.canonical(parsed.label)]
+    ]
+
+
+def read_predictions(
+    path: str | Path, labels: Labels, duration: float | None = None
+) -> Predictions:
+    """Read a predictions file: a JSON list of `{"time": seconds, "raw": answer}`.
+
+    Args:
+        duration: seconds of video, if known; items beyond are left out as invalid.
+
+    Raises:
+        InputError: the file is no JSON list, or no item of it can be used.
+    """
+    items = read_json(path)
+    if not isinstance(items, list):
+        raise InputError(f"{path} is not a predictions file: it holds no list of items.")
+    events: list[Event] = []
+    times: list[float] = []
+    problems: list[str] = []
+    tally = {"events": 0, "none": 0, "unparsed": 0, "invalid": 0}
+    seen: dict[tuple[float, str], int] = {}
+    asked = Asked.by_labels(labels)
+    for number, item in enumerate(items):
+        mistake = _mistake(item, duration)
+        if mistake is None:
+            time, raw = float(item["time"]), item["raw"]
+            first = seen.setdefault((time, raw), number)
+            if first != number:
+                mistake = f"repeats item {first}"
+        if mistake is not None:
+            tally["invalid"] += 1
+            problems.append(f"{path}, item {number}: {mistake}; it is left out.")
+            continue
+        times.append(time)
+        answer = parse_answer(raw, asked)
+        tally[answer.status] += 1
+        if answer.status == "unparsed":
+            problems.append(
+                f"{path}, item {number} ({time:g} s): no event can be read in {_quoted(raw)}."
+            )
+        for parsed in answer.events:
+            events += events_of(time, parsed, labels)
+    if items and tally["invalid"] == len(items):
+        raise InputError(f"{path} has no usable item. The first problem: {problems[0]}")
+    events.sort(key=lambda event: event.time_s)
+    counts = Counts(
+        answers=len(items),
+        none=tally["none"],
+        unparsed=tally["unparsed"],
+        invalid=tally["invalid"],
+        events_in=len(events),
+        events_out=len(events),
+    )
+    return Predictions(events, times, counts, problems)
+
+
+def write_predictions(path: str | Path, events: Iterable[Event]) -> None:
+    """Write a predictions file: one item an event, sorted by time.
+
+    `raw` has what a model's answer has, and of a fused event also who said it and when.
+    """
+    ordered = sorted(events, key=lambda event: event.time_s)
+    write_json(path, [{"time": event.time_s, "raw": _raw(event)} for event in ordered])
+
+
+def write_events_csv(
+    path: str | Path,
+    events: Iterable[Event],
+    video: int | None = None,
+    game: str | None = None,
+    half: int | None = None,
+) -> None:
+    """Write events as a table, in the order given."""
+    write_table(
+        path,
+        EVENT_COLUMNS,
+        (
+            (
+                video,
+                game,
+                half,
+                event.time_s,
+                game_time(event.time_s, half),
+                event.label,
+                event.known,
+                event.team,
+                event.confidence,
+                event.score,
+                event.n_hits,
+                event.first_s,
+                event.last_s,
+                event.details,
+                "; ".join(f"{vote.model} {vote.time_s:g}" for vote in event.said_by),
+            )
+            for event in events
+        ),
+    )
+
+
+def read_events_csv(path: str | Path) -> list[Event]:
+    """Read the events of a table that `write_events_csv` wrote, but for who said them.
+
+    Raises:
+        InputError: the file cannot be read or is no such table.
+    """
+    events = []
+    for number, row in enumerate(read_table(path), start=2):
+        try:
+            events.append(_event_of_row(row))
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{path}, line {number}, is no row of events: {error}.") from error
+    return events
+
+
+def _mistake(item: Any, duration: float | None) -> str | None:
+    """What is wrong with an item of a predictions file, or None."""
+    if not isinstance(item, dict):
+        return "is no object"
+    time, raw = item.get("time"), item.get("raw")
+    if isinstance(time, bool) or not isinstance(time, (int, float)):
+        return "has no number as its time"
+    if not 0 <= time <= _DAY:  # NaN is not between
+        return f"has an impossible time, {_quoted(str(time))}"
+    if duration is not None and time > duration:
+        return f"is at {time:g} s, beyond the end of the video ({duration:g} s)"
+    if not isinstance(raw, str):
+        return "has no text as its raw answer"
+    return None
+
+
+def _quoted(text: str) -> str:
+    """A model's text, short and on one line, for a message."""
+    return ascii(text if len(text) <= 60 else f"{text[:60]}…")
+
+
+def _raw(event: Event) -> str:
+    parsed = ParsedEvent(
+        label=event.label, team=event.team, confidence=event.confidence, details=event.details
+    )
+    if not event.said_by:
+        return render_event(parsed)
+    return render_event(parsed, said_by=[(vote.model, vote.time_s) for vote in event.said_by])
+
+
+def _event_of_row(row: dict[str, str]) -> Event:
+    teams: dict[str, Team | None] = {"": None, "home": "home", "away": "away"}
+    return Event(
+        time_s=float(row["time_s"]),
+        label=row["label"],
+        known={"yes": True, "no": False}[row["known"]],
+        team=teams[row["team"]],
+        confidence=float(row["confidence"]) if row["confidence"] else None,
+        score=float(row["score"]) if row["score"] else None,
+        n_hits=int(row["n_hits"]),
+        first_s=float(row["first_s"]),
+        last_s=float(row["last_s"]),
+        details=row["details"],
+    )

@@ -1,0 +1,10 @@
+"""The families of models that run, by the model_type that their checkpoints state.
+
+Here are their names alone, so that settings can be checked where no model can be loaded.
+"""
+
+# The class in the module touchline/models/families/{family}.py.
+FAMILIES = {
+    "llava_next_video": "LlavaNextVideo",
+    "qwen2_5_vl": "Qwen25VL",
+}

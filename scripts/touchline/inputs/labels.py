@@ -1,0 +1,114 @@
+"""From a model's own word for an event to the name of a class."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from touchline.core.records import Record
+from touchline.errors import InputError, plain
+
+
+class LabelFile(Record):
+    """labels.yaml: each class with its other spellings, and words that are no class."""
+
+    classes: dict[str, list[str]]
+    not_classes: dict[str, str] = Field(default_factory=dict)
+
+
+class Labels:
+    """The classes of events, found by any spelling.
+
+    Attributes:
+        classes: the names of the classes, in the file's order.
+    """
+
+    def __init__(
+        self, classes: Mapping[str, Sequence[str]], not_classes: Mapping[str, str] | None = None
+    ) -> None:
+        """Learn the spellings.
+
+        Args:
+            classes: other spellings by name of the class.
+            not_classes: words that are no class, each with the reason.
+
+        Raises:
+            InputError: a spelling is empty or stands for two things.
+        """
+        self.classes = tuple(classes)
+        self._class_of: dict[str, str] = {}
+        self._reasons = {key_of(word): reason for word, reason in (not_classes or {}).items()}
+        for name, others in classes.items():
+            for spelling in (name, *others):
+                key = key_of(spelling)
+                if not key:
+                    raise InputError(f"{spelling!r}, a spelling of {name!r}, has no letter in it.")
+                rival = self._class_of.setdefault(key, name)
+                if key in self._reasons:
+                    rival = "not_classes"
+                if rival != name:
+                    raise InputError(f"{spelling!r} is listed under both {rival!r} and {name!r}.")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Labels:
+        """Read labels.yaml.
+
+        Raises:
+            InputError: the file cannot be read, or does not say which spelling is which class.
+        """
+        try:
+            content = yaml.load(Path(path).read_text(encoding="utf-8"), _EachKeyOnce)
+            file = LabelFile.model_validate(content)
+            return cls(file.classes, file.not_classes)
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        except (UnicodeDecodeError, yaml.YAMLError) as error:
+            raise InputError(f"{path} is not a YAML file: {plain(error)}.") from error
+        except ValidationError as error:
+            mistakes = "; ".join(
+                f"{'.'.join(map(str, mistake['loc'])) or 'the file'}: {mistake['msg']}"
+                for mistake in error.errors()
+            )
+            raise InputError(f"{path} is no table of labels: {mistakes}.") from error
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    def canonical(self, label: str) -> str | None:
+        """The class that a label names, or None if it names none (or more than one)."""
+        return self._class_of.get(key_of(label))
+
+    def is_class(self, label: str) -> bool:
+        """Whether a label names a class."""
+        return self.canonical(label) is not None
+
+    def is_spelling(self, label: str) -> bool:
+        """Whether a label names a class, or is a word that was foreseen as no class."""
+        key = key_of(label)
+        return key in self._class_of or key in self._reasons
+
+    def reason(self, label: str) -> str | None:
+        """Why a word that was foreseen is no class; None for all others."""
+        return self._reasons.get(key_of(label))
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """Of a key that stands twice, YAML takes the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise InputError(f"{twice!r} is there twice; put its spellings into one list.")
+        return super().construct_mapping(node, deep)
+
+
+def key_of(label: str) -> str:
+    """What all spellings of a label have in common: its letters, without case or plural s."""
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", label).casefold())
+    return "".join(w[:-1] if w.endswith("s") and not w.endswith("ss") else w for w in words)

@@ -1,0 +1,371 @@
+"""Every setting of the workflow: its name, default, range, unit and meaning, once.
+
+`config.yaml` holds the values a run starts from. `read_settings` turns what
+Snakemake read into checked settings, or says in one line each what is wrong.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from touchline.errors import InputError
+from touchline.inputs.families import FAMILIES
+from touchline.inputs.videos import expanded
+
+# Every number has a finite range, wide enough for whatever makes sense.
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Tolerance = Annotated[float, Field(ge=0, le=3_600)]
+Weight = Annotated[float, Field(ge=0, le=1_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def _plain(name: str) -> str:
+    """A model's name is a part of file names, where "_" separates the parts."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", name):
+        raise ValueError(f"{name!r} cannot name a model; use letters, digits, '-' and '.'")
+    if name == "ensemble":
+        raise ValueError("the name ensemble is taken by the fused predictions; choose another")
+    return name
+
+
+ModelName = Annotated[str, AfterValidator(_plain)]
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+ModelNames = Annotated[list[ModelName], BeforeValidator(_one_or_many)]
+
+
+def _known(name: str) -> str:
+    if name not in FAMILIES:
+        raise ValueError(f"{name!r} is no family that runs{_nearest(name, FAMILIES)}")
+    return name
+
+
+Family = Annotated[
+    str, AfterValidator(_known), WithJsonSchema({"enum": list(FAMILIES), "type": "string"})
+]
+
+
+def _expanded(value: Any) -> Any:
+    return expanded(value) if isinstance(value, str) else value
+
+
+# A path, or the name of something that may be one, with ~ and $HOME as a shell takes them.
+Place = Annotated[str, BeforeValidator(_expanded)]
+
+
+class Section(BaseModel):
+    """Base of every group of settings: unknown keys are mistakes."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )
+
+
+class WindowSettings(Section):
+    """How a slice is cut into windows and a window into frames."""
+
+    fps: Annotated[float, Field(gt=0, le=60)] = Field(
+        1.0, description="frames sampled a second of window"
+    )
+    frames: Annotated[int, Field(ge=1, le=256)] = Field(4, description="most frames a window shows")
+    seconds: Seconds = Field(4.0, description="length of a window, seconds")
+    step: Seconds = Field(2.0, description="seconds from one window's start to the next")
+    cross_slices: bool = Field(
+        False, description="let windows run past their slice's end, up to the video's"
+    )
+
+    @model_validator(mode="after")
+    def _no_gaps(self) -> WindowSettings:
+        if self.step > self.seconds:
+            raise ValueError(
+                f"step ({self.step:g} s) is longer than seconds ({self.seconds:g} s), so stretches "
+                "between windows would never be looked at; make step at most seconds"
+            )
+        if self.frames / self.fps < self.step:
+            raise ValueError(
+                f"frames: {self.frames} at fps: {self.fps:g} show {self.frames / self.fps:g} s of "
+                f"each window, and windows start {self.step:g} s apart, so stretches between would "
+                "never be looked at; have more frames, fewer fps, or a shorter step"
+            )
+        return self
+
+
+class ImageSettings(Section):
+    """What the model sees of a frame."""
+
+    max_size: Annotated[int, Field(ge=28, le=8_192)] = Field(
+        384, description="longer side of a frame is scaled down to this first, pixels"
+    )
+    fit: Literal["pad", "crop", "stretch"] = Field(
+        "pad",
+        description="how the picture fills the model's square: pad shows it all, crop cuts the "
+        "sides off as the stock processor does, stretch squashes",
+    )
+
+
+class GenerationSettings(Section):
+    """How the model answers."""
+
+    max_new_tokens: Annotated[int, Field(ge=1, le=8_192)] = Field(
+        256, description="an answer is cut off after so many tokens"
+    )
+    do_sample: bool = Field(False, description="false: the likeliest token, always the same answer")
+    temperature: Annotated[float, Field(gt=0, le=100)] = Field(
+        0.7, description="used with do_sample"
+    )
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(0.9, description="used with do_sample")
+    seed: Seed = Field(0, description="used with do_sample")
+
+
+class BatchSettings(Section):
+    """How many windows a model answers at a time; shapes the speed, not the answers."""
+
+    windows: Literal["auto"] | Annotated[int, Field(ge=1, le=1_024)] = Field(
+        "auto", description="auto: as many as the GPU's memory holds; on the CPU 8"
+    )
+
+
+class MergeSettings(Section):
+    """How repeats of one event in overlapping windows become one."""
+
+    window: Tolerance = Field(
+        3.0, description="a repeat of a label within so many seconds of the one kept is dropped"
+    )
+    keep: Literal["first", "best", "run"] = Field(
+        "first",
+        description="first: the earliest; best: the highest score; run: one an unbroken run",
+    )
+
+
+class ComparisonSettings(Section):
+    """How two models' events are set against each other."""
+
+    tolerance: Tolerance = Field(
+        5.0, description="events at most so many seconds apart can be the same"
+    )
+    chance_shifts: Annotated[int, Field(ge=20, le=10_000)] = Field(
+        20, description="time shifts that the chance level is the mean of"
+    )
+    seed: Seed = Field(0, description="seed of the time shifts")
+
+
+class EvaluationSettings(Section):
+    """How events are set against the truth, where labels are known."""
+
+    tolerances: Annotated[list[Tolerance], Field(min_length=1)] = Field(
+        [2.0, 5.0, 15.0, 30.0], description="seconds around a true event in which it can be found"
+    )
+    resamples: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        1000, description="samples of the matches that the intervals are taken from"
+    )
+
+
+class EnsembleSettings(Section):
+    """How the models' events are fused."""
+
+    method: Literal["union", "intersection", "weighted", "nms"] = Field(
+        "union",
+        description="union: said by any; intersection: by all; weighted: by enough weight; nms: "
+        "the strongest, without what lies within the tolerance of it",
+    )
+    weights: dict[str, Weight | dict[str, Weight]] = Field(
+        default_factory=dict,
+        description="weight of a model, or of its classes by name; 1 where none is named",
+    )
+    threshold: Weight = Field(
+        1.0, description="with weighted: least sum of the weights that say an event"
+    )
+    calibrated: bool = Field(
+        False,
+        description="an event counts with the probability that it is right, learnt from the other "
+        "matches with labels, instead of the model's own score; with weighted times its weight",
+    )
+
+
+class ModelSettings(Section):
+    """A model that runs (checkpoint) or whose predictions are given (predictions)."""
+
+    checkpoint: Place | None = Field(
+        None, description="name on the Hugging Face hub, or a folder on disk"
+    )
+    revision: str | None = Field(None, description="commit, branch or tag on the hub; null: main")
+    family: Family = Field("llava_next_video", description="architecture")
+    quantization: Literal["nf4", "none"] = Field("nf4", description="4-bit weights, or as they are")
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
+        "auto",
+        description="arithmetic; auto: bfloat16 where the GPU has it, else float16, on the CPU "
+        "float32",
+    )
+    predictions: Place | None = Field(
+        None, description="path of given predictions; {video} stands for the video's number"
+    )
+
+    @model_validator(mode="after")
+    def _runs_or_given(self) -> ModelSettings:
+        if (self.checkpoint is None) == (self.predictions is None):
+            raise ValueError(
+                "a model has either checkpoint (it runs) or predictions (they are given)"
+            )
+        if self.predictions is not None and "{video}" not in self.predictions:
+            raise ValueError(
+                "predictions must contain {video}, which stands for the video's number"
+            )
+        return self
+
+
+def _selection(value: Any) -> Any:
+    """Numbers as YAML may have them, [0, 1] too, as text."""
+    values = value if isinstance(value, list) else [value]
+    if values and all(type(each) in (int, str) for each in values):
+        return ",".join(map(str, values))
+    return value
+
+
+class Settings(Section):
+    """The whole configuration."""
+
+    videos: Place | None = Field(
+        "videos.tsv",
+        description="table of videos (TSV), or a folder of them; null to compare given "
+        "predictions without any video",
+    )
+    select: Annotated[str, BeforeValidator(_selection)] = Field(
+        "all", description="numbers of videos to process: all, 3, 0-9 or 0-4,20"
+    )
+    results: Place = Field("results", description="folder that every result goes to")
+    resources: Place = Field("resources", description="folder that models are kept in")
+    labels: Place = Field("labels.yaml", description="the event classes and their aliases")
+    prompt: Place = Field("prompts/soccer_events.txt", description="what the model is asked")
+    slices: Annotated[int, Field(ge=1, le=64)] = Field(
+        4, description="GPU jobs a video; each takes an equal share of its duration"
+    )
+    max_duration: Seconds | None = Field(
+        None, description="process only so many seconds of each video"
+    )
+    detector_version: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        1, description="raise it to detect everything anew"
+    )
+    detect_with: ModelNames = Field(["llava"], description="models that run")
+    compare_with: ModelNames = Field(["qwen7b"], description="models to compare with, run or given")
+    missing_predictions: Literal["error", "skip"] = Field(
+        "error", description="what to do with videos that lack given predictions"
+    )
+    keep_partials: bool = Field(
+        True, description="false: partials and ledgers are deleted once merged"
+    )
+    models: dict[ModelName, ModelSettings]
+    window: WindowSettings = WindowSettings()
+    image: ImageSettings = ImageSettings()
+    generation: GenerationSettings = GenerationSettings()
+    batch: BatchSettings = BatchSettings()
+    merge: MergeSettings = MergeSettings()
+    comparison: ComparisonSettings = ComparisonSettings()
+    ensemble: EnsembleSettings = EnsembleSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="after")
+    def _models_exist(self) -> Settings:
+        for key in ("detect_with", "compare_with"):
+            for name in getattr(self, key):
+                if name not in self.models:
+                    hint = _nearest(name, self.models)
+                    raise ValueError(f"{key} names the model {name}, which is not in models{hint}")
+        for name in self.detect_with:
+            if self.models[name].checkpoint is None:
+                raise ValueError(
+                    f"detect_with names {name}, but models.{name} has no checkpoint; a model whose "
+                    "predictions are given belongs in compare_with"
+                )
+        for name in self.compare_with:
+            if self.models[name].predictions is None:
+                raise ValueError(
+                    f"compare_with names {name}, but models.{name} has no predictions; a model "
+                    "that runs belongs in detect_with"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _videos_to_detect_in(self) -> Settings:
+        if self.videos is None and self.detect_with:
+            raise ValueError("videos is null, so no model can run; name none: detect_with: []")
+        return self
+
+
+def read_settings(config: Mapping[str, Any]) -> Settings:
+    """Check a configuration as Snakemake read it.
+
+    Raises:
+        InputError: one line for each mistake, with the key, the value and, for an
+            unknown key, the nearest valid name.
+    """
+    try:
+        return Settings.model_validate(dict(config))
+    except ValidationError as error:
+        lines = [_sentence(dict(mistake)) for mistake in error.errors()]
+        raise InputError("\n".join(lines)) from None
+
+
+def _sentence(mistake: dict[str, Any]) -> str:
+    """One line for one of pydantic's error records."""
+    place = [part for part in mistake["loc"] if isinstance(part, str) and part != "[key]"]
+    key = ".".join(["config", *place])
+    match mistake["type"]:
+        case "extra_forbidden":
+            names = _section_at(place[:-1]).model_fields
+            prefix = "".join(f"{part}." for part in place[:-1])
+            return f"{key} is not a setting{_nearest(place[-1], names, prefix)}"
+        case "missing":
+            return f"{key} is missing"
+        case "value_error":
+            return f"{key}: {mistake['ctx']['error']}"
+        case "model_type":
+            reason = "a group of settings"
+        case _:
+            reason = re.sub(r"^(Input|Value) should be ", "", mistake["msg"])
+    return f"{key} is {mistake['input']!r}, but should be {reason}"
+
+
+def _section_at(place: list[str]) -> type[Section]:
+    """The group of settings that a path of keys leads to."""
+    section: type[Section] = Settings
+    for key in place:
+        if key in section.model_fields:
+            section = _inner_section(section.model_fields[key].annotation) or section
+    return section
+
+
+def _inner_section(annotation: Any) -> type[Section] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    if get_origin(annotation) in (dict, Union, types.UnionType, Annotated):
+        for inner in get_args(annotation):
+            found = _inner_section(inner)
+            if found:
+                return found
+    return None
+
+
+def _nearest(name: str, names: Iterable[str], prefix: str = "") -> str:
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {prefix}{close[0]}?"
+    return f" (there are {', '.join(names)})"

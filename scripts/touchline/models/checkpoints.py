@@ -1,0 +1,337 @@
+"""Checkpoint folders: brought to where the run reads them, and looked over before they are loaded.
+
+Only safetensors are ever read, at one commit, and no code of a checkpoint runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from touchline.core.files import read_json, read_record, write_json
+from touchline.core.records import Origin
+from touchline.errors import InputError, plain
+from touchline.inputs.families import FAMILIES
+from touchline.models import hub
+
+log = logging.getLogger(__name__)
+
+_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+_WEIGHTS = "model.safetensors"
+_INDEX = "model.safetensors.index.json"
+_ORIGIN = "touchline_origin.json"
+_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def fetch(checkpoint: str, revision: str | None, family_name: str, folder: Path) -> None:
+    """Bring a checkpoint into a folder: from the hub, or as links to a folder on disk.
+
+    What comes from the hub lies in the hub's cache (`touchline.models.hub`), and here are hard
+    links to it, or copies where the cache is on another file system: never symbolic links, as the
+    cache may be emptied, or not be there on the machine that runs the model.
+
+    The folder gets a note of where it came from. The commit that a branch or tag stood for is
+    also kept beside the folder, where it outlives a failed job: the next attempt takes the same.
+
+    Args:
+        family_name: what the checkpoint must be of.
+
+    Raises:
+        InputError: the checkpoint cannot be had, or cannot be run; says what to do.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if Path(checkpoint).is_dir():
+        source, commit = Path(checkpoint).resolve(), None
+        check(source)
+        _check_family(source, checkpoint, family_name)
+        for file in checkpoint_files(source):
+            (folder / file.name).symlink_to(file)
+    else:
+        commit = _from_hub(checkpoint, revision, family_name, folder)
+    origin = Origin(checkpoint=checkpoint, revision=revision, commit=commit)
+    write_json(folder / _ORIGIN, origin.model_dump())
+
+
+def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: Path) -> str:
+    """Fill the folder from the hub; gives the commit."""
+    record = folder.with_name("commit.json")
+    kept = _kept(record, checkpoint, revision)
+    if kept and kept != revision:
+        log.info(
+            "%s: revision %s stays what it was at first, commit %s; to take today's, delete %s "
+            "and %s.",
+            checkpoint,
+            revision or hub.DEFAULT,
+            kept,
+            record,
+            folder,
+        )
+    found = hub.find(checkpoint, kept or revision or hub.DEFAULT, _FILES, _is_whole)
+    origin = Origin(checkpoint=checkpoint, revision=revision, commit=found.commit)
+    write_json(record, origin.model_dump())
+    weights = [file for file in found.files if file.name.endswith(".safetensors")]
+    small = [file for file in found.files if file not in weights]
+    _place(hub.download(found, small), folder)
+    # What these show to be wrong is refused before gigabytes come.
+    try:
+        check(folder, [file.name for file in found.files])
+    except InputError as error:
+        # Of the model by its name, as this folder goes when the job has failed.
+        raise InputError(str(error).replace(str(folder), checkpoint)) from None
+    _check_family(folder, checkpoint, family_name)
+    is_linked = any(file.stat().st_nlink > 1 for file in folder.iterdir())
+    hub.check_room(found, weights, None if is_linked else folder)
+    _place(hub.download(found, weights), folder)
+    check(folder)
+    return found.commit
+
+
+def _place(files: Collection[Path], folder: Path) -> None:
+    """Hard links to files, or copies where there can be none."""
+    for file in files:
+        try:
+            os.link(file.resolve(), folder / file.name)
+        except OSError:
+            try:
+                shutil.copyfile(file, folder / file.name)
+            except OSError as error:
+                raise InputError(
+                    f"{file} cannot be copied to {folder}: {error.strerror}; make room there, or "
+                    "set HF_HUB_CACHE to a folder on the same file system, where a link does."
+                ) from error
+
+
+def _kept(record: Path, checkpoint: str, revision: str | None) -> str | None:
+    """The commit that was taken for a revision before, if it was."""
+    before = _read_origin(record)
+    if before is None or (before.checkpoint, before.revision) != (checkpoint, revision):
+        return None
+    return before.commit
+
+
+def _read_origin(file: Path) -> Origin | None:
+    try:
+        return read_record(file, Origin)
+    except InputError:
+        return None
+
+
+def remember_origin(folder: Path, record: Path) -> None:
+    """Write to the log and to the run's results which checkpoint they are made with.
+
+    Warns where the results so far were made with another.
+
+    Args:
+        folder: a model's folder that the workflow made.
+        record: a file among the results.
+    """
+    origin, before = _read_origin(folder / _ORIGIN), _read_origin(record)
+    if origin is None:
+        return
+    log.info("The model is %s.", plain(origin))
+    if before not in (None, origin):
+        log.warning("Results so far were made with %s; these will differ.", plain(before))
+    if before != origin:
+        write_json(record, origin.model_dump())
+
+
+def checkpoint_files(folder: str | Path) -> list[Path]:
+    """The files of a local checkpoint folder that a model is made from."""
+    return sorted(file for pattern in _FILES for file in Path(folder).glob(pattern))
+
+
+def remedy(folder: Path) -> str:
+    """What to do about a folder whose files are not as they should be."""
+    if (folder / _ORIGIN).exists():
+        return f"delete {folder}, so that the next run makes it again, or choose another checkpoint"
+    return "get its files again, whole, or choose another checkpoint"
+
+
+def check(folder: Path, names: Collection[str] | None = None) -> None:
+    """Look a checkpoint folder over, without loading it.
+
+    Formats: https://huggingface.co/docs/safetensors (a header states where each tensor lies, so
+    that a file's right length is known) and
+    https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md (pointers).
+
+    Args:
+        names: of the files that the folder will have, where weights are still to come.
+
+    Raises:
+        InputError: something is missing, cut short, or of a kind that is not run here.
+    """
+    files = checkpoint_files(folder)
+    names = {file.name for file in files} if names is None else set(names)
+    if not names:
+        raise InputError(f"{folder} has no file of a checkpoint; correct models.*.checkpoint.")
+    for file in files:
+        _check_no_pointer(file)
+        if file.suffix == ".json":
+            read_json(file)
+    if "adapter_config.json" in names:
+        raise InputError(
+            f"{folder} holds an adapter (LoRA), which is a change to a model and not a model; "
+            "merge it into its base model (peft: merge_and_unload, then save_pretrained) and give "
+            "that folder."
+        )
+    read_model_type(folder)
+    _check_not_foreign(folder)
+    for name in _needed_weights(folder, names):
+        if (folder / name).exists():
+            _check_whole(folder / name)
+
+
+def check_source(checkpoint: str, family_name: str) -> None:
+    """Look over what settings name as a checkpoint, as far as that can be done without the hub.
+
+    Raises:
+        InputError: it is a folder that cannot be run, or can be no name on the hub.
+    """
+    folder = Path(checkpoint)
+    if folder.is_dir():
+        check(folder)
+        _check_family(folder, checkpoint, family_name)
+    elif (
+        checkpoint.startswith((".", "/", "~"))
+        or checkpoint.count("/") > 1
+        or ("/" in checkpoint and folder.parent.is_dir())
+    ):
+        raise InputError(
+            f"{checkpoint}: there is no such folder; correct models.*.checkpoint: a folder, or a "
+            "name on the hub."
+        )
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        check(folder)
+    except InputError:
+        return False
+    return True
+
+
+def _check_no_pointer(file: Path) -> None:
+    try:
+        with file.open("rb") as opened:
+            is_pointer = opened.read(len(_POINTER)) == _POINTER
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be read ({error.strerror}); {remedy(file.parent)}."
+        ) from error
+    if is_pointer:
+        raise InputError(
+            f"{file} is a Git LFS pointer, which stands for the file and is not the file; run "
+            f"`git lfs pull` in {file.parent}."
+        )
+
+
+def _check_not_foreign(folder: Path) -> None:
+    """Weights that were quantized by other methods are of a form that no one here reads."""
+    method = quantization_of(folder)
+    if method not in (None, "bitsandbytes"):
+        raise InputError(
+            f"{folder} is quantized already, by {plain(method)}, which is not run here; choose the "
+            "checkpoint that it was made from, with quantization: nf4."
+        )
+
+
+def quantization_of(folder: Path) -> str | None:
+    """The method that a checkpoint's weights were quantized by, as its config.json states it."""
+    config = _read_config(folder)
+    for part in (config, config.get("text_config")):
+        for key in ("quantization_config", "compression_config"):
+            if isinstance(part, dict) and (stated := part.get(key)):
+                method = stated.get("quant_method") if isinstance(stated, dict) else None
+                return str(method or "an unnamed method")
+    return None
+
+
+def _needed_weights(folder: Path, names: Collection[str]) -> list[str]:
+    """The weights' files: one, or those that an index names."""
+    weights = sorted(name for name in names if name.endswith(".safetensors"))
+    if _WEIGHTS in names:
+        return [_WEIGHTS]
+    if _INDEX not in names:
+        if not weights:
+            raise InputError(
+                f"{folder} has no *.safetensors; other weight files can run code and are not "
+                "read: choose a checkpoint or a revision that has them."
+            )
+        raise InputError(
+            f"{folder} has weights in {len(weights)} files ({plain(weights[0])}, …), but neither "
+            f"{_WEIGHTS} nor {_INDEX}, which says what is where; {remedy(folder)}."
+        )
+    shards = _shards(folder / _INDEX)
+    missing = [name for name in shards if name not in names]
+    if missing:
+        raise InputError(
+            f"{folder} lacks {len(missing)} of the {len(shards)} files of weights that {_INDEX} "
+            f"names ({plain(', '.join(missing[:3]))}); {remedy(folder)}."
+        )
+    return shards
+
+
+def _shards(index: Path) -> list[str]:
+    stated = read_json(index)
+    places = stated.get("weight_map") if isinstance(stated, dict) else None
+    if not isinstance(places, dict) or not places:
+        raise InputError(f"{index} names no weights; {remedy(index.parent)}.")
+    return sorted({str(place) for place in places.values()})
+
+
+def _check_whole(file: Path) -> None:
+    try:
+        import numpy  # noqa: F401
+        from safetensors import SafetensorError, safe_open
+    except ImportError:
+        return  # Where `snakemake` itself runs, it may lack: the job that fetches looks again.
+    try:
+        # It compares the header with the file's length; no weight is read.
+        with safe_open(file, framework="numpy"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{file} is cut short or damaged ({plain(error)}; it has {file.stat().st_size} "
+            f"bytes); {remedy(file.parent)}."
+        ) from error
+
+
+def read_model_type(folder: Path) -> str:
+    """The family that a checkpoint's config.json states.
+
+    Raises:
+        InputError: it states none that the detector knows.
+    """
+    stated = _read_config(folder).get("model_type")
+    if not isinstance(stated, str) or stated not in FAMILIES:
+        raise InputError(
+            f"{folder} holds a model of type {plain(repr(stated))}, but the detector runs "
+            f"{' and '.join(FAMILIES)}; correct models.*.checkpoint."
+        )
+    return stated
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    file = folder / "config.json"
+    if not file.exists():
+        raise InputError(
+            f"{folder} has no config.json, so it is no model, or not all of one; {remedy(folder)}."
+        )
+    _check_no_pointer(file)
+    config = read_json(file)
+    if not isinstance(config, dict):
+        raise InputError(f"{file} describes no model; {remedy(folder)}.")
+    return config
+
+
+def _check_family(folder: Path, checkpoint: str, family_name: str) -> None:
+    if (found := read_model_type(folder)) != family_name:
+        raise InputError(
+            f"{checkpoint} is of the family {found}, but its entry in models says {family_name}; "
+            f"write family: {found}, or choose another checkpoint."
+        )

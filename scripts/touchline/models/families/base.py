@@ -1,0 +1,294 @@
+"""A loaded video-language model: what all families share, and what each must provide.
+
+All of them are a vision tower, whose features take the places of marked tokens of a prompt,
+and a language model of the Llama kind that reads the prompt and answers.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from transformers import DynamicCache, PreTrainedModel
+
+from touchline.models.chat import end_tokens, prompt_text, read_tokenizer, token_ids
+from touchline.models.checkpoints import check
+from touchline.models.cuda_graph import Replayed
+from touchline.models.kv_cache import RowCache
+from touchline.models.loading import hush_libraries, load_weights, read_config
+from touchline.models.preprocessing import Normalization, normalized, read_normalization
+from touchline.models.weights import fuse_norms, unpack, unpacked_bytes
+from touchline.video.transforms import Fit
+
+log = logging.getLogger(__name__)
+
+Dtype = Literal["auto", "bfloat16", "float16", "float32"]
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What a model is shown.
+
+    Attributes:
+        width, height: of a frame as it is sampled, pixels.
+        fps: frames a second of a window.
+    """
+
+    width: int
+    height: int
+    fps: float
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt as token ids.
+
+    Attributes:
+        ids: [tokens].
+        positions: as the language model takes them, [..., 1, tokens]; None for 0, 1, 2, …
+        shift: what the position of a token of the answer is ahead of its place.
+    """
+
+    ids: torch.Tensor
+    positions: torch.Tensor | None = None
+    shift: int = 0
+
+
+class VideoLanguageModel(ABC):
+    """A checkpoint as `touchline.detection.engine` wants it.
+
+    Args:
+        folder: a checkpoint folder, quantized or not.
+        prompt: what is asked about the pictures.
+        footage: what the pictures are made from.
+        dtype: arithmetic; "auto" is bfloat16 where the GPU has it, else float16, and
+            float32 on the CPU. Beside float16 the vision tower computes in float32.
+
+    Attributes:
+        eos: the ids that end an answer.
+
+    Raises:
+        InputError: the folder holds no such model.
+    """
+
+    # What a family provides: these five, and the methods below them.
+    architecture: ClassVar[type[PreTrainedModel]]
+    # The modules that make features of pictures.
+    vision: ClassVar[tuple[str, ...]]
+    template: ClassVar[str]  # with {video} and {prompt}, for checkpoints without a chat template
+    video_token: ClassVar[str]  # stands for one of a picture's features
+    frames_per_picture: ClassVar[int] = 1  # frames that are encoded as one
+
+    @property
+    @abstractmethod
+    def tokens_per_picture(self) -> int:
+        """How many features a picture has."""
+
+    @abstractmethod
+    def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor:
+        """A frame, uint8 [3, H, W], in the size that the vision tower reads, uint8 [3, h, w]."""
+
+    @abstractmethod
+    def features(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Normalized pictures [n, frames, 3, h, w] to features [n, tokens, width]."""
+
+    def positions(
+        self,
+        ids: torch.Tensor,  # noqa: ARG002
+        pictures: int,  # noqa: ARG002
+    ) -> tuple[torch.Tensor | None, int]:
+        """The positions and the shift of a `Prompt`; only where they are not 0, 1, 2, …"""
+        return None, 0
+
+    # What all share.
+
+    def __init__(self, folder: Path, prompt: str, footage: Footage, dtype: Dtype = "auto") -> None:
+        hush_libraries()
+        self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        self.dtype = _arithmetic(dtype, self.device)
+        self.footage = footage
+        check(folder)
+        config = read_config(folder)
+        quantization = getattr(config, "quantization_config", None)
+        if quantization:
+            # Its default is float32, which a GPU multiplies slowly.
+            quantization["bnb_4bit_compute_dtype"] = str(self.dtype).removeprefix("torch.")
+        self.tokenizer = read_tokenizer(folder)
+        self._text = prompt_text(
+            self.tokenizer, folder, prompt.strip(), self.video_token, self.template
+        )
+        self._video_id: int = self.tokenizer.convert_tokens_to_ids(self.video_token)
+        with _float32_beside_float16(self.architecture, self.vision):
+            self.model: Any = load_weights(
+                self.architecture, folder, config=config, dtype=self.dtype, device_map=self.device
+            ).eval()
+        # Qwen2.5-VL's vision tower is known to overflow in float16.
+        self._vision_dtype = torch.float32 if self.dtype == torch.float16 else self.dtype
+        for name, weights in self.model.named_parameters():
+            # Modules left out of the quantization come in the dtype they were saved in.
+            if weights.is_floating_point():
+                of_vision = name.startswith(self.vision)
+                weights.data = weights.data.to(self._vision_dtype if of_vision else self.dtype)
+        log.info(
+            "The model's weights are %s; it computes in %s.",
+            "in 4 bits" if quantization else "as they were fetched, with no 4-bit copy",
+            str(self.dtype).removeprefix("torch."),
+        )
+        fuse_norms(self.model)
+        self.normalization: Normalization = read_normalization(folder)
+        self.eos = end_tokens(
+            folder,
+            self.model.lm_head.out_features,
+            self.model.generation_config.eos_token_id,
+            getattr(self.model.config.text_config, "eos_token_id", None),
+            self.tokenizer.eos_token_id,
+        )
+        self.prompt = cache(self._prompt)
+
+    def _prompt(self, pictures: int) -> Prompt:
+        """The prompt about so many pictures."""
+        video = self.video_token * (pictures * self.tokens_per_picture)
+        text = self._text.replace(self.video_token, video)
+        ids = torch.tensor(token_ids(self.tokenizer, text))
+        return Prompt(ids, *self.positions(ids, pictures))
+
+    @property
+    def pictures_at_once(self) -> int:
+        """Pictures that a call of `encode` should have, so many that the device is busy."""
+        # One is enough for a CPU, and then no call is filled up with repeats.
+        return 1 if self.device.type == "cpu" else 32 // self.frames_per_picture
+
+    @torch.inference_mode()
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pictures, uint8 [n, frames, 3, h, w], to features [n, tokens, width]."""
+        seen = normalized(pixels.to(self.device), self.normalization)
+        return self.features(seen.to(self._vision_dtype)).to(self.dtype)
+
+    def new_cache(self, rows: int, pictures: int, new_tokens: int) -> RowCache:
+        """An empty cache for prompts with up to so many pictures, and their answers."""
+        layers, heads, length, width = self._cache_shape(pictures, new_tokens)
+        return RowCache(layers, (rows, heads, length, width), self.dtype, self.device)
+
+    def row_bytes(self, pictures: int, new_tokens: int) -> int:
+        """Memory that a row of the cache takes: keys and values of every layer."""
+        return 2 * math.prod(self._cache_shape(pictures, new_tokens)) * self.dtype.itemsize
+
+    def _cache_shape(self, pictures: int, new_tokens: int) -> tuple[int, int, int, int]:
+        """Layers, heads, length and width of a row."""
+        text = self.model.config.text_config
+        width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+        length = len(self.prompt(pictures).ids) + new_tokens
+        return text.num_hidden_layers, text.num_key_value_heads, length, width
+
+    def unpacked_bytes(self) -> int:
+        """Memory that `unpack` would take beyond what the weights take now."""
+        return unpacked_bytes(self.model, self.dtype)
+
+    def unpack(self) -> None:
+        """Turn 4-bit weights into what every product with them would turn them into anew."""
+        unpack(self.model, self.dtype)
+
+    @torch.inference_mode()
+    def prefill(self, features: torch.Tensor, cache: RowCache, rows: Sequence[int]) -> torch.Tensor:
+        """Read prompts, the first into the first row and so on; gives logits [n, vocabulary].
+
+        Args:
+            features: [n, pictures, tokens, width].
+            rows: at most n; prompts beyond them are read and forgotten.
+        """
+        prompt = self.prompt(features.shape[1])
+        ids = prompt.ids.to(self.device)
+        shown = ids == self._video_id
+        # The video's token need not be one that the model has an embedding for.
+        words = self.model.get_input_embeddings()(ids.masked_fill(shown, 0))
+        embeddings = words.repeat(len(features), 1, 1)
+        embeddings[:, shown] = features.flatten(1, 2).to(embeddings.dtype)
+        positions = prompt.positions
+        hidden = self.model.model.language_model(
+            inputs_embeds=embeddings,
+            position_ids=None if positions is None else positions.to(self.device),
+            past_key_values=_Prompts(cache, rows),
+            use_cache=True,
+        ).last_hidden_state
+        cache.begin(rows, len(ids), prompt.shift)
+        logits: torch.Tensor = self.model.lm_head(hidden[:, -1])
+        return logits
+
+    @torch.inference_mode()
+    def step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:
+        """Read one more token into each row, [rows]; gives logits [rows, vocabulary]."""
+        tokens = tokens.to(self.device)
+        if self.device.type == "cpu":
+            return self._step(tokens, cache)
+        if cache.replayed is None:
+            before = cache.lengths.clone()
+            cache.replayed = Replayed(
+                lambda given: self._step(given, cache), tokens, lambda: cache.lengths.copy_(before)
+            )
+        return cache.replayed(tokens)
+
+    def _step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:
+        hidden = self.model.model.language_model(
+            input_ids=tokens[:, None],
+            position_ids=cache.positions(),
+            attention_mask=cache.mask(),
+            past_key_values=cache,
+            use_cache=True,
+        ).last_hidden_state
+        cache.advance()
+        logits: torch.Tensor = self.model.lm_head(hidden[:, 0])
+        return logits
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Token ids to text, without special tokens."""
+        text: str = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
+        return text
+
+
+class _Prompts(DynamicCache):  # type: ignore[misc]  # the library is untyped
+    """What a language model takes for its cache: puts a prompt's keys and values into rows.
+
+    Nothing is kept here, as a prompt is read in one call.
+    """
+
+    def __init__(self, target: RowCache, rows: Sequence[int]) -> None:
+        super().__init__()
+        self._target, self._rows = target, rows
+
+    def update(
+        self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self._target.put(self._rows, layer, keys, values)
+        return keys, values
+
+
+@contextmanager
+def _float32_beside_float16(kind: type[PreTrainedModel], modules: Sequence[str]) -> Iterator[None]:
+    """Load a model so that some of its modules are in float32 if the rest is in float16.
+
+    Their weights are often saved in bfloat16, which float16 cannot hold, so casting them back
+    is too late. The library takes the names from the class.
+    """
+    names, kept = [name.removeprefix("model.") for name in modules], kind._keep_in_fp32_modules
+    kind._keep_in_fp32_modules = [*(kept or []), *names]
+    try:
+        yield
+    finally:
+        kind._keep_in_fp32_modules = kept
+
+
+def _arithmetic(dtype: Dtype, device: torch.device) -> torch.dtype:
+    if dtype != "auto":
+        chosen: torch.dtype = getattr(torch, dtype)
+        return chosen
+    if device.type == "cpu":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16

@@ -1,0 +1,163 @@
+"""Qwen2.5-VL: two frames are one picture, in their own shape, each token a square of 28 pixels.
+
+A picture is encoded by itself (the vision tower's attention stays within it), so its features
+are the same in every window that shows the same two frames as a pair. With the default
+windows, four frames a second apart every two seconds, each pair is encoded once. Where
+windows pair frames differently, pairs are encoded anew; an odd frame is paired with itself,
+as in the stock processor.
+
+The stock `Qwen2_5_VLProcessor` cannot be loaded without torchvision, so the inputs are built
+here; tests pin them to what it gives. The paper is arXiv:2502.13923.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, Qwen2_5_VLForConditionalGeneration
+
+from touchline.models.families.base import Dtype, Footage, VideoLanguageModel
+from touchline.models.preprocessing import read_processor
+from touchline.video.transforms import Fit, resized
+
+
+class Qwen25VL(VideoLanguageModel):
+    """A checkpoint such as Qwen/Qwen2.5-VL-7B-Instruct."""
+
+    architecture = Qwen2_5_VLForConditionalGeneration
+    vision = ("model.visual",)
+    # What the checkpoint's chat template makes of a video and a text.
+    template = (
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+        "<|im_start|>user\n<|vision_start|>{video}<|vision_end|>{prompt}<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
+    video_token = "<|video_pad|>"
+    frames_per_picture = 2
+
+    def __init__(self, folder: Path, prompt: str, footage: Footage, dtype: Dtype = "auto") -> None:
+        super().__init__(folder, prompt, footage, dtype)
+        vision = self.model.config.vision_config
+        self._patch, self._merged = vision.patch_size, vision.spatial_merge_size
+        least, most = pixel_limits(read_processor(folder))
+        self.size = picture_size(
+            footage.width, footage.height, self._patch * self._merged, least, most
+        )
+        self.model.model.visual.config._attn_implementation = IN_CHUNKS
+
+    @property
+    def tokens_per_picture(self) -> int:
+        """How many features two frames have: their patches, merged two by two."""
+        tokens: int = math.prod(self._grid) // self._merged**2
+        return tokens
+
+    @property
+    def _grid(self) -> tuple[int, int]:
+        """Patches of a picture: rows and columns."""
+        width, height = self.size
+        return height // self._patch, width // self._patch
+
+    def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor:  # noqa: ARG002
+        """A frame, uint8 [3, H, W], scaled to whole tokens; `fit` is for squares and unused."""
+        return resized(frame, *self.size)
+
+    def features(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Normalized pairs of frames [n, 2, 3, h, w] to features [n, tokens, width]."""
+        grid = torch.tensor([[1, *self._grid]] * len(pixels), device=pixels.device)
+        patches = patches_of(pixels, self._patch, self._merged)
+        return torch.stack(self.model.model.get_video_features(patches, grid).pooler_output)
+
+    def positions(self, ids: torch.Tensor, pictures: int) -> tuple[torch.Tensor, int]:
+        """Multimodal rotary positions, [3, 1, tokens]: of time, height and width."""
+        # The library marks text 0 and video 2.
+        kinds = 2 * (ids == self._video_id).int()
+        positions, shift = self.model.model.get_rope_index(
+            ids[None],
+            kinds[None],
+            video_grid_thw=torch.tensor([[pictures, *self._grid]]),
+            second_per_grid_ts=[self.frames_per_picture / self.footage.fps],
+        )
+        return positions, int(shift)
+
+
+# What the stock processor takes where a checkpoint states nothing.
+_LEAST_PIXELS, _MOST_PIXELS = 128 * 28 * 28, 768 * 28 * 28
+
+
+def pixel_limits(processor: dict[str, Any]) -> tuple[int, int]:
+    """The fewest and the most pixels of a frame, as a checkpoint's processor states them."""
+    size = processor.get("size", {})
+    least = processor.get("min_pixels") or size.get("shortest_edge") or _LEAST_PIXELS
+    most = processor.get("max_pixels") or size.get("longest_edge") or _MOST_PIXELS
+    return least, most
+
+
+def picture_size(width: int, height: int, unit: int, least: int, most: int) -> tuple[int, int]:
+    """Width and height in whole units with `least` to `most` pixels, nearly in proportion.
+
+    As `smart_resize` of the stock processor.
+    """
+    sides = [round(side / unit) * unit for side in (width, height)]
+    if math.prod(sides) > most:
+        scale = math.sqrt(width * height / most)
+        sides = [max(unit, math.floor(side / scale / unit) * unit) for side in (width, height)]
+    elif math.prod(sides) < least:
+        scale = math.sqrt(least / (width * height))
+        sides = [math.ceil(side * scale / unit) * unit for side in (width, height)]
+    return sides[0], sides[1]
+
+
+def patches_of(pixels: torch.Tensor, patch: int, merged: int) -> torch.Tensor:
+    """Pictures [n, frames, 3, h, w] to patches [n * patches, 3 * frames * patch * patch].
+
+    The patches that become one token follow each other.
+    """
+    n, frames, channels, height, width = pixels.shape
+    rows, columns = height // patch // merged, width // patch // merged
+    cut = pixels.reshape(n, frames, channels, rows, merged, patch, columns, merged, patch)
+    return cut.permute(0, 3, 6, 4, 7, 2, 1, 5, 8).reshape(n * rows * columns * merged**2, -1)
+
+
+def attend_in_chunks(
+    module: torch.nn.Module,  # noqa: ARG001
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: None,  # noqa: ARG001
+    *,
+    cu_seq_lens_q: torch.Tensor,
+    scaling: float,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention within chunks, [1, heads, tokens, width] to [1, tokens, heads, width].
+
+    The library calls PyTorch's attention once a chunk, and a frame has a dozen; here chunks
+    of one length share a call.
+    """
+    ends = cu_seq_lens_q.tolist()
+    begins: dict[int, list[int]] = defaultdict(list)
+    for begin, end in pairwise(ends):
+        begins[end - begin].append(begin)
+    answer = torch.empty_like(query)
+    for length, some in begins.items():
+        places = torch.tensor(some, device=query.device)[:, None]
+        places = (places + torch.arange(length, device=query.device)).flatten()
+        # [chunks, heads, length, width]
+        q, k, v = (
+            each[0, :, places].reshape(each.shape[1], len(some), length, -1).transpose(0, 1)
+            for each in (query, key, value)
+        )
+        attended = scaled_dot_product_attention(q, k, v, scale=scaling)
+        answer[0, :, places] = attended.transpose(0, 1).flatten(1, 2)
+    return answer.transpose(1, 2), None
+
+
+# Only to a name with "flash" in it does the library pass the chunks' bounds.
+IN_CHUNKS = "chunks_as_in_flash"
+AttentionInterface.register(IN_CHUNKS, attend_in_chunks)

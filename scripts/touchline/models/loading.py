@@ -1,0 +1,167 @@
+"""Weights into memory: every one of them, and no other.
+
+transformers fills with random numbers what a checkpoint lacks, and goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from touchline.errors import InputError, plain
+from touchline.models.checkpoints import (
+    remedy,
+)
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# A row of the library's report, of a key or of several that differ in a number.
+_BROKEN = re.compile(r"^(\S.*?) *\| *(?:MISSING|CONVERSION) *\|", re.MULTILINE)
+
+
+def read_config(folder: Path) -> Any:
+    """A checkpoint's configuration, as the library has it.
+
+    Raises:
+        InputError: it contradicts itself, or states what the library does not know.
+    """
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError, StrictDataclassError) as error:
+        raise InputError(
+            f"{folder / 'config.json'} cannot be used ({plain(error)}); {remedy(folder)}."
+        ) from error
+
+
+def load_weights(architecture: type[PreTrainedModel], folder: Path, **how: Any) -> PreTrainedModel:
+    """A model with the weights of a checkpoint folder that `check` has looked over.
+
+    Args:
+        how: what else `from_pretrained` takes.
+
+    Raises:
+        InputError: the weights are not those that config.json describes: some are missing, some
+            are of no part of the model, or some have another shape. (The library itself passes
+            over what old versions saved beside the weights.)
+    """
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+
+    with _loading_report() as report:
+        try:
+            model, found = architecture.from_pretrained(
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # so that they are reported as the rest is
+                **how,
+            )
+        except RuntimeError as error:
+            # 4-bit weights that lack a part end in an error of their own, after the report.
+            if not (broken := set(_BROKEN.findall("\n".join(report)))):
+                raise
+            raise InputError(
+                f"{folder} has weights of which a part is missing or damaged ({_first(broken)}); "
+                f"{remedy(folder)}."
+            ) from error
+        except (OSError, ValueError, SafetensorError, StrictDataclassError) as error:
+            raise InputError(
+                f"{folder} cannot be loaded as a model ({plain(error)}); {remedy(folder)}."
+            ) from error
+    _check_weights(folder, model, found)
+    return model
+
+
+def _check_weights(folder: Path, model: PreTrainedModel, found: dict[str, Any]) -> None:
+    missing, unexpected = found["missing_keys"], found["unexpected_keys"]
+    shapes = {key: (tuple(is_), tuple(due)) for key, is_, due in found["mismatched_keys"]}
+    shapes |= _packed_shapes(model)
+    complaints = []
+    if missing:
+        complaints.append(f"missing: {len(missing)} ({_first(missing)})")
+    if unexpected:
+        complaints.append(f"of no part of the model: {len(unexpected)} ({_first(unexpected)})")
+    if shapes:
+        is_, due = shapes[min(shapes)]
+        complaints.append(
+            f"of another shape: {len(shapes)} ({_first(shapes)}; the first is {list(is_)} and "
+            f"should be {list(due)})"
+        )
+    if complaints:
+        raise InputError(
+            f"{folder} holds weights that do not fit its config.json, likely because "
+            f"{_likely_reason(missing, unexpected)} ({'; '.join(complaints)}); {remedy(folder)}."
+        )
+
+
+def _packed_shapes(model: PreTrainedModel) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Of 4-bit layers that have another shape than they should: the two. No one else compares."""
+    from bitsandbytes.nn import Linear4bit
+
+    found: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    for name, layer in model.named_modules():
+        if isinstance(layer, Linear4bit):
+            due = (layer.out_features, layer.in_features)
+            if (state := getattr(layer.weight, "quant_state", None)) is None:
+                continue  # its weight is missing
+            stated = tuple(state.shape)
+            packed = layer.weight.numel() * layer.weight.element_size() * 2
+            if stated != due:
+                found[f"{name}.weight"] = (stated, due)
+            elif packed != due[0] * due[1]:
+                found[f"{name}.weight"] = ((packed,), (due[0] * due[1],))
+    return found
+
+
+def _likely_reason(missing: set[str], unexpected: set[str]) -> str:
+    if any("lora_" in key or ".base_layer." in key for key in unexpected):
+        return "an adapter (LoRA) was saved without being merged into its model"
+    if any(re.search(r"\.(qweight|qzeros|g_idx|weight_scale\w*)$", key) for key in unexpected):
+        return "the weights were quantized by AWQ, GPTQ or FP8, which is not run here"
+    if missing and unexpected:
+        return "the weights are another model's, or were saved under other names"
+    if missing:
+        return "a part of the checkpoint is missing, or it is a part of a model"
+    return "config.json belongs to another model, or was changed"
+
+
+def _first(keys: Any, count: int = 3) -> str:
+    """The first few of some keys."""
+    ordered = sorted(keys)
+    return plain(", ".join(ordered[:count])) + (", …" if len(ordered) > count else "")
+
+
+@contextmanager
+def _loading_report() -> Iterator[list[str]]:
+    """Take the library's report of loading, a table over many lines, out of the log."""
+    reports: list[str] = []
+
+    def take(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if "LOAD REPORT" in text:
+            reports.append(text)
+        return "LOAD REPORT" not in text
+
+    logger = logging.getLogger("transformers.modeling_utils")
+    logger.addFilter(take)
+    try:
+        yield reports
+    finally:
+        logger.removeFilter(take)
+
+
+def hush_libraries() -> None:
+    """Keep progress bars and a hint at an optional package out of the logs."""
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)

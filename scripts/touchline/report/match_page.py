@@ -1,0 +1,269 @@
+"""What the page of one match shows, from the files of the match."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from touchline.comparison.compare import Track
+from touchline.comparison.summary import Row, agreement_of
+from touchline.core.files import read_record
+from touchline.core.intervals import Intervals, common, intervals_of, joined
+from touchline.core.records import ComparisonReport, Coverage, Event, Manifest, Thumbnail
+from touchline.evaluation.annotations import TrueEvent, read_truth
+from touchline.events.predictions import read_events_csv
+from touchline.inputs.labels import Labels
+from touchline.report.filters import shortened
+from touchline.report.review_items import Claim, Moment, moments_of
+
+# The page's code, in the order in which its parts need each other.
+SCRIPTS = ("elements.js", "verdicts.js", "timeline.js", "list.js", "player.js", "match.js")
+# An event's time is the start of a window; a click shows what led to it, too (seconds).
+_LEAD = 2.0
+# A runaway answer is shown from its beginning (characters); the tables have all of it.
+_DETAILS, _LABEL = 400, 80
+# Stands for the labels where a model's name would; no model has it.
+_TRUTH = ""
+
+
+class Files(Protocol):
+    """The paths of what is known of one match.
+
+    Attributes:
+        events, coverage: one a model, in the same order.
+        fused, truth, manifest, comparison: one, or none.
+        labels: labels.yaml.
+    """
+
+    events: Sequence[str]
+    coverage: Sequence[str]
+    fused: Sequence[str]
+    truth: Sequence[str]
+    manifest: Sequence[str]
+    comparison: Sequence[str]
+    labels: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """All that is known of one match.
+
+    Attributes:
+        tracks, coverage: by name of the model.
+        fused: None where there are not two models.
+        truth: None where no labels are known.
+        problems: a line for each annotation that cannot be used.
+    """
+
+    video: int
+    tracks: Mapping[str, Track]
+    coverage: Mapping[str, Coverage]
+    fused: Sequence[Event] | None
+    truth: Sequence[TrueEvent] | None
+    problems: Sequence[str]
+    manifest: Manifest | None
+    comparison: ComparisonReport | None
+    labels: Labels
+
+    @property
+    def duration(self) -> float:
+        """Seconds; without a video, as far as any model got."""
+        if self.manifest:
+            return self.manifest.duration
+        ends = [t.looked_at[-1][1] for t in self.tracks.values() if t.looked_at]
+        times = [e.time_s for track in self.tracks.values() for e in track.events]
+        times += [true.time_s for true in self.truth or ()]
+        known = [one.duration for one in self.coverage.values() if one.duration is not None]
+        return max([*known, *ends, *times, 1.0])
+
+    def moments(self, tolerance: float) -> list[Moment]:
+        """What is said of each moment, at most `tolerance` seconds apart."""
+        return moments_of(self.tracks, tolerance, self.fused or (), self.truth)
+
+
+def read_match(video: int, models: Sequence[str], half: int | None, files: Files) -> Match:
+    """Read all that is known of a match.
+
+    Args:
+        models: in the order of the files.
+        half: of the game, which tells which of its labels are the video's.
+    """
+    labels = Labels.read(files.labels)
+    coverage = {
+        model: read_record(path, Coverage)
+        for model, path in zip(models, files.coverage, strict=True)
+    }
+    tracks = {
+        model: Track(read_events_csv(path), intervals_of(coverage[model].looked_at))
+        for model, path in zip(models, files.events, strict=True)
+    }
+    # None where no model has anything to say of the video.
+    duration = next((one.duration for one in coverage.values()), None)
+    truth = read_truth(files.truth[0], labels, half, duration) if files.truth else None
+    return Match(
+        video=video,
+        tracks=tracks,
+        coverage=coverage,
+        fused=read_events_csv(files.fused[0]) if files.fused else None,
+        truth=truth.events if truth else None,
+        problems=truth.problems if truth else [],
+        manifest=read_record(files.manifest[0], Manifest) if files.manifest else None,
+        comparison=read_record(files.comparison[0], ComparisonReport) if files.comparison else None,
+        labels=labels,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a match is called, as the table of videos has it."""
+
+    game: str | None = None
+    half: int | None = None
+    home: str | None = None
+    away: str | None = None
+
+    def title(self, video: int) -> str:
+        """The teams, else the game, else the number."""
+        if self.home and self.away:
+            return f"{self.home} – {self.away}"
+        return self.game or f"Video {video}"
+
+
+def page_data(
+    match: Match,
+    moments: Sequence[Moment],
+    name: Name,
+    tolerance: float,
+    thumbnails: Sequence[Thumbnail] = (),
+    source: str | None = None,
+) -> dict[str, Any]:
+    """What the page's code reads; kept short, since a match can have thousands of moments.
+
+    Args:
+        thumbnails: of any of the moments, by their times.
+        source: the video's address, as seen from the page.
+    """
+    lanes = _lanes(match)
+    place = {
+        _TRUTH if lane["kind"] == "truth" else lane["name"]: number
+        for number, lane in enumerate(lanes)
+    }
+    pictures = {thumbnail.moment_s: n for n, thumbnail in enumerate(thumbnails)}
+    manifest = match.manifest
+    return {
+        "video": match.video,
+        # Verdicts are kept in the browser under this: the same content, wherever it lies.
+        "key": manifest.fingerprint if manifest else _key_without_video(match, name),
+        "fingerprint": manifest.fingerprint if manifest else None,
+        "half": name.half,
+        "duration": match.duration,
+        "source": source,
+        "offset": manifest.clock_offset if manifest else 0.0,
+        "lead": _LEAD,
+        "tolerance": tolerance,
+        "classes": list(match.labels.classes),
+        "lanes": lanes,
+        "moments": [
+            {
+                "time": moment.time_s,
+                "status": moment.status,
+                "picture": pictures.get(moment.time_s),
+                "claims": [_claim(claim, place) for claim in moment.claims],
+            }
+            for moment in moments
+        ],
+        "pictures": [thumbnail.webp for thumbnail in thumbnails],
+    }
+
+
+def address_of(video: str | Path, page: str | Path) -> str:
+    """The relative address of a video from the page's folder, fit for a link."""
+    path = os.path.relpath(os.path.abspath(video), os.path.dirname(os.path.abspath(page)))
+    return quote(os.fsencode(path))
+
+
+def rows_of(match: Match) -> list[Row]:
+    """A row a model, as the summary has it."""
+    return [
+        Row(
+            video=match.video,
+            model=model,
+            events=track.events,
+            coverage=match.coverage[model],
+            agreement=agreement_of(model, match.comparison) if match.comparison else {},
+        )
+        for model, track in match.tracks.items()
+    ]
+
+
+def _lanes(match: Match) -> list[dict[str, Any]]:
+    """The lanes of the timeline, and where there was somebody to look."""
+    lanes = [
+        {"name": model, "kind": "model", "looked": _rounded(track.looked_at)}
+        for model, track in match.tracks.items()
+    ]
+    if match.fused is not None:
+        # An ensemble looked where all of its models did.
+        looked = reduce(common, (track.looked_at for track in match.tracks.values()))
+        lanes.append({"name": "ensemble", "kind": "ensemble", "looked": _rounded(looked)})
+    if match.truth is not None:
+        everywhere = joined([(0.0, match.duration)])
+        lanes.append({"name": "labels", "kind": "truth", "looked": _rounded(everywhere)})
+    return lanes
+
+
+def _rounded(intervals: Intervals) -> list[list[float]]:
+    return [[round(start, 3), round(end, 3)] for start, end in intervals]
+
+
+def _claim(claim: Claim, place: Mapping[str, int]) -> dict[str, Any]:
+    """A claim, with a list [lane, time, strength, team, hits, right, details] each who makes it."""
+    said: list[list[Any]] = [
+        [
+            place[one.model],
+            one.event.time_s,
+            one.event.strength,
+            one.event.team,
+            one.event.n_hits,
+            one.right,
+            shortened(one.event.details, _DETAILS),
+        ]
+        for one in claim.said
+    ]
+    said += [
+        [place["ensemble"], event.time_s, event.strength, event.team, event.n_hits, None, ""]
+        for event in claim.fused
+    ]
+    # Not shown by the broadcast, so nobody who watches can find it.
+    said += [
+        [place[_TRUTH], true.time_s, None, true.team, 1, None, "" if true.visible else "not shown"]
+        for true in claim.true
+    ]
+    return {"label": shortened(claim.label, _LABEL), "known": claim.known, "said": said}
+
+
+def _key_without_video(match: Match, name: Name) -> str:
+    parts = [str(match.video), name.game or "", f"{match.duration:g}", *match.tracks]
+    return "/".join(parts)
+
+
+def moment_in_view(moment: Moment, window: float, duration: float) -> float:
+    """When the picture of a moment is likely to show it, seconds.
+
+    An event's time is the start of the first window that told of it. If several did, it is in
+    what they have in common, else in the middle of the one. A true event is a moment by itself.
+
+    Args:
+        window: length of a window, seconds.
+    """
+    claim = moment.claims[0]
+    if not claim.said:
+        return min(claim.time_s + 0.5, duration)
+    event = min((one.event for one in claim.said), key=lambda event: event.time_s)
+    middle = (event.last_s + event.first_s + window) / 2
+    return max(0.0, min(middle, event.last_s + window, duration - 0.1))

@@ -1,0 +1,239 @@
+"""A match as a person reviews it: moment by moment, with all that is said of each."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from touchline.comparison.compare import Track
+from touchline.comparison.matching import match, moments
+from touchline.core.intervals import Intervals, within
+from touchline.core.records import Event
+from touchline.core.soccernet import SOCCERNET_CLASSES
+from touchline.evaluation.annotations import TrueEvent
+
+# conflict: models give one moment different labels; only: one of the models that looked says
+# it; some: several of them do, not all; missed: it is true and none says it; agreed: all that
+# looked say it; alone: no more than one model looked there.
+Status = Literal["conflict", "only", "some", "missed", "agreed", "alone"]
+DISAGREEMENTS: tuple[Status, ...] = ("conflict", "only", "some", "missed")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One event of one model.
+
+    Attributes:
+        right: whether it is a true positive; None where that cannot be said.
+    """
+
+    model: str
+    event: Event
+    right: bool | None = None
+
+
+@dataclass(slots=True)
+class Claim:
+    """That something of one label happened.
+
+    Attributes:
+        said: by models; empty for what only the labels know.
+        fused: the ensemble's events of it.
+        true: the true events of it.
+    """
+
+    label: str
+    known: bool
+    said: list[Said] = field(default_factory=list)
+    fused: list[Event] = field(default_factory=list)
+    true: list[TrueEvent] = field(default_factory=list)
+
+    @property
+    def models(self) -> set[str]:
+        return {one.model for one in self.said}
+
+    @property
+    def time_s(self) -> float:
+        """The earliest time that is said; of what nobody says, the true time."""
+        times = [one.event.time_s for one in self.said]
+        return min(times or [true.time_s for true in self.true])
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is said of one moment: a claim, or several that contradict each other."""
+
+    status: Status
+    claims: list[Claim]
+
+    @property
+    def time_s(self) -> float:
+        return min(claim.time_s for claim in self.claims)
+
+
+def moments_of(
+    tracks: Mapping[str, Track],
+    tolerance: float,
+    fused: Sequence[Event] = (),
+    truth: Sequence[TrueEvent] | None = None,
+) -> list[Moment]:
+    """Put together what several models say of a video, and what is true.
+
+    Of two models it finds the pairs that `touchline.comparison.compare.compare` finds. What is
+    right is what `touchline.evaluation.outcomes.outcomes` finds: each model for itself against the
+    truth.
+
+    Args:
+        tracks: by name of the model; any number.
+        tolerance: most seconds between two events that are the same.
+        fused: the ensemble's events.
+        truth: None where no labels are known.
+
+    Returns:
+        by time. Every event of every model is in exactly one claim of one moment.
+    """
+    said, found_by = _against_truth(tracks, tolerance, truth)
+    claims = _claims(said, tracks, tolerance)
+    _add_fused(claims, fused)
+    unsaid = _add_truth(claims, truth or (), found_by)
+    groups = [*_contradictions(claims, tracks, tolerance), *([claim] for claim in unsaid)]
+    found = [Moment(_status(group, tracks), group) for group in groups]
+    return sorted(found, key=lambda moment: (moment.time_s, moment.claims[0].label))
+
+
+def _claims(
+    said: Mapping[str, Sequence[Said]], tracks: Mapping[str, Track], tolerance: float
+) -> list[Claim]:
+    """Label by label, the moments where several looked; what one alone could see stays apart."""
+    compared: dict[str, list[list[Said]]] = {}
+    claims = []
+    for number, these in enumerate(said.values()):
+        for one in these:
+            if len(_lookers(tracks, one.event.time_s)) > 1:
+                compared.setdefault(one.event.label, [[] for _ in said])[number].append(one)
+            else:
+                claims.append(Claim(one.event.label, one.event.known, [one]))
+    for label, lists in compared.items():
+        times = [[one.event.time_s for one in mine] for mine in lists]
+        for moment in moments(times, tolerance):
+            together = [lists[number][index] for number, index in moment.items()]
+            claims.append(Claim(label, together[0].event.known, together))
+    return claims
+
+
+def _contradictions(
+    claims: Sequence[Claim], tracks: Mapping[str, Track], tolerance: float
+) -> list[list[Claim]]:
+    """Claims grouped: those that not all make, of one moment and with different labels."""
+    group_of = list(range(len(claims)))
+
+    def root(number: int) -> int:
+        while group_of[number] != number:
+            number = group_of[number]
+        return number
+
+    open_claims: list[list[tuple[float, int]]] = [[] for _ in tracks]
+    place = {model: number for number, model in enumerate(tracks)}
+    for number, claim in enumerate(claims):
+        lookers = _lookers(tracks, claim.time_s)
+        if len(lookers) > 1 and not claim.models >= lookers:
+            for said in claim.said:
+                open_claims[place[said.model]].append((said.event.time_s, number))
+    for moment in moments([[time for time, _ in these] for these in open_claims], tolerance):
+        numbers = [open_claims[model][index][1] for model, index in moment.items()]
+        for other in numbers[1:]:
+            one, two = sorted((root(numbers[0]), root(other)))
+            group_of[two] = one
+    groups: defaultdict[int, list[Claim]] = defaultdict(list)
+    for number, claim in enumerate(claims):
+        groups[root(number)].append(claim)
+    for group in groups.values():
+        group.sort(key=lambda claim: -len(claim.said))
+    return list(groups.values())
+
+
+def _status(group: Sequence[Claim], tracks: Mapping[str, Track]) -> Status:
+    if len(group) > 1:
+        return "conflict"
+    (claim,) = group
+    if not claim.said:
+        return "missed"
+    lookers = _lookers(tracks, claim.time_s)
+    if len(lookers) < 2:
+        return "alone"
+    if claim.models >= lookers:
+        return "agreed"
+    return "only" if len(claim.said) == 1 else "some"
+
+
+def _lookers(tracks: Mapping[str, Track], time: float) -> set[str]:
+    """The models that looked at a time."""
+    return {model for model, track in tracks.items() if within(track.looked_at, time)}
+
+
+def _against_truth(
+    tracks: Mapping[str, Track], tolerance: float, truth: Sequence[TrueEvent] | None
+) -> tuple[dict[str, list[Said]], dict[int, Said]]:
+    """What each model says and whether it is right; by number of a true event, who found it."""
+    if truth is None:
+        return {m: [Said(m, event) for event in t.events] for m, t in tracks.items()}, {}
+    annotated = {*SOCCERNET_CLASSES, *(true.label for true in truth)}
+    said: dict[str, list[Said]] = {}
+    found_by: dict[int, Said] = {}
+    for model, track in tracks.items():
+        right: dict[int, bool] = {}
+        found: dict[int, int] = {}
+        for label in annotated:
+            events = _places(track.events, label, track.looked_at)
+            true = _places(truth, label, track.looked_at)
+            right |= dict.fromkeys(events, False)
+            times = [truth[i].time_s for i in true], [track.events[j].time_s for j in events]
+            for i, j in match(*times, tolerance):
+                right[events[j]] = True
+                found[true[i]] = events[j]
+        said[model] = [Said(model, e, right.get(j)) for j, e in enumerate(track.events)]
+        for number, j in found.items():
+            found_by.setdefault(number, said[model][j])
+    return said, found_by
+
+
+def _places(events: Iterable[Event | TrueEvent], label: str, looked_at: Intervals) -> list[int]:
+    """Where in a list the events of a label are that were looked at."""
+    return [
+        place
+        for place, event in enumerate(events)
+        if event.label == label and within(looked_at, event.time_s)
+    ]
+
+
+def _add_truth(
+    claims: Sequence[Claim], truth: Sequence[TrueEvent], found_by: Mapping[int, Said]
+) -> list[Claim]:
+    """Put each true event to the claim that found it; returns a claim for each other one."""
+    claim_of = {id(one): claim for claim in claims for one in claim.said}
+    unsaid = []
+    for number, true in enumerate(truth):
+        if number in found_by:
+            claim_of[id(found_by[number])].true.append(true)
+        else:
+            unsaid.append(Claim(true.label, True, true=[true]))
+    return unsaid
+
+
+def _add_fused(claims: Iterable[Claim], fused: Iterable[Event]) -> None:
+    """Put each fused event to the claim of its label with the nearest event of a model."""
+    by_label: defaultdict[str, list[tuple[float, Claim]]] = defaultdict(list)
+    for claim in claims:
+        by_label[claim.label] += [(one.event.time_s, claim) for one in claim.said]
+    for said in by_label.values():
+        said.sort(key=lambda item: item[0])
+    for event in fused:
+        said = by_label[event.label]
+        place = bisect_left(said, event.time_s, key=lambda item: item[0])
+        near = said[max(0, place - 1) : place + 1]
+        if near:
+            _, claim = min(near, key=lambda item: abs(item[0] - event.time_s))
+            claim.fused.append(event)

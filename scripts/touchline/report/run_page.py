@@ -1,0 +1,186 @@
+"""What the page of a run shows: every video, every model, every slice, and what is missing."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from touchline.comparison.summary import Row, without_pictures
+from touchline.core.records import EvaluationReport, Manifest
+from touchline.inputs.settings import WindowSettings
+from touchline.report.job_benchmarks import Benchmark, read_benchmark
+from touchline.report.match_page import Name
+from touchline.video.windows import slice_bounds, windows_of
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """True positives, false positives and misses of a model in one video."""
+
+    right: int = 0
+    false: int = 0
+    missed: int = 0
+
+    @property
+    def precision(self) -> float | None:
+        return self.right / (self.right + self.false) if self.right + self.false else None
+
+    @property
+    def recall(self) -> float | None:
+        return self.right / (self.right + self.missed) if self.right + self.missed else None
+
+    @property
+    def f1(self) -> float | None:
+        """None without a true or without a predicted event, as in the evaluation."""
+        if self.precision is None or self.recall is None:
+            return None
+        return 2 * self.right / (2 * self.right + self.false + self.missed)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A slice of a video: how many windows it has, and what they took."""
+
+    number: int
+    windows: int
+    took: Benchmark
+
+    @property
+    def windows_per_second(self) -> float | None:
+        return self.windows / self.took.seconds if self.took.seconds else None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoModel:
+    """A model, or the ensemble, in one video.
+
+    Attributes:
+        events: None if they are missing.
+        row: as the summary has it; None for the ensemble.
+        score: None without labels.
+        slices: empty for what does not run here.
+    """
+
+    model: str
+    events: int | None
+    row: Row | None = None
+    score: Score | None = None
+    slices: Sequence[Slice] = ()
+
+    @property
+    def seconds(self) -> float | None:
+        """Of all slices together; None if any was not measured."""
+        times = [one.took.seconds for one in self.slices]
+        known = [time for time in times if time is not None]
+        return sum(known) if times and len(known) == len(times) else None
+
+    @property
+    def windows_per_second(self) -> float | None:
+        """Of one job, the mean over the slices."""
+        seconds = self.seconds
+        return sum(one.windows for one in self.slices) / seconds if seconds else None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRow:
+    """A video of the run.
+
+    Attributes:
+        duration: seconds, if known.
+        models: those that run, those given, then the ensemble, where there is one.
+    """
+
+    video: int
+    name: Name
+    duration: float | None
+    models: Sequence[VideoModel]
+
+
+def scores(outcomes: Iterable[Mapping[str, str]]) -> dict[int, Score]:
+    """By video, what became of the events; from the rows of an outcomes table."""
+    verdicts: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for row in outcomes:
+        verdicts[int(row["video"])][row["verdict"]] += 1
+    return {
+        video: Score(counter["true positive"], counter["false positive"], counter["miss"])
+        for video, counter in verdicts.items()
+    }
+
+
+def slices_of(
+    manifest: Manifest, model: str, slices: int, window: WindowSettings, benchmarks: str
+) -> list[Slice]:
+    """What each slice of a video took.
+
+    Args:
+        slices: how many slices the video has.
+        benchmarks: path of the measurements, with {model}, {video} and {slice}.
+    """
+    found = []
+    for number in range(slices):
+        bounds = slice_bounds(manifest.duration, slices, number)
+        path = benchmarks.format(model=model, video=manifest.video, slice=number)
+        windows = len(windows_of(*bounds, manifest.duration, window))
+        found.append(Slice(number, windows, read_benchmark(path)))
+    return found
+
+
+def video_rows(
+    names: Iterable[tuple[int, Name]],
+    rows: Sequence[Row],
+    scored: Mapping[str, Mapping[int, Score]],
+    fused: Mapping[int, int],
+    slices: Mapping[tuple[int, str], Sequence[Slice]],
+) -> list[VideoRow]:
+    """Put together what is known of each video.
+
+    Args:
+        names: the videos, in order.
+        scored: by model (and ensemble) and video, where labels are known.
+        fused: how many events the ensemble has, by video.
+        slices: by video and model that runs here.
+    """
+    found = []
+    for video, name in names:
+        mine = [row for row in rows if row.video == video]
+        lengths = [row.coverage.duration for row in mine if row.coverage]
+        models = [
+            VideoModel(
+                row.model,
+                len(row.events) if row.coverage else None,
+                row,
+                scored.get(row.model, {}).get(video),
+                slices.get((video, row.model), ()),
+            )
+            for row in mine
+        ]
+        if video in fused:
+            score = scored.get("ensemble", {}).get(video)
+            models.append(VideoModel("ensemble", fused[video], score=score))
+        found.append(VideoRow(video, name, next(iter(lengths), None), models))
+    return found
+
+
+def warnings(rows: Sequence[Row], reports: Sequence[EvaluationReport]) -> list[str]:
+    """A sentence for everything that is missing, lost or left out."""
+    lines = [f"{path} is missing." for row in rows for path in row.missing]
+    lines += without_pictures(rows)
+    for row in rows:
+        if row.coverage is None:
+            continue
+        lines += [
+            f"{row.model} has nothing from {lost.start:g} to {lost.end:g} s of video {row.video}; "
+            "that slice was likely lost."
+            for lost in row.coverage.likely_lost
+        ]
+        skipped = row.coverage.counts.skipped
+        if skipped:
+            lines.append(
+                f"{row.model} skipped {skipped} windows of video {row.video}; its ledgers say why. "
+                "Delete the slice's partial to try them again."
+            )
+        share = row.share_looked_at
+        if not row.coverage.likely_lost and not skipped and share is not None and share < 0.999:
+            lines.append(f"{row.model} looked at {share:.1%} of video {row.video}.")
+    return [*lines, *dict.fromkeys(problem for report in reports for problem in report.problems)]

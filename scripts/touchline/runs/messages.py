@@ -1,0 +1,121 @@
+"""What a run says at its start and at its end, in a few lines each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from touchline.inputs.videos import ranges
+from touchline.runs.snakemake_events import Failure
+
+
+def at_start(
+    videos: Iterable[int],
+    models: Sequence[str],
+    slices: int,
+    to_do: Mapping[str, int],
+    where: str,
+    results: str,
+    status: str,
+) -> list[str]:
+    """What will be done, where, and how to follow it.
+
+    Args:
+        videos: those selected.
+        models: those that run.
+        to_do: by rule, the number of jobs that are to run.
+        where: see `place`.
+        status: the command that shows how far the run is.
+    """
+    chosen = sorted(videos)
+    total, todo = len(chosen) * len(models) * slices, to_do.get("detect_slice", 0)
+    lines = [f"{_count(len(chosen), 'video')} ({ranges(chosen)}); results go to {results}/"]
+    if models:
+        done = f"; {total - todo} are there already" if todo < total else ""
+        lines.append(f"To watch: {todo} of {_count(total, 'slice')}, by {', '.join(models)}{done}")
+    others = sum(to_do.values()) - todo - to_do.get("all", 0)
+    lines.append(f"Beside that {_count(others, 'short step')}; {where}")
+    if todo:
+        lines.append(f"To follow it from another terminal: {status}")
+    return lines
+
+
+def place(cluster: bool, counted: int | None, gpus: Sequence[str]) -> str:
+    """Where slices run, for a person: "on SLURM, one GPU a slice".
+
+    Args:
+        cluster: whether jobs go to SLURM.
+        counted: GPUs that Snakemake was told of (`--resources gpu=N`); None for none.
+        gpus: those of this machine.
+    """
+    if cluster:
+        return "slices go to SLURM, each with one GPU"
+    if not gpus:
+        return "this machine has no GPU, so slices run on its CPU"
+    if counted is None:
+        return (
+            f"slices lease one of this machine's {_count(len(gpus), 'GPU')} each; with --resources "
+            f"gpu={len(gpus)} no more would be started than there are"
+        )
+    return f"slices lease one of this machine's {_count(len(gpus), 'GPU')} each, {counted} at once"
+
+
+def at_end(results: str, files: Iterable[str], repeated: Sequence[Failure]) -> list[str]:
+    """Where the results are, and which attempts had to be repeated.
+
+    Args:
+        files: those to name, most wanted first.
+    """
+    lines = [f"Done. The results are in {results}/, to begin with:"]
+    lines += [f"  {file}" for file in files]
+    if repeated:
+        lines.append(f"{_count(len(repeated), 'attempt')} failed and went on in another one:")
+        lines += [f"  {failure}" for failure in repeated]
+    return lines
+
+
+# After this many, a person looks at the logs' folder instead.
+_MOST_FAILURES = 10
+
+
+def at_failure(failed: Sequence[Failure], is_interrupted: bool) -> list[str]:
+    """What failed, where to read why, and what to type next.
+
+    Args:
+        is_interrupted: whether the run was ended by a signal.
+    """
+    lines = []
+    for failure in failed[:_MOST_FAILURES]:
+        lines.append(f"Failed: {failure}")
+        lines += [f"  log: {path}" for path in failure.logs]
+    if len(failed) > _MOST_FAILURES:
+        lines.append(f"… and {len(failed) - _MOST_FAILURES} more.")
+    if is_interrupted:
+        lines.append("Interrupted before everything was done.")
+    elif not failed:
+        lines.append("Stopped before everything was done.")
+    reason = "Once the cause is mended, t" if failed else "T"
+    lines.append(
+        f"{reason}ype the same command again: what is done stays, and slices go on where they were."
+    )
+    return lines
+
+
+def at_others(videos: Iterable[int], files: Sequence[str], log: Path) -> list[str]:
+    """What was made of the other videos after some failed.
+
+    Args:
+        videos: those that are done.
+        files: what sums them up; none if it could not be made.
+        log: of making them.
+    """
+    if not files:
+        return [f"What is done could not be summed up: {log}"]
+    done = sorted(videos)
+    return [f"Of what is done ({_count(len(done), 'video')}: {ranges(done)}):"] + [
+        f"  {file}" for file in files
+    ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,121 @@
+"""What Snakemake tells its logger of a run: the jobs it starts, and those that fail."""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from touchline.runs.slurm import reason_of
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An attempt of a job that failed.
+
+    Attributes:
+        job: Snakemake's number of the job, the same for every attempt.
+        wildcards: by name, what the job is of.
+        cluster_job: SLURM's number of the attempt, if it ran there.
+        reason: SLURM's word for how it ended, such as TIMEOUT; "" if there is none.
+        logs: where the attempt tells of itself, the job's own first.
+    """
+
+    job: int
+    rule: str
+    wildcards: Mapping[str, str] = field(default_factory=dict)
+    cluster_job: str | None = None
+    reason: str = ""
+    logs: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        """Who it is about: "detect_slice of llava, video 0, slice 3 (SLURM job 17: TIMEOUT)"."""
+        parts = [v if k == "model" else f"{k} {v}" for k, v in self._ordered()]
+        of = f" of {', '.join(parts)}" if parts else ""
+        ended = ": ".join(
+            part for part in (f"SLURM job {self.cluster_job or '?'}", self.reason) if part
+        )
+        return f"{self.rule}{of}" + (f" ({ended})" if self.cluster_job else "")
+
+    def _ordered(self) -> list[tuple[str, str]]:
+        order = ("model", "video", "slice")
+        return [(key, self.wildcards[key]) for key in order if key in self.wildcards]
+
+
+def _end_of(path: str) -> str:
+    """The last part of a log; "" if there is none."""
+    try:
+        return Path(path).read_bytes()[-20_000:].decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+class RunEvents(logging.Handler):
+    """Collects what Snakemake tells its logger of a run.
+
+    It reads the fields that Snakemake's logger plugins get, and nothing else of Snakemake.
+
+    Attributes:
+        to_do: by rule, the number of jobs that the run started with.
+        is_interrupted: whether the run was ended by a signal.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.to_do: dict[str, int] = {}
+        self.is_interrupted = False
+        self._wildcards: dict[int, dict[str, str]] = {}
+        self._failures: list[Failure] = []
+        self._finished: set[int] = set()
+
+    def listen_for(self, *signals: signal.Signals) -> None:
+        """Take note of signals that end the run, and let them do what they did before."""
+        for each in signals:
+            if callable(before := signal.getsignal(each)):
+                signal.signal(each, partial(self._interrupt, before))
+
+    def _interrupt(self, before: Callable[[int, Any], Any], number: int, frame: Any) -> None:
+        self.is_interrupted = True
+        before(number, frame)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take note of a job that starts, ends or fails."""
+        said: dict[str, Any] = vars(record)
+        match str(said.get("event")):
+            case "run_info":
+                counts = {str(k): int(v) for k, v in dict(said["stats"]).items() if k != "total"}
+                self.to_do = self.to_do or counts
+            case "job_info":
+                wildcards = {str(k): str(v) for k, v in dict(said.get("wildcards") or {}).items()}
+                self._wildcards[said["jobid"]] = wildcards
+            case "job_finished":
+                self._finished.add(said["job_id"])
+            case "job_error" if self.is_interrupted:
+                pass  # Ctrl-C reaches the jobs as well.
+            case "job_error":
+                status = re.search(r"status is: '(\w+)'", said.get("rule_msg") or "")
+                # Snakemake adds notes in brackets to a path.
+                logs = [str(path).split(" (")[0] for path in said.get("log") or []]
+                failure = Failure(
+                    job=said["jobid"],
+                    rule=said["rule_name"],
+                    wildcards=self._wildcards.get(said["jobid"], {}),
+                    cluster_job=(said.get("aux") or {}).get("external_jobid"),
+                    reason=reason_of(status[1], _end_of(logs[-1])) if status and logs else "",
+                    logs=logs,
+                )
+                self._failures.append(failure)
+
+    def final(self) -> list[Failure]:
+        """The last attempt of each job that was not done in the end."""
+        last = {f.job: f for f in self._failures if f.job not in self._finished}
+        return list(last.values())
+
+    def repeated(self) -> list[Failure]:
+        """The attempts that failed of jobs that were done in the end."""
+        return [f for f in self._failures if f.job in self._finished]

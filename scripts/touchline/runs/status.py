@@ -1,0 +1,233 @@
+"""How far a run is, told by its journals and results alone: no Snakemake, no torch.
+
+Nothing here waits for, asks or disturbs a worker, so it can be called on a login node, as often
+as one likes, also after the run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from touchline.core.paths import DETECT_LOG, JOURNAL, LEDGER, MANIFEST, Slice, slices_of
+from touchline.core.records import UNANSWERED, Manifest
+from touchline.detection.journal import Line, read_lines
+from touchline.inputs.settings import Settings
+from touchline.video.windows import slice_bounds, windows_of
+
+# What was answered in the last minutes tells the speed of now.
+RECENT_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class SliceStatus:
+    """How far a slice is.
+
+    Attributes:
+        total: its windows; None before the video is probed.
+        answered: windows that are done with, skipped ones too.
+        events: that the answers tell, before repeats are dropped.
+        rate: windows a second, of now; 0 if nothing was answered lately.
+        failure: the last attempt's last word, if it failed and none has begun since.
+        log: where it tells more.
+    """
+
+    of: Slice
+    done: bool
+    total: int | None
+    answered: int = 0
+    events: int = 0
+    skipped: int = 0
+    rate: float = 0.0
+    failure: str | None = None
+    log: Path | None = None
+
+
+@dataclass(frozen=True)
+class VideoStatus:
+    """How far a video is for one model: its slices added up."""
+
+    model: str
+    video: int
+    slices: Sequence[SliceStatus]
+
+    @property
+    def done(self) -> int:
+        return sum(part.done for part in self.slices)
+
+    @property
+    def answered(self) -> int:
+        return sum(part.answered for part in self.slices)
+
+    @property
+    def total(self) -> int | None:
+        totals = [part.total for part in self.slices if part.total is not None]
+        return sum(totals) if len(totals) == len(self.slices) else None
+
+    @property
+    def rate(self) -> float:
+        return sum(part.rate for part in self.slices)
+
+    @property
+    def percent(self) -> float | None:
+        """Of the windows; None if it is not known how many there are."""
+        return None if self.total is None else 100 * self.answered / max(self.total, 1)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the speed of now, of all the windows that lack; None if nothing moves."""
+        if self.total is None or not self.rate:
+            return None
+        return (self.total - self.answered) / self.rate
+
+    @property
+    def events(self) -> int:
+        return sum(part.events for part in self.slices)
+
+    @property
+    def skipped(self) -> int:
+        return sum(part.skipped for part in self.slices)
+
+    @property
+    def failures(self) -> list[SliceStatus]:
+        return [part for part in self.slices if part.failure is not None]
+
+
+@dataclass
+class Observer:
+    """Looks at a run as often as one likes; files that are finished are read once.
+
+    Attributes:
+        settings: of the run.
+        videos: the numbers of those selected.
+    """
+
+    settings: Settings
+    videos: Sequence[int]
+    _ledgers: dict[tuple[Path, int], tuple[int, int, int]] = field(default_factory=dict)
+    _totals: dict[tuple[Path, int], list[int]] = field(default_factory=dict)
+
+    def look(self, now: float | None = None) -> list[VideoStatus]:
+        """The state of every video and model that runs, by video.
+
+        Args:
+            now: seconds since 1970; None for the clock's.
+        """
+        now = time.time() if now is None else now
+        models = self.settings.detect_with
+        parts = slices_of(models, self.videos, self.settings.slices)
+        by_video: dict[tuple[int, str], list[SliceStatus]] = {}
+        for part in parts:
+            by_video.setdefault((part.video, part.model), []).append(self._slice(part, now))
+        return [VideoStatus(model, video, each) for (video, model), each in by_video.items()]
+
+    def _slice(self, part: Slice, now: float) -> SliceStatus:
+        results, total = self.settings.results, self._total(part)
+        if part.is_done(results, self.settings.keep_partials):
+            answered, events, skipped = self._ledger(part.file(results, LEDGER), total or 0)
+            return SliceStatus(part, True, total, answered, events, skipped)
+        try:
+            lines = list(_lines_of(part.file(results, JOURNAL)))
+        except OSError:
+            # Thrown away at this moment, as the run has ended; or not ours to read.
+            lines = []
+        windows = {line.window: line for line in lines}
+        log = part.file(results, DETECT_LOG)
+        latest = max((line.at for line in lines), default=0.0)
+        return SliceStatus(
+            part,
+            False,
+            total,
+            len(windows),
+            sum(len(line.events) for line in windows.values()),
+            sum(line.status in UNANSWERED for line in windows.values()),
+            _rate([line.at for line in lines], now),
+            _failure(log, latest),
+            log,
+        )
+
+    def _total(self, part: Slice) -> int | None:
+        path = part.file(self.settings.results, MANIFEST)
+        try:
+            key = path, path.stat().st_mtime_ns
+            if key not in self._totals:
+                manifest = Manifest.model_validate_json(path.read_bytes())
+                self._totals[key] = _windows_of_slices(manifest.duration, self.settings)
+        except (OSError, ValidationError):
+            return None
+        return self._totals[key][part.slice]
+
+    def _ledger(self, path: Path, total: int) -> tuple[int, int, int]:
+        """Windows, events and skipped windows of a finished slice."""
+        try:
+            key = path, path.stat().st_mtime_ns
+            if key not in self._ledgers:
+                records = [json.loads(line) for line in path.read_bytes().splitlines()]
+                self._ledgers[key] = _counts(records)
+            return self._ledgers[key]
+        except (OSError, ValueError):
+            # Thrown away once merged, or about to be written anew.
+            return total, 0, 0
+
+
+def is_under_way(folder: Path = Path()) -> bool:
+    """Whether a run has a folder. One that was killed outright has it still, until --unlock.
+
+    Args:
+        folder: that Snakemake was started in. Its lock is a file there, as long as it runs.
+    """
+    return any(folder.glob(".snakemake/locks/*.lock"))
+
+
+def _counts(records: Iterable[dict[str, Any]]) -> tuple[int, int, int]:
+    kept = list(records)
+    events = sum(len(record["events"]) for record in kept)
+    return len(kept), events, sum(record["status"] in UNANSWERED for record in kept)
+
+
+def _windows_of_slices(duration: float, settings: Settings) -> list[int]:
+    bounds = (slice_bounds(duration, settings.slices, k) for k in range(settings.slices))
+    return [len(windows_of(*each, duration, settings.window)) for each in bounds]
+
+
+def _lines_of(journal: Path) -> Iterator[Line]:
+    """What is in a slice's journal; of several keys, the one written to last."""
+    try:
+        keys = [(path.stat().st_mtime_ns, path) for path in journal.iterdir() if path.is_dir()]
+    except OSError:
+        return
+    if keys:
+        yield from read_lines(max(keys)[1])
+
+
+def _rate(times: Sequence[float], now: float) -> float:
+    """Windows a second in the last minutes, from the times that they were answered at."""
+    recent = [at for at in times if now - at <= RECENT_SECONDS]
+    if len(recent) < 2:
+        return 0.0
+    # From one answer to the last, so neither loading the model nor a lull at the end counts.
+    return (len(recent) - 1) / max(max(recent) - min(recent), 1.0)
+
+
+def _failure(log: Path, since: float) -> str | None:
+    """The last error in a log that is younger than a time, as one line without control codes."""
+    try:
+        if log.stat().st_mtime < since:
+            return None
+        # The end of a file is enough, however long it is.
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 20_000))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return None
+    said = re.findall(r"^\S+ \S+ (ERROR|INFO|WARNING) (.*)$", text, re.MULTILINE)
+    if not said or said[-1][0] != "ERROR":
+        return None
+    return "".join(c if c.isprintable() else " " for c in said[-1][1])[:200]

@@ -1,0 +1,168 @@
+"""Single pictures out of a video, decoded with as little work as leaves them exact.
+
+A picture depends on others of its group of pictures only, from a keyframe to the next. So
+the decoder gets the packets from the keyframe to the last wanted picture, and skips the
+pictures on the way that no other refers to. What comes out is bit for bit what decoding the
+whole video gives.
+
+Files break that rule: leading pictures of an open group refer to the group before, some
+streams have no true keyframes, some packets are half a picture, some are damaged. So a
+picture counts only if it is the right one and nothing was wrong on the way; else its stretch
+is decoded in full, then from ever earlier keyframes.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Container, Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple, TypeGuard
+
+from av.video.frame import VideoFrame
+
+from touchline.video.packets import DAMAGE, Listing, PacketReader
+
+log = logging.getLogger(__name__)
+
+# A picture stays on screen in the place of lost ones for at most so long, seconds.
+_LONGEST_STAND_IN = 1.0
+
+_END: list[tuple[float, VideoFrame | None]] = [(math.inf, None)]
+
+
+class Wanted(NamedTuple):
+    """A time, seconds, and the presentation time (pts) of the packet on screen then."""
+
+    time: float
+    pts: int
+
+
+class Stretch(NamedTuple):
+    """Packets that hold some wanted pictures and all that those depend on.
+
+    Attributes:
+        begin, end: places in the list of packets; the first is a keyframe's.
+        wanted: in the order of time.
+    """
+
+    begin: int
+    end: int
+    wanted: Sequence[Wanted]
+
+
+class Decoder:
+    """Decodes stretches, cheapest when they follow each other. Not to be shared by threads."""
+
+    def __init__(self, reader: PacketReader, listing: Listing) -> None:
+        self._reader = reader
+        self._packets = listing.packets
+        self._keyframes = [place for place, each in enumerate(self._packets) if each.keyframe]
+        self._time_base = listing.time_base
+        self._may_skip = True
+        self._damaged = False  # anything, since decoding last started
+
+    def pictures(self, stretch: Stretch) -> Iterator[tuple[float, VideoFrame]]:
+        """The times, seconds, and what is on screen then.
+
+        A damaged picture is given as the decoder mends it. In the place of one that is lost
+        comes the last one before it, which a player would leave on screen; if that is too
+        old, nothing but a line in the log.
+        """
+        waiting = deque(stretch.wanted)
+        self._damaged = False
+        if self._may_skip:
+            yield from self._with_skips(stretch, waiting)
+        if waiting and not self._damaged:
+            yield from self._in_full(stretch, waiting)
+        back = 1
+        while waiting:
+            yield from self._from_earlier(stretch, back, waiting)
+            back *= 2
+
+    def _with_skips(
+        self, stretch: Stretch, waiting: deque[Wanted]
+    ) -> Iterator[tuple[float, VideoFrame]]:
+        """The wanted pictures up to the first that is in doubt."""
+        wanted = {each.pts for each in waiting}
+        for pts, frame in self._decode(stretch, stretch.begin, wanted):
+            # A packet may hold half a picture (a field), and skip the other half.
+            self._may_skip = self._may_skip and not frame.interlaced_frame
+            if self._damaged or not self._may_skip or pts > waiting[0].pts:
+                return
+            while waiting and waiting[0].pts == pts:
+                yield waiting.popleft().time, frame
+            if not waiting:
+                return
+
+    def _in_full(
+        self, stretch: Stretch, waiting: deque[Wanted]
+    ) -> Iterator[tuple[float, VideoFrame]]:
+        """What is on screen up to the first time that is in doubt."""
+        shown = None
+        for pts, frame in chain(self._decode(stretch, stretch.begin), _END):
+            while waiting and pts > waiting[0].pts:
+                if self._damaged or not self._is_shown(shown, waiting[0]):
+                    return
+                yield waiting.popleft().time, shown
+            shown = frame
+
+    def _from_earlier(
+        self, stretch: Stretch, back: int, waiting: deque[Wanted]
+    ) -> Iterator[tuple[float, VideoFrame]]:
+        """All that can be shown, if a start so many keyframes earlier is early enough."""
+        keyframes = self._keyframes[: bisect_left(self._keyframes, stretch.begin)]
+        begin = keyframes[-back] if back < len(keyframes) else 0
+        due = self._packets[keyframes[-1]].pts if begin else math.inf
+        under_way, shown = False, None
+        for pts, frame in chain(self._decode(stretch, begin), _END):
+            # Without true keyframes, pictures come late, and the first ones are not exact.
+            under_way = under_way or pts <= due
+            if not under_way:
+                return
+            while waiting and pts > waiting[0].pts:
+                wanted = waiting.popleft()
+                if self._is_shown(shown, wanted):
+                    yield wanted.time, shown
+                else:
+                    log.warning("The picture at %.3f s cannot be decoded.", wanted.time)
+            shown = frame
+
+    def _is_shown(self, frame: VideoFrame | None, wanted: Wanted) -> TypeGuard[VideoFrame]:
+        if frame is None or frame.pts is None:
+            return False
+        return float((wanted.pts - frame.pts) * self._time_base) <= _LONGEST_STAND_IN
+
+    def _decode(
+        self, stretch: Stretch, begin: int, wanted: Container[int | None] | None = None
+    ) -> Iterator[tuple[int, VideoFrame]]:
+        """Pictures from `begin` on and their times (pts), in order.
+
+        Args:
+            wanted: the times of those that must come; others may be skipped. None for all.
+        """
+        self._reader.go_to(begin)
+        decoder = self._reader.decoder
+        decoder.flush_buffers()
+        self._damaged = False
+        keyframe_out = False
+        # Where each field is a packet, the picture's second one is needed, too.
+        end = stretch.end if wanted is not None else stretch.end + 1
+        for packet in chain(self._reader.read(end), [None]):
+            skip = wanted is not None and packet is not None and packet.pts not in wanted
+            # No packet flag tells it in every container; the decoder sees it in the data.
+            decoder.skip_frame = "NONREF" if skip else "DEFAULT"
+            try:
+                frames = decoder.decode(packet)
+            except DAMAGE:
+                self._damaged = True
+                continue
+            for frame in frames:
+                # What is shown after the last wanted one is of no use, or its time is damaged.
+                if frame.pts is None or frame.pts > stretch.wanted[-1].pts:
+                    continue
+                keyframe_out = keyframe_out or frame.pts <= self._packets[begin].pts
+                self._damaged = self._damaged or frame.is_corrupt or not keyframe_out
+                yield frame.pts, frame

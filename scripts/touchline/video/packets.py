@@ -1,0 +1,324 @@
+"""The packets of a video file: their list, and the way back to any of them."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain, dropwhile, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from touchline.core.records import Restart
+from touchline.errors import InputError
+from touchline.video.timeline import strays
+
+# Packets are listed for so long before and after the wanted part, seconds: room for
+# decoding to start earlier, and for containers that seek past the target.
+_MARGIN = 10.0
+# A list does not end before so many packets in a row are late: a time may be damaged.
+_SURELY_PAST = 10
+
+# What PyAV raises of a damaged file: FFmpeg's errors, and its own where something is missing.
+DAMAGE = (
+    av.FFmpegError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
+)
+
+
+@contextmanager
+def open_file(path: str | Path) -> Iterator[InputContainer]:
+    """Open a media file.
+
+    Raises:
+        InputError: it is not there, or not a media file.
+    """
+    # An absolute path is never taken for a protocol, and only files may be read.
+    path = Path(path).absolute()
+    # A broadcast may move its pictures to another stream (PID): these are one then.
+    options = {"protocol_whitelist": "file", "merge_pmt_versions": "1"}
+    try:
+        container = av.open(str(path), metadata_errors="ignore", options=options)
+    except DAMAGE as error:
+        raise InputError(_not_a_video(path, error)) from error
+    with container:
+        yield container
+
+
+@contextmanager
+def open_video(
+    path: str | Path, number: int | None = None
+) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a video file and one of its picture streams.
+
+    Args:
+        number: of the stream in the file; None for the first with moving pictures.
+
+    Raises:
+        InputError: it is not there, not a video, or has no such stream.
+    """
+    with open_file(path) as container:
+        streams = picture_streams(container)
+        chosen = [stream for stream in streams if number in (None, stream.index)]
+        if not chosen:
+            raise InputError(f"{path} has changed since it was probed; start again.")
+        yield container, chosen[0]
+
+
+def picture_streams(container: InputContainer) -> list[VideoStream]:
+    """The streams of pictures that can be decoded, without covers, which are "video" too.
+
+    Raises:
+        InputError: there is none.
+    """
+    cover = av.stream.Disposition.attached_pic
+    streams = [s for s in container.streams.video if not s.disposition & cover]
+    if not streams:
+        raise InputError(
+            f"{container.name} has no picture stream; give a file with video, not audio."
+        )
+    decoded = [stream for stream in streams if stream.codec_context is not None]
+    if not decoded:
+        raise InputError(
+            f"{container.name}: there is no decoder for its pictures; convert it first, with a "
+            f"program that plays it, to H.264 in an .mp4 or .mkv file."
+        )
+    return decoded
+
+
+def _not_a_video(path: Path, error: Exception) -> str:
+    if not path.exists():
+        return f"{path}: there is no such video; correct its path in the table of videos."
+    if path.is_dir():
+        return f"{path} is a folder; give the path of a video file."
+    if path.stat().st_size == 0:
+        return f"{path} is empty (0 bytes); copy the video again."
+    return (
+        f"{path} cannot be opened as a video ({reason_of(error)}); it is damaged, cut short or "
+        "not a video: copy it again, or take it out of the table."
+    )
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error says, in a few words."""
+    return (isinstance(error, av.FFmpegError) and error.strerror) or type(error).__name__
+
+
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
+    """What some streams hold, from here to the file's end.
+
+    Raises:
+        InputError: the file cannot be read to its end.
+    """
+    try:
+        for packet in container.demux(*streams):
+            # One without a size only tells that the file has ended.
+            if packet.size:
+                yield packet
+    except IndexError:
+        # PyAV (18.1) ends so where a stream has appeared on the way; all packets are out.
+        return
+    except DAMAGE as error:
+        raise InputError(
+            f"{container.name} cannot be read to its end ({reason_of(error)}); copy it again."
+        ) from error
+
+
+def usual_seconds(stream: VideoStream) -> float:
+    """How long a frame of the stream stays on screen, as far as FFmpeg can guess."""
+    return float(1 / stream.guessed_rate) if stream.guessed_rate else 0.0
+
+
+class Listed(NamedTuple):
+    """What the container says of a packet.
+
+    Attributes:
+        pts: presentation time, in units of the stream's time base; 0 if it has none.
+        keyframe: decoding can start here, and there is a time to find the place by.
+        shown: it has a time that can be believed, and no edit list cuts it away.
+        duration: how long the picture is shown, in units of the time base; 0 if not told.
+    """
+
+    pts: int
+    keyframe: bool
+    shown: bool
+    duration: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a video's pictures are, and on which clock.
+
+    Attributes:
+        stream: number of the stream in the file; None for the first with moving pictures.
+        restarts: where the file's clock starts again.
+    """
+
+    path: Path
+    stream: int | None = None
+    restarts: Sequence[Restart] = ()
+
+    @contextmanager
+    def packets_from(
+        self, target: float | None
+    ) -> Iterator[tuple[VideoStream, Iterator[Packet[VideoStream]]]]:
+        """The stream and its packets, their times on one clock, from a keyframe on.
+
+        Args:
+            target: seconds; the keyframe may be near it. Where a seek lands is up to the
+                container: TS lands past the target, some formats nowhere. None for the
+                file's first keyframe.
+        """
+        with open_video(self.path, self.stream) as (container, stream):
+            assert stream.time_base is not None
+            # A clock that starts again shows some times twice: nobody can seek by it.
+            if target is not None and not self.restarts:
+                with suppress(*DAMAGE):
+                    container.seek(int(target / stream.time_base), stream=stream)
+            packets = self._on_one_clock(packets_of(container, stream), stream.time_base)
+            yield stream, dropwhile(lambda packet: not _may_start(packet), packets)
+
+    def _on_one_clock(
+        self, packets: Iterable[Packet[VideoStream]], time_base: Fraction
+    ) -> Iterator[Packet[VideoStream]]:
+        shift, upcoming = 0, deque(self.restarts)
+        for place, packet in enumerate(packets):
+            while upcoming and upcoming[0].packet <= place:
+                shift = round(upcoming.popleft().shift / time_base)
+            if shift and packet.pts is not None:
+                packet.pts += shift
+            if shift and packet.dts is not None:
+                packet.dts += shift
+            yield packet
+
+
+def _may_start(packet: Packet[VideoStream]) -> bool:
+    return packet.is_keyframe and packet.pts is not None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The packets of a part of a video, in the order of the file, from a keyframe on.
+
+    Attributes:
+        time_base: unit of the packets' times, seconds.
+        usual: how long a picture is usually shown, seconds.
+    """
+
+    packets: Sequence[Listed]
+    time_base: Fraction
+    usual: float
+
+
+def list_packets(source: Source, first: float, last: float) -> Listing:
+    """List the packets that decoding the pictures from `first` to `last` may take.
+
+    The list holds the picture on screen at `first`, if there is one, and reaches past
+    `last` or to the video's end.
+
+    Args:
+        first, last: presentation times, seconds.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    listing = _list(source, first - _MARGIN, last + _MARGIN)
+    begin = next((each.pts for each in listing.packets if each.keyframe), None)
+    if begin is None or begin * listing.time_base > first:
+        listing = _list(source, None, last + _MARGIN)
+    return listing
+
+
+def _list(source: Source, target: float | None, until: float) -> Listing:
+    listed, times, past = [], [], 0
+    with source.packets_from(target) as (stream, packets):
+        assert stream.time_base is not None
+        time_base, usual = stream.time_base, usual_seconds(stream)
+        for packet in packets:
+            pts = packet.pts or 0
+            shown = packet.pts is not None and not packet.is_discard
+            listed.append(Listed(pts, _may_start(packet), shown, packet.duration or 0))
+            times.append(float(pts * time_base) if shown else math.nan)
+            # Nothing is shown before it is decoded: all that follow are shown later than this.
+            late = packet.dts is not None and float(packet.dts * time_base) > until
+            past = past + 1 if late else 0
+            if past == _SURELY_PAST:
+                break
+    for place in np.flatnonzero(strays(np.array(times))):
+        listed[place] = listed[place]._replace(keyframe=False, shown=False)
+    return Listing(listed, time_base, usual)
+
+
+class PacketReader:
+    """Reads listed packets from the file, by their place in the list.
+
+    Reading on is cheap, going back opens the file anew. Not to be shared by threads.
+
+    Attributes:
+        decoder: for what `read` gives; going back makes a new one.
+    """
+
+    decoder: VideoCodecContext
+
+    def __init__(self, source: Source, listing: Listing) -> None:
+        self._source = source
+        self._listing = listing
+        self._file = ExitStack()
+        self._upcoming: Iterator[Packet[VideoStream]] = iter(())
+        self._place: int | None = None  # of the packet that comes next
+
+    def __enter__(self) -> PacketReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def go_to(self, place: int) -> None:
+        """Make the packet at `place`, which is a keyframe, the next one.
+
+        Raises:
+            InputError: the file cannot be read, or is not the one that was listed.
+        """
+        if self._place is None or self._place > place:
+            self._upcoming = self._packets_at(place)
+            self._place = place
+        for _ in self.read(place):
+            pass
+
+    def read(self, end: int) -> Iterator[Packet[VideoStream]]:
+        """The packets from here to before the place `end`; call `go_to` first."""
+        assert self._place is not None
+        for packet in islice(self._upcoming, max(0, end - self._place)):
+            if not (self._listing.packets[self._place].shown or packet.is_discard):
+                packet.pts = None  # a wrong one must not pass for another picture's
+            self._place += 1
+            yield packet
+
+    def _packets_at(self, place: int) -> Iterator[Packet[VideoStream]]:
+        keyframe = self._listing.packets[place]
+        for target in (float(keyframe.pts * self._listing.time_base) - _MARGIN, None):
+            self._file.close()
+            stream, packets = self._file.enter_context(self._source.packets_from(target))
+            self.decoder = stream.codec_context
+            # The threads decode a group of pictures each, which no codec's own threads beat.
+            self.decoder.thread_count = 1
+            for packet in packets:
+                if packet.is_keyframe and packet.pts == keyframe.pts:
+                    return chain([packet], packets)
+        raise InputError(f"{self._source.path} has changed while it was read; start again.")

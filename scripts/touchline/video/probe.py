@@ -1,0 +1,321 @@
+"""What a video file is: its length, shape and identity, measured from the file itself."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from shlex import quote
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from touchline.core.records import Manifest, Stretch
+from touchline.errors import InputError
+from touchline.inputs.fingerprint import fingerprint
+from touchline.inputs.videos import Video
+from touchline.video.packets import (
+    DAMAGE,
+    open_file,
+    open_video,
+    packets_of,
+    picture_streams,
+    reason_of,
+    usual_seconds,
+)
+from touchline.video.timeline import Timeline, timeline
+
+log = logging.getLogger(__name__)
+
+# What a header may promise beyond the last packet: rounding where it speaks of the pictures or
+# counts them, and what it does not know exactly where it speaks of the file.
+_STREAM_SLACK = 1.0
+_FILE_SLACK = 5.0
+# Pictures of which fewer have a time cannot be placed (1 in so many).
+_ENOUGH_TIMES = 50
+# FFmpeg's names of MP4 and MOV, FLV, WMV, of which it reads no second file behind the first; and
+# where these say what they are, bytes.
+_ENDS_ONCE = {"mov,mp4,m4a,3gp,3g2,mj2", "flv", "asf"}
+_KIND = slice(8, 16)
+# So many pictures are decoded to see what they are.
+_LOOKED_AT = 12
+# Where clocks may start again, FFmpeg's copy closes longer gaps (its dts_delta_threshold, seconds).
+_CLOSED = 10.0
+# A stream with fewer pictures than a part of the most is a still or a slide show (1 in so many).
+_MOVING = 10
+# Pixels that are so much wider than high, or higher than wide, are a damaged header's.
+_ODDEST_PIXEL = 4.0
+
+
+def probe(video: Video, max_duration: float | None = None) -> Manifest:
+    """Read through a video's packets and describe it.
+
+    Nothing is decoded but the first frames; the whole file is read, since only that
+    tells whether it is whole and how long it truly is.
+
+    Args:
+        max_duration: seconds to process at most; None for all.
+
+    Raises:
+        InputError: the file is not a video that can be processed; says why.
+    """
+    path = video.path.absolute()
+    with open_file(path) as container:
+        read = _read(container)
+        pictures = _chosen(path, list(read.pictures.values()))
+        stream = pictures.stream
+        if container.format.name in _ENDS_ONCE:
+            _check_alone(path, read.place)
+        first, by_fields = _first_pictures(path, stream.index)
+        line = _timeline(path, container, pictures, by_fields)
+        if max_duration is None or max_duration > line.duration:
+            _check_whole(path, container, pictures, line, read.end)
+        offset = _clock_offset(container, line.start)
+        codec, number, shape = stream.codec_context.name, stream.index, _pixel_aspect(stream)
+    duration = min(line.duration, max_duration or line.duration)
+    gaps = [(begin, min(end, duration)) for begin, end in line.gaps if begin < duration]
+    return Manifest(
+        video=video.video,
+        path=str(path),
+        bytes=path.stat().st_size,
+        fingerprint=fingerprint(path),
+        duration=round(duration, 3),
+        start_time=line.start,
+        clock_offset=offset,
+        frame_rate=round(pictures.timed / (2 if by_fields else 1) / line.shown, 3),
+        width=first.width,
+        height=first.height,
+        pixel_aspect=shape,
+        rotation=first.rotation,
+        codec=codec,
+        stream=number,
+        no_pictures=[Stretch(start=round(a, 3), end=round(b, 3)) for a, b in gaps],
+        restarts=list(line.restarts),
+        game=video.game,
+        half=video.half,
+        home=video.home,
+        away=video.away,
+    )
+
+
+@dataclass
+class _Pictures:
+    """The packets of one stream of pictures, in the order of the file.
+
+    Attributes:
+        times: when each is shown, seconds; NaN for those without a time.
+        hidden: those that an edit list cuts away.
+        stays: how long the picture of the latest time is shown, seconds; 0 if nobody says.
+    """
+
+    stream: VideoStream
+    times: list[float] = field(default_factory=list)
+    hidden: int = 0
+    latest: float = -math.inf
+    stays: float = 0.0
+
+    @property
+    def timed(self) -> int:
+        """How many have a time."""
+        return sum(map(math.isfinite, self.times))
+
+
+@dataclass
+class _Read:
+    """What a file holds.
+
+    Attributes:
+        pictures: by number of the stream.
+        end: when the last packet of any stream ends, seconds.
+        place: where the last packet of all ends in the file, bytes.
+    """
+
+    pictures: dict[int, _Pictures]
+    end: float = -math.inf
+    place: int = 0
+
+
+def _read(container: InputContainer) -> _Read:
+    read = _Read({stream.index: _Pictures(stream) for stream in picture_streams(container)})
+    for packet in packets_of(container, *container.streams):
+        seconds = math.nan
+        if packet.pts is not None:
+            seconds = float(packet.pts * packet.time_base)
+            stays = float((packet.duration or 0) * packet.time_base)
+            read.end = max(read.end, seconds + stays)
+        read.place = max(read.place, (packet.pos or 0) + packet.size)
+        pictures = read.pictures.get(packet.stream_index)
+        if pictures is None:
+            continue
+        if packet.is_discard:
+            pictures.hidden += 1
+            seconds = math.nan
+        pictures.times.append(seconds)
+        if seconds > pictures.latest:
+            pictures.latest, pictures.stays = seconds, stays
+    return read
+
+
+def _chosen(path: Path, there: Sequence[_Pictures]) -> _Pictures:
+    """The pictures that a player would show: moving, by default, the largest, the first."""
+    most = max(len(each.times) for each in there)
+    moving = [each for each in there if each.times and len(each.times) * _MOVING >= most]
+    if not moving:
+        raise InputError(f"{path} has no pictures (zero length); copy the video again.")
+    default = av.stream.Disposition.default
+    chosen = max(
+        moving,
+        key=lambda each: (
+            bool(each.stream.disposition & default),
+            each.stream.width * each.stream.height,
+        ),
+    )
+    if len(there) > 1:
+        others = _listed(each.stream for each in there if each is not chosen)
+        taken = _listed([chosen.stream])
+        log.info("%s has several picture streams: %s is taken, not %s.", path, taken, others)
+    return chosen
+
+
+def _listed(streams: Iterable[VideoStream]) -> str:
+    return ", ".join(f"stream {s.index} ({s.width}x{s.height})" for s in streams)
+
+
+def _timeline(
+    path: Path, container: InputContainer, pictures: _Pictures, by_fields: bool
+) -> Timeline:
+    """When the pictures are on screen.
+
+    By their packets' presentation times, and not by the stream's start time: in AVI that is
+    the first decoding time, a frame early.
+    """
+    times = np.array(pictures.times)
+    timed, shown = pictures.timed, len(times) - pictures.hidden
+    if timed * _ENOUGH_TIMES < shown:
+        raise InputError(
+            f"{path} has no timestamps (a raw {container.format.name} stream?), so its "
+            "events could not be placed in time; put it into a container first: "
+            f"ffmpeg -r 25 -i {quote(path.name)} -c copy {quote(path.stem + '.mp4')}"
+        )
+    if not timed:
+        raise InputError(f"{path} has no pictures (zero length); copy the video again.")
+    usual = usual_seconds(pictures.stream)
+    # Some containers (AVI) give a packet's duration as a tick of the clock.
+    stays = pictures.stays or usual / 2 if by_fields else max(pictures.stays, usual)
+    line = timeline(times, _may_leap(container), stays)
+    if line.duration <= 0:
+        raise InputError(f"{path} has no pictures (zero length); copy the video again.")
+    if line.strays:
+        log.warning("%s: %d times that lie far off are left out.", path, line.strays)
+    if line.restarts:
+        log.warning(
+            "%s: the clock of its pictures starts again %d times; what follows is counted as "
+            "shown after what was there before.",
+            path,
+            len(line.restarts),
+        )
+    for begin, end in line.gaps:
+        log.warning("%s has no picture from %.3f to %.3f s.", path, begin, end)
+    if any(end - begin > _CLOSED for begin, end in line.gaps) and _may_leap(container):
+        target = quote(path.stem + ".mkv")
+        log.warning(
+            "If no time passed there, this joins what is before and after: "
+            f"ffmpeg -i {quote(path.name)} -c copy {target}"
+        )
+    return line
+
+
+def _may_leap(container: InputContainer) -> bool:
+    """Whether the container's clock may start again by design, and no header tells its length."""
+    return bool(container.format.flags & av.format.Flags.ts_discont.value)
+
+
+def _clock_offset(container: InputContainer, start: float) -> float:
+    """What a player's clock shows at the first picture, seconds.
+
+    It begins at 0 in most containers (measured with Chromium 156: MP4, MOV, WebM, MKV, whatever
+    comes first and when), but where clocks begin anywhere, with the first sound or picture.
+    """
+    begins = 0.0
+    if _may_leap(container) and container.start_time is not None:
+        begins = container.start_time / av.time_base
+    return round(max(0.0, start - begins), 3)
+
+
+def _check_whole(
+    path: Path, container: InputContainer, pictures: _Pictures, line: Timeline, end: float
+) -> None:
+    """Raise InputError if the header promises more than there is.
+
+    Sound and subtitles may go on after the pictures, so the last packet of all is what counts.
+    """
+    if _may_leap(container):
+        return
+    stream, promised, reached = pictures.stream, 0.0, end
+    if stream.duration is not None and stream.time_base is not None:
+        promised = float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+        promised -= _STREAM_SLACK
+    elif container.duration is not None:
+        promised = container.duration / av.time_base - _FILE_SLACK
+    if stream.frames > len(pictures.times):
+        reached = line.start + line.duration
+        if container.format.name == "avi" and stream.time_base is not None:
+            # FFmpeg computes a cut one's duration again; the header counts its ticks.
+            promised = float(stream.frames * stream.time_base) - _STREAM_SLACK
+    if promised > reached:
+        raise InputError(
+            f"{path} is cut short: its header promises over {promised:.0f} s, but "
+            f"the pictures end at {line.duration:.1f} s; copy it again, or make what is there a "
+            f"whole file: ffmpeg -i {quote(path.name)} -c copy {quote(path.stem + '_part.mkv')}"
+        )
+
+
+def _pixel_aspect(stream: VideoStream) -> float:
+    """Width of a pixel over its height; 1 where none is stated, or none that could be."""
+    stated = float(stream.sample_aspect_ratio or 1)
+    return round(stated, 6) if 1 / _ODDEST_PIXEL <= stated <= _ODDEST_PIXEL else 1.0
+
+
+def _check_alone(path: Path, place: int) -> None:
+    """Raise InputError if a second file lies behind the first, of which nobody would read it.
+
+    Args:
+        place: where the first one's packets end, bytes.
+    """
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        # Behind it lies an index or nothing, and not the kind that a file begins with.
+        if place and content.find(content[_KIND], place) >= 0:
+            raise InputError(
+                f"{path} holds several files, one behind the other, and only the first can be "
+                "read; join the recordings with FFmpeg, from a list with a line file 'NAME' for "
+                f"each: ffmpeg -f concat -i list.txt -c copy {quote(path.stem + '_joined.mkv')}"
+            )
+
+
+def _first_pictures(path: Path, number: int) -> tuple[VideoFrame, bool]:
+    """The first picture that can be decoded, and whether each field is a packet with a time."""
+    reason, times, frames = "nothing comes out", [], []
+    with open_video(path, number) as (container, stream):
+        for packet in chain(packets_of(container, stream), [None]):
+            if packet is not None:
+                times.append(packet.pts)
+            try:
+                frames += stream.decode(packet)
+            except DAMAGE as error:
+                reason = reason_of(error)
+            if len(frames) >= _LOOKED_AT:
+                break
+    if not frames:
+        raise InputError(f"{path}: no picture can be decoded ({reason}); copy the video again.")
+    shown = {frame.pts for frame in frames if frame.pts is not None}
+    stated = [pts for pts in times if pts is not None and shown and pts <= max(shown)]
+    # A picture has the time of its first field; there is none with that of the second.
+    second = sum(pts not in shown for pts in stated) > len(stated) / 3
+    return frames[0], frames[0].interlaced_frame and second

@@ -1,0 +1,238 @@
+"""The frame that is on screen at a given time.
+
+Time is presentation time less the stream's start time. Frame numbers are never
+used: containers lie about their count, and rates vary.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+import torch
+from av.filter import Graph
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace, VideoReformatter
+
+from touchline.core.intervals import Intervals
+from touchline.core.records import Manifest
+from touchline.video.decoder import Decoder, Stretch, Wanted
+from touchline.video.hdr import is_hdr, standard_range
+from touchline.video.packets import DAMAGE, Listing, PacketReader, Source, list_packets, reason_of
+from touchline.video.prefetch import ahead
+from touchline.video.transforms import capped
+
+log = logging.getLogger(__name__)
+
+_UNTAGGED = 2  # AVCOL_SPC_UNSPECIFIED
+_HD_HEIGHT = 720
+_FRAMES_AHEAD = 16  # in each group of pictures that is decoded ahead
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture and when it was shown.
+
+    Attributes:
+        wanted: the time asked for, seconds.
+        time: when the picture came on screen, seconds; at most `wanted`.
+        picture: uint8 [3, H, W], red green blue, upright.
+    """
+
+    wanted: float
+    time: float
+    picture: torch.Tensor
+
+
+def frames_of(
+    manifest: Manifest, path: str | Path, times: Sequence[float], max_size: int, threads: int
+) -> Iterator[Frame]:
+    """The frames of a video that was probed: `sample_frames` with what the manifest says.
+
+    Args:
+        path: where the video is now.
+    """
+    source = Source(Path(path), manifest.stream, manifest.restarts)
+    gaps = tuple((gap.start, gap.end) for gap in manifest.no_pictures)
+    return sample_frames(
+        source, times, manifest.start_time, max_size, threads, gaps, manifest.pixel_aspect
+    )
+
+
+def sample_frames(
+    video: Source | str | Path,
+    times: Sequence[float],
+    start_time: float,
+    max_size: int,
+    threads: int = 1,
+    no_pictures: Intervals = (),
+    pixel_aspect: float = 1.0,
+) -> Iterator[Frame]:
+    """Decode what is needed of a video and give the frame on screen at each time.
+
+    With the first frame, threads begin to decode ahead of the caller: a group of pictures
+    each, and some frames of each group. The iterator can be closed early.
+
+    Args:
+        video: its path, or where in a file its pictures are.
+        times: seconds from the video's start, ascending.
+        start_time: presentation time of the video's start, seconds.
+        max_size: the longer side is scaled down to this in the decoder, pixels.
+        threads: how many decode; the frames do not depend on it.
+        no_pictures: stretches, seconds from the video's start, that have none.
+        pixel_aspect: width of the video's pixels over their height; those of a frame are square.
+
+    Yields:
+        One frame a time, in order; none, but a line in the log, for times at which no
+        picture is on screen (before the first, after the last, or where there is none) or
+        can be decoded.
+
+    Raises:
+        InputError: the file is not a video or cannot be read.
+    """
+    source = video if isinstance(video, Source) else Source(Path(video))
+    times = _outside(no_pictures, times)
+    if not times:
+        return
+    listing = list_packets(source, times[0] + start_time, times[-1] + start_time)
+    stretches = _stretches(listing, times, start_time)
+    with ExitStack() as stack:
+        readers = [stack.enter_context(PacketReader(source, listing)) for _ in range(threads)]
+        shape = max_size, pixel_aspect
+        samplers = [_Sampler(reader, listing, start_time, *shape) for reader in readers]
+        yield from ahead(stretches, [each.frames for each in samplers], _FRAMES_AHEAD)
+
+
+def _outside(gaps: Intervals, times: Sequence[float]) -> list[float]:
+    """The times, ascending, at which there are pictures; a line in the log for each gap."""
+    kept: list[float] = []
+    done = 0
+    for start, end in gaps:
+        first, after = bisect_left(times, start, done), bisect_left(times, end, done)
+        if first < after:
+            log.warning("The video has no picture from %.3f to %.3f s.", start, end)
+        kept += times[done:first]
+        done = after
+    return [*kept, *times[done:]]
+
+
+def _stretches(listing: Listing, times: Sequence[float], start_time: float) -> list[Stretch]:
+    """What to decode for the pictures on screen at the times."""
+    packets = listing.packets
+    shown = sorted((each.pts, place) for place, each in enumerate(packets) if each.shown)
+    begins = [_since(pts, listing.time_base, start_time) for pts, _ in shown]
+    # The last picture stays on screen for as long as a picture does. Some containers (AVI)
+    # state a tick of the clock.
+    last = packets[shown[-1][1]].duration * listing.time_base if shown else 0
+    end = begins[-1] + max(float(last), listing.usual) if shown else 0.0
+    keyframes = [place for place, each in enumerate(packets) if each.keyframe]
+
+    def begin_of(pts: int, place: int) -> int:
+        # A leading picture, decoded after a keyframe but shown before it, needs the one before.
+        before = keyframes[: bisect_right(keyframes, place)]
+        return next((k for k in reversed(before) if packets[k].pts <= pts), 0)
+
+    found = []
+    for time in times:
+        number = bisect_right(begins, time) - 1
+        if number < 0 or time >= end:
+            log.warning("No picture is on screen at %.3f s.", time)
+            continue
+        pts, place = shown[number]
+        found.append((begin_of(pts, place), place, Wanted(time, pts)))
+    stretches = []
+    for begin, group in groupby(found, itemgetter(0)):
+        _, places, wanted = zip(*group, strict=True)
+        stretches.append(Stretch(begin, max(places) + 1, wanted))
+    return stretches
+
+
+def _since(pts: int, time_base: Fraction, start_time: float) -> float:
+    # To the microsecond, lest 2.4 - 1.4 come out a hair after 1.0 and lose its frame.
+    return round(float(pts * time_base) - start_time, 6)
+
+
+class _Field:
+    """Takes the upper field, every other line, out of interlaced frames."""
+
+    def __init__(self) -> None:
+        self._shape: tuple[int, int, str] | None = None
+
+    def of(self, frame: VideoFrame) -> VideoFrame:
+        shape = frame.width, frame.height, frame.format.name
+        if shape != self._shape:
+            self._graph = Graph()
+            source = self._graph.add_buffer(
+                width=frame.width,
+                height=frame.height,
+                format=frame.format,
+                time_base=frame.time_base,
+            )
+            self._graph.link_nodes(
+                source, self._graph.add("field", "type=top"), self._graph.add("buffersink")
+            ).configure()
+            self._shape = shape
+        self._graph.vpush(frame)
+        return self._graph.vpull()
+
+
+class _Sampler:
+    """Turns stretches into frames. Not to be shared by threads."""
+
+    def __init__(
+        self,
+        reader: PacketReader,
+        listing: Listing,
+        start_time: float,
+        max_size: int,
+        pixel_aspect: float,
+    ) -> None:
+        self._decoder = Decoder(reader, listing)
+        self._time_base = listing.time_base
+        self._start_time = start_time
+        self._max_size = max_size
+        self._pixel_aspect = pixel_aspect
+        self._reformatter = VideoReformatter()
+        self._field = _Field()
+
+    def frames(self, stretch: Stretch) -> Iterator[Frame]:
+        for decoded, group in groupby(self._decoder.pictures(stretch), itemgetter(1)):
+            assert decoded.pts is not None
+            began = round(_since(decoded.pts, self._time_base, self._start_time), 3)
+            try:
+                picture = self._picture(decoded)
+            except DAMAGE as error:
+                log.warning("The picture at %.3f s cannot be shown: %s.", began, reason_of(error))
+                continue
+            for wanted, _ in group:
+                yield Frame(wanted, began, picture)
+
+    def _picture(self, frame: VideoFrame) -> torch.Tensor:
+        width, height = capped(frame.width, frame.height, self._max_size, self._pixel_aspect)
+        # HD without a tag is BT.709 by convention; the decoder would take it for BT.601.
+        untagged_hd = frame.colorspace == _UNTAGGED and frame.height >= _HD_HEIGHT
+        bright = is_hdr(frame.color_trc)
+        # Both fields of a moving picture together have combs; half the lines are enough here.
+        in_fields = frame.interlaced_frame and 2 * height <= frame.height
+        small = self._reformatter.reformat(
+            self._field.of(frame) if in_fields else frame,
+            width,
+            height,
+            format="rgb48le" if bright else "rgb24",
+            src_colorspace=Colorspace.ITU709 if untagged_hd else None,
+            interpolation="BICUBIC",
+            threads=1,
+        )
+        pixels = small.to_ndarray()
+        if bright:
+            pixels = standard_range(pixels, frame.color_trc)
+        upright = np.rot90(pixels, k=round(frame.rotation / 90) % 4)
+        return torch.from_numpy(np.ascontiguousarray(upright)).permute(2, 0, 1)

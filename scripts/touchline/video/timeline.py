@@ -1,0 +1,197 @@
+"""When pictures are on screen, from the times that a file states for its packets.
+
+What a file states is not always so: a damaged time lies hours off, recordings that were
+joined or a recorder that was restarted let the clock start again, and what was not received
+leaves a gap. Three plain rules find these. Each compares a packet with many others, so none
+needs to know a frame rate:
+
+- A stray is far from the pictures before it and from those after it, and not on the way from
+  the ones to the others. It has no time.
+- Where the pictures from one packet on are earlier than those before it, the clock has started
+  again. What follows is shown after what was there before.
+- A picture that stays for much longer than pictures of this video do was not meant to: others
+  are missing. It counts for as long as pictures usually stay.
+
+Times are seconds, as arrays in the order of the file, in which nothing (NaN) stands for a
+packet without a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from touchline.core.records import Restart
+
+Times = NDArray[np.float64]
+
+# Packets that one is compared with, on each side. Up to 7 strays in a row are no majority of
+# them, and decoding order (at most 16 pictures late in H.264 and HEVC) does not disturb them.
+_NEIGHBOURS = 15
+# Nobody can tell a stray that is less far off, or a clock that goes back by less, from decoding
+# order: in seconds, or times the spread of the middle half of its neighbours or the usual interval.
+_LEAST_STRAY, _STRAY_SPREADS = 1.0, 4
+_LEAST_BACK, _BACK_INTERVALS = 0.5, 4
+# A first or last picture is a stray if it is further than this from all others (seconds).
+_ALONE = 10.0
+# No interruption of a match is longer; where clocks may start again, a leap of more is one that
+# did (seconds). FFmpeg takes a step back by over a minute for a 33-bit clock that came round, and
+# gives a leap of 26.5 hours.
+_LONGEST_INTERRUPTION = 7200.0
+# Intervals that few are longer than are what is usual: at most 3, or 1 in 100.
+_EXCEPTIONS, _PER_INTERVALS = 3, 100
+# Most of so many intervals before a picture, or after it, tell of a lower rate there.
+_ALIKE = 5
+# A picture may stand in for so many missing ones, for so long at least and at most (seconds),
+# but always stay for so many intervals.
+_MISSING, _LEAST_STAY, _MOST_STAY, _USUAL_STAYS = 25, 1.0, 5.0, 3
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When a video's pictures are on screen.
+
+    Attributes:
+        start: of the first picture, as the file states it.
+        duration: from there to the end of the last picture.
+        strays: packets whose time is left out.
+        restarts: in the order of the file.
+        gaps: (start, end) of the stretches without a picture, from `start` on.
+    """
+
+    start: float
+    duration: float
+    strays: int
+    restarts: tuple[Restart, ...]
+    gaps: tuple[tuple[float, float], ...]
+
+    @property
+    def shown(self) -> float:
+        """Seconds with a picture."""
+        return self.duration - sum(end - start for start, end in self.gaps)
+
+
+def timeline(times: Times, may_leap: bool, last_stays: float) -> Timeline:
+    """Put the pictures of a video on one clock.
+
+    Args:
+        times: of all packets of pictures; at least one has a time.
+        may_leap: the container's clock may start again by design (MPEG-TS and -PS), so a leap
+            by hours is no gap.
+        last_stays: how long the last picture is shown, as far as anybody tells.
+    """
+    believed = ~strays(times)
+    places = np.flatnonzero(believed)
+    clock = times[places]
+    begins = [0, *_restarts(clock, may_leap), len(clock)]
+    found: list[Restart] = []
+    end = 0.0
+    for begin, stop in pairwise(begins):
+        part = clock[begin:stop]
+        if begin:
+            shift = end + _usual(part) - part.min()
+            found.append(Restart(packet=int(places[begin]), shift=round(float(shift), 6)))
+            part += found[-1].shift
+        end = float(part.max())
+    shown = np.sort(clock)
+    start, stays = float(shown[0]), _stays(shown)
+    most = np.maximum(np.clip(_MISSING * stays, _LEAST_STAY, _MOST_STAY), _USUAL_STAYS * stays)
+    gaps = np.flatnonzero(np.diff(shown) > most[:-1])
+    ends = (shown[gaps] + stays[gaps] - start).round(6), (shown[gaps + 1] - start).round(6)
+    return Timeline(
+        start=start,
+        duration=float(shown[-1] - start + min(last_stays, most[-1])),
+        strays=int(np.isfinite(times).sum() - len(places)),
+        restarts=tuple(found),
+        gaps=tuple(zip(*(each.tolist() for each in ends), strict=True)),
+    )
+
+
+def strays(times: Times) -> NDArray[np.bool_]:
+    """Which packets have no time that can be believed: strays, and those without any."""
+    result = np.isnan(times)
+    places = np.flatnonzero(~result)
+    clock = times[places]
+    if not len(clock):
+        return result
+    before, after = _medians(clock)
+    # Where there is nothing on one side, only what is very far is out of place there.
+    before = np.where(np.isnan(before), after - _ALONE, before)
+    after = np.where(np.isnan(after), before + _ALONE, after)
+    far = np.maximum(_LEAST_STRAY, _STRAY_SPREADS * _spreads(clock))
+    apart = (np.abs(clock - before) > far) & (np.abs(clock - after) > far)
+    on_the_way = (before < clock) & (clock < after)
+    result[places[apart & ~on_the_way]] = True
+    return result
+
+
+def _restarts(clock: Times, may_leap: bool) -> list[int]:
+    """The places, none of them the first, at which the clock starts again."""
+    before, after = _medians(clock)
+    before, since = before[1:], after[:-1]
+    back = max(_LEAST_BACK, _BACK_INTERVALS * _usual(clock))
+    off = since < before - back
+    if may_leap:
+        off |= since > before + _LONGEST_INTERRUPTION
+    places = np.flatnonzero(off)
+    steps = np.abs(np.diff(clock))
+    # Some places in a row have other pictures before than after; the clock leaps at one.
+    runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if len(places) else []
+    return [int(run[steps[run].argmax()]) + 1 for run in runs]
+
+
+def _stays(shown: Times) -> Times:
+    """How long pictures in the order of time usually stay around each, seconds.
+
+    As long as all of them do, or where the rate is lower for a while, as its neighbours do.
+    """
+    padded = np.pad(np.diff(shown), _ALIKE)
+    around = np.median(sliding_window_view(padded, _ALIKE), axis=1)
+    lower = np.maximum(around[: len(shown)], around[-len(shown) :])
+    stays: Times = np.maximum(lower, _usual(shown))
+    return stays
+
+
+def _usual(clock: Times) -> float:
+    """How long pictures usually stay: few intervals are longer. 0 if there is one picture."""
+    intervals = np.diff(np.sort(clock))
+    if not len(intervals):
+        return 0.0
+    longer = min(len(intervals) - 1, max(_EXCEPTIONS, len(intervals) // _PER_INTERVALS))
+    return float(np.partition(intervals, -longer - 1)[-longer - 1])
+
+
+def _medians(clock: Times) -> tuple[Times, Times]:
+    """Of each time, the median of its neighbours before it, and of those after it.
+
+    NaN for the first, which has none before it, and for the last.
+    """
+    return _median_before(clock), _median_before(clock[::-1])[::-1]
+
+
+def _median_before(clock: Times) -> Times:
+    padded = np.concatenate([np.full(_NEIGHBOURS, np.nan), clock[:-1]])
+    # What is NaN is sorted to the end.
+    windows = np.sort(sliding_window_view(padded, _NEIGHBOURS), axis=1)
+    places = np.arange(len(clock))
+    medians: Times = windows[places, np.clip(places - 1, 0, _NEIGHBOURS - 1) // 2]
+    return medians
+
+
+def _spreads(clock: Times) -> Times:
+    """Of each time, how far apart the middle half of its neighbours is: on the calmer side.
+
+    At both ends, and of the steadiest parts, as much as it mostly is.
+    """
+    size = min(_NEIGHBOURS, len(clock))
+    windows = np.sort(sliding_window_view(clock, size), axis=1)
+    spreads = windows[:, 3 * size // 4] - windows[:, size // 4]
+    padded = np.pad(spreads, size, constant_values=np.inf)
+    calmer = np.minimum(padded[: len(clock)], padded[-len(clock) :])
+    mostly = np.median(spreads)
+    result: Times = np.where(np.isfinite(calmer), np.maximum(calmer, mostly), mostly)
+    return result

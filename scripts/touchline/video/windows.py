@@ -1,0 +1,44 @@
+"""Slices of a video and the overlapping windows in them.
+
+Times are seconds from the start of the video, rounded to a millisecond, so that
+they read the same in every file and neighbouring slices share their border exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count, takewhile
+
+from touchline.inputs.settings import WindowSettings
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of video that the model answers for: [start, end) and the times it is shown at."""
+
+    index: int
+    start: float
+    end: float
+    times: tuple[float, ...]
+
+
+def slice_bounds(duration: float, slices: int, index: int) -> tuple[float, float]:
+    """Start and end of slice `index` of `slices` equal ones."""
+    return round(duration * index / slices, 3), round(duration * (index + 1) / slices, 3)
+
+
+def windows_of(start: float, end: float, duration: float, rule: WindowSettings) -> list[Window]:
+    """The windows that start in [start, end).
+
+    The last ones are cut at the slice's end (at the video's with `cross_slices`), so
+    every moment of the slice lies in a window, and a cut window shows fewer frames.
+    """
+    limit = duration if rule.cross_slices else end
+    starts = takewhile(lambda s: s < end, (round(start + k * rule.step, 3) for k in count()))
+    windows = []
+    for index, window_start in enumerate(starts):
+        window_end = round(min(window_start + rule.seconds, limit), 3)
+        samples = (round(window_start + k / rule.fps, 3) for k in range(rule.frames))
+        times = tuple(takewhile(lambda t: t < window_end, samples))  # noqa: B023
+        windows.append(Window(index, window_start, window_end, times))
+    return windows

@@ -1,0 +1,111 @@
+"""What the disk refuses ends a job in a sentence: the place and a remedy. Ctrl-C ends it, too."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from touchline.core.disk import refusal
+
+# Files of at most 4000 bytes: what a full disk does to a process, and any process may ask for it.
+JOB = """
+import os, resource, signal
+from pathlib import Path
+from touchline.core.logs import job_log
+resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+with job_log({log!r}):
+{body}
+"""
+
+
+def job(folder, body, log="job.log") -> subprocess.CompletedProcess:
+    body = "\n".join(f"    {line}" for line in body.splitlines())
+    text = JOB.format(log=log, body=body)
+    command = [sys.executable, "-c", text]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+JOURNAL = """
+from touchline.detection.journal import Journal
+from touchline.core.records import WindowRecord
+with Journal(Path("journal"), "key").writing() as writer:
+    for n in range(100):
+        writer.add(WindowRecord(
+            window=n, start=n, end=n + 4, frame_times=[], status="none", attempts=1))
+"""
+QUANTIZE = """
+from touchline.models.quantize import quantize
+quantize(Path({checkpoint!r}), Path("nf4"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (
+            'from touchline.core.files import write_text\nwrite_text("a/b.csv", "x" * 9999)',
+            "a/b.csv",
+        ),
+        (JOURNAL, "journal/key/"),
+        (QUANTIZE, "nf4"),
+    ],
+    ids=["result", "journal", "model"],
+)
+def test_a_file_that_cannot_be_written_is_named(tmp_path, checkpoint, body, place):
+    done = job(tmp_path, body.replace("{checkpoint!r}", repr(str(checkpoint))))
+    assert done.returncode == 1
+    for said in (done.stderr, (tmp_path / "job.log").read_text()):
+        (line,) = [line for line in said.splitlines() if " ERROR " in line]
+        assert f" ERROR {place}" in line
+        assert "File too large; raise the limit of a file's size (ulimit -f), then type" in line
+        assert "Traceback" not in said
+        assert "report it" not in said
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("ENOSPC", "No space left on device; make room"),
+        ("EDQUOT", "Disk quota exceeded; make room"),
+        ("EROFS", "Read-only file system; get the right"),
+        ("EACCES", "Permission denied; get the right"),
+        ("EIO", "Input/output error; the disk, or the way to it"),
+    ],
+)
+def test_each_refusal_has_its_remedy(tmp_path, number, words):
+    done = job(tmp_path, f"import errno\nraise OSError(errno.{number}, 'x', 'results/a\\nb')")
+    assert done.returncode == 1
+    assert f" ERROR results/a b: {words}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_defect_keeps_its_traceback(tmp_path):
+    done = job(tmp_path, "raise FileNotFoundError(2, 'x', 'y')")
+    assert done.returncode == 1
+    assert "This should not happen; please report it." in done.stderr
+    assert "Traceback" in done.stderr
+    assert refusal(ValueError("x")) is None
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
+@pytest.mark.parametrize("log", ["/dev/full", "/dev/null/job.log"])
+def test_a_log_that_cannot_be_written_hides_no_reason(tmp_path, log):
+    body = (
+        "from touchline.errors import InputError\nfrom touchline.core.logs import log\n"
+        "for n in range(3): log.info('at work')\nraise InputError('x.mkv is no video.')"
+    )
+    done = job(tmp_path, body, log)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert lines[-1].endswith(" ERROR x.mkv is no video.")
+    assert sum("cannot be written" in line for line in lines) == 1
+    assert sum("at work" in line for line in lines) == 3
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interruption_is_no_defect(tmp_path):
+    done = job(tmp_path, "signal.raise_signal(signal.SIGINT)")
+    assert done.returncode == 130
+    assert done.stderr.endswith(" INFO Interrupted; the same command goes on.\n")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,63 @@
+"""As many windows at a time as the memory holds, and unpacked weights where both fit."""
+
+import pytest
+import torch
+
+from touchline.detection.batch_size import rows_that_fit
+
+GB = 2**30
+
+
+class Weights:
+    """A 7-billion-parameter model's figures: half a GB a row, 9.6 GB more when unpacked."""
+
+    def __init__(self):
+        self.is_packed = True
+
+    def row_bytes(self, pictures, new_tokens):
+        return GB // 2
+
+    def unpacked_bytes(self):
+        return int(9.6 * GB)
+
+    def unpack(self):
+        self.is_packed = False
+
+
+@pytest.fixture
+def card(monkeypatch):
+    """A GPU with so many GB free."""
+
+    def of(free):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free * GB, 80 * GB))
+        monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda: 1.0)
+        monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 0)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("free", "wanted", "rows", "packed"),
+    [
+        (74, "auto", 64, False),
+        (19, "auto", 26, True),
+        (6, "auto", 8, True),
+        (0, "auto", 1, True),
+        (74, 8, 8, False),
+        (19, 8, 8, False),
+        (6, 8, 8, True),
+        (6, 100, 100, True),
+    ],
+)
+def test_rows_come_first_and_unpacked_weights_where_there_is_room(card, free, wanted, rows, packed):
+    card(free)
+    model = Weights()
+    assert rows_that_fit(model, 4, 256, wanted) == rows
+    assert model.is_packed == packed
+
+
+def test_a_processor_keeps_weights_packed():
+    model = Weights()
+    assert rows_that_fit(model, 4, 256, 3) == 3
+    assert model.is_packed

@@ -1,0 +1,183 @@
+"""Every window ends in the ledger, whatever happens to it."""
+
+import logging
+
+import pytest
+import torch
+
+from media import number_in, steady, write_video
+from touchline.detection.detect import Draw, Progress, detect
+from touchline.detection.scoring import Generated
+from touchline.detection.worker import partial_of
+from touchline.events.parsing import asked_by
+from touchline.inputs.settings import WindowSettings
+from touchline.inputs.videos import Video
+from touchline.video.probe import probe
+from touchline.video.sampler import sample_frames
+from touchline.video.windows import slice_bounds, windows_of
+
+GOAL = '[{"label": "Goal", "team": "home", "confidence": 0.9, "details": ""}]'
+DEFAULT = WindowSettings()
+
+
+class Eye:
+    """Sees nothing of a frame but its number."""
+
+    def __init__(self, frames_per_picture=1):
+        self.fitted = 0
+        self.frames_per_picture = frames_per_picture
+
+    def pixels(self, picture, fit):
+        self.fitted += 1
+        return torch.tensor(number_in(picture))
+
+    def decode(self, tokens):
+        return ""
+
+
+class Answers:
+    """Stands in for a batch: answers in pairs, the later window first."""
+
+    rows = 2
+
+    def __init__(self, answers=None, skipped=None):
+        self.said, self.skipped, self.tasks = answers or {}, skipped or {}, []
+
+    def answers(self, tasks):
+        pair = []
+        for task in tasks:
+            self.tasks.append(task)
+            pair.append(task)
+            if len(pair) == 2:
+                yield from map(self._answer, reversed(pair))
+                pair = []
+        yield from map(self._answer, pair)
+
+    def _answer(self, task):
+        if task.index in self.skipped:
+            return task, self.skipped[task.index]
+        text = self.said.get(task.index, "none")
+        return task, Generated(text, (1, 2), (-0.1, -0.1))
+
+    @property
+    def seen(self):
+        return {t.index: [n for p in t.pictures for n in p.pixels.tolist()] for t in self.tasks}
+
+
+def run(path, answers, eye=None, bounds=None, duration=None, seed=0, rule=DEFAULT):
+    manifest = probe(Video(video=3, path=path))
+    duration = duration or manifest.duration
+    windows = windows_of(*(bounds or (0, duration)), duration, rule)
+    times = sorted({time for window in windows for time in window.times})
+    frames = sample_frames(path, times, manifest.start_time, 4096)
+    draw, asked = Draw(seed, 3, 8), asked_by("Which of these happen?\nGoal, Foul")
+    done = detect(windows, frames, "pad", eye or Eye(), answers, draw, asked)
+    return sorted(done, key=lambda record: record.window)
+
+
+def test_each_window_shows_its_own_frames_and_each_frame_is_fitted_once(clip):
+    eye, answers = Eye(), Answers()
+    records = run(clip, answers, eye)
+    assert [r.start for r in records] == [0, 2, 4, 6, 8]
+    assert answers.seen == {
+        0: [0, 25, 50, 75],
+        1: [50, 75, 100, 125],
+        2: [100, 125, 150, 175],
+        3: [150, 175, 200, 225],
+        4: [200, 225],
+    }
+    assert records[-1].end == 9.2
+    assert records[-1].frame_times == [8.0, 9.0]
+    assert eye.fitted == 10
+
+
+def test_windows_share_their_pictures(clip):
+    answers = Answers()
+    run(clip, answers)
+    first, second = answers.tasks[:2]
+    assert first.pictures[2:] == second.pictures[:2]
+    assert first.pictures[2] is second.pictures[0]
+
+
+def test_windows_share_pairs_of_frames_where_they_pair_them_alike(clip):
+    answers = Answers()
+    records = run(clip, answers, Eye(frames_per_picture=2))
+    assert answers.seen[1] == [50, 75, 100, 125]
+    first, second = answers.tasks[:2]
+    assert first.pictures[1] is second.pictures[0]
+    assert records[1].frame_times == [2.0, 3.0, 4.0, 5.0]
+    # A second later, the same frames make other pairs.
+    answers = Answers()
+    run(clip, answers, Eye(frames_per_picture=2), rule=WindowSettings(step=1))
+    assert answers.seen[1] == [25, 50, 75, 100]
+    assert answers.tasks[0].pictures[1] is answers.tasks[2].pictures[0]
+
+
+def test_a_frame_without_a_partner_is_its_own(clip):
+    answers = Answers()
+    records = run(clip, answers, Eye(frames_per_picture=2), rule=WindowSettings(frames=3))
+    assert answers.seen[0] == [0, 25, 50, 50]
+    assert records[0].frame_times == [0.0, 1.0, 2.0]
+
+
+def test_the_partial_has_every_answer_that_is_not_none(clip):
+    records = run(clip, Answers({1: GOAL, 3: "well, hard to say"}))
+    assert [r.status for r in records] == ["none", "events", "none", "unparsed", "none"]
+    assert [(a.time, a.raw) for a in partial_of(records)] == [(2, GOAL), (6, "well, hard to say")]
+
+
+def test_a_window_that_does_not_fit_is_told(clip, caplog):
+    records = run(clip, Answers(skipped={2: "skipped_oom"}))
+    assert [r.status for r in records] == ["none", "none", "skipped_oom", "none", "none"]
+    assert "Window 2 (4.000-8.000 s) does not fit" in caplog.text
+
+
+def test_a_hole_in_the_video_is_told_from_an_empty_window(tmp_path):
+    path = write_video(tmp_path / "v.mkv", steady(5))
+    records = run(path, Answers(), duration=12.0)
+    assert [r.status for r in records] == ["none"] * 3 + ["no_frames"] * 3
+    assert records[2].frame_times == [4.0]
+
+
+def test_random_numbers_belong_to_the_window(clip):
+    whole, part, other = Answers(), Answers(), Answers()
+    run(clip, whole)
+    run(clip, part, bounds=(4.0, 9.2))
+    run(clip, other, seed=1)
+    for mine, same in zip(part.tasks, whole.tasks[2:], strict=True):
+        assert torch.equal(mine.uniforms, same.uniforms)
+    assert not torch.equal(whole.tasks[0].uniforms, whole.tasks[1].uniforms)
+    assert not torch.equal(whole.tasks[0].uniforms, other.tasks[0].uniforms)
+
+
+@pytest.mark.parametrize("slices", [1, 4])
+def test_a_long_video_loses_nothing_at_its_end(tmp_path, slices):
+    # A frame a second: 3,247 of them, as long as the longest real half.
+    path = write_video(tmp_path / "half.mkv", steady(3247, rate=1), size=(208, 32), gop=50)
+    ledgers = [run(path, Answers(), bounds=slice_bounds(3247.0, slices, s)) for s in range(slices)]
+    records = [record for ledger in ledgers for record in ledger]
+    assert {r.status for r in records} == {"none"}
+    assert records[-1].end == 3247.0
+    # 811.75 s hold 406 windows, a whole video 1,624.
+    assert [len(ledger) for ledger in ledgers] == ([1624] if slices == 1 else [406] * 4)
+    reached = 0.0
+    for record in records:
+        assert record.start <= reached
+        assert len(record.frame_times) >= 1
+        reached = max(reached, record.end)
+
+
+def test_the_log_tells_how_far_a_slice_is(clip, caplog):
+    answers = Answers({0: GOAL}, skipped={1: "not_finite"})
+    records = run(clip, answers)[:2]
+    caplog.clear()
+    progress = Progress(total=12, done=2, every=0.0)
+    with caplog.at_level(logging.INFO):
+        for record in records:
+            progress.count(record, answers)
+    said = [each.getMessage() for each in caplog.records if "of 12 windows" in each.getMessage()]
+    first, second = said
+    assert first.startswith("3 of 12 windows, ")
+    assert second.startswith("4 of 12 windows, ")
+    for part in (" a second, ", " s left, ", " 1 events, 1 skipped, 2 at a time, peak ", " GB of "):
+        assert part in second

@@ -1,0 +1,326 @@
+"""Many windows at a time, each answered as if it were alone."""
+
+import random
+from itertools import zip_longest
+
+import pytest
+import torch
+from transformers import TopPLogitsWarper
+
+from touchline.detection.batch_size import rows_that_fit
+from touchline.detection.engine import Answering
+from touchline.detection.sampling import choose, random_numbers
+from touchline.detection.scheduler import Picture, Task
+from touchline.detection.stopwatch import Stopwatch
+from touchline.inputs.settings import GenerationSettings
+from touchline.models.families import family
+from touchline.models.families.base import Footage
+from touchline.models.families.qwen2_5_vl import patches_of
+from touchline.models.preprocessing import normalized
+
+GREEDY = GenerationSettings(max_new_tokens=14)
+SAMPLED = GenerationSettings(max_new_tokens=14, do_sample=True, temperature=1.3, top_p=0.9)
+
+
+LLAVA, QWEN = "llava_next_video", "qwen2_5_vl"
+
+
+@pytest.fixture(scope="module", params=[LLAVA, QWEN])
+def model(request, checkpoint, qwen_checkpoint):
+    folder = {LLAVA: checkpoint, QWEN: qwen_checkpoint}[request.param]
+    return family(request.param)(folder, "What happens?", Footage(320, 180, 1.0))
+
+
+@pytest.fixture(scope="module")
+def pictures(model):
+    """Of 26 frames a second apart, two at a time where the model takes them so."""
+    noise = torch.Generator().manual_seed(1)
+    shape = (model.frames_per_picture, 3, 180, 320)
+    pixels = [
+        torch.randint(256, shape, generator=noise, dtype=torch.uint8)
+        for _ in range(26 // model.frames_per_picture)
+    ]
+    return [torch.stack([model.pixels(frame, "pad") for frame in one]) for one in pixels]
+
+
+def tasks(pictures, settings=GREEDY, windows=range(12)):
+    """Windows of four frames, two in common with the next; the last one has only two frames."""
+    ready = [Picture((float(k),), pixels) for k, pixels in enumerate(pictures)]
+    per_window = 4 // len(pictures[0])
+    step = per_window // 2
+    return [
+        Task(
+            number,
+            ready[step * number :][: per_window if number < 11 else step],
+            random_numbers(settings.seed, 0, 2.0 * number, settings.max_new_tokens),
+        )
+        for number in windows
+    ]
+
+
+def answered(model, tasks, rows, settings=GREEDY):
+    most = 4 // model.frames_per_picture
+    answering = Answering(model, settings, rows, most, Stopwatch())
+    return {task.index: generated for task, generated in answering.answers(iter(tasks))}
+
+
+def stock_inputs(model, task):
+    """What transformers' own forward pass takes for a window."""
+    ids = model.prompt(len(task.pictures)).ids[None]
+    pixels = normalized(
+        torch.stack([picture.pixels for picture in task.pictures]), model.normalization
+    )
+    if model.frames_per_picture == 1:
+        return ids, {"pixel_values_videos": pixels.transpose(0, 1)}
+    height, width = (side // 14 for side in pixels.shape[-2:])
+    return ids, {
+        "pixel_values_videos": patches_of(pixels, 14, 2),
+        "video_grid_thw": torch.tensor([[len(pixels), height, width]]),
+        "second_per_grid_ts": [2.0],
+    }
+
+
+def kinds(model, ids):
+    """Where the library wants to be told which tokens are of a video."""
+    if model.frames_per_picture == 1:
+        return {}
+    return {"mm_token_type_ids": 2 * (ids == model.model.config.video_token_id).int()}
+
+
+def test_an_answer_is_that_of_the_library_s_own_generate(model, pictures):
+    answers = answered(model, tasks(pictures), 5)
+    for task in tasks(pictures):
+        ids, shown = stock_inputs(model, task)
+        plain = model.model.generate(
+            input_ids=ids, **shown, **kinds(model, ids), max_new_tokens=14, do_sample=False
+        )[0, ids.shape[1] :]
+        said = answers[task.index]
+        assert list(said.tokens) == plain.tolist()
+        assert said.text == model.tokenizer.decode(plain, skip_special_tokens=True)
+        with torch.inference_mode():
+            full = torch.cat([ids, torch.tensor([said.tokens])], dim=1)
+            logits = model.model(input_ids=full, **shown, **kinds(model, full)).logits[0]
+        rows = logits[ids.shape[1] - 1 : -1].log_softmax(-1)
+        expected = [row[token].item() for row, token in zip(rows, said.tokens, strict=True)]
+        assert list(said.logprobs) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+def test_an_answer_is_the_same_in_any_company(model, pictures, settings):
+    alone = {
+        task.index: answered(model, [task], 1, settings)[task.index]
+        for task in tasks(pictures, settings)
+    }
+    shuffled = list(range(11))
+    random.Random(3).shuffle(shuffled)
+    for rows in (1, 3, 8, 16):
+        for windows in (range(12), [*shuffled, 11], range(4, 9)):
+            together = answered(model, tasks(pictures, settings, windows), rows, settings)
+            assert {n: g.tokens for n, g in together.items()} == {
+                n: alone[n].tokens for n in windows
+            }
+
+
+def test_in_batches_of_one_size_an_answer_is_the_same_to_the_last_bit(model, pictures):
+    whole = answered(model, tasks(pictures), 4)
+    for windows in ([5], [9, 2, 7], range(3, 12)):
+        assert answered(model, tasks(pictures, windows=windows), 4) == {
+            n: whole[n] for n in windows
+        }
+
+
+def test_sampling_follows_the_seed_of_the_window(model, pictures):
+    first, again = (answered(model, tasks(pictures, SAMPLED), 4, SAMPLED) for _ in range(2))
+    other = SAMPLED.model_copy(update={"seed": 9})
+    assert first == again != answered(model, tasks(pictures, other), 4, other)
+
+
+class Script:
+    """A model that says what it is told to, and runs out of memory when it is told to.
+
+    The one feature of a frame is its first pixel, which picks the answer of the window.
+    """
+
+    eos = frozenset({0})
+    frames_per_picture = 1
+    pictures_at_once = 1
+
+    def __init__(self, answers, memory=lambda what, rows: True):
+        self.answers, self.memory = answers, memory
+        self.encoded, self.steps, self.largest = 0, 0, 0
+        self.said = {}
+
+    def encode(self, pixels):
+        self._need("encode", len(pixels))
+        self.encoded += len(pixels)
+        return pixels.flatten(1)[:, :1, None]
+
+    def new_cache(self, rows, pictures, new_tokens):
+        self.rows = rows
+        self._need("cache", rows)
+        self.said = {}
+        return None
+
+    def prefill(self, features, cache, rows):
+        self._need("prefill", len(features))
+        firsts = []
+        for row, which in zip_longest(rows, features[:, 0, 0, 0].tolist()):
+            answer = iter(self.answers[int(which)])
+            firsts.append(next(answer))
+            if row is not None:
+                self.said[row] = answer
+        return self._logits(firsts)
+
+    def step(self, tokens, cache):
+        self._need("step", len(tokens))
+        self.steps += 1
+        return self._logits([next(self.said.get(row, iter(())), 0) for row in range(len(tokens))])
+
+    def decode(self, tokens):
+        return "".join(("", "[", "1", "]", "x")[token] for token in tokens)
+
+    def _logits(self, tokens):
+        return torch.nn.functional.one_hot(torch.tensor(tokens), 5).float() * 9
+
+    def _need(self, what, rows):
+        if not self.memory(what, self.rows):
+            raise torch.OutOfMemoryError(what)
+
+
+LETTER = 4
+
+
+def scripted(answers):
+    pictures = [
+        Picture((float(n),), torch.full((1, 1, 1, 1), float(n))) for n in range(len(answers))
+    ]
+    return [Task(n, [picture], torch.zeros(40)) for n, picture in enumerate(pictures)]
+
+
+def run(script, rows, tokens=40, tasks=None):
+    answering = Answering(script, GenerationSettings(max_new_tokens=tokens), rows, 1, Stopwatch())
+    done = list(answering.answers(iter(tasks or scripted(script.answers))))
+    return {task.index: generated for task, generated in done}, answering.rows, done
+
+
+def test_a_short_answer_makes_room_while_long_ones_go_on():
+    # One answer of 30 tokens beside 28 of two: in batches of four that wait for the longest
+    # it would be 30 steps and then six times one; here all end with the long one.
+    script = Script([[LETTER] * 29 + [0]] + [[LETTER, 0]] * 28)
+    answers, _, _ = run(script, rows=4)
+    assert len(answers) == 29
+    assert script.steps == 29
+
+
+def test_a_finished_answer_is_given_at_once():
+    script = Script([[LETTER] * 29 + [0], [LETTER, 0], [LETTER] * 5 + [0]])
+    _, _, done = run(script, rows=3)
+    assert [task.index for task, _ in done] == [1, 2, 0]
+
+
+def test_an_answer_ends_with_its_end_its_length_or_a_complete_list():
+    opened, one, closed = 1, 2, 3
+    script = Script(
+        [
+            [LETTER, LETTER, 0, LETTER],
+            [LETTER] * 50,
+            [opened, one, closed, LETTER, LETTER],
+            [opened, LETTER, closed, one, 0],
+        ]
+    )
+    answers, _, _ = run(script, rows=2, tokens=7)
+    assert [answers[n].text for n in range(4)] == ["xx", "xxxxxxx", "[1]", "[x]1"]
+    assert [len(answers[n].tokens) for n in range(4)] == [3, 7, 3, 5]
+
+
+def test_each_picture_is_encoded_once():
+    pictures = [Picture((float(n),), torch.full((1, 1, 1, 1), float(n))) for n in range(9)]
+    windows = [Task(n, pictures[n : n + 3], torch.zeros(40)) for n in range(7)]
+    script = Script([[LETTER, 0]] * 9)
+    answering = Answering(script, GenerationSettings(max_new_tokens=40), 4, 3, Stopwatch())
+    assert len(list(answering.answers(iter(windows)))) == 7
+    assert script.encoded == 9
+
+
+@pytest.mark.parametrize("what", ["cache", "encode", "prefill", "step"])
+def test_out_of_memory_halves_the_rows_and_loses_nothing(what):
+    lengths = [3, 20, 2, 9, 5, 14, 2, 2, 7, 30, 4, 6]
+    script = Script(
+        [[LETTER] * n + [0] for n in lengths], lambda call, rows: call != what or rows <= 2
+    )
+    answers, rows, _ = run(script, rows=8)
+    assert rows == 2
+    assert [len(answers[n].tokens) for n in range(12)] == [n + 1 for n in lengths]
+
+
+def test_now_and_then_out_of_memory_loses_nothing():
+    source = random.Random(5)
+    lengths = [source.randrange(1, 30) for _ in range(40)]
+    script = Script(
+        [[LETTER] * n + [0] for n in lengths],
+        lambda what, rows: rows == 1 or source.random() > 0.02,
+    )
+    answers, _, done = run(script, rows=16)
+    assert [len(answers[n].tokens) for n in range(40)] == [n + 1 for n in lengths]
+    assert len(done) == 40
+    assert max(task.attempts for task, _ in done) > 1
+
+
+@pytest.mark.parametrize("what", ["cache", "encode", "prefill", "step"])
+def test_what_never_fits_is_given_up_and_nothing_else(what):
+    script = Script([[LETTER, LETTER, 0]] * 5, lambda call, rows: call != what)
+    answers, rows, _ = run(script, rows=4)
+    assert answers == dict.fromkeys(range(5), "skipped_oom")
+    assert rows == 1
+
+
+def test_one_window_that_never_fits_does_not_take_others_along():
+    class Greedy(Script):
+        def prefill(self, features, cache, rows):
+            if 3 in features[:, 0, 0, 0].tolist():
+                raise torch.OutOfMemoryError
+            return super().prefill(features, cache, rows)
+
+    answers, _, done = run(Greedy([[LETTER, 0]] * 8), rows=4)
+    assert [n for n, generated in answers.items() if generated == "skipped_oom"] == [3]
+    assert len(done) == 8
+
+
+def test_any_other_error_is_not_swallowed():
+    class Broken(Script):
+        def step(self, tokens, cache):
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        run(Broken([[LETTER, 0]]), rows=2)
+
+
+def test_the_nucleus_is_the_library_s():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn((50, 40), generator=generator) * 3
+    for top_p in (0.1, 0.5, 0.9, 1.0):
+        settings = GenerationSettings(do_sample=True, temperature=1.0, top_p=top_p)
+        allowed = TopPLogitsWarper(top_p)(None, logits).isfinite()
+        chosen = torch.stack(
+            [
+                choose(logits, settings, torch.full((50,), u))[0]
+                for u in (0.0, 0.2, 0.5, 0.8, 0.999999)
+            ],
+            dim=-1,
+        )
+        assert allowed.gather(-1, chosen).all()
+
+
+def test_sampling_follows_the_distribution():
+    logits = torch.tensor([[2.0, 1.0, 0.0, -1.0]]).repeat(20_000, 1)
+    settings = GenerationSettings(do_sample=True, temperature=0.5, top_p=1.0)
+    uniforms = torch.rand(20_000, generator=torch.Generator().manual_seed(4))
+    tokens, logprobs = choose(logits, settings, uniforms)
+    shares = torch.bincount(tokens, minlength=4) / 20_000
+    assert shares.tolist() == pytest.approx((logits[0] / 0.5).softmax(-1).tolist(), abs=0.01)
+    assert logprobs[0] == pytest.approx(logits[0].log_softmax(-1)[tokens[0]].item())
+
+
+def test_a_stated_number_of_rows_is_taken(model):
+    assert rows_that_fit(model, 4, 14, 3) == 3
+    assert rows_that_fit(model, 4, 14, "auto") >= 1

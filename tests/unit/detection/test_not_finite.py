@@ -1,0 +1,166 @@
+"""What a model computes may be too large for its arithmetic: that costs a window, never a slice."""
+
+import math
+
+import pytest
+import torch
+
+from touchline.detection.engine import Answering
+from touchline.detection.sampling import choose, random_numbers
+from touchline.detection.scheduler import Picture, Task
+from touchline.detection.stopwatch import Stopwatch
+from touchline.inputs.settings import GenerationSettings
+from touchline.models.families.base import Footage
+from touchline.models.kv_cache import RowCache
+from touchline.models.quantize import quantize
+
+LLAVA, QWEN = "llava_next_video", "qwen2_5_vl"
+FOOTAGE = Footage(320, 180, 1.0)
+GREEDY = GenerationSettings(max_new_tokens=6)
+SAMPLED = GenerationSettings(max_new_tokens=6, do_sample=True)
+
+
+@pytest.fixture(scope="module", params=["nf4", "none"])
+def quantization(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def save(kind, source, quantization, tmp_path_factory):
+    """Changes a model's weights and saves it as a run would load it; gives the folder."""
+
+    def changed(change):
+        model = kind(source, "What happens?", FOOTAGE)
+        with torch.no_grad():
+            change(model)
+        plain, folder = (tmp_path_factory.mktemp("changed") / name for name in ("plain", "nf4"))
+        model.model.save_pretrained(plain)
+        for file in source.glob("*.json"):
+            if not (plain / file.name).exists():
+                (plain / file.name).write_bytes(file.read_bytes())
+        if quantization == "none":
+            return plain
+        quantize(plain, folder)
+        return folder
+
+    return changed
+
+
+def projection(model):
+    """The last two layers on the way from a picture to its features."""
+    if model.frames_per_picture == 1:
+        projector = model.model.model.multi_modal_projector
+        return projector.linear_1, projector.linear_2
+    merger = model.model.model.visual.merger
+    return merger.mlp[0], merger.mlp[2]
+
+
+def pictures(model, count=6, bright=()):
+    """Noise, dark but for those numbers that are bright."""
+    noise = torch.Generator().manual_seed(2)
+    shape = (count, model.frames_per_picture, 3, 180, 320)
+    pixels = torch.randint(60, shape, generator=noise, dtype=torch.uint8)
+    for number in bright:
+        pixels[number] += 190
+    return [torch.stack([model.pixels(frame, "pad") for frame in each]) for each in pixels]
+
+
+def answered(model, windows, bright=(), rows=4, settings=GREEDY):
+    """The answers to windows of one picture each, of two if they are bright, by their number."""
+    pixels = pictures(model, bright=bright)
+    tasks = [
+        Task(
+            n,
+            [Picture((float(n),), pixels[n])] * (2 if n in bright else 1),
+            random_numbers(0, 0, n, settings.max_new_tokens),
+        )
+        for n in windows
+    ]
+    answering = Answering(model, settings, rows, 2, Stopwatch())
+    return {task.index: answer for task, answer in answering.answers(iter(tasks))}
+
+
+def let_brightness_overflow(model):
+    """One unit of the projection is zero for dark pictures and half a million for bright ones."""
+    first, last = projection(model)
+    seen = []
+    handle = first.register_forward_hook(lambda _module, given, _made: seen.append(given[0]))
+    for bright in ((), (0,)):
+        model.encode(torch.stack(pictures(model, 1, bright)))
+    handle.remove()
+    dark, light = (each.reshape(-1, each.shape[-1]).mean(0) for each in seen)
+    towards = (light - dark) / (light - dark).square().sum()
+    first.weight[0] = 1e6 * towards
+    first.bias[0] = -1e6 * torch.dot(towards, (dark + light) / 2)
+    last.weight[:, 0] = 1.0
+
+
+def let_the_vision_tower_overflow(model):
+    """Inside a layer values get a hundred million times as large, behind it they are as before."""
+    if model.frames_per_picture == 1:
+        mlp = model.model.model.vision_tower.encoder.layers[0].mlp
+        before, behind = mlp.fc1, mlp.fc2
+        # Quick GELU lets large values through as they are.
+        before.weight *= 1e4
+        before.bias.fill_(1e5)
+    else:
+        mlp = model.model.model.visual.blocks[0].mlp
+        before, behind = mlp.up_proj, mlp.down_proj
+        before.weight *= 1e8
+        before.bias *= 1e8
+    behind.weight *= 1e-8
+
+
+def let_the_output_overflow(model):
+    model.model.lm_head.weight *= 1e7
+
+
+@pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+def test_a_window_that_overflows_costs_no_other_window_its_answer(kind, save, settings):
+    model = kind(save(let_brightness_overflow), "What happens?", FOOTAGE, "float16")
+    dark = answered(model, [0, 1, 3, 4], settings=settings)
+    for rows in (1, 2, 4):
+        # The bright ones come before others in the same rows, and beside them. Their prompts are
+        # longer, so what they leave behind is not written over.
+        both = answered(model, [2, 0, 5, 1, 3, 4], bright=(2, 5), rows=rows, settings=settings)
+        assert [both.pop(2), both.pop(5)] == ["not_finite"] * 2
+        assert {n: answer.tokens for n, answer in both.items()} == {
+            n: answer.tokens for n, answer in dark.items()
+        }
+        assert all(math.isfinite(p) for answer in both.values() for p in answer.logprobs)
+
+
+def test_the_vision_tower_computes_in_float32_where_the_rest_has_float16(kind, save):
+    folder = save(let_the_vision_tower_overflow)
+    exact, half = (
+        kind(folder, "What happens?", FOOTAGE, dtype) for dtype in ("float32", "float16")
+    )
+    pixels = torch.stack(pictures(exact, 2))
+    wanted, got = exact.encode(pixels), half.encode(pixels)
+    assert got.dtype == torch.float16
+    assert torch.allclose(got.float(), wanted, rtol=2e-3, atol=2e-3)
+
+
+def test_a_model_whose_every_answer_overflows_ends_its_slice(kind, save):
+    model = kind(save(let_the_output_overflow), "What happens?", FOOTAGE, "float16")
+    assert answered(model, range(6)) == dict.fromkeys(range(6), "not_finite")
+
+
+def test_a_row_is_clean_for_whoever_comes_next():
+    cache = RowCache(2, (3, 1, 5, 4), torch.float32, torch.device("cpu"))
+    bad = torch.full((1, 1, 5, 4), math.nan)
+    cache.put([1], 0, bad, bad)
+    cache.clear([1])
+    assert not any(each.isnan().any() for each in (*cache.keys, *cache.values))
+
+
+@pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_token_is_chosen_from_logits_that_are_not_finite(settings, value):
+    logits = torch.randn(3, 7, generator=torch.Generator().manual_seed(0))
+    whole = choose(logits, settings, torch.full((3,), 0.4))
+    logits[1, 4] = value
+    tokens, logprobs = choose(logits, settings, torch.full((3,), 0.4))
+    assert math.isnan(logprobs[1])
+    for row in (0, 2):
+        assert (tokens[row], logprobs[row]) == (whole[0][row], whole[1][row])

@@ -1,0 +1,171 @@
+"""The truth is read as it stands, and what is wrong in it is told line by line."""
+
+import json
+
+import pytest
+
+from clones import ROOT
+from touchline.core.soccernet import SOCCERNET_CLASSES
+from touchline.errors import InputError
+from touchline.evaluation.annotations import TrueEvent, find_labels, read_truth
+from touchline.inputs.labels import Labels
+from touchline.inputs.videos import Video, read_videos
+
+LABELS = Labels({**{name: [] for name in SOCCERNET_CLASSES}, "Goal kick": []})
+
+
+def annotation(game_time="1 - 00:10", label="Goal", **more):
+    return {"gameTime": game_time, "label": label, **more}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(*annotations):
+        path = tmp_path / "Labels-v2.json"
+        path.write_text(json.dumps({"UrlLocal": "g", "annotations": list(annotations)}))
+        return path
+
+    return write
+
+
+def test_a_half_has_its_own_events_by_time_at_the_millisecond(write):
+    path = write(
+        annotation("1 - 44:59", "Corner", position="2699900", team="away", visibility="visible"),
+        annotation("2 - 00:01", "Kick-off", position="1254"),
+        annotation("1 - 00:10", "Yellow card", position="10250", visibility="not shown"),
+    )
+    assert read_truth(path, LABELS, half=1).events == [
+        TrueEvent(10.25, "Yellow card", None, visible=False),
+        TrueEvent(2699.9, "Corner", "away", visible=True),
+    ]
+    assert [event.time_s for event in read_truth(path, LABELS, half=2).events] == [1.254]
+
+
+def test_without_a_position_the_clock_counts(write):
+    assert read_truth(write(annotation("1 - 02:03")), LABELS, 1).events[0].time_s == 123
+
+
+def test_which_half_must_be_known_only_if_there_are_two(write):
+    assert len(read_truth(write(annotation()), LABELS).events) == 1
+    with pytest.raises(InputError, match="which half the video is"):
+        read_truth(write(annotation(), annotation("2 - 00:10")), LABELS)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (annotation("10:00"), "gameTime is '10:00', not like '1 - 04:05'"),
+        (annotation(None), "gameTime is None"),
+        (annotation("3 - 00:10"), "there is no half 3"),
+        (annotation(label="Throw"), "'Throw' is no class of the labels"),
+        (annotation(label=["Goal"]), "is no class"),
+        (annotation(position="-5"), "position is '-5', not a number of milliseconds"),
+        (annotation(position="nan"), "position is 'nan', not a number of milliseconds"),
+        (annotation(position="99000000000"), "longer than a day: it must be in milliseconds"),
+        ("no object", "gameTime is None"),
+    ],
+)
+def test_a_bad_annotation_is_one_line_and_the_rest_is_used(write, bad, words):
+    truth = read_truth(write(annotation(), bad, annotation()), LABELS, 1, duration=2700)
+    assert len(truth.events) == 2
+    (line,) = truth.problems
+    assert "annotation 1" in line
+    assert words in line
+    assert "\n" not in line
+
+
+def test_events_beyond_the_end_are_one_line_with_their_number(write):
+    late = [annotation(position=str(position)) for position in (2_700_001, 5_000_000, 2_699_999)]
+    truth = read_truth(write(annotation(), *late), LABELS, 1, duration=2700)
+    assert len(truth.events) == 2
+    (line,) = truth.problems
+    assert "2 of its events lie beyond the end of the video (2700 s), the last at 5000 s" in line
+
+
+@pytest.mark.parametrize(
+    ("time", "words"),
+    [
+        ("12:30", "time_s is '12:30', not a number of seconds, but 12:30 is 750"),
+        ("245000", "time_s is '245000', longer than a day: it must be in seconds"),
+    ],
+)
+def test_a_table_with_times_in_another_unit_says_so(tmp_path, time, words):
+    path = tmp_path / "labels.csv"
+    path.write_text(f"time_s,label\n{time},Goal\n")
+    (line,) = read_truth(path, LABELS).problems
+    assert words in line
+
+
+def test_a_table_as_a_spreadsheet_writes_it(tmp_path):
+    path = tmp_path / "truth.CSV"
+    path.write_text(
+        '\ufefftime_s,label,team,note\r\n12.5,goals,home,\r\n3,Goal kick,,"two\nlines"\r\n'
+        "soon,Goal,,\r\n8,,,\r\n",
+        encoding="utf-8",
+    )
+    truth = read_truth(path, LABELS, half=2)
+    assert truth.events == [TrueEvent(3.0, "Goal kick"), TrueEvent(12.5, "Goal", "home")]
+    assert [("row 3" in line, "row 4" in line) for line in truth.problems] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+def test_a_persons_verdicts_are_the_truth_where_they_confirm(tmp_path):
+    path = tmp_path / "verdicts_video_0.csv"
+    path.write_text(
+        "video,time_s,game_time,label,team,verdict,said_time_s,said_label,said_by\n"
+        "0,12.5,00:12,Goal,home,confirmed,12,Goal,llava\n"
+        "0,20,00:20,Set Pieces,,rejected,20,Set Pieces,llava\n"
+        "0,30,00:30,'=1+1,,undecided,30,'=1+1,llava\n"
+        "0,40,00:40,Goal,,undecided,40,Goal,llava\n"
+        "0,50,00:50,Corner,,,,,\n"
+        "0,60,01:00,Corner,,perhaps,,,\n"
+    )
+    truth = read_truth(path, LABELS)
+    assert truth.events == [TrueEvent(12.5, "Goal", "home"), TrueEvent(50, "Corner")]
+    bad, undecided = truth.problems
+    assert "row 6: verdict is 'perhaps'" in bad
+    assert "2 moments are not decided on" in undecided
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("t.csv", "time;label\n3;Goal\n", "columns time_s and label"),
+        ("t.json", "[]", "no list of annotations"),
+        ("t.json", '{"annotations": 3}', "no list of annotations"),
+        ("t.json", "{", "not a JSON file"),
+    ],
+)
+def test_another_file_is_refused(tmp_path, name, text, words):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_truth(tmp_path / name, LABELS, 1)
+
+
+def test_labels_that_the_table_names_must_be_there(tmp_path):
+    there = tmp_path / "Labels-v2.json"
+    there.touch()
+    videos = {
+        0: Video(video=0, path="a.mkv", labels=there),
+        1: Video(video=1, path="b.mkv"),
+        2: Video(video=2, path="c.mkv", labels=tmp_path / "lost.json"),
+    }
+    assert find_labels(videos, [0, 1]) == {0: str(there)}
+    with pytest.raises(InputError, match=r"lost\.json: no such file.*labels of video 2"):
+        find_labels(videos, [0, 1, 2])
+
+
+def test_the_epl_table_is_laid_out_as_soccernets_downloader_does_it():
+    table = ROOT / "examples/soccernet_epl.tsv"
+    videos = read_videos(table)
+    assert list(videos) == list(range(40))
+    for number, video in videos.items():
+        assert video.half == number % 2 + 1
+        assert video.game == videos[number - number % 2].game
+        # What a folder of SoccerNet's is read as, path by path.
+        path = table.parent / video.game / f"{video.half}_224p.mkv"
+        assert (video.path, video.labels) == (path, path.with_name("Labels-v2.json"))
+        assert f" {video.home} " in path.parent.name
+        assert path.parent.name.endswith(f" {video.away}")

@@ -1,0 +1,159 @@
+"""A real game: SoccerNet's labels and NetVLAD's predictions; run where they are present.
+
+Source of the oracle: compute_class_scores and evaluate of SoccerNet.Evaluation.ActionSpotting.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import mir_eval.util
+import numpy as np
+import pytest
+from samples import event
+from SoccerNet.Evaluation.ActionSpotting import compute_class_scores
+from SoccerNet.Evaluation.ActionSpotting import evaluate as soccernets_evaluate
+
+from clones import ROOT
+from touchline.comparison.matching import match
+from touchline.core.soccernet import SOCCERNET_CLASSES
+from touchline.evaluation import soccernet_evaluator
+from touchline.evaluation.annotations import read_truth
+from touchline.evaluation.average_precision import found
+from touchline.evaluation.evaluate import evaluate
+from touchline.evaluation.outcomes import Half
+from touchline.events.exports import by_game, results_spotting
+from touchline.inputs.labels import Labels
+from touchline.inputs.videos import Video
+
+LABELS = Labels.read(ROOT / "labels.yaml")
+REAL = os.environ.get("TOUCHLINE_REAL_DATA")
+pytestmark = pytest.mark.skipif(REAL is None, reason="TOUCHLINE_REAL_DATA is not set")
+
+TOLERANCE = 5
+WHOLE = ((0.0, 3000.0),)
+
+
+@pytest.fixture(scope="module")
+def labels():
+    return next((Path(REAL) / "soccernet/labels").rglob("Labels-v2.json"))
+
+
+@pytest.fixture(scope="module")
+def halves(labels):
+    """Both halves with their true events and NetVLAD v2's."""
+    path = next((Path(REAL) / "soccernet/netvlad_v2").rglob("results_spotting.json"))
+    spotted = json.loads(path.read_text())["predictions"]
+    made = []
+    for half in (1, 2):
+        truth = read_truth(labels, LABELS, half)
+        assert truth.problems == []
+        events = [
+            event(int(one["position"]) / 1000, one["label"], confidence=float(one["confidence"]))
+            for one in spotted
+            if one["half"] == str(half)
+        ]
+        made.append(Half(half, "game", truth.events, events, WHOLE))
+    return made
+
+
+def in_frames(events, label, rate):
+    """Times of one class in SoccerNet's frames, one event a frame."""
+    return sorted({int(rate * one.time_s + 1e-6) for one in events if one.label == label})
+
+
+def soccernets(true, said, rate):
+    """True positives by SoccerNet, of frames, confidences flattened."""
+    target, detection = np.zeros(3000 * rate), np.full(3000 * rate, -1.0)
+    target[true], detection[said] = 1, 0.5
+    scores, _, _ = compute_class_scores(target, target, detection, 2 * TOLERANCE * rate)
+    return int(scores[:, 1].sum())
+
+
+def rounded(half, rate):
+    """A half with the times that SoccerNet's frames stand for."""
+
+    def at_frame(one):
+        return replace(one, time_s=int(rate * one.time_s + 1e-6) / rate)
+
+    truth, events = (list(map(at_frame, these)) for these in (half.truth, half.events))
+    return replace(half, truth=truth, events=events)
+
+
+def test_there_are_243_events_of_which_41_are_not_shown(halves):
+    truth = [one for half in halves for one in half.truth]
+    assert (len(truth), sum(not one.visible for one in truth)) == (243, 41)
+
+
+# 10 a second, as published figures have them; and 1000, where nothing is rounded away.
+@pytest.mark.parametrize("rate", [10, 1000])
+def test_true_positives_precision_and_recall_are_soccernets_and_mir_evals(halves, rate):
+    halves = [rounded(half, rate) for half in halves]
+    report, _ = evaluate(halves, "netvlad", [TOLERANCE], resamples=1)
+    figures = {one.label: one for one in report.classes}
+    for label in SOCCERNET_CLASSES:
+        true = said = by_soccernet = by_mir_eval = 0
+        for half in halves:
+            of_truth = in_frames(half.truth, label, rate)
+            of_model = in_frames(half.events, label, rate)
+            true, said = true + len(of_truth), said + len(of_model)
+            by_soccernet += soccernets(of_truth, of_model, rate)
+            by_mir_eval += len(
+                mir_eval.util.match_events(
+                    np.array(of_truth, float), np.array(of_model, float), TOLERANCE * rate
+                )
+            )
+        if label not in figures:
+            assert true == said == 0
+            continue
+        ours = figures[label]
+        assert ours.true_positives == by_soccernet == by_mir_eval, label
+        assert (ours.true, ours.predicted) == (true, said)
+        assert ours.precision.value == (pytest.approx(by_soccernet / said, abs=1e-6))
+        assert ours.recall.value == (pytest.approx(by_soccernet / true, abs=1e-6))
+
+
+def test_by_score_the_greedy_way_finds_as_many_or_fewer(halves):
+    lost = 0
+    for label in SOCCERNET_CLASSES:
+        for half in halves:
+            truth = [one.time_s for one in half.truth if one.label == label]
+            events = sorted(
+                (one for one in half.events if one.label == label), key=lambda one: one.time_s
+            )
+            times = [one.time_s for one in events]
+            greedy = sum(found(truth, times, [one.strength for one in events], TOLERANCE))
+            assert greedy <= len(match(truth, times, TOLERANCE))
+            lost += len(match(truth, times, TOLERANCE)) - greedy
+    assert lost == 0  # in this game; generated lists lose some
+
+
+def test_our_export_gives_the_same_figures_in_a_folder_of_one_game(halves, labels, tmp_path):
+    game = "league/season/a game"
+    videos = [
+        (Video(video=half.video, path="x", game=game, half=half.video), half.events)
+        for half in halves
+    ]
+    for folder in ("truth", "said"):
+        (tmp_path / folder / game).mkdir(parents=True)
+    shutil.copy(labels, tmp_path / "truth" / game)
+    spotted = results_spotting(game, by_game(videos)[game])
+    (tmp_path / "said" / game / "results_spotting.json").write_text(json.dumps(spotted))
+    ours = soccernet_evaluator.evaluate([(half.truth, half.events) for half in halves])
+    # The published predictions themselves give the same as our export of them.
+    published = next((Path(REAL) / "soccernet/netvlad_v2").rglob("results_spotting.json"))
+    (tmp_path / "published" / game).mkdir(parents=True)
+    shutil.copy(published, tmp_path / "published" / game)
+    for folder, metric in [("said", "tight"), ("said", "at5"), ("published", "at5")]:
+        theirs = soccernets_evaluate(
+            str(tmp_path / "truth"),
+            str(tmp_path / folder),
+            framerate=2,
+            metric=metric,
+            dataset=None,
+            EVENT_DICTIONARY={name: number for number, name in enumerate(SOCCERNET_CLASSES)},
+        )
+        for key in ("a_mAP", "a_mAP_visible", "a_mAP_unshown"):
+            assert ours[metric][key] == pytest.approx(theirs[key], abs=1e-9)

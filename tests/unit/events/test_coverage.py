@@ -1,0 +1,102 @@
+"""Where a model looked, and where its answers were likely lost."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import window
+
+from touchline.core.intervals import (
+    common,
+    elapsed,
+    gaps,
+    intervals_of,
+    joined,
+    length,
+    stretches,
+    within,
+)
+from touchline.events.coverage import likely_lost, looked_at, looked_at_by
+
+STRETCHES = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=8)
+
+
+def seconds(intervals):
+    """Whole seconds as a set, to check the arithmetic of intervals against."""
+    return {second for start, end in intervals for second in range(int(start), int(end))}
+
+
+@given(STRETCHES, STRETCHES)
+def test_arithmetic_of_intervals(one, other):
+    a, b = joined(one), joined(other)
+    assert seconds(a) == seconds(one)
+    assert seconds(common(a, b)) == seconds(a) & seconds(b)
+    assert seconds(gaps(a, 50.0)) == set(range(50)) - seconds(a)
+    assert length(a) == len(seconds(a))
+    assert intervals_of(stretches(a)) == a
+    assert all(within(a, time + 0.5) == (time in seconds(a)) for time in range(50))
+
+
+def test_elapsed_leaves_out_what_lies_between():
+    assert elapsed(((10.0, 20.0), (100.0, 120.0)), [10.0, 15.0, 20.0, 110.0]) == [0, 5, 10, 20]
+
+
+def test_a_skipped_window_is_not_looked_at_but_where_another_shows_it():
+    skipped = {"status": "skipped_oom"}
+    windows = [
+        window(0, 0.0),
+        window(1, 2.0, **skipped),
+        window(2, 4.0, **skipped),
+        window(3, 6.0, status="unparsed"),
+        window(4, 8.0, status="no_frames"),
+    ]
+    assert looked_at(windows) == ((0.0, 4.0), (6.0, 10.0))
+
+
+def dense(start, end, source):
+    """Items like a real model's: one every 2 to 6 s, now and then a pause of 14 s."""
+    times, time = [], float(start)
+    while time < end:
+        times.append(time)
+        time += source.choice([2, 2, 2, 4, 4, 6]) if source.random() > 0.01 else 14
+    return times
+
+
+@pytest.mark.parametrize(
+    ("kept", "lost"),
+    [
+        ([(0, 2800)], []),
+        ([(750, 2800)], [(0, 750)]),
+        ([(0, 1400), (2100, 2800)], [(1400, 2100)]),
+        ([(0, 2100)], [(2100, 2800)]),
+        ([(700, 1400), (2100, 2800)], [(0, 700), (1400, 2100)]),
+    ],
+)
+def test_lost_slices_of_dense_predictions(kept, lost):
+    source = random.Random(1)
+    times = [time for start, end in kept for time in dense(start, end, source)]
+    found = likely_lost(times, 2800.0)
+    assert len(found) == len(lost)
+    for (start, end), (expected_start, expected_end) in zip(found, lost, strict=True):
+        assert start == pytest.approx(expected_start, abs=15)
+        assert end == pytest.approx(expected_end, abs=15)
+    assert looked_at_by(times, 2800.0) == gaps(found, 2800.0)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [],
+        [1500.0],
+        [118.0, 276.5, 1416.0, 1495.5],
+        [851.5, 858.0, 1449.5, 1457.0, 1997.5, 2012.5, 2440.0, 2657.5],
+    ],
+)
+def test_sparse_predictions_have_long_pauses_and_lost_nothing(times):
+    assert likely_lost(times, 2800.0) == ()
+    assert looked_at_by(times, 2800.0) == ((0.0, 2800.0),)
+
+
+def test_nothing_is_looked_at_in_no_time():
+    assert looked_at_by([], 0.0) == ()

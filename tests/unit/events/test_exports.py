@@ -1,0 +1,158 @@
+"""Each export is read back by an independent reader, whatever a model wrote."""
+
+import json
+
+import pytest
+import webvtt as independent_webvtt
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kloppy import sportscode
+from samples import event
+from SoccerNet.Evaluation.ActionSpotting import evaluate, predictions2vector
+
+from touchline.core.soccernet import SOCCERNET_CLASSES
+from touchline.errors import InputError
+from touchline.evaluation.annotations import TrueEvent
+from touchline.evaluation.soccernet_evaluator import labels_v2
+from touchline.events.exports import by_game, osl_json, results_spotting, sportscode_xml, webvtt
+from touchline.inputs.labels import Labels
+from touchline.inputs.videos import Video
+
+LABELS = Labels({name: [] for name in SOCCERNET_CLASSES})
+DICTIONARY = {name: number for number, name in enumerate(SOCCERNET_CLASSES)}
+NASTY = '<b>&amp; "x" --> 00:00:01.000\n\n1\n]]> \x00\x0b\x1b[31m\ud800 é ⚽ =cmd|x'
+EVENTS = [
+    event(2.0, "Goal", team="away", score=0.25, details=NASTY),
+    event(65.5, "Yellow->red card", confidence=0.9),
+    event(2699.0, "Set <Pieces>", known=False, details="=1+1"),
+]
+ANY_TEXT = st.text(st.characters(), max_size=40)
+
+
+def sportscode_of(tmp_path, events, duration=None):
+    path = tmp_path / "x.xml"
+    path.write_text(sportscode_xml(events, duration), encoding="utf-8")
+    return sportscode.load(str(path)).records
+
+
+def webvtt_of(events, duration=None):
+    return list(independent_webvtt.from_string(webvtt(events, duration)))
+
+
+def test_sportscode_xml_by_kloppy(tmp_path):
+    goal, card, other = sportscode_of(tmp_path, EVENTS, 2700.0)
+    assert (goal.code, card.code, other.code) == ("Goal", "Yellow->red card", "Set <Pieces>")
+    assert (goal.timestamp.total_seconds(), goal.end_timestamp.total_seconds()) == (0, 7)
+    assert other.end_timestamp.total_seconds() == 2700
+    assert (goal.labels["team"], goal.labels["score"]) == ("away", 0.25)
+    # The text is all there, but for what XML cannot hold.
+    assert goal.labels["details"].startswith('<b>&amp; "x" --> 00:00:01.000')
+    assert goal.labels["details"].endswith("é ⚽ =cmd|x")
+    assert "team" not in card.labels
+
+
+def test_webvtt_by_webvtt_py():
+    captions = webvtt_of(EVENTS, 2700.0)
+    assert [(c.start, c.end) for c in captions] == [
+        ("00:00:00.000", "00:00:07.000"),
+        ("00:01:00.500", "00:01:10.500"),
+        ("00:44:54.000", "00:45:00.000"),
+    ]
+    assert captions[0].raw_text.splitlines()[0] == "Goal (away)"
+    assert "<" not in captions[0].raw_text.replace("&lt;", "")
+    assert "-->" not in captions[0].raw_text
+    assert captions[2].raw_text.splitlines()[0] == "Set &lt;Pieces&gt;"
+
+
+def test_clips_and_captions_are_where_a_player_s_clock_has_them(tmp_path):
+    # The pictures start 5 s after the sound.
+    (caption, *_) = independent_webvtt.from_string(webvtt([event(9.0)], 12.0, 5.0))
+    assert (caption.start, caption.end) == ("00:00:09.000", "00:00:17.000")
+    path = tmp_path / "x.xml"
+    path.write_text(sportscode_xml([event(2.0)], 12.0, 5.0), encoding="utf-8")
+    (clip,) = sportscode.load(str(path)).records
+    assert clip.timestamp.total_seconds() == 5
+    assert clip.end_timestamp.total_seconds() == 12
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANY_TEXT, ANY_TEXT)
+def test_no_text_breaks_a_file_or_adds_to_it(tmp_path_factory, label, details):
+    events = [event(9.0, label or "x", known=False, details=details), event(30.0)]
+    folder = tmp_path_factory.mktemp("any")
+    assert [one.code for one in sportscode_of(folder, events)][1] == "Goal"
+    assert [one.start for one in webvtt_of(events)] == ["00:00:04.000", "00:00:25.000"]
+
+
+def test_no_events_are_valid_files_too():
+    assert webvtt([]) == "WEBVTT\n"
+    assert "<ALL_INSTANCES />" in sportscode_xml([])
+
+
+def test_both_halves_are_in_one_file_that_soccernets_evaluator_reads(tmp_path):
+    game = "league/season/2016-10-02 - 21-45 Roma 2 - 1 Inter"
+    videos = [(Video(video=4, path="1.mkv", game=game, half=2), [event(80.0, "Corner")])]
+    videos.append((Video(video=3, path="0.mkv", game=game, half=1), EVENTS))
+    halves = by_game(videos)[game]
+    spotted = results_spotting(game, halves)
+    first, second = predictions2vector(spotted, framerate=2, EVENT_DICTIONARY=DICTIONARY)
+    assert (first[4, 2], first[131, 16], second[160, 13]) == (0.25, 0.9, 1.0)
+    assert (first >= 0).sum() + (second >= 0).sum() == 3
+    assert spotted["predictions"][1]["gameTime"] == "1 - 01:05"
+    truth = labels_v2([TrueEvent(2.0, "Goal"), TrueEvent(65.5, "Yellow->red card")])
+    for folder, name, content in [("t", "Labels-v2", truth), ("p", "results_spotting", spotted)]:
+        path = tmp_path / folder / game
+        path.mkdir(parents=True)
+        (path / f"{name}.json").write_text(json.dumps(content))
+    scores = evaluate(
+        str(tmp_path / "t"),
+        str(tmp_path / "p"),
+        metric="at1",
+        dataset=None,
+        EVENT_DICTIONARY=DICTIONARY,
+    )
+    assert scores["a_mAP"] == pytest.approx(2 / 17)
+
+
+def test_what_cannot_be_told_apart_or_leads_elsewhere_is_refused():
+    twice = [(Video(video=v, path="x", game="g", half=1), []) for v in (0, 1)]
+    with pytest.raises(InputError, match="half 1 of 'g', as another video is"):
+        by_game(twice)
+    for name in ("../up", "a/../../up", "/etc"):
+        with pytest.raises(InputError, match="cannot name a folder"):
+            by_game([(Video(video=0, path="x", game=name), [])])
+    assert list(by_game([(Video(video=7, path="x"), [])])) == ["video_7"]
+
+
+def annotators_view(content):
+    """What OpenSportsLab's annotator makes of a file, by its documented rules.
+
+    The root is an object, data a list, ids unique texts, positions whole milliseconds; a label
+    that is not in its head's schema is none.
+    """
+    assert isinstance(content, dict)
+    schema = {head: set(value["labels"]) for head, value in content["labels"].items()}
+    ids = [sample["id"] for sample in content["data"]]
+    assert len(set(ids)) == len(ids)
+    view = {}
+    for sample in content["data"]:
+        assert all(source["type"] == "video" and source["path"] for source in sample["inputs"])
+        for one in sample["events"]:
+            assert one["label"] in schema[one["head"]]
+            assert type(one["position_ms"]) is int
+            assert 0 <= one["confidence_score"] <= 1
+        view[sample["id"]] = [(one["position_ms"], one["label"]) for one in sample["events"]]
+    return view
+
+
+def test_osl_json_by_the_annotators_rules():
+    videos = [
+        (Video(video=0, path="a.mkv", half=1, game="g"), EVENTS),
+        (Video(video=1, path="b"), []),
+    ]
+    content = json.loads(json.dumps(osl_json("llava", videos, LABELS)))
+    assert content["version"] == "2.0"
+    assert annotators_view(content) == {
+        "video_0": [(2000, "Goal"), (65500, "Yellow->red card")],
+        "video_1": [],
+    }

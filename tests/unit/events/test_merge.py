@@ -1,0 +1,275 @@
+"""Slices become one list of events, and nothing is lost on the way."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import event, window
+
+from touchline.errors import InputError
+from touchline.events import merge
+from touchline.events.merge import Slice, merge_events, merge_slices, read_ledger
+from touchline.events.nms import suppress
+from touchline.inputs.labels import Labels
+
+LABELS = Labels({"Goal": [], "Foul": [], "Corner": []})
+KEEPS = ["first", "best", "run"]
+
+
+def brief(events):
+    return [(e.time_s, e.label, e.n_hits, e.first_s, e.last_s) for e in events]
+
+
+def slices_of(*bounds, said=None):
+    """Slices with a window every 2 s; `said` has the labels of windows by their start."""
+    said = said or {}
+    return [
+        Slice(
+            start,
+            end,
+            [
+                window(
+                    n, start + 2 * n, *said.get(start + 2 * n, ()), end=min(start + 2 * n + 4, end)
+                )
+                for n in range(int(-(-(end - start) // 2)))
+            ],
+            f"ledger_{start:g}",
+        )
+        for start, end in bounds
+    ]
+
+
+# The rules
+
+
+def test_first_keeps_the_first_and_counts_from_it():
+    hits = [event(time) for time in (0.0, 2.0, 4.0, 6.0, 20.0)]
+    merged, duplicates = merge_events(hits, 3.0, "first")
+    # 4 s is more than 3 s from 0 s, the one kept, though not from 2 s, the one dropped.
+    assert brief(merged) == [
+        (0.0, "Goal", 2, 0.0, 2.0),
+        (4.0, "Goal", 2, 4.0, 6.0),
+        (20.0, "Goal", 1, 20.0, 20.0),
+    ]
+    assert duplicates == 2
+
+
+def test_run_makes_one_event_of_an_unbroken_run():
+    hits = [event(0.0, score=0.2), event(2.0, score=0.9, team="home"), event(4.0), event(8.0)]
+    merged, duplicates = merge_events(hits, 3.0, "run")
+    assert brief(merged) == [(0.0, "Goal", 3, 0.0, 4.0), (8.0, "Goal", 1, 8.0, 8.0)]
+    assert (merged[0].team, merged[0].score) == ("home", 0.9)
+    assert duplicates == 2
+
+
+def test_best_keeps_the_strongest_and_drops_on_both_sides():
+    hits = [event(0.0, score=0.5), event(2.0, score=0.9), event(4.0, score=0.6), event(6.0)]
+    merged, _ = merge_events(hits, 3.0, "best")
+    assert brief(merged) == [(2.0, "Goal", 3, 0.0, 4.0), (6.0, "Goal", 1, 6.0, 6.0)]
+
+
+def test_best_goes_by_confidence_where_there_is_no_score_and_by_time_among_equals():
+    merged, _ = merge_events([event(0.0, confidence=0.8), event(2.0, confidence=0.9)], 3.0, "best")
+    assert [e.time_s for e in merged] == [2.0]
+    merged, _ = merge_events([event(2.0, confidence=0.9), event(0.0, confidence=0.9)], 3.0, "best")
+    assert [e.time_s for e in merged] == [0.0]
+
+
+@pytest.mark.parametrize("keep", KEEPS)
+def test_other_labels_are_no_repeats_and_teams_make_no_difference(keep):
+    hits = [event(0.0), event(0.0, "Foul"), event(2.0, team="home"), event(2.0, "Set Pieces")]
+    merged, duplicates = merge_events(hits, 3.0, keep)
+    assert [(e.time_s, e.label) for e in merged] == [
+        (0.0, "Foul"),
+        (0.0, "Goal"),
+        (2.0, "Set Pieces"),
+    ]
+    assert duplicates == 1
+
+
+@pytest.mark.parametrize("keep", KEEPS)
+def test_exactly_the_window_apart_is_still_a_repeat(keep):
+    assert len(merge_events([event(0.1), event(3.1)], 3.0, keep)[0]) == 1
+    assert len(merge_events([event(0.1), event(3.2)], 3.0, keep)[0]) == 2
+    assert len(merge_events([event(5.0), event(5.0)], 0.0, keep)[0]) == 1
+
+
+@pytest.mark.parametrize("keep", KEEPS)
+def test_a_window_that_names_a_label_twice_is_one_hit(keep):
+    (merged,), duplicates = merge_events([event(0.0), event(0.0), event(2.0)], 3.0, keep)
+    assert (merged.n_hits, duplicates) == (2, 2)
+
+
+def test_suppression_is_that_of_the_plain_double_loop():
+    source = random.Random(2)
+    for _ in range(200):
+        times = sorted(source.choices(range(40), k=source.randrange(30)))
+        order = source.sample(range(len(times)), len(times))
+        kept = []
+        for index in order:
+            if all(abs(times[index] - times[other]) > 3 for other in kept):
+                kept.append(index)
+        kept_by = suppress(times, order, 3)
+        assert sorted(kept) == [i for i, leader in enumerate(kept_by) if i == leader]
+        assert all(abs(times[i] - times[leader]) <= 3 for i, leader in enumerate(kept_by))
+
+
+# What holds for all lists
+
+EVENTS = st.lists(
+    st.builds(
+        lambda time, label, score, team, details: event(
+            time, label, score=score, team=team, details=details
+        ),
+        st.integers(0, 60).map(lambda n: n / 2),
+        st.sampled_from(["Goal", "Foul", "Other"]),
+        st.sampled_from([None, 0.5, 0.9, 1.0]),
+        st.sampled_from([None, "home"]),
+        st.sampled_from(["", "a"]),
+    ),
+    max_size=30,
+)
+WINDOW = st.sampled_from([0.0, 1.0, 3.0, 10.0])
+
+
+@given(EVENTS, WINDOW, st.sampled_from(KEEPS))
+def test_merging_twice_changes_nothing_more(events, window, keep):
+    merged, _ = merge_events(events, window, keep)
+    assert merge_events(merged, window, keep) == (merged, 0)
+
+
+@given(EVENTS, WINDOW, st.sampled_from(KEEPS), st.randoms())
+def test_the_order_of_events_does_not_matter(events, window, keep, source):
+    shuffled = source.sample(events, len(events))
+    assert merge_events(shuffled, window, keep) == merge_events(events, window, keep)
+
+
+@given(EVENTS, WINDOW, st.sampled_from(KEEPS))
+def test_events_are_conserved(events, window, keep):
+    merged, duplicates = merge_events(events, window, keep)
+    assert len(events) == len(merged) + duplicates
+    for label in ("Goal", "Foul", "Other"):
+        hits = {e.time_s for e in events if e.label == label}
+        assert sum(e.n_hits for e in merged if e.label == label) == len(hits)
+        for time in hits:
+            assert any(e.first_s <= time <= e.last_s for e in merged if e.label == label)
+
+
+@given(st.randoms(), st.sampled_from(KEEPS))
+def test_the_order_of_slices_does_not_matter(source, keep):
+    said = {
+        start: source.choices(["Goal", "Foul", "Fuol"], k=source.choice([0, 0, 1, 2]))
+        for start in range(27)
+    }
+    slices = slices_of((0, 9), (9, 18), (18, 27), said=said)
+    merged = merge_slices(slices, 27.0, LABELS, 3.0, keep)
+    source.shuffle(slices)
+    assert merge_slices(slices, 27.0, LABELS, 3.0, keep) == merged
+
+
+def test_a_lost_event_stops_the_run(monkeypatch):
+    monkeypatch.setattr(merge, "_groups", lambda events, *_: [[event] for event in events[1:]])
+    with pytest.raises(RuntimeError, match="3 went in, 2 came out and 0"):
+        merge_events([event(0.0), event(10.0), event(20.0)], 3.0, "first")
+
+
+# Slices and ledgers
+
+
+def test_a_video_of_four_slices():
+    said = {4: ["goals"], 6: ["Goal", "Foul"], 10: ["Other"], 12: ["Goal"]}
+    slices = slices_of((0, 5), (5, 10), (10, 15), (15, 20), said=said)
+    windows = slices[3].windows
+    slices[3] = Slice(
+        15,
+        20,
+        [
+            windows[0].model_copy(update={"status": "unparsed", "text": "?"}),
+            windows[1].model_copy(update={"status": "skipped_oom"}),
+            windows[2],
+        ],
+        "ledger_15",
+    )
+    merged = merge_slices(slices, 20.0, LABELS, 3.0, "first")
+    assert [(e.time_s, e.label, e.known) for e in merged.events] == [
+        (4.0, "Goal", True),
+        (10.0, "Other", False),
+        (12.0, "Goal", True),
+    ]
+    counts = merged.counts
+    assert (counts.answers, counts.none, counts.unparsed, counts.skipped) == (12, 7, 1, 1)
+    assert (counts.events_in, counts.duplicates, counts.events_out) == (3, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "complaint"),
+    [
+        ([(0, 10), (20, 30)], "Nothing covers 10 to 20 s (10 s), between ledger_0 and ledger_20"),
+        ([(5, 30)], "Nothing covers 0 to 5 s (5 s), between the start of the video and ledger_5"),
+        ([(0, 25)], "Nothing covers 25 to 30 s (5 s), between ledger_0 and the end of the video"),
+        ([(0, 20), (15, 30)], "Two slices cover 15 to 20 s (5 s), between ledger_0 and ledger_15"),
+        ([(0, 40)], "Two slices cover 30 to 40 s"),
+        ([], "Nothing covers 0 to 30 s"),
+    ],
+)
+def test_slices_that_do_not_tile_the_video_name_the_gap(bounds, complaint):
+    with pytest.raises(InputError) as caught:
+        merge_slices(slices_of(*bounds), 30.0, LABELS, 3.0, "first")
+    assert complaint in str(caught.value)
+
+
+def test_slices_meet_though_their_borders_are_rounded():
+    thirds = slices_of((0, 33.333), (33.333, 66.667), (66.667, 100.0))
+    merge_slices(thirds, 100.0004, LABELS, 3.0, "first")
+
+
+@pytest.mark.parametrize(
+    ("left_out", "complaint"),
+    [
+        ([4], "ends at 10 s, 2 s before the end of its slice (12 s)"),
+        ([2], "has no window 2"),
+        ([0], "has no window 0"),
+        (range(6), "ends at 0 s, 12 s before the end of its slice (12 s)"),
+    ],
+)
+def test_a_ledger_that_lacks_windows(left_out, complaint):
+    windows = [window(n, 2.0 * n, end=min(2.0 * n + 4, 12.0)) for n in range(5)]
+    windows = [record for record in windows if record.window not in left_out]
+    with pytest.raises(InputError, match="ledger") as caught:
+        merge_slices([Slice(0, 12, windows, "ledger")], 12.0, LABELS, 3.0, "first")
+    assert complaint in str(caught.value)
+
+
+def test_a_window_twice_is_an_error():
+    windows = [window(0, 0.0), window(1, 2.0), window(1, 2.0)]
+    with pytest.raises(InputError, match="twice"):
+        merge_slices([Slice(0, 6, windows, "ledger")], 6.0, LABELS, 3.0, "first")
+
+
+def test_windows_that_run_on_past_their_slice():
+    first = [window(0, 0.0), window(1, 2.0)]
+    second = [window(0, 4.0), window(1, 6.0, end=8.0)]
+    slices = [Slice(0, 4, first, "a"), Slice(4, 8, second, "b")]
+    assert merge_slices(slices, 8.0, LABELS, 3.0, "first").counts.answers == 4
+
+
+def test_read_ledger(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    # A text may hold every kind of line break but the one that ends a line.
+    records = [window(0, 0.0, "Goal", text="a\u2028b\x0bc\x85"), window(1, 2.0)]
+    path.write_text("".join(r.model_dump_json() + "\n" for r in records), encoding="utf-8")
+    assert read_ledger(path) == records
+
+
+@pytest.mark.parametrize("line", ["", '{"window": 1, "sta', "{}", "[]", "nonsense", "\x00"])
+def test_a_bad_line_of_a_ledger_is_named(tmp_path, line):
+    path = tmp_path / "ledger.jsonl"
+    path.write_text(f"{window(0, 0.0).model_dump_json()}\n{line}\n")
+    with pytest.raises(InputError, match=r"ledger\.jsonl, line 2, .*delete the file and run again"):
+        read_ledger(path)
+
+
+def test_a_missing_ledger_is_named(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        read_ledger(tmp_path / "none.jsonl")

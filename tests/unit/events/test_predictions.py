@@ -1,0 +1,237 @@
+"""Predictions files are read item by item; event tables come back as they were."""
+
+import csv
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from samples import event
+
+from touchline.core.records import ParsedEvent, Vote
+from touchline.core.soccernet import game_time
+from touchline.errors import InputError
+from touchline.events.predictions import (
+    events_of,
+    read_events_csv,
+    read_predictions,
+    write_events_csv,
+    write_predictions,
+)
+from touchline.inputs.labels import Labels
+
+LABELS = Labels({"Goal": ["strike"], "Foul": []}, {"Other": "a heading"})
+GOAL = '{"label": "strike", "team": "home", "confidence": 0.9, "details": "a header"}'
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes items as a predictions file and gives its path."""
+
+    def write(items):
+        path = tmp_path / "final_predictions_m_video_3.json"
+        path.write_text(items if isinstance(items, str) else json.dumps(items))
+        return path
+
+    return write
+
+
+def test_events_none_unparsed_and_unknown(written):
+    path = written(
+        [
+            {"time": 6, "raw": GOAL},
+            {"time": 0.0, "raw": '[{"label": "Foul"}, {"label": "Other"}]'},
+            {"time": 2.0, "raw": "none"},
+            {"time": 4.0, "raw": "A long pass\nforward."},
+        ]
+    )
+    read = read_predictions(path, LABELS)
+    assert [(e.time_s, e.label, e.known) for e in read.events] == [
+        (0.0, "Foul", True),
+        (0.0, "Other", False),
+        (6.0, "Goal", True),
+    ]
+    assert read.events[2] == event(6.0, team="home", confidence=0.9, details="a header")
+    assert read.times == [6.0, 0.0, 2.0, 4.0]
+    counts = read.counts
+    assert (counts.answers, counts.none, counts.unparsed, counts.invalid) == (4, 1, 1, 0)
+    (problem,) = read.problems
+    assert problem == f"{path}, item 3 (4 s): no event can be read in 'A long pass\\nforward.'."
+
+
+@pytest.mark.parametrize(
+    ("item", "complaint"),
+    [
+        ({"raw": GOAL}, "has no number as its time"),
+        ({"time": "6", "raw": GOAL}, "has no number as its time"),
+        ({"time": True, "raw": GOAL}, "has no number as its time"),
+        ({"time": None, "raw": GOAL}, "has no number as its time"),
+        ({"time": math.nan, "raw": GOAL}, "has an impossible time, 'nan'"),
+        ({"time": math.inf, "raw": GOAL}, "has an impossible time, 'inf'"),
+        ({"time": -2.0, "raw": GOAL}, "has an impossible time, '-2.0'"),
+        ({"time": 10**400, "raw": GOAL}, "has an impossible time, '1000"),
+        ({"time": 3000.0, "raw": GOAL}, "is at 3000 s, beyond the end of the video (2700 s)"),
+        ({"time": 6.0}, "has no text as its raw answer"),
+        ({"time": 6.0, "raw": {"label": "Goal"}}, "has no text as its raw answer"),
+        ({"time": 8.0, "raw": GOAL}, "repeats item 0"),
+        ("Goal", "is no object"),
+        (None, "is no object"),
+    ],
+)
+def test_a_bad_item_is_reported_by_number_and_the_others_are_used(written, item, complaint):
+    path = written([{"time": 8.0, "raw": GOAL}, item, {"time": 9.0, "raw": '{"label": "Foul"}'}])
+    read = read_predictions(path, LABELS, duration=2700.0)
+    assert [e.label for e in read.events] == ["Goal", "Foul"]
+    assert read.counts.invalid == 1
+    (problem,) = read.problems
+    assert problem.startswith(f"{path}, item 1: ")
+    assert complaint in problem
+
+
+def test_a_time_beyond_a_day_is_a_mistake_even_without_a_duration(written):
+    path = written([{"time": 8.0, "raw": GOAL}, {"time": 1e6, "raw": GOAL}])
+    assert "item 1" in read_predictions(path, LABELS).problems[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("not json", "not a JSON file"),
+        ('[{"time": 0.0, "raw": "no', "not a JSON file"),
+        ('{"time": 0.0, "raw": "none"}', "holds no list"),
+        ("[" * 100_000, "not a JSON file"),
+        ('[{"a": 1}, {"b": 2}]', "item 0: has no number as its time"),
+    ],
+)
+def test_a_file_that_is_broken_as_a_whole(written, content, complaint):
+    with pytest.raises(InputError, match=r"final_predictions_m_video_3\.json") as caught:
+        read_predictions(written(content), LABELS)
+    assert complaint in str(caught.value)
+
+
+def test_an_empty_list_is_a_real_case(written):
+    read = read_predictions(written([]), LABELS)
+    assert (read.events, read.problems, read.counts.answers) == ([], [], 0)
+
+
+def test_no_item_crashes_the_reader(written):
+    @settings(max_examples=100, deadline=None)
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            lambda inner: (
+                st.lists(inner) | st.dictionaries(st.sampled_from(["time", "raw"]), inner)
+            ),
+            max_leaves=8,
+        )
+    )
+    def check(item):
+        path = written([{"time": 0, "raw": "none"}, item])
+        assert read_predictions(path, LABELS).counts.answers == 2
+
+    check()
+
+
+def test_the_predictions_format(tmp_path):
+    path = tmp_path / "p.json"
+    late = event(245.0, team="away", confidence=0.95, details="it's in", score=0.7, n_hits=3)
+    write_predictions(path, [late, event(3.5, "Foul")])
+    assert json.loads(path.read_text()) == [
+        {
+            "time": 3.5,
+            "raw": "{'label': 'Foul', 'team': None, 'confidence': None, 'details': ''}",
+        },
+        {
+            "time": 245.0,
+            "raw": "{'label': 'Goal', 'team': 'away', 'confidence': 0.95, 'details': \"it's in\"}",
+        },
+    ]
+    assert [e.time_s for e in read_predictions(path, LABELS).events] == [3.5, 245.0]
+
+
+def test_a_fused_event_tells_who_said_it_and_when(tmp_path):
+    fused = event(4.0, said_by=(Vote("llava", 4.0, 0.9), Vote("qwen7b", 6.5, None)))
+    write_predictions(tmp_path / "p.json", [fused])
+    (item,) = json.loads((tmp_path / "p.json").read_text())
+    assert item["raw"].endswith("'said_by': [('llava', 4.0), ('qwen7b', 6.5)]}")
+    write_events_csv(tmp_path / "e.csv", [fused])
+    with open(tmp_path / "e.csv", newline="") as file:
+        assert next(csv.DictReader(file))["said_by"] == "llava 4; qwen7b 6.5"
+
+
+def test_the_table_of_events(tmp_path):
+    path = tmp_path / "events.csv"
+    rows = [
+        event(245.25, team="home", confidence=0.9, score=0.5, n_hits=2, last_s=247.25),
+        event(3000.0, "Set Pieces", known=False),
+    ]
+    write_events_csv(path, rows, video=7, game="A, B", half=2)
+    assert path.read_text().splitlines() == [
+        "video,game,half,time_s,game_time,label,known,team,confidence,score,n_hits,first_s,last_s,"
+        "details,said_by",
+        '7,"A, B",2,245.25,2 - 04:05,Goal,yes,home,0.9,0.5,2,245.25,247.25,,',
+        '7,"A, B",2,3000.0,2 - 50:00,Set Pieces,no,,,,1,3000.0,3000.0,,',
+    ]
+    assert read_events_csv(path) == rows
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", " =", "\t=", "＝", "'"])
+def test_a_model_cannot_put_a_formula_into_the_table(tmp_path, sign):
+    path = tmp_path / "events.csv"
+    evil = event(1.0, label=f"{sign}cmd|' /C calc'!A0", known=False, details=f"{sign}1\r\n=2\x00")
+    write_events_csv(path, [evil], game=f"{sign}HYPERLINK()")
+    assert len(path.read_text().splitlines()) == 2
+    with open(path, newline="") as file:
+        (row,) = csv.DictReader(file)
+    for column in ("label", "details", "game"):
+        assert row[column].startswith("'")
+    assert read_events_csv(path)[0].label == evil.label.replace("\t", " ")
+
+
+LINE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=30)
+
+
+def test_every_table_of_events_comes_back(tmp_path):
+    @settings(max_examples=100, deadline=None)
+    @given(
+        st.builds(
+            lambda time, label, details, score: event(time, label, details=details, score=score),
+            st.floats(0, 3000),
+            LINE.filter(bool),
+            LINE,
+            st.none() | st.floats(0, 1),
+        )
+    )
+    def check(one):
+        write_events_csv(tmp_path / "events.csv", [one])
+        assert read_events_csv(tmp_path / "events.csv") == [one]
+
+    check()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "time_s\n1\n", "time_s,label\n1\n", "a,b\n1,2,3\n", "time_s\nx\n"]
+)
+def test_a_table_that_is_none_of_events(tmp_path, content):
+    path = tmp_path / "events.csv"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"events\.csv"):
+        read_events_csv(path)
+
+
+@pytest.mark.parametrize(
+    ("time", "half", "expected"),
+    [(245.9, 1, "1 - 04:05"), (0.0, 2, "2 - 00:00"), (3661.0, None, "61:01")],
+)
+def test_game_time(time, half, expected):
+    assert game_time(time, half) == expected
+
+
+def test_a_label_of_several_classes_is_an_event_of_each():
+    goal, foul = events_of(4.0, ParsedEvent(label="Strike, foul", team="home"), LABELS)
+    assert [goal.label, foul.label] == ["Goal", "Foul"]
+    assert goal.known
+    assert (foul.team, foul.time_s) == ("home", 4.0)
+    (other,) = events_of(4.0, ParsedEvent(label="Goal and celebration"), LABELS)
+    assert (other.label, other.known) == ("Goal and celebration", False)

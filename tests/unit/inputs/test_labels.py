@@ -1,0 +1,85 @@
+"""Spellings of labels become classes; what names none stays unknown."""
+
+import pytest
+
+from clones import ROOT
+from touchline.errors import InputError
+from touchline.inputs.labels import Labels
+
+LABELS = Labels.read(ROOT / "labels.yaml")
+
+# The 17 classes of SoccerNet-v2, in its order.
+SOCCERNET_V2 = [
+    "Penalty", "Kick-off", "Goal", "Substitution", "Offside", "Shots on target",
+    "Shots off target", "Clearance", "Ball out of play", "Throw-in", "Foul", "Indirect free-kick",
+    "Direct free-kick", "Corner", "Yellow card", "Red card", "Yellow->red card",
+]  # fmt: skip
+
+
+def test_the_classes_are_soccernets_and_goal_kick():
+    assert list(LABELS.classes) == [*SOCCERNET_V2, "Goal kick"]
+    assert all(LABELS.canonical(name) == name for name in LABELS.classes)
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("Shot off target", "Shots off target"),
+        ("shots-on-target", "Shots on target"),
+        ("KICKOFF", "Kick-off"),
+        ("kick_offs", "Kick-off"),
+        ("Throw in", "Throw-in"),
+        ("Corners", "Corner"),
+        ("corner kick", "Corner"),
+        ("Penalties", "Penalty"),
+        ("Goals", "Goal"),
+        ("goal-kick", "Goal kick"),
+        ("Direct free kick", "Direct free-kick"),
+        ("Yellow → red card", "Yellow->red card"),
+        ("Second yellow card", "Yellow->red card"),
+        ("**Foul**", "Foul"),
+        ("Ｆｏｕｌ", "Foul"),
+    ],
+)
+def test_spellings(label, expected):
+    assert LABELS.canonical(label) == expected
+
+
+@pytest.mark.parametrize(
+    "label", ["Set Pieces", "Other", "Free-kick", "free kicks", "Card", "Shot"]
+)
+def test_headings_and_ambiguous_words_are_no_class_and_say_why(label):
+    assert LABELS.canonical(label) is None
+    assert LABELS.reason(label)
+
+
+@pytest.mark.parametrize("label", ["Premier League", "", "…", "Goal or Foul", "Goalkeeper"])
+def test_nothing_is_guessed(label):
+    assert LABELS.canonical(label) is None
+    assert LABELS.reason(label) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("classes: {Goal: [Strike], Penalty: [strikes]}", "'strikes' is listed under both 'Goal'"),
+        ("classes: {Goal: []}\nnot_classes: {goals: why}", "'Goal' is listed under both 'not_cl"),
+        ("classes: {Goal: ['--']}", "has no letter"),
+        ("classes: {Goal: Strike}", "classes.Goal"),
+        ("kinds: {}", "classes"),
+        ("", "the file"),
+        ("classes: [", "not a YAML file"),
+        (b"\xff\xfe\x00", "not a YAML file"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named(tmp_path, content, complaint):
+    path = tmp_path / "labels.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InputError, match=r"labels\.yaml") as caught:
+        Labels.read(path)
+    assert complaint in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.yaml cannot be read"):
+        Labels.read(tmp_path / "none.yaml")

@@ -1,0 +1,117 @@
+"""Settings: the file's values are the defaults, and a mistake is one clear line."""
+
+import re
+from typing import Annotated, get_args, get_origin
+
+import pytest
+import yaml
+
+from clones import ROOT
+from touchline.errors import InputError
+from touchline.inputs.settings import Section, Settings, read_settings
+
+CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+MODELS = {"llava": {"checkpoint": "some/model"}, "qwen7b": {"predictions": "p_{video}.json"}}
+
+
+def test_config_yaml_states_every_setting_with_its_default():
+    assert read_settings(CONFIG) == read_settings({"models": CONFIG["models"]})
+    stated = {key: set(value) if isinstance(value, dict) else None for key, value in CONFIG.items()}
+    assert set(stated) == set(Settings.model_fields)
+    for section in (
+        "window",
+        "image",
+        "generation",
+        "merge",
+        "comparison",
+        "ensemble",
+        "evaluation",
+    ):
+        assert stated[section] == set(Settings.model_fields[section].annotation.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"windw": {}}, ["config.windw", "window?"]),
+        ({"window": {"secnds": 3}}, ["config.window.secnds", "window.seconds?"]),
+        ({"window": {"step": "two"}}, ["config.window.step", "'two'", "number"]),
+        ({"window": {"step": 5}}, ["step (5 s)", "seconds (4 s)"]),
+        ({"window": None}, ["config.window", "None", "group of settings"]),
+        ({"slices": 0}, ["config.slices", "0", "greater than or equal to 1"]),
+        ({"max_duration": -3}, ["config.max_duration", "-3"]),
+        ({"max_duration": float("nan")}, ["config.max_duration", "nan"]),
+        ({"image": {"fit": "padd"}}, ["config.image.fit", "'padd'", "'pad'"]),
+        ({"generation": {"top_p": 1.5}}, ["config.generation.top_p", "1.5"]),
+        ({"comparison": {"chance_shifts": 3}}, ["config.comparison.chance_shifts", "20"]),
+        ({"detect_with": "lava"}, ["detect_with", "lava", "did you mean llava?"]),
+        ({"detect_with": ["qwen7b"]}, ["qwen7b", "no checkpoint", "compare_with"]),
+        ({"compare_with": ["llava"]}, ["llava", "no predictions", "detect_with"]),
+        ({"videos": None}, ["videos is null", "detect_with: []"]),
+        ({"models": {"l_a": {"checkpoint": "x"}}}, ["'l_a'", "letters"]),
+        ({"models": {"ensemble": {"checkpoint": "x"}}}, ["ensemble", "taken"]),
+        ({"models": {"llava": {"checkpont": "x"}}}, ["models.llava.checkpont", "checkpoint?"]),
+        ({"models": {"llava": {}}}, ["models.llava", "either checkpoint", "or predictions"]),
+        ({"models": {"q": {"predictions": "p.json"}}}, ["models.q", "{video}"]),
+        ({"window": {"frames": 4, "seconds": 60, "step": 30}}, ["frames: 4", "never be looked at"]),
+        ({"merge": {"window": float("inf")}}, ["config.merge.window", "inf"]),
+        ({"slices": 10**400}, ["config.slices", "64"]),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_and_where(given, words):
+    with pytest.raises(InputError) as error:
+        read_settings({"models": MODELS} | given)
+    (line,) = str(error.value).splitlines()
+    assert all(word in line for word in words), line
+
+
+def test_every_mistake_is_told_at_once():
+    with pytest.raises(InputError) as error:
+        read_settings({"models": MODELS, "slices": "many", "window": {"fps": 0}, "selct": 3})
+    assert len(str(error.value).splitlines()) == 3
+
+
+def test_one_model_needs_no_list_and_one_number_no_quotes():
+    settings = read_settings({"models": MODELS, "detect_with": "llava", "select": 3})
+    assert settings.detect_with == ["llava"]
+    assert settings.select == "3"
+    listed = read_settings({"models": MODELS, "select": [0, "4-7"]})
+    assert listed.select == "0,4-7"
+
+
+def numbers(section, prefix=()):
+    """The place of every setting that may be a number."""
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Section):
+            yield from numbers(inner, (*prefix, name))
+        elif {int, float} & set(map(plainly, [inner, *get_args(inner)])):
+            yield (*prefix, name)
+
+
+def plainly(kind):
+    """A type without what pydantic is told beside it."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def test_every_number_has_a_finite_range():
+    places = list(numbers(Settings))
+    assert len(places) >= 20
+    for place in places:
+        for value in (float("inf"), float("-inf"), float("nan"), 1e300, -1e300, 10**30):
+            config: object = [value] if place[-1] == "tolerances" else value
+            for key in reversed(place):
+                config = {key: config}
+            with pytest.raises(InputError, match=re.escape(f"config.{'.'.join(place)}")):
+                read_settings({"models": MODELS} | config)
+
+
+def test_paths_are_taken_as_a_shell_takes_them(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("DATA", "/data")
+    models = {"llava": {"checkpoint": "~/llava"}, "qwen7b": {"predictions": "$DATA/{video}.json"}}
+    settings = read_settings({"models": models, "videos": "~/videos.tsv", "results": "$NONE/out"})
+    assert settings.videos == "/home/me/videos.tsv"
+    assert settings.models["llava"].checkpoint == "/home/me/llava"
+    assert settings.models["qwen7b"].predictions == "/data/{video}.json"
+    assert settings.results == "$NONE/out"

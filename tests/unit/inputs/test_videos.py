@@ -1,0 +1,187 @@
+"""Which videos there are, and which are meant."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from touchline.errors import InputError
+from touchline.inputs.external_predictions import find_given, given_videos
+from touchline.inputs.videos import SOCCERNET_LABELS, left_out, ranges, read_videos, select
+
+GAME = "2015-02-21 - 18-00 Chelsea 1 - 1 Burnley"
+
+
+def table(folder, text):
+    path = folder / "videos.tsv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_table_is_read_whatever_the_paths_are_called(tmp_path):
+    names = ["a b.mkv", 'it\'s "one"; rm -rf.mp4', "Çınar–São 1.mkv", "C:odd.ts"]
+    rows = "".join(f"{10 * n}\t{name}\n" for n, name in enumerate(names))
+    videos = read_videos(table(tmp_path, f"video\tpath\n{rows}"))
+    assert {n: v.path for n, v in videos.items()} == {
+        10 * n: tmp_path / name for n, name in enumerate(names)
+    }
+
+
+def test_optional_columns_may_be_there_and_empty(tmp_path):
+    path = table(
+        tmp_path,
+        "video\tpath\tgame\thalf\thome\taway\tlabels\n"
+        "0\t/abs/1.mkv\tA vs B\t2\tA\tB\tLabels-v2.json\n1\t2.mkv\t\t\t\t\t\n",
+    )
+    first, second = read_videos(path).values()
+    assert (first.game, first.half, first.home, first.away) == ("A vs B", 2, "A", "B")
+    assert str(first.path) == "/abs/1.mkv"
+    assert first.labels == tmp_path / "Labels-v2.json"
+    assert (second.game, second.half, second.labels) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("video\tpath\n", ["no rows"]),
+        ("video\tpath\n0\ta.mkv\n0\tb.mkv\n", ["line 3", "video 0", "twice"]),
+        ("video\tpath\nx\ta.mkv\n", ["line 2", "video", "'x'"]),
+        ("video\tpath\n-1\ta.mkv\n", ["line 2", "video", "'-1'"]),
+        ("video\tpath\n0\t\n", ["line 2", "path", "empty"]),
+        ("video path\n0 a.mkv\n", ["line 2", "tabs"]),
+        ("video\tpath\tpitch\n0\ta.mkv\tgrass\n", ["line 2", "pitch", "no such column"]),
+        ("video\tpath\n0\ta.mkv\textra\n", ["line 2", "more cells"]),
+    ],
+)
+def test_a_bad_table_is_refused_with_its_line(tmp_path, text, words):
+    with pytest.raises(InputError) as error:
+        read_videos(table(tmp_path, text))
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_a_missing_table_says_what_to_do(tmp_path):
+    with pytest.raises(InputError, match=r"examples/videos\.tsv"):
+        read_videos(tmp_path / "none.tsv")
+
+
+def test_a_folder_is_numbered_in_sorted_order(tmp_path):
+    for name in ["b.mp4", "a.mkv", "sub/c.MKV", "notes.txt", ".hidden.mkv"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    videos = read_videos(tmp_path)
+    assert [v.path.name for v in videos.values()] == ["a.mkv", "b.mp4", "c.MKV"]
+    assert list(videos) == [0, 1, 2]
+
+
+def test_what_is_no_video_by_its_name_is_named_the_rarest_kind_first(tmp_path):
+    names = ["0.MTS", "1.wmv", "2.mxf", "match.xyz", "noext", SOCCERNET_LABELS, ".hidden"]
+    for name in [*names, *(f"sub/{k}.txt" for k in range(9))]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [v.path.name for v in read_videos(tmp_path).values()] == ["0.MTS", "1.wmv", "2.mxf"]
+    assert ": match.xyz, noext, sub/0.txt and 8 more. " in left_out(tmp_path)
+    for name in ("match.xyz", "noext", *(f"sub/{k}.txt" for k in range(9))):
+        (tmp_path / name).unlink()
+    assert left_out(tmp_path) is None
+    assert left_out(table(tmp_path, "video\tpath\n0\t0.MTS\n")) is None
+
+
+def test_an_empty_folder_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="no video file"):
+        read_videos(tmp_path)
+
+
+def test_soccernet_s_layout_is_understood(tmp_path):
+    folder = tmp_path / "england_epl" / "2014-2015" / GAME
+    folder.mkdir(parents=True)
+    for name in ["1_224p.mkv", "2_224p.mkv", "Labels-v2.json"]:
+        (folder / name).touch()
+    first, second = read_videos(tmp_path).values()
+    assert first.game == second.game == f"england_epl/2014-2015/{GAME}"
+    assert (first.half, second.half) == (1, 2)
+    assert (first.home, first.away) == ("Chelsea", "Burnley")
+    assert first.labels == folder / "Labels-v2.json"
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("all", [0, 1, 2, 3, 4, 20]), ("3", [3]), ("0-3", [0, 1, 2, 3]), ("0-2, 20", [0, 1, 2, 20])],
+)
+def test_select(text, numbers):
+    assert select([20, 4, 3, 2, 1, 0], text) == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ["selects nothing"]),
+        (" , ", ["selects nothing"]),
+        ("7", ["video 7", "0-2,5"]),
+        ("0-5", ["video 3", "0-2,5"]),
+        ("0-999999999", ["video 3"]),
+        ("2-0", ["'2-0'"]),
+        ("first", ["'first'"]),
+        ("-3", ["'-3'"]),
+        ("1.5", ["'1.5'"]),
+    ],
+)
+def test_a_selection_that_means_nothing_is_refused(text, words):
+    with pytest.raises(InputError) as error:
+        select([0, 1, 2, 5], text)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+@given(st.sets(st.integers(0, 300), min_size=1))
+def test_ranges_are_what_select_reads(numbers):
+    assert select(numbers, ranges(numbers)) == sorted(numbers)
+
+
+def test_given_predictions_are_found_and_missing_ones_named(tmp_path):
+    template = f"{tmp_path}/final_predictions_qwen_video_{{video}}.json"
+    for video in (0, 1, 12):
+        (tmp_path / f"final_predictions_qwen_video_{video}.json").touch()
+    (tmp_path / "final_predictions_qwen_video_x.json").touch()
+    assert given_videos({"qwen": template}) == [0, 1, 12]
+    found = find_given({"qwen": template}, [0, 2, 3], skip_missing=True)
+    assert found == {0: {"qwen": template.replace("{video}", "0")}, 2: {}, 3: {}}
+    with pytest.raises(InputError) as error:
+        find_given({"qwen": template}, [0, 2, 3], skip_missing=False)
+    for word in ("video_2.json", "video 2-3", "missing_predictions: skip"):
+        assert word in str(error.value)
+
+
+def test_the_number_of_a_video_may_stand_in_any_part_of_a_path(tmp_path):
+    for folder, name in (("3", "3"), ("7", "7"), ("8", "9"), ("05", "05")):
+        (tmp_path / f"match_{folder}").mkdir()
+        (tmp_path / f"match_{folder}" / f"out_{name}.json").touch()
+    template = f"{tmp_path}/match_{{video}}/out_{{video}}.json"
+    assert given_videos({"qwen": template}) == [3, 7]
+    found = find_given({"qwen": template}, [3], skip_missing=False)
+    assert found == {3: {"qwen": f"{tmp_path}/match_3/out_3.json"}}
+    with pytest.raises(InputError, match=r"No file is like .*mistyped"):
+        given_videos({"qwen": f"{tmp_path}/mistyped_{{video}}.json"})
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"video;path\n0;a.mkv\n", ["separates its columns by ';'", "tabs"]),
+        (b"video,path\n0,a.mkv\n", ["separates its columns by ','", "tabs"]),
+        ("video\tpath\n0\ta.mkv\n".encode("utf-16"), ["is in UTF-16", "UTF-8"]),
+        ("video\tpath\n0\té.mkv\n".encode("latin-1"), ["not in UTF-8", "Latin-1", "line 2"]),
+    ],
+)
+def test_a_table_saved_otherwise_names_what_it_found_and_how_to_save_it(tmp_path, content, words):
+    path = tmp_path / "videos.tsv"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        read_videos(path)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_columns_may_be_written_in_any_case_and_paths_as_a_shell_takes_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("MATCHES", "/data/matches")
+    path = table(tmp_path, "Video\tPATH \tGame\n0\t~/a.mkv\tX\n1\t$MATCHES/b.mkv\t\n")
+    first, second = read_videos(path).values()
+    assert (str(first.path), str(second.path)) == ("/home/me/a.mkv", "/data/matches/b.mkv")
+    assert first.game == "X"

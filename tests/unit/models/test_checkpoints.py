@@ -1,0 +1,149 @@
+"""Folders that are no whole checkpoint are reported from their files alone, in one sentence."""
+
+import json
+import logging
+import shutil
+
+import pytest
+
+from facsimiles import facsimile
+from touchline.core.files import read_json
+from touchline.errors import InputError
+from touchline.models.checkpoints import check, fetch, remember_origin
+
+INDEX = "model.safetensors.index.json"
+SHARD = "model-00002-of-00003.safetensors"
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 4968240456\n"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return facsimile("llava", tmp_path_factory.mktemp("whole") / "model")
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "mine")
+
+
+def stating(file, **more):
+    return lambda folder: (folder / file).write_text(
+        json.dumps(json.loads((folder / file).read_text()) | more)
+    )
+
+
+def writing(file, content):
+    data = content if isinstance(content, bytes) else content.encode()
+    return lambda folder: (folder / file).write_bytes(data)
+
+
+def without(*patterns):
+    def change(folder):
+        for pattern in patterns:
+            for file in folder.glob(pattern):
+                file.unlink()
+
+    return change
+
+
+def cut(folder):
+    (folder / SHARD).write_bytes((folder / SHARD).read_bytes()[:-1])
+
+
+def longer(folder):
+    (folder / SHARD).write_bytes((folder / SHARD).read_bytes() + b"\0")
+
+
+def adapter(folder):
+    without("*.safetensors*", "config.json")(folder)
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+
+
+def alone(folder):
+    without(INDEX, "model-0000[13]*")(folder)
+    (folder / SHARD).rename(folder / "weights.safetensors")
+
+
+def dangling(folder):
+    (folder / SHARD).unlink()
+    (folder / SHARD).symlink_to("gone")
+
+
+METHODS = ["awq", "gptq", "fp8", "compressed-tensors"]
+BROKEN = [
+    (without("*"), "{} has no file of a checkpoint"),
+    (without("config.json"), "{} has no config.json"),
+    (writing("config.json", "{"), "{}/config.json is not a JSON file"),
+    (writing("config.json", "[]"), "{}/config.json describes no model"),
+    (writing("config.json", b"\xff"), "{}/config.json is not text in UTF-8"),
+    (writing("tokenizer.json", '{"model": '), "{}/tokenizer.json is not a JSON file"),
+    (stating("config.json", model_type="llava_next"), "{} holds a model of type 'llava_next'"),
+    (stating("config.json", model_type=["a", "\x1b"]), "{} holds a model of type ['a', '\\x1b']"),
+    (adapter, "{} holds an adapter (LoRA)"),
+    (writing("adapter_config.json", "{}"), "{} holds an adapter (LoRA)"),
+    (writing(SHARD, POINTER), "{}/" + SHARD + " is a Git LFS pointer"),
+    (writing("tokenizer.json", POINTER), "{}/tokenizer.json is a Git LFS pointer"),
+    (writing("config.json", POINTER), "{}/config.json is a Git LFS pointer"),
+    (writing("tokenizer.model", POINTER), "run `git lfs pull` in {}"),
+    (
+        without(INDEX),
+        "{} has weights in 3 files (model-00001-of-00003.safetensors, …), but neither",
+    ),
+    (alone, "{} has weights in 1 files (weights.safetensors, …), but neither"),
+    (writing(INDEX, "[]"), "{}/" + INDEX + " names no weights"),
+    (without(SHARD), "{} lacks 1 of the 3 files of weights that " + INDEX + " names (" + SHARD),
+    (without("*.safetensors"), "{} lacks 3 of the 3 files of weights"),
+    (without("*.safetensors", INDEX), "{} has no *.safetensors; other weight files can run code"),
+    (stating(INDEX, weight_map={"a": "../../\x1b.bin"}), "names (../../�.bin)"),
+    (dangling, "{}/" + SHARD + " cannot be read (No such file or directory)"),
+    (cut, "{}/" + SHARD + " is cut short or damaged"),
+    (longer, "{}/" + SHARD + " is cut short or damaged"),
+    (writing(SHARD, b""), "{}/" + SHARD + " is cut short or damaged"),
+    (writing(SHARD, b"\xff" * 100), "{}/" + SHARD + " is cut short or damaged"),
+    *[
+        (
+            stating("config.json", quantization_config={"quant_method": method}),
+            "{} is quantized already, by " + method + ", which is not run here",
+        )
+        for method in METHODS
+    ],
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), BROKEN)
+def test_what_is_wrong_with_a_folder_is_one_sentence(folder, tmp_path, change, sentence):
+    check(folder)
+    change(folder)
+    with pytest.raises(InputError) as error:
+        fetch(str(folder), None, "llava_next_video", tmp_path / "checkpoint")
+    said = str(error.value)
+    assert sentence.format(folder) in said
+    assert said.isprintable()
+    assert said.endswith(".")
+
+
+def test_what_the_workflow_made_itself_is_to_be_made_again(folder, tmp_path):
+    made = tmp_path / "checkpoint"
+    fetch(str(folder), None, "llava_next_video", made)
+    check(made)
+    (folder / SHARD).unlink()
+    with pytest.raises(InputError, match=f"delete {made}, so that the next run makes it again"):
+        check(made)
+
+
+def test_results_name_their_checkpoint_and_warn_of_another(folder, tmp_path, caplog):
+    made, record = tmp_path / "checkpoint", tmp_path / "results" / "models" / "model_llava.json"
+    fetch(str(folder), None, "llava_next_video", made)
+    remember_origin(made, record)
+    assert read_json(record) == {"checkpoint": str(folder), "revision": None, "commit": None}
+    with caplog.at_level(logging.WARNING):
+        remember_origin(made, record)
+        assert not caplog.records
+        for commit in ("1" * 40, "2" * 40):
+            origin = {"checkpoint": "a/b", "revision": "main", "commit": commit}
+            (made / "touchline_origin.json").write_text(json.dumps(origin))
+            remember_origin(made, record)
+    assert read_json(record)["commit"] == "2" * 40
+    said = caplog.records[-1].getMessage()
+    assert f"made with a/b at commit {'1' * 40}; these will differ" in said

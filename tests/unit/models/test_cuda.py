@@ -1,0 +1,119 @@
+"""A GPU that torch cannot use stops a job with one sentence; without a GPU the CPU goes on."""
+
+import logging
+import os
+
+import pytest
+import torch
+from samples import window
+
+from touchline.detection.detect import Progress
+from touchline.errors import InputError
+from touchline.models.cuda import check_usable
+
+
+@pytest.fixture
+def nvidia_smi(tmp_path, monkeypatch):
+    """Puts an nvidia-smi into the path that prints a text."""
+
+    def prints(text, status=0):
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\necho '{text}'\nexit {status}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    return prints
+
+
+def torch_that_fails(monkeypatch, error, cuda="13.0"):
+    def init():
+        raise error
+
+    monkeypatch.setattr(torch.cuda, "init", init)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+
+
+def test_without_a_gpu_there_is_nothing_to_check():
+    check_usable(None)
+
+
+TOO_OLD = (
+    "The NVIDIA driver on your system is too old (found version 12040). Please update your GPU "
+    "driver by downloading and installing a new\nversion from the URL: http://…"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "cuda", "driver", "parts"),
+    [
+        (
+            RuntimeError(TOO_OLD),
+            "13.0",
+            "550.54.15",
+            [
+                "is too old (found version 12040). The driver's version is 550.54.15;",
+                "built with CUDA 13.0, which needs driver 580 or later",
+            ],
+        ),
+        (
+            RuntimeError("Found no NVIDIA driver on your system."),
+            "13.0",
+            None,
+            ["Found no NVIDIA driver on your system. nvidia-smi reports no driver"],
+        ),
+        (
+            AssertionError("Torch not compiled with CUDA enabled"),
+            None,
+            "580.65.06",
+            ["Torch not compiled with CUDA enabled. The driver's", "built without CUDA"],
+        ),
+        (
+            RuntimeError("CUDA error: no kernel image is available for execution on the device"),
+            "13.0",
+            "580.65.06",
+            ["no kernel image is available", "new enough for this torch", "too old for it"],
+        ),
+    ],
+    ids=["driver too old", "no driver", "CPU build", "card too old"],
+)
+def test_a_gpu_that_torch_cannot_use_is_one_sentence(
+    monkeypatch, nvidia_smi, error, cuda, driver, parts
+):
+    torch_that_fails(monkeypatch, error, cuda)
+    nvidia_smi(driver or "NVIDIA-SMI has failed", status=0 if driver else 9)
+    with pytest.raises(InputError) as raised:
+        check_usable("2")
+    sentence = str(raised.value)
+    for part in [
+        "This job has GPU 2, but torch 2.",
+        "docs/gpus.md",
+        "CUDA_VISIBLE_DEVICES=",
+        *parts,
+    ]:
+        assert part in sentence
+    assert "\n" not in sentence
+
+
+def test_this_machine_s_torch_gives_its_own_reason():
+    if torch.cuda.is_available():
+        pytest.skip("torch has a GPU here")
+    with pytest.raises(InputError, match=r"but torch .* cannot use it: "):
+        check_usable("0")
+
+
+class Rows:
+    rows = 2
+
+
+def test_on_the_cpu_the_log_tells_how_long_a_slice_will_take(monkeypatch, caplog):
+    clock = iter([0.0, 50.0, 60.0, 61.0])
+    monkeypatch.setattr("touchline.detection.detect.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    progress = Progress(total=375, done=25, every=1e9)
+    with caplog.at_level(logging.INFO):
+        for number in range(3):
+            progress.count(window(number, 2.0 * number), Rows())
+    # Two windows in a minute, 348 to go: 2 h 54 min.
+    assert [each.getMessage() for each in caplog.records] == [
+        "On the CPU the other 348 windows will take about 2.9 hours."
+    ]

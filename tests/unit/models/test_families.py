@@ -1,0 +1,292 @@
+"""The inputs are those of the library's own processor, and answers are those of a plain call."""
+
+import importlib.util
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import nf4
+from touchline.errors import InputError
+from touchline.models.checkpoints import fetch
+from touchline.models.families.base import Footage
+from touchline.models.families.llava_next_video import LlavaNextVideo
+from touchline.models.families.qwen2_5_vl import Qwen25VL, patches_of, picture_size, pixel_limits
+from touchline.models.preprocessing import Normalization, normalized
+from touchline.video.transforms import resized, square_of
+
+REFERENCE = json.loads((Path(__file__).parent / "processor_reference.json").read_text())
+PROMPT = "What happens?\n"
+FOOTAGE = Footage(320, 180, 1.0)
+
+
+def pictures(count=3, size=(180, 320), seed=5):
+    """Pictures that are smooth and noisy at once, the same on every machine."""
+    height, width = size
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return [
+        torch.stack([(x * (k + seed) + y * c * 3) % 251 for c in range(3)]).to(torch.uint8)
+        for k in range(count)
+    ]
+
+
+def pixels_of(frames, size, normalization, fit):
+    return normalized(torch.stack([square_of(frame, size, fit) for frame in frames]), normalization)
+
+
+@pytest.fixture(scope="module")
+def llava(checkpoint):
+    return LlavaNextVideo(checkpoint, PROMPT, FOOTAGE)
+
+
+@pytest.fixture(scope="module")
+def qwen(qwen_checkpoint):
+    return Qwen25VL(qwen_checkpoint, PROMPT, FOOTAGE)
+
+
+needs_torchvision = pytest.mark.skipif(
+    importlib.util.find_spec("torchvision") is None, reason="the processor needs torchvision"
+)
+
+
+@needs_torchvision
+def test_llava_s_ids_and_pixels_are_the_stock_processor_s(checkpoint, llava):
+    from transformers.models.llava_next import LlavaNextImageProcessor
+    from transformers.models.llava_next_video import (
+        LlavaNextVideoProcessor,
+        LlavaNextVideoVideoProcessor,
+    )
+
+    config = llava.model.config
+    processor = LlavaNextVideoProcessor(
+        video_processor=LlavaNextVideoVideoProcessor.from_pretrained(checkpoint),
+        image_processor=LlavaNextImageProcessor(),
+        tokenizer=llava.tokenizer,
+        patch_size=config.vision_config.patch_size,
+        vision_feature_select_strategy=config.vision_feature_select_strategy,
+    )
+    for size in [(180, 320), (112, 112), (321, 181), (1080, 1920)]:
+        stock = processor(
+            text="USER: <video>\nWhat happens? ASSISTANT:",
+            videos=[torch.stack(pictures(size=size))],
+            return_tensors="pt",
+        )
+        ours = pixels_of(pictures(size=size), 112, llava.normalization, "crop")
+        assert torch.equal(stock["pixel_values_videos"][0], ours)
+        assert torch.equal(stock["input_ids"][0], llava.prompt(3).ids)
+
+
+@needs_torchvision
+def test_qwen_s_ids_and_pixels_are_the_stock_processor_s(qwen_checkpoint):
+    from transformers import Qwen2_5_VLProcessor, Qwen2VLImageProcessor, Qwen2VLVideoProcessor
+
+    for height, width in [(180, 320), (112, 112), (321, 181), (216, 384)]:
+        model = Qwen25VL(qwen_checkpoint, PROMPT, Footage(width, height, 1.0))
+        processor = Qwen2_5_VLProcessor(
+            image_processor=Qwen2VLImageProcessor(),
+            tokenizer=model.tokenizer,
+            video_processor=Qwen2VLVideoProcessor.from_pretrained(qwen_checkpoint),
+        )
+        # Three frames: the last one is its own partner.
+        frames = pictures(size=(height, width))
+        text = model.template.format(video=model.video_token, prompt=PROMPT.strip())
+        stock = processor(
+            text=text,
+            videos=[torch.stack(frames)],
+            return_tensors="pt",
+            videos_kwargs={"do_sample_frames": False},
+        )
+        fitted = [model.pixels(frame, "pad") for frame in [*frames, frames[-1]]]
+        pairs = torch.stack(fitted).unflatten(0, (2, 2))
+        ours = patches_of(normalized(pairs, model.normalization), 14, 2)
+        assert torch.equal(stock["pixel_values_videos"], ours)
+        assert torch.equal(stock["input_ids"][0], model.prompt(2).ids)
+
+
+def test_llava_s_pixels_are_those_pinned_from_the_stock_processor():
+    normalization = Normalization(tuple(REFERENCE["mean"]), tuple(REFERENCE["std"]))
+    for case in REFERENCE["pixels"]:
+        pixels = pixels_of(pictures(size=tuple(case["size"])), 336, normalization, "crop")
+        # Within the rounding of a byte, which another processor's arithmetic may turn.
+        one_level = 1 / 255 / min(normalization.std)
+        samples = pixels[:, :, ::84, ::84].flatten().tolist()
+        assert samples == pytest.approx(case["samples"], abs=1.01 * one_level)
+
+
+def test_qwen_s_patches_are_those_of_the_stock_processor():
+    # Pinned where they were equal to the stock processor's (the test above, with torchvision).
+    normalization = Normalization(tuple(REFERENCE["mean"]), tuple(REFERENCE["std"]))
+    for case in REFERENCE["qwen"]:
+        height, width = case["size"]
+        size = picture_size(width, height, 28, 3136, 12845056)
+        assert case["grid"] == [2, size[1] // 14, size[0] // 14]
+        fitted = [resized(frame, *size) for frame in pictures(size=(height, width))]
+        pairs = torch.stack([*fitted, fitted[-1]]).unflatten(0, (2, 2))
+        patches = patches_of(normalized(pairs, normalization), 14, 2)
+        assert list(patches.shape) == case["shape"]
+        one_level = 1 / 255 / min(normalization.std)
+        samples = patches[::97, ::131].flatten().tolist()
+        assert samples == pytest.approx(case["samples"], abs=1.01 * one_level)
+
+
+def test_a_frame_takes_as_many_ids_as_the_stock_processor_gives_it(llava, qwen):
+    # Squares of 336 and patches of 14, pooled two by two, are pinned from the stock processor.
+    assert (336 // 14 // 2) ** 2 == REFERENCE["ids_per_frame"] == 144
+    assert llava.tokens_per_picture == (112 // 14 // 2) ** 2
+    width, height = qwen.size
+    assert qwen.tokens_per_picture == width * height / 28**2
+
+
+def test_llava_s_ids_are_the_template_s_with_a_run_of_video_ids(llava):
+    ids = llava.prompt(3).ids.tolist()
+    video = llava.tokenizer.convert_tokens_to_ids("<video>")
+    assert ids.count(video) == 3 * 16
+    text = llava.tokenizer.decode(ids).replace("<video>" * 48, "<video>")
+    assert text == "<s>USER: <video>\nWhat happens? ASSISTANT:"
+
+
+def test_qwen_s_ids_are_the_chat_template_s_with_a_run_of_video_ids(qwen):
+    prompt = qwen.prompt(2)
+    video = qwen.video_token * (2 * qwen.tokens_per_picture)
+    assert qwen.tokenizer.decode(prompt.ids) == (
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+        f"<|vision_start|>{video}<|vision_end|>What happens?<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+@pytest.mark.parametrize("fps", [1.0, 2.0])
+def test_qwen_s_positions_count_time_height_and_width(qwen_checkpoint, fps):
+    model = Qwen25VL(qwen_checkpoint, PROMPT, Footage(320, 180, fps))
+    prompt = model.prompt(2)
+    time, height, width = prompt.positions[:, 0]
+    shown = (prompt.ids == model.model.config.video_token_id).nonzero().flatten()
+    begin, rows, columns = int(shown[0]), model.size[1] // 28, model.size[0] // 28
+    # Two positions a second, and two frames a picture.
+    assert sorted(set(time[shown].tolist())) == [begin, begin + int(2 * 2 / fps)]
+    assert sorted(set(height[shown].tolist())) == list(range(begin, begin + rows))
+    assert sorted(set(width[shown].tolist())) == list(range(begin, begin + columns))
+    assert prompt.shift == int(prompt.positions.max()) + 1 - len(prompt.ids)
+
+
+@given(
+    st.integers(1, 2000), st.integers(1, 2000), st.integers(1, 50_000), st.integers(1, 1_000_000)
+)
+def test_a_picture_s_size_is_the_library_s(width, height, least, more):
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+    assume(max(width, height) / min(width, height) <= 200)
+    expected = smart_resize(height, width, 28, least, least + more)
+    assert picture_size(width, height, 28, least, least + more) == expected[::-1]
+
+
+def test_the_full_size_checkpoint_s_limits_are_read_as_it_states_them():
+    stated = {"min_pixels": 3136, "max_pixels": 12845056}
+    assert pixel_limits(stated) == (3136, 12845056)
+    assert pixel_limits({"size": {"shortest_edge": 5, "longest_edge": 9}}) == (5, 9)
+    assert pixel_limits({}) == (128 * 28 * 28, 768 * 28 * 28)
+
+
+def test_attention_in_chunks_is_the_library_s_own(qwen):
+    pixels = torch.randint(256, (3, 2, 3, *qwen.size[::-1]), dtype=torch.uint8)
+    visual = qwen.model.model.visual.config
+    ours, in_chunks = qwen.encode(pixels), visual._attn_implementation
+    visual._attn_implementation = "sdpa"
+    stock = qwen.encode(pixels)
+    visual._attn_implementation = in_chunks
+    assert torch.allclose(ours, stock, atol=1e-5)
+
+
+def test_a_pair_s_features_do_not_depend_on_its_company(qwen):
+    pixels = torch.randint(256, (3, 2, 3, *qwen.size[::-1]), dtype=torch.uint8)
+    together = qwen.encode(pixels)
+    alone = torch.cat([qwen.encode(pair[None]) for pair in pixels])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_nf4_is_saved_and_loaded(kind, source, quantized):
+    four_bit = kind(quantized, PROMPT, FOOTAGE)
+    layer = four_bit.model.model.language_model.layers[0].mlp.up_proj
+    assert type(layer).__name__ == "Linear4bit"
+    assert layer.weight.quant_state.quant_type == "nf4"
+    assert layer.compute_dtype == torch.float32
+    assert type(four_bit.model.lm_head).__name__ == "Linear"
+    vision = [m for n, m in four_bit.model.named_modules() if "vision" in n or "visual" in n]
+    assert not any(type(module).__name__ == "Linear4bit" for module in vision)
+    size, full = (
+        sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+        for folder in (quantized, source)
+    )
+    assert size < full
+
+
+def test_the_log_tells_whether_weights_are_in_4_bits(kind, source, quantized, caplog):
+    with caplog.at_level(logging.INFO):
+        for folder in (source, quantized):
+            kind(folder, PROMPT, FOOTAGE)
+    said = [
+        each.getMessage()
+        for each in caplog.records
+        if each.name == "touchline.models.families.base"
+    ]
+    assert said == [
+        "The model's weights are as they were fetched, with no 4-bit copy; it computes in float32.",
+        "The model's weights are in 4 bits; it computes in float32.",
+    ]
+
+
+def test_unpacked_weights_are_those_of_nf4_and_answer_as_packed_ones(kind, source, quantized):
+    plain, packed, unpacked = (kind(f, PROMPT, FOOTAGE) for f in (source, quantized, quantized))
+    assert unpacked.unpacked_bytes() > 0
+    unpacked.unpack()
+    assert unpacked.unpacked_bytes() == 0
+    layer, original = (
+        model.model.model.language_model.layers[0].mlp.up_proj for model in (unpacked, plain)
+    )
+    assert type(layer).__name__ == "Linear"
+    # The demo rounds in training by an implementation of its own.
+    assert torch.allclose(layer.weight, nf4.rounded(original.weight), atol=1e-6)
+    frames = torch.stack([packed.pixels(frame, "pad") for frame in pictures(2)])
+    pixels = frames.unflatten(0, (-1, packed.frames_per_picture))
+    logits = [
+        model.prefill(model.encode(pixels)[None], model.new_cache(1, len(pixels), 4), [0])
+        for model in (packed, unpacked)
+    ]
+    # Some processors multiply packed weights in bfloat16.
+    assert torch.allclose(*logits, atol=0.05)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_stated_dtype_is_used_throughout(kind, quantized, dtype):
+    model = kind(quantized, PROMPT, FOOTAGE, dtype)
+    frames = torch.stack([model.pixels(frame, "pad") for frame in pictures(4)])
+    features = model.encode(frames.unflatten(0, (-1, model.frames_per_picture)))
+    cache = model.new_cache(1, len(features), 4)
+    logits = model.prefill(features[None], cache, [0])
+    assert torch.isfinite(model.step(logits.argmax(-1), cache)).all()
+    used = {features.dtype, cache.keys[0].dtype, logits.dtype, model.model.lm_head.weight.dtype}
+    assert used == {getattr(torch, dtype)}
+
+
+def test_a_row_takes_the_memory_that_is_foretold(llava, qwen):
+    for model in (llava, qwen):
+        cache = model.new_cache(5, 4, 100)
+        taken = sum(tensor.nbytes for tensor in [*cache.keys, *cache.values])
+        assert taken == 5 * model.row_bytes(4, 100)
+
+
+def test_a_broken_checkpoint_is_one_sentence(kind, quantized, tmp_path):
+    shutil.copytree(quantized, tmp_path / "model")
+    weights = next((tmp_path / "model").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InputError, match="cut short or damaged"):
+        kind(tmp_path / "model", PROMPT, FOOTAGE)
+
+
+def test_a_checkpoint_of_another_family_is_told_before_anything_runs(qwen_checkpoint, tmp_path):
+    with pytest.raises(InputError, match="write family: qwen2_5_vl"):
+        fetch(str(qwen_checkpoint), None, "llava_next_video", tmp_path / "checkpoint")

@@ -1,0 +1,116 @@
+"""Every weight of a model comes from its checkpoint, or it does not load."""
+
+import json
+import logging
+import re
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from touchline.errors import InputError
+from touchline.models.families.base import Footage
+from touchline.models.quantize import load_quantizing
+
+WEIGHT = re.compile(r"layers\.1\.mlp\.up_proj\.weight$")
+
+
+@pytest.fixture(params=["quantizing", "as they are", "in 4 bits"])
+def loading(request, kind, source, quantized, tmp_path):
+    """A way to load, and the folder that it loads, which may be changed."""
+    original = quantized if request.param == "in 4 bits" else source
+    folder = shutil.copytree(original, tmp_path / "model")
+    if request.param == "quantizing":
+        return lambda: load_quantizing(folder), folder
+    return lambda: kind(folder, "What happens?", Footage(320, 180, 1.0)), folder
+
+
+def changed(folder, change):
+    """Change the weights; gives the name of the one that `change` is about."""
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    key = next(key for key in weights if WEIGHT.search(key))
+    change(weights, key)
+    save_file(weights, file, metadata={"format": "pt"})
+
+
+def missing(weights, key):
+    weights.pop(key)
+
+
+def unexpected(weights, key):
+    weights[key.replace("up_proj", "sideways_proj")] = torch.zeros(4, 4)
+
+
+def mis_shaped(weights, key):
+    weights[key] = weights[key][:-64].clone()
+
+
+def merged_by_no_one(weights, key):
+    weights[key.replace("weight", "lora_A.weight")] = torch.zeros(4, 4)
+
+
+def by_gptq(weights, key):
+    weights[key.replace("weight", "qweight")] = weights.pop(key)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (missing, r"missing.*layers\.1\.mlp\.up_proj\.weight\)"),
+        (unexpected, r"of no part of the model: 1 \(\S*layers\.1\.mlp\.sideways_proj\.weight\)"),
+        (mis_shaped, r"of another shape: 1 \(\S*layers\.1\.mlp\.up_p"),
+        (merged_by_no_one, r"likely because an adapter \(LoRA\) was saved without being merged"),
+        (by_gptq, r"likely because the weights were quantized by AWQ|part is missing or damaged"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(loading, change, complaint):
+    load, folder = loading
+    changed(folder, change)
+    with pytest.raises(InputError, match=complaint) as error:
+        load()
+    assert str(folder) in str(error.value)
+
+
+def test_a_config_that_contradicts_itself_is_refused(loading):
+    load, folder = loading
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["num_attention_heads"] = "six"
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"config\.json cannot be used \(.*num_attention_heads"):
+        load()
+
+
+@pytest.mark.parametrize("part", [".absmax", ".quant_map", ".quant_state.bitsandbytes__nf4"])
+def test_4_bit_weights_that_lack_a_part_are_refused(kind, quantized, tmp_path, part):
+    folder = shutil.copytree(quantized, tmp_path / "model")
+    changed(folder, lambda weights, key: weights.pop(key + part))
+    with pytest.raises(
+        InputError, match=r"part is missing or damaged \(\S*layers\.1\.mlp\.up_proj\.weight\)"
+    ):
+        kind(folder, "What happens?", Footage(320, 180, 1.0))
+
+
+def test_another_size_of_the_same_family_is_refused(loading):
+    load, folder = loading
+    config = json.loads((folder / "config.json").read_text())
+    text = config["text_config"]
+    text["num_hidden_layers"] += 1
+    if "layer_types" in text:
+        text["layer_types"].append(text["layer_types"][-1])
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"missing.*layers\.\d"):
+        load()
+
+
+def test_what_old_versions_saved_beside_the_weights_does_no_harm(loading, caplog):
+    load, folder = loading
+
+    def old_buffers(weights, key):
+        weights[key.replace("mlp.up_proj.weight", "self_attn.rotary_emb.inv_freq")] = torch.ones(4)
+
+    changed(folder, old_buffers)
+    with caplog.at_level(logging.WARNING):
+        load()
+    assert "LOAD REPORT" not in caplog.text

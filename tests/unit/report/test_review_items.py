@@ -1,0 +1,102 @@
+"""What is said of a match, moment by moment."""
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import event
+
+from touchline.comparison.compare import Track, compare
+from touchline.evaluation.annotations import TrueEvent
+from touchline.report.review_items import moments_of
+
+ALL = ((0.0, 1000.0),)
+
+
+def shown(moments):
+    """Status, and by label who says it."""
+    return [
+        (moment.status, {claim.label: sorted(claim.models) for claim in moment.claims})
+        for moment in moments
+    ]
+
+
+def track(*events, looked_at=ALL):
+    return Track([event(time, label) for time, label in events], looked_at)
+
+
+def test_of_three_models_all_some_one_and_contradictions():
+    tracks = {
+        "a": track((10, "Goal"), (50, "Foul"), (90, "Corner"), (130, "Foul")),
+        "b": track((12, "Goal"), (51, "Foul"), (92, "Penalty")),
+        "c": track((11, "Goal"), (91, "Corner")),
+    }
+    assert shown(moments_of(tracks, 5)) == [
+        ("agreed", {"Goal": ["a", "b", "c"]}),
+        ("some", {"Foul": ["a", "b"]}),
+        ("conflict", {"Corner": ["a", "c"], "Penalty": ["b"]}),
+        ("only", {"Foul": ["a"]}),
+    ]
+
+
+def test_who_did_not_look_does_not_disagree():
+    tracks = {
+        "a": track((10, "Goal"), (600, "Goal")),
+        "b": track((11, "Goal"), looked_at=((0.0, 500.0),)),
+        "c": track(looked_at=((700.0, 900.0),)),
+    }
+    assert shown(moments_of(tracks, 5)) == [
+        ("agreed", {"Goal": ["a", "b"]}),
+        ("alone", {"Goal": ["a"]}),
+    ]
+    assert shown(moments_of({"a": track((10, "Goal"))}, 5)) == [("alone", {"Goal": ["a"]})]
+    assert moments_of({"a": track()}, 5) == []
+    assert shown(moments_of({}, 5, truth=[TrueEvent(9, "Goal")])) == [("missed", {"Goal": []})]
+
+
+def test_the_truth_stands_beside_what_found_it_and_alone_where_nothing_did():
+    tracks = {"a": track((10, "Goal"), (50, "Foul")), "b": track((11, "Goal"), (52, "Foul"))}
+    truth = [TrueEvent(12, "Goal"), TrueEvent(70, "Corner")]
+    goal, foul, corner = moments_of(tracks, 5, truth=truth)
+    assert [said.right for said in goal.claims[0].said] == [True, True]
+    assert goal.claims[0].true == truth[:1]
+    assert [said.right for said in foul.claims[0].said] == [False, False]
+    assert (corner.status, corner.time_s, corner.claims[0].true) == ("missed", 70, truth[1:])
+    # No labels is not the same as labels without an event.
+    assert moments_of(tracks, 5)[0].claims[0].said[0].right is None
+    assert moments_of(tracks, 5, truth=[])[0].claims[0].said[0].right is False
+
+
+def test_a_fused_event_stands_beside_what_it_is_made_of():
+    tracks = {"a": track((10, "Goal"), (40, "Goal")), "b": track((12, "Goal"))}
+    fused = [event(11, "Goal"), event(40, "Goal")]
+    assert [m.claims[0].fused for m in moments_of(tracks, 5, fused)] == [fused[:1], fused[1:]]
+
+
+events = st.lists(
+    st.tuples(st.integers(0, 120), st.sampled_from(["Goal", "Foul", "Corner"])), max_size=25
+)
+spans = st.sampled_from([ALL, ((0.0, 60.0),), ((30.0, 200.0),), ((0.0, 20.0), (50.0, 90.0))])
+
+
+@given(events, events, spans, spans, st.integers(0, 12))
+def test_two_models_are_paired_as_their_comparison_pairs_them(one, two, looked, also, tolerance):
+    tracks = {
+        name: Track([event(t, label) for t, label in sorted(said) if covers(span, t)], span)
+        for name, said, span in (("a", one, looked), ("b", two, also))
+    }
+    report, _ = compare(tracks, tolerance)
+    (pair,) = report.pairs
+    moments = moments_of(tracks, tolerance)
+    found = Counter(moment.status for moment in moments)
+    assert found["agreed"] == pair.both
+    assert found["conflict"] == pair.other_label
+    assert found["only"] == pair.only_a + pair.only_b
+    assert found["alone"] == pair.not_compared_a + pair.not_compared_b
+    # Nothing is lost and nothing is twice there.
+    said = [(s.model, s.event) for m in moments for claim in m.claims for s in claim.said]
+    assert Counter(said) == Counter((name, e) for name, t in tracks.items() for e in t.events)
+
+
+def covers(span, time):
+    return any(start <= time <= end for start, end in span)

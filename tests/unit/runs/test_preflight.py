@@ -1,0 +1,166 @@
+"""Before anything runs, all that is wrong with what a run was given is named at once."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from clones import ROOT, given
+from touchline.errors import InputError
+from touchline.inputs.project import settings_files
+from touchline.runs.preflight import read_inputs
+
+LABELS = (ROOT / "labels.yaml").read_text()
+TRUTH = {"annotations": [{"gameTime": "1 - 00:02", "label": "Goal", "position": "2000"}]}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, checkpoint):
+    """A folder with two videos, labels, given predictions and a model; its settings."""
+    monkeypatch.chdir(tmp_path)
+    for video in (0, 1):
+        (tmp_path / f"{video}.mkv").write_bytes(b"not decoded here")
+        (tmp_path / f"truth_{video}.json").write_text(json.dumps(TRUTH))
+        (tmp_path / f"given_{video}.json").write_text(given([(2, "Goal")]))
+    (tmp_path / "labels.yaml").write_text(LABELS)
+    (tmp_path / "prompt.txt").write_text("What happens?")
+    (tmp_path / "videos.tsv").write_text(
+        "video\tpath\tgame\thalf\tlabels\n0\t0.mkv\tm\t1\ttruth_0.json\n1\t1.mkv\tn\t1\ttruth_1.json\n"
+    )
+    return {
+        "prompt": "prompt.txt",
+        "models": {
+            "llava": {"checkpoint": str(checkpoint)},
+            "other": {"predictions": "given_{video}.json"},
+        },
+        "compare_with": ["other"],
+    }
+
+
+def mistakes(config, **how):
+    with pytest.raises(InputError) as error:
+        read_inputs(config, check=True, **how)
+    return str(error.value).splitlines()
+
+
+def test_what_is_right_is_read(project):
+    inputs = read_inputs(project, check=True)
+    assert list(inputs.selected) == list(inputs.shown) == [0, 1]
+    assert inputs.given[1] == {"other": "given_1.json"}
+    assert set(inputs.labels) == {0, 1}
+    assert inputs.games == {0: "m", 1: "n"}
+
+
+def test_everything_that_is_wrong_is_named_at_once(project, tmp_path):
+    (tmp_path / "0.mkv").unlink()
+    (tmp_path / "1.mkv").write_bytes(b"")
+    (tmp_path / "labels.yaml").write_text("classes:\n  Goal: []\n  Goal: [Strike]\n")
+    (tmp_path / "prompt.txt").write_text(" \n")
+    (tmp_path / "truth_0.json").unlink()
+    (tmp_path / "given_1.json").unlink()
+    project["models"]["llava"] = {"checkpoint": "./no/such/folder"}
+    found = mistakes(project)
+    for part in (
+        "given_1.json: no such file, so there are no predictions of other for video 1",
+        "truth_0.json: no such file, but the table of videos names it as the labels of video 0",
+        "0.mkv: there is no such video; correct the path of video 0",
+        "1.mkv (video 1) is empty (0 bytes)",
+        "labels.yaml: 'Goal' is there twice",
+        "prompt.txt is empty; write into it what the model is to be asked",
+        "./no/such/folder: there is no such folder; correct models.*.checkpoint",
+    ):
+        assert len([line for line in found if part in line]) == 1, (part, found)
+    assert len(found) == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("prompt.txt", None, "prompt.txt cannot be read"),
+        ("labels.yaml", None, "labels.yaml cannot be read"),
+        ("labels.yaml", "classes: [Goal]", "labels.yaml is no table of labels"),
+        ("labels.yaml", "classes:\n\tGoal: []", "labels.yaml is not a YAML file"),
+        ("truth_0.json", "{}", "truth_0.json holds no list of annotations"),
+        ("truth_0.json", json.dumps({"annotations": [{"label": "Goal"}]}), "gameTime is None"),
+    ],
+)
+def test_a_file_that_is_not_what_it_should_be_is_found(project, tmp_path, name, content, words):
+    if content is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_text(content)
+    (line,) = mistakes(project)
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("time,label\n2,Goal\n", "needs the columns time_s and label"),
+        ("time_s;label\n2;Goal\n", "has 'time_s;label'"),
+        ("time_s,label\n0:12,Goal\n", "not a number of seconds"),
+        ("time_s,label\n245000,Goal\n", "must be in seconds"),
+    ],
+)
+def test_a_table_of_labels_in_another_form_is_found(project, tmp_path, content, words):
+    (tmp_path / "truth.csv").write_text(content)
+    table = tmp_path / "videos.tsv"
+    table.write_text(table.read_text().replace("truth_0.json", "truth.csv"))
+    (line,) = mistakes(project)
+    assert words in line
+
+
+def test_a_folder_that_holds_no_model_is_found(project, tmp_path):
+    (tmp_path / "model").mkdir()
+    project["models"]["llava"] = {"checkpoint": "model"}
+    (line,) = mistakes(project)
+    assert "model has no file of a checkpoint" in line
+
+
+def test_of_many_mistakes_of_a_kind_the_first_are_written_out(project, tmp_path):
+    rows = "".join(f"{n}\tgone_{n}.mkv\n" for n in range(40))
+    (tmp_path / "videos.tsv").write_text(f"video\tpath\n{rows}")
+    found = mistakes(project | {"compare_with": []})
+    assert len(found) == 11
+    assert found[-1] == "… and 30 more like these."
+
+
+def test_models_can_be_fetched_where_the_videos_are_not(project, tmp_path):
+    (tmp_path / "0.mkv").unlink()
+    read_inputs(project, check=True, with_videos=False)
+
+
+def test_a_job_of_a_run_does_not_look_again(project, tmp_path):
+    (tmp_path / "0.mkv").unlink()
+    read_inputs(project, check=False)
+
+
+def test_without_a_model_that_runs_videos_may_be_missing_and_are_then_not_shown(project, tmp_path):
+    (tmp_path / "0.mkv").unlink()
+    inputs = read_inputs(project | {"detect_with": []}, check=True)
+    assert (list(inputs.selected), list(inputs.shown)) == ([0, 1], [1])
+
+
+def test_given_predictions_that_are_nowhere_are_a_mistake(project):
+    project["models"]["other"] = {"predictions": "gvien_{video}.json"}
+    (line,) = mistakes(project | {"videos": None, "detect_with": []})
+    assert "No file is like gvien_{video}.json" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("slices: 2\n  bad: [", "config.yaml is not a YAML file"),
+        ("", "config.yaml holds no settings"),
+    ],
+)
+def test_settings_that_are_no_yaml_name_their_file(tmp_path, monkeypatch, text, words):
+    monkeypatch.chdir(tmp_path)
+    assert settings_files(ROOT) == [ROOT / "config.yaml"]
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(InputError) as error:
+        settings_files(ROOT)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+    (tmp_path / "config.yaml").write_text("slices: 2")
+    assert settings_files(ROOT) == [ROOT / "config.yaml", Path("config.yaml")]

@@ -1,0 +1,126 @@
+"""How far a run is, read from files that are half there, torn, or of an earlier attempt."""
+
+import os
+import time
+
+import pytest
+
+from touchline.core.files import write_json, write_json_lines
+from touchline.core.paths import DETECT_LOG, JOURNAL, LEDGER, MANIFEST, PARTIAL, PREDICTIONS, Slice
+from touchline.core.records import Manifest, ParsedEvent, WindowRecord
+from touchline.detection.journal import Journal
+from touchline.inputs.settings import Settings
+from touchline.runs.status import Observer
+
+
+def record(number, status="none"):
+    return WindowRecord(
+        window=number, start=2 * number, end=2 * number + 4, frame_times=[], status=status,
+        attempts=1, events=[ParsedEvent(label="Goal")] if status == "events" else [],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(
+        results=str(tmp_path / "results"),
+        slices=2,
+        models={"llava": {"checkpoint": "a"}},
+        compare_with=[],
+    )
+
+
+@pytest.fixture
+def files(settings):
+    """Writes a file of slice `index` of video 0 by its pattern."""
+
+    def of(pattern, index=0):
+        path = Slice("llava", 0, index).file(settings.results, pattern)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    write_json(
+        of(MANIFEST),
+        Manifest(
+            video=0, path="a", bytes=1, fingerprint="b", duration=40, start_time=0, frame_rate=25,
+            width=1, height=1, rotation=0, codec="h264",
+        ).model_dump(),
+    )  # fmt: skip
+    return of
+
+
+def journal(files, *records, index=0, key="key"):
+    with Journal(files(JOURNAL, index), key).writing() as writer:
+        for each in records:
+            writer.add(each)
+
+
+def finish(files, index):
+    records = [record(n, "events" if n == 3 else "none") for n in range(10)]
+    write_json_lines(files(LEDGER, index), [each.model_dump() for each in records])
+    write_json(files(PARTIAL, index), [])
+
+
+def look(settings, **options):
+    (video,) = Observer(settings, [0]).look(**options)
+    return video
+
+
+def test_before_anything_is_known(settings):
+    video = look(settings)
+    assert (video.done, video.total, video.percent, video.seconds_left) == (0, None, None, None)
+
+
+def test_a_slice_that_is_done_and_one_in_work(settings, files):
+    finish(files, 0)
+    journal(files, record(0, "events"), record(1), record(2, "skipped_oom"), index=1)
+    video = look(settings)
+    assert (video.done, video.answered, video.total) == (1, 13, 20)
+    assert video.percent == 65
+    assert (video.events, video.skipped) == (2, 1)
+
+
+def test_the_speed_is_of_the_last_minutes(settings, files):
+    folder = files(JOURNAL) / "key"
+    folder.mkdir(parents=True)
+    now = time.time()
+    lines = [
+        record(n).model_dump_json()[:-1] + f', "at": {at}}}'
+        for n, at in enumerate([now - 4000, now - 60, now - 50, now - 40, now - 30])
+    ]
+    (folder / "a.jsonl").write_text("\n".join(lines) + '\n{"torn": ')
+    video = look(settings, now=now)
+    assert video.rate == pytest.approx(0.1, rel=0.01)
+    assert video.seconds_left == pytest.approx(15 / 0.1, rel=0.01)
+    assert look(settings, now=now + 4000).rate == 0
+
+
+def test_a_window_that_two_workers_answered_counts_once(settings, files):
+    journal(files, record(0), record(1, "events"))
+    journal(files, record(1, "events"), record(2))
+    video = look(settings)
+    assert (video.answered, video.events) == (3, 1)
+
+
+def test_of_two_keys_the_one_in_use_counts(settings, files):
+    journal(files, record(0), record(1), key="old")
+    os.utime(files(JOURNAL) / "old", (1, 1))
+    journal(files, record(0), key="new")
+    assert look(settings).answered == 1
+
+
+def test_a_failure_is_told_until_the_next_attempt_answers(settings, files):
+    log = files(DETECT_LOG)
+    log.write_text("2026-01-01 10:00:00,000 ERROR x.mkv \x1b[31mis gone\n")
+    (failure,) = look(settings).failures
+    assert failure.failure == "x.mkv  [31mis gone"
+    os.utime(log, (1, 1))
+    journal(files, record(0))
+    assert look(settings).failures == []
+
+
+def test_partials_that_are_thrown_away_once_merged_are_done(settings, files):
+    files(PREDICTIONS).write_text("[]")
+    assert look(settings).done == 0
+    video = look(settings.model_copy(update={"keep_partials": False}))
+    assert (video.done, video.percent) == (2, 100)

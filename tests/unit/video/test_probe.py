@@ -1,0 +1,162 @@
+"""The probe tells what a video is, and refuses what cannot be processed."""
+
+import wave
+
+import av
+import pytest
+
+from media import in_one_file, joined, remuxed, steady, write_tone, write_video
+from touchline.errors import InputError
+from touchline.inputs.fingerprint import check_fingerprint, fingerprint
+from touchline.inputs.videos import Video
+from touchline.video.probe import probe
+
+
+def probed(path, **more):
+    return probe(Video(video=0, path=path), **more)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_duration_is_that_of_the_pictures(tmp_path, suffix):
+    manifest = probed(write_video(tmp_path / f"v.{suffix}", steady(7.2)))
+    assert manifest.duration == pytest.approx(7.2, abs=0.002)
+    assert manifest.frame_rate == pytest.approx(25, abs=0.02)
+    assert (manifest.width, manifest.height, manifest.codec) == (256, 144, "h264")
+
+
+def test_max_duration_shortens_but_never_lengthens(tmp_path):
+    path = write_video(tmp_path / "v.mp4", steady(4))
+    assert probed(path, max_duration=3).duration == 3
+    assert probed(path, max_duration=30).duration == 4
+
+
+def test_the_fingerprint_is_of_the_content_alone(tmp_path):
+    path = write_video(tmp_path / "v.mp4", steady(2))
+    manifest = probed(path)
+    moved = path.rename(tmp_path / "other name.mp4")
+    moved.touch()
+    assert fingerprint(moved) == manifest.fingerprint
+    check_fingerprint(moved, manifest)
+    other = write_video(tmp_path / "w.mp4", steady(2), gop=5)
+    with pytest.raises(InputError, match="changed since it was probed"):
+        check_fingerprint(other, manifest)
+
+
+def audio_only(path):
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(16000))
+
+
+def header_only(path):
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        output.start_encoding()
+
+
+def cut_in_half(path):
+    write_video(path, steady(60), gop=25)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+BAD = {
+    "none.mkv": (lambda path: None, ["no such video", "table"]),
+    "text.mkv": (lambda path: path.write_text("not a video\n" * 50), ["cannot be opened"]),
+    "sound.wav": (audio_only, ["no picture stream"]),
+    "zero.mkv": (lambda path: path.touch(), ["empty (0 bytes)"]),
+    "nothing.mkv": (header_only, ["cannot be opened"]),
+    "folder.mkv": (lambda path: path.mkdir(), ["is a folder"]),
+    "half.mkv": (cut_in_half, ["cut short", "copy it again"]),
+    "half.mp4": (cut_in_half, ["cannot be opened", "cut short"]),
+    "raw.h264": (
+        lambda p: write_video(p, steady(1), container="h264"),
+        ["no timestamps", "ffmpeg"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_whole_video_is_refused_in_one_sentence(tmp_path, name):
+    make, words = BAD[name]
+    make(tmp_path / name)
+    with pytest.raises(InputError) as error:
+        probed(tmp_path / name)
+    message = str(error.value)
+    assert "\n" not in message
+    assert name in message
+    assert all(word in message for word in words), message
+
+
+def test_a_cut_video_can_be_processed_as_far_as_it_goes(tmp_path):
+    path = tmp_path / "half of it.mkv"
+    cut_in_half(path)
+    assert probed(path, max_duration=20).duration == 20
+    with pytest.raises(InputError, match=r"ffmpeg -i 'half of it.mkv' -c copy 'half of it_part"):
+        probed(path)
+    # What that command does.
+    part = remuxed(path, tmp_path / "part.mkv")
+    assert 25 < probed(part).duration < 35
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mp4", "mov", "flv", "mkv"])
+def test_a_file_whose_end_is_missing_is_cut_short(tmp_path, suffix):
+    path = tmp_path / f"cut.{suffix}"
+    if suffix == "avi":
+        write_video(path, steady(30), codec="mpeg4", gop=5, b_frames=0)
+    else:
+        whole = write_video(tmp_path / "whole.mkv", steady(30), gop=5)
+        faststart = {"movflags": "faststart"} if suffix in ("mp4", "mov") else {}
+        in_one_file(path, [whole], **faststart)
+    assert probed(path).duration == pytest.approx(30, abs=0.1)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 7 // 10])
+    with pytest.raises(InputError, match="is cut short"):
+        probed(path)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "flv", "wmv"])
+def test_a_second_file_behind_the_first_is_not_lost_in_silence(tmp_path, suffix):
+    codec = "wmv2" if suffix == "wmv" else "libx264"
+    clip = write_video(tmp_path / f"clip.{suffix}", steady(4), codec=codec, b_frames=0)
+    assert probed(clip).duration == pytest.approx(4, abs=0.1)
+    with pytest.raises(InputError, match="holds several files"):
+        probed(joined(tmp_path / f"joined.{suffix}", clip, clip))
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "flv", "wmv", "mp4", "ts"])
+def test_sound_that_outlasts_the_pictures_is_no_loss(tmp_path, suffix):
+    pictures = write_video(tmp_path / "pictures.mp4", steady(4), b_frames=0)
+    tone = write_tone(tmp_path / "tone.mp4", 20)
+    path = in_one_file(tmp_path / f"v.{suffix}", [pictures, tone])
+    assert probed(path).duration == pytest.approx(4, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pictures", "sound", "shown"),
+    [
+        ("mp4", 5, 0, 5),
+        ("mkv", 5, 0, 5),
+        ("mkv", 7.4, 7.4, 7.4),
+        ("mp4", 0, 5, 0),
+        ("ts", 105, 100, 5),
+        ("ts", 100, 105, 0),
+    ],
+)
+def test_a_player_s_clock_at_the_first_picture_is_known(tmp_path, suffix, pictures, sound, shown):
+    clip = write_video(tmp_path / "clip.mp4", steady(8, start=pictures), b_frames=0)
+    tone = write_tone(tmp_path / "tone.mp4", 8, start=sound)
+    options = {"mpegts_copyts": "1"} if suffix == "ts" else {}
+    path = in_one_file(tmp_path / f"v.{suffix}", [clip, tone], **options)
+    assert probed(path).clock_offset == pytest.approx(shown, abs=0.05)
+
+
+def test_a_playlist_posing_as_a_video_reads_no_other_file(tmp_path):
+    secret = write_video(tmp_path / "secret.ts", steady(1))
+    playlist = tmp_path / "list.mkv"
+    playlist.write_text(f"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/{secret.name}\n#EXT-X-ENDLIST\n")
+    with pytest.raises(InputError):
+        probed(playlist)

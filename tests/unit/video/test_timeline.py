@@ -1,0 +1,118 @@
+"""When pictures are on screen, from times that are right, wrong or missing."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from touchline.video.timeline import strays, timeline
+
+RATES = st.sampled_from([0.5, 5, 25, 50])
+# Places in the file relative to those on screen: a pyramid of B-pictures, IBBP, none.
+ORDERS = st.sampled_from([[0, 8, 4, 2, 1, 3, 6, 5, 7], [0, 3, 1, 2], [0]])
+
+
+def decoding_order(pictures, group):
+    """The numbers of pictures in the order in which a file has them."""
+    anchor, *rest = group
+    step = len(rest) or 1
+    order = [anchor, *(n + k for n in range(anchor, pictures, step) for k in rest or [1])]
+    return np.array([n for n in order if n < pictures])
+
+
+def told(times, may_leap=False, last_stays=0.04):
+    return timeline(np.asarray(times, float), may_leap, last_stays)
+
+
+@given(RATES, ORDERS, st.integers(2, 300), st.floats(-5, 90_000))
+def test_a_steady_video_is_taken_as_it_is(rate, group, pictures, start):
+    times = start + decoding_order(pictures, group) / rate
+    line = told(times, last_stays=1 / rate)
+    assert line.start == pytest.approx(start)
+    assert line.duration == pytest.approx(pictures / rate)
+    assert (line.strays, line.restarts, line.gaps) == (0, (), ())
+
+
+@given(
+    RATES,
+    ORDERS,
+    st.dictionaries(st.integers(1, 13), st.floats(20, 90_000) | st.floats(-90_000, -20)),
+)
+def test_strays_change_nothing(rate, group, off):
+    # Far from each other, each of them hours or seconds off, in either direction.
+    times = decoding_order(300, group) / rate
+    wrong = times.copy()
+    for place, by in off.items():
+        wrong[20 * place] += by * max(1, 10 / rate)
+    assert set(np.flatnonzero(strays(wrong))) == {20 * place for place in off}
+    line = told(wrong, last_stays=1 / rate)
+    assert (line.start, line.duration) == (0, pytest.approx(300 / rate))
+    assert (line.strays, line.restarts, line.gaps) == (len(off), (), ())
+
+
+@pytest.mark.parametrize("place", [0, 199])
+@pytest.mark.parametrize("by", [-10_800, 10_800])
+def test_a_stray_may_be_the_first_or_the_last(place, by):
+    times = np.arange(200) / 25
+    times[place] += by
+    assert told(times).duration == pytest.approx(199 / 25)
+
+
+@given(
+    RATES,
+    ORDERS,
+    st.lists(st.tuples(st.integers(150, 300), st.floats(0, 1)), min_size=2, max_size=4),
+    st.booleans(),
+)
+def test_a_clock_that_starts_anew_goes_on_where_it_was(rate, group, parts, wraps):
+    times, end = [], 0.0
+    for pictures, share in parts:
+        # Anywhere before what was there last, or so far on as a clock of 33 bits that came round.
+        begin = 95_443.7 + 20_000 * share if wraps and times else share * end
+        begin = min(begin, end - 100 / rate) if times and not wraps else begin
+        times.append(begin + decoding_order(pictures, group) / rate)
+        end = times[-1].max()
+        wraps = wraps and len(times) < 2
+    line = told(np.concatenate(times), may_leap=True, last_stays=1 / rate)
+    assert line.duration == pytest.approx(sum(pictures for pictures, _ in parts) / rate)
+    firsts = np.cumsum([pictures for pictures, _ in parts])[:-1]
+    assert [restart.packet for restart in line.restarts] == firsts.tolist()
+    assert (line.strays, line.gaps) == (0, ())
+
+
+@given(RATES, ORDERS, st.integers(60, 240), st.floats(20, 7000))
+def test_missing_pictures_leave_a_gap(rate, group, at, seconds):
+    seconds = max(seconds, 20 / rate)
+    numbers = decoding_order(300, group)
+    times = numbers / rate + np.where(numbers >= at, seconds, 0)
+    line = told(times, may_leap=True, last_stays=1 / rate)
+    assert line.duration == pytest.approx(300 / rate + seconds)
+    assert line.shown == pytest.approx(300 / rate)
+    (gap,) = line.gaps
+    assert gap == pytest.approx((at / rate, at / rate + seconds))
+    assert (line.strays, line.restarts) == (0, ())
+
+
+VARIABLE = {
+    "one in 2 s": np.arange(40) * 2.0,
+    "few long ones": np.cumsum([*[0.04] * 50, 2.5, *[0.2] * 20]),
+    "slower for a while": np.cumsum([*[0.04] * 500, *[2.0] * 8, *[0.04] * 500]),
+    "any": np.cumsum(np.random.default_rng(1).choice([0.02, 0.04, 0.3, 1.7], 300)),
+}
+
+
+@pytest.mark.parametrize("kind", VARIABLE)
+def test_a_rate_that_varies_leaves_no_gap(kind):
+    line = told(VARIABLE[kind])
+    assert (line.strays, line.restarts, line.gaps) == (0, (), ())
+
+
+@given(st.sets(st.integers(0, 299), max_size=290))
+def test_packets_without_a_time_leave_the_others_theirs(untimed):
+    times = np.arange(300) / 25
+    times[list(untimed)] = np.nan
+    timed = np.flatnonzero(~np.isnan(times))
+    line = told(times)
+    assert line.start == timed[0] / 25
+    assert line.duration <= (timed[-1] - timed[0]) / 25 + 5
+    assert line.strays == 0
