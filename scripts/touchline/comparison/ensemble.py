@@ -67,7 +67,7 @@ def fuse(
             if method == "intersection" and len(sayers) < len(events):
                 continue
             support = math.fsum(
-                weight[model] * (_strength(event) if calibrated else 1.0) for model, event in group
+                weight[model] * (event.worth if calibrated else 1.0) for model, event in group
             )
             if method == "weighted" and support < threshold:
                 continue
@@ -119,7 +119,7 @@ def _fused(group: Sequence[_Said], weight: Mapping[str, float]) -> Event:
 
 def _averaged(event: Event, group: Sequence[_Said], weight: Mapping[str, float]) -> Event:
     """A fused event at the mean time of its group, with the mean strength of all models."""
-    shares = [weight[model] * _strength(one) for model, one in group]
+    shares = [weight[model] * one.worth for model, one in group]
     total, possible = sum(shares), sum(weight.values())
     if total == 0:
         return replace(event, score=0.0)
@@ -130,9 +130,4 @@ def _averaged(event: Event, group: Sequence[_Said], weight: Mapping[str, float])
 def _rank(item: _Said, weight: Mapping[str, float]) -> tuple[float, float, str]:
     """Sorts the strongest first; of equals the earliest, then by name."""
     model, event = item
-    return -weight[model] * _strength(event), event.time_s, model
-
-
-def _strength(event: Event) -> float:
-    """How sure a model is; one that does not tell counts as sure."""
-    return 1.0 if event.strength is None else event.strength
+    return -weight[model] * event.worth, event.time_s, model

@@ -161,8 +161,17 @@ class Event:
 
     @property
     def strength(self) -> float | None:
-        """What events are ranked by: the score, or the stated confidence where there is none."""
+        """How sure the model is: the score, or the stated confidence where there is none."""
         return self.confidence if self.score is None else self.score
+
+    @property
+    def worth(self) -> float:
+        """What every stage ranks by: the strength, and 1 where the model gives none.
+
+        A prediction without a score is a plain "yes", as in a file of a model that gives no
+        scores at all: it must not count for less than one that states 0.1.
+        """
+        return 1.0 if self.strength is None else self.strength
 
 
 class Agreement(Record):

@@ -98,9 +98,7 @@ def by_label(halves: Iterable[Half], names: Mapping[str, str], games: Sequence[s
         for event in half.events:
             if event.label in names:
                 of_half[names[event.label]].times.append(event.time_s)
-                # A model that gives no score counts as sure.
-                strength = 1.0 if event.strength is None else event.strength
-                of_half[names[event.label]].scores.append(strength)
+                of_half[names[event.label]].scores.append(event.worth)
         for name, mine in of_half.items():
             if mine.truth or mine.times:
                 lists.setdefault(name, []).append(mine)

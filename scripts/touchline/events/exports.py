@@ -50,8 +50,7 @@ def by_game(
 def results_spotting(game: str, halves: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
     """A game's events as SoccerNet's results_spotting.json, which its evaluator reads.
 
-    Only events of a class are in it: the evaluator knows no other. One that a model gives no
-    score for counts as sure.
+    Only events of a class are in it: the evaluator knows no other.
 
     Args:
         halves: events by number of the half.
@@ -64,7 +63,7 @@ def results_spotting(game: str, halves: Mapping[int, Sequence[Event]]) -> dict[s
                 "label": event.label,
                 "position": str(round(1000 * event.time_s)),
                 "half": str(half),
-                "confidence": str(1.0 if event.strength is None else event.strength),
+                "confidence": str(event.worth),
             }
             for half, events in sorted(halves.items())
             for event in events
@@ -157,7 +156,7 @@ def _osl_event(event: Event, half: int | None) -> dict[str, Any]:
         "position_ms": round(1000 * event.time_s),
         "gameTime": game_time(event.time_s, half),
         # The annotator shows events that have this as not yet confirmed by a person.
-        "confidence_score": 1.0 if event.strength is None else event.strength,
+        "confidence_score": event.worth,
     }
     return fields | ({"team": event.team} if event.team else {})
 

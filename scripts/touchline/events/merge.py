@@ -147,7 +147,7 @@ def merge_events(events: Iterable[Event], window: float, keep: Keep) -> tuple[li
 
 def rank(event: Event) -> tuple[float, float]:
     """Sorts the strongest event first, of equals the earliest."""
-    return -1.0 * (event.strength or 0.0), event.time_s
+    return -event.worth, event.time_s
 
 
 def _groups(events: list[Event], window: float, keep: Keep) -> Iterator[list[Event]]:
