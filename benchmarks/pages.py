@@ -94,7 +94,7 @@ def a_match(models: Sequence[str], events: int) -> Match:
         (round(chance.uniform(0, SECONDS), 1), chance.choice(labels.classes))
         for _ in range(per_model)
     ]
-    said: dict[str, list[Event]] = {}
+    predicted: dict[str, list[Event]] = {}
     for model in models:
         mine = []
         for true_time, true_label in moments:
@@ -104,16 +104,16 @@ def a_match(models: Sequence[str], events: int) -> Match:
             label = chance.choice(labels.classes) if mistaken else true_label
             score = round(chance.random(), 4)
             mine.append(Event(time, label, True, "home", 0.9, score, 2, time, time + 2, DETAILS))
-        said[model] = sorted(mine, key=lambda event: event.time_s)
+        predicted[model] = sorted(mine, key=lambda event: event.time_s)
     looked_at = [Stretch(start=0, end=SECONDS)]
     counts = Counts(answers=1500, none=500, unparsed=0, events_in=per_model, events_out=per_model)
     coverage = Coverage(duration=SECONDS, looked_at=looked_at, likely_lost=[], counts=counts)
-    tracks = {model: Track(mine, ((0.0, SECONDS),)) for model, mine in said.items()}
+    tracks = {model: Track(mine, ((0.0, SECONDS),)) for model, mine in predicted.items()}
     return Match(
         video=0,
         tracks=tracks,
         coverage=dict.fromkeys(models, coverage),
-        fused=said[models[0]] if len(models) > 1 else None,
+        fused=predicted[models[0]] if len(models) > 1 else None,
         truth=[TrueEvent(time, label) for time, label in sorted(moments)],
         problems=[],
         manifest=None,

@@ -71,7 +71,7 @@ def person(
     turn: int = 0,
     mirror: bool | None = None,
 ) -> None:
-    """Draw someone with feet at (x, y), mirrored at random unless told."""
+    """Draw someone with feet at (x, y), mirrored at random by default."""
     look = rng.randrange(LOOKS)
     mirrored = rng.random() < 0.5 if mirror is None else mirror
     picture = figure(kit, pose, round(height), look, prop, turn)
