@@ -18,7 +18,7 @@ from touchline.video.probe import probe
 
 LABELS = Path(__file__).parents[2] / "labels.yaml"
 SOUND_BEFORE = 5.0  # seconds
-SAID = {"a": [event(4, "Goal"), event(12, "Foul")], "b": [event(5, "Goal")]}
+PREDICTED = {"a": [event(4, "Goal"), event(12, "Foul")], "b": [event(5, "Goal")]}
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,8 @@ def page(tmp_path_factory):
     match = Match(
         video=0,
         tracks={
-            name: Track(SAID[name], tuple((s.start, s.end) for s in looked_at[name]))
-            for name in SAID
+            name: Track(PREDICTED[name], tuple((s.start, s.end) for s in looked_at[name]))
+            for name in PREDICTED
         },
         coverage={
             name: Coverage(duration=20, looked_at=where, likely_lost=[], counts=counts)
@@ -91,7 +91,7 @@ def test_another_video_is_told_from_the_one_that_was_analysed(browser, page, tmp
     browser.element("#notices button").click()
     browser.element("#pick-file").send_keys(str(same))
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
-    # The other file was told within this time.
+    # The other file was known within this time.
     with pytest.raises(AssertionError):
         browser.wait(lambda: browser.text("#notices"), seconds=1)
 
