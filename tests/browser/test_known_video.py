@@ -82,7 +82,7 @@ def test_a_click_shows_the_moment_where_the_sound_begins_earlier(browser, page, 
     browser.wait(lambda: browser.picture_number(tmp_path) == 10 * 25)
 
 
-def test_another_video_is_told_from_the_one_that_was_analysed(browser, page, tmp_path):
+def test_another_video_than_the_analysed_one_is_noticed(browser, page, tmp_path):
     browser.open(page)
     same = shutil.copy(page.with_name("video.mp4"), tmp_path / "renamed.mp4")
     other = write_video(tmp_path / "other.mp4", steady(20, rate=24))
@@ -91,7 +91,7 @@ def test_another_video_is_told_from_the_one_that_was_analysed(browser, page, tmp
     browser.element("#notices button").click()
     browser.element("#pick-file").send_keys(str(same))
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
-    # The other file was known within this time.
+    # The warning about the other file came within this time.
     with pytest.raises(AssertionError):
         browser.wait(lambda: browser.text("#notices"), seconds=1)
 

@@ -49,7 +49,7 @@ class Run:
         """What Snakemake has printed, of all starts."""
         return self.clone.folder / f"{self.results}.txt"
 
-    def output(self) -> str:
+    def printed(self) -> str:
         return self.output.read_text()
 
     def until(self, condition, what: str, seconds: float = DEADLINE):
@@ -58,7 +58,7 @@ class Run:
         while not (value := condition()):
             if time.monotonic() > deadline:
                 self.kill(signal.SIGINT)
-                raise AssertionError(f"not within {seconds} s: {what}\n{self.output()}")
+                raise AssertionError(f"not within {seconds} s: {what}\n{self.printed()}")
             time.sleep(0.2)
         return value
 
