@@ -157,7 +157,10 @@ class MergeSettings(Section):
 
 
 class ComparisonSettings(Section):
-    """How two models' events are set against each other."""
+    """How two lists of events are set against each other, models' or the truth.
+
+    Other stages use these, too, by the properties of `Settings`.
+    """
 
     tolerance: Tolerance = Field(
         5.0, description="events at most so many seconds apart can be the same"
@@ -281,6 +284,25 @@ class Settings(Section):
     comparison: ComparisonSettings = ComparisonSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+
+    @property
+    def same_event_seconds(self) -> float:
+        """Events at most so many seconds apart can be the same.
+
+        Two models' (comparison, ensemble), or a model's and a true one (calibration, outcomes,
+        pages); scores are computed at `evaluation.tolerances` instead.
+        """
+        return self.comparison.tolerance
+
+    @property
+    def chance_shifts(self) -> int:
+        """Time shifts that the chance level is the mean of, in comparison and evaluation."""
+        return self.comparison.chance_shifts
+
+    @property
+    def random_seed(self) -> int:
+        """Seed of those shifts, and of the samples of matches in the evaluation."""
+        return self.comparison.seed
 
     @model_validator(mode="after")
     def _models_exist(self) -> Settings:
