@@ -1,6 +1,5 @@
 # A slice of a video through the model, on a GPU of its own.
 
-
 from touchline.runs.limits import minutes_of_slice, slice_megabytes
 
 

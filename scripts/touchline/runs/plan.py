@@ -80,7 +80,7 @@ class Plan:
         models = self.inputs.settings.detect_with
         return [Predicted(video, model) for video in self.inputs.selected for model in models]
 
-    @property
+    @cached_property
     def fused(self) -> list[Predicted]:
         """Every video with an ensemble: those whose models are compared."""
         return self.predicted_by(_ENSEMBLE)
