@@ -18,7 +18,7 @@ from pathlib import Path
 from browsing import Browser
 
 from touchline.comparison.compare import Track, compare
-from touchline.core.records import Counts, Coverage, Event, Stretch, Thumbnail
+from touchline.core.records import Counts, Coverage, Event, Stretch
 from touchline.evaluation.annotations import TrueEvent
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name, Video
@@ -78,7 +78,7 @@ def write_page(path: Path, models: Sequence[str], events: int, video: Path) -> t
     at = [
         (time, round(k * (manifest.duration - 0.2) / len(times), 3)) for k, time in enumerate(times)
     ]
-    pictures: list[Thumbnail] = thumbnails(video, at, manifest.start_time, threads=2)
+    pictures = thumbnails(manifest, video, at, threads=2)
     data = page_data(match, moments, Name("A match"), TOLERANCE, pictures)
     values = {"match": match, "name": Name("A match"), "rows": rows_of(match)}
     path.write_text(render("match.html.j2", SCRIPTS, data, tolerance=TOLERANCE, **values))
@@ -94,7 +94,7 @@ def a_match(models: Sequence[str], events: int) -> Match:
         (round(chance.uniform(0, SECONDS), 1), chance.choice(labels.classes))
         for _ in range(per_model)
     ]
-    said: dict[str, list[Event]] = {}
+    predicted: dict[str, list[Event]] = {}
     for model in models:
         mine = []
         for true_time, true_label in moments:
@@ -104,16 +104,16 @@ def a_match(models: Sequence[str], events: int) -> Match:
             label = chance.choice(labels.classes) if mistaken else true_label
             score = round(chance.random(), 4)
             mine.append(Event(time, label, True, "home", 0.9, score, 2, time, time + 2, DETAILS))
-        said[model] = sorted(mine, key=lambda event: event.time_s)
+        predicted[model] = sorted(mine, key=lambda event: event.time_s)
     looked_at = [Stretch(start=0, end=SECONDS)]
     counts = Counts(answers=1500, none=500, unparsed=0, events_in=per_model, events_out=per_model)
     coverage = Coverage(duration=SECONDS, looked_at=looked_at, likely_lost=[], counts=counts)
-    tracks = {model: Track(mine, ((0.0, SECONDS),)) for model, mine in said.items()}
+    tracks = {model: Track(mine, ((0.0, SECONDS),)) for model, mine in predicted.items()}
     return Match(
         video=0,
         tracks=tracks,
         coverage=dict.fromkeys(models, coverage),
-        fused=said[models[0]] if len(models) > 1 else None,
+        fused=predicted[models[0]] if len(models) > 1 else None,
         truth=[TrueEvent(time, label) for time, label in sorted(moments)],
         problems=[],
         manifest=None,
@@ -151,7 +151,7 @@ def busy(browser: Browser) -> float:
     """Milliseconds that the page's thread has worked since it was opened."""
     metrics = browser.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
     parts = ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
-    return 1000 * sum(one["value"] for one in metrics if one["name"] in parts)
+    return 1000 * float(sum(one["value"] for one in metrics if one["name"] in parts))
 
 
 if __name__ == "__main__":

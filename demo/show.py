@@ -16,7 +16,6 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-import library  # noqa: F401
 from touchline.comparison.matching import match
 from touchline.core import paths
 from touchline.core.files import read_record
@@ -58,7 +57,7 @@ def main() -> None:
     if f1 < options.least_f1:
         sys.exit(f"{MODELS[0]}'s F1 is {f1:.3f}, below {options.least_f1:g}.")
     print(f"Everything is in {results}: predictions/ has the events as JSON, events/ as tables,")
-    print("windows/ what was said of each window, comparison/ and ensemble/ both models.")
+    print("windows/ the answer to each window, comparison/ and ensemble/ both models.")
     page = (results / "report" / "index.html").resolve()
     print(f"To look at the match and judge, open {page.as_uri()}")
 
@@ -69,7 +68,7 @@ def at_tolerance(figures: Sequence[ClassFigures]) -> dict[str, ClassFigures]:
 
 
 def timeline(truth: Sequence[TrueEvent], events: Sequence[Event]) -> Table:
-    """The true events of one match, in order, beside what llava said of each."""
+    """The true events of one match, in order, beside what llava predicted for each."""
     shown = Table(
         title="The match, and what llava found",
         title_justify="left",

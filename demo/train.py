@@ -26,14 +26,12 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers.utils.logging import disable_progress_bar
 
-import tiny
-import tiny_llava
-import tiny_qwen
-from match import LABELS, TEAMS, details
-from nf4 import Rounding
-from pool import Painters, Pool
+from demo.scene.match import LABELS, TEAMS, details
+from demo.training import tiny, tiny_llava, tiny_qwen
+from demo.training.nf4 import Rounding
+from demo.training.pool import Painters, Pool
+from demo.training.windows import FRAMES, Windows
 from touchline.models.preprocessing import Normalization, normalized
-from windows import FRAMES, Windows
 
 HERE = Path(__file__).resolve().parent
 # What is trained, how long, and from which seed: the second learns less, and errs otherwise.
@@ -168,18 +166,21 @@ class Trainer:
         for rounded in (False, True):
             share = self._share_right(held_out, rounded)
             print(f"exactly right {'in NF4' if rounded else 'as trained'}: {share:.2%}")
-        true, said, hit = Counter[str](), Counter[str](), Counter[str]()
+        true, predicted, hit = Counter[str](), Counter[str](), Counter[str]()
         for windows in held_out:
-            for text, truth in zip(self._say(windows), windows.answers, strict=True):
+            for text, truth in zip(self._answer(windows), windows.answers, strict=True):
                 right, found = _events(truth), _events(text)
                 true.update(label for label, _ in right)
-                said.update(label for label, _ in found)
+                predicted.update(label for label, _ in found)
                 hit.update(label for label, _ in right & found)
-        print(f"{'label and team':20} {'true':>5} {'said':>5} {'precision':>9} {'recall':>6}")
+        print(f"{'label and team':20} {'true':>5} {'found':>5} {'precision':>9} {'recall':>6}")
         for label in LABELS:
-            precision, recall = hit[label] / max(1, said[label]), hit[label] / max(1, true[label])
+            precision, recall = (
+                hit[label] / max(1, predicted[label]),
+                hit[label] / max(1, true[label]),
+            )
             print(
-                f"{label:20} {true[label]:5} {said[label]:5} {precision:9.1%} {recall:6.1%}",
+                f"{label:20} {true[label]:5} {predicted[label]:5} {precision:9.1%} {recall:6.1%}",
                 flush=True,
             )
 
@@ -208,7 +209,7 @@ class Trainer:
                 logits_to_keep=ANSWER_LENGTH + 1,
             ).logits[:, :-1]
         loss = cross_entropy(logits.flatten(0, 1).float(), answers.flatten(), ignore_index=IGNORED)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -224,28 +225,28 @@ class Trainer:
         self.rounding.active = rounded
         right = total = 0
         for windows in held_out:
-            said = self._say(windows)
-            right += sum(a == b for a, b in zip(said, windows.answers, strict=True))
-            total += len(said)
+            answers = self._answer(windows)
+            right += sum(a == b for a, b in zip(answers, windows.answers, strict=True))
+            total += len(answers)
         return right / total
 
     @torch.no_grad()
-    def _say(self, windows: Windows) -> list[str]:
+    def _answer(self, windows: Windows) -> list[str]:
         """The model's answers to windows with the same number of frames."""
         self.model.eval()
         texts: list[str] = []
-        for pixels in torch.from_numpy(windows.pixels).split(TESTED_TOGETHER):
+        for pixels in torch.split(torch.from_numpy(windows.pixels), TESTED_TOGETHER):
             prompt = torch.tensor(self.prompts[pixels.shape[1]], device=self.device)
             ids = prompt.repeat(len(pixels), 1)
             frames = normalized(pixels.to(self.device), PIXELS)
             with self._autocast():
-                said: Any = self.model.generate(
+                made: Any = self.model.generate(
                     input_ids=ids,
                     attention_mask=torch.ones_like(ids),
                     **self.kind.shown(self.model, ids, frames),
                     max_new_tokens=ANSWER_LENGTH,
                 )
-            texts += self.tokenizer.batch_decode(said[:, len(prompt) :], skip_special_tokens=True)
+            texts += self.tokenizer.batch_decode(made[:, len(prompt) :], skip_special_tokens=True)
         return texts
 
 

@@ -45,15 +45,15 @@ class Clone:
         )
 
     def run(self, *arguments, **config) -> subprocess.CompletedProcess:
-        """Run snakemake and fail with what it said unless it succeeds."""
+        """Run snakemake and fail with what it printed unless it succeeds."""
         done = self.snakemake(*arguments, **config)
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
     def jobs(self, *arguments, **config) -> dict[str, int]:
         """How many jobs of each rule a dry run would start."""
-        said = self.run("-n", *arguments, "--quiet", "reason", **config).stdout
-        table = said.partition("Job stats:")[2].partition("\n\n")[0].splitlines()[3:]
+        output = self.run("-n", *arguments, "--quiet", "reason", **config).stdout
+        table = output.partition("Job stats:")[2].partition("\n\n")[0].splitlines()[3:]
         counts = dict(line.split() for line in table)
         return {rule: int(n) for rule, n in counts.items() if rule not in ("all", "total")}
 

@@ -20,7 +20,7 @@ TEXTS = ["USER: ASSISTANT: none", '[{"label": "Goal"}]']
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory) -> Path:
     """A LLaVA-NeXT-Video checkpoint as tiny as the demo's, untrained."""
-    import tiny_llava
+    from demo.training import tiny_llava
 
     return untrained(tiny_llava, tmp_path_factory.mktemp("llava"))
 
@@ -28,7 +28,7 @@ def checkpoint(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def qwen_checkpoint(tmp_path_factory) -> Path:
     """A Qwen2.5-VL checkpoint as tiny as the demo's, untrained."""
-    import tiny_qwen
+    from demo.training import tiny_qwen
 
     return untrained(tiny_qwen, tmp_path_factory.mktemp("qwen"))
 

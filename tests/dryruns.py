@@ -39,9 +39,9 @@ class DryRuns:
     def run(self, folder: Path, arguments: Sequence[str]) -> str:
         """What `snakemake -n ARGUMENTS` says in a folder; fails with it if that fails."""
         print(json.dumps([str(folder), list(arguments)]), file=self._process.stdin, flush=True)
-        status, said = json.loads(self._process.stdout.readline())
-        assert status == 0, said
-        return said
+        status, output = json.loads(self._process.stdout.readline())
+        assert status == 0, output
+        return output
 
 
 def serve() -> None:
@@ -49,12 +49,12 @@ def serve() -> None:
 
     for line in sys.stdin:
         folder, arguments = json.loads(line)
-        with tempfile.TemporaryFile("w+") as said:
+        with tempfile.TemporaryFile("w+") as output:
             child = os.fork()
             if child == 0:
                 os.chdir(folder)
-                os.dup2(said.fileno(), 1)
-                os.dup2(said.fileno(), 2)
+                os.dup2(output.fileno(), 1)
+                os.dup2(output.fileno(), 2)
                 try:
                     main(["-n", *arguments])
                 except SystemExit as end:
@@ -62,8 +62,8 @@ def serve() -> None:
                     sys.stderr.flush()
                     os._exit(end.code)
             _, status = os.waitpid(child, 0)
-            said.seek(0)
-            text = said.read()
+            output.seek(0)
+            text = output.read()
         print(json.dumps([os.waitstatus_to_exitcode(status), text]), flush=True)
 
 

@@ -6,7 +6,7 @@ from touchline.core.records import Event, ParsedEvent, WindowRecord
 
 
 def event(time: float, label: str = "Goal", **fields) -> Event:
-    """An event at a time, told by one window, unless `fields` say otherwise."""
+    """An event at a time, of one window, unless `fields` state otherwise."""
     values = {
         "known": True,
         "team": None,

@@ -50,7 +50,7 @@ def test_the_slurm_profile_is_found_from_a_fresh_clone():
 @pytest.mark.parametrize("python", ["python of tomorrow", "none"])
 def test_another_python_is_refused_in_a_sentence(tmp_path, python):
     """One whose version does not do, or that is not there."""
-    for name in ("Makefile", "requirements.lock", "requirements.no-deps.txt", "pyproject.toml"):
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements.no-deps.txt"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "tomorrow").write_text("#!/bin/sh\n[ $1 = -V ] && echo Python 3.14.0\n")
     (tmp_path / "tomorrow").chmod(0o755)

@@ -17,7 +17,7 @@ Method = Literal["union", "intersection", "weighted", "nms"]
 Weights = Mapping[str, float | Mapping[str, float]]
 
 # One model's event, as one of a group that means the same moment.
-_Said = tuple[str, Event]
+_OfModel = tuple[str, Event]
 
 
 def fuse(
@@ -36,7 +36,7 @@ def fuse(
     Args:
         events: by name of the model. The order matters where three lists are put together.
         tolerance: most seconds between two events that are the same.
-        method: "union" keeps every moment; "intersection" those that every model says;
+        method: "union" keeps every moment; "intersection" those that every model predicted;
             "weighted" those whose models' weights sum up to the threshold; "nms" keeps the
             strongest event, then drops what lies within the tolerance of it, of all models.
         weights: what the models' strengths are multiplied by to rank them, and what
@@ -45,9 +45,9 @@ def fuse(
             up weight times score.
 
     Returns:
-        events sorted by time. Each is its strongest member, with the hits of all and who
-        said it when. Only "weighted" changes more: the time is the mean, weighted by
-        weight and strength, and the score the mean strength, where a silent model counts 0.
+        events sorted by time. Each is its strongest member, with the hits of all and the models
+        that predicted it, and when. Only "weighted" changes more: the time is the mean, weighted
+        by weight and worth, and the score the mean worth, where a silent model counts 0.
     """
     weights = weights or {}
     by_label: defaultdict[str, dict[str, list[Event]]] = defaultdict(
@@ -57,14 +57,16 @@ def fuse(
         for event in mine:
             by_label[event.label][model].append(event)
     fused = []
-    for label, said in by_label.items():
+    for label, predicted in by_label.items():
         weight = {model: _weight(weights, model, label) for model in events}
         groups = (
-            _strongest(said, weight, tolerance) if method == "nms" else _moments(said, tolerance)
+            _strongest(predicted, weight, tolerance)
+            if method == "nms"
+            else _moments(predicted, tolerance)
         )
         for group in groups:
-            sayers = {model for model, _ in group}
-            if method == "intersection" and len(sayers) < len(events):
+            models = {model for model, _ in group}
+            if method == "intersection" and len(models) < len(events):
                 continue
             support = math.fsum(
                 weight[model] * (event.worth if calibrated else 1.0) for model, event in group
@@ -81,8 +83,8 @@ def _weight(weights: Weights, model: str, label: str) -> float:
     return weight.get(label, 1.0) if isinstance(weight, Mapping) else weight
 
 
-def _moments(said: Mapping[str, Sequence[Event]], tolerance: float) -> list[list[_Said]]:
-    lists = list(said.items())
+def _moments(predicted: Mapping[str, Sequence[Event]], tolerance: float) -> list[list[_OfModel]]:
+    lists = list(predicted.items())
     return [
         [(lists[number][0], lists[number][1][index]) for number, index in moment.items()]
         for moment in moments([[event.time_s for event in mine] for _, mine in lists], tolerance)
@@ -90,22 +92,22 @@ def _moments(said: Mapping[str, Sequence[Event]], tolerance: float) -> list[list
 
 
 def _strongest(
-    said: Mapping[str, Sequence[Event]], weight: Mapping[str, float], tolerance: float
-) -> list[list[_Said]]:
+    predicted: Mapping[str, Sequence[Event]], weight: Mapping[str, float], tolerance: float
+) -> list[list[_OfModel]]:
     """Groups by non-maximum suppression: each holds a strongest event and what it suppresses."""
     pooled = sorted(
-        ((model, event) for model, mine in said.items() for event in mine),
+        ((model, event) for model, mine in predicted.items() for event in mine),
         key=lambda item: item[1].time_s,
     )
     order = sorted(range(len(pooled)), key=lambda index: _rank(pooled[index], weight))
     kept_by = suppress([event.time_s for _, event in pooled], order, tolerance)
-    groups: defaultdict[int, list[_Said]] = defaultdict(list)
+    groups: defaultdict[int, list[_OfModel]] = defaultdict(list)
     for item, leader in zip(pooled, kept_by, strict=True):
         groups[leader].append(item)
     return list(groups.values())
 
 
-def _fused(group: Sequence[_Said], weight: Mapping[str, float]) -> Event:
+def _fused(group: Sequence[_OfModel], weight: Mapping[str, float]) -> Event:
     """The strongest event of a group, with what the others add."""
     _, strongest = min(group, key=lambda item: _rank(item, weight))
     return replace(
@@ -117,7 +119,7 @@ def _fused(group: Sequence[_Said], weight: Mapping[str, float]) -> Event:
     )
 
 
-def _averaged(event: Event, group: Sequence[_Said], weight: Mapping[str, float]) -> Event:
+def _averaged(event: Event, group: Sequence[_OfModel], weight: Mapping[str, float]) -> Event:
     """A fused event at the mean time of its group, with the mean strength of all models."""
     shares = [weight[model] * one.worth for model, one in group]
     total, possible = sum(shares), sum(weight.values())
@@ -127,7 +129,7 @@ def _averaged(event: Event, group: Sequence[_Said], weight: Mapping[str, float])
     return replace(event, time_s=round(time, 3), score=min(1.0, total / possible))
 
 
-def _rank(item: _Said, weight: Mapping[str, float]) -> tuple[float, float, str]:
+def _rank(item: _OfModel, weight: Mapping[str, float]) -> tuple[float, float, str]:
     """Sorts the strongest first; of equals the earliest, then by name."""
     model, event = item
     return -weight[model] * event.worth, event.time_s, model

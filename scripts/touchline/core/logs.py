@@ -25,7 +25,7 @@ def job_log(path: str | Path) -> Iterator[None]:
     An InputError, and what the disk refuses, is logged as one sentence and the process exits with
     status 1; Ctrl-C is logged, too. Any other exception is logged with its traceback.
     """
-    # First what cannot fail: where the file cannot be written, the reason is still told.
+    # First what cannot fail: where the file cannot be written, the reason is still given.
     logging.basicConfig(level=logging.INFO, format=_FORMAT, force=True)
     try:
         file = _LogFile(path, mode="w", encoding="utf-8")

@@ -119,7 +119,7 @@ class Counts(Record):
     unparsed: int = Field(ge=0, description="answers in which no event can be read")
     skipped: int = Field(default=0, ge=0, description="windows that no answer exists for")
     invalid: int = Field(default=0, ge=0, description="items left out: no time, no text, a repeat")
-    events_in: int = Field(ge=0, description="events told by the answers")
+    events_in: int = Field(ge=0, description="events in the answers")
     duplicates: int = Field(default=0, ge=0, description="events merged into another one")
     events_out: int = Field(ge=0, description="events that stand in the result")
 
@@ -139,11 +139,11 @@ class Event:
 
     Attributes:
         time_s, first_s, last_s: seconds from the start of the video: of the event, and of
-            the first and last window that told of it.
+            the first and last window that predicted it.
         label: name of the class if `known`, else the model's own word.
         confidence: as the model states it.
         score: probability of the label's tokens; for a fused event that of the ensemble.
-        n_hits: how many windows told of it.
+        n_hits: how many windows predicted it.
         said_by: the models behind a fused event; empty for one model's own.
     """
 
@@ -273,7 +273,7 @@ class Thumbnail(Record):
 
 
 class Figure(Record):
-    """A figure with what it takes to judge it; null is what cannot be said, never 0."""
+    """A figure with what it takes to judge it; null is what cannot be computed, never 0."""
 
     value: Probability | None
     by_chance: Probability | None = Field(description="of the same events, shifted in time")
@@ -367,7 +367,7 @@ class Recalibration(Record):
     """A logistic regression that gives the probability that an event is right."""
 
     intercept: float
-    confidence: float = Field(description="of the logit of the confidence, 0 if not said")
+    confidence: float = Field(description="of the logit of the confidence, 0 if not stated")
     score: float = Field(description="of the logit of the score, 0 if not known")
     n_hits: float = Field(description="of the logarithm of n_hits")
     classes: dict[str, float] = Field(description="added for events of the class")

@@ -39,7 +39,7 @@ class Question:
     Attributes:
         checkpoint: folder of the model.
         fps: frames a second of a window.
-        version: raised by the user to have everything answered anew.
+        version: raised by the user to have everything answered again.
     """
 
     prompt: str

@@ -120,8 +120,8 @@ def sportscode_xml(
         start, end = _clip(event, duration, offset)
         for tag, text in (("ID", number), ("start", start), ("end", end), ("code", event.label)):
             ElementTree.SubElement(instance, tag).text = _clean(str(text))
-        told = {"team": event.team, "score": event.strength, "details": event.details}
-        for group, value in told.items():
+        given = {"team": event.team, "score": event.strength, "details": event.details}
+        for group, value in given.items():
             if value not in (None, ""):
                 label = ElementTree.SubElement(instance, "label")
                 ElementTree.SubElement(label, "group").text = group
@@ -144,8 +144,8 @@ def webvtt(events: Iterable[Event], duration: float | None = None, offset: float
         about = " ".join(filter(None, (event.label, event.team and f"({event.team})")))
         # Escaped, no text can hold the arrow of a timing line or a tag.
         lines = [html.escape(_clean(text).strip(), quote=False) for text in (about, event.details)]
-        said = "\n".join(filter(None, lines))
-        blocks.append(f"{_timestamp(start)} --> {_timestamp(end)}\n{said}")
+        text = "\n".join(filter(None, lines))
+        blocks.append(f"{_timestamp(start)} --> {_timestamp(end)}\n{text}")
     return "\n\n".join(blocks) + "\n"
 
 

@@ -312,8 +312,8 @@ def _encodable(text: str) -> str:
 def _team(value: Any) -> Team | None:
     words = set(re.findall("[a-z]+", value.casefold())) if isinstance(value, str) else set()
     sides: tuple[Team, Team] = ("home", "away")
-    said = [side for side in sides if side in words]
-    return said[0] if len(said) == 1 else None
+    found = [side for side in sides if side in words]
+    return found[0] if len(found) == 1 else None
 
 
 def _confidence(value: Any) -> float | None:

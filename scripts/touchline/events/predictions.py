@@ -136,7 +136,7 @@ def read_predictions(
 def write_predictions(path: str | Path, events: Iterable[Event]) -> None:
     """Write a predictions file: one item an event, sorted by time.
 
-    `raw` has what a model's answer has, and of a fused event also who said it and when.
+    `raw` has what a model's answer has; of a fused event also the models behind it, with times.
     """
     ordered = sorted(events, key=lambda event: event.time_s)
     write_json(path, [{"time": event.time_s, "raw": _raw(event)} for event in ordered])
@@ -177,7 +177,7 @@ def write_events_csv(
 
 
 def read_events_csv(path: str | Path) -> list[Event]:
-    """Read the events of a table that `write_events_csv` wrote, but for who said them.
+    """Read the events of a table that `write_events_csv` wrote, without the models behind them.
 
     Raises:
         InputError: the file cannot be read or is no such table.

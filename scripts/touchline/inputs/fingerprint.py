@@ -15,7 +15,7 @@ _SAMPLE_BYTES = 1 << 16
 def fingerprint(path: str | Path) -> str:
     """SHA-256 of a file's size and 16 samples of its content, first and last bytes included.
 
-    Moving, copying or touching the file does not change it; encoding it anew does.
+    Moving, copying or touching the file does not change it; encoding it again does.
     """
     size = Path(path).stat().st_size
     digest = hashlib.sha256(str(size).encode())
@@ -48,4 +48,4 @@ def check_fingerprint(path: str | Path, manifest: Manifest) -> None:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     if not same:
-        raise InputError(f"{path} has changed since it was probed; run again to probe it anew.")
+        raise InputError(f"{path} has changed since it was probed; run again to probe it again.")

@@ -187,8 +187,8 @@ class EnsembleSettings(Section):
 
     method: Literal["union", "intersection", "weighted", "nms"] = Field(
         "union",
-        description="union: said by any; intersection: by all; weighted: by enough weight; nms: "
-        "the strongest, without what lies within the tolerance of it",
+        description="union: predicted by any; intersection: by all; weighted: by enough weight; "
+        "nms: the strongest, without what lies within the tolerance of it",
     )
     weights: dict[str, Weight | dict[str, Weight]] = Field(
         default_factory=dict,
@@ -265,7 +265,7 @@ class Settings(Section):
         None, description="process only so many seconds of each video"
     )
     detector_version: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        1, description="raise it to detect everything anew"
+        1, description="raise it to detect everything again"
     )
     detect_with: ModelNames = Field(["llava"], description="models that run")
     compare_with: ModelNames = Field(["qwen7b"], description="models to compare with, run or given")

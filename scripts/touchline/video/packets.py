@@ -152,7 +152,7 @@ class Listed(NamedTuple):
         pts: presentation time, in units of the stream's time base; 0 if it has none.
         keyframe: decoding can start here, and there is a time to find the place by.
         shown: it has a time that can be believed, and no edit list cuts it away.
-        duration: how long the picture is shown, in units of the time base; 0 if not told.
+        duration: how long the picture is shown, in units of the time base; 0 if not stated.
     """
 
     pts: int
@@ -268,7 +268,7 @@ def _list(source: Source, target: float | None, until: float) -> Listing:
 class PacketReader:
     """Reads listed packets from the file, by their place in the list.
 
-    Reading on is cheap, going back opens the file anew. Not to be shared by threads.
+    Reading on is cheap, going back opens the file again. Not to be shared by threads.
 
     Attributes:
         decoder: for what `read` gives; going back makes a new one.

@@ -1,4 +1,4 @@
-"""Several models' events become one list that tells who said what."""
+"""Several models' events become one list that names who predicted what."""
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from samples import event
 from touchline.comparison.ensemble import fuse
 from touchline.core.records import Vote
 
-SAID = {
+PREDICTED = {
     "llava": [event(10.0, score=0.9), event(100.0, "Foul", score=0.4)],
     "qwen7b": [event(12.0, confidence=0.8, team="home"), event(300.0, "Foul", confidence=0.9)],
     "netvlad": [event(14.0, score=0.5), event(102.0, "Foul", score=0.6)],
@@ -20,7 +20,7 @@ def brief(events):
 
 
 def test_union_keeps_every_moment_once():
-    fused = fuse(SAID, 5.0, "union")
+    fused = fuse(PREDICTED, 5.0, "union")
     assert brief(fused) == [
         (10.0, "Goal", ["llava", "qwen7b", "netvlad"]),
         (102.0, "Foul", ["llava", "netvlad"]),
@@ -36,15 +36,15 @@ def test_union_keeps_every_moment_once():
 
 
 def test_intersection_needs_every_model():
-    assert brief(fuse(SAID, 5.0, "intersection")) == [
+    assert brief(fuse(PREDICTED, 5.0, "intersection")) == [
         (10.0, "Goal", ["llava", "qwen7b", "netvlad"])
     ]
 
 
 def test_the_same_moment_with_another_label_is_another_event():
-    said = {"a": [event(1.0)], "b": [event(1.0, "Foul")]}
-    assert len(fuse(said, 5.0, "union")) == 2
-    assert fuse(said, 5.0, "intersection") == []
+    predicted = {"a": [event(1.0)], "b": [event(1.0, "Foul")]}
+    assert len(fuse(predicted, 5.0, "union")) == 2
+    assert fuse(predicted, 5.0, "intersection") == []
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ def test_the_same_moment_with_another_label_is_another_event():
     ],
 )
 def test_weighted_sums_the_weights_of_those_who_say_it(weights, threshold, times):
-    fused = fuse(SAID, 5.0, "weighted", weights, threshold)
+    fused = fuse(PREDICTED, 5.0, "weighted", weights, threshold)
     assert [e.time_s for e in fused] == pytest.approx(times, abs=0.06)
 
 
 def test_weighted_averages_time_and_score():
-    said = {"a": [event(10.0, score=0.8)], "b": [event(13.0, score=0.4)], "c": []}
-    (fused,) = fuse(said, 5.0, "weighted", {"c": 2.0}, 1.0)
+    predicted = {"a": [event(10.0, score=0.8)], "b": [event(13.0, score=0.4)], "c": []}
+    (fused,) = fuse(predicted, 5.0, "weighted", {"c": 2.0}, 1.0)
     assert fused.time_s == 11.0
     assert fused.score == pytest.approx((0.8 + 0.4) / 4)
     (fused,) = fuse({"a": [event(10.0, score=0.0)]}, 5.0, "weighted")
@@ -73,18 +73,18 @@ def test_weighted_averages_time_and_score():
 
 
 def test_nms_keeps_the_strongest_of_all_models():
-    said = {
+    predicted = {
         "a": [event(10.0, score=0.5), event(13.0, score=0.6)],
         "b": [event(12.0, score=0.7), event(30.0, score=0.1)],
     }
-    fused = fuse(said, 3.0, "nms")
+    fused = fuse(predicted, 3.0, "nms")
     assert brief(fused) == [(12.0, "Goal", ["a", "b", "a"]), (30.0, "Goal", ["b"])]
-    assert [e.time_s for e in fuse(said, 3.0, "nms", {"b": 0.5})] == [13.0, 30.0]
+    assert [e.time_s for e in fuse(predicted, 3.0, "nms", {"b": 0.5})] == [13.0, 30.0]
 
 
 def test_an_unrated_model_counts_as_sure():
-    said = {"a": [event(10.0, score=0.9)], "b": [event(12.0)]}
-    assert fuse(said, 5.0, "union")[0].time_s == 12.0
+    predicted = {"a": [event(10.0, score=0.9)], "b": [event(12.0)]}
+    assert fuse(predicted, 5.0, "union")[0].time_s == 12.0
 
 
 EVENTS = st.lists(
@@ -100,10 +100,10 @@ EVENTS = st.lists(
 
 @given(EVENTS, EVENTS, EVENTS, st.sampled_from(["union", "weighted", "nms"]))
 def test_no_voice_is_lost(a, b, c, method):
-    said = {"a": a, "b": b, "c": c}
-    fused = fuse(said, 4.0, method, threshold=0.0)
+    predicted = {"a": a, "b": b, "c": c}
+    fused = fuse(predicted, 4.0, method, threshold=0.0)
     voices = sorted((v.model, e.label, v.time_s) for e in fused for v in e.said_by)
-    assert voices == sorted((m, e.label, e.time_s) for m, mine in said.items() for e in mine)
+    assert voices == sorted((m, e.label, e.time_s) for m, mine in predicted.items() for e in mine)
     assert [e.time_s for e in fused] == sorted(e.time_s for e in fused)
     for one in fused:
         assert one.first_s <= one.time_s <= one.last_s
@@ -111,6 +111,6 @@ def test_no_voice_is_lost(a, b, c, method):
 
 @given(EVENTS, EVENTS)
 def test_intersection_is_part_of_the_union(a, b):
-    said = {"a": a, "b": b}
-    union = fuse(said, 4.0, "union")
-    assert fuse(said, 4.0, "intersection") == [e for e in union if len(e.said_by) == 2]
+    predicted = {"a": a, "b": b}
+    union = fuse(predicted, 4.0, "union")
+    assert fuse(predicted, 4.0, "intersection") == [e for e in union if len(e.said_by) == 2]

@@ -95,9 +95,9 @@ def test_the_table_for_the_terminal(rows):
 def test_where_a_video_shows_nothing_is_told_once(tmp_path):
     gaps = [(10.0 * k, 10.0 * k + 2.5) for k in range(1, 8)]
     rows = [Row(3, model, [], coverage(no_pictures=gaps)) for model in ("llava", "qwen7b")]
-    (told,) = [line for line in summary_table(rows, LABELS).splitlines() if "no picture" in line]
-    assert told.startswith("warning: Video 3 has no picture from 10 to 12.5 s, 20 to 22.5 s")
-    assert told.endswith("50 to 52.5 s and 2 more stretches.")
+    (line,) = [line for line in summary_table(rows, LABELS).splitlines() if "no picture" in line]
+    assert line.startswith("warning: Video 3 has no picture from 10 to 12.5 s, 20 to 22.5 s")
+    assert line.endswith("50 to 52.5 s and 2 more stretches.")
     write_summary_csv(tmp_path / "s.csv", rows, LABELS)
     with open(tmp_path / "s.csv", newline="") as file:
         assert [row["no_pictures_s"] for row in csv.DictReader(file)] == ["17.5", "17.5"]

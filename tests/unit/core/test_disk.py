@@ -55,12 +55,12 @@ quantize(Path({checkpoint!r}), Path("nf4"))
 def test_a_file_that_cannot_be_written_is_named(tmp_path, checkpoint, body, place):
     done = job(tmp_path, body.replace("{checkpoint!r}", repr(str(checkpoint))))
     assert done.returncode == 1
-    for said in (done.stderr, (tmp_path / "job.log").read_text()):
-        (line,) = [line for line in said.splitlines() if " ERROR " in line]
+    for text in (done.stderr, (tmp_path / "job.log").read_text()):
+        (line,) = [line for line in text.splitlines() if " ERROR " in line]
         assert f" ERROR {place}" in line
         assert "File too large; raise the limit of a file's size (ulimit -f), then type" in line
-        assert "Traceback" not in said
-        assert "report it" not in said
+        assert "Traceback" not in text
+        assert "report it" not in text
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ class Answers:
     rows = 2
 
     def __init__(self, answers=None, skipped=None):
-        self.said, self.skipped, self.tasks = answers or {}, skipped or {}, []
+        self.texts, self.skipped, self.tasks = answers or {}, skipped or {}, []
 
     def answers(self, tasks):
         pair = []
@@ -56,7 +56,7 @@ class Answers:
     def _answer(self, task):
         if task.index in self.skipped:
             return task, self.skipped[task.index]
-        text = self.said.get(task.index, "none")
+        text = self.texts.get(task.index, "none")
         return task, Generated(text, (1, 2), (-0.1, -0.1))
 
     @property
@@ -175,8 +175,8 @@ def test_the_log_tells_how_far_a_slice_is(clip, caplog):
     with caplog.at_level(logging.INFO):
         for record in records:
             progress.count(record, answers)
-    said = [each.getMessage() for each in caplog.records if "of 12 windows" in each.getMessage()]
-    first, second = said
+    lines = [each.getMessage() for each in caplog.records if "of 12 windows" in each.getMessage()]
+    first, second = lines
     assert first.startswith("3 of 12 windows, ")
     assert second.startswith("4 of 12 windows, ")
     for part in (" a second, ", " s left, ", " 1 events, 1 skipped, 2 at a time, peak ", " GB of "):

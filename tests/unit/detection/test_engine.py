@@ -81,7 +81,7 @@ def stock_inputs(model, task):
 
 
 def kinds(model, ids):
-    """Where the library wants to be told which tokens are of a video."""
+    """Where the library asks which tokens are of a video."""
     if model.frames_per_picture == 1:
         return {}
     return {"mm_token_type_ids": 2 * (ids == model.model.config.video_token_id).int()}
@@ -94,15 +94,15 @@ def test_an_answer_is_that_of_the_library_s_own_generate(model, pictures):
         plain = model.model.generate(
             input_ids=ids, **shown, **kinds(model, ids), max_new_tokens=14, do_sample=False
         )[0, ids.shape[1] :]
-        said = answers[task.index]
-        assert list(said.tokens) == plain.tolist()
-        assert said.text == model.tokenizer.decode(plain, skip_special_tokens=True)
+        answer = answers[task.index]
+        assert list(answer.tokens) == plain.tolist()
+        assert answer.text == model.tokenizer.decode(plain, skip_special_tokens=True)
         with torch.inference_mode():
-            full = torch.cat([ids, torch.tensor([said.tokens])], dim=1)
+            full = torch.cat([ids, torch.tensor([answer.tokens])], dim=1)
             logits = model.model(input_ids=full, **shown, **kinds(model, full)).logits[0]
         rows = logits[ids.shape[1] - 1 : -1].log_softmax(-1)
-        expected = [row[token].item() for row, token in zip(rows, said.tokens, strict=True)]
-        assert list(said.logprobs) == pytest.approx(expected, abs=1e-3)
+        expected = [row[token].item() for row, token in zip(rows, answer.tokens, strict=True)]
+        assert list(answer.logprobs) == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
@@ -136,7 +136,7 @@ def test_sampling_follows_the_seed_of_the_window(model, pictures):
 
 
 class Script:
-    """A model that says what it is told to, and runs out of memory when it is told to.
+    """A model that answers as a test wants it to, and runs out of memory when a test wants it to.
 
     The one feature of a frame is its first pixel, which picks the answer of the window.
     """
@@ -148,7 +148,7 @@ class Script:
     def __init__(self, answers, memory=lambda what, rows: True):
         self.answers, self.memory = answers, memory
         self.encoded, self.steps, self.largest = 0, 0, 0
-        self.said = {}
+        self.scripts = {}
 
     def encode(self, pixels):
         self._need("encode", len(pixels))
@@ -158,7 +158,7 @@ class Script:
     def new_cache(self, rows, pictures, new_tokens):
         self.rows = rows
         self._need("cache", rows)
-        self.said = {}
+        self.scripts = {}
         return None
 
     def prefill(self, features, cache, rows):
@@ -168,13 +168,15 @@ class Script:
             answer = iter(self.answers[int(which)])
             firsts.append(next(answer))
             if row is not None:
-                self.said[row] = answer
+                self.scripts[row] = answer
         return self._logits(firsts)
 
     def step(self, tokens, cache):
         self._need("step", len(tokens))
         self.steps += 1
-        return self._logits([next(self.said.get(row, iter(())), 0) for row in range(len(tokens))])
+        return self._logits(
+            [next(self.scripts.get(row, iter(())), 0) for row in range(len(tokens))]
+        )
 
     def decode(self, tokens):
         return "".join(("", "[", "1", "]", "x")[token] for token in tokens)

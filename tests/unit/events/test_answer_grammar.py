@@ -89,7 +89,7 @@ FORMS = {
 NAME_FORMS = {
     "bullets": lambda names: "\n".join(f"- **{name}**" for name in names),
     "numbers": lambda names: "\n".join(f"{n}. {name}" for n, name in enumerate(names, 1)),
-    "told": lambda names: "\n".join(f"* {name}: as the ball is played" for name in names),
+    "listed": lambda names: "\n".join(f"* {name}: as the ball is played" for name in names),
     "commas": ", ".join,
     "strings": json.dumps,
     "one label": lambda names: json.dumps({"label": names}),

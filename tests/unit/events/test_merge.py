@@ -21,16 +21,19 @@ def brief(events):
     return [(e.time_s, e.label, e.n_hits, e.first_s, e.last_s) for e in events]
 
 
-def slices_of(*bounds, said=None):
-    """Slices with a window every 2 s; `said` has the labels of windows by their start."""
-    said = said or {}
+def slices_of(*bounds, predicted=None):
+    """Slices with a window every 2 s; `predicted` has the labels of windows by their start."""
+    predicted = predicted or {}
     return [
         Slice(
             start,
             end,
             [
                 window(
-                    n, start + 2 * n, *said.get(start + 2 * n, ()), end=min(start + 2 * n + 4, end)
+                    n,
+                    start + 2 * n,
+                    *predicted.get(start + 2 * n, ()),
+                    end=min(start + 2 * n + 4, end),
                 )
                 for n in range(int(-(-(end - start) // 2)))
             ],
@@ -56,7 +59,8 @@ def test_first_keeps_the_first_and_counts_from_it():
 
 
 def test_run_makes_one_event_of_an_unbroken_run():
-    hits = [event(0.0, score=0.2), event(2.0, score=0.9, team="home"), event(4.0), event(8.0)]
+    hits = [event(0.0, score=0.2), event(2.0, score=0.9, team="home")]
+    hits += [event(4.0, score=0.1), event(8.0)]
     merged, duplicates = merge_events(hits, 3.0, "run")
     assert brief(merged) == [(0.0, "Goal", 3, 0.0, 4.0), (8.0, "Goal", 1, 8.0, 8.0)]
     assert (merged[0].team, merged[0].score) == ("home", 0.9)
@@ -64,7 +68,8 @@ def test_run_makes_one_event_of_an_unbroken_run():
 
 
 def test_best_keeps_the_strongest_and_drops_on_both_sides():
-    hits = [event(0.0, score=0.5), event(2.0, score=0.9), event(4.0, score=0.6), event(6.0)]
+    hits = [event(0.0, score=0.5), event(2.0, score=0.9), event(4.0, score=0.6)]
+    hits += [event(6.0, score=0.1)]
     merged, _ = merge_events(hits, 3.0, "best")
     assert brief(merged) == [(2.0, "Goal", 3, 0.0, 4.0), (6.0, "Goal", 1, 6.0, 6.0)]
 
@@ -158,11 +163,11 @@ def test_events_are_conserved(events, window, keep):
 
 @given(st.randoms(), st.sampled_from(KEEPS))
 def test_the_order_of_slices_does_not_matter(source, keep):
-    said = {
+    predicted = {
         start: source.choices(["Goal", "Foul", "Fuol"], k=source.choice([0, 0, 1, 2]))
         for start in range(27)
     }
-    slices = slices_of((0, 9), (9, 18), (18, 27), said=said)
+    slices = slices_of((0, 9), (9, 18), (18, 27), predicted=predicted)
     merged = merge_slices(slices, 27.0, LABELS, 3.0, keep)
     source.shuffle(slices)
     assert merge_slices(slices, 27.0, LABELS, 3.0, keep) == merged
@@ -178,8 +183,8 @@ def test_a_lost_event_stops_the_run(monkeypatch):
 
 
 def test_a_video_of_four_slices():
-    said = {4: ["goals"], 6: ["Goal", "Foul"], 10: ["Other"], 12: ["Goal"]}
-    slices = slices_of((0, 5), (5, 10), (10, 15), (15, 20), said=said)
+    predicted = {4: ["goals"], 6: ["Goal", "Foul"], 10: ["Other"], 12: ["Goal"]}
+    slices = slices_of((0, 5), (5, 10), (10, 15), (15, 20), predicted=predicted)
     windows = slices[3].windows
     slices[3] = Slice(
         15,

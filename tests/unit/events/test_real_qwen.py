@@ -132,8 +132,8 @@ def test_two_halves_that_have_nothing_in_common_agree_by_chance():
     agreement = report.pairs[0].overall
     assert agreement.f1 > 0.5
     assert agreement.f1_by_chance == pytest.approx(agreement.f1, abs=0.03)
-    told = sum(len(track.events) for track in tracks.values())
-    assert told == sum(2 if f.event_a and f.event_b else 1 for f in findings)
+    predicted = sum(len(track.events) for track in tracks.values())
+    assert predicted == sum(2 if f.event_a and f.event_b else 1 for f in findings)
     fused = fuse({name: track.events for name, track in tracks.items()}, 5.0, "union")
-    assert sum(len(event.said_by) for event in fused) == told
+    assert sum(len(event.said_by) for event in fused) == predicted
     json.dumps(report.model_dump(), allow_nan=False)

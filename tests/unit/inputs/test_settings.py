@@ -90,7 +90,7 @@ def numbers(section, prefix=()):
 
 
 def plainly(kind):
-    """A type without what pydantic is told beside it."""
+    """A type without its annotations for pydantic."""
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 

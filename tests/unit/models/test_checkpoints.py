@@ -117,10 +117,10 @@ def test_what_is_wrong_with_a_folder_is_one_sentence(folder, tmp_path, change, s
     change(folder)
     with pytest.raises(InputError) as error:
         fetch(str(folder), None, "llava_next_video", tmp_path / "checkpoint")
-    said = str(error.value)
-    assert sentence.format(folder) in said
-    assert said.isprintable()
-    assert said.endswith(".")
+    message = str(error.value)
+    assert sentence.format(folder) in message
+    assert message.isprintable()
+    assert message.endswith(".")
 
 
 def test_what_the_workflow_made_itself_is_to_be_made_again(folder, tmp_path):
@@ -145,5 +145,5 @@ def test_results_name_their_checkpoint_and_warn_of_another(folder, tmp_path, cap
             (made / "touchline_origin.json").write_text(json.dumps(origin))
             remember_origin(made, record)
     assert read_json(record)["commit"] == "2" * 40
-    said = caplog.records[-1].getMessage()
-    assert f"made with a/b at commit {'1' * 40}; these will differ" in said
+    message = caplog.records[-1].getMessage()
+    assert f"made with a/b at commit {'1' * 40}; these will differ" in message

@@ -11,7 +11,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import nf4
+from demo.training import nf4
 from touchline.errors import InputError
 from touchline.models.checkpoints import fetch
 from touchline.models.families.base import Footage
@@ -228,12 +228,12 @@ def test_the_log_tells_whether_weights_are_in_4_bits(kind, source, quantized, ca
     with caplog.at_level(logging.INFO):
         for folder in (source, quantized):
             kind(folder, PROMPT, FOOTAGE)
-    said = [
+    messages = [
         each.getMessage()
         for each in caplog.records
         if each.name == "touchline.models.families.base"
     ]
-    assert said == [
+    assert messages == [
         "The model's weights are as they were fetched, with no 4-bit copy; it computes in float32.",
         "The model's weights are in 4 bits; it computes in float32.",
     ]

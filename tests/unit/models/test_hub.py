@@ -171,8 +171,8 @@ def test_a_page_in_place_of_the_rest_does_not_cost_what_has_come(hub, machine, m
     hub.orders += [
         Order(SHARD, times=2, body=b"<html>Log in", headers={"Content-Type": "text/html"})
     ]
-    said, _ = machine.refused()
-    assert f"{SHARD} comes otherwise than the hub lists it" in said
+    message, _ = machine.refused()
+    assert f"{SHARD} comes otherwise than the hub lists it" in message
     hub.served.clear()
     assert machine.fetch()[0] == 0
     assert hub.bytes_of(SHARD) == size - size // 2
@@ -182,11 +182,11 @@ def test_a_page_in_place_of_the_rest_does_not_cost_what_has_come(hub, machine, m
 def test_a_part_in_the_cache_is_no_reason_to_give_up_early(hub, machine):
     hub.orders = [Order(SHARD, times=99, cut=0)]
     machine.refused()
-    said, pauses = machine.refused(HF_ENDPOINT=nowhere())
-    assert "the hub cannot be reached" in said
+    message, pauses = machine.refused(HF_ENDPOINT=nowhere())
+    assert "the hub cannot be reached" in message
     assert len(pauses) == 7
-    said, _ = machine.refused(HF_HUB_OFFLINE="1")
-    assert "is not all in the hub's cache" in said
+    message, _ = machine.refused(HF_HUB_OFFLINE="1")
+    assert "is not all in the hub's cache" in message
 
 
 def test_killed_in_the_middle_the_next_attempt_brings_only_the_rest(hub, machine, model):
@@ -233,8 +233,8 @@ def test_what_the_cache_has_needs_no_network(hub, machine, model):
 
 
 def test_what_is_not_all_in_the_cache_is_refused_offline(hub, machine):
-    said, pauses = machine.refused(HF_HUB_OFFLINE="1")
-    assert "HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) forbids to ask the hub" in said
+    message, pauses = machine.refused(HF_HUB_OFFLINE="1")
+    assert "HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) forbids to ask the hub" in message
     assert pauses == []
 
 
@@ -293,16 +293,16 @@ GATED = {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted.\
 )
 def test_what_does_not_pass_is_one_sentence(hub, machine, order, sentences):
     hub.orders = [order]
-    said, _ = machine.refused()
-    assert all(sentence in said for sentence in sentences), said
-    assert said.startswith(REPO)
-    assert said.isprintable()
+    message, _ = machine.refused()
+    assert all(sentence in message for sentence in sentences), message
+    assert message.startswith(REPO)
+    assert message.isprintable()
 
 
 def test_a_token_that_may_not_differs_from_none_and_written_nowhere(hub, machine):
     hub.orders = [Order("config.json", status=403, headers=GATED)]
-    said, _ = machine.refused(HF_TOKEN="hf_secret")
-    assert "(the one in use may not)" in said
+    message, _ = machine.refused(HF_TOKEN="hf_secret")
+    assert "(the one in use may not)" in message
     hub.orders = []
     assert machine.fetch(HF_TOKEN="hf_secret")[0] == 0
     # The hub learns it, and a host that it sends on to does not.
@@ -315,23 +315,23 @@ def test_a_token_that_may_not_differs_from_none_and_written_nowhere(hub, machine
 
 
 def test_the_hub_s_no_differs_from_the_network_s(hub, machine):
-    said, pauses = machine.refused("llava-hf/none")
-    assert "is neither a folder here nor a model on the hub that may be read from here" in said
+    message, pauses = machine.refused("llava-hf/none")
+    assert "is neither a folder here nor a model on the hub that may be read from here" in message
     assert pauses == []
-    said, pauses = machine.refused(revision="v9")
-    assert "has no revision v9" in said
+    message, pauses = machine.refused(revision="v9")
+    assert "has no revision v9" in message
     assert pauses == []
-    said, pauses = machine.refused("no/such/folder")
-    assert "is neither a folder here nor a name on the hub" in said
-    said, pauses = machine.refused(HF_ENDPOINT=nowhere())
-    assert "the hub cannot be reached ([Errno 111] Connection refused)" in said
+    message, pauses = machine.refused("no/such/folder")
+    assert "is neither a folder here nor a name on the hub" in message
+    message, pauses = machine.refused(HF_ENDPOINT=nowhere())
+    assert "the hub cannot be reached ([Errno 111] Connection refused)" in message
     assert len(pauses) == 7
-    said, _ = machine.refused(HF_ENDPOINT="http://nowhere.invalid")
-    assert "the hub's name cannot be resolved ([Errno -" in said
+    message, _ = machine.refused(HF_ENDPOINT="http://nowhere.invalid")
+    assert "the hub's name cannot be resolved ([Errno -" in message
     proxy = hub.url.replace("127.0.0.1", "nobody:secret@127.0.0.1")
-    said, pauses = machine.refused(HF_ENDPOINT="https://hub.invalid", https_proxy=proxy)
-    assert "the proxy refuses (407 Proxy Authentication Required)" in said
-    assert "secret" not in said
+    message, pauses = machine.refused(HF_ENDPOINT="https://hub.invalid", https_proxy=proxy)
+    assert "the proxy refuses (407 Proxy Authentication Required)" in message
+    assert "secret" not in message
     assert pauses == []
 
 
@@ -345,9 +345,9 @@ def nowhere() -> str:
 def test_what_the_disk_has_no_room_for_is_not_begun(hub, machine, model):
     weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
     little = f"shutil.disk_usage = lambda place: SimpleNamespace(free={weights - 1})"
-    said, _ = machine.refused(FIRST=little)
-    assert f"needs {weights / 1e6:.1f} MB more in {machine.cache}" in said
-    assert f"where {weights / 1e6:.1f} MB are free" in said
+    message, _ = machine.refused(FIRST=little)
+    assert f"needs {weights / 1e6:.1f} MB more in {machine.cache}" in message
+    assert f"where {weights / 1e6:.1f} MB are free" in message
     assert hub.bytes_of(".safetensors") == 0
     # What is there from an earlier attempt needs no room.
     hub.orders = [Order(SHARD, times=99, cut=1)]
@@ -357,8 +357,8 @@ def test_what_the_disk_has_no_room_for_is_not_begun(hub, machine, model):
 
 
 def test_a_checkpoint_that_is_not_run_here_is_refused_before_its_weights_come(hub, machine):
-    said, _ = machine.refused(family="qwen2_5_vl")
-    assert "write family: llava_next_video" in said
+    message, _ = machine.refused(family="qwen2_5_vl")
+    assert "write family: llava_next_video" in message
     assert hub.bytes_of(".safetensors") == 0
 
 
@@ -372,11 +372,11 @@ def test_progress_is_a_line_now_and_then(tmp_path, monkeypatch, caplog):
             now[0] += 1
             progress.add(100_000_000)
         progress.end()
-    said = [record.getMessage() for record in caplog.records]
-    assert said[0] == f"a/b at commit {COMMIT}: 14.0 GB to download, into {tmp_path}."
-    assert said[1] == "a/b: 1.5 GB of 14.0 GB, 100.0 MB a second."
-    assert said[-1] == "a/b: 14.0 GB in 140 s."
-    assert len(said) == 2 + 140 // 15
+    message = [record.getMessage() for record in caplog.records]
+    assert message[0] == f"a/b at commit {COMMIT}: 14.0 GB to download, into {tmp_path}."
+    assert message[1] == "a/b: 1.5 GB of 14.0 GB, 100.0 MB a second."
+    assert message[-1] == "a/b: 14.0 GB in 140 s."
+    assert len(message) == 2 + 140 // 15
 
 
 def test_two_at_once_bring_a_file_once(hub, machine, model):

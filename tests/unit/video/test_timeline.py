@@ -20,14 +20,14 @@ def decoding_order(pictures, group):
     return np.array([n for n in order if n < pictures])
 
 
-def told(times, may_leap=False, last_stays=0.04):
+def timeline_of(times, may_leap=False, last_stays=0.04):
     return timeline(np.asarray(times, float), may_leap, last_stays)
 
 
 @given(RATES, ORDERS, st.integers(2, 300), st.floats(-5, 90_000))
 def test_a_steady_video_is_taken_as_it_is(rate, group, pictures, start):
     times = start + decoding_order(pictures, group) / rate
-    line = told(times, last_stays=1 / rate)
+    line = timeline_of(times, last_stays=1 / rate)
     assert line.start == pytest.approx(start)
     assert line.duration == pytest.approx(pictures / rate)
     assert (line.strays, line.restarts, line.gaps) == (0, (), ())
@@ -45,7 +45,7 @@ def test_strays_change_nothing(rate, group, off):
     for place, by in off.items():
         wrong[20 * place] += by * max(1, 10 / rate)
     assert set(np.flatnonzero(strays(wrong))) == {20 * place for place in off}
-    line = told(wrong, last_stays=1 / rate)
+    line = timeline_of(wrong, last_stays=1 / rate)
     assert (line.start, line.duration) == (0, pytest.approx(300 / rate))
     assert (line.strays, line.restarts, line.gaps) == (len(off), (), ())
 
@@ -55,7 +55,7 @@ def test_strays_change_nothing(rate, group, off):
 def test_a_stray_may_be_the_first_or_the_last(place, by):
     times = np.arange(200) / 25
     times[place] += by
-    assert told(times).duration == pytest.approx(199 / 25)
+    assert timeline_of(times).duration == pytest.approx(199 / 25)
 
 
 @given(
@@ -73,7 +73,7 @@ def test_a_clock_that_starts_anew_goes_on_where_it_was(rate, group, parts, wraps
         times.append(begin + decoding_order(pictures, group) / rate)
         end = times[-1].max()
         wraps = wraps and len(times) < 2
-    line = told(np.concatenate(times), may_leap=True, last_stays=1 / rate)
+    line = timeline_of(np.concatenate(times), may_leap=True, last_stays=1 / rate)
     assert line.duration == pytest.approx(sum(pictures for pictures, _ in parts) / rate)
     firsts = np.cumsum([pictures for pictures, _ in parts])[:-1]
     assert [restart.packet for restart in line.restarts] == firsts.tolist()
@@ -85,7 +85,7 @@ def test_missing_pictures_leave_a_gap(rate, group, at, seconds):
     seconds = max(seconds, 20 / rate)
     numbers = decoding_order(300, group)
     times = numbers / rate + np.where(numbers >= at, seconds, 0)
-    line = told(times, may_leap=True, last_stays=1 / rate)
+    line = timeline_of(times, may_leap=True, last_stays=1 / rate)
     assert line.duration == pytest.approx(300 / rate + seconds)
     assert line.shown == pytest.approx(300 / rate)
     (gap,) = line.gaps
@@ -103,7 +103,7 @@ VARIABLE = {
 
 @pytest.mark.parametrize("kind", VARIABLE)
 def test_a_rate_that_varies_leaves_no_gap(kind):
-    line = told(VARIABLE[kind])
+    line = timeline_of(VARIABLE[kind])
     assert (line.strays, line.restarts, line.gaps) == (0, (), ())
 
 
@@ -112,7 +112,7 @@ def test_packets_without_a_time_leave_the_others_theirs(untimed):
     times = np.arange(300) / 25
     times[list(untimed)] = np.nan
     timed = np.flatnonzero(~np.isnan(times))
-    line = told(times)
+    line = timeline_of(times)
     assert line.start == timed[0] / 25
     assert line.duration <= (timed[-1] - timed[0]) / 25 + 5
     assert line.strays == 0

@@ -193,7 +193,7 @@ class VideoLanguageModel(ABC):
         return unpacked_bytes(self.model, self.dtype)
 
     def unpack(self) -> None:
-        """Turn 4-bit weights into what every product with them would turn them into anew."""
+        """Turn 4-bit weights into what every product with them would turn them into each time."""
         unpack(self.model, self.dtype)
 
     @torch.inference_mode()

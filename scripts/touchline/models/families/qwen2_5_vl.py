@@ -3,7 +3,7 @@
 A picture is encoded by itself (the vision tower's attention stays within it), so its features
 are the same in every window that shows the same two frames as a pair. With the default
 windows, four frames a second apart every two seconds, each pair is encoded once. Where
-windows pair frames differently, pairs are encoded anew; an odd frame is paired with itself,
+windows pair frames differently, pairs are encoded again; an odd frame is paired with itself,
 as in the stock processor.
 
 The stock `Qwen2_5_VLProcessor` cannot be loaded without torchvision, so the inputs are built

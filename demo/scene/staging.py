@@ -13,9 +13,9 @@ from random import Random
 
 from PIL import Image, ImageDraw
 
-from backdrops import HEIGHT, MARGIN, WIDTH, from_above, pitchside
-from figures import BLACK, KITS, LOOKS, WHITE, Colour, Kit, figure, stand_on
-from match import TEAMS, Match, Shot, Team, opponent
+from demo.scene.backdrops import HEIGHT, MARGIN, WIDTH, from_above, pitchside
+from demo.scene.figures import BLACK, KITS, LOOKS, WHITE, Colour, Kit, figure, stand_on
+from demo.scene.match import TEAMS, Match, Shot, Team, opponent
 
 LINE: Colour = (236, 242, 236)
 _SCOREBOARD = 44  # rows at the top where no sign should be
@@ -71,7 +71,7 @@ def person(
     turn: int = 0,
     mirror: bool | None = None,
 ) -> None:
-    """Draw someone with feet at (x, y), mirrored at random unless told."""
+    """Draw someone with feet at (x, y), mirrored at random by default."""
     look = rng.randrange(LOOKS)
     mirrored = rng.random() < 0.5 if mirror is None else mirror
     picture = figure(kit, pose, round(height), look, prop, turn)
