@@ -20,7 +20,7 @@ rule compare_models:
         "../envs/analysis.yaml"
     params:
         models=lambda wildcards: PLAN.models_of(int(wildcards.video)),
-        tolerance=SETTINGS.same_event_seconds,
+        tolerance=SETTINGS.matching_tolerance,
         shifts=SETTINGS.chance_shifts,
         seed=SETTINGS.random_seed,
     message:
@@ -47,7 +47,7 @@ rule fuse_models:
         "../envs/analysis.yaml"
     params:
         models=lambda wildcards: PLAN.models_of(int(wildcards.video)),
-        tolerance=SETTINGS.same_event_seconds,
+        tolerance=SETTINGS.matching_tolerance,
         ensemble=SETTINGS.ensemble.model_dump(),
         half=lambda wildcards: asdict(PLAN.half_of(int(wildcards.video))),
         # What is learnt from a match is not used on it.

@@ -25,7 +25,7 @@ rule evaluate_model:
         "../envs/analysis.yaml"
     params:
         videos=annotated_videos,
-        tolerance=SETTINGS.same_event_seconds,
+        tolerance=SETTINGS.matching_tolerance,
         tolerances=SETTINGS.evaluation.tolerances,
         shifts=SETTINGS.chance_shifts,
         resamples=SETTINGS.evaluation.resamples,
@@ -53,7 +53,7 @@ rule calibrate_model:
         "../envs/analysis.yaml"
     params:
         videos=annotated_videos,
-        tolerance=SETTINGS.same_event_seconds,
+        tolerance=SETTINGS.matching_tolerance,
     message:
         "Calibrating {wildcards.model}"
     script:

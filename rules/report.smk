@@ -36,7 +36,7 @@ rule draw_thumbnails:
         runtime=60,
     params:
         models=lambda wildcards: PLAN.models_of(int(wildcards.video)),
-        tolerance=SETTINGS.same_event_seconds,
+        tolerance=SETTINGS.matching_tolerance,
         window=SETTINGS.window.seconds,
     message:
         "Drawing thumbnails of video {wildcards.video}"
@@ -66,7 +66,7 @@ rule report_match:
         "../envs/analysis.yaml"
     params:
         models=lambda wildcards: PLAN.models_of(int(wildcards.video)),
-        tolerance=SETTINGS.same_event_seconds,
+        tolerance=SETTINGS.matching_tolerance,
         name=lambda wildcards: asdict(PLAN.name_of(int(wildcards.video))),
     message:
         "Making the page of video {wildcards.video}"
@@ -121,7 +121,7 @@ rule report_run:
         run=SETTINGS.detect_with,
         slices=SETTINGS.slices,
         window=SETTINGS.window.model_dump(),
-        tolerance=SETTINGS.same_event_seconds,
+        tolerance=SETTINGS.matching_tolerance,
         # Read as they are, and no input: what was measured makes nothing run again.
         benchmarks=lambda wildcards: result(paths.DETECT_BENCHMARK),
     message:

@@ -286,11 +286,11 @@ class Settings(Section):
     evaluation: EvaluationSettings = EvaluationSettings()
 
     @property
-    def same_event_seconds(self) -> float:
-        """Events at most so many seconds apart can be the same.
+    def matching_tolerance(self) -> float:
+        """Events at most so many seconds apart can be matched.
 
-        Two models' (comparison, ensemble), or a model's and a true one (calibration, outcomes,
-        pages); scores are computed at `evaluation.tolerances` instead.
+        Those of two models (comparison, ensemble), or of a model and of the truth (calibration,
+        outcomes, pages). Precision and recall are computed at `evaluation.tolerances`.
         """
         return self.comparison.tolerance
 

@@ -1,4 +1,4 @@
-"""A run's start, its good end and its bad one: what is checked, said and thrown away then."""
+"""What happens at a run's start, when it ends well, and when it fails."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
 
 
 def end(plan: Plan, events: RunEvents, logger: Logger) -> None:
-    """Throw away the journals of finished slices, and say where the results are."""
+    """Delete the journals of finished slices, and say where the results are."""
     settings = plan.inputs.settings
     for part in plan.slices:
         if part.is_done(settings.results, settings.keep_partials):

@@ -51,9 +51,7 @@ def test_an_environment_that_lacks_something_is_refused(monkeypatch):
     check_environment(with_video=False, project=Path("/here"))
     monkeypatch.setitem(sys.modules, "av", None)
     check_environment(with_video=False, project=Path("/here"))
-    with pytest.raises(
-        InputError, match=r"lacks av: activate .*/here/.venv/bin/activate"
-    ):
+    with pytest.raises(InputError, match=r"lacks av: activate .*/here/.venv/bin/activate"):
         check_environment(with_video=True, project=Path("/here"))
 
 
