@@ -1,7 +1,6 @@
 # Settings, the plan of a run, and the input functions that several rules share.
 
 import sys
-from contextlib import contextmanager
 from dataclasses import asdict
 
 from snakemake.exceptions import WorkflowError
@@ -22,33 +21,31 @@ from touchline.runs.preflight import read_inputs
 WORDS = sys.argv[1:]
 
 
-@contextmanager
-def mistakes_in_a_sentence():
-    """The one place where the user's mistake ends Snakemake, without a traceback."""
+def checked(function, *arguments, **options):
+    """Call a function of the library; the user's mistake ends Snakemake with its sentence."""
     try:
-        yield
+        return function(*arguments, **options)
     except InputError as error:
         raise WorkflowError(str(error)) from None
 
 
-with mistakes_in_a_sentence():
-    SETTINGS_FILES = settings_files(PROJECT)
-
-for FILE in SETTINGS_FILES:
+for FILE in checked(settings_files, PROJECT):
 
     configfile: str(FILE)
 
 
-with mistakes_in_a_sentence():
-    command_line.check_no_status(WORDS, PROJECT)
-    INPUTS = read_inputs(
-        config,
-        check=workflow.is_main_process,
-        with_videos=not command_line.asks_for_models(WORDS),
-        project=PROJECT,
-    )
-    PLAN = Plan(INPUTS)
-    command_line.check_targets(WORDS, PLAN)
+checked(command_line.check_no_status, WORDS, PROJECT)
+
+INPUTS = checked(
+    read_inputs,
+    config,
+    check=workflow.is_main_process,
+    with_videos=not command_line.asks_for_models(WORDS),
+    project=PROJECT,
+)
+PLAN = Plan(INPUTS)
+
+checked(command_line.check_targets, WORDS, PLAN)
 
 for WARNING in INPUTS.warnings:
     logger.warning(WARNING)

@@ -42,8 +42,7 @@ def invocation():
 
 
 onstart:
-    with mistakes_in_a_sentence():
-        lifecycle.start(PLAN, EVENTS_OF_RUN, invocation(), logger)
+    checked(lifecycle.start, PLAN, EVENTS_OF_RUN, invocation(), logger)
 
 
 onsuccess:
