@@ -64,6 +64,16 @@ def result(pattern):
     return f"{SETTINGS.results}/{pattern}"
 
 
+def models_of_video(wildcards):
+    """The models that have events of the job's video, in the order of their files."""
+    return PLAN.models_of(int(wildcards.video))
+
+
+def half_of_video(wildcards):
+    """Which half of which game the job's video is."""
+    return asdict(PLAN.half_of(int(wildcards.video)))
+
+
 def of_video(pattern):
     """An input function: the file of each model that has events of the job's video."""
     return lambda wildcards: PLAN.files(

@@ -19,7 +19,7 @@ rule compare_models:
     conda:
         "../envs/analysis.yaml"
     params:
-        models=lambda wildcards: PLAN.models_of(int(wildcards.video)),
+        models=models_of_video,
         tolerance=SETTINGS.matching_tolerance,
         shifts=SETTINGS.chance_shifts,
         seed=SETTINGS.random_seed,
@@ -46,10 +46,10 @@ rule fuse_models:
     conda:
         "../envs/analysis.yaml"
     params:
-        models=lambda wildcards: PLAN.models_of(int(wildcards.video)),
+        models=models_of_video,
         tolerance=SETTINGS.matching_tolerance,
         ensemble=SETTINGS.ensemble.model_dump(),
-        half=lambda wildcards: asdict(PLAN.half_of(int(wildcards.video))),
+        half=half_of_video,
         # What is learnt from a match is not used on it.
         game=lambda wildcards: (
             INPUTS.games[int(wildcards.video)]

@@ -24,7 +24,7 @@ rule merge_slices:
     conda:
         "../envs/analysis.yaml"
     params:
-        half=lambda wildcards: asdict(PLAN.half_of(int(wildcards.video))),
+        half=half_of_video,
         window=SETTINGS.merge.window,
         keep=SETTINGS.merge.keep,
     message:
@@ -57,7 +57,7 @@ rule read_given:
     conda:
         "../envs/analysis.yaml"
     params:
-        half=lambda wildcards: asdict(PLAN.half_of(int(wildcards.video))),
+        half=half_of_video,
     message:
         "Reading {wildcards.model}'s given predictions of video {wildcards.video}"
     script:

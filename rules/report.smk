@@ -35,7 +35,7 @@ rule draw_thumbnails:
         mem_mb=4000,
         runtime=60,
     params:
-        models=lambda wildcards: PLAN.models_of(int(wildcards.video)),
+        models=models_of_video,
         tolerance=SETTINGS.matching_tolerance,
         window=SETTINGS.window.seconds,
     message:
@@ -65,7 +65,7 @@ rule report_match:
     conda:
         "../envs/analysis.yaml"
     params:
-        models=lambda wildcards: PLAN.models_of(int(wildcards.video)),
+        models=models_of_video,
         tolerance=SETTINGS.matching_tolerance,
         name=lambda wildcards: asdict(PLAN.name_of(int(wildcards.video))),
     message:

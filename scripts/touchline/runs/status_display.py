@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from touchline.runs.status import Observer, VideoStatus, is_under_way
+from touchline.runs.status import Observer, Progress, VideoStatus, is_under_way
 
 COLUMNS = ["video", "model", "slices", "done", "windows/s", "left", "events", "skipped", "failed"]
 # A run without news for so long may wait for a GPU or a download; or it was killed.
@@ -31,9 +31,9 @@ def table(videos: Sequence[VideoStatus], most_rows: int) -> Group:
     for column in [*rows.columns[:1], *rows.columns[2:]]:
         column.justify = "right"
     for video in shown:
-        rows.add_row(str(video.video), video.model, *_cells([video]))
+        rows.add_row(str(video.video), video.model, *_cells(video))
     rows.add_section()
-    rows.add_row("all", "", *_cells(videos))
+    rows.add_row("all", "", *_cells(_together(videos)))
     notes = [Text(line) for line in _failures(shown)]
     if len(shown) < len(videos):
         notes.append(Text(f"{len(videos) - len(shown)} more rows wait, or are done."))
@@ -63,11 +63,11 @@ def watch(observer: Observer, console: Console, pause: float) -> None:
                 if line not in last:
                     print(time.strftime("%H:%M:%S"), line, flush=True)
             last = lines
-    slices = [part for video in videos for part in video.slices]
-    done = sum(part.done for part in slices)
+    all_slices = _together(videos)
+    done, total = all_slices.done, len(all_slices.slices)
     state = "The run has ended" if was_under_way else "No run is under way here"
-    further = "." if done == len(slices) else "; the command that started it goes on."
-    print(f"{state}: {done} of {len(slices)} slices are done{further}")
+    further = "." if done == total else "; the command that started it goes on."
+    print(f"{state}: {done} of {total} slices are done{further}")
 
 
 def _looks(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus], str]]:
@@ -90,7 +90,8 @@ def _looks(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus]
 def _line(videos: Sequence[VideoStatus]) -> str:
     """The sum of the table as text."""
     names = [name for name in COLUMNS if name not in ("video", "model")]
-    return ", ".join(f"{name} {cell}" for name, cell in zip(names, _cells(videos), strict=True))
+    cells = _cells(_together(videos))
+    return ", ".join(f"{name} {cell}" for name, cell in zip(names, cells, strict=True))
 
 
 def _failures(videos: Sequence[VideoStatus]) -> list[str]:
@@ -102,20 +103,20 @@ def _failures(videos: Sequence[VideoStatus]) -> list[str]:
     ]
 
 
-def _cells(videos: Sequence[VideoStatus]) -> list[str]:
-    """The figures of one row, added up over its videos."""
-    slices = [part for video in videos for part in video.slices]
-    known = all(video.total is not None for video in videos)
-    total, answered = sum(v.total or 0 for v in videos), sum(v.answered for v in videos)
-    rate, lacking = sum(video.rate for video in videos), total - answered
+def _together(videos: Sequence[VideoStatus]) -> Progress:
+    return Progress([part for video in videos for part in video.slices])
+
+
+def _cells(of: Progress) -> list[str]:
+    """The figures of one row."""
     return [
-        f"{sum(part.done for part in slices)}/{len(slices)}",
-        f"{100 * answered / total:.0f}%" if known and total else "?",
-        f"{rate:.2f}" if rate else "-",
-        _duration(lacking / rate) if known and rate else "-",
-        str(sum(video.events for video in videos)),
-        str(sum(video.skipped for video in videos)),
-        str(sum(len(video.failures) for video in videos)),
+        f"{of.done}/{len(of.slices)}",
+        "?" if of.percent is None else f"{of.percent:.0f}%",
+        f"{of.rate:.2f}" if of.rate else "-",
+        "-" if of.seconds_left is None else _duration(of.seconds_left),
+        str(of.events),
+        str(of.skipped),
+        str(len(of.failures)),
     ]
 
 
