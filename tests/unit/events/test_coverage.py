@@ -114,9 +114,10 @@ def test_nothing_is_looked_at_in_no_time():
 
 MANIFEST = Manifest(
     video=0, path="a", bytes=1, fingerprint="b", duration=30, start_time=0, frame_rate=25,
-    width=1, height=1, rotation=0, codec="h264", clock_offset=2, no_pictures=[{"start": 4, "end": 6}],
+    width=1, height=1, rotation=0, codec="h264", clock_offset=2,
+    no_pictures=[{"start": 4, "end": 6}],
 )  # fmt: skip
-COUNTS = Counts(answers=1)
+COUNTS = Counts(answers=1, none=1, unparsed=0, events_in=0, events_out=0)
 
 
 def test_what_has_no_picture_was_not_looked_at():
