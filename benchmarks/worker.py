@@ -2,7 +2,7 @@
 
     python benchmarks/worker.py
 
-The predecessor asks one window a call and encodes each of its frames anew. Answers are
+The predecessor asks one window a call and encodes each of its frames again. Answers are
 forced to a length, since random weights never end one. Both sides have the same model,
 in NF4, the same pixels and the same number of threads.
 

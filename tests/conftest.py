@@ -8,6 +8,9 @@ from hypothesis import settings
 
 # As in a worker; it must be set before torch is imported.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+# Threads that wait for each other take five times the processor time on a busy machine, and the
+# models of the tests are too small to gain from them. A test that is about threads sets them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A busy machine is slow; that is no failure.
 settings.register_profile("patient", deadline=None)
