@@ -3,27 +3,9 @@
 # The stages stand in rules/, in the order the data flows; scripts/touchline/ holds the
 # logic, config.yaml every setting.
 
-import sys
-
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.0")
-
-
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
-
-from touchline.errors import InputError
-from touchline.inputs.project import settings_files
-
-try:
-    SETTINGS_FILES = settings_files(Path(workflow.basedir))
-except InputError as error:
-    raise WorkflowError(str(error)) from None
-
-for FILE in SETTINGS_FILES:
-
-    configfile: str(FILE)
 
 
 # What `snakemake --report` begins with.
@@ -40,39 +22,49 @@ include: "rules/evaluate.smk"
 include: "rules/exports.smk"
 include: "rules/summary.smk"
 include: "rules/report.smk"
-include: "rules/notices.smk"
+include: "rules/handlers.smk"
+
+
+EVALUATION = [paths.EVALUATION, paths.OUTCOMES, paths.CURVES, paths.CALIBRATION]
+TABLES = [paths.EVALUATION_TABLE, paths.EVALUATION_TEXT]
 
 
 rule predictions:
     input:
-        expand([PREDICTIONS, EVENTS, COVERAGE], model=RUN, video=SELECTED),
+        PLAN.files(paths.PREDICTIONS, PLAN.detected),
+        PLAN.files(paths.EVENTS, PLAN.detected),
+        PLAN.files(paths.COVERAGE, PLAN.detected),
     localrule: True
 
 
 rule comparison:
     input:
-        compared([COMPARISON, COMPARISON_TABLE, ENSEMBLE, ENSEMBLE_EVENTS]),
+        PLAN.files(paths.COMPARISON, PLAN.fused),
+        PLAN.files(paths.COMPARISON_TABLE, PLAN.fused),
+        PLAN.files(paths.ENSEMBLE, PLAN.fused),
+        PLAN.files(paths.ENSEMBLE_EVENTS, PLAN.fused),
     localrule: True
 
 
 # Where the table of videos names labels.
 rule evaluation:
     input:
-        EVALUATION_FILES,
+        expand(map(result, EVALUATION), model=PLAN.evaluated),
+        map(result, TABLES) if PLAN.evaluated else [],
     localrule: True
 
 
 rule exports:
     input:
-        EXPORT_FILES,
+        expand(result(paths.EXPORTS), model=PLAN.exported),
     localrule: True
 
 
 # The pages: one a match, and one of the run.
 rule report:
     input:
-        expand(PAGE, video=SELECTED),
-        expand(THUMBNAILS, video=SHOWN),
+        expand(result(paths.PAGE), video=INPUTS.selected),
+        expand(result(paths.THUMBNAILS), video=INPUTS.shown),
         rules.report_run.output,
     localrule: True
 
@@ -80,22 +72,21 @@ rule report:
 # For a machine with internet, before the GPU nodes are asked for.
 rule models:
     input:
-        [model_folder(model) for model in RUN],
+        map(PLAN.model_folder, SETTINGS.detect_with),
     localrule: True
 
 
-# Every file is a target by itself, so that deleting any of them makes it anew.
+# Every file is a target by itself, so that deleting any of them makes it again.
 rule all:
     default_target: True
     input:
-        expand(KEPT, model=RUN, video=SELECTED, slice=SLICES),
+        PLAN.files(paths.PARTIAL, PLAN.slices) if SETTINGS.keep_partials else [],
+        PLAN.files(paths.LEDGER, PLAN.slices) if SETTINGS.keep_partials else [],
         rules.predictions.input,
-        [
-            expand([EVENTS, COVERAGE], model=list(GIVEN[video]), video=video)
-            for video in SELECTED
-        ],
+        PLAN.files(paths.EVENTS, PLAN.predicted),
+        PLAN.files(paths.COVERAGE, PLAN.predicted),
         rules.comparison.input,
-        [EVALUATION_FILES, EXPORT_FILES] if LABELS else [],
+        [rules.evaluation.input, rules.exports.input] if INPUTS.labels else [],
         rules.summarize.output,
         rules.report.input,
     localrule: True

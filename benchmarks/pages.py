@@ -21,8 +21,8 @@ from touchline.comparison.compare import Track, compare
 from touchline.core.records import Counts, Coverage, Event, Stretch
 from touchline.evaluation.annotations import TrueEvent
 from touchline.inputs.labels import Labels
-from touchline.inputs.videos import Video
-from touchline.report.match_page import SCRIPTS, Match, Name, page_data, rows_of
+from touchline.inputs.videos import Name, Video
+from touchline.report.match_page import SCRIPTS, Match, page_data, rows_of
 from touchline.report.pages import render
 from touchline.report.review_items import DISAGREEMENTS
 from touchline.report.thumbnails import thumbnails

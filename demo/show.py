@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from touchline.comparison.matching import match
+from touchline.core import paths
 from touchline.core.files import read_record
 from touchline.core.records import ClassFigures, EvaluationReport, Event, Figure
 from touchline.core.soccernet import game_time
@@ -44,14 +45,14 @@ def main() -> None:
         ((number, video),) = videos.items()
         assert video.labels is not None
         truth = read_truth(video.labels, Labels.read(ROOT / "labels.yaml"), video.half)
-        events = read_events_csv(results / "events" / f"events_{MODELS[0]}_video_{number}.csv")
+        events = read_events_csv(results / paths.EVENTS.format(model=MODELS[0], video=number))
         console.print(timeline(truth.events, events))
     reports = [
-        read_record(results / "evaluation" / f"evaluation_{model}.json", EvaluationReport)
+        read_record(results / paths.EVALUATION.format(model=model), EvaluationReport)
         for model in MODELS
     ]
     console.print(table(reports))
-    print((results / "summary" / "summary.txt").read_text(encoding="utf-8"))
+    print((results / paths.SUMMARY_TEXT).read_text(encoding="utf-8"))
     f1 = at_tolerance(reports[0].overall)[ALL].f1.value or 0.0
     if f1 < options.least_f1:
         sys.exit(f"{MODELS[0]}'s F1 is {f1:.3f}, below {options.least_f1:g}.")

@@ -3,26 +3,26 @@
 
 rule compare_models:
     input:
-        events=of_each_model(EVENTS),
-        coverage=of_each_model(COVERAGE),
+        events=of_video(paths.EVENTS),
+        coverage=of_video(paths.COVERAGE),
     output:
-        report=COMPARISON,
+        report=result(paths.COMPARISON),
         table=report(
-            COMPARISON_TABLE,
+            result(paths.COMPARISON_TABLE),
             caption="../report/comparison.rst",
             category="Tables",
             labels={"table": "comparison", "of": "video {video}"},
         ),
     log:
-        f"{RESULTS}/logs/compare/video_{{video}}.log",
+        result(paths.COMPARE_LOG),
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
-        models=lambda wildcards: models_of(wildcards.video),
-        tolerance=SETTINGS.comparison.tolerance,
-        shifts=SETTINGS.comparison.chance_shifts,
-        seed=SETTINGS.comparison.seed,
+        models=models_of_video,
+        tolerance=SETTINGS.matching_tolerance,
+        shifts=SETTINGS.chance_shifts,
+        seed=SETTINGS.random_seed,
     message:
         "Comparing {params.models} on video {wildcards.video}"
     script:
@@ -31,28 +31,30 @@ rule compare_models:
 
 rule fuse_models:
     input:
-        events=of_each_model(EVENTS),
+        events=of_video(paths.EVENTS),
         calibration=lambda wildcards: (
-            expand(CALIBRATION, model=models_of(wildcards.video))
+            of_video(paths.CALIBRATION)(wildcards)
             if SETTINGS.ensemble.calibrated
             else []
         ),
     output:
-        predictions=ENSEMBLE,
-        events=ENSEMBLE_EVENTS,
+        predictions=result(paths.ENSEMBLE),
+        events=result(paths.ENSEMBLE_EVENTS),
     log:
-        f"{RESULTS}/logs/ensemble/video_{{video}}.log",
+        result(paths.ENSEMBLE_LOG),
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
-        models=lambda wildcards: models_of(wildcards.video),
-        tolerance=SETTINGS.comparison.tolerance,
+        models=models_of_video,
+        tolerance=SETTINGS.matching_tolerance,
         ensemble=SETTINGS.ensemble.model_dump(),
-        half=half_of,
+        half=half_of_video,
         # What is learnt from a match is not used on it.
         game=lambda wildcards: (
-            GAMES[int(wildcards.video)] if SETTINGS.ensemble.calibrated else None
+            INPUTS.games[int(wildcards.video)]
+            if SETTINGS.ensemble.calibrated
+            else None
         ),
     message:
         "Fusing {params.models} on video {wildcards.video}"

@@ -1,25 +1,35 @@
 # A slice of a video through the model, on a GPU of its own.
 
+from touchline.runs.limits import minutes_of_slice, slice_megabytes
 
-# The models outlive results, and are gigabytes: --delete-all-output leaves what is not in the DAG
-# (`snakemake models --delete-all-output` has them there). As short as it can be abbreviated.
-LEAVES_MODELS = any(word.startswith("--delete-a") for word in sys.argv[1:])
+
+def model_to_load(wildcards):
+    """The folder of the job's model; nothing under --delete-all-output.
+
+    It leaves what is not in the DAG, and the models outlive results and are gigabytes.
+    (`snakemake models --delete-all-output` deletes them.)
+    """
+    leaves_models = command_line.deletes_output(WORDS)
+    return [] if leaves_models else PLAN.model_folder(wildcards.model)
+
+
+def until_merged(file):
+    """A file that is kept for as long as the settings say."""
+    return file if SETTINGS.keep_partials else temp(file)
 
 
 rule detect_slice:
     input:
-        manifest=MANIFEST,
-        checkpoint=lambda wildcards: (
-            [] if LEAVES_MODELS else model_folder(wildcards.model)
-        ),
+        manifest=result(paths.MANIFEST),
+        checkpoint=model_to_load,
         prompt=SETTINGS.prompt,
     output:
-        partial=PARTIAL if SETTINGS.keep_partials else temp(PARTIAL),
-        ledger=LEDGER if SETTINGS.keep_partials else temp(LEDGER),
+        partial=until_merged(result(paths.PARTIAL)),
+        ledger=until_merged(result(paths.LEDGER)),
     log:
-        DETECT_LOG,
+        result(paths.DETECT_LOG),
     benchmark:
-        BENCHMARK
+        result(paths.DETECT_BENCHMARK)
     conda:
         "../envs/detect.yaml"
     # For decoding ahead of the GPU; measured in benchmarks/RESULTS.md.
@@ -27,7 +37,9 @@ rule detect_slice:
     resources:
         gpu=1,
         mem_mb=lambda wildcards, attempt: slice_megabytes(attempt),
-        runtime=minutes_of_slice,
+        runtime=lambda wildcards, input, attempt: minutes_of_slice(
+            input.manifest, SETTINGS, attempt
+        ),
     params:
         slices=SETTINGS.slices,
         window=SETTINGS.window.model_dump(),
@@ -35,7 +47,7 @@ rule detect_slice:
         generation=SETTINGS.generation.model_dump(),
         dtype=lambda wildcards: SETTINGS.models[wildcards.model].dtype,
         version=SETTINGS.detector_version,
-        journal=JOURNAL,
+        journal=result(paths.JOURNAL),
     message:
         "Detecting events with {wildcards.model} in video {wildcards.video}, slice {wildcards.slice}"
     script:

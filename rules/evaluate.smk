@@ -1,47 +1,35 @@
 # Each model, and the ensemble, set against the true events of the videos that have labels.
 
-EVALUATED = [model for model in [*RUN, *GIVEN_PATHS, "ensemble"] if annotated_by(model)]
-EVALUATION_FILES = (
-    [
-        *expand([EVALUATION, OUTCOMES, CURVES, CALIBRATION], model=EVALUATED),
-        EVALUATION_TABLE,
-        EVALUATION_TEXT,
-    ]
-    if EVALUATED
-    else []
-)
-refuse_if_empty(
-    "evaluation",
-    EVALUATION_FILES,
-    "There is nothing to evaluate: no selected video has labels. Name their files in the column "
-    "labels of the table of videos (examples/videos.tsv).",
-)
+
+def annotated_videos(wildcards):
+    """The videos that the job's model is evaluated on, in the order of the inputs."""
+    return [asdict(video) for video in PLAN.annotated_videos(wildcards.model)]
 
 
 rule evaluate_model:
     input:
-        events=of_annotated(EVENTS),
-        coverage=coverage_of_annotated,
-        truth=lambda wildcards: [LABELS[v] for v in annotated_by(wildcards.model)],
+        events=of_annotated(paths.EVENTS),
+        coverage=lambda wildcards: PLAN.coverage_behind(wildcards.model),
+        truth=lambda wildcards: PLAN.labels_of(wildcards.model),
         labels=SETTINGS.labels,
     output:
-        report=EVALUATION,
-        outcomes=OUTCOMES,
-        curves=CURVES,
+        report=result(paths.EVALUATION),
+        outcomes=result(paths.OUTCOMES),
+        curves=result(paths.CURVES),
     log:
-        f"{RESULTS}/logs/evaluation/{{model}}.log",
+        result(paths.EVALUATE_LOG),
     wildcard_constraints:
-        model=one_of(EVALUATED),
+        model=paths.one_of(PLAN.evaluated),
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
-        halves=halves_of,
-        tolerance=SETTINGS.comparison.tolerance,
+        videos=annotated_videos,
+        tolerance=SETTINGS.matching_tolerance,
         tolerances=SETTINGS.evaluation.tolerances,
-        shifts=SETTINGS.comparison.chance_shifts,
+        shifts=SETTINGS.chance_shifts,
         resamples=SETTINGS.evaluation.resamples,
-        seed=SETTINGS.comparison.seed,
+        seed=SETTINGS.random_seed,
     message:
         "Evaluating {wildcards.model} against the truth"
     script:
@@ -50,22 +38,22 @@ rule evaluate_model:
 
 rule calibrate_model:
     input:
-        events=of_annotated(EVENTS),
-        coverage=coverage_of_annotated,
-        truth=lambda wildcards: [LABELS[v] for v in annotated_by(wildcards.model)],
+        events=of_annotated(paths.EVENTS),
+        coverage=lambda wildcards: PLAN.coverage_behind(wildcards.model),
+        truth=lambda wildcards: PLAN.labels_of(wildcards.model),
         labels=SETTINGS.labels,
     output:
-        report=CALIBRATION,
+        report=result(paths.CALIBRATION),
     log:
-        f"{RESULTS}/logs/calibration/{{model}}.log",
+        result(paths.CALIBRATE_LOG),
     wildcard_constraints:
-        model=one_of(EVALUATED),
+        model=paths.one_of(PLAN.evaluated),
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
-        halves=halves_of,
-        tolerance=SETTINGS.comparison.tolerance,
+        videos=annotated_videos,
+        tolerance=SETTINGS.matching_tolerance,
     message:
         "Calibrating {wildcards.model}"
     script:
@@ -74,17 +62,17 @@ rule calibrate_model:
 
 rule tabulate_evaluation:
     input:
-        reports=expand(EVALUATION, model=EVALUATED),
+        reports=expand(result(paths.EVALUATION), model=PLAN.evaluated),
     output:
         table=report(
-            EVALUATION_TABLE,
+            result(paths.EVALUATION_TABLE),
             caption="../report/evaluation.rst",
             category="Tables",
             labels={"table": "evaluation", "of": "the run"},
         ),
-        text=EVALUATION_TEXT,
+        text=result(paths.EVALUATION_TEXT),
     log:
-        f"{RESULTS}/logs/evaluation.log",
+        result(paths.EVALUATION_LOG),
     localrule: True
     conda:
         "../envs/analysis.yaml"

@@ -1,41 +1,31 @@
 # The events in the formats of other tools. (As tables they are in events/.)
 
-# The formats tell which match and half a video is, so there must be a table of videos.
-EXPORTED = [m for m in [*RUN, *GIVEN_PATHS, "ensemble"] if VIDEOS and videos_of(m)]
-EXPORT_FILES = expand(EXPORTS, model=EXPORTED)
-refuse_if_empty(
-    "exports",
-    EXPORT_FILES,
-    "There is nothing to export: the formats tell which video an event is of, and there is no "
-    "table of videos. Make one with a row a video, and set videos to it (examples/videos.tsv).",
-)
-
 
 rule export_model:
     input:
-        events=lambda wildcards: expand(
-            EVENTS, model=wildcards.model, video=videos_of(wildcards.model)
+        events=lambda wildcards: PLAN.files(
+            paths.EVENTS, PLAN.predicted_by(wildcards.model)
         ),
         # For the length of each video, which is the same for all models.
-        coverage=lambda wildcards: [
-            COVERAGE.format(model=models_of(v)[0], video=v)
-            for v in videos_of(wildcards.model)
-        ],
+        coverage=lambda wildcards: PLAN.files(
+            paths.COVERAGE,
+            [PLAN.predicted_of(v)[0] for v in PLAN.videos_of(wildcards.model)],
+        ),
         labels=SETTINGS.labels,
     output:
-        folder=directory(EXPORTS),
+        folder=directory(result(paths.EXPORTS)),
     log:
-        f"{RESULTS}/logs/exports/{{model}}.log",
+        result(paths.EXPORTS_LOG),
     wildcard_constraints:
-        model=one_of(EXPORTED),
+        model=paths.one_of(PLAN.exported),
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
         # In the order of the inputs, without where the videos are: to move one changes nothing.
         videos=lambda wildcards: [
-            VIDEOS[v].model_dump(exclude={"path", "labels"})
-            for v in videos_of(wildcards.model)
+            INPUTS.videos[v].model_dump(exclude={"path", "labels"})
+            for v in PLAN.videos_of(wildcards.model)
         ],
     message:
         "Exporting {wildcards.model}'s events"

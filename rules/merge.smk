@@ -1,25 +1,30 @@
 # A video's answers made events: slices joined and repeats dropped, or given predictions read.
 
 
+def of_slices(pattern):
+    """The file of each slice of a model's video."""
+    return expand(result(pattern), slice=range(SETTINGS.slices), allow_missing=True)
+
+
 rule merge_slices:
     input:
-        manifest=MANIFEST,
-        partials=expand(PARTIAL, slice=SLICES, allow_missing=True),
-        ledgers=expand(LEDGER, slice=SLICES, allow_missing=True),
+        manifest=result(paths.MANIFEST),
+        partials=of_slices(paths.PARTIAL),
+        ledgers=of_slices(paths.LEDGER),
         labels=SETTINGS.labels,
     output:
-        predictions=PREDICTIONS,
-        events=EVENTS,
-        coverage=COVERAGE,
+        predictions=result(paths.PREDICTIONS),
+        events=result(paths.EVENTS),
+        coverage=result(paths.COVERAGE),
     log:
-        f"{RESULTS}/logs/merge/{{model}}_video_{{video}}.log",
+        result(paths.MERGE_LOG),
     wildcard_constraints:
-        model=one_of(RUN),
+        model=paths.one_of(SETTINGS.detect_with),
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
-        half=half_of,
+        half=half_of_video,
         window=SETTINGS.merge.window,
         keep=SETTINGS.merge.keep,
     message:
@@ -30,27 +35,29 @@ rule merge_slices:
 
 rule read_given:
     input:
-        predictions=lambda wildcards: GIVEN[int(wildcards.video)][wildcards.model],
-        manifest=manifest_of,
+        predictions=lambda wildcards: INPUTS.given[int(wildcards.video)][
+            wildcards.model
+        ],
+        manifest=manifest_of_footage,
         # Without a video, all that is known of its length is how far any model got.
         others=lambda wildcards: (
             []
-            if manifest_of(wildcards)
-            else list(GIVEN[int(wildcards.video)].values())
+            if manifest_of_footage(wildcards)
+            else list(INPUTS.given[int(wildcards.video)].values())
         ),
         labels=SETTINGS.labels,
     output:
-        events=EVENTS,
-        coverage=COVERAGE,
+        events=result(paths.EVENTS),
+        coverage=result(paths.COVERAGE),
     log:
-        f"{RESULTS}/logs/given/{{model}}_video_{{video}}.log",
+        result(paths.GIVEN_LOG),
     wildcard_constraints:
-        model=one_of(SETTINGS.compare_with),
+        model=paths.one_of(SETTINGS.compare_with),
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
-        half=half_of,
+        half=half_of_video,
     message:
         "Reading {wildcards.model}'s given predictions of video {wildcards.video}"
     script:

@@ -1,14 +1,21 @@
 # The models: fetched where there is internet, quantized once, read by every slice.
 
+from touchline.models.checkpoints import checkpoint_files
+
+
+def resource(pattern):
+    """A pattern of core/paths.py in the folder of models."""
+    return f"{SETTINGS.resources}/{pattern}"
+
 
 rule fetch_model:
     input:
         # Of a checkpoint on disk, so that a change in it counts.
         lambda wildcards: checkpoint_files(SETTINGS.models[wildcards.model].checkpoint),
     output:
-        checkpoint=directory(CHECKPOINT),
+        checkpoint=directory(resource(paths.CHECKPOINT)),
     log:
-        f"{RESULTS}/logs/models/fetch_{{model}}.log",
+        result(paths.FETCH_LOG),
     localrule: True
     conda:
         "../envs/detect.yaml"
@@ -24,11 +31,11 @@ rule fetch_model:
 
 rule quantize_model:
     input:
-        checkpoint=CHECKPOINT,
+        checkpoint=resource(paths.CHECKPOINT),
     output:
-        quantized=directory(QUANTIZED),
+        quantized=directory(resource(paths.QUANTIZED)),
     log:
-        f"{RESULTS}/logs/models/quantize_{{model}}.log",
+        result(paths.QUANTIZE_LOG),
     conda:
         "../envs/detect.yaml"
     # Weights of 7 billion parameters in 16 bit, and the 4-bit copy beside them.

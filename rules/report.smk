@@ -1,16 +1,33 @@
 # The pages on which a person sees each match and the run, and judges.
 
 
+def known_of_video(wildcards):
+    """What models and labels say of the job's video, as touchline.report.match_page reads it."""
+    video = int(wildcards.video)
+    return {
+        "events": of_video(paths.EVENTS)(wildcards),
+        "coverage": of_video(paths.COVERAGE)(wildcards),
+        "truth": [INPUTS.labels[video]] if video in INPUTS.labels else [],
+        "manifest": manifest_of_footage(wildcards),
+        "labels": SETTINGS.labels,
+    }
+
+
+def if_fused(pattern):
+    """An input function: the file of the job's video, if its models are compared and fused."""
+    return lambda wildcards: PLAN.files(pattern, PLAN.fused_of(int(wildcards.video)))
+
+
 rule draw_thumbnails:
     input:
-        unpack(said_of_match),
+        unpack(known_of_video),
         # What is compared and fused changes no moment's time, and need not be decoded for again.
         fused=[],
         comparison=[],
     output:
-        pictures=THUMBNAILS,
+        pictures=result(paths.THUMBNAILS),
     log:
-        f"{RESULTS}/logs/thumbnails/video_{{video}}.log",
+        result(paths.THUMBNAILS_LOG),
     conda:
         "../envs/detect.yaml"
     threads: 2
@@ -18,8 +35,8 @@ rule draw_thumbnails:
         mem_mb=4000,
         runtime=60,
     params:
-        models=lambda wildcards: models_of(wildcards.video),
-        tolerance=SETTINGS.comparison.tolerance,
+        models=models_of_video,
+        tolerance=SETTINGS.matching_tolerance,
         window=SETTINGS.window.seconds,
     message:
         "Drawing thumbnails of video {wildcards.video}"
@@ -29,28 +46,28 @@ rule draw_thumbnails:
 
 rule report_match:
     input:
-        unpack(said_of_match),
-        fused=if_compared(ENSEMBLE_EVENTS),
-        comparison=if_compared(COMPARISON),
-        pictures=lambda wildcards: (
-            [THUMBNAILS.format(**wildcards)] if manifest_of(wildcards) else []
+        unpack(known_of_video),
+        fused=if_fused(paths.ENSEMBLE_EVENTS),
+        comparison=if_fused(paths.COMPARISON),
+        pictures=lambda wildcards: PLAN.of_footage(
+            paths.THUMBNAILS, int(wildcards.video)
         ),
     output:
         page=report(
-            PAGE,
+            result(paths.PAGE),
             caption="../report/match.rst",
             category="Matches",
             labels={"video": "{video}", "what": "page of the match"},
         ),
     log:
-        f"{RESULTS}/logs/report/video_{{video}}.log",
+        result(paths.PAGE_LOG),
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
-        models=lambda wildcards: models_of(wildcards.video),
-        tolerance=SETTINGS.comparison.tolerance,
-        name=lambda wildcards: name_of(wildcards.video),
+        models=models_of_video,
+        tolerance=SETTINGS.matching_tolerance,
+        name=lambda wildcards: asdict(PLAN.name_of(int(wildcards.video))),
     message:
         "Making the page of video {wildcards.video}"
     script:
@@ -60,28 +77,26 @@ rule report_match:
 # By name, the charts there is something to draw for.
 CHARTS = (
     ["counts"]
-    + (["agreement"] if compared(COMPARISON) else [])
-    + (["precision_recall", "reliability"] if EVALUATED else [])
+    + (["agreement"] if PLAN.fused else [])
+    + (["precision_recall", "reliability"] if PLAN.evaluated else [])
 )
 
 
 rule report_run:
     input:
-        events=[EVENTS.format(model=m, video=v) for v in SELECTED for m in models_of(v)],
-        coverage=[
-            COVERAGE.format(model=m, video=v) for v in SELECTED for m in models_of(v)
-        ],
-        manifests=expand(MANIFEST, video=SHOWN),
-        comparisons=compared(COMPARISON),
-        fused=compared(ENSEMBLE_EVENTS),
-        evaluations=expand(EVALUATION, model=EVALUATED),
-        outcomes=expand(OUTCOMES, model=EVALUATED),
-        curves=expand(CURVES, model=EVALUATED),
-        calibrations=expand(CALIBRATION, model=EVALUATED),
+        events=PLAN.files(paths.EVENTS, PLAN.predicted),
+        coverage=PLAN.files(paths.COVERAGE, PLAN.predicted),
+        manifests=expand(result(paths.MANIFEST), video=INPUTS.shown),
+        comparisons=PLAN.files(paths.COMPARISON, PLAN.fused),
+        fused=PLAN.files(paths.ENSEMBLE_EVENTS, PLAN.fused),
+        evaluations=expand(result(paths.EVALUATION), model=PLAN.evaluated),
+        outcomes=expand(result(paths.OUTCOMES), model=PLAN.evaluated),
+        curves=expand(result(paths.CURVES), model=PLAN.evaluated),
+        calibrations=expand(result(paths.CALIBRATION), model=PLAN.evaluated),
     output:
         **{
             name: report(
-                CHART.format(name=name),
+                result(paths.CHART).format(name=name),
                 caption=f"../report/{name}.rst",
                 category="Charts",
                 labels={"chart": name.replace("_", " ")},
@@ -89,26 +104,26 @@ rule report_run:
             for name in CHARTS
         },
         page=report(
-            INDEX,
+            result(paths.INDEX),
             caption="../report/run.rst",
             category="The run",
             labels={"what": "page of the run"},
         ),
     log:
-        f"{RESULTS}/logs/report/index.log",
+        result(paths.INDEX_LOG),
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
-        rows=[(v, m) for v in SELECTED for m in models_of(v)],
-        missing=MISSING,
-        names=[(v, name_of(v)) for v in SELECTED],
-        run=RUN,
+        rows=[asdict(row) for row in PLAN.predicted],
+        missing=[asdict(row) for row in PLAN.missing],
+        names={v: asdict(PLAN.name_of(v)) for v in INPUTS.selected},
+        run=SETTINGS.detect_with,
         slices=SETTINGS.slices,
         window=SETTINGS.window.model_dump(),
-        tolerance=SETTINGS.comparison.tolerance,
+        tolerance=SETTINGS.matching_tolerance,
         # Read as they are, and no input: what was measured makes nothing run again.
-        benchmarks=lambda wildcards: BENCHMARK,
+        benchmarks=lambda wildcards: result(paths.DETECT_BENCHMARK),
     message:
         "Making the page of the run"
     script:

@@ -1,39 +1,29 @@
 # All videos and models in one table.
 
-# The given predictions that are not there: video, model and file.
-MISSING = [
-    (v, m, GIVEN_PATHS[m].replace("{video}", str(v)))
-    for v in SELECTED
-    for m in GIVEN_PATHS
-    if m not in GIVEN[v]
-]
-
 
 rule summarize:
     input:
-        events=[EVENTS.format(model=m, video=v) for v in SELECTED for m in models_of(v)],
-        coverage=[
-            COVERAGE.format(model=m, video=v) for v in SELECTED for m in models_of(v)
-        ],
-        comparisons=compared(COMPARISON),
+        events=PLAN.files(paths.EVENTS, PLAN.predicted),
+        coverage=PLAN.files(paths.COVERAGE, PLAN.predicted),
+        comparisons=PLAN.files(paths.COMPARISON, PLAN.fused),
         labels=SETTINGS.labels,
     output:
         table=report(
-            SUMMARY,
+            result(paths.SUMMARY),
             caption="../report/summary.rst",
             category="Tables",
             labels={"table": "summary", "of": "the run"},
         ),
-        text=SUMMARY_TEXT,
+        text=result(paths.SUMMARY_TEXT),
     log:
-        f"{RESULTS}/logs/summary.log",
+        result(paths.SUMMARY_LOG),
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
         # In the order of the inputs.
-        rows=[(v, m) for v in SELECTED for m in models_of(v)],
-        missing=MISSING,
+        rows=[asdict(row) for row in PLAN.predicted],
+        missing=[asdict(row) for row in PLAN.missing],
     message:
         "Summing up"
     script:

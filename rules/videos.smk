@@ -1,26 +1,20 @@
 # What each video is: length, frame rate, size, identity.
 
-from snakemake.logging import logger
-
-from touchline.inputs.videos import left_out
-
-if workflow.is_main_process and SETTINGS.videos:
-    if note := left_out(SETTINGS.videos):
-        logger.warning(note)
+from touchline.inputs.fingerprint import content_of
 
 
-# The video is no input: Snakemake would then probe and detect anew when it is touched or
-# moved. Its content is a parameter instead, so that replacing the video counts.
+# The video is no input: Snakemake would then probe and detect again when it is touched
+# or moved. Its content is a parameter instead, so that replacing the video counts.
 rule probe_video:
     output:
-        manifest=MANIFEST,
+        manifest=result(paths.MANIFEST),
     log:
-        f"{RESULTS}/logs/probe/video_{{video}}.log",
+        result(paths.PROBE_LOG),
     localrule: True
     conda:
         "../envs/detect.yaml"
     params:
-        content=content_of,
+        content=lambda wildcards: content_of(INPUTS.videos[int(wildcards.video)].path),
         max_duration=SETTINGS.max_duration,
     message:
         "Probing video {wildcards.video}"

@@ -2,12 +2,14 @@
 
 from touchline.core.files import write_json
 from touchline.core.logs import job_log
+from touchline.core.params import AnnotatedVideo
 from touchline.evaluation.calibration import calibrate
 from touchline.evaluation.outcomes import read_halves
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        halves, _ = read_halves(snakemake.params.halves, snakemake.input)
+        videos = [AnnotatedVideo(**video) for video in snakemake.params.videos]
+        halves, _ = read_halves(videos, snakemake.input)
         model = snakemake.wildcards.model
         report = calibrate(halves, model, snakemake.params.tolerance)
         write_json(snakemake.output.report, report.model_dump())

@@ -2,6 +2,7 @@
 
 from touchline.core.files import write_json
 from touchline.core.logs import job_log, log
+from touchline.core.params import AnnotatedVideo
 from touchline.evaluation.average_map import average_maps
 from touchline.evaluation.evaluate import evaluate, write_curves_csv
 from touchline.evaluation.outcomes import (
@@ -13,7 +14,8 @@ from touchline.evaluation.outcomes import (
 
 
 def main(job) -> None:
-    halves, problems = read_halves(job.params.halves, job.input)
+    videos = [AnnotatedVideo(**video) for video in job.params.videos]
+    halves, problems = read_halves(videos, job.input)
     for problem in problems:
         log.warning("%s", problem)
     settings = (job.params.shifts, job.params.resamples, job.params.seed)

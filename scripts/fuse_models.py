@@ -6,6 +6,7 @@ from touchline.core.logs import job_log
 from touchline.core.records import CalibrationReport
 from touchline.evaluation.calibration import recalibrated
 from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
+from touchline.inputs.videos import GameHalf
 
 
 def main(job) -> None:
@@ -18,12 +19,8 @@ def main(job) -> None:
         said[model] = recalibrated(said[model], learnt, job.params.game)
     events = fuse(said, job.params.tolerance, **job.params.ensemble)
     write_predictions(job.output.predictions, events)
-    write_events_csv(
-        job.output.events,
-        events,
-        int(job.wildcards.video),
-        *job.params.half,
-    )
+    half = GameHalf(**job.params.half)
+    write_events_csv(job.output.events, events, int(job.wildcards.video), half.game, half.half)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,14 @@ from touchline.core.files import read_json, write_text
 from touchline.core.logs import job_log, log
 from touchline.core.records import Thumbnail
 from touchline.inputs.settings import read_settings
-from touchline.inputs.videos import read_videos
-from touchline.report.match_page import SCRIPTS, Name, address_of, page_data, read_match, rows_of
+from touchline.inputs.videos import Name, read_videos
+from touchline.report.match_page import SCRIPTS, address_of, page_data, read_match, rows_of
 from touchline.report.pages import render
 
 
 def main(job) -> None:
     video = int(job.wildcards.video)
-    name = Name(*job.params.name)
+    name = Name(**job.params.name)
     match = read_match(video, job.params.models, name.half, job.input)
     moments = match.moments(job.params.tolerance)
     pictures = []

@@ -7,17 +7,18 @@ from markupsafe import Markup
 from touchline.comparison.summary import read_rows
 from touchline.core.files import read_record, write_text
 from touchline.core.logs import job_log, log
+from touchline.core.params import MissingPredictions, Predicted
 from touchline.core.records import CalibrationReport, ComparisonReport, EvaluationReport, Manifest
 from touchline.core.tables import read_table
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.settings import WindowSettings
+from touchline.inputs.videos import Name
 from touchline.report.charts import (
     agreement_by_class,
     events_by_class,
     precision_and_recall,
     reliability_of_models,
 )
-from touchline.report.match_page import Name
 from touchline.report.pages import render
 from touchline.report.run_page import scores, slices_of, video_rows, warnings
 from touchline.report.vega import of_page, on_paper
@@ -41,7 +42,7 @@ def read_videos_of_run(job, rows, comparisons, evaluations):
         for manifest in (read_record(path, Manifest) for path in job.input.manifests)
         for model in job.params.run
     }
-    names = [(video, Name(*name)) for video, name in job.params.names]
+    names = [(video, Name(**name)) for video, name in job.params.names.items()]
     return video_rows(names, rows, scored, fused, slices)
 
 
@@ -65,7 +66,11 @@ def main(job) -> None:
     comparisons = [read_record(path, ComparisonReport) for path in job.input.comparisons]
     evaluations = [read_record(path, EvaluationReport) for path in job.input.evaluations]
     rows = read_rows(
-        job.params.rows, job.input.events, job.input.coverage, job.params.missing, comparisons
+        [Predicted(**row) for row in job.params.rows],
+        job.input.events,
+        job.input.coverage,
+        [MissingPredictions(**row) for row in job.params.missing],
+        comparisons,
     )
     videos = read_videos_of_run(job, rows, comparisons, evaluations)
     figures = list(read_figures(job, rows, comparisons, evaluations))

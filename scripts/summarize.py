@@ -3,16 +3,17 @@
 from touchline.comparison.summary import read_rows, summary_table, write_summary_csv
 from touchline.core.files import read_record, replacing
 from touchline.core.logs import job_log
+from touchline.core.params import MissingPredictions, Predicted
 from touchline.core.records import ComparisonReport
 from touchline.inputs.labels import Labels
 
 
 def main(job) -> None:
     rows = read_rows(
-        job.params.rows,
+        [Predicted(**row) for row in job.params.rows],
         job.input.events,
         job.input.coverage,
-        job.params.missing,
+        [MissingPredictions(**row) for row in job.params.missing],
         [read_record(path, ComparisonReport) for path in job.input.comparisons],
     )
     labels = Labels.read(job.input.labels)

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from touchline.core import paths
 from touchline.core.records import (
     CalibrationReport,
     ComparisonReport,
@@ -30,16 +31,16 @@ from touchline.inputs.videos import Video
 _FILES: dict[str, tuple[Any, str]] = {
     "config": (Settings, "config.yaml and files given with --configfile"),
     "video_table_row": (Video, "a row of the video table (videos.tsv)"),
-    "manifest": (Manifest, "videos/video_{video}.json"),
-    "model": (Origin, "models/model_{model}.json"),
-    "partial": (list[RawAnswer], "partials/partial_results_{model}_vid{video}_gpu{slice}.json"),
-    "ledger_line": (WindowRecord, "a line of windows/windows_{model}_vid{video}_gpu{slice}.jsonl"),
-    "predictions": (list[RawAnswer], "predictions/final_predictions_{model}_video_{video}.json"),
-    "coverage": (Coverage, "coverage/coverage_{model}_video_{video}.json"),
-    "evaluation": (EvaluationReport, "evaluation/evaluation_{model}.json"),
-    "calibration": (CalibrationReport, "calibration/calibration_{model}.json"),
-    "comparison": (ComparisonReport, "comparison/comparison_video_{video}.json"),
-    "thumbnails": (list[Thumbnail], "thumbnails/thumbnails_video_{video}.json"),
+    "manifest": (Manifest, paths.MANIFEST),
+    "model": (Origin, paths.MODEL),
+    "partial": (list[RawAnswer], paths.PARTIAL),
+    "ledger_line": (WindowRecord, f"a line of {paths.LEDGER}"),
+    "predictions": (list[RawAnswer], paths.PREDICTIONS),
+    "coverage": (Coverage, paths.COVERAGE),
+    "evaluation": (EvaluationReport, paths.EVALUATION),
+    "calibration": (CalibrationReport, paths.CALIBRATION),
+    "comparison": (ComparisonReport, paths.COMPARISON),
+    "thumbnails": (list[Thumbnail], paths.THUMBNAILS),
 }
 
 

@@ -10,8 +10,8 @@ from media import in_one_file, steady, write_tone, write_video
 from touchline.comparison.compare import Track
 from touchline.core.records import Counts, Coverage, Stretch
 from touchline.inputs.labels import Labels
-from touchline.inputs.videos import Video
-from touchline.report.match_page import SCRIPTS, Match, Name, moment_in_view, page_data, rows_of
+from touchline.inputs.videos import Name, Video
+from touchline.report.match_page import SCRIPTS, Match, moment_in_view, page_data, rows_of
 from touchline.report.pages import render
 from touchline.report.thumbnails import thumbnails
 from touchline.video.probe import probe

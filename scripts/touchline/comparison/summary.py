@@ -9,6 +9,7 @@ from pathlib import Path
 
 from touchline.core.files import read_record
 from touchline.core.intervals import intervals_of, length
+from touchline.core.params import MissingPredictions, Predicted
 from touchline.core.records import Agreement, ComparisonReport, Coverage, Event, Stretch
 from touchline.core.tables import aligned, write_table
 from touchline.events.predictions import read_events_csv
@@ -69,10 +70,10 @@ def agreement_of(model: str, report: ComparisonReport) -> dict[str, Agreement]:
 
 
 def read_rows(
-    there: Iterable[tuple[int, str]],
+    there: Iterable[Predicted],
     events: Iterable[str],
     coverage: Iterable[str],
-    missing: Iterable[tuple[int, str, str]],
+    missing: Iterable[MissingPredictions],
     reports: Iterable[ComparisonReport],
 ) -> list[Row]:
     """A row a video and model, by video.
@@ -86,15 +87,15 @@ def read_rows(
     by_video = {report.video: report for report in reports}
     rows = [
         Row(
-            video=video,
-            model=model,
+            video=one.video,
+            model=one.model,
             events=read_events_csv(events_path),
             coverage=read_record(coverage_path, Coverage),
-            agreement=agreement_of(model, by_video[video]) if video in by_video else {},
+            agreement=agreement_of(one.model, by_video[one.video]) if one.video in by_video else {},
         )
-        for (video, model), events_path, coverage_path in zip(there, events, coverage, strict=True)
+        for one, events_path, coverage_path in zip(there, events, coverage, strict=True)
     ]
-    rows += [Row(video=video, model=model, missing=[path]) for video, model, path in missing]
+    rows += [Row(video=one.video, model=one.model, missing=[one.path]) for one in missing]
     return sorted(rows, key=lambda row: row.video)
 
 

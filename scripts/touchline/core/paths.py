@@ -1,19 +1,73 @@
-"""Where a slice's files lie under the folder of results: what rules and the status share."""
+"""Where every file of a run lies: the patterns that rules, scripts and the status command share.
+
+A pattern holds {model}, {video} or {slice}, as Snakemake's wildcards do, and begins in one of two
+folders: that of the results, or that of the models (settings `results` and `resources`).
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-MANIFEST = "videos/video_{video}.json"
-MODEL = "models/model_{model}.json"
+# Under the folder of results: a slice of a video for one model.
 PARTIAL = "partials/partial_results_{model}_vid{video}_gpu{slice}.json"
 LEDGER = "windows/windows_{model}_vid{video}_gpu{slice}.jsonl"
+# Never an output: Snakemake deletes those when a job fails.
 JOURNAL = "journal/{model}_vid{video}_gpu{slice}"
-DETECT_LOG = "logs/detect/{model}_vid{video}_gpu{slice}.log"
+DETECT_BENCHMARK = "benchmarks/detect_{model}_vid{video}_gpu{slice}.tsv"
+
+# A video, and a video for one model or for the ensemble.
+MANIFEST = "videos/video_{video}.json"
 PREDICTIONS = "predictions/final_predictions_{model}_video_{video}.json"
 EVENTS = "events/events_{model}_video_{video}.csv"
+COVERAGE = "coverage/coverage_{model}_video_{video}.json"
+COMPARISON = "comparison/comparison_video_{video}.json"
+COMPARISON_TABLE = "comparison/comparison_video_{video}.csv"
+ENSEMBLE = "ensemble/final_predictions_ensemble_video_{video}.json"
+ENSEMBLE_EVENTS = "events/events_ensemble_video_{video}.csv"
+THUMBNAILS = "thumbnails/thumbnails_video_{video}.json"
+PAGE = "report/video_{video}.html"
+
+# A model, or the ensemble, over all videos.
+MODEL = "models/model_{model}.json"
+EVALUATION = "evaluation/evaluation_{model}.json"
+OUTCOMES = "evaluation/outcomes_{model}.csv"
+CURVES = "evaluation/curves_{model}.csv"
+CALIBRATION = "calibration/calibration_{model}.json"
+EXPORTS = "exports/{model}"
+
+# The run.
+EVALUATION_TABLE = "evaluation/evaluation.csv"
+EVALUATION_TEXT = "evaluation/evaluation.txt"
+SUMMARY = "summary/summary.csv"
+SUMMARY_TEXT = "summary/summary.txt"
+INDEX = "report/index.html"
+CHART = "report/charts/{name}.svg"
+
+# The log of each rule's jobs, and of what is summed up after some videos failed.
+PROBE_LOG = "logs/probe/video_{video}.log"
+FETCH_LOG = "logs/models/fetch_{model}.log"
+QUANTIZE_LOG = "logs/models/quantize_{model}.log"
+DETECT_LOG = "logs/detect/{model}_vid{video}_gpu{slice}.log"
+MERGE_LOG = "logs/merge/{model}_video_{video}.log"
+GIVEN_LOG = "logs/given/{model}_video_{video}.log"
+COMPARE_LOG = "logs/compare/video_{video}.log"
+ENSEMBLE_LOG = "logs/ensemble/video_{video}.log"
+EVALUATE_LOG = "logs/evaluation/{model}.log"
+CALIBRATE_LOG = "logs/calibration/{model}.log"
+EVALUATION_LOG = "logs/evaluation.log"
+EXPORTS_LOG = "logs/exports/{model}.log"
+SUMMARY_LOG = "logs/summary.log"
+THUMBNAILS_LOG = "logs/thumbnails/video_{video}.log"
+PAGE_LOG = "logs/report/video_{video}.log"
+INDEX_LOG = "logs/report/index.log"
+OTHERS_LOG = "logs/others.log"
+
+# Under the folder of models.
+CHECKPOINT = "models/{model}/checkpoint"
+QUANTIZED = "models/{model}/nf4"
 
 
 @dataclass(frozen=True)
@@ -41,3 +95,8 @@ def slices_of(models: Sequence[str], videos: Iterable[int], slices: int) -> Iter
         for model in models:
             for index in range(slices):
                 yield Slice(model, video, index)
+
+
+def one_of(names: Iterable[str]) -> str:
+    """A regular expression for one of some names, and for nothing if there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"

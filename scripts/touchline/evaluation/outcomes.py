@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from touchline.comparison.matching import match
 from touchline.core.files import read_record
 from touchline.core.intervals import Intervals, common, intervals_of, within
+from touchline.core.params import AnnotatedVideo
 from touchline.core.records import Coverage, Event
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.core.tables import write_table
@@ -50,15 +51,13 @@ class Files(Protocol):
     labels: str
 
 
-def read_halves(
-    videos: Iterable[tuple[int, str, int | None, int]], files: Files
-) -> tuple[list[Half], list[str]]:
+def read_halves(videos: Iterable[AnnotatedVideo], files: Files) -> tuple[list[Half], list[str]]:
     """Read the truth of videos and what one model says of them.
 
     An ensemble looked where all of its models did: elsewhere it is not the same ensemble.
 
     Args:
-        videos: number, match, half, and how many coverage files, each.
+        videos: in the order of the files.
 
     Returns:
         also a line for each annotation that cannot be used.
@@ -67,13 +66,12 @@ def read_halves(
     coverages = iter(files.coverage)
     halves = []
     problems: list[str] = []
-    for (video, game, half, models), truth_path, events_path in zip(
-        videos, files.truth, files.events, strict=True
-    ):
-        coverage = [read_record(next(coverages), Coverage) for _ in range(models)]
-        truth = read_truth(truth_path, labels, half, coverage[0].duration)
+    for of, truth_path, events_path in zip(videos, files.truth, files.events, strict=True):
+        coverage = [read_record(next(coverages), Coverage) for _ in range(of.models)]
+        truth = read_truth(truth_path, labels, of.half, coverage[0].duration)
         looked_at = reduce(common, (intervals_of(one.looked_at) for one in coverage))
-        halves.append(Half(video, game, truth.events, read_events_csv(events_path), looked_at))
+        events = read_events_csv(events_path)
+        halves.append(Half(of.video, of.game, truth.events, events, looked_at))
         # A file with both halves is read twice, and tells its problems twice.
         problems += [problem for problem in truth.problems if problem not in problems]
     return halves, problems

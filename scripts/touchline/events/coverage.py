@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from touchline.core.intervals import Intervals, gaps, joined
-from touchline.core.records import UNANSWERED, WindowRecord
+from touchline.core.intervals import Intervals, common, gaps, intervals_of, joined, stretches
+from touchline.core.records import UNANSWERED, Counts, Coverage, Manifest, WindowRecord
 
 # A stretch counts as lost if it is this unlikely to be empty by chance, in a whole file...
 _CHANCE = 1e-6
@@ -50,3 +50,53 @@ def looked_at_by(times: Sequence[float], duration: float) -> Intervals:
         duration: of the video, seconds.
     """
     return gaps(likely_lost(times, duration), duration)
+
+
+def coverage_of_slices(
+    manifest: Manifest, windows: Iterable[WindowRecord], counts: Counts
+) -> Coverage:
+    """What a model that ran looked at: what its windows show, where the video has pictures.
+
+    Args:
+        windows: of all slices of the video.
+        counts: what became of their answers.
+    """
+    shown = gaps(intervals_of(manifest.no_pictures), manifest.duration)
+    return Coverage(
+        duration=manifest.duration,
+        clock_offset=manifest.clock_offset,
+        looked_at=stretches(common(shown, looked_at(windows))),
+        no_pictures=manifest.no_pictures,
+        likely_lost=[],
+        counts=counts,
+    )
+
+
+def coverage_of_given(
+    times: Sequence[float],
+    counts: Counts,
+    manifest: Manifest | None,
+    others: Iterable[Sequence[float]],
+) -> Coverage:
+    """What a model must have looked at whose predictions are given.
+
+    Args:
+        times: of the items of its predictions file, seconds.
+        counts: what became of them.
+        manifest: of the video; None without footage.
+        others: the times of each predictions file of the video, this model's too. Without
+            footage, all that is known of its length is how far any model got.
+    """
+    if manifest:
+        duration, unseen = manifest.duration, manifest.no_pictures
+    else:
+        duration, unseen = max((time for each in others for time in each), default=0.0), []
+    seen = gaps(intervals_of(unseen), duration)
+    return Coverage(
+        duration=manifest.duration if manifest else None,
+        clock_offset=manifest.clock_offset if manifest else 0.0,
+        looked_at=stretches(common(seen, looked_at_by(times, duration))),
+        no_pictures=unseen,
+        likely_lost=stretches(likely_lost(times, duration)),
+        counts=counts,
+    )

@@ -26,6 +26,17 @@ def fingerprint(path: str | Path) -> str:
     return digest.hexdigest()
 
 
+def content_of(path: str | Path) -> str | None:
+    """A file's fingerprint, to see before a run whether its content has changed.
+
+    Of a file that cannot be read it is the system's reason: the job that reads it says the rest.
+    """
+    try:
+        return fingerprint(path)
+    except OSError as error:
+        return error.strerror
+
+
 def check_fingerprint(path: str | Path, manifest: Manifest) -> None:
     """Make sure that a video is the one that was probed.
 

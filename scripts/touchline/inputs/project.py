@@ -1,8 +1,10 @@
-"""Files that come with the project, for a run that is started in another folder."""
+"""The project's settings and files, for a run that may be started in another folder."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -34,6 +36,48 @@ def settings_files(project: Path) -> list[Path]:
                 f"{file} holds no settings, such as `slices: 4`; write some, or delete it."
             )
     return files
+
+
+def read_config(project: Path, files: Sequence[Path], words: Sequence[str]) -> dict[str, Any]:
+    """The settings as Snakemake would put them together, each over those before.
+
+    Args:
+        project: the folder of the Snakefile.
+        files: those after --configfile.
+        words: those after --config.
+
+    Raises:
+        InputError: a file is not there or holds no settings, or a word is no KEY=VALUE.
+    """
+    config: dict[str, Any] = {}
+    own = [path for path in [Path("config.yaml")] if path.exists()]
+    for path in [project / "config.yaml", *own, *files]:
+        try:
+            with path.open(encoding="utf-8") as file:
+                _update(config, dict(yaml.safe_load(file) or {}))
+        except FileNotFoundError:
+            raise InputError(
+                f"There is no {path}; after --configfile every word counts as a file, but only one "
+                "with =, as in --configfile=my.yaml."
+            ) from None
+        except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+            raise InputError(f"{path} cannot be read as settings: {error}") from None
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise InputError(
+                f"--config {word}: write KEY=VALUE, and a list without spaces: select=0,1."
+            )
+        config[key] = yaml.safe_load(value)
+    return config
+
+
+def _update(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            _update(below[key], value)
+        else:
+            below[key] = value
 
 
 def with_project_files(settings: Settings, project: Path) -> Settings:

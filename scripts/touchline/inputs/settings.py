@@ -157,7 +157,10 @@ class MergeSettings(Section):
 
 
 class ComparisonSettings(Section):
-    """How two models' events are set against each other."""
+    """How two lists of events are set against each other, models' or the truth.
+
+    Other stages use these, too, by the properties of `Settings`.
+    """
 
     tolerance: Tolerance = Field(
         5.0, description="events at most so many seconds apart can be the same"
@@ -281,6 +284,25 @@ class Settings(Section):
     comparison: ComparisonSettings = ComparisonSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+
+    @property
+    def matching_tolerance(self) -> float:
+        """Events at most so many seconds apart can be matched.
+
+        Those of two models (comparison, ensemble), or of a model and of the truth (calibration,
+        outcomes, pages). Precision and recall are computed at `evaluation.tolerances`.
+        """
+        return self.comparison.tolerance
+
+    @property
+    def chance_shifts(self) -> int:
+        """Time shifts that the chance level is the mean of, in comparison and evaluation."""
+        return self.comparison.chance_shifts
+
+    @property
+    def random_seed(self) -> int:
+        """Seed of those shifts, and of the samples of matches in the evaluation."""
+        return self.comparison.seed
 
     @model_validator(mode="after")
     def _models_exist(self) -> Settings:

@@ -6,6 +6,7 @@ import csv
 import os
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -27,6 +28,28 @@ _GAME = re.compile(r"\d{4}-\d{2}-\d{2} - \d{2}-\d{2} (?P<home>.+) \d+ - \d+ (?P<
 SOCCERNET_LABELS = "Labels-v2.json"
 
 
+@dataclass(frozen=True)
+class GameHalf:
+    """Which half of which game a video is; None for what is not known."""
+
+    game: str | None = None
+    half: int | None = None
+
+
+@dataclass(frozen=True)
+class Name(GameHalf):
+    """What a video is called, as the table of videos has it."""
+
+    home: str | None = None
+    away: str | None = None
+
+    def title(self, video: int) -> str:
+        """The teams, else the game, else the number."""
+        if self.home and self.away:
+            return f"{self.home} – {self.away}"
+        return self.game or f"Video {video}"
+
+
 class Video(BaseModel):
     """A row of the video table."""
 
@@ -39,6 +62,14 @@ class Video(BaseModel):
     home: str | None = Field(None, description="the home team's name")
     away: str | None = Field(None, description="the away team's name")
     labels: Path | None = Field(None, description="ground truth; relative as path is")
+
+    @property
+    def game_half(self) -> GameHalf:
+        return GameHalf(self.game, self.half)
+
+    @property
+    def name(self) -> Name:
+        return Name(self.game, self.half, self.home, self.away)
 
 
 def read_videos(source: str | Path) -> dict[int, Video]:

@@ -18,6 +18,7 @@ from touchline.core.records import ComparisonReport, Coverage, Event, Manifest, 
 from touchline.evaluation.annotations import TrueEvent, read_truth
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
+from touchline.inputs.videos import Name
 from touchline.report.filters import shortened
 from touchline.report.review_items import Claim, Moment, moments_of
 
@@ -116,22 +117,6 @@ def read_match(video: int, models: Sequence[str], half: int | None, files: Files
         comparison=read_record(files.comparison[0], ComparisonReport) if files.comparison else None,
         labels=labels,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """What a match is called, as the table of videos has it."""
-
-    game: str | None = None
-    half: int | None = None
-    home: str | None = None
-    away: str | None = None
-
-    def title(self, video: int) -> str:
-        """The teams, else the game, else the number."""
-        if self.home and self.away:
-            return f"{self.home} – {self.away}"
-        return self.game or f"Video {video}"
 
 
 def page_data(

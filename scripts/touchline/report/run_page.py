@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from touchline.comparison.summary import Row, without_pictures
 from touchline.core.records import EvaluationReport, Manifest
 from touchline.inputs.settings import WindowSettings
+from touchline.inputs.videos import Name
 from touchline.report.job_benchmarks import Benchmark, read_benchmark
-from touchline.report.match_page import Name
 from touchline.video.windows import slice_bounds, windows_of
 
 

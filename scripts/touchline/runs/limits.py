@@ -7,7 +7,11 @@ next attempt gets more and goes on where this one ended.
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
+
+from touchline.inputs.settings import Settings
 
 # Loading a model from a busy file system; measured: 6 s from a fast one.
 _START_MINUTES = 15
@@ -34,6 +38,17 @@ def slice_minutes(
     windows = math.ceil(duration / slices / step)
     seconds = windows * (_WINDOW_SECONDS + _TOKEN_SECONDS * max_new_tokens)
     return math.ceil((_START_MINUTES + seconds / 60) * attempt)
+
+
+def minutes_of_slice(manifest: str | Path, settings: Settings, attempt: int) -> int:
+    """Time limit of a slice of a video that was probed, minutes.
+
+    Raises:
+        FileNotFoundError: it was not yet; Snakemake takes this for "not yet known".
+    """
+    duration = json.loads(Path(manifest).read_bytes())["duration"]
+    step, tokens = settings.window.step, settings.generation.max_new_tokens
+    return slice_minutes(duration, settings.slices, step, tokens, attempt)
 
 
 def slice_megabytes(attempt: int) -> int:

@@ -18,7 +18,7 @@ from touchline.inputs.external_predictions import find_given, given_videos
 from touchline.inputs.labels import Labels
 from touchline.inputs.project import with_project_files
 from touchline.inputs.settings import Settings, read_settings
-from touchline.inputs.videos import Video, match_of, read_videos, select
+from touchline.inputs.videos import Video, left_out, match_of, read_videos, select
 from touchline.models import checkpoints
 
 # A person mends the first of so many mistakes of a kind and sees the rest the next time.
@@ -38,6 +38,7 @@ class Inputs:
         labels: by video, the file of its true events, where there is one.
         games: by video, the name of its match.
         shown: the selected videos whose files are there to be looked at.
+        warnings: a sentence for what was left out.
     """
 
     settings: Settings
@@ -47,6 +48,7 @@ class Inputs:
     labels: Mapping[int, str]
     games: Mapping[int, str]
     shown: Sequence[int]
+    warnings: Sequence[str] = ()
 
 
 def read_inputs(
@@ -92,7 +94,8 @@ def read_inputs(
         mistakes.extend(_unusable_files(settings, labels, videos))
     mistakes.end()
     shown = selected if settings.detect_with else [v for v in selected if _is_there(videos, v)]
-    return Inputs(settings, videos, selected, given, labels, games, shown)
+    warnings = list(filter(None, [left_out(source)])) if check and source else []
+    return Inputs(settings, videos, selected, given, labels, games, shown, warnings)
 
 
 class Mistakes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from touchline.errors import InputError
@@ -18,6 +19,46 @@ LONGEST_PAUSE = 180
 _LEAST_MEMORY = LONGEST_PAUSE + 30
 
 _PROFILE = "profiles/slurm/config.yaml"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """How a run submits its jobs.
+
+    Attributes:
+        status_command: the profile's slurm-status-command, squeue or sacct.
+        array_jobs: the value of slurm-array-jobs.
+        groups: by rule, the group it was put into.
+        rules: the names of all rules.
+    """
+
+    status_command: str
+    array_jobs: str | None
+    groups: Mapping[str, str]
+    rules: Collection[str]
+
+
+def check_cluster(submission: Submission, folder: Path) -> str | None:
+    """Look at the cluster before the first job is submitted.
+
+    Args:
+        folder: that the run is started in.
+
+    Returns:
+        a warning where jobs of an earlier run are still in the queue.
+
+    Raises:
+        InputError: the run would wait for ever or do work twice.
+    """
+    check_refused(submission.array_jobs, submission.groups)
+    check_polling(output_of("scontrol", "show", "config"), submission.status_command)
+    queue = output_of("squeue", "--me", "-h", "-o", "%i|%k|%Z").splitlines()
+    if left := earlier_jobs(queue, folder, submission.rules):
+        return (
+            "Jobs of an earlier run are still in the queue and do the same work; nothing is "
+            f"lost if you end them, in another terminal: scancel {' '.join(left)}"
+        )
+    return None
 
 
 def output_of(*command: str) -> str:

@@ -51,11 +51,9 @@ class SliceStatus:
 
 
 @dataclass(frozen=True)
-class VideoStatus:
-    """How far a video is for one model: its slices added up."""
+class Progress:
+    """How far some slices are together."""
 
-    model: str
-    video: int
     slices: Sequence[SliceStatus]
 
     @property
@@ -77,8 +75,8 @@ class VideoStatus:
 
     @property
     def percent(self) -> float | None:
-        """Of the windows; None if it is not known how many there are."""
-        return None if self.total is None else 100 * self.answered / max(self.total, 1)
+        """Of the windows; None if it is not known how many there are, or if there are none."""
+        return 100 * self.answered / self.total if self.total else None
 
     @property
     def seconds_left(self) -> float | None:
@@ -98,6 +96,14 @@ class VideoStatus:
     @property
     def failures(self) -> list[SliceStatus]:
         return [part for part in self.slices if part.failure is not None]
+
+
+@dataclass(frozen=True)
+class VideoStatus(Progress):
+    """How far a video is for one model."""
+
+    model: str
+    video: int
 
 
 @dataclass
@@ -126,7 +132,7 @@ class Observer:
         by_video: dict[tuple[int, str], list[SliceStatus]] = {}
         for part in parts:
             by_video.setdefault((part.video, part.model), []).append(self._slice(part, now))
-        return [VideoStatus(model, video, each) for (video, model), each in by_video.items()]
+        return [VideoStatus(each, model, video) for (video, model), each in by_video.items()]
 
     def _slice(self, part: Slice, now: float) -> SliceStatus:
         results, total = self.settings.results, self._total(part)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import window
 
+from touchline.core.files import write_json
 from touchline.core.intervals import (
     common,
     elapsed,
@@ -17,7 +18,16 @@ from touchline.core.intervals import (
     stretches,
     within,
 )
-from touchline.events.coverage import likely_lost, looked_at, looked_at_by
+from touchline.core.records import Counts, Manifest, Stretch
+from touchline.errors import InputError
+from touchline.events.coverage import (
+    coverage_of_given,
+    coverage_of_slices,
+    likely_lost,
+    looked_at,
+    looked_at_by,
+)
+from touchline.events.partials import check_partial
 
 STRETCHES = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=8)
 
@@ -100,3 +110,36 @@ def test_sparse_predictions_have_long_pauses_and_lost_nothing(times):
 
 def test_nothing_is_looked_at_in_no_time():
     assert looked_at_by([], 0.0) == ()
+
+
+MANIFEST = Manifest(
+    video=0, path="a", bytes=1, fingerprint="b", duration=30, start_time=0, frame_rate=25,
+    width=1, height=1, rotation=0, codec="h264", clock_offset=2,
+    no_pictures=[{"start": 4, "end": 6}],
+)  # fmt: skip
+COUNTS = Counts(answers=1, none=1, unparsed=0, events_in=0, events_out=0)
+
+
+def test_what_has_no_picture_was_not_looked_at():
+    windows = [window(0, 0, end=10), window(1, 8, end=18)]
+    ran = coverage_of_slices(MANIFEST, windows, COUNTS)
+    assert intervals_of(ran.looked_at) == ((0, 4), (6, 18))
+    assert (ran.duration, ran.clock_offset, ran.likely_lost) == (30, 2, [])
+    shown = coverage_of_given([1.0, 9.0], COUNTS, MANIFEST, [])
+    assert intervals_of(shown.looked_at) == ((0, 4), (6, 30))
+    assert shown.no_pictures == ran.no_pictures == [Stretch(start=4, end=6)]
+
+
+def test_without_footage_a_video_is_as_long_as_any_model_got():
+    given = coverage_of_given([1.0, 9.0], COUNTS, None, [[1.0, 9.0], [40.0], []])
+    assert intervals_of(given.looked_at) == ((0, 40),)
+    assert (given.duration, given.clock_offset, given.no_pictures) == (None, 0, [])
+    assert coverage_of_given([], COUNTS, None, [[]]).looked_at == []
+
+
+def test_a_partial_and_its_ledger_are_of_one_attempt(tmp_path):
+    windows = [window(0, 0, "Goal"), window(1, 2), window(2, 4, status="unparsed")]
+    write_json(tmp_path / "partial.json", [{}, {}])
+    check_partial(tmp_path / "partial.json", windows)
+    with pytest.raises(InputError, match="does not hold the 1 answers of its ledger"):
+        check_partial(tmp_path / "partial.json", windows[:2])

@@ -15,12 +15,12 @@ from media import number_in, steady, write_video
 from touchline.comparison.compare import Track
 from touchline.comparison.summary import Row
 from touchline.core.records import Counts, Coverage, Stretch
-from touchline.inputs.videos import Video
+from touchline.inputs.videos import Name, Video
 from touchline.report import vega
 from touchline.report.charts import agreement_rows
 from touchline.report.filters import clock, share
 from touchline.report.job_benchmarks import Benchmark, read_benchmark
-from touchline.report.match_page import Name, address_of, moment_in_view
+from touchline.report.match_page import address_of, moment_in_view
 from touchline.report.pages import embedded, render
 from touchline.report.review_items import moments_of
 from touchline.report.run_page import Score, Slice, VideoModel, scores, warnings

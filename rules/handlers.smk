@@ -1,0 +1,53 @@
+# What happens at the start and at the end of a run; touchline/runs/lifecycle.py does it.
+
+from snakemake.settings.types import DeploymentMethod
+
+from touchline.runs import lifecycle
+from touchline.runs.slurm import Submission
+from touchline.runs.snakemake_events import RunEvents
+
+EVENTS_OF_RUN = RunEvents()
+logger.addHandler(EVENTS_OF_RUN)
+
+
+def invocation():
+    """How Snakemake was called, as plain values."""
+    submission = plugin = None
+    if workflow.executor_plugin.name == "slurm":
+        # Imported here, as it asks the machine for SLURM's commands.
+        import snakemake_executor_plugin_slurm as plugin
+
+        submission = Submission(
+            status_command=workflow.executor_settings.status_command,
+            array_jobs=workflow.executor_settings.array_jobs,
+            groups=workflow.group_settings.overwrite_groups,
+            rules=[rule.name for rule in workflow.rules],
+        )
+    deployment = workflow.deployment_settings
+    environments = []
+    if deployment.deployment_method:
+        environments += ["--sdm", *map(str, deployment.deployment_method)]
+    if deployment.conda_prefix:
+        environments += ["--conda-prefix", str(deployment.conda_prefix)]
+    return lifecycle.Invocation(
+        snakefile=Path(workflow.main_snakefile),
+        config=config,
+        gpus=workflow.resource_settings.resources.get("gpu"),
+        keep_going=workflow.execution_settings.keep_going,
+        has_environments=DeploymentMethod.CONDA in deployment.deployment_method,
+        environments=environments,
+        submission=submission,
+        plugin=plugin,
+    )
+
+
+onstart:
+    checked(lifecycle.start, PLAN, EVENTS_OF_RUN, invocation(), logger)
+
+
+onsuccess:
+    lifecycle.end(PLAN, EVENTS_OF_RUN, logger)
+
+
+onerror:
+    lifecycle.fail(PLAN, EVENTS_OF_RUN, invocation(), logger)

@@ -1,0 +1,42 @@
+"""What rules hand to scripts as parameters, by the names of its fields.
+
+A rule's parameters are plain data, which Snakemake compares and prints; a script makes these
+records of them again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """A video, and a model (or the ensemble) that has events of it."""
+
+    video: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPredictions:
+    """A video, a model whose given predictions of it are not there, and the file they would be."""
+
+    video: int
+    model: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedVideo:
+    """A video with labels, as a model's evaluation reads it.
+
+    Attributes:
+        game: the match it is of; a video without a game is one by itself.
+        half: which half of it; None if that is not known.
+        models: how many files of coverage it has: an ensemble's are those of its models.
+    """
+
+    video: int
+    game: str
+    half: int | None
+    models: int

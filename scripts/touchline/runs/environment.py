@@ -1,0 +1,30 @@
+"""Whether the Python of a run has what its jobs import."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from touchline.errors import InputError
+
+_ALWAYS = ("json_repair", "numpy", "sklearn", "vl_convert")
+_WITH_VIDEO = ("av", "torch", "transformers", "bitsandbytes")
+
+
+def check_environment(with_video: bool, project: Path) -> None:
+    """Make sure of what jobs import that run in the same Python as Snakemake.
+
+    Args:
+        with_video: whether any job decodes a video or runs a model.
+        project: the folder of the Snakefile.
+
+    Raises:
+        InputError: packages are not there.
+    """
+    needed = _ALWAYS + (_WITH_VIDEO if with_video else ())
+    if lacking := [name for name in needed if not find_spec(name)]:
+        raise InputError(
+            f"{sys.executable} lacks {', '.join(lacking)}: activate Touchline's environment, as "
+            f"with `source {project}/.venv/bin/activate`, or add --sdm conda."
+        )

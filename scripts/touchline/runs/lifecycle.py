@@ -1,0 +1,122 @@
+"""What happens at a run's start, when it ends well, and when it fails."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from logging import Logger
+from pathlib import Path
+from typing import Any
+
+from touchline.core import paths
+from touchline.models.gpu_lease import candidates
+from touchline.runs.command_line import status_command
+from touchline.runs.environment import check_environment
+from touchline.runs.messages import at_end, at_failure, at_others, at_start, place
+from touchline.runs.partial_summary import sum_up
+from touchline.runs.plan import Plan
+from touchline.runs.plugin_patches import keep_min_job_age
+from touchline.runs.slurm import Submission, check_cluster
+from touchline.runs.snakemake_events import Failure, RunEvents
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """How Snakemake was called, as far as a run's start and end depend on it.
+
+    Attributes:
+        snakefile: its path; the project's other files lie in its folder.
+        config: the settings, as Snakemake put them together.
+        gpus: those that Snakemake counts (`--resources gpu=N`); None for none.
+        keep_going: whether videos go on when others have failed.
+        has_environments: whether jobs have environments of their own, by conda.
+        environments: its arguments about these.
+        submission: how jobs go to SLURM; None if they run on this machine.
+        plugin: the module that submits them.
+    """
+
+    snakefile: Path
+    config: Mapping[str, Any]
+    gpus: int | None
+    keep_going: bool
+    has_environments: bool
+    environments: Sequence[str]
+    submission: Submission | None
+    plugin: Any
+
+
+def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> None:
+    """Check what only a run needs, not a look at its plan, and say what it will do.
+
+    Raises:
+        InputError: jobs would fail, wait for ever, or do work twice.
+    """
+    settings, project = plan.inputs.settings, how.snakefile.parent
+    if not how.has_environments:
+        check_environment(bool(settings.detect_with or plan.inputs.shown), project)
+    events.listen_for(signal.SIGINT, signal.SIGTERM)
+    if how.submission:
+        keep_min_job_age(how.plugin)
+        if warning := check_cluster(how.submission, Path.cwd()):
+            logger.warning(warning)
+    lines = at_start(
+        plan.inputs.selected,
+        settings.detect_with,
+        settings.slices,
+        events.to_do,
+        place(how.submission is not None, how.gpus, candidates()),
+        settings.results,
+        status_command(project),
+    )
+    _say(logger, lines)
+
+
+def end(plan: Plan, events: RunEvents, logger: Logger) -> None:
+    """Delete the journals of finished slices, and say where the results are."""
+    settings = plan.inputs.settings
+    for part in plan.slices:
+        if part.is_done(settings.results, settings.keep_partials):
+            # Kept until now: Snakemake, had it been killed, would have had the slice done again.
+            shutil.rmtree(part.file(settings.results, paths.JOURNAL), ignore_errors=True)
+    texts = [f"{settings.results}/{name}" for name in (paths.SUMMARY_TEXT, paths.EVALUATION_TEXT)]
+    files = [*texts, *plan.files(paths.EVENTS, plan.detected[:1])]
+    there = [file for file in files if Path(file).exists()]
+    _say(logger, at_end(settings.results, there, events.repeated()))
+
+
+def fail(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> None:
+    """Say what failed; with --keep-going, sum up the videos that are done."""
+    failed = events.final()
+    _say(logger, at_failure(failed, events.is_interrupted))
+    if how.keep_going and not events.is_interrupted:
+        _sum_up_others(plan, failed, events, how, logger)
+
+
+def _sum_up_others(
+    plan: Plan, failed: Sequence[Failure], events: RunEvents, how: Invocation, logger: Logger
+) -> None:
+    """Make summary and index of the videos that are done, if the run was to make these."""
+    results = plan.inputs.settings.results
+    targets = {"summarize": paths.SUMMARY_TEXT, "report_run": paths.INDEX}
+    wanted = [f"{results}/{file}" for rule, file in targets.items() if rule in events.to_do]
+    ended = {failure.wildcards.get("video") for failure in failed}
+    done = [v for v in plan.inputs.selected if str(v) not in ended and _is_predicted(plan, v)]
+    if not (wanted and done):
+        return
+    log = Path(results) / paths.OTHERS_LOG
+    made = sum_up(done, wanted, how.config, str(how.snakefile), how.environments, log)
+    _say(logger, at_others(done, wanted if made else [], log))
+
+
+def _is_predicted(plan: Plan, video: int) -> bool:
+    """Whether the events and coverage of all its models are there."""
+    models = plan.predicted_of(video)
+    files = plan.files(paths.EVENTS, models) + plan.files(paths.COVERAGE, models)
+    return all(Path(file).exists() for file in files)
+
+
+def _say(logger: Logger, lines: Sequence[str]) -> None:
+    """Through the logger: what is printed would end up in the graph that --dag writes."""
+    logger.info("\n" + "\n".join(lines) + "\n")

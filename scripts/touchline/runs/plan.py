@@ -1,0 +1,165 @@
+"""Which model has events of which video, and the files that a run makes of them.
+
+What rules ask for in more than one place. A job's wildcards are passed as plain values: the number
+of a video, the name of a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+from touchline.core import paths
+from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
+from touchline.core.paths import Slice, slices_of
+from touchline.inputs.videos import GameHalf, Name
+from touchline.runs.preflight import Inputs
+
+_ENSEMBLE = "ensemble"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is made of a run's inputs."""
+
+    inputs: Inputs
+
+    # --- Videos and models --------------------------------------------------------------------
+
+    @property
+    def models(self) -> list[str]:
+        """The models: those that run, those given, then the ensemble."""
+        settings = self.inputs.settings
+        return [*settings.detect_with, *settings.compare_with, _ENSEMBLE]
+
+    def models_of(self, video: int) -> list[str]:
+        """The models that have events of a video: those that run, then those given."""
+        return [*self.inputs.settings.detect_with, *self.inputs.given[video]]
+
+    def videos_of(self, model: str) -> list[int]:
+        """The selected videos that a model, or the ensemble, has events of."""
+        if model == _ENSEMBLE:
+            # Where there are two to compare and to fuse.
+            return [video for video in self.inputs.selected if len(self.models_of(video)) > 1]
+        return [video for video in self.inputs.selected if model in self.models_of(video)]
+
+    @cached_property
+    def evaluated(self) -> list[str]:
+        """The models, and the ensemble, that have events of a video with labels."""
+        return [model for model in self.models if self.annotated_by(model)]
+
+    @cached_property
+    def exported(self) -> list[str]:
+        """The models, and the ensemble, whose events other tools can be given.
+
+        Their formats tell which match and half a video is, so there must be a table of videos.
+        """
+        return [model for model in self.models if self.inputs.videos and self.videos_of(model)]
+
+    @property
+    def slices(self) -> list[Slice]:
+        """Every slice of every model that runs."""
+        settings = self.inputs.settings
+        return list(slices_of(settings.detect_with, self.inputs.selected, settings.slices))
+
+    # --- Which file is of which video and model, in the order of files ------------------------
+
+    @cached_property
+    def predicted(self) -> list[Predicted]:
+        """Every video and model that there are events of, by video."""
+        return [each for video in self.inputs.selected for each in self.predicted_of(video)]
+
+    def predicted_of(self, video: int) -> list[Predicted]:
+        """A video with each model that has events of it."""
+        return [Predicted(video, model) for model in self.models_of(video)]
+
+    @property
+    def detected(self) -> list[Predicted]:
+        """Every video and model that runs."""
+        models = self.inputs.settings.detect_with
+        return [Predicted(video, model) for video in self.inputs.selected for model in models]
+
+    @cached_property
+    def fused(self) -> list[Predicted]:
+        """Every video with an ensemble: those whose models are compared."""
+        return self.predicted_by(_ENSEMBLE)
+
+    def fused_of(self, video: int) -> list[Predicted]:
+        """A video with its ensemble, if it has one."""
+        return [each for each in self.fused if each.video == video]
+
+    def predicted_by(self, model: str) -> list[Predicted]:
+        """Each video that a model, or the ensemble, has events of."""
+        return [Predicted(video, model) for video in self.videos_of(model)]
+
+    def annotated_by(self, model: str) -> list[Predicted]:
+        """Of these the videos with labels."""
+        return [each for each in self.predicted_by(model) if each.video in self.inputs.labels]
+
+    def behind(self, predicted: Predicted) -> list[Predicted]:
+        """Whose coverage counts: an ensemble looked where all of its models did."""
+        is_fused = predicted.model == _ENSEMBLE
+        return self.predicted_of(predicted.video) if is_fused else [predicted]
+
+    @cached_property
+    def missing(self) -> list[MissingPredictions]:
+        """The given predictions that are not there, by video."""
+        models = self.inputs.settings.models
+        return [
+            MissingPredictions(video, model, template.replace("{video}", str(video)))
+            for video in self.inputs.selected
+            for model in self.inputs.settings.compare_with
+            if model not in self.inputs.given[video] and (template := models[model].predictions)
+        ]
+
+    # --- Files --------------------------------------------------------------------------------
+
+    def files(self, pattern: str, places: Iterable[Predicted | Slice]) -> list[str]:
+        """The result of a pattern (core/paths.py) of each video and model, or slice."""
+        results = self.inputs.settings.results
+        return [f"{results}/{pattern.format(**asdict(place))}" for place in places]
+
+    def coverage_behind(self, model: str) -> list[str]:
+        """Coverage of each annotated video: a file for each model that is behind the events."""
+        behind = [each for one in self.annotated_by(model) for each in self.behind(one)]
+        return self.files(paths.COVERAGE, behind)
+
+    def of_footage(self, pattern: str, video: int) -> list[str]:
+        """The result of a pattern of a video, if there is footage of it."""
+        shown = [each for each in self.inputs.shown if each == video]
+        return [f"{self.inputs.settings.results}/{pattern.format(video=each)}" for each in shown]
+
+    def labels_of(self, model: str) -> list[str]:
+        """The labels of each annotated video."""
+        return [self.inputs.labels[each.video] for each in self.annotated_by(model)]
+
+    def model_folder(self, model: str) -> str:
+        """The folder that a model is loaded from."""
+        settings = self.inputs.settings
+        quantized = settings.models[model].quantization == "nf4"
+        pattern = paths.QUANTIZED if quantized else paths.CHECKPOINT
+        return f"{settings.resources}/{pattern.format(model=model)}"
+
+    # --- What the table of videos says of a video ----------------------------------------------
+
+    def name_of(self, video: int) -> Name:
+        row = self.inputs.videos.get(video)
+        return row.name if row else Name()
+
+    def half_of(self, video: int) -> GameHalf:
+        """Not from the manifest of the video: a name that is corrected would detect it again."""
+        row = self.inputs.videos.get(video)
+        return row.game_half if row else GameHalf()
+
+    def annotated_videos(self, model: str) -> list[AnnotatedVideo]:
+        """The videos that a model, or the ensemble, is evaluated on."""
+        return [
+            AnnotatedVideo(
+                video=one.video,
+                game=self.inputs.games[one.video],
+                half=self.half_of(one.video).half,
+                models=len(self.behind(one)),
+            )
+            for one in self.annotated_by(model)
+        ]

@@ -1,0 +1,127 @@
+"""How far a run is, as a table on a screen or as lines in a file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from touchline.runs.status import Observer, Progress, VideoStatus, is_under_way
+
+COLUMNS = ["video", "model", "slices", "done", "windows/s", "left", "events", "skipped", "failed"]
+# A run without news for so long may wait for a GPU or a download; or it was killed.
+QUIET_SECONDS = 600
+
+
+def table(videos: Sequence[VideoStatus], most_rows: int) -> Group:
+    """How far each video and model is, the sum, and what failed.
+
+    Args:
+        most_rows: of more, only those that need a look are shown.
+    """
+    shown = videos
+    if len(videos) > most_rows:
+        shown = [v for v in videos if v.rate or v.failures or v.skipped][:most_rows]
+    rows = Table(*COLUMNS, box=SIMPLE_HEAD)
+    for column in [*rows.columns[:1], *rows.columns[2:]]:
+        column.justify = "right"
+    for video in shown:
+        rows.add_row(str(video.video), video.model, *_cells(video))
+    rows.add_section()
+    rows.add_row("all", "", *_cells(_together(videos)))
+    notes = [Text(line) for line in _failures(shown)]
+    if len(shown) < len(videos):
+        notes.append(Text(f"{len(videos) - len(shown)} more rows wait, or are done."))
+    return Group(rows, *notes)
+
+
+def watch(observer: Observer, console: Console, pause: float) -> None:
+    """Look again and again, until no run has the folder.
+
+    On a screen the table is drawn again; else a line is written whenever something changed.
+
+    Args:
+        pause: seconds between two looks.
+    """
+    was_under_way = is_under_way()
+    videos: Sequence[VideoStatus] = []
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False) as live:
+            for videos, quiet in _looks(observer, pause):
+                view = table(videos, max(5, console.height - 8))
+                live.update(Group(view, *filter(None, [quiet])), refresh=True)
+    else:
+        last: list[str] = []
+        for videos, quiet in _looks(observer, pause):
+            lines = [quiet or _line(videos), *_failures(videos)]
+            for line in lines:
+                if line not in last:
+                    print(time.strftime("%H:%M:%S"), line, flush=True)
+            last = lines
+    all_slices = _together(videos)
+    done, total = all_slices.done, len(all_slices.slices)
+    state = "The run has ended" if was_under_way else "No run is under way here"
+    further = "." if done == total else "; the command that started it goes on."
+    print(f"{state}: {done} of {total} slices are done{further}")
+
+
+def _looks(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus], str]]:
+    """The state, and a note if there was nothing new for long; the last one after the run's end."""
+    last: list[VideoStatus] = []
+    changed = time.monotonic()
+    while True:
+        goes_on = is_under_way()
+        videos = observer.look()
+        if [(v.done, v.answered) for v in videos] != [(v.done, v.answered) for v in last]:
+            last, changed = videos, time.monotonic()
+        quiet = int((time.monotonic() - changed) / QUIET_SECONDS) * QUIET_SECONDS // 60
+        note = f"Nothing new for {quiet} minutes: it waits (for a GPU, a download) or was killed."
+        yield videos, note if quiet else ""
+        if not goes_on:
+            return
+        time.sleep(max(0.1, pause))
+
+
+def _line(videos: Sequence[VideoStatus]) -> str:
+    """The sum of the table as text."""
+    names = [name for name in COLUMNS if name not in ("video", "model")]
+    cells = _cells(_together(videos))
+    return ", ".join(f"{name} {cell}" for name, cell in zip(names, cells, strict=True))
+
+
+def _failures(videos: Sequence[VideoStatus]) -> list[str]:
+    """A line for each slice whose last attempt failed."""
+    return [
+        f"{v.model}, video {v.video}, slice {part.of.slice}: {part.failure} ({part.log})"
+        for v in videos
+        for part in v.failures
+    ]
+
+
+def _together(videos: Sequence[VideoStatus]) -> Progress:
+    return Progress([part for video in videos for part in video.slices])
+
+
+def _cells(of: Progress) -> list[str]:
+    """The figures of one row."""
+    return [
+        f"{of.done}/{len(of.slices)}",
+        "?" if of.percent is None else f"{of.percent:.0f}%",
+        f"{of.rate:.2f}" if of.rate else "-",
+        "-" if of.seconds_left is None else _duration(of.seconds_left),
+        str(of.events),
+        str(of.skipped),
+        str(len(of.failures)),
+    ]
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if not minutes:
+        return "< 1 min"
+    return f"{minutes // 60}:{minutes % 60:02d} h" if minutes >= 60 else f"{minutes} min"
