@@ -10,12 +10,14 @@ from pathlib import Path
 from touchline.core.files import read_record
 from touchline.core.intervals import intervals_of, length
 from touchline.core.records import Agreement, ComparisonReport, Coverage, Event, Stretch
-from touchline.core.tables import aligned, write_table
+from touchline.core.tables import Dtype, Table
+from touchline.core.text_table import text_table
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
 
 # A stretch without pictures is named, unless there are many: a damaged file can have hundreds.
 _MOST_GAPS = 5
+_WHOLE: Dtype = "Int64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,33 +112,48 @@ def _without_pictures(video: int, gaps: Sequence[Stretch]) -> str:
     return f"Video {video} has no picture from {named}{more}."
 
 
-def write_summary_csv(path: str | Path, rows: Sequence[Row], labels: Labels) -> None:
-    """Write one line a video and model: first the totals, then a column for each class.
+def summary_of(others: Iterable[str], classes: Iterable[str]) -> Table:
+    """The columns of summary/summary.csv: first the totals, then one for each class.
 
-    There are three columns for each other model: pairs that match, F1, and F1 by chance.
+    There are three for each other model: pairs that match, F1, and F1 by chance.
     """
-    others = _others(rows)
-    columns = [
-        "video",
-        "model",
-        "events",
-        "events_per_minute",
-        "share_looked_at",
-        "likely_lost_s",
-        "no_pictures_s",
-        "answers",
-        "none",
-        "unparsed",
-        "skipped_windows",
-        "invalid_items",
-        "duplicates",
-        "unknown_events",
-        "unknown_labels",
-        "missing_files",
-        *(f"{what}_{other}" for other in others for what in ("matched", "f1", "f1_by_chance")),
-        *labels.classes,
+    return Table(
+        [
+            ("video", "int64"),
+            ("model", "str"),
+            ("events", "Int64"),
+            ("events_per_minute", "Float64"),
+            ("share_looked_at", "Float64"),
+            ("likely_lost_s", "Float64"),
+            ("no_pictures_s", "Float64"),
+            ("answers", "Int64"),
+            ("none", "Int64"),
+            ("unparsed", "Int64"),
+            ("skipped_windows", "Int64"),
+            ("invalid_items", "Int64"),
+            ("duplicates", "Int64"),
+            ("unknown_events", "int64"),
+            ("unknown_labels", "str"),
+            ("missing_files", "str"),
+            *(column for other in others for column in _agreement_columns(other)),
+            *((name, _WHOLE) for name in classes),
+        ]
+    )
+
+
+def _agreement_columns(other: str) -> list[tuple[str, Dtype]]:
+    return [
+        (f"matched_{other}", "Int64"),
+        (f"f1_{other}", "Float64"),
+        (f"f1_by_chance_{other}", "Float64"),
     ]
-    write_table(path, columns, (_cells(row, others, labels) for row in rows))
+
+
+def write_summary_csv(path: str | Path, rows: Sequence[Row], labels: Labels) -> None:
+    """Write one line a video and model."""
+    others = _others(rows)
+    table = summary_of(others, labels.classes)
+    table.write(path, table.frame(_cells(row, others, labels) for row in rows))
 
 
 def summary_table(rows: Sequence[Row], labels: Labels) -> str:
@@ -169,7 +186,7 @@ def summary_table(rows: Sequence[Row], labels: Labels) -> str:
                 else "–"
             )
         body.append(cells)
-    return "\n".join([*aligned([head, *body]), *_by_class(rows, labels), *_notes(rows, labels)])
+    return "\n".join([*text_table(head, body), *_by_class(rows, labels), *_notes(rows, labels)])
 
 
 def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
@@ -212,7 +229,7 @@ def _by_class(rows: Sequence[Row], labels: Labels) -> list[str]:
     if not found:
         return []
     table = [[str(counter[name]) for counter in totals.values()] + [name] for name in found]
-    return ["", *aligned([[*totals, "class"], *table], left=len(totals))]
+    return ["", *text_table([*totals, "class"], table, left=len(totals))]
 
 
 def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
