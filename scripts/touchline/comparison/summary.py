@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
+from pandas import DataFrame
+
 from touchline.core.files import read_record
 from touchline.core.intervals import intervals_of, length
-from touchline.core.records import Agreement, ComparisonReport, Coverage, Event, Stretch
+from touchline.core.records import Agreement, ComparisonReport, Coverage, Stretch
 from touchline.core.tables import Dtype, Table
 from touchline.core.text_table import text_table
-from touchline.events.predictions import read_events_csv
+from touchline.events.predictions import EVENTS
 from touchline.inputs.labels import Labels
 
 # A stretch without pictures is named, unless there are many: a damaged file can have hundreds.
@@ -25,6 +28,7 @@ class Row:
     """What is known of one video and model.
 
     Attributes:
+        events: a table with the columns of `touchline.events.predictions.EVENTS`.
         coverage: None if the model's events are missing.
         agreement: with each other model, by its name.
         missing: the files that should be there and are not.
@@ -32,7 +36,7 @@ class Row:
 
     video: int
     model: str
-    events: Sequence[Event] = ()
+    events: DataFrame = field(default_factory=lambda: EVENTS.frame(()))
     coverage: Coverage | None = None
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
     missing: Sequence[str] = ()
@@ -56,7 +60,7 @@ class Row:
     @property
     def unknown(self) -> Counter[str]:
         """How often each label that is no class occurs."""
-        return Counter(event.label for event in self.events if not event.known)
+        return Counter(self.events.loc[~self.events["known"], "label"])
 
 
 def agreement_of(model: str, report: ComparisonReport) -> dict[str, Agreement]:
@@ -90,7 +94,7 @@ def read_rows(
         Row(
             video=video,
             model=model,
-            events=read_events_csv(events_path),
+            events=EVENTS.read(events_path),
             coverage=read_record(coverage_path, Coverage),
             agreement=agreement_of(model, by_video[video]) if video in by_video else {},
         )
@@ -98,6 +102,18 @@ def read_rows(
     ]
     rows += [Row(video=video, model=model, missing=[path]) for video, model, path in missing]
     return sorted(rows, key=lambda row: row.video)
+
+
+def events_by_class(rows: Iterable[Row]) -> DataFrame:
+    """How many events of each class that occurs, a column for each model, in all videos."""
+    models, events = [], []
+    for row in rows:
+        models.append(row.model)
+        known = row.events.loc[row.events["known"], ["label"]]
+        events.append(known.assign(model=row.model))
+    all_of_them = pd.concat([DataFrame({"label": [], "model": []}, dtype="str"), *events])
+    counts = pd.crosstab(all_of_them["label"], all_of_them["model"])
+    return counts.reindex(columns=list(dict.fromkeys(models)), fill_value=0)
 
 
 def without_pictures(rows: Iterable[Row]) -> list[str]:
@@ -192,7 +208,7 @@ def summary_table(rows: Sequence[Row], labels: Labels) -> str:
 def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
     coverage = row.coverage
     counts = coverage.counts if coverage else None
-    by_class = Counter(event.label for event in row.events if event.known)
+    by_class = events_by_class([row])[row.model]
     cells: list[object] = [
         row.video,
         row.model,
@@ -216,20 +232,17 @@ def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
         cells += (
             [pair.matched, _rounded(pair.f1), _rounded(pair.f1_by_chance)] if pair else [None] * 3
         )
-    return cells + [by_class[name] if coverage else None for name in labels.classes]
+    return cells + [by_class.get(name, 0) if coverage else None for name in labels.classes]
 
 
 def _by_class(rows: Sequence[Row], labels: Labels) -> list[str]:
     """Lines with the number of events of each class that occurs, a column for each model."""
-    totals: dict[str, Counter[str]] = {}
-    for row in rows:
-        counter = totals.setdefault(row.model, Counter())
-        counter.update(event.label for event in row.events if event.known)
-    found = [name for name in labels.classes if any(counter[name] for counter in totals.values())]
+    counts = events_by_class(rows)
+    found = [name for name in labels.classes if name in counts.index]
     if not found:
         return []
-    table = [[str(counter[name]) for counter in totals.values()] + [name] for name in found]
-    return ["", *text_table([*totals, "class"], table, left=len(totals))]
+    table = [[*map(str, counts.loc[name]), name] for name in found]
+    return ["", *text_table([*counts.columns, "class"], table, left=len(counts.columns))]
 
 
 def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:

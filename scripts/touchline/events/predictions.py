@@ -155,7 +155,17 @@ def write_events_csv(
     half: int | None = None,
 ) -> None:
     """Write events as a table, in the order given."""
-    rows = (
+    EVENTS.write(path, table_of_events(events, video, game, half))
+
+
+def table_of_events(
+    events: Iterable[Event],
+    video: int | None = None,
+    game: str | None = None,
+    half: int | None = None,
+) -> DataFrame:
+    """Events as a table with the columns of `EVENTS`, in the order given."""
+    return EVENTS.frame(
         (
             video,
             game,
@@ -175,7 +185,6 @@ def write_events_csv(
         )
         for event in events
     )
-    EVENTS.write(path, EVENTS.frame(rows))
 
 
 def read_events_csv(path: str | Path) -> list[Event]:
