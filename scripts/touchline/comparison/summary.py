@@ -13,14 +13,13 @@ from pandas import DataFrame
 from touchline.core.files import read_record
 from touchline.core.intervals import intervals_of, length
 from touchline.core.records import Agreement, ComparisonReport, Coverage, Stretch
-from touchline.core.tables import Dtype, Table
+from touchline.core.tables import Dtype, Table, columns
 from touchline.core.text_table import text_table
 from touchline.events.predictions import EVENTS
 from touchline.inputs.labels import Labels
 
 # A stretch without pictures is named, unless there are many: a damaged file can have hundreds.
 _MOST_GAPS = 5
-_WHOLE: Dtype = "Int64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,11 @@ class Row:
         """Part of the video that the model looked at, between 0 and 1."""
         duration = self.coverage.duration if self.coverage else None
         return min(1.0, self.looked_at_s / duration) if duration else None
+
+    @property
+    def known(self) -> Counter[str]:
+        """How often each class occurs."""
+        return Counter(self.events.loc[self.events["known"], "label"])
 
     @property
     def unknown(self) -> Counter[str]:
@@ -152,7 +156,7 @@ def summary_of(others: Iterable[str], classes: Iterable[str]) -> Table:
             ("unknown_labels", "str"),
             ("missing_files", "str"),
             *(column for other in others for column in _agreement_columns(other)),
-            *((name, _WHOLE) for name in classes),
+            *columns("Int64", classes),
         ]
     )
 
@@ -208,7 +212,6 @@ def summary_table(rows: Sequence[Row], labels: Labels) -> str:
 def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
     coverage = row.coverage
     counts = coverage.counts if coverage else None
-    by_class = events_by_class([row])[row.model]
     cells: list[object] = [
         row.video,
         row.model,
@@ -232,7 +235,8 @@ def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
         cells += (
             [pair.matched, _rounded(pair.f1), _rounded(pair.f1_by_chance)] if pair else [None] * 3
         )
-    return cells + [by_class.get(name, 0) if coverage else None for name in labels.classes]
+    known = row.known
+    return cells + [known[name] if coverage else None for name in labels.classes]
 
 
 def _by_class(rows: Sequence[Row], labels: Labels) -> list[str]:

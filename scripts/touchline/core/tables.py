@@ -52,12 +52,12 @@ class Table:
         A missing value is an empty cell, a bool is yes or no, a number is as Python writes it.
         """
         # By their places: a class can have the name of another column.
-        columns = [
+        cells = [
             (_harmless(name), _written(frame.iloc[:, place], dtype))
             for place, (name, dtype) in enumerate(self.columns)
         ]
         with replacing(path) as file:
-            _joined(columns).to_csv(file, index=False, lineterminator="\n")
+            _joined(cells).to_csv(file, index=False, lineterminator="\n")
 
     def read(self, path: str | Path) -> DataFrame:
         """Read a CSV file that `write` wrote, or any other that has these columns.
@@ -88,9 +88,14 @@ class Table:
             raise InputError(f"{path}, {error}.") from error
 
 
-def _joined(columns: Iterable[tuple[str, Series]]) -> DataFrame:
-    """Columns as a frame. Two can have the same name."""
-    names, series = zip(*columns, strict=True)
+def columns(dtype: Dtype, names: Iterable[str]) -> list[tuple[str, Dtype]]:
+    """Several columns of one type, as a `Table` has them."""
+    return [(name, dtype) for name in names]
+
+
+def _joined(named: Iterable[tuple[str, Series]]) -> DataFrame:
+    """Columns, each with its name, as a frame. Two can have the same name."""
+    names, series = zip(*named, strict=True)
     return pd.concat(series, axis=1).set_axis(list(names), axis=1)
 
 

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from touchline.core.records import ClassFigures, EvaluationReport, Figure
-from touchline.core.tables import Dtype, Table
+from touchline.core.tables import Table, columns
 from touchline.core.text_table import text_table
 
-_WHOLE: Dtype = "Int64"
-_NUMBER: Dtype = "Float64"
 _COUNTS = ("true", "not_shown", "predicted", "true_positives", "false_positives", "misses")
 _FIGURES = ("precision", "recall", "f1", "average_precision")
 _PARTS = ("", "_by_chance", "_low", "_high")
@@ -21,8 +19,8 @@ EVALUATION = Table(
         ("model", "str"),
         ("label", "str"),
         ("tolerance_s", "Float64"),
-        *((name, _WHOLE) for name in _COUNTS),
-        *((name + part, _NUMBER) for name in _FIGURES for part in _PARTS),
+        *columns("Int64", _COUNTS),
+        *columns("Float64", [name + part for name in _FIGURES for part in _PARTS]),
     ]
 )
 
