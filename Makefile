@@ -36,8 +36,9 @@ demo-score: $(READY)
 	  --quiet host reason --configfile demo/config.yaml demo/score.yaml
 	$(BIN)/python demo/show.py demo/score --least-f1 0.97
 
+# Two files at a time; each test computes with one thread.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # More kills and more jobs than `make test` has.
 test-slow: $(READY)

@@ -91,6 +91,7 @@ def plain(path: Path, windows: Sequence[Window]) -> int:
     times, count = times_of(windows), 0
     with open_video(path) as (container, stream):
         stream.codec_context.thread_count = 1
+        assert stream.time_base is not None
         container.seek(round(times[0] / stream.time_base), stream=stream)
         for frame in container.decode(stream):
             if frame.time > times[-1]:
@@ -190,13 +191,15 @@ def half_seconds(name: str, path: Path, number: int, options: argparse.Namespace
     windows = windows_of(at, at + options.stretch, options.length, WindowSettings())
     if name == "predecessor":
         some = windows[:: max(1, len(windows) // PREDECESSOR_WINDOWS)]
-        return cpu_seconds(side, path, some) / len(some) * options.length / WindowSettings().step
+        per_window = cpu_seconds(side, path, some) / len(some)
+        return per_window * float(options.length) / WindowSettings().step
     if number == 0:
         side(path, windows[:1])  # imports what it needs
     opening = cpu_seconds(side, path, windows[:1])
     rest = cpu_seconds(side, path, windows) - opening
     shown = WindowSettings().seconds
-    return SLICES * opening + rest * (options.length - SLICES * shown) / (options.stretch - shown)
+    scale = float(options.length - SLICES * shown) / float(options.stretch - shown)
+    return SLICES * opening + rest * scale
 
 
 def cpu_seconds(

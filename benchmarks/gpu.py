@@ -19,7 +19,9 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from models import DEMO, PROMPT, make_checkpoint
@@ -35,19 +37,20 @@ from worker import (
     windows_of,
 )
 
-import tiny_llava
+from demo.training import tiny_llava
+from demo.training.windows import joined
+from demo.training.windows import windows_of as drawn_windows
 from touchline.detection.batch_size import rows_that_fit
 from touchline.detection.engine import Answering
 from touchline.detection.scheduler import Picture, Task
+from touchline.detection.scoring import Generated
 from touchline.detection.stopwatch import Stopwatch
 from touchline.inputs.families import FAMILIES
 from touchline.inputs.settings import GenerationSettings
 from touchline.models.checkpoints import read_model_type
 from touchline.models.families import family
-from touchline.models.families.base import VideoLanguageModel
+from touchline.models.families.base import Dtype, VideoLanguageModel
 from touchline.models.quantize import quantize
-from windows import joined
-from windows import windows_of as drawn_windows
 
 GPU = torch.cuda.is_available()
 
@@ -85,7 +88,11 @@ def rates() -> tuple[float, float]:
     one = torch.randn((8192, 8192), device="cuda", dtype=torch.bfloat16)
     large = torch.empty(2**32, dtype=torch.uint8, device="cuda")
     found = []
-    for work, call in ((2 * 8192**3, lambda: one @ one), (2 * 2**32, large.clone)):
+    calls: list[tuple[int, Callable[[], object]]] = [
+        (2 * 8192**3, lambda: one @ one),
+        (2 * 2**32, large.clone),
+    ]
+    for work, call in calls:
         for _ in range(3):
             call()
         torch.cuda.synchronize()
@@ -104,8 +111,8 @@ def floor(flops: float, bandwidth: float, precision: str, rows: int, tokens: int
     return 1 / seconds
 
 
-def load(folder: Path, dtype: str = "auto") -> VideoLanguageModel:
-    """A model that answers to a forced length."""
+def load(folder: Path, dtype: Dtype = "auto") -> Any:
+    """A model that answers to a forced length, see `endless`."""
     return endless(read_model_type(folder), folder, dtype)
 
 
@@ -124,7 +131,11 @@ def measure_nf4(options: argparse.Namespace, folder: Path) -> None:
 
 
 def measure_grid(
-    options: argparse.Namespace, model: VideoLanguageModel, precision: str, how: str, lengths: list
+    options: argparse.Namespace,
+    model: VideoLanguageModel,
+    precision: str,
+    how: str,
+    lengths: list[int],
 ) -> None:
     flops, bandwidth = rates()
     print(f"matrix product {flops / 1e12:.0f} TFLOP/s, copy {bandwidth / 1e12:.2f} TB/s")
@@ -218,10 +229,10 @@ def measure_baseline(options: argparse.Namespace, folder: Path) -> None:
     shown = pictures(model, 1)
     for tokens in options.tokens:
         rounds = 5 if tokens < 100 else 3
-        row("a window a call", tokens, lambda n=tokens: baseline(model, shown, n), rounds)
+        row("a window a call", tokens, partial(baseline, model, shown, tokens), rounds)
     if read_model_type(folder) == "llava_next_video":
         for cache in ("dynamic", "static"):
-            row(f"16 a call, {cache} cache", 40, lambda c=cache: together(model, c, 16, 40), 3)
+            row(f"16 a call, {cache} cache", 40, partial(together, model, cache, 16, 40), 3)
 
 
 def together(model: VideoLanguageModel, cache: str, windows: int, tokens: int) -> float:
@@ -263,7 +274,7 @@ def measure_memory(folder: Path) -> None:
         pace = len(done) / (time.perf_counter() - started)
         print(
             f"| {size} | {rows}{' (forced)' if forced else ''} | {pace:.2f} | {answering.rows} | "
-            f"{done.count(None)} | {peak():.1f} |",
+            f"{sum(isinstance(one, str) for one in done)} | {peak():.1f} |",
             flush=True,
         )
         packed = "packed" if model.unpacked_bytes() else "unpacked"
@@ -321,7 +332,7 @@ def greedy(
     settings = GenerationSettings(max_new_tokens=40)
     answering = Answering(model, settings, rows, len(windows[0]), Stopwatch())
     done = answering.answers(iter(tasks[::-1] if reverse else tasks))
-    return {task.index: generated.tokens for task, generated in done if generated}
+    return {task.index: one.tokens for task, one in done if isinstance(one, Generated)}
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,9 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "demo")]
+from demo.training import tiny_llava, tiny_qwen
 
-import tiny_llava  # noqa: E402
-import tiny_qwen  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 DEMO = ROOT / "demo" / "model-llava"
 PROMPT = (ROOT / "prompts" / "soccer_events.txt").read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from pathlib import Path
 from browsing import Browser
 
 from touchline.comparison.compare import Track, compare
-from touchline.core.records import Counts, Coverage, Event, Stretch, Thumbnail
+from touchline.core.records import Counts, Coverage, Event, Stretch
 from touchline.evaluation.annotations import TrueEvent
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Video
@@ -78,7 +78,7 @@ def write_page(path: Path, models: Sequence[str], events: int, video: Path) -> t
     at = [
         (time, round(k * (manifest.duration - 0.2) / len(times), 3)) for k, time in enumerate(times)
     ]
-    pictures: list[Thumbnail] = thumbnails(video, at, manifest.start_time, threads=2)
+    pictures = thumbnails(manifest, video, at, threads=2)
     data = page_data(match, moments, Name("A match"), TOLERANCE, pictures)
     values = {"match": match, "name": Name("A match"), "rows": rows_of(match)}
     path.write_text(render("match.html.j2", SCRIPTS, data, tolerance=TOLERANCE, **values))
@@ -151,7 +151,7 @@ def busy(browser: Browser) -> float:
     """Milliseconds that the page's thread has worked since it was opened."""
     metrics = browser.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
     parts = ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
-    return 1000 * sum(one["value"] for one in metrics if one["name"] in parts)
+    return 1000 * float(sum(one["value"] for one in metrics if one["name"] in parts))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python benchmarks/worker.py
 
-The predecessor asks one window a call and encodes each of its frames anew. Answers are
+The predecessor asks one window a call and encodes each of its frames again. Answers are
 forced to a length, since random weights never end one. Both sides have the same model,
 in NF4, the same pixels and the same number of threads.
 
@@ -19,6 +19,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +42,25 @@ FRAMES = 4
 FOOTAGE = Footage(384, 216, 1.0)
 
 
-def endless(name: str, folder: Path, dtype: Dtype = "auto") -> VideoLanguageModel:
-    """A model whose answers end at their forced length only; counts what it encodes."""
+def endless(name: str, folder: Path, dtype: Dtype = "auto") -> Any:
+    """A model whose answers end at their forced length only; counts what it encodes.
+
+    Returns:
+        a `VideoLanguageModel` that counts, as `encoded`, the pictures that it has encoded.
+    """
 
     class Endless(family(name)):  # type: ignore[misc]
         encoded = 0
 
         def encode(self, pixels: torch.Tensor) -> torch.Tensor:
             self.encoded += len(pixels)
-            return super().encode(pixels)
+            features: torch.Tensor = super().encode(pixels)
+            return features
 
         def decode(self, tokens: list[int]) -> str:
             # Random tokens may spell a whole list.
-            return super().decode(tokens).replace("]", " ")
+            text: str = super().decode(tokens)
+            return text.replace("]", " ")
 
     model = Endless(folder, PROMPT, FOOTAGE, dtype)
     model.eos = frozenset()
@@ -162,10 +169,8 @@ def measure(name: str, options: argparse.Namespace) -> str:
         model.encoded = 0
         found = in_turn(
             {
-                "baseline": lambda tokens=tokens: baseline(model, few, tokens),
-                "ours": lambda tokens=tokens, clock=clock: ours(
-                    model, many, tokens, options.rows, clock
-                ),
+                "baseline": partial(baseline, model, few, tokens),
+                "ours": partial(ours, model, many, tokens, options.rows, clock),
             },
             options.rounds,
         )

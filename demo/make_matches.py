@@ -13,10 +13,9 @@ from pathlib import Path
 
 import av
 
-import library  # noqa: F401
-from backdrops import HEIGHT, WIDTH
-from match import FRAME_RATE, Match, labels_v2, schedule
-from pictures import render
+from demo.scene.backdrops import HEIGHT, WIDTH
+from demo.scene.match import FRAME_RATE, Match, labels_v2, schedule
+from demo.scene.pictures import render
 from touchline.core.files import replacing, write_json
 
 

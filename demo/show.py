@@ -16,7 +16,6 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-import library  # noqa: F401
 from touchline.comparison.matching import match
 from touchline.core.files import read_record
 from touchline.core.records import ClassFigures, EvaluationReport, Event, Figure

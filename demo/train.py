@@ -26,14 +26,12 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers.utils.logging import disable_progress_bar
 
-import tiny
-import tiny_llava
-import tiny_qwen
-from match import LABELS, TEAMS, details
-from nf4 import Rounding
-from pool import Painters, Pool
+from demo.scene.match import LABELS, TEAMS, details
+from demo.training import tiny, tiny_llava, tiny_qwen
+from demo.training.nf4 import Rounding
+from demo.training.pool import Painters, Pool
+from demo.training.windows import FRAMES, Windows
 from touchline.models.preprocessing import Normalization, normalized
-from windows import FRAMES, Windows
 
 HERE = Path(__file__).resolve().parent
 # What is trained, how long, and from which seed: the second learns less, and errs otherwise.
@@ -211,7 +209,7 @@ class Trainer:
                 logits_to_keep=ANSWER_LENGTH + 1,
             ).logits[:, :-1]
         loss = cross_entropy(logits.flatten(0, 1).float(), answers.flatten(), ignore_index=IGNORED)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -237,18 +235,18 @@ class Trainer:
         """The model's answers to windows with the same number of frames."""
         self.model.eval()
         texts: list[str] = []
-        for pixels in torch.from_numpy(windows.pixels).split(TESTED_TOGETHER):
+        for pixels in torch.split(torch.from_numpy(windows.pixels), TESTED_TOGETHER):
             prompt = torch.tensor(self.prompts[pixels.shape[1]], device=self.device)
             ids = prompt.repeat(len(pixels), 1)
             frames = normalized(pixels.to(self.device), PIXELS)
             with self._autocast():
-                ids: Any = self.model.generate(
+                made: Any = self.model.generate(
                     input_ids=ids,
                     attention_mask=torch.ones_like(ids),
                     **self.kind.shown(self.model, ids, frames),
                     max_new_tokens=ANSWER_LENGTH,
                 )
-            texts += self.tokenizer.batch_decode(ids[:, len(prompt) :], skip_special_tokens=True)
+            texts += self.tokenizer.batch_decode(made[:, len(prompt) :], skip_special_tokens=True)
         return texts
 
 

@@ -8,6 +8,9 @@ from hypothesis import settings
 
 # As in a worker; it must be set before torch is imported.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+# Threads that wait for each other take five times the processor time on a busy machine, and the
+# models of the tests are too small to gain from them. A test that is about threads sets them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A busy machine is slow; that is no failure.
 settings.register_profile("patient", deadline=None)
@@ -20,7 +23,7 @@ TEXTS = ["USER: ASSISTANT: none", '[{"label": "Goal"}]']
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory) -> Path:
     """A LLaVA-NeXT-Video checkpoint as tiny as the demo's, untrained."""
-    import tiny_llava
+    from demo.training import tiny_llava
 
     return untrained(tiny_llava, tmp_path_factory.mktemp("llava"))
 
@@ -28,7 +31,7 @@ def checkpoint(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def qwen_checkpoint(tmp_path_factory) -> Path:
     """A Qwen2.5-VL checkpoint as tiny as the demo's, untrained."""
-    import tiny_qwen
+    from demo.training import tiny_qwen
 
     return untrained(tiny_qwen, tmp_path_factory.mktemp("qwen"))
 

@@ -100,7 +100,7 @@ class Browser:
 
     def logs(self) -> tuple[list[str], list[str]]:
         """What the console says, and which addresses were asked for, since the last call."""
-        said = [
+        messages = [
             entry["message"]
             for entry in self.driver.get_log("browser")
             if entry["level"] in ("SEVERE", "WARNING")
@@ -110,7 +110,7 @@ class Browser:
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 asked.append(message["params"]["request"]["url"])
-        return said, asked
+        return messages, asked
 
     def picture_number(self, folder: Path) -> int:
         """The number that the video's picture shows on the screen."""
@@ -148,11 +148,11 @@ class Browser:
 
 def answer(time: float, label: str, confidence: float = 0.9, **more) -> dict:
     """An item of a predictions file."""
-    said = {"label": label, "team": "home", "confidence": confidence, "details": ""} | more
-    return {"time": time, "raw": json.dumps(said)}
+    answer = {"label": label, "team": "home", "confidence": confidence, "details": ""} | more
+    return {"time": time, "raw": json.dumps(answer)}
 
 
-SAID = {
+PREDICTED = {
     "one": [
         answer(10, "Goal", 0.8, details="They celebrate."),
         answer(40, "Corner", 0.6),
@@ -166,18 +166,18 @@ TRUE = "time_s,label,team\n10.5,Goal,home\n41,Corner,home\n75,Red card,away\n"
 VIDEO = "match é.mp4"
 
 
-def given_only(folder: Path, said: dict[str, list], row: dict[str, str]) -> Clone:
+def given_only(folder: Path, predicted: dict[str, list], row: dict[str, str]) -> Clone:
     """A clone in which predictions of any models are compared for one video."""
     config = {
         "videos": "videos.tsv",
         "detect_with": [],
-        "compare_with": list(said),
-        "models": {m: {"predictions": f"given_{m}_{{video}}.json"} for m in said},
+        "compare_with": list(predicted),
+        "models": {m: {"predictions": f"given_{m}_{{video}}.json"} for m in predicted},
         "evaluation": {"resamples": 20},
     }
     clone = new_clone(folder, config)
     table = "\t".join(row) + "\n" + "\t".join(row.values()) + "\n"
     (folder / "videos.tsv").write_text(table, encoding="utf-8")
-    for model, items in said.items():
+    for model, items in predicted.items():
         (folder / f"given_{model}_{row['video']}.json").write_text(json.dumps(items))
     return clone

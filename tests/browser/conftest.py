@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import SAID, TRUE, VIDEO, Browser, given_only
+from browsing import PREDICTED, TRUE, VIDEO, Browser, given_only
 
 from clones import Clone
 from media import steady, write_video
@@ -24,7 +24,7 @@ def match(tmp_path_factory) -> Clone:
     """A run on a real video whose frames tell their numbers, three models and labels."""
     folder = tmp_path_factory.mktemp("match") / "run"
     row = {"video": "7", "path": VIDEO, "home": "Reds", "away": "Blues", "labels": "true.csv"}
-    clone = given_only(folder, SAID, row)
+    clone = given_only(folder, PREDICTED, row)
     (folder / "true.csv").write_text(TRUE)
     # As many pictures as the numbers in them can count.
     write_video(folder / VIDEO, steady(120, rate=10), codec="libx264")

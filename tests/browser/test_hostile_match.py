@@ -16,7 +16,7 @@ NASTY = [SCRIPT, IMAGE, ENDS, BREAKS, LONG, FORMULA, "__proto__", "constructor"]
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
-    said = {
+    predicted = {
         model: [
             answer(20 * k + shift, label, details=f"{label} {IMAGE}")
             for k, label in enumerate(NASTY, start=1)
@@ -31,7 +31,7 @@ def hostile(tmp_path_factory):
         "home": SCRIPT + IMAGE,
         "away": BREAKS.replace("\u2028", " ").replace("\u2029", " ") + LONG,
     }
-    clone = given_only(tmp_path_factory.mktemp("hostile") / "run", said, row)
+    clone = given_only(tmp_path_factory.mktemp("hostile") / "run", predicted, row)
     clone.run("report")
     return clone.folder / "results/report"
 

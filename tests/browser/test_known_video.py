@@ -18,7 +18,7 @@ from touchline.video.probe import probe
 
 LABELS = Path(__file__).parents[2] / "labels.yaml"
 SOUND_BEFORE = 5.0  # seconds
-SAID = {"a": [event(4, "Goal"), event(12, "Foul")], "b": [event(5, "Goal")]}
+PREDICTED = {"a": [event(4, "Goal"), event(12, "Foul")], "b": [event(5, "Goal")]}
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,8 @@ def page(tmp_path_factory):
     match = Match(
         video=0,
         tracks={
-            name: Track(SAID[name], tuple((s.start, s.end) for s in looked_at[name]))
-            for name in SAID
+            name: Track(PREDICTED[name], tuple((s.start, s.end) for s in looked_at[name]))
+            for name in PREDICTED
         },
         coverage={
             name: Coverage(duration=20, looked_at=where, likely_lost=[], counts=counts)
@@ -82,7 +82,7 @@ def test_a_click_shows_the_moment_where_the_sound_begins_earlier(browser, page, 
     browser.wait(lambda: browser.picture_number(tmp_path) == 10 * 25)
 
 
-def test_another_video_is_told_from_the_one_that_was_analysed(browser, page, tmp_path):
+def test_another_video_than_the_analysed_one_is_noticed(browser, page, tmp_path):
     browser.open(page)
     same = shutil.copy(page.with_name("video.mp4"), tmp_path / "renamed.mp4")
     other = write_video(tmp_path / "other.mp4", steady(20, rate=24))
@@ -91,7 +91,7 @@ def test_another_video_is_told_from_the_one_that_was_analysed(browser, page, tmp
     browser.element("#notices button").click()
     browser.element("#pick-file").send_keys(str(same))
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
-    # The other file was told within this time.
+    # The warning about the other file came within this time.
     with pytest.raises(AssertionError):
         browser.wait(lambda: browser.text("#notices"), seconds=1)
 

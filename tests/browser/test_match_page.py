@@ -26,8 +26,8 @@ def open_with_video(browser, page):
 
 def test_it_opens_from_disk_in_silence(browser, page):
     open_with_video(browser, page)
-    said, asked = browser.logs()
-    assert said == []
+    messages, asked = browser.logs()
+    assert messages == []
     assert asked
     assert {address.partition(":")[0] for address in asked} <= {"file", "data", "blob"}
     assert browser.text("h1") == "Reds – Blues"

@@ -11,8 +11,8 @@ def index(match):
 
 def test_it_opens_from_disk_in_silence_and_leads_to_the_match(browser, index):
     browser.open(index)
-    said, asked = browser.logs()
-    assert said == []
+    messages, asked = browser.logs()
+    assert messages == []
     assert {address.partition(":")[0] for address in asked} == {"file"}
     assert not browser.elements("script")
     browser.element("#videos a").click()
@@ -48,11 +48,11 @@ def test_nothing_keeps_anyone_out(browser, index, dark, width):
 
 
 def test_what_is_missing_comes_first(browser, tmp_path):
-    said = {
+    predicted = {
         "one": [answer(t, "Foul") for t in range(2, 900, 4)],
         "two": [answer(t, "Foul") for t in range(400, 900, 4)],
     }
-    clone = given_only(tmp_path / "run", said, {"video": "0", "path": "gone.mp4"})
+    clone = given_only(tmp_path / "run", predicted, {"video": "0", "path": "gone.mp4"})
     clone.run("report")
     browser.open(clone.folder / "results/report/index.html")
     assert "two has nothing from 0 to 400 s of video 0" in browser.text("main section:first-child")

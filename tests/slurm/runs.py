@@ -46,19 +46,19 @@ class Run:
 
     @property
     def output(self) -> Path:
-        """What Snakemake has said, of all starts."""
+        """What Snakemake has printed, of all starts."""
         return self.clone.folder / f"{self.results}.txt"
 
-    def said(self) -> str:
+    def printed(self) -> str:
         return self.output.read_text()
 
     def until(self, condition, what: str, seconds: float = DEADLINE):
-        """Wait for a condition's first true value; fail with what was said if there is none."""
+        """Wait for a condition's first true value; fail with the output if there is none."""
         deadline = time.monotonic() + seconds
         while not (value := condition()):
             if time.monotonic() > deadline:
                 self.kill(signal.SIGINT)
-                raise AssertionError(f"not within {seconds} s: {what}\n{self.said()}")
+                raise AssertionError(f"not within {seconds} s: {what}\n{self.printed()}")
             time.sleep(0.2)
         return value
 

@@ -57,7 +57,7 @@ def new_run(clone):
 
 def check(run, undisturbed) -> None:
     """The run has ended well, with the files that it would have had in peace."""
-    assert run.finish() == 0, run.said()
+    assert run.finish() == 0, run.printed()
     files = final_files(run.clone.folder / run.results)
     assert list(files) == list(undisturbed)
     assert [name for name in files if files[name] != undisturbed[name]] == []
@@ -112,11 +112,11 @@ def test_a_job_that_is_ended_goes_on_in_another_one(cluster, new_run, undisturbe
         known[index] = len(run.answered(index))
         disturb(run, cluster, job)
     check(run, undisturbed)
-    said = run.said()
+    output = run.printed()
     for index, (name, (_, reason)) in enumerate(FAULTS.items()):
         assert run.resumed(index) >= known[index] > 0, name
-        told = f"detect_slice of llava, video 0, slice {index} (SLURM job {jobs[index]}: {reason})"
-        assert (told in said) == (reason is not None), said
+        line = f"detect_slice of llava, video 0, slice {index} (SLURM job {jobs[index]}: {reason})"
+        assert (line in output) == (reason is not None), output
 
 
 def test_a_node_that_is_lost_and_comes_back(cluster, new_run, undisturbed):
@@ -129,7 +129,7 @@ def test_a_node_that_is_lost_and_comes_back(cluster, new_run, undisturbed):
     check(run, undisturbed)
     for index in SLICES:
         assert run.resumed(index) >= known[index]
-        assert f"slice {index} (SLURM job {jobs[index]}: NODE_FAIL)" in run.said()
+        assert f"slice {index} (SLURM job {jobs[index]}: NODE_FAIL)" in run.printed()
 
 
 def test_a_scheduler_that_is_away_for_a_minute(cluster, new_run, undisturbed):
@@ -139,7 +139,7 @@ def test_a_scheduler_that_is_away_for_a_minute(cluster, new_run, undisturbed):
     time.sleep(60)
     cluster.start("slurmctld")
     check(run, undisturbed)
-    assert "failed" not in run.said().partition("To watch")[2]
+    assert "failed" not in run.printed().partition("To watch")[2]
 
 
 def test_ctrl_c_and_the_same_command_again(cluster, new_run, undisturbed):
@@ -147,7 +147,7 @@ def test_ctrl_c_and_the_same_command_again(cluster, new_run, undisturbed):
     run.wait_for_answers(cluster, SLICES)
     run.kill(signal.SIGINT)
     assert run.process.returncode != 0
-    assert "ype the same command again" in run.said()
+    assert "ype the same command again" in run.printed()
     run.until(lambda: not cluster.jobs(), "an empty queue")
     known = {index: len(run.answered(index)) for index in SLICES}
     run.start()
@@ -161,14 +161,14 @@ def test_snakemake_killed_and_started_again_while_its_jobs_run(cluster, new_run,
     run.kill(signal.SIGKILL)
     run.start()
     assert run.finish() != 0
-    assert "--unlock" in run.said(), "the lock of the killed run is told of"
+    assert "--unlock" in run.printed(), "the lock of the killed run is reported"
     run.start("--unlock")
     assert run.finish() == 0
     assert set(jobs.values()) <= set(cluster.jobs("RUNNING")), "the old jobs run on"
     run.start()
     check(run, undisturbed)
-    told = run.said().partition("Jobs of an earlier run")[2].splitlines()[0]
-    assert all(job in told for job in jobs.values())
+    line = run.printed().partition("Jobs of an earlier run")[2].splitlines()[0]
+    assert all(job in line for job in jobs.values())
 
 
 def test_a_slice_that_cannot_be_done(cluster, new_run, clone):
@@ -182,12 +182,12 @@ def test_a_slice_that_cannot_be_done(cluster, new_run, clone):
         assert run.finish() != 0
     finally:
         kept.rename(video)
-    end = run.said().rpartition("Failed: ")
-    said = run.said()[run.said().index("Failed: ") :]
+    end = run.printed().rpartition("Failed: ")
+    output = run.printed()[run.printed().index("Failed: ") :]
     assert end[1]
     for index in SLICES:
-        assert f"Failed: detect_slice of llava, video 0, slice {index} (SLURM job " in said
-        assert f"  log: failing/logs/detect/llava_vid0_gpu{index}.log" in said
-    assert ".snakemake/slurm_logs/rule_detect_slice/llava_0_0/" in said
-    assert "type the same command again" in said
-    assert "match.mp4 cannot be read: No such file or directory" in run.said()
+        assert f"Failed: detect_slice of llava, video 0, slice {index} (SLURM job " in output
+        assert f"  log: failing/logs/detect/llava_vid0_gpu{index}.log" in output
+    assert ".snakemake/slurm_logs/rule_detect_slice/llava_0_0/" in output
+    assert "type the same command again" in output
+    assert "match.mp4 cannot be read: No such file or directory" in run.printed()

@@ -37,8 +37,8 @@ def test_the_command_runs_the_demo_with_a_gpu_a_slice(cluster, demo):
     if results.exists():
         results.rename(demo_folder / "results_before")
     done = typed(demo.folder)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
     jobs = cluster.queue("%A|%T|%k|%m|%l|%S|%e|%j")
     for job in jobs:
         print(*job)
@@ -62,8 +62,8 @@ def test_the_command_runs_the_demo_with_a_gpu_a_slice(cluster, demo):
     for gpu in "0123":
         spans = sorted((job[5], job[6]) for job in slices if found[job[0]][2] == gpu)
         assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
-    assert "1 video (0)" in said
-    assert "slices go to SLURM, each with one GPU" in said
+    assert "1 video (0)" in output
+    assert "slices go to SLURM, each with one GPU" in output
     assert (results / "summary" / "summary.txt").exists()
     assert not list((results / "journal").glob("*"))
     # Nothing is left to do, and SLURM's own logs are kept.

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from match import (
+from demo.scene.match import (
     DISTRACTORS,
     LABELS,
     SAME_CLASS_GAP,
@@ -17,7 +17,7 @@ from match import (
     labels_v2,
     schedule,
 )
-from pictures import render
+from demo.scene.pictures import render
 
 SEEDS = range(5)
 

@@ -121,6 +121,16 @@ def test_an_answer_is_the_same_in_any_company(model, pictures, settings):
             }
 
 
+@pytest.fixture
+def two_threads():
+    """As a worker with two cores has them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_in_batches_of_one_size_an_answer_is_the_same_to_the_last_bit(model, pictures):
     whole = answered(model, tasks(pictures), 4)
     for windows in ([5], [9, 2, 7], range(3, 12)):

@@ -11,7 +11,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import nf4
+from demo.training import nf4
 from touchline.errors import InputError
 from touchline.models.checkpoints import fetch
 from touchline.models.families.base import Footage

@@ -77,7 +77,7 @@ class Player {
   }
 }
 
-/** As touchline/fingerprint.py: SHA-256 of a file's size and samples of its content. */
+/** As touchline/inputs/fingerprint.py: SHA-256 of a file's size and samples of its content. */
 async function fingerprintOf(file) {
   const parts = [new TextEncoder().encode(String(file.size))];
   for (let k = 0; k < SAMPLES; k++) {

@@ -10,12 +10,12 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from backdrops import HEIGHT, PANORAMA, PITCH, STADIUMS, WIDTH, on_panorama, panorama
-from distractors import DISTRACTIONS
-from figures import BLACK, KEEPER, KITS, LOOKS, OFFICIAL, WHITE, Kit, figure, stand_on
-from match import Match, Shot
-from signs import SIGNS
-from staging import Take
+from demo.scene.backdrops import HEIGHT, PANORAMA, PITCH, STADIUMS, WIDTH, on_panorama, panorama
+from demo.scene.distractors import DISTRACTIONS
+from demo.scene.figures import BLACK, KEEPER, KITS, LOOKS, OFFICIAL, WHITE, Kit, figure, stand_on
+from demo.scene.match import Match, Shot
+from demo.scene.signs import SIGNS
+from demo.scene.staging import Take
 
 _TOUCH = 1.6  # seconds between two touches of the ball
 _CLOSE = SIGNS | DISTRACTIONS

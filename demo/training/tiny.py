@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from nf4 import unrounded_state
+from demo.training.nf4 import unrounded_state
 
 VOCABULARY = 576
 LONGEST_PROMPT = 1024
@@ -65,4 +65,4 @@ def save(
         "resample": 3,
     }
     for name, stated in processors.items():
-        (folder / name).write_text(json.dumps(stated | pixels, indent=2) + "\n")
+        (folder / name).write_text(json.dumps({**stated, **pixels}, indent=2) + "\n")

@@ -16,8 +16,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-import library  # noqa: F401
-import tiny
+from demo.training import tiny
 from touchline.models.families.llava_next_video import LlavaNextVideo
 from touchline.video.transforms import square_of
 

@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
-import library  # noqa: F401
-from match import FRAME_RATE, Match, details, schedule
-from pictures import render
+from demo.scene.match import FRAME_RATE, Match, details, schedule
+from demo.scene.pictures import render
 from touchline.video.transforms import capped
 
 FRAMES = (1, 2, 3, 4)

@@ -13,8 +13,7 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
 )
 
-import library  # noqa: F401
-import tiny
+from demo.training import tiny
 from touchline.models.families.qwen2_5_vl import IN_CHUNKS, Qwen25VL, patches_of, picture_size
 from touchline.video.transforms import resized
 
@@ -114,7 +113,7 @@ def shown(
     """
     if frames.shape[1] % 2:
         frames = torch.cat([frames, frames[:, -1:]], dim=1)
-    pairs = frames.unflatten(1, (-1, 2)).flatten(0, 1)
+    pairs = torch.unflatten(frames, 1, (-1, 2)).flatten(0, 1)
     grid = torch.tensor([[frames.shape[1] // 2, ROWS, COLUMNS]], device=frames.device)
     kinds = 2 * (ids == model.config.video_token_id).int()
     # Of one window, as it is a loop over tokens.

@@ -7,9 +7,9 @@ from random import Random
 
 from PIL import Image, ImageDraw
 
-from backdrops import WIDTH
-from figures import KEEPER, OFFICIAL
-from staging import (
+from demo.scene.backdrops import WIDTH
+from demo.scene.figures import KEEPER, OFFICIAL
+from demo.scene.staging import (
     LINE,
     Painter,
     Take,

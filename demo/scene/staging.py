@@ -13,9 +13,9 @@ from random import Random
 
 from PIL import Image, ImageDraw
 
-from backdrops import HEIGHT, MARGIN, WIDTH, from_above, pitchside
-from figures import BLACK, KITS, LOOKS, WHITE, Colour, Kit, figure, stand_on
-from match import TEAMS, Match, Shot, Team, opponent
+from demo.scene.backdrops import HEIGHT, MARGIN, WIDTH, from_above, pitchside
+from demo.scene.figures import BLACK, KITS, LOOKS, WHITE, Colour, Kit, figure, stand_on
+from demo.scene.match import TEAMS, Match, Shot, Team, opponent
 
 LINE: Colour = (236, 242, 236)
 _SCOREBOARD = 44  # rows at the top where no sign should be

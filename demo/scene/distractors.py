@@ -6,9 +6,9 @@ from random import Random
 
 from PIL import Image, ImageDraw
 
-from backdrops import WIDTH, spectators
-from figures import BIB, CARDS, COAT, KEEPER, OFFICIAL, WHITE
-from staging import (
+from demo.scene.backdrops import WIDTH, spectators
+from demo.scene.figures import BIB, CARDS, COAT, KEEPER, OFFICIAL, WHITE
+from demo.scene.staging import (
     Painter,
     Take,
     around_circle,

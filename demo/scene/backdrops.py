@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from figures import WHITE, Colour
+from demo.scene.figures import WHITE, Colour
 
 WIDTH, HEIGHT = 640, 360
 MARGIN = 30  # pixels a close backdrop is larger than the frame on each side, to pan over

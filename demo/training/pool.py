@@ -10,7 +10,7 @@ from multiprocessing import get_context
 
 import torch
 
-from windows import FRAMES, View, Windows, joined, windows_of
+from demo.training.windows import FRAMES, View, Windows, joined, windows_of
 
 PER_MATCH = 24  # windows that are drawn of one match
 
