@@ -4,7 +4,7 @@ from touchline.comparison.ensemble import fuse
 from touchline.core.files import read_record
 from touchline.core.logs import job_log
 from touchline.core.records import CalibrationReport
-from touchline.evaluation.calibration import recalibrated
+from touchline.evaluation.recalibration import recalibrated
 from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
 from touchline.inputs.videos import GameHalf
 

@@ -9,13 +9,14 @@ from touchline.core.files import read_record, write_text
 from touchline.core.logs import job_log, log
 from touchline.core.params import MissingPredictions, Predicted
 from touchline.core.records import CalibrationReport, ComparisonReport, EvaluationReport, Manifest
-from touchline.core.tables import read_table
-from touchline.events.predictions import read_events_csv
+from touchline.evaluation.evaluate import CURVES
+from touchline.evaluation.outcomes import OUTCOMES
+from touchline.events.predictions import EVENTS
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Name
 from touchline.report.charts import (
     agreement_by_class,
-    events_by_class,
+    events_of_models,
     precision_and_recall,
     reliability_of_models,
 )
@@ -27,11 +28,11 @@ from touchline.report.vega import of_page, on_paper
 def read_videos_of_run(job, rows, comparisons, evaluations):
     """Each video with its models, scores and slices."""
     scored = {
-        report.model: scores(read_table(path))
+        report.model: scores(OUTCOMES.read(path))
         for report, path in zip(evaluations, job.input.outcomes, strict=True)
     }
     fused = {
-        report.video: len(read_events_csv(path))
+        report.video: len(EVENTS.read(path))
         for report, path in zip(comparisons, job.input.fused, strict=True)
     }
     window = WindowSettings(**job.params.window)
@@ -48,12 +49,12 @@ def read_videos_of_run(job, rows, comparisons, evaluations):
 
 def read_figures(job, rows, comparisons, evaluations):
     """The figures there are: agreement needs two models, the last two need labels."""
-    yield events_by_class(rows)
+    yield events_of_models(rows)
     if comparisons:
         yield agreement_by_class(comparisons)
     if evaluations:
         curves = {
-            report.model: read_table(path)
+            report.model: CURVES.read(path)
             for report, path in zip(evaluations, job.input.curves, strict=True)
         }
         yield precision_and_recall(evaluations, curves, job.params.tolerance)

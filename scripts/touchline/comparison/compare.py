@@ -24,7 +24,35 @@ from touchline.core.records import (
     Moments,
     PairComparison,
 )
-from touchline.core.tables import write_table
+from touchline.core.tables import Dtype, Table
+
+# What stands in a comparison of each event.
+_OF_EVENT: tuple[tuple[str, Dtype], ...] = (
+    ("time_s", "Float64"),
+    ("label", "str"),
+    ("known", "boolean"),
+    ("team", "str"),
+    ("confidence", "Float64"),
+    ("score", "Float64"),
+    ("n_hits", "Int64"),
+    ("details", "str"),
+)
+_SIDES: tuple[list[tuple[str, Dtype]], ...] = tuple(
+    [(f"model_{side}", "str"), *((f"{name}_{side}", dtype) for name, dtype in _OF_EVENT)]
+    for side in "ab"
+)
+# comparison/comparison_video_{v}.csv, a line a finding; of an event that is not there nothing.
+COMPARISON = Table(
+    [
+        ("video", "Int64"),
+        ("time_s", "float64"),
+        ("group", "str"),
+        ("found_by", "str"),
+        ("offset_s", "Float64"),
+        *_SIDES[0],
+        *_SIDES[1],
+    ]
+)
 
 Group = Literal["both", "other_label", "only", "not_compared"]
 Pairs = list[tuple[int, int]]
@@ -124,15 +152,11 @@ def compare(
 def write_comparison_csv(
     path: str | Path, findings: Iterable[Finding], video: int | None = None
 ) -> None:
-    """Write findings as a table, one line each; an event that is not there has empty cells."""
-    fields = ("time_s", "label", "known", "team", "confidence", "score", "n_hits", "details")
-    columns = ["video", "time_s", "group", "found_by", "offset_s"]
-    for side in "ab":
-        columns += [f"model_{side}", *(f"{field}_{side}" for field in fields)]
-    write_table(path, columns, (_row(finding, video, fields) for finding in findings))
+    """Write findings as a table, one line each."""
+    COMPARISON.write(path, COMPARISON.frame(_row(finding, video) for finding in findings))
 
 
-def _row(finding: Finding, video: int | None, fields: Sequence[str]) -> list[object]:
+def _row(finding: Finding, video: int | None) -> list[object]:
     sides = ((finding.model_a, finding.event_a), (finding.model_b, finding.event_b))
     times = [event.time_s for _, event in sides if event is not None]
     cells: list[object] = [
@@ -144,7 +168,7 @@ def _row(finding: Finding, video: int | None, fields: Sequence[str]) -> list[obj
     ]
     for model, event in sides:
         cells.append(model)
-        cells += [None if event is None else getattr(event, field) for field in fields]
+        cells += [None if event is None else getattr(event, name) for name, _ in _OF_EVENT]
     return cells
 
 

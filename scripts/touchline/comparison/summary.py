@@ -7,12 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
+from pandas import DataFrame
+
 from touchline.core.files import read_record
 from touchline.core.intervals import intervals_of, length
 from touchline.core.params import MissingPredictions, Predicted
-from touchline.core.records import Agreement, ComparisonReport, Coverage, Event, Stretch
-from touchline.core.tables import aligned, write_table
-from touchline.events.predictions import read_events_csv
+from touchline.core.records import Agreement, ComparisonReport, Coverage, Stretch
+from touchline.core.tables import Dtype, Table, columns
+from touchline.core.text_table import text_table
+from touchline.events.predictions import EVENTS
 from touchline.inputs.labels import Labels
 
 # A stretch without pictures is named, unless there are many: a damaged file can have hundreds.
@@ -24,6 +28,7 @@ class Row:
     """What is known of one video and model.
 
     Attributes:
+        events: a table with the columns of `touchline.events.predictions.EVENTS`.
         coverage: None if the model's events are missing.
         agreement: with each other model, by its name.
         missing: the files that should be there and are not.
@@ -31,7 +36,7 @@ class Row:
 
     video: int
     model: str
-    events: Sequence[Event] = ()
+    events: DataFrame = field(default_factory=lambda: EVENTS.frame(()))
     coverage: Coverage | None = None
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
     missing: Sequence[str] = ()
@@ -53,9 +58,14 @@ class Row:
         return min(1.0, self.looked_at_s / duration) if duration else None
 
     @property
+    def known(self) -> Counter[str]:
+        """How often each class occurs."""
+        return Counter(self.events.loc[self.events["known"], "label"])
+
+    @property
     def unknown(self) -> Counter[str]:
         """How often each label that is no class occurs."""
-        return Counter(event.label for event in self.events if not event.known)
+        return Counter(self.events.loc[~self.events["known"], "label"])
 
 
 def agreement_of(model: str, report: ComparisonReport) -> dict[str, Agreement]:
@@ -89,7 +99,7 @@ def read_rows(
         Row(
             video=one.video,
             model=one.model,
-            events=read_events_csv(events_path),
+            events=EVENTS.read(events_path),
             coverage=read_record(coverage_path, Coverage),
             agreement=agreement_of(one.model, by_video[one.video]) if one.video in by_video else {},
         )
@@ -97,6 +107,18 @@ def read_rows(
     ]
     rows += [Row(video=one.video, model=one.model, missing=[one.path]) for one in missing]
     return sorted(rows, key=lambda row: row.video)
+
+
+def events_by_class(rows: Iterable[Row]) -> DataFrame:
+    """How many events of each class that occurs, a column for each model, in all videos."""
+    models, events = [], []
+    for row in rows:
+        models.append(row.model)
+        known = row.events.loc[row.events["known"], ["label"]]
+        events.append(known.assign(model=row.model))
+    all_of_them = pd.concat([DataFrame({"label": [], "model": []}, dtype="str"), *events])
+    counts = pd.crosstab(all_of_them["label"], all_of_them["model"])
+    return counts.reindex(columns=list(dict.fromkeys(models)), fill_value=0)
 
 
 def without_pictures(rows: Iterable[Row]) -> list[str]:
@@ -111,33 +133,48 @@ def _without_pictures(video: int, gaps: Sequence[Stretch]) -> str:
     return f"Video {video} has no picture from {named}{more}."
 
 
-def write_summary_csv(path: str | Path, rows: Sequence[Row], labels: Labels) -> None:
-    """Write one line a video and model: first the totals, then a column for each class.
+def summary_of(others: Iterable[str], classes: Iterable[str]) -> Table:
+    """The columns of summary/summary.csv: first the totals, then one for each class.
 
-    There are three columns for each other model: pairs that match, F1, and F1 by chance.
+    There are three for each other model: pairs that match, F1, and F1 by chance.
     """
-    others = _others(rows)
-    columns = [
-        "video",
-        "model",
-        "events",
-        "events_per_minute",
-        "share_looked_at",
-        "likely_lost_s",
-        "no_pictures_s",
-        "answers",
-        "none",
-        "unparsed",
-        "skipped_windows",
-        "invalid_items",
-        "duplicates",
-        "unknown_events",
-        "unknown_labels",
-        "missing_files",
-        *(f"{what}_{other}" for other in others for what in ("matched", "f1", "f1_by_chance")),
-        *labels.classes,
+    return Table(
+        [
+            ("video", "int64"),
+            ("model", "str"),
+            ("events", "Int64"),
+            ("events_per_minute", "Float64"),
+            ("share_looked_at", "Float64"),
+            ("likely_lost_s", "Float64"),
+            ("no_pictures_s", "Float64"),
+            ("answers", "Int64"),
+            ("none", "Int64"),
+            ("unparsed", "Int64"),
+            ("skipped_windows", "Int64"),
+            ("invalid_items", "Int64"),
+            ("duplicates", "Int64"),
+            ("unknown_events", "int64"),
+            ("unknown_labels", "str"),
+            ("missing_files", "str"),
+            *(column for other in others for column in _agreement_columns(other)),
+            *columns("Int64", classes),
+        ]
+    )
+
+
+def _agreement_columns(other: str) -> list[tuple[str, Dtype]]:
+    return [
+        (f"matched_{other}", "Int64"),
+        (f"f1_{other}", "Float64"),
+        (f"f1_by_chance_{other}", "Float64"),
     ]
-    write_table(path, columns, (_cells(row, others, labels) for row in rows))
+
+
+def write_summary_csv(path: str | Path, rows: Sequence[Row], labels: Labels) -> None:
+    """Write one line a video and model."""
+    others = _others(rows)
+    table = summary_of(others, labels.classes)
+    table.write(path, table.frame(_cells(row, others, labels) for row in rows))
 
 
 def summary_table(rows: Sequence[Row], labels: Labels) -> str:
@@ -170,13 +207,12 @@ def summary_table(rows: Sequence[Row], labels: Labels) -> str:
                 else "–"
             )
         body.append(cells)
-    return "\n".join([*aligned([head, *body]), *_by_class(rows, labels), *_notes(rows, labels)])
+    return "\n".join([*text_table(head, body), *_by_class(rows, labels), *_notes(rows, labels)])
 
 
 def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
     coverage = row.coverage
     counts = coverage.counts if coverage else None
-    by_class = Counter(event.label for event in row.events if event.known)
     cells: list[object] = [
         row.video,
         row.model,
@@ -200,20 +236,18 @@ def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
         cells += (
             [pair.matched, _rounded(pair.f1), _rounded(pair.f1_by_chance)] if pair else [None] * 3
         )
-    return cells + [by_class[name] if coverage else None for name in labels.classes]
+    known = row.known
+    return cells + [known[name] if coverage else None for name in labels.classes]
 
 
 def _by_class(rows: Sequence[Row], labels: Labels) -> list[str]:
     """Lines with the number of events of each class that occurs, a column for each model."""
-    totals: dict[str, Counter[str]] = {}
-    for row in rows:
-        counter = totals.setdefault(row.model, Counter())
-        counter.update(event.label for event in row.events if event.known)
-    found = [name for name in labels.classes if any(counter[name] for counter in totals.values())]
+    counts = events_by_class(rows)
+    found = [name for name in labels.classes if name in counts.index]
     if not found:
         return []
-    table = [[str(counter[name]) for counter in totals.values()] + [name] for name in found]
-    return ["", *aligned([[*totals, "class"], *table], left=len(totals))]
+    table = [[*map(str, counts.loc[name]), name] for name in found]
+    return ["", *text_table([*counts.columns, "class"], table, left=len(counts.columns))]
 
 
 def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:

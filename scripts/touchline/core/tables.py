@@ -1,72 +1,151 @@
-"""CSV files that are safe to open in a spreadsheet."""
+"""Tables as CSV files that are safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
+
+import pandas as pd
+from pandas import DataFrame, Series
 
 from touchline.core.files import replacing
 from touchline.errors import InputError
+
+# What a column holds, as pandas names it: texts, whole numbers, numbers, and yes or no. A text can
+# be empty; of the others only those with a capital letter, and "boolean", can have empty cells.
+Dtype = Literal["str", "int64", "Int64", "float64", "Float64", "bool", "boolean"]
 
 # A spreadsheet runs a cell that starts so as a formula; the last is our own mark against it.
 _FORMULA = tuple("=+-@＝＋－＠'")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a CSV file, one line a row; texts are made harmless.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One kind of CSV file: what its columns are called and what they hold.
 
-    None is an empty cell, a bool is yes or no.
+    Attributes:
+        columns: name and type of each, in order.
     """
-    with replacing(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([_harmless(column) for column in columns])
-        writer.writerows([_harmless(cell) for cell in row] for row in rows)
+
+    columns: Sequence[tuple[str, Dtype]]
+
+    def frame(self, rows: Iterable[Sequence[object]]) -> DataFrame:
+        """Put rows together; None is an empty text, else a missing value."""
+        cells = list(zip(*rows, strict=True)) or [()] * len(self.columns)
+        return _joined(
+            [
+                (name, _series(["" if cell is None else cell for cell in column], dtype))
+                if dtype == "str"
+                else (name, _series(column, dtype))
+                for (name, dtype), column in zip(self.columns, cells, strict=True)
+            ]
+        )
+
+    def write(self, path: str | Path, frame: DataFrame) -> None:
+        """Write a CSV file, one line a row; texts are made harmless.
+
+        A missing value is an empty cell, a bool is yes or no, a number is as Python writes it.
+        """
+        # By their places: a class can have the name of another column.
+        cells = [
+            (_harmless(name), _written(frame.iloc[:, place], dtype))
+            for place, (name, dtype) in enumerate(self.columns)
+        ]
+        with replacing(path) as file:
+            _joined(cells).to_csv(file, index=False, lineterminator="\n")
+
+    def read(self, path: str | Path) -> DataFrame:
+        """Read a CSV file that `write` wrote, or any other that has these columns.
+
+        The file is split by Python's csv: pandas takes a row that was cut off for a row with empty
+        cells, the text "NA" for a missing value, and "007" for a number.
+
+        Raises:
+            InputError: the file cannot be read, lacks a column, has a cell that is not of its
+                column's type, or a row with too few or too many cells.
+        """
+        try:
+            with open(path, encoding="utf-8", newline="") as file:
+                head, *rows = csv.reader(file)
+            cells = {_original(name): column for name, *column in zip(head, *rows, strict=True)}
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        except (ValueError, csv.Error) as error:
+            raise InputError(f"{path} is not a table with a heading: {error}.") from error
+        lacking = [name for name, _ in self.columns if name not in cells]
+        if lacking:
+            raise InputError(f"{path} is another table: it has no column {', '.join(lacking)}.")
+        try:
+            return _joined(
+                [(name, _read(name, cells[name], dtype)) for name, dtype in self.columns]
+            )
+        except (ValueError, OverflowError) as error:
+            raise InputError(f"{path}, {error}.") from error
 
 
-def read_table(path: str | Path) -> list[dict[str, str]]:
-    """Read a CSV file that `write_table` wrote, each row by column.
+def columns(dtype: Dtype, names: Iterable[str]) -> list[tuple[str, Dtype]]:
+    """Several columns of one type, as a `Table` has them."""
+    return [(name, dtype) for name in names]
+
+
+def _joined(named: Iterable[tuple[str, Series]]) -> DataFrame:
+    """Columns, each with its name, as a frame. Two can have the same name."""
+    names, series = zip(*named, strict=True)
+    return pd.concat(series, axis=1).set_axis(list(names), axis=1)
+
+
+def _series(values: Sequence[object], dtype: Dtype) -> Series:
+    return Series(values, dtype=dtype)
+
+
+def _written(column: Series, dtype: Dtype) -> Series:
+    if dtype == "str":
+        return column.map(_harmless)
+    return column.map({True: "yes", False: "no"}) if dtype in ("bool", "boolean") else column
+
+
+def _read(name: str, cells: Sequence[str], dtype: Dtype) -> Series:
+    """A column from the texts of its cells.
 
     Raises:
-        InputError: the file cannot be read, or a row has too few or too many cells.
+        ValueError: a cell is not of the type; the message has its line and column.
     """
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            columns, *rows = [[_original(cell) for cell in row] for row in csv.reader(file)]
-        return [dict(zip(columns, row, strict=True)) for row in rows]
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, csv.Error) as error:
-        raise InputError(f"{path} is not a table with a heading: {error}.") from error
+    parse = _PARSE[dtype.lower()]
+    may_lack = dtype in ("Int64", "Float64", "boolean")
+    values: list[object] = []
+    for line, cell in enumerate(cells, start=2):
+        try:
+            values.append(None if may_lack and not cell else parse(cell))
+        except ValueError as error:
+            raise ValueError(f"line {line}, column {name}: {error}") from error
+    return _series(values, dtype)
 
 
-def aligned(table: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Lines of a table for the terminal, with columns as wide as they need.
-
-    Column `left` has names, the others have numbers, aligned right.
-    """
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if index == left else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in table
-    ]
-
-
-def _harmless(cell: Any) -> Any:
-    """A cell that is neither run as a formula nor broken over lines."""
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if not isinstance(cell, str):
-        return cell
-    text = _CONTROL.sub(" ", cell)
+def _harmless(text: str) -> str:
+    """A text that is neither run as a formula nor broken over lines."""
+    text = _CONTROL.sub(" ", text)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 def _original(cell: str) -> str:
     return cell[1:] if cell.startswith("'") else cell
+
+
+def _yes_or_no(cell: str) -> bool:
+    if cell not in ("yes", "no"):
+        raise ValueError(f"{cell!a} is neither yes nor no")
+    return cell == "yes"
+
+
+_PARSE: Mapping[str, Callable[[str], object]] = {
+    "str": _original,
+    "int64": int,
+    "float64": float,
+    "bool": _yes_or_no,
+    "boolean": _yes_or_no,
+}

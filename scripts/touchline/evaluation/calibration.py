@@ -1,12 +1,14 @@
-"""Which of a model's events can be trusted: reliability of what it says, and recalibration."""
+"""Which of a model's events can be trusted: reliability, and learning a probability."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from touchline.core.records import (
     Bin,
@@ -16,14 +18,12 @@ from touchline.core.records import (
     Recalibration,
     Reliability,
 )
-from touchline.errors import InputError
 from touchline.evaluation.average_precision import Floats
 from touchline.evaluation.outcomes import Half, annotated_classes, outcomes
+from touchline.evaluation.recalibration import SUREST, features, probability
 
 _TENTHS = tuple(np.linspace(0, 1, 11))
 _HITS = (1, 2, 3, 4, 6, 11, math.inf)
-# Probabilities of 0 and 1 have no logit; what a model says is never surer than this.
-_SUREST = 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,12 @@ def fit(events: Sequence[Judged]) -> Recalibration | None:
     A logistic regression of confidence, score, n_hits and class, held back (L2) so that rare
     classes stay near the others.
     """
-    from sklearn.linear_model import LogisticRegression
-
     right = [one.right for one in events]
     if all(right) or not any(right):
         return None
     classes = sorted({one.event.label for one in events})
     table = np.array(
-        [[*_features(one.event), *(one.event.label == name for name in classes)] for one in events],
+        [[*features(one.event), *(one.event.label == name for name in classes)] for one in events],
         dtype=float,
     )
     model = LogisticRegression(C=1.0, max_iter=1000).fit(table, right)
@@ -108,42 +106,6 @@ def fit(events: Sequence[Judged]) -> Recalibration | None:
         n_hits=n_hits,
         classes=dict(zip(classes, of_classes, strict=True)),
     )
-
-
-def probability(event: Event, by: Recalibration) -> float:
-    """The probability that an event is right."""
-    confidence, score, n_hits = _features(event)
-    logit = by.intercept + by.confidence * confidence + by.score * score + by.n_hits * n_hits
-    return 1 / (1 + math.exp(-logit - by.classes.get(event.label, 0.0)))
-
-
-def recalibrated(events: Iterable[Event], report: CalibrationReport, game: str) -> list[Event]:
-    """Events of a match, each scored with the probability that it is right.
-
-    Args:
-        game: if it has labels itself, what was learnt from the other matches is used.
-
-    Raises:
-        InputError: there is nothing to learn from.
-    """
-    by = report.without.get(game, report.from_all)
-    if by is None:
-        raise InputError(
-            f"{report.model} cannot be calibrated for {game}: in the other matches with labels it "
-            "has nothing right, or nothing wrong; add labels or set ensemble.calibrated: false."
-        )
-    return [replace(event, score=probability(event, by)) for event in events]
-
-
-def _features(event: Event) -> tuple[float, float, float]:
-    return _logit(event.confidence), _logit(event.score), math.log(event.n_hits)
-
-
-def _logit(value: float | None) -> float:
-    if value is None:
-        return 0.0
-    held = min(max(value, 1 - _SUREST), _SUREST)
-    return math.log(held / (1 - held))
 
 
 def _reliability(signal: str, said: Sequence[tuple[float | None, bool]]) -> Reliability:
@@ -163,7 +125,11 @@ def _reliability(signal: str, said: Sequence[tuple[float | None, bool]]) -> Reli
 
 
 def _bins(values: Floats, right: Floats, edges: Sequence[float]) -> list[Bin]:
-    """The bins that any event falls into."""
+    """The bins that any event falls into.
+
+    Not scikit-learn's calibration_curve: its bins have no counts and are closed on the right, where
+    a stated 0.9, the most frequent confidence, would stand with what is from 0.8 on.
+    """
     place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
     return [
         Bin(
@@ -186,20 +152,16 @@ def _error(values: Floats, right: Floats) -> float:
 
 def _area(values: Floats, right: Floats) -> float | None:
     """Area under the ROC curve; None if all are right, or none is."""
-    wins, losses = values[right == 1], np.sort(values[right == 0])
-    if not len(wins) or not len(losses):
-        return None
-    below = np.searchsorted(losses, wins, side="left")
-    level = np.searchsorted(losses, wins, side="right") - below
-    return round(float((below + level / 2).sum() / (len(wins) * len(losses))), 4)
+    return round(float(roc_auc_score(right, values)), 4) if 0 < right.sum() < len(right) else None
 
 
 def _quality(said: Sequence[float], right: Sequence[bool]) -> ProbabilityQuality:
     values, truth = np.array(said), np.array(right, dtype=float)
-    held = np.clip(values, 1 - _SUREST, _SUREST)
-    loss = -np.where(truth == 1, np.log(held), np.log(1 - held))
+    held = np.clip(values, 1 - SUREST, SUREST)
+    # All can be right, or none; scikit-learn would take that for a mistake.
+    labels = [0, 1]
     return ProbabilityQuality(
-        brier=round(float(np.mean((values - truth) ** 2)), 4),
-        log_loss=round(float(loss.mean()), 4),
+        brier=round(float(brier_score_loss(truth, values, labels=labels)), 4),
+        log_loss=round(float(log_loss(truth, held, labels=labels)), 4),
         error=_error(values, truth),
     )

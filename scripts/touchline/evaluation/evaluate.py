@@ -11,7 +11,7 @@ import numpy as np
 
 from touchline.core.intervals import length
 from touchline.core.records import ClassFigures, EvaluationReport, Figure
-from touchline.core.tables import write_table
+from touchline.core.tables import Table
 from touchline.evaluation.average_precision import Floats, ratio
 from touchline.evaluation.metrics import (
     Measured,
@@ -24,6 +24,17 @@ from touchline.evaluation.metrics import (
 )
 from touchline.evaluation.outcomes import Half, annotated_classes, where_looked
 from touchline.inputs.labels import Labels
+
+# evaluation/curves_{model}.csv: of each class and tolerance, a line for each of 200 least scores.
+CURVES = Table(
+    [
+        ("label", "str"),
+        ("tolerance_s", "float64"),
+        ("least_score", "float64"),
+        ("precision", "float64"),
+        ("recall", "float64"),
+    ]
+)
 
 ALL = "all"
 ANY_FREE_KICK = "Any free-kick"
@@ -120,17 +131,13 @@ def evaluate(
 
 
 def write_curves_csv(path: str | Path, curves: Iterable[Curve]) -> None:
-    """Write precision-recall curves as a table, a line for each of 200 least scores."""
-    columns = ["label", "tolerance_s", "least_score", "precision", "recall"]
-    write_table(
-        path,
-        columns,
-        (
-            (curve.label, curve.tolerance, round(number / 199, 4), round(p, 4), round(r, 4))
-            for curve in curves
-            for number, (p, r) in enumerate(zip(curve.precision, curve.recall, strict=True))
-        ),
+    """Write precision-recall curves as a table."""
+    rows = (
+        (curve.label, curve.tolerance, round(number / 199, 4), round(p, 4), round(r, 4))
+        for curve in curves
+        for number, (p, r) in enumerate(zip(curve.precision, curve.recall, strict=True))
     )
+    CURVES.write(path, CURVES.frame(rows))
 
 
 def _free_kicks_in(halves: Iterable[Half]) -> dict[str, str]:

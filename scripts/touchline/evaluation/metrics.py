@@ -18,7 +18,7 @@ from touchline.evaluation.average_precision import (
     precision_recall,
     ratio,
 )
-from touchline.evaluation.outcomes import Half
+from touchline.evaluation.outcomes import Half, by_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +90,15 @@ def by_label(halves: Iterable[Half], names: Mapping[str, str], games: Sequence[s
     """The halves' events by what `names` calls their label; labels without a name are left out."""
     lists: ByLabel = {}
     for half in halves:
-        of_half = {name: Lists(games.index(half.game), [], [], [], []) for name in names.values()}
-        for true in half.truth:
-            if true.label in names:
-                of_half[names[true.label]].truth.append(true.time_s)
-                of_half[names[true.label]].visible.append(true.visible)
-        for event in half.events:
-            if event.label in names:
-                of_half[names[event.label]].times.append(event.time_s)
-                of_half[names[event.label]].scores.append(event.worth)
-        for name, mine in of_half.items():
-            if mine.truth or mine.times:
-                lists.setdefault(name, []).append(mine)
+        for name, group in by_class(half, names).items():
+            mine = Lists(
+                game=games.index(half.game),
+                truth=[true.time_s for true in group.truth],
+                visible=[true.visible for true in group.truth],
+                times=[event.time_s for event in group.events],
+                scores=[event.worth for event in group.events],
+            )
+            lists.setdefault(name, []).append(mine)
     return lists
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -14,10 +14,29 @@ from touchline.core.intervals import Intervals, common, intervals_of, within
 from touchline.core.params import AnnotatedVideo
 from touchline.core.records import Coverage, Event
 from touchline.core.soccernet import SOCCERNET_CLASSES
-from touchline.core.tables import write_table
+from touchline.core.tables import Table
 from touchline.evaluation.annotations import TrueEvent, read_truth
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
+
+# evaluation/outcomes_{model}.csv, a line an outcome; what is not there has empty cells.
+OUTCOMES = Table(
+    [
+        ("video", "int64"),
+        ("verdict", "str"),
+        ("label", "str"),
+        ("true_s", "Float64"),
+        ("shown", "boolean"),
+        ("true_team", "str"),
+        ("predicted_s", "Float64"),
+        ("offset_s", "Float64"),
+        ("team", "str"),
+        ("confidence", "Float64"),
+        ("score", "Float64"),
+        ("n_hits", "Int64"),
+        ("details", "str"),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +112,14 @@ class Outcome:
         return "miss" if self.event is None else "true positive"
 
 
+@dataclass(frozen=True, slots=True)
+class OfClass:
+    """The true and the predicted events of one class in one half."""
+
+    truth: list[TrueEvent]
+    events: list[Event]
+
+
 def where_looked(half: Half) -> Half:
     """A half with only the events where the model looked, the predicted ones by time."""
     return replace(
@@ -110,14 +137,29 @@ def annotated_classes(halves: Iterable[Half]) -> set[str]:
     return {*SOCCERNET_CLASSES, *(event.label for half in halves for event in half.truth)}
 
 
+def by_class(half: Half, names: Mapping[str, str]) -> dict[str, OfClass]:
+    """A half's events by what `names` calls their label; labels without a name are left out."""
+    groups: dict[str, OfClass] = {}
+    for true in half.truth:
+        if true.label in names:
+            groups.setdefault(names[true.label], OfClass([], [])).truth.append(true)
+    for event in half.events:
+        if event.label in names:
+            groups.setdefault(names[event.label], OfClass([], [])).events.append(event)
+    return groups
+
+
 def outcomes(halves: Iterable[Half], annotated: set[str], tolerance: float) -> list[Outcome]:
-    """What became of every true and every predicted event where the model looked."""
+    """What became of every true and every predicted event where the model looked.
+
+    The events themselves stand in the outcomes, not copies.
+    """
+    names = {name: name for name in annotated}
     found: list[Outcome] = []
     for half in map(where_looked, halves):
         of_half = []
-        for label in sorted(annotated):
-            truth = [event for event in half.truth if event.label == label]
-            events = [event for event in half.events if event.label == label]
+        for label, group in sorted(by_class(half, names).items()):
+            truth, events = group.truth, group.events
             pairs = match([e.time_s for e in truth], [e.time_s for e in events], tolerance)
             of_half += [Outcome(half.video, label, truth[i], events[j]) for i, j in pairs]
             matched, right = {i for i, _ in pairs}, {j for _, j in pairs}
@@ -136,10 +178,8 @@ def outcomes(halves: Iterable[Half], annotated: set[str], tolerance: float) -> l
 
 
 def write_outcomes_csv(path: str | Path, found: Iterable[Outcome]) -> None:
-    """Write outcomes as a table, one line each; what is not there has empty cells."""
-    columns = ["video", "verdict", "label", "true_s", "shown", "true_team"]
-    columns += ["predicted_s", "offset_s", "team", "confidence", "score", "n_hits", "details"]
-    write_table(path, columns, map(_outcome_row, found))
+    """Write outcomes as a table, one line each."""
+    OUTCOMES.write(path, OUTCOMES.frame(map(_outcome_row, found)))
 
 
 def _moment(outcome: Outcome) -> float:

@@ -6,11 +6,23 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from touchline.core.records import ClassFigures, EvaluationReport, Figure
-from touchline.core.tables import aligned, write_table
+from touchline.core.tables import Table, columns
+from touchline.core.text_table import text_table
 
 _COUNTS = ("true", "not_shown", "predicted", "true_positives", "false_positives", "misses")
 _FIGURES = ("precision", "recall", "f1", "average_precision")
 _PARTS = ("", "_by_chance", "_low", "_high")
+
+# evaluation/evaluation.csv: a line for each model, tolerance and class.
+EVALUATION = Table(
+    [
+        ("model", "str"),
+        ("label", "str"),
+        ("tolerance_s", "Float64"),
+        *columns("Int64", _COUNTS),
+        *columns("Float64", [name + part for name in _FIGURES for part in _PARTS]),
+    ]
+)
 
 
 def write_evaluation_csv(path: str | Path, reports: Iterable[EvaluationReport]) -> None:
@@ -19,9 +31,7 @@ def write_evaluation_csv(path: str | Path, reports: Iterable[EvaluationReport]) 
     SoccerNet's average-mAP stands below, a line each, as an average precision at ± half its
     delta, without a tolerance where it is of several.
     """
-    columns = ["model", "label", "tolerance_s", *_COUNTS]
-    columns += [figure + part for figure in _FIGURES for part in _PARTS]
-    write_table(path, columns, (row for report in reports for row in _rows(report)))
+    EVALUATION.write(path, EVALUATION.frame(row for report in reports for row in _rows(report)))
 
 
 def evaluation_text(reports: Sequence[EvaluationReport]) -> str:
@@ -39,14 +49,14 @@ def evaluation_text(reports: Sequence[EvaluationReport]) -> str:
             for one in report.overall
             if one.tolerance == tolerance
         ]
-        parts.append(aligned([[*head, *_FIGURES[:3]], *rows]))
+        parts.append(text_table([*head, *_FIGURES[:3]], rows))
     rows = [
         ["", metric, *(_shown(report.soccernet[metric].mean) for report in reports)]
         for metric in reports[0].soccernet
     ]
     parts.append(
         [
-            *aligned([["average-mAP", "delta", *(report.model for report in reports)], *rows]),
+            *text_table(["average-mAP", "delta", *(report.model for report in reports)], rows),
             "(SoccerNet's evaluator: a delta is the whole window, ± half of it, and each of its "
             "17 classes that does not occur counts 0.)",
         ]
@@ -70,7 +80,7 @@ def _by_class(report: EvaluationReport) -> list[str]:
         + [_shown(one.f1) for one in these]
         for label, these in by_label.items()
     ]
-    return aligned([[*head, *(f"F1 ±{tolerance:g} s" for tolerance in tolerances)], *rows])
+    return text_table([*head, *(f"F1 ±{tolerance:g} s" for tolerance in tolerances)], rows)
 
 
 def _rows(report: EvaluationReport) -> Iterable[list[object]]:

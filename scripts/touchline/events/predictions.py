@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pandas import DataFrame
+
 from touchline.core.files import read_json, write_json
 from touchline.core.records import Counts, Event, ParsedEvent, Team
 from touchline.core.soccernet import game_time
-from touchline.core.tables import read_table, write_table
+from touchline.core.tables import Table
 from touchline.errors import InputError
 from touchline.events.asked import Asked
 from touchline.events.parsing import parse_answer, render_event
@@ -20,22 +22,25 @@ from touchline.inputs.labels import Labels
 # No video is longer than a day; a time beyond is a mistake even where the duration is unknown.
 _DAY = 86_400.0
 
-EVENT_COLUMNS = (
-    "video",
-    "game",
-    "half",
-    "time_s",
-    "game_time",
-    "label",
-    "known",
-    "team",
-    "confidence",
-    "score",
-    "n_hits",
-    "first_s",
-    "last_s",
-    "details",
-    "said_by",
+# events/events_{model}_video_{v}.csv, a line an event.
+EVENTS = Table(
+    [
+        ("video", "Int64"),
+        ("game", "str"),
+        ("half", "Int64"),
+        ("time_s", "float64"),
+        ("game_time", "str"),
+        ("label", "str"),
+        ("known", "bool"),
+        ("team", "str"),
+        ("confidence", "Float64"),
+        ("score", "Float64"),
+        ("n_hits", "int64"),
+        ("first_s", "float64"),
+        ("last_s", "float64"),
+        ("details", "str"),
+        ("said_by", "str"),
+    ]
 )
 
 
@@ -150,29 +155,35 @@ def write_events_csv(
     half: int | None = None,
 ) -> None:
     """Write events as a table, in the order given."""
-    write_table(
-        path,
-        EVENT_COLUMNS,
+    EVENTS.write(path, table_of_events(events, video, game, half))
+
+
+def table_of_events(
+    events: Iterable[Event],
+    video: int | None = None,
+    game: str | None = None,
+    half: int | None = None,
+) -> DataFrame:
+    """Events as a table with the columns of `EVENTS`, in the order given."""
+    return EVENTS.frame(
         (
-            (
-                video,
-                game,
-                half,
-                event.time_s,
-                game_time(event.time_s, half),
-                event.label,
-                event.known,
-                event.team,
-                event.confidence,
-                event.score,
-                event.n_hits,
-                event.first_s,
-                event.last_s,
-                event.details,
-                "; ".join(f"{vote.model} {vote.time_s:g}" for vote in event.said_by),
-            )
-            for event in events
-        ),
+            video,
+            game,
+            half,
+            event.time_s,
+            game_time(event.time_s, half),
+            event.label,
+            event.known,
+            event.team,
+            event.confidence,
+            event.score,
+            event.n_hits,
+            event.first_s,
+            event.last_s,
+            event.details,
+            "; ".join(f"{vote.model} {vote.time_s:g}" for vote in event.said_by),
+        )
+        for event in events
     )
 
 
@@ -182,13 +193,10 @@ def read_events_csv(path: str | Path) -> list[Event]:
     Raises:
         InputError: the file cannot be read or is no such table.
     """
-    events = []
-    for number, row in enumerate(read_table(path), start=2):
-        try:
-            events.append(_event_of_row(row))
-        except (KeyError, ValueError) as error:
-            raise InputError(f"{path}, line {number}, is no row of events: {error}.") from error
-    return events
+    try:
+        return list(_events(EVENTS.read(path)))
+    except KeyError as error:
+        raise InputError(f"{path} has a team that is neither home nor away: {error}.") from error
 
 
 def _mistake(item: Any, duration: float | None) -> str | None:
@@ -221,17 +229,16 @@ def _raw(event: Event) -> str:
     return render_event(parsed, said_by=[(vote.model, vote.time_s) for vote in event.said_by])
 
 
-def _event_of_row(row: dict[str, str]) -> Event:
+def _events(frame: DataFrame) -> Iterator[Event]:
+    """The events of a table.
+
+    Raises:
+        KeyError: a team is none.
+    """
     teams: dict[str, Team | None] = {"": None, "home": "home", "away": "away"}
-    return Event(
-        time_s=float(row["time_s"]),
-        label=row["label"],
-        known={"yes": True, "no": False}[row["known"]],
-        team=teams[row["team"]],
-        confidence=float(row["confidence"]) if row["confidence"] else None,
-        score=float(row["score"]) if row["score"] else None,
-        n_hits=int(row["n_hits"]),
-        first_s=float(row["first_s"]),
-        last_s=float(row["last_s"]),
-        details=row["details"],
-    )
+    fields = ["time_s", "label", "known", "team", "confidence", "score"]
+    fields += ["n_hits", "first_s", "last_s", "details"]
+    # As objects, missing values can be None.
+    columns = (frame[name].astype(object).where(frame[name].notna(), None) for name in fields)
+    for time, label, known, team, *rest in zip(*columns, strict=True):
+        yield Event(time, label, known, teams[team], *rest)

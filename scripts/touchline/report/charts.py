@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from touchline.comparison.summary import Row
+import pandas as pd
+from pandas import DataFrame
+
+from touchline.comparison.summary import Row, events_by_class
 from touchline.core.records import CalibrationReport, ComparisonReport, EvaluationReport
 from touchline.report import vega
 from touchline.report.vega import Palette, Spec
@@ -34,20 +36,20 @@ class Figure:
         return vega.svg(self.draw(palette), palette, self.title)
 
 
-def events_by_class(rows: Sequence[Row]) -> Figure:
+def events_of_models(rows: Sequence[Row]) -> Figure:
     """How many events each model found."""
     models = list(dict.fromkeys(row.model for row in rows))
-    counted = count_rows(rows)
+    counts = events_by_class(rows)
+    # The most frequent first; of equals by name, as they are.
+    counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+    bars = counts.rename_axis(columns="model").stack().rename("events").reset_index()
     return Figure(
         "counts",
         "Events by class",
         "How many events of each class each model found in all videos.",
-        lambda palette: vega.counts(counted, models, palette),
+        lambda palette: vega.counts(bars.to_dict("records"), models, palette),
         ["Class", *models],
-        [
-            [label, *(row["events"] for row in counted if row["label"] == label)]
-            for label in dict.fromkeys(row["label"] for row in counted)
-        ],
+        [[label, *of_models] for label, *of_models in counts.itertuples()],
     )
 
 
@@ -70,14 +72,14 @@ def agreement_by_class(reports: Iterable[ComparisonReport]) -> Figure:
 
 def precision_and_recall(
     reports: Sequence[EvaluationReport],
-    curves: Mapping[str, Sequence[Mapping[str, str]]],
+    curves: Mapping[str, DataFrame],
     tolerance: float,
 ) -> Figure:
     """How good each model is, at the tolerance of the evaluation that is nearest to one.
 
     Args:
         reports: at least one.
-        curves: rows of the curves tables, by model.
+        curves: the curves table of each model.
         tolerance: seconds.
     """
     models = [report.model for report in reports]
@@ -117,65 +119,39 @@ def reliability_of_models(reports: Sequence[CalibrationReport]) -> Figure:
     )
 
 
-def count_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """How many events of each class each model has in all videos: label, model, events."""
-    totals: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        totals.update((event.label, row.model) for event in row.events if event.known)
-    labels = Counter[str]()
-    for (label, _), events in totals.items():
-        labels[label] += events
-    models = dict.fromkeys(row.model for row in rows)
-    return [
-        {"label": label, "model": model, "events": totals[label, model]}
-        for label, _ in sorted(labels.items(), key=lambda item: (-item[1], item[0]))
-        for model in models
-    ]
-
-
 def agreement_rows(reports: Iterable[ComparisonReport]) -> list[dict[str, Any]]:
     """F1 of each pair and class over all videos, beside chance: pair, label, f1, chance, counts."""
-    sums: defaultdict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-    for report in reports:
-        for pair in report.pairs:
-            for one in pair.classes:
-                these = sums[f"{pair.model_a} and {pair.model_b}", one.label]
-                these[0] += one.events_a + one.events_b
-                these[1] += one.matched
-                these[2] += one.matched_by_chance
-    return [
-        {
-            "pair": pair,
-            "label": label,
-            "events": int(events),
-            "matched": int(matched),
-            "f1": round(2 * matched / events, 4),
-            "chance": round(2 * by_chance / events, 4),
-        }
-        for (pair, label), (events, matched, by_chance) in sorted(sums.items())
-        if events
-    ]
+    of_videos = DataFrame(
+        [
+            (
+                f"{pair.model_a} and {pair.model_b}",
+                one.label,
+                one.events_a + one.events_b,
+                one.matched,
+                one.matched_by_chance,
+            )
+            for report in reports
+            for pair in report.pairs
+            for one in pair.classes
+        ],
+        columns=["pair", "label", "events", "matched", "by_chance"],
+    )
+    sums = of_videos.groupby(["pair", "label"], as_index=False).sum()
+    sums = sums[sums["events"] > 0]
+    sums["f1"] = (2 * sums["matched"] / sums["events"]).round(4)
+    sums["chance"] = (2 * sums.pop("by_chance") / sums["events"]).round(4)
+    return list(sums.to_dict("records"))
 
 
-def curve_rows(
-    curves: Mapping[str, Sequence[Mapping[str, str]]], tolerance: float
-) -> list[dict[str, Any]]:
-    """Precision and recall by least score, from the curves tables, at one tolerance.
+def curve_rows(curves: Mapping[str, DataFrame], tolerance: float) -> list[dict[str, Any]]:
+    """Precision and recall by least score at one tolerance: label, model, precision, recall.
 
     Args:
-        curves: rows of a table, by model.
+        curves: the curves table of each model.
     """
-    return [
-        {
-            "label": row["label"],
-            "model": model,
-            "precision": float(row["precision"]),
-            "recall": float(row["recall"]),
-        }
-        for model, rows in curves.items()
-        for row in rows
-        if float(row["tolerance_s"]) == tolerance
-    ]
+    points = pd.concat([curve.assign(model=model) for model, curve in curves.items()])
+    points = points[points["tolerance_s"] == tolerance]
+    return list(points[["label", "model", "precision", "recall"]].to_dict("records"))
 
 
 def reliability_rows(reports: Iterable[CalibrationReport]) -> list[dict[str, Any]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
+from pandas import DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +30,11 @@ def read_benchmark(path: str | Path) -> Benchmark:
     is no reason to fail, nor to run the job again.
     """
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-    except (OSError, ValueError, csv.Error):
-        rows = []
-    last = rows[-1] if rows else {}
-    return Benchmark(_number(last.get("s")), _number(last.get("max_rss")))
-
-
-def _number(text: str | None) -> float | None:
-    """A number above 0; Snakemake writes NA or - for what it missed."""
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if 0 < value < float("inf") else None
+        rows = pd.read_csv(path, sep="\t", index_col=False)
+    except (OSError, ValueError):
+        rows = DataFrame()
+    # Snakemake writes NA or - for what it missed.
+    measured = rows.reindex(columns=["s", "max_rss"]).apply(pd.to_numeric, errors="coerce")
+    last = measured.where((measured > 0) & (measured < math.inf)).tail(1).to_dict("records")
+    seconds, memory = last[0].values() if last else (math.nan, math.nan)
+    return Benchmark(*(None if math.isnan(value) else value for value in (seconds, memory)))

@@ -16,7 +16,7 @@ from touchline.core.files import read_record
 from touchline.core.intervals import Intervals, common, intervals_of, joined
 from touchline.core.records import ComparisonReport, Coverage, Event, Manifest, Thumbnail
 from touchline.evaluation.annotations import TrueEvent, read_truth
-from touchline.events.predictions import read_events_csv
+from touchline.events.predictions import read_events_csv, table_of_events
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name
 from touchline.report.filters import shortened
@@ -178,7 +178,7 @@ def rows_of(match: Match) -> list[Row]:
         Row(
             video=match.video,
             model=model,
-            events=track.events,
+            events=table_of_events(track.events),
             coverage=match.coverage[model],
             agreement=agreement_of(model, match.comparison) if match.comparison else {},
         )

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from touchline.comparison.compare import Track
-from touchline.comparison.matching import match, moments
-from touchline.core.intervals import Intervals, within
+from touchline.comparison.matching import moments
+from touchline.core.intervals import within
 from touchline.core.records import Event
-from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.evaluation.annotations import TrueEvent
+from touchline.evaluation.outcomes import Half, annotated_classes, outcomes
 
 # conflict: models give one moment different labels; only: one of the models that looked says
 # it; some: several of them do, not all; missed: it is true and none says it; agreed: all that
@@ -177,36 +177,24 @@ def _lookers(tracks: Mapping[str, Track], time: float) -> set[str]:
 def _against_truth(
     tracks: Mapping[str, Track], tolerance: float, truth: Sequence[TrueEvent] | None
 ) -> tuple[dict[str, list[Said]], dict[int, Said]]:
-    """What each model says and whether it is right; by number of a true event, who found it."""
+    """What each model says and whether it is right; by id of a true event, who found it."""
     if truth is None:
         return {m: [Said(m, event) for event in t.events] for m, t in tracks.items()}, {}
-    annotated = {*SOCCERNET_CLASSES, *(true.label for true in truth)}
     said: dict[str, list[Said]] = {}
     found_by: dict[int, Said] = {}
     for model, track in tracks.items():
-        right: dict[int, bool] = {}
-        found: dict[int, int] = {}
-        for label in annotated:
-            events = _places(track.events, label, track.looked_at)
-            true = _places(truth, label, track.looked_at)
-            right |= dict.fromkeys(events, False)
-            times = [truth[i].time_s for i in true], [track.events[j].time_s for j in events]
-            for i, j in match(*times, tolerance):
-                right[events[j]] = True
-                found[true[i]] = events[j]
-        said[model] = [Said(model, e, right.get(j)) for j, e in enumerate(track.events)]
-        for number, j in found.items():
-            found_by.setdefault(number, said[model][j])
+        half = Half(0, "", truth, track.events, track.looked_at)
+        found = outcomes([half], annotated_classes([half]), tolerance)
+        true_of = {id(one.event): one.true for one in found if one.event is not None}
+        said[model] = []
+        for event in track.events:
+            # An event of a class that nobody annotates, or where nobody looked, has no outcome.
+            true = true_of.get(id(event))
+            right = true is not None if id(event) in true_of else None
+            said[model].append(Said(model, event, right))
+            if true is not None:
+                found_by.setdefault(id(true), said[model][-1])
     return said, found_by
-
-
-def _places(events: Iterable[Event | TrueEvent], label: str, looked_at: Intervals) -> list[int]:
-    """Where in a list the events of a label are that were looked at."""
-    return [
-        place
-        for place, event in enumerate(events)
-        if event.label == label and within(looked_at, event.time_s)
-    ]
 
 
 def _add_truth(
@@ -215,9 +203,9 @@ def _add_truth(
     """Put each true event to the claim that found it; returns a claim for each other one."""
     claim_of = {id(one): claim for claim in claims for one in claim.said}
     unsaid = []
-    for number, true in enumerate(truth):
-        if number in found_by:
-            claim_of[id(found_by[number])].true.append(true)
+    for true in truth:
+        if id(true) in found_by:
+            claim_of[id(found_by[id(true)])].true.append(true)
         else:
             unsaid.append(Claim(true.label, True, true=[true]))
     return unsaid

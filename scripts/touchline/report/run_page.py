@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import pandas as pd
+from pandas import DataFrame
 
 from touchline.comparison.summary import Row, without_pictures
 from touchline.core.records import EvaluationReport, Manifest
@@ -97,15 +99,11 @@ class VideoRow:
     models: Sequence[VideoModel]
 
 
-def scores(outcomes: Iterable[Mapping[str, str]]) -> dict[int, Score]:
-    """By video, what became of the events; from the rows of an outcomes table."""
-    verdicts: defaultdict[int, Counter[str]] = defaultdict(Counter)
-    for row in outcomes:
-        verdicts[int(row["video"])][row["verdict"]] += 1
-    return {
-        video: Score(counter["true positive"], counter["false positive"], counter["miss"])
-        for video, counter in verdicts.items()
-    }
+def scores(outcomes: DataFrame) -> dict[int, Score]:
+    """By video, what became of the events; from an outcomes table."""
+    counts = pd.crosstab(outcomes["video"], outcomes["verdict"])
+    counts = counts.reindex(columns=["true positive", "false positive", "miss"], fill_value=0)
+    return {video: Score(*verdicts) for video, *verdicts in counts.itertuples()}
 
 
 def slices_of(

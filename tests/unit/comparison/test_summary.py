@@ -9,6 +9,7 @@ from touchline.comparison.compare import Track, compare
 from touchline.comparison.summary import Row, agreement_of, summary_table, write_summary_csv
 from touchline.core.intervals import stretches
 from touchline.core.records import Counts, Coverage
+from touchline.events.predictions import table_of_events
 from touchline.inputs.labels import Labels
 
 LABELS = Labels({"Goal": [], "Foul": []}, {"Other": "a heading of the prompt"})
@@ -38,11 +39,17 @@ def rows():
         {"llava": Track(llava, ((0.0, 600.0),)), "qwen7b": Track(qwen, ((150.0, 600.0),))}, 5.0
     )
     return [
-        Row(3, "llava", llava, coverage(unparsed=2, skipped=1), agreement_of("llava", report)),
+        Row(
+            3,
+            "llava",
+            table_of_events(llava),
+            coverage(unparsed=2, skipped=1),
+            agreement_of("llava", report),
+        ),
         Row(
             3,
             "qwen7b",
-            qwen,
+            table_of_events(qwen),
             coverage(looked_at=((150.0, 600.0),), likely_lost=((0.0, 150.0),)),
             agreement_of("qwen7b", report),
         ),
@@ -94,7 +101,7 @@ def test_the_table_for_the_terminal(rows):
 
 def test_where_a_video_shows_nothing_is_told_once(tmp_path):
     gaps = [(10.0 * k, 10.0 * k + 2.5) for k in range(1, 8)]
-    rows = [Row(3, model, [], coverage(no_pictures=gaps)) for model in ("llava", "qwen7b")]
+    rows = [Row(3, model, coverage=coverage(no_pictures=gaps)) for model in ("llava", "qwen7b")]
     (line,) = [line for line in summary_table(rows, LABELS).splitlines() if "no picture" in line]
     assert line.startswith("warning: Video 3 has no picture from 10 to 12.5 s, 20 to 22.5 s")
     assert line.endswith("50 to 52.5 s and 2 more stretches.")
@@ -110,7 +117,7 @@ def test_columns_line_up(rows):
 
 
 def test_no_duration_and_no_events():
-    row = Row(0, "m", [], coverage(looked_at=(), duration=None))
+    row = Row(0, "m", coverage=coverage(looked_at=(), duration=None))
     assert row.events_per_minute is None
     assert row.share_looked_at is None
     assert "0" in summary_table([row], LABELS)

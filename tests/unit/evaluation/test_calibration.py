@@ -9,8 +9,9 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from touchline.errors import InputError
 from touchline.evaluation.annotations import TrueEvent, check_matches
-from touchline.evaluation.calibration import calibrate, fit, judged, probability, recalibrated
+from touchline.evaluation.calibration import calibrate, fit, judged
 from touchline.evaluation.outcomes import Half
+from touchline.evaluation.recalibration import probability, recalibrated
 
 WHOLE = ((0.0, 3000.0),)
 

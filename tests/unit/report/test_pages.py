@@ -8,6 +8,7 @@ import json
 import re
 
 import pytest
+from pandas import DataFrame
 from PIL import Image
 from samples import event
 
@@ -159,7 +160,7 @@ def test_a_speed_is_known_if_every_slice_was_measured():
 
 def test_scores_of_a_video_come_from_its_outcomes():
     verdicts = [(0, "true positive")] * 3 + [(0, "false positive"), (0, "miss"), (1, "miss")]
-    found = scores({"video": str(video), "verdict": verdict} for video, verdict in verdicts)
+    found = scores(DataFrame(verdicts, columns=["video", "verdict"]))
     assert found == {0: Score(3, 1, 1), 1: Score(0, 0, 1)}
     assert (found[0].precision, found[0].recall, found[0].f1) == (0.75, 0.75, 0.75)
     assert (found[1].precision, found[1].recall, found[1].f1) == (None, 0, None)

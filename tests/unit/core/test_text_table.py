@@ -1,0 +1,27 @@
+"""Text that a person reads: in columns, whole, and nothing but text."""
+
+from touchline.core.text_table import text_table
+
+
+def test_columns_are_as_wide_as_they_need():
+    assert text_table(["n", "name", "f1"], [["1", "a", "0.5"], ["10", "long name", "–"]]) == [
+        " n  name        f1",
+        " 1  a          0.5",
+        "10  long name    –",
+    ]
+    assert text_table(["a", "class"], [], left=1) == ["a  class"]
+
+
+def test_nothing_is_wrapped_or_cut_whatever_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    names = [f"a model with a long name {number}" for number in range(100)]
+    head, row = text_table(names, [["x" * 5000, *names[1:]]])
+    assert head.split("  ")[-1].strip() == names[-1]
+    assert row.startswith("x" * 5000 + "  ")
+    assert "…" not in head + row
+
+
+def test_a_text_is_no_markup_and_controls_nothing():
+    _, row = text_table(["n", "label"], [["1", "[bold]x[/] :goal: \x1b[2J\na\u2028\x9b"]])
+    assert row == "1  [bold]x[/] :goal:  [2J a"
