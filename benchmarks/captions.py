@@ -14,7 +14,7 @@ import csv
 from pathlib import Path
 
 from touchline.core.files import read_json
-from touchline.core.records import Figure
+from touchline.core.records import Estimate
 from touchline.evaluation.annotations import TrueEvent
 from touchline.evaluation.calibration import calibrate
 from touchline.evaluation.evaluate import evaluate
@@ -83,7 +83,7 @@ def half_of(video: int, game: str, truth: list[TrueEvent], given: Predictions, k
     return Half(video, game, truth, events, looked_at)
 
 
-def shown(figure: Figure) -> str:
+def shown(figure: Estimate) -> str:
     """A figure with chance, and its interval over matches."""
     if figure.value is None:
         return "–"

@@ -18,7 +18,7 @@ from pathlib import Path
 from browsing import Browser
 
 from touchline.comparison.compare import Track, compare
-from touchline.core.records import Counts, Coverage, Event, Stretch
+from touchline.core.records import Counts, Coverage, Event, Interval
 from touchline.evaluation.annotations import TrueEvent
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name, Video
@@ -105,7 +105,7 @@ def a_match(models: Sequence[str], events: int) -> Match:
             score = round(chance.random(), 4)
             mine.append(Event(time, label, True, "home", 0.9, score, 2, time, time + 2, DETAILS))
         predicted[model] = sorted(mine, key=lambda event: event.time_s)
-    looked_at = [Stretch(start=0, end=SECONDS)]
+    looked_at = [Interval(start=0, end=SECONDS)]
     counts = Counts(answers=1500, none=500, unparsed=0, events_in=per_model, events_out=per_model)
     coverage = Coverage(duration=SECONDS, looked_at=looked_at, likely_lost=[], counts=counts)
     tracks = {model: Track(mine, ((0.0, SECONDS),)) for model, mine in predicted.items()}

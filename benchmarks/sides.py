@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-Figure = TypeVar("Figure")
+Estimate = TypeVar("Estimate")
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ def _with_peak(work: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Any,
     return work(*arguments), peak_resident()
 
 
-def in_turn(sides: Mapping[str, Callable[[], Figure]], rounds: int) -> dict[str, list[Figure]]:
+def in_turn(sides: Mapping[str, Callable[[], Estimate]], rounds: int) -> dict[str, list[Estimate]]:
     """Each side's figures, measured in turn so that a slow spell of the machine hits all."""
-    found: dict[str, list[Figure]] = {name: [] for name in sides}
+    found: dict[str, list[Estimate]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, measure in sides.items():
             found[name].append(measure())

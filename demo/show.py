@@ -16,10 +16,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from touchline.comparison.matching import match
+from touchline.comparison.matching import matched_pairs
 from touchline.core import paths
 from touchline.core.files import read_record
-from touchline.core.records import ClassFigures, EvaluationReport, Event, Figure
+from touchline.core.records import ClassFigures, Estimate, EvaluationReport, Event
 from touchline.core.soccernet import game_time
 from touchline.evaluation.annotations import TrueEvent, read_truth
 from touchline.evaluation.evaluate import ALL
@@ -82,7 +82,7 @@ def timeline(truth: Sequence[TrueEvent], events: Sequence[Event]) -> Table:
         ours = [true for true in truth if true.label == label]
         theirs = [event for event in events if event.label == label]
         times = [true.time_s for true in ours], [event.time_s for event in theirs]
-        found |= {ours[i]: theirs[j] for i, j in match(*times, TOLERANCE)}
+        found |= {ours[i]: theirs[j] for i, j in matched_pairs(*times, TOLERANCE)}
     for true in truth:
         event = found.get(true)
         if event is None:
@@ -130,7 +130,7 @@ def table(reports: Sequence[EvaluationReport]) -> Table:
     return shown
 
 
-def number(figure: Figure) -> str:
+def number(figure: Estimate) -> str:
     return "–" if figure.value is None else f"{figure.value:.2f}"
 
 

@@ -1,5 +1,7 @@
 """Make comparison/comparison_video_{video}.json and .csv: the models side by side."""
 
+from typing import Any
+
 from touchline.comparison.compare import Track, compare, write_comparison_csv
 from touchline.core.files import read_record, write_json
 from touchline.core.intervals import intervals_of
@@ -8,7 +10,7 @@ from touchline.core.records import Coverage
 from touchline.events.predictions import read_events_csv
 
 
-def main(job) -> None:
+def main(job: Any) -> None:
     tracks = {
         model: Track(
             read_events_csv(events), intervals_of(read_record(coverage, Coverage).looked_at)

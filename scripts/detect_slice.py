@@ -3,6 +3,7 @@
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from touchline.core import paths
 from touchline.core.files import read_record, read_text, write_json, write_json_lines
@@ -15,16 +16,16 @@ from touchline.inputs.settings import (
     ImageSettings,
     WindowSettings,
     read_settings,
+    read_table,
 )
-from touchline.inputs.videos import read_videos
 from touchline.models.checkpoints import remember_origin
 from touchline.video.windows import slice_bounds, windows_of
 
 
-def main(job) -> None:
+def main(job: Any) -> None:
     settings = read_settings(job.config)
     manifest = read_record(job.input.manifest, Manifest)
-    path = read_videos(settings.videos)[manifest.video].path
+    path = read_table(job.config)[manifest.video].path
     check_fingerprint(path, manifest)
     bounds = slice_bounds(manifest.duration, job.params.slices, int(job.wildcards.slice))
     rule = WindowSettings(**job.params.window)

@@ -1,17 +1,18 @@
 """Make thumbnails/thumbnails_video_{video}.json: small pictures of the moments to judge."""
 
+from typing import Any
+
 from touchline.core.files import read_record, write_json
 from touchline.core.logs import job_log, log
 from touchline.core.records import Manifest
 from touchline.errors import InputError
 from touchline.inputs.fingerprint import check_fingerprint
-from touchline.inputs.settings import read_settings
-from touchline.inputs.videos import read_videos
+from touchline.inputs.settings import read_table
 from touchline.report.match_page import moment_in_view, read_match
 from touchline.report.thumbnails import pictured, thumbnails
 
 
-def main(job) -> None:
+def main(job: Any) -> None:
     manifest = read_record(job.input.manifest[0], Manifest)
     match = read_match(manifest.video, job.params.models, manifest.half, job.input)
     moments = pictured(match.moments(job.params.tolerance))
@@ -19,7 +20,7 @@ def main(job) -> None:
         (moment.time_s, moment_in_view(moment, job.params.window, manifest.duration))
         for moment in moments
     ]
-    path = read_videos(read_settings(job.config).videos)[manifest.video].path
+    path = read_table(job.config)[manifest.video].path
     try:
         check_fingerprint(path, manifest)
         pictures = thumbnails(manifest, path, times, job.threads)

@@ -1,5 +1,7 @@
 """Make evaluation/evaluation_{model}.json, outcomes_{model}.csv and curves_{model}.csv."""
 
+from typing import Any
+
 from touchline.core.files import write_json
 from touchline.core.logs import job_log, log
 from touchline.core.params import AnnotatedVideo
@@ -13,7 +15,7 @@ from touchline.evaluation.outcomes import (
 )
 
 
-def main(job) -> None:
+def main(job: Any) -> None:
     videos = [AnnotatedVideo(**video) for video in job.params.videos]
     halves, problems = read_halves(videos, job.input)
     for problem in problems:

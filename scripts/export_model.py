@@ -1,6 +1,7 @@
 """Make exports/{model}: a model's events of all videos in the formats of other tools."""
 
 from pathlib import Path
+from typing import Any
 
 from touchline.core.files import read_record, write_json, write_text
 from touchline.core.logs import job_log
@@ -8,13 +9,12 @@ from touchline.core.records import Coverage
 from touchline.events.exports import by_game, osl_json, results_spotting, sportscode_xml, webvtt
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import read_settings
-from touchline.inputs.videos import read_videos
+from touchline.inputs.settings import read_table
 
 
-def main(job) -> None:
+def main(job: Any) -> None:
     folder = Path(job.output.folder)
-    table = read_videos(read_settings(job.config).videos)
+    table = read_table(job.config)
     videos = [
         (table[row["video"]], read_events_csv(path))
         for row, path in zip(job.params.videos, job.input.events, strict=True)

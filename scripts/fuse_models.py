@@ -1,5 +1,7 @@
 """Make ensemble/final_predictions_ensemble_video_{video}.json and its events table."""
 
+from typing import Any
+
 from touchline.comparison.ensemble import fuse
 from touchline.core.files import read_record
 from touchline.core.logs import job_log
@@ -9,7 +11,7 @@ from touchline.events.predictions import read_events_csv, write_events_csv, writ
 from touchline.inputs.videos import GameHalf
 
 
-def main(job) -> None:
+def main(job: Any) -> None:
     said = {
         model: read_events_csv(path)
         for model, path in zip(job.params.models, job.input.events, strict=True)

@@ -1,10 +1,12 @@
 """Make predictions/…, events/… and coverage/… of a model's video from its slices."""
 
+from typing import Any
+
 from touchline.core.files import read_record, write_json
 from touchline.core.logs import job_log, log
 from touchline.core.records import Manifest
 from touchline.events.coverage import coverage_of_slices
-from touchline.events.merge import Slice, merge_slices, read_ledger
+from touchline.events.merge import SliceLedger, merge_slices, read_ledger
 from touchline.events.partials import check_partial
 from touchline.events.predictions import write_events_csv, write_predictions
 from touchline.inputs.labels import Labels
@@ -12,11 +14,12 @@ from touchline.inputs.videos import GameHalf
 from touchline.video.windows import slice_bounds
 
 
-def main(job) -> None:
+def main(job: Any) -> None:
     manifest = read_record(job.input.manifest, Manifest)
+    paths = job.input.ledgers
     slices = [
-        Slice(*slice_bounds(manifest.duration, len(job.input.ledgers), i), read_ledger(path), path)
-        for i, path in enumerate(job.input.ledgers)
+        SliceLedger(*slice_bounds(manifest.duration, len(paths), i), read_ledger(path), path)
+        for i, path in enumerate(paths)
     ]
     for path, part in zip(job.input.partials, slices, strict=True):
         check_partial(path, part.windows)

@@ -1,5 +1,7 @@
 """Make events/… and coverage/… of a video from predictions that were given."""
 
+from typing import Any
+
 from touchline.core.files import read_record, write_json
 from touchline.core.logs import job_log, log
 from touchline.core.records import Manifest
@@ -9,7 +11,7 @@ from touchline.inputs.labels import Labels
 from touchline.inputs.videos import GameHalf
 
 
-def main(job) -> None:
+def main(job: Any) -> None:
     labels = Labels.read(job.input.labels)
     # Without footage there is none.
     manifest = next((read_record(path, Manifest) for path in job.input.manifest), None)

@@ -1,17 +1,19 @@
 """Make report/video_{video}.html: the page on which a person sees a match, and judges."""
 
+from typing import Any
+
 from pydantic import TypeAdapter
 
 from touchline.core.files import read_json, write_text
 from touchline.core.logs import job_log, log
 from touchline.core.records import Thumbnail
-from touchline.inputs.settings import read_settings
-from touchline.inputs.videos import Name, read_videos
+from touchline.inputs.settings import read_table
+from touchline.inputs.videos import Name
 from touchline.report.match_page import SCRIPTS, address_of, page_data, read_match, rows_of
 from touchline.report.pages import render
 
 
-def main(job) -> None:
+def main(job: Any) -> None:
     video = int(job.wildcards.video)
     name = Name(**job.params.name)
     match = read_match(video, job.params.models, name.half, job.input)
@@ -19,9 +21,9 @@ def main(job) -> None:
     pictures = []
     for path in job.input.pictures:
         pictures = TypeAdapter(list[Thumbnail]).validate_python(read_json(path))
-    # Not a parameter, lest a video that moves has its page made anew.
-    table = read_settings(job.config).videos
-    source = address_of(read_videos(table)[video].path, job.output.page) if table else None
+    # Not a parameter, lest a video that moves has its page made again.
+    table = read_table(job.config)
+    source = address_of(table[video].path, job.output.page) if table else None
     data = page_data(match, moments, name, job.params.tolerance, pictures, source)
     page = render(
         "match.html.j2",

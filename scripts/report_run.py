@@ -1,10 +1,12 @@
 """Make report/index.html and its charts: every video and model of a run, and what is missing."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from markupsafe import Markup
 
-from touchline.comparison.summary import read_rows
+from touchline.comparison.summary import Row, read_rows
 from touchline.core.files import read_record, write_text
 from touchline.core.logs import job_log, log
 from touchline.core.params import MissingPredictions, Predicted
@@ -15,17 +17,23 @@ from touchline.events.predictions import EVENTS
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Name
 from touchline.report.charts import (
+    Chart,
     agreement_by_class,
     events_of_models,
     precision_and_recall,
     reliability_of_models,
 )
 from touchline.report.pages import render
-from touchline.report.run_page import scores, slices_of, video_rows, warnings
+from touchline.report.run_page import VideoRow, scores, slices_of, video_rows, warnings
 from touchline.report.vega import of_page, on_paper
 
 
-def read_videos_of_run(job, rows, comparisons, evaluations):
+def read_videos(
+    job: Any,
+    rows: Sequence[Row],
+    comparisons: Sequence[ComparisonReport],
+    evaluations: Sequence[EvaluationReport],
+) -> list[VideoRow]:
     """Each video with its models, scores and slices."""
     scored = {
         report.model: scores(OUTCOMES.read(path))
@@ -47,8 +55,13 @@ def read_videos_of_run(job, rows, comparisons, evaluations):
     return video_rows(names, rows, scored, fused, slices)
 
 
-def read_figures(job, rows, comparisons, evaluations):
-    """The figures there are: agreement needs two models, the last two need labels."""
+def read_charts(
+    job: Any,
+    rows: Sequence[Row],
+    comparisons: Sequence[ComparisonReport],
+    evaluations: Sequence[EvaluationReport],
+) -> Iterator[Chart]:
+    """The charts there are: agreement needs two models, the last two need labels."""
     yield events_of_models(rows)
     if comparisons:
         yield agreement_by_class(comparisons)
@@ -63,7 +76,7 @@ def read_figures(job, rows, comparisons, evaluations):
         )
 
 
-def main(job) -> None:
+def main(job: Any) -> None:
     comparisons = [read_record(path, ComparisonReport) for path in job.input.comparisons]
     evaluations = [read_record(path, EvaluationReport) for path in job.input.evaluations]
     rows = read_rows(
@@ -73,10 +86,10 @@ def main(job) -> None:
         [MissingPredictions(**row) for row in job.params.missing],
         comparisons,
     )
-    videos = read_videos_of_run(job, rows, comparisons, evaluations)
-    figures = list(read_figures(job, rows, comparisons, evaluations))
-    for figure in figures:
-        write_text(job.output[figure.name], figure.svg(on_paper))
+    videos = read_videos(job, rows, comparisons, evaluations)
+    charts = list(read_charts(job, rows, comparisons, evaluations))
+    for chart in charts:
+        write_text(job.output[chart.name], chart.svg(on_paper))
     unknown = sum((row.unknown for row in rows), Counter())
     page = render(
         "run.html.j2",
@@ -90,11 +103,11 @@ def main(job) -> None:
         lengths_known=all(row.share_looked_at is not None for row in rows),
         unknown=unknown.most_common(),
         # Without a row there is nothing to see.
-        charts=[(figure, Markup(figure.svg(of_page))) for figure in figures if figure.rows],
+        charts=[(chart, Markup(chart.svg(of_page))) for chart in charts if chart.rows],
         speeds=any(one.slices for video in videos for one in video.models),
     )
     write_text(job.output.page, page)
-    log.info("%d videos, %d charts, %.2f MB", len(videos), len(figures), len(page) / 1e6)
+    log.info("%d videos, %d charts, %.2f MB", len(videos), len(charts), len(page) / 1e6)
 
 
 if __name__ == "__main__":

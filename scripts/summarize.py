@@ -1,5 +1,7 @@
 """Make summary/summary.csv and .txt: one row a video and model."""
 
+from typing import Any
+
 from touchline.comparison.summary import read_rows, summary_table, write_summary_csv
 from touchline.core.files import read_record, replacing
 from touchline.core.logs import job_log
@@ -8,7 +10,7 @@ from touchline.core.records import ComparisonReport
 from touchline.inputs.labels import Labels
 
 
-def main(job) -> None:
+def main(job: Any) -> None:
     rows = read_rows(
         [Predicted(**row) for row in job.params.rows],
         job.input.events,

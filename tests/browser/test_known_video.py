@@ -8,7 +8,7 @@ from samples import event
 
 from media import in_one_file, steady, write_tone, write_video
 from touchline.comparison.compare import Track
-from touchline.core.records import Counts, Coverage, Stretch
+from touchline.core.records import Counts, Coverage, Interval
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name, Video
 from touchline.report.match_page import SCRIPTS, Match, moment_in_view, page_data, rows_of
@@ -29,7 +29,7 @@ def page(tmp_path_factory):
     tone = write_tone(folder / "tone.mp4", 20)
     video = in_one_file(folder / "video.mp4", [pictures, tone])
     manifest = probe(Video(video=0, path=video))
-    looked_at = {"a": [Stretch(start=0, end=20)], "b": [Stretch(start=0, end=15)]}
+    looked_at = {"a": [Interval(start=0, end=20)], "b": [Interval(start=0, end=15)]}
     counts = Counts(answers=9, none=9, unparsed=0, events_in=0, events_out=0)
     match = Match(
         video=0,

@@ -12,8 +12,8 @@ from statistics import fmean
 from typing import Any, Literal
 
 from touchline.comparison.chance_level import shifts as shifts_of
-from touchline.comparison.matching import match, moments
-from touchline.core.intervals import Intervals, common, elapsed, length, stretches, within
+from touchline.comparison.matching import matched_pairs, moments
+from touchline.core.intervals import Intervals, as_records, common, elapsed, length, within
 from touchline.core.records import (
     Agreement,
     ClassAgreement,
@@ -139,7 +139,7 @@ def compare(
                 name=name,
                 events=len(track.events),
                 unknown=sum(not event.known for event in track.events),
-                looked_at=stretches(track.looked_at),
+                looked_at=as_records(track.looked_at),
             )
             for name, track in tracks.items()
         ],
@@ -203,7 +203,7 @@ def _compare_two(
     report = PairComparison(
         model_a=model_a,
         model_b=model_b,
-        compared=stretches(compared),
+        compared=as_records(compared),
         both=len(same),
         other_label=len(different),
         only_a=len(only_a),
@@ -244,7 +244,7 @@ def _pair_up(a: _Marks, b: _Marks, tolerance: float) -> tuple[Pairs, Pairs]:
 
 
 def _match(a: _Marks, in_a: list[int], b: _Marks, in_b: list[int], tolerance: float) -> Pairs:
-    pairs = match([a.times[i] for i in in_a], [b.times[j] for j in in_b], tolerance)
+    pairs = matched_pairs([a.times[i] for i in in_a], [b.times[j] for j in in_b], tolerance)
     return [(in_a[i], in_b[j]) for i, j in pairs]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 _MATCH, _SKIP_A, _SKIP_B = 0, 1, 2
 
 
-def match(
+def matched_pairs(
     times_a: Sequence[float], times_b: Sequence[float], tolerance: float
 ) -> list[tuple[int, int]]:
     """Pair as many times as possible; among all ways to do so, with the least total distance.
@@ -44,7 +44,7 @@ def moments(times: Sequence[Sequence[float]], tolerance: float) -> list[dict[int
 
     Each list in turn is matched with the moments found so far, a moment's time being that
     of the first list that has it. So no time is further than the tolerance from that first
-    one, and with two lists the moments of both are the pairs of `match`.
+    one, and with two lists the moments of both are those of `matched_pairs`.
 
     Returns:
         for each moment, in order of time, the index of its time by index of the list.
@@ -52,7 +52,7 @@ def moments(times: Sequence[Sequence[float]], tolerance: float) -> list[dict[int
     found: list[dict[int, int]] = []
     anchors: list[float] = []
     for number, these in enumerate(times):
-        pairs = match(anchors, these, tolerance)
+        pairs = matched_pairs(anchors, these, tolerance)
         for moment, index in pairs:
             found[moment][number] = index
         known = {index for _, index in pairs}
@@ -63,7 +63,7 @@ def moments(times: Sequence[Sequence[float]], tolerance: float) -> list[dict[int
 
 
 def _align(a: list[float], b: list[float], tolerance: float) -> list[tuple[int, int]]:
-    """`match` for sorted lists.
+    """`matched_pairs` for sorted lists.
 
     best[j] is the most that the first i of a and the first j of b can be worth together. A
     pair's distance, in microseconds, is taken off its worth, which is more than all distances

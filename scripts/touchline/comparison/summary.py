@@ -13,7 +13,7 @@ from pandas import DataFrame
 from touchline.core.files import read_record
 from touchline.core.intervals import intervals_of, length
 from touchline.core.params import MissingPredictions, Predicted
-from touchline.core.records import Agreement, ComparisonReport, Coverage, Stretch
+from touchline.core.records import Agreement, ComparisonReport, Coverage, Interval
 from touchline.core.tables import Dtype, Table, columns
 from touchline.core.text_table import text_table
 from touchline.events.predictions import EVENTS
@@ -127,7 +127,7 @@ def without_pictures(rows: Iterable[Row]) -> list[str]:
     return [_without_pictures(video, found) for video, found in gaps.items() if found]
 
 
-def _without_pictures(video: int, gaps: Sequence[Stretch]) -> str:
+def _without_pictures(video: int, gaps: Sequence[Interval]) -> str:
     named = ", ".join(f"{gap.start:g} to {gap.end:g} s" for gap in gaps[:_MOST_GAPS])
     more = f" and {len(gaps) - _MOST_GAPS} more stretches" if len(gaps) > _MOST_GAPS else ""
     return f"Video {video} has no picture from {named}{more}."

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
 
-from touchline.core.records import Stretch
+from touchline.core.records import Interval
 
 # Stretches of a video, (start, end) in seconds: sorted, apart from each other, not empty.
 Intervals = tuple[tuple[float, float], ...]
@@ -16,10 +16,10 @@ Intervals = tuple[tuple[float, float], ...]
 SAME_TIME = 0.001
 
 
-def joined(stretches: Iterable[tuple[float, float]]) -> Intervals:
-    """The union of stretches that may overlap and come in any order."""
+def joined(intervals: Iterable[tuple[float, float]]) -> Intervals:
+    """The union of intervals that may overlap and come in any order."""
     result: list[tuple[float, float]] = []
-    for start, end in sorted(stretches):
+    for start, end in sorted(intervals):
         if result and start <= result[-1][1] + SAME_TIME:
             result[-1] = (result[-1][0], max(end, result[-1][1]))
         elif end > start:
@@ -28,7 +28,7 @@ def joined(stretches: Iterable[tuple[float, float]]) -> Intervals:
 
 
 def common(one: Intervals, other: Intervals) -> Intervals:
-    """The stretches that lie in both."""
+    """The intervals that lie in both."""
     result = []
     i = j = 0
     while i < len(one) and j < len(other):
@@ -43,7 +43,7 @@ def common(one: Intervals, other: Intervals) -> Intervals:
 
 
 def gaps(intervals: Intervals, duration: float) -> Intervals:
-    """The stretches of [0, duration] that lie in none of the intervals."""
+    """The intervals of [0, duration] that lie in none of the intervals."""
     edges = [0.0, *(edge for interval in intervals for edge in interval), duration]
     pairs = zip(edges[::2], edges[1::2], strict=True)
     return tuple((start, end) for start, end in pairs if end > start + SAME_TIME)
@@ -67,11 +67,11 @@ def elapsed(intervals: Intervals, times: Iterable[float]) -> list[float]:
     return [before[place] + time - intervals[place][0] for place, time in places]
 
 
-def stretches(intervals: Intervals) -> list[Stretch]:
+def as_records(intervals: Intervals) -> list[Interval]:
     """Intervals as they stand in files."""
-    return [Stretch(start=start, end=end) for start, end in intervals]
+    return [Interval(start=start, end=end) for start, end in intervals]
 
 
-def intervals_of(stretches: Iterable[Stretch]) -> Intervals:
+def intervals_of(records: Iterable[Interval]) -> Intervals:
     """Intervals from how they stand in files."""
-    return joined((stretch.start, stretch.end) for stretch in stretches)
+    return joined((each.start, each.end) for each in records)

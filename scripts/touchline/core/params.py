@@ -31,7 +31,7 @@ class AnnotatedVideo:
     """A video with labels, as a model's evaluation reads it.
 
     Attributes:
-        game: the match it is of; a video without a game is one by itself.
+        game: the game it is of; a video without a game is one by itself.
         half: which half of it; None if that is not known.
         models: how many files of coverage it has: an ensemble's are those of its models.
     """

@@ -22,7 +22,7 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Stretch(Record):
+class Interval(Record):
     """A part of a video, from start to end."""
 
     start: Seconds
@@ -59,9 +59,9 @@ class Manifest(Record):
     stream: int | None = Field(
         default=None, description="number of the picture stream in the file; null: the first"
     )
-    no_pictures: list[Stretch] = Field(default=[], description="where the file has no picture")
+    no_pictures: list[Interval] = Field(default=[], description="where the file has no picture")
     restarts: list[Restart] = Field(default=[], description="where the file's clock starts again")
-    game: str | None = Field(default=None, description="the match this video is a part of")
+    game: str | None = Field(default=None, description="the game this video is a part of")
     half: int | None = Field(default=None, ge=1, description="which half of the game")
     home: str | None = None
     away: str | None = None
@@ -208,7 +208,7 @@ class PairComparison(Record):
 
     model_a: Model
     model_b: Model
-    compared: list[Stretch] = Field(description="where both models looked")
+    compared: list[Interval] = Field(description="where both models looked")
     both: int = Field(ge=0, description="pairs with the same label")
     other_label: int = Field(ge=0, description="pairs at the same moment with another label")
     only_a: int = Field(ge=0)
@@ -232,7 +232,7 @@ class ComparedModel(Record):
     name: Model
     events: int = Field(ge=0)
     unknown: int = Field(ge=0, description="events whose label is no class")
-    looked_at: list[Stretch]
+    looked_at: list[Interval]
 
 
 class ComparisonReport(Record):
@@ -254,11 +254,11 @@ class Coverage(Record):
     clock_offset: float = Field(
         default=0.0, description="what a player's clock shows at the video's start, seconds"
     )
-    looked_at: list[Stretch]
-    no_pictures: list[Stretch] = Field(
+    looked_at: list[Interval]
+    no_pictures: list[Interval] = Field(
         default=[], description="stretches in which the video shows nothing to look at"
     )
-    likely_lost: list[Stretch] = Field(
+    likely_lost: list[Interval] = Field(
         description="stretches without any item, too long to be chance; given predictions only"
     )
     counts: Counts
@@ -272,7 +272,7 @@ class Thumbnail(Record):
     webp: str = Field(description="the picture as WebP, in base64")
 
 
-class Figure(Record):
+class Estimate(Record):
     """A figure with what it takes to judge it; null is what cannot be computed, never 0."""
 
     value: Probability | None
@@ -293,10 +293,10 @@ class ClassFigures(Record):
     not_shown_found: int = Field(ge=0, description="true positives that are not shown")
     false_positives: int = Field(ge=0)
     misses: int = Field(ge=0)
-    precision: Figure
-    recall: Figure
-    f1: Figure
-    average_precision: Figure = Field(description="of all: the mean over classes that occur")
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    average_precision: Estimate = Field(description="of all: the mean over classes that occur")
 
 
 class AverageMap(Record):
@@ -307,7 +307,7 @@ class AverageMap(Record):
     """
 
     deltas: list[float] = Field(description="seconds")
-    mean: Figure
+    mean: Estimate
     visible: Probability | None
     not_shown: float | None = Field(
         ge=0, description="times 17/13, for the classes that SoccerNet's test games lack"
@@ -391,7 +391,7 @@ class CalibrationReport(Record):
     reliability: list[Reliability]
     from_all: Recalibration | None = Field(description="null: nothing right, or nothing false")
     without: dict[str, Recalibration | None] = Field(
-        description="by match: learnt from the other matches with labels, to be used on it"
+        description="by game: learnt from the other games with labels, to be used on it"
     )
     as_said: ProbabilityQuality | None = Field(
         description="of score, or confidence, of events that have one and can be recalibrated"

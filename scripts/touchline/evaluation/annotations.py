@@ -70,8 +70,8 @@ def find_labels(videos: Mapping[int, Video], selected: Iterable[int]) -> dict[in
     return {video: str(path) for video, path in named.items()}
 
 
-def check_matches(games: Collection[str]) -> None:
-    """Check that there are enough matches with labels to calibrate one from the others.
+def check_games(games: Collection[str]) -> None:
+    """Check that there are enough games with labels to calibrate one from the others.
 
     Raises:
         InputError: there are fewer than two.

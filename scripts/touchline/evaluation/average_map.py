@@ -12,7 +12,7 @@ from touchline.core.records import AverageMap
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.evaluation import soccernet_evaluator
 from touchline.evaluation.average_precision import Floats, average_precision, over_deltas
-from touchline.evaluation.evaluate import figure, known
+from touchline.evaluation.evaluate import estimate, known
 from touchline.evaluation.metrics import Lists, by_chance, by_label, curve, games_of, samples_of
 from touchline.evaluation.outcomes import Half, where_looked
 
@@ -56,7 +56,7 @@ def average_maps(
         told_of = any_said and bool(occurs & set(SOCCERNET_CLASSES))
         maps[metric] = AverageMap(
             deltas=list(of_metric),
-            mean=figure(
+            mean=estimate(
                 values if told_of else np.full_like(values, np.nan),
                 over_deltas([chance[delta] for delta in of_metric])[0] if told_of else math.nan,
             ),

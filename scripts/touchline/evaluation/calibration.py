@@ -28,7 +28,7 @@ _HITS = (1, 2, 3, 4, 6, 11, math.inf)
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An event, the match it is of, and whether it is right."""
+    """An event, the game it is of, and whether it is right."""
 
     game: str
     event: Event

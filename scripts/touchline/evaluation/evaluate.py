@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from touchline.core.intervals import length
-from touchline.core.records import ClassFigures, EvaluationReport, Figure
+from touchline.core.records import ClassFigures, Estimate, EvaluationReport
 from touchline.core.tables import Table
 from touchline.evaluation.average_precision import Floats, ratio
 from touchline.evaluation.metrics import (
@@ -79,7 +79,7 @@ def evaluate(
         halves: at least one, each of another video.
         tolerances: most seconds between two events that are the same.
         shifts: how many time shifts to take the chance level from.
-        resamples: how many samples of the matches to take intervals from; one match has none.
+        resamples: how many samples of the games to take intervals from; one game has none.
         seed: of both.
 
     Returns:
@@ -166,21 +166,21 @@ def _figures(label: str, tolerance: float, measured: Measured) -> ClassFigures:
         precision=_rate(right, chance, predicted),
         recall=_rate(right, chance, true),
         f1=_rate(2 * right, 2 * chance, both),
-        average_precision=figure(measured.ap, measured.ap_by_chance),
+        average_precision=estimate(measured.ap, measured.ap_by_chance),
     )
 
 
-def _rate(part: Floats, chance: Floats, whole: Floats) -> Figure:
-    return figure(ratio(part, whole, np.nan), ratio(chance, whole[:1], np.nan)[0])
+def _rate(part: Floats, chance: Floats, whole: Floats) -> Estimate:
+    return estimate(ratio(part, whole, np.nan), ratio(chance, whole[:1], np.nan)[0])
 
 
-def figure(values: Floats, by_chance: float) -> Figure:
+def estimate(values: Floats, by_chance: float) -> Estimate:
     """A figure from its value and those of samples, [1 + r], NaN where undefined."""
     low = high = math.nan
     samples = values[1:][~np.isnan(values[1:])]
     if len(samples):
         low, high = np.percentile(samples, [2.5, 97.5])
-    return Figure(
+    return Estimate(
         value=known(values[0]), by_chance=known(by_chance), low=known(low), high=known(high)
     )
 

@@ -1,4 +1,4 @@
-"""Counts and average precision of one class, for all matches and for samples of them."""
+"""Counts and average precision of one class, for all games and for samples of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from touchline.comparison.chance_level import shifts as shifts_of
-from touchline.comparison.matching import match
+from touchline.comparison.matching import matched_pairs
 from touchline.core.intervals import elapsed, length
 from touchline.evaluation.average_precision import (
     Floats,
@@ -38,15 +38,15 @@ ByLabel = dict[str, list[Lists]]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What is measured of a class, for all matches and for each sample of them.
+    """What is measured of a class, for all games and for each sample of them.
 
     Attributes:
-        counts: [1 + r, 5], row 0 of all matches: true, predicted, true positives, true events
+        counts: [1 + r, 5], row 0 of all games: true, predicted, true positives, true events
             not shown, true positives not shown.
         chance: true positives by chance.
         ap: [1 + r], NaN where there is nothing to average.
         ap_by_chance: NaN as ap.
-        curve: precision and recall, [200] each, of all matches, by least score; of one class.
+        curve: precision and recall, [200] each, of all games, by least score; of one class.
     """
 
     counts: Floats
@@ -57,12 +57,12 @@ class Measured:
 
 
 def games_of(halves: Iterable[Half]) -> list[str]:
-    """The matches that halves are of."""
+    """The games that halves are of."""
     return sorted({half.game for half in halves})
 
 
 def samples_of(games: Sequence[str], resamples: int, seed: int) -> Floats:
-    """How often each match counts, [1 + r, matches]: once, then as drawn with replacement."""
+    """How often each game counts, [1 + r, games]: once, then as drawn with replacement."""
     count = len(games)
     once = np.ones((1, count))
     if count < 2:
@@ -107,12 +107,12 @@ def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floa
 
     Args:
         runs: the events as they are, then after each of the shifts in time.
-        weights: [1 + r, matches], how often each match counts; row 0 is once each.
+        weights: [1 + r, games], how often each game counts; row 0 is once each.
     """
     here, *by_chance = ([*run.get(label, [])] for run in runs)
     counts = np.zeros((weights.shape[1], 5))
     for mine in here:
-        pairs = match(mine.truth, mine.times, tolerance)
+        pairs = matched_pairs(mine.truth, mine.times, tolerance)
         hidden = [not visible for visible in mine.visible]
         counts[mine.game] += (
             len(mine.truth),
@@ -122,7 +122,9 @@ def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floa
             sum(hidden[i] for i, _ in pairs),
         )
     counts = weights @ counts
-    chance = [sum(len(match(m.truth, m.times, tolerance)) for m in run) for run in by_chance]
+    chance = [
+        sum(len(matched_pairs(m.truth, m.times, tolerance)) for m in run) for run in by_chance
+    ]
     precision, recall = curve(here, tolerance, weights)
     defined = counts[:, :2].min(axis=1) > 0
     aps = [average_precision(*curve(run, tolerance, weights[:1]))[0] for run in by_chance]

@@ -8,7 +8,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Literal, Protocol
 
-from touchline.comparison.matching import match
+from touchline.comparison.matching import matched_pairs
 from touchline.core.files import read_record
 from touchline.core.intervals import Intervals, common, intervals_of, within
 from touchline.core.params import AnnotatedVideo
@@ -44,7 +44,7 @@ class Half:
     """A video with its truth and what one model says of it.
 
     Attributes:
-        game: the match it is of; intervals come from sampling matches.
+        game: the game it is of; intervals come from sampling games.
         looked_at: where the model looked. Nothing else counts.
     """
 
@@ -160,7 +160,7 @@ def outcomes(halves: Iterable[Half], annotated: set[str], tolerance: float) -> l
         of_half = []
         for label, group in sorted(by_class(half, names).items()):
             truth, events = group.truth, group.events
-            pairs = match([e.time_s for e in truth], [e.time_s for e in events], tolerance)
+            pairs = matched_pairs([e.time_s for e in truth], [e.time_s for e in events], tolerance)
             of_half += [Outcome(half.video, label, truth[i], events[j]) for i, j in pairs]
             matched, right = {i for i, _ in pairs}, {j for _, j in pairs}
             of_half += [

@@ -1,4 +1,4 @@
-"""The probability that an event is right, by what was learnt from other matches."""
+"""The probability that an event is right, by what was learnt from other games."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def probability(event: Event, by: Recalibration) -> float:
 
 
 def recalibrated(events: Iterable[Event], report: CalibrationReport, game: str) -> list[Event]:
-    """Events of a match, each scored with the probability that it is right.
+    """Events of a game, each scored with the probability that it is right.
 
     Args:
-        game: if it has labels itself, what was learnt from the other matches is used.
+        game: if it has labels itself, what was learnt from the other games is used.
 
     Raises:
         InputError: there is nothing to learn from.
@@ -32,7 +32,7 @@ def recalibrated(events: Iterable[Event], report: CalibrationReport, game: str) 
     by = report.without.get(game, report.from_all)
     if by is None:
         raise InputError(
-            f"{report.model} cannot be calibrated for {game}: in the other matches with labels it "
+            f"{report.model} cannot be calibrated for {game}: in the other games with labels it "
             "has nothing right, or nothing wrong; add labels or set ensemble.calibrated: false."
         )
     return [replace(event, score=probability(event, by)) for event in events]

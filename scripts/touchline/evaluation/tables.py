@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from touchline.core.records import ClassFigures, EvaluationReport, Figure
+from touchline.core.records import ClassFigures, Estimate, EvaluationReport
 from touchline.core.tables import Table, columns
 from touchline.core.text_table import text_table
 
@@ -98,11 +98,11 @@ def _rows(report: EvaluationReport) -> Iterable[list[object]]:
         yield [report.model, f"average-mAP {metric}", alone, *empty, *_cells(figures.mean)]
 
 
-def _cells(figure: Figure) -> list[float | None]:
+def _cells(figure: Estimate) -> list[float | None]:
     return [figure.value, figure.by_chance, figure.low, figure.high]
 
 
-def _shown(figure: Figure) -> str:
+def _shown(figure: Estimate) -> str:
     """A figure, chance and interval in a cell: "0.31 (0.07) 0.25-0.38"."""
     if figure.value is None:
         return "–"

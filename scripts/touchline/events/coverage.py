@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from touchline.core.intervals import Intervals, common, gaps, intervals_of, joined, stretches
+from touchline.core.intervals import Intervals, as_records, common, gaps, intervals_of, joined
 from touchline.core.records import UNANSWERED, Counts, Coverage, Manifest, WindowRecord
 
 # A stretch counts as lost if it is this unlikely to be empty by chance, in a whole file...
@@ -65,7 +65,7 @@ def coverage_of_slices(
     return Coverage(
         duration=manifest.duration,
         clock_offset=manifest.clock_offset,
-        looked_at=stretches(common(shown, looked_at(windows))),
+        looked_at=as_records(common(shown, looked_at(windows))),
         no_pictures=manifest.no_pictures,
         likely_lost=[],
         counts=counts,
@@ -95,8 +95,8 @@ def coverage_of_given(
     return Coverage(
         duration=manifest.duration if manifest else None,
         clock_offset=manifest.clock_offset if manifest else 0.0,
-        looked_at=stretches(common(seen, looked_at_by(times, duration))),
+        looked_at=as_records(common(seen, looked_at_by(times, duration))),
         no_pictures=unseen,
-        likely_lost=stretches(likely_lost(times, duration)),
+        likely_lost=as_records(likely_lost(times, duration)),
         counts=counts,
     )

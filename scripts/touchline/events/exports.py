@@ -13,7 +13,7 @@ from touchline.core.records import Event
 from touchline.core.soccernet import game_time
 from touchline.errors import InputError
 from touchline.inputs.labels import Labels
-from touchline.inputs.videos import Video, match_of
+from touchline.inputs.videos import Video, game_of
 
 # An event is a moment; a clip or caption of it begins before and ends after (seconds).
 _BEFORE, _AFTER = 5.0, 5.0
@@ -34,7 +34,7 @@ def by_game(
     """
     games: dict[str, dict[int, Sequence[Event]]] = {}
     for video, events in videos:
-        game = match_of(video.video, {video.video: video})
+        game = game_of(video.video, {video.video: video})
         if PurePath(game).is_absolute() or ".." in PurePath(game).parts:
             raise InputError(f"The game {game!r} of video {video.video} cannot name a folder.")
         half = video.half or 1

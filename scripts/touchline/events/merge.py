@@ -23,7 +23,7 @@ Keep = Literal["first", "best", "run"]
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class SliceLedger:
     """A part of a video and what one worker found in it.
 
     Attributes:
@@ -71,7 +71,7 @@ def read_ledger(path: str | Path) -> list[WindowRecord]:
 
 
 def merge_slices(
-    slices: Iterable[Slice], duration: float, labels: Labels, window: float, keep: Keep
+    slices: Iterable[SliceLedger], duration: float, labels: Labels, window: float, keep: Keep
 ) -> Merged:
     """Put the slices of a video together and drop the repeats.
 
@@ -213,7 +213,7 @@ def _order(event: Event) -> tuple[object, ...]:
     )
 
 
-def _check_tiles(slices: Sequence[Slice], duration: float) -> None:
+def _check_tiles(slices: Sequence[SliceLedger], duration: float) -> None:
     """Raise InputError unless each slice begins where the one before ends, from 0 to the end."""
     reached, by = 0.0, "the start of the video"
     for part in slices:
@@ -233,7 +233,7 @@ def _check_step(reached: float, start: float, by: str, of: str) -> None:
     )
 
 
-def _check_windows(part: Slice) -> None:
+def _check_windows(part: SliceLedger) -> None:
     """Raise InputError unless a slice's windows are all there, each once, to its end."""
     windows = sorted(part.windows, key=lambda record: record.window)
     numbers = [record.window for record in windows]

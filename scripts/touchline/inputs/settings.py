@@ -25,7 +25,7 @@ from pydantic import (
 
 from touchline.errors import InputError
 from touchline.inputs.families import FAMILIES
-from touchline.inputs.videos import expanded
+from touchline.inputs.videos import Video, expanded, read_videos
 
 # Every number has a finite range, wide enough for whatever makes sense.
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -344,6 +344,16 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         lines = [_sentence(dict(mistake)) for mistake in error.errors()]
         raise InputError("\n".join(lines)) from None
+
+
+def read_table(config: Mapping[str, Any]) -> dict[int, Video]:
+    """The videos that a configuration names, by number; none where it names none.
+
+    Raises:
+        InputError: as `read_settings` and `touchline.inputs.videos.read_videos`.
+    """
+    source = read_settings(config).videos
+    return read_videos(source) if source else {}
 
 
 def _sentence(mistake: dict[str, Any]) -> str:

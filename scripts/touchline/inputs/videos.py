@@ -57,7 +57,7 @@ class Video(BaseModel):
 
     video: int = Field(ge=0, description="the video's number, a part of every file name")
     path: Path = Field(description="the video file; a relative path starts at the table's folder")
-    game: str | None = Field(None, description="the match this video is a part of")
+    game: str | None = Field(None, description="the game this video is a part of")
     half: int | None = Field(None, ge=1, description="which half of the game")
     home: str | None = Field(None, description="the home team's name")
     away: str | None = Field(None, description="the away team's name")
@@ -95,8 +95,8 @@ def read_videos(source: str | Path) -> dict[int, Video]:
     return _from_table(source)
 
 
-def match_of(video: int, videos: Mapping[int, Video]) -> str:
-    """The name of the match that a video is of; without one it is a match by itself."""
+def game_of(video: int, videos: Mapping[int, Video]) -> str:
+    """The name of the game that a video is of; without one it is a game by itself."""
     game = videos[video].game if video in videos else None
     return f"video_{video}" if game is None else game
 

@@ -16,7 +16,7 @@ from touchline.report.vega import Palette, Spec
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Chart:
     """A chart, and a table of what it shows.
 
     Attributes:
@@ -36,14 +36,14 @@ class Figure:
         return vega.svg(self.draw(palette), palette, self.title)
 
 
-def events_of_models(rows: Sequence[Row]) -> Figure:
+def events_of_models(rows: Sequence[Row]) -> Chart:
     """How many events each model found."""
     models = list(dict.fromkeys(row.model for row in rows))
     counts = events_by_class(rows)
     # The most frequent first; of equals by name, as they are.
     counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
     bars = counts.rename_axis(columns="model").stack().rename("events").reset_index()
-    return Figure(
+    return Chart(
         "counts",
         "Events by class",
         "How many events of each class each model found in all videos.",
@@ -53,10 +53,10 @@ def events_of_models(rows: Sequence[Row]) -> Figure:
     )
 
 
-def agreement_by_class(reports: Iterable[ComparisonReport]) -> Figure:
+def agreement_by_class(reports: Iterable[ComparisonReport]) -> Chart:
     """How far each pair of models agrees."""
     agreed = agreement_rows(reports)
-    return Figure(
+    return Chart(
         "agreement",
         "Agreement by class",
         "F1 of two models, each taken for the other's truth, beside what the same lists give when "
@@ -74,7 +74,7 @@ def precision_and_recall(
     reports: Sequence[EvaluationReport],
     curves: Mapping[str, DataFrame],
     tolerance: float,
-) -> Figure:
+) -> Chart:
     """How good each model is, at the tolerance of the evaluation that is nearest to one.
 
     Args:
@@ -85,7 +85,7 @@ def precision_and_recall(
     models = [report.model for report in reports]
     nearest = _nearest([one.tolerance for one in reports[0].overall], tolerance)
     points = curve_rows(curves, nearest)
-    return Figure(
+    return Chart(
         "precision_recall",
         "Precision and recall",
         f"By the least score that counts, against the labels at ±{nearest:g} s.",
@@ -103,11 +103,11 @@ def precision_and_recall(
     )
 
 
-def reliability_of_models(reports: Sequence[CalibrationReport]) -> Figure:
+def reliability_of_models(reports: Sequence[CalibrationReport]) -> Chart:
     """How far what models say of their events can be trusted."""
     models = [report.model for report in reports]
     bins = reliability_rows(reports)
-    return Figure(
+    return Chart(
         "reliability",
         "Can the models' own word be trusted?",
         "What a model says of its events against the share of them that is right. On the dashed "

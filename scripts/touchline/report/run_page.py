@@ -41,7 +41,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class SliceRow:
     """A slice of a video: how many windows it has, and what they took."""
 
     number: int
@@ -68,7 +68,7 @@ class VideoModel:
     events: int | None
     row: Row | None = None
     score: Score | None = None
-    slices: Sequence[Slice] = ()
+    slices: Sequence[SliceRow] = ()
 
     @property
     def seconds(self) -> float | None:
@@ -108,7 +108,7 @@ def scores(outcomes: DataFrame) -> dict[int, Score]:
 
 def slices_of(
     manifest: Manifest, model: str, slices: int, window: WindowSettings, benchmarks: str
-) -> list[Slice]:
+) -> list[SliceRow]:
     """What each slice of a video took.
 
     Args:
@@ -120,7 +120,7 @@ def slices_of(
         bounds = slice_bounds(manifest.duration, slices, number)
         path = benchmarks.format(model=model, video=manifest.video, slice=number)
         windows = len(windows_of(*bounds, manifest.duration, window))
-        found.append(Slice(number, windows, read_benchmark(path)))
+        found.append(SliceRow(number, windows, read_benchmark(path)))
     return found
 
 
@@ -129,7 +129,7 @@ def video_rows(
     rows: Sequence[Row],
     scored: Mapping[str, Mapping[int, Score]],
     fused: Mapping[int, int],
-    slices: Mapping[tuple[int, str], Sequence[Slice]],
+    slices: Mapping[tuple[int, str], Sequence[SliceRow]],
 ) -> list[VideoRow]:
     """Put together what is known of each video.
 

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 from touchline.core.files import read_text
 from touchline.errors import InputError
-from touchline.evaluation.annotations import check_matches, find_labels, read_truth
+from touchline.evaluation.annotations import check_games, find_labels, read_truth
 from touchline.inputs.external_predictions import find_given, given_videos
 from touchline.inputs.labels import Labels
 from touchline.inputs.project import with_project_files
 from touchline.inputs.settings import Settings, read_settings
-from touchline.inputs.videos import Video, left_out, match_of, read_videos, select
+from touchline.inputs.videos import Video, game_of, left_out, read_videos, select
 from touchline.models import checkpoints
 
 # A person mends the first of so many mistakes of a kind and sees the rest the next time.
@@ -36,7 +36,7 @@ class Inputs:
         selected: the numbers of the videos to process.
         given: by video and model, the files of given predictions.
         labels: by video, the file of its true events, where there is one.
-        games: by video, the name of its match.
+        games: by video, the name of its game.
         shown: the selected videos whose files are there to be looked at.
         warnings: a sentence for what was left out.
     """
@@ -85,9 +85,9 @@ def read_inputs(
     given = mistakes.of(lambda: find_given(templates, selected, skip), given)
     labels: dict[int, str] = {}
     labels = mistakes.of(lambda: find_labels(videos, selected), labels)
-    games = {video: match_of(video, videos) for video in selected}
+    games = {video: game_of(video, videos) for video in selected}
     if settings.ensemble.calibrated:
-        mistakes.of(lambda: check_matches({games[video] for video in labels}), None)
+        mistakes.of(lambda: check_games({games[video] for video in labels}), None)
     if check:
         if settings.detect_with and with_videos:
             mistakes.extend(_missing_videos(videos, selected))

@@ -7,7 +7,7 @@ whole video gives.
 
 Files break that rule: leading pictures of an open group refer to the group before, some
 streams have no true keyframes, some packets are half a picture, some are damaged. So a
-picture counts only if it is the right one and nothing was wrong on the way; else its stretch
+picture counts only if it is the right one and nothing was wrong on the way; else its segment
 is decoded in full, then from ever earlier keyframes.
 """
 
@@ -40,7 +40,7 @@ class Wanted(NamedTuple):
     pts: int
 
 
-class Stretch(NamedTuple):
+class Segment(NamedTuple):
     """Packets that hold some wanted pictures and all that those depend on.
 
     Attributes:
@@ -54,7 +54,7 @@ class Stretch(NamedTuple):
 
 
 class Decoder:
-    """Decodes stretches, cheapest when they follow each other. Not to be shared by threads."""
+    """Decodes segments, cheapest when they follow each other. Not to be shared by threads."""
 
     def __init__(self, reader: PacketReader, listing: Listing) -> None:
         self._reader = reader
@@ -64,30 +64,30 @@ class Decoder:
         self._may_skip = True
         self._damaged = False  # anything, since decoding last started
 
-    def pictures(self, stretch: Stretch) -> Iterator[tuple[float, VideoFrame]]:
+    def pictures(self, segment: Segment) -> Iterator[tuple[float, VideoFrame]]:
         """The times, seconds, and what is on screen then.
 
         A damaged picture is given as the decoder mends it. In the place of one that is lost
         comes the last one before it, which a player would leave on screen; if that is too
         old, nothing but a line in the log.
         """
-        waiting = deque(stretch.wanted)
+        waiting = deque(segment.wanted)
         self._damaged = False
         if self._may_skip:
-            yield from self._with_skips(stretch, waiting)
+            yield from self._with_skips(segment, waiting)
         if waiting and not self._damaged:
-            yield from self._in_full(stretch, waiting)
+            yield from self._in_full(segment, waiting)
         back = 1
         while waiting:
-            yield from self._from_earlier(stretch, back, waiting)
+            yield from self._from_earlier(segment, back, waiting)
             back *= 2
 
     def _with_skips(
-        self, stretch: Stretch, waiting: deque[Wanted]
+        self, segment: Segment, waiting: deque[Wanted]
     ) -> Iterator[tuple[float, VideoFrame]]:
         """The wanted pictures up to the first that is in doubt."""
         wanted = {each.pts for each in waiting}
-        for pts, frame in self._decode(stretch, stretch.begin, wanted):
+        for pts, frame in self._decode(segment, segment.begin, wanted):
             # A packet may hold half a picture (a field), and skip the other half.
             self._may_skip = self._may_skip and not frame.interlaced_frame
             if self._damaged or not self._may_skip or pts > waiting[0].pts:
@@ -98,11 +98,11 @@ class Decoder:
                 return
 
     def _in_full(
-        self, stretch: Stretch, waiting: deque[Wanted]
+        self, segment: Segment, waiting: deque[Wanted]
     ) -> Iterator[tuple[float, VideoFrame]]:
         """What is on screen up to the first time that is in doubt."""
         shown = None
-        for pts, frame in chain(self._decode(stretch, stretch.begin), _END):
+        for pts, frame in chain(self._decode(segment, segment.begin), _END):
             while waiting and pts > waiting[0].pts:
                 if self._damaged or not self._is_shown(shown, waiting[0]):
                     return
@@ -110,14 +110,14 @@ class Decoder:
             shown = frame
 
     def _from_earlier(
-        self, stretch: Stretch, back: int, waiting: deque[Wanted]
+        self, segment: Segment, back: int, waiting: deque[Wanted]
     ) -> Iterator[tuple[float, VideoFrame]]:
         """All that can be shown, if a start so many keyframes earlier is early enough."""
-        keyframes = self._keyframes[: bisect_left(self._keyframes, stretch.begin)]
+        keyframes = self._keyframes[: bisect_left(self._keyframes, segment.begin)]
         begin = keyframes[-back] if back < len(keyframes) else 0
         due = self._packets[keyframes[-1]].pts if begin else math.inf
         under_way, shown = False, None
-        for pts, frame in chain(self._decode(stretch, begin), _END):
+        for pts, frame in chain(self._decode(segment, begin), _END):
             # Without true keyframes, pictures come late, and the first ones are not exact.
             under_way = under_way or pts <= due
             if not under_way:
@@ -136,7 +136,7 @@ class Decoder:
         return float((wanted.pts - frame.pts) * self._time_base) <= _LONGEST_STAND_IN
 
     def _decode(
-        self, stretch: Stretch, begin: int, wanted: Container[int | None] | None = None
+        self, segment: Segment, begin: int, wanted: Container[int | None] | None = None
     ) -> Iterator[tuple[int, VideoFrame]]:
         """Pictures from `begin` on and their times (pts), in order.
 
@@ -149,7 +149,7 @@ class Decoder:
         self._damaged = False
         keyframe_out = False
         # Where each field is a packet, the picture's second one is needed, too.
-        end = stretch.end if wanted is not None else stretch.end + 1
+        end = segment.end if wanted is not None else segment.end + 1
         for packet in chain(self._reader.read(end), [None]):
             skip = wanted is not None and packet is not None and packet.pts not in wanted
             # No packet flag tells it in every container; the decoder sees it in the data.
@@ -161,7 +161,7 @@ class Decoder:
                 continue
             for frame in frames:
                 # What is shown after the last wanted one is of no use, or its time is damaged.
-                if frame.pts is None or frame.pts > stretch.wanted[-1].pts:
+                if frame.pts is None or frame.pts > segment.wanted[-1].pts:
                     continue
                 keyframe_out = keyframe_out or frame.pts <= self._packets[begin].pts
                 self._damaged = self._damaged or frame.is_corrupt or not keyframe_out

@@ -17,7 +17,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from touchline.core.records import Manifest, Stretch
+from touchline.core.records import Interval, Manifest
 from touchline.errors import InputError
 from touchline.inputs.fingerprint import fingerprint
 from touchline.inputs.videos import Video
@@ -96,7 +96,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         rotation=first.rotation,
         codec=codec,
         stream=number,
-        no_pictures=[Stretch(start=round(a, 3), end=round(b, 3)) for a, b in gaps],
+        no_pictures=[Interval(start=round(a, 3), end=round(b, 3)) for a, b in gaps],
         restarts=list(line.restarts),
         game=video.game,
         half=video.half,

@@ -24,7 +24,7 @@ from av.video.reformatter import Colorspace, VideoReformatter
 
 from touchline.core.intervals import Intervals
 from touchline.core.records import Manifest
-from touchline.video.decoder import Decoder, Stretch, Wanted
+from touchline.video.decoder import Decoder, Segment, Wanted
 from touchline.video.hdr import is_hdr, standard_range
 from touchline.video.packets import DAMAGE, Listing, PacketReader, Source, list_packets, reason_of
 from touchline.video.prefetch import ahead
@@ -87,7 +87,7 @@ def sample_frames(
         start_time: presentation time of the video's start, seconds.
         max_size: the longer side is scaled down to this in the decoder, pixels.
         threads: how many decode; the frames do not depend on it.
-        no_pictures: stretches, seconds from the video's start, that have none.
+        no_pictures: intervals, seconds from the video's start, that have none.
         pixel_aspect: width of the video's pixels over their height; those of a frame are square.
 
     Yields:
@@ -103,12 +103,12 @@ def sample_frames(
     if not times:
         return
     listing = list_packets(source, times[0] + start_time, times[-1] + start_time)
-    stretches = _stretches(listing, times, start_time)
+    segments = _segments(listing, times, start_time)
     with ExitStack() as stack:
         readers = [stack.enter_context(PacketReader(source, listing)) for _ in range(threads)]
         shape = max_size, pixel_aspect
         samplers = [_Sampler(reader, listing, start_time, *shape) for reader in readers]
-        yield from ahead(stretches, [each.frames for each in samplers], _FRAMES_AHEAD)
+        yield from ahead(segments, [each.frames for each in samplers], _FRAMES_AHEAD)
 
 
 def _outside(gaps: Intervals, times: Sequence[float]) -> list[float]:
@@ -124,7 +124,7 @@ def _outside(gaps: Intervals, times: Sequence[float]) -> list[float]:
     return [*kept, *times[done:]]
 
 
-def _stretches(listing: Listing, times: Sequence[float], start_time: float) -> list[Stretch]:
+def _segments(listing: Listing, times: Sequence[float], start_time: float) -> list[Segment]:
     """What to decode for the pictures on screen at the times."""
     packets = listing.packets
     shown = sorted((each.pts, place) for place, each in enumerate(packets) if each.shown)
@@ -148,11 +148,11 @@ def _stretches(listing: Listing, times: Sequence[float], start_time: float) -> l
             continue
         pts, place = shown[number]
         found.append((begin_of(pts, place), place, Wanted(time, pts)))
-    stretches = []
+    segments = []
     for begin, group in groupby(found, itemgetter(0)):
         _, places, wanted = zip(*group, strict=True)
-        stretches.append(Stretch(begin, max(places) + 1, wanted))
-    return stretches
+        segments.append(Segment(begin, max(places) + 1, wanted))
+    return segments
 
 
 def _since(pts: int, time_base: Fraction, start_time: float) -> float:
@@ -185,7 +185,7 @@ class _Field:
 
 
 class _Sampler:
-    """Turns stretches into frames. Not to be shared by threads."""
+    """Turns segments into frames. Not to be shared by threads."""
 
     def __init__(
         self,
@@ -203,8 +203,8 @@ class _Sampler:
         self._reformatter = VideoReformatter()
         self._field = _Field()
 
-    def frames(self, stretch: Stretch) -> Iterator[Frame]:
-        for decoded, group in groupby(self._decoder.pictures(stretch), itemgetter(1)):
+    def frames(self, segment: Segment) -> Iterator[Frame]:
+        for decoded, group in groupby(self._decoder.pictures(segment), itemgetter(1)):
             assert decoded.pts is not None
             began = round(_since(decoded.pts, self._time_base, self._start_time), 3)
             try:

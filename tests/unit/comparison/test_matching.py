@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from touchline.comparison.matching import match, moments
+from touchline.comparison.matching import matched_pairs, moments
 
 TIMES = st.lists(st.floats(0, 60) | st.integers(0, 30).map(float), max_size=12)
 TOLERANCE = st.sampled_from([0.0, 1.0, 2.5, 5.0, 100.0])
@@ -44,12 +44,12 @@ def test_cardinality_is_mir_evals_on_500_cases():
         )
         tolerance = source.choice([0.5, 2.0, 5.0])
         expected = mir_eval.util.match_events(np.array(a), np.array(b), tolerance)
-        assert len(match(a, b, tolerance)) == len(expected)
+        assert len(matched_pairs(a, b, tolerance)) == len(expected)
 
 
 @given(TIMES, TIMES, TOLERANCE)
 def test_pairs_are_the_best_there_are(a, b, tolerance):
-    pairs = match(a, b, tolerance)
+    pairs = matched_pairs(a, b, tolerance)
     count, least = best_by_hungarian(a, b, tolerance)
     assert len(pairs) == count
     assert distance(pairs, a, b) == pytest.approx(least, abs=1e-4)
@@ -57,39 +57,39 @@ def test_pairs_are_the_best_there_are(a, b, tolerance):
 
 @given(TIMES, TIMES, TOLERANCE)
 def test_symmetric_one_to_one_and_within_the_tolerance(a, b, tolerance):
-    pairs = match(a, b, tolerance)
-    assert sorted((j, i) for i, j in pairs) == sorted(match(b, a, tolerance))
+    pairs = matched_pairs(a, b, tolerance)
+    assert sorted((j, i) for i, j in pairs) == sorted(matched_pairs(b, a, tolerance))
     assert all(abs(a[i] - b[j]) <= tolerance for i, j in pairs)
     assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
 
 
 @given(TIMES, TIMES, TOLERANCE, st.randoms())
 def test_the_order_of_the_lists_does_not_matter(a, b, tolerance, source):
-    times = sorted((a[i], b[j]) for i, j in match(a, b, tolerance))
+    times = sorted((a[i], b[j]) for i, j in matched_pairs(a, b, tolerance))
     source.shuffle(a)
-    assert sorted((a[i], b[j]) for i, j in match(a, b, tolerance)) == times
+    assert sorted((a[i], b[j]) for i, j in matched_pairs(a, b, tolerance)) == times
 
 
 def test_more_pairs_are_worth_more_than_near_ones():
-    assert match([4.0, 6.0], [1.0, 4.0], 4.0) == [(0, 0), (1, 1)]
+    assert matched_pairs([4.0, 6.0], [1.0, 4.0], 4.0) == [(0, 0), (1, 1)]
 
 
 def test_of_equals_the_earlier():
-    assert match([0.0, 2.0], [1.0], 5.0) == [(0, 0)]
-    assert match([1.0], [0.0, 2.0], 5.0) == [(0, 0)]
+    assert matched_pairs([0.0, 2.0], [1.0], 5.0) == [(0, 0)]
+    assert matched_pairs([1.0], [0.0, 2.0], 5.0) == [(0, 0)]
 
 
 def test_a_list_without_pauses_takes_time_in_proportion():
     # 20,000 events a list that all hang together: the Hungarian method would need hours.
     times = [2.0 * k for k in range(20_000)]
-    assert len(match(times, [time + 1 for time in times], 5.0)) == len(times)
+    assert len(matched_pairs(times, [time + 1 for time in times], 5.0)) == len(times)
 
 
 @given(TIMES, TIMES, TOLERANCE)
 def test_moments_of_two_lists_are_their_pairs(a, b, tolerance):
     found = moments([a, b], tolerance)
     pairs = {(moment[0], moment[1]) for moment in found if len(moment) == 2}
-    assert pairs == set(match(a, b, tolerance))
+    assert pairs == set(matched_pairs(a, b, tolerance))
     assert sorted(moment[0] for moment in found if 0 in moment) == list(range(len(a)))
     assert sorted(moment[1] for moment in found if 1 in moment) == list(range(len(b)))
 

@@ -8,7 +8,7 @@ from samples import event
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from touchline.errors import InputError
-from touchline.evaluation.annotations import TrueEvent, check_matches
+from touchline.evaluation.annotations import TrueEvent, check_games
 from touchline.evaluation.calibration import calibrate, fit, judged
 from touchline.evaluation.outcomes import Half
 from touchline.evaluation.recalibration import probability, recalibrated
@@ -110,4 +110,4 @@ def test_what_cannot_be_learnt_is_null_and_asking_for_it_an_error():
     empty = calibrate([Half(0, "g", [], [], WHOLE)], "m", 5)
     assert (empty.events, empty.from_all, empty.reliability[1].error) == (0, None, None)
     with pytest.raises(InputError, match="1 of the selected matches have labels"):
-        check_matches({"game 0"})
+        check_games({"game 0"})

@@ -13,7 +13,7 @@ from samples import event
 from SoccerNet.Evaluation.ActionSpotting import compute_class_scores
 
 from clones import ROOT
-from touchline.comparison.matching import match
+from touchline.comparison.matching import matched_pairs
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.errors import InputError
 from touchline.evaluation import soccernet_evaluator
@@ -82,7 +82,7 @@ FRAMES = st.lists(st.integers(0, 300).map(lambda n: n / 10), max_size=12, unique
 def test_with_equal_scores_soccernets_greedy_way_finds_as_many(truth, times, tolerance):
     times = sorted(times)
     scores = [0.5] * len(times)
-    best = len(match([10 * t for t in truth], [10 * t for t in times], 10 * tolerance))
+    best = len(matched_pairs([10 * t for t in truth], [10 * t for t in times], 10 * tolerance))
     assert soccernets_hits(truth, times, scores, tolerance)[0] == best
     frames = [float(round(10 * time)) for time in times]
     assert sum(found([round(10 * t) for t in truth], frames, scores, 10 * tolerance)) == best
@@ -102,7 +102,7 @@ def test_by_score_a_pair_can_be_lost():
     truth, times, scores = [10.0, 16.0], [8.0, 12.0], [0.1, 0.9]
     assert sum(found(truth, times, scores, 5)) == 1
     assert soccernets_hits(truth, times, scores, 5)[0] == 1
-    assert len(match(truth, times, 5)) == 2
+    assert len(matched_pairs(truth, times, 5)) == 2
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from SoccerNet.Evaluation.ActionSpotting import compute_class_scores
 from SoccerNet.Evaluation.ActionSpotting import evaluate as soccernets_evaluate
 
 from clones import ROOT
-from touchline.comparison.matching import match
+from touchline.comparison.matching import matched_pairs
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.evaluation import soccernet_evaluator
 from touchline.evaluation.annotations import read_truth
@@ -125,8 +125,8 @@ def test_by_score_the_greedy_way_finds_as_many_or_fewer(halves):
             )
             times = [one.time_s for one in events]
             greedy = sum(found(truth, times, [one.strength for one in events], TOLERANCE))
-            assert greedy <= len(match(truth, times, TOLERANCE))
-            lost += len(match(truth, times, TOLERANCE)) - greedy
+            assert greedy <= len(matched_pairs(truth, times, TOLERANCE))
+            lost += len(matched_pairs(truth, times, TOLERANCE)) - greedy
     assert lost == 0  # in this game; generated lists lose some
 
 

@@ -18,7 +18,7 @@ from touchline.core.intervals import (
     stretches,
     within,
 )
-from touchline.core.records import Counts, Manifest, Stretch
+from touchline.core.records import Counts, Interval, Manifest
 from touchline.errors import InputError
 from touchline.events.coverage import (
     coverage_of_given,
@@ -127,7 +127,7 @@ def test_what_has_no_picture_was_not_looked_at():
     assert (ran.duration, ran.clock_offset, ran.likely_lost) == (30, 2, [])
     shown = coverage_of_given([1.0, 9.0], COUNTS, MANIFEST, [])
     assert intervals_of(shown.looked_at) == ((0, 4), (6, 30))
-    assert shown.no_pictures == ran.no_pictures == [Stretch(start=4, end=6)]
+    assert shown.no_pictures == ran.no_pictures == [Interval(start=4, end=6)]
 
 
 def test_without_footage_a_video_is_as_long_as_any_model_got():

@@ -9,7 +9,7 @@ from samples import event, window
 
 from touchline.errors import InputError
 from touchline.events import merge
-from touchline.events.merge import Slice, merge_events, merge_slices, read_ledger
+from touchline.events.merge import SliceLedger, merge_events, merge_slices, read_ledger
 from touchline.events.nms import suppress
 from touchline.inputs.labels import Labels
 
@@ -25,7 +25,7 @@ def slices_of(*bounds, predicted=None):
     """Slices with a window every 2 s; `predicted` has the labels of windows by their start."""
     predicted = predicted or {}
     return [
-        Slice(
+        SliceLedger(
             start,
             end,
             [
@@ -186,7 +186,7 @@ def test_a_video_of_four_slices():
     predicted = {4: ["goals"], 6: ["Goal", "Foul"], 10: ["Other"], 12: ["Goal"]}
     slices = slices_of((0, 5), (5, 10), (10, 15), (15, 20), predicted=predicted)
     windows = slices[3].windows
-    slices[3] = Slice(
+    slices[3] = SliceLedger(
         15,
         20,
         [
@@ -242,20 +242,20 @@ def test_a_ledger_that_lacks_windows(left_out, complaint):
     windows = [window(n, 2.0 * n, end=min(2.0 * n + 4, 12.0)) for n in range(5)]
     windows = [record for record in windows if record.window not in left_out]
     with pytest.raises(InputError, match="ledger") as caught:
-        merge_slices([Slice(0, 12, windows, "ledger")], 12.0, LABELS, 3.0, "first")
+        merge_slices([SliceLedger(0, 12, windows, "ledger")], 12.0, LABELS, 3.0, "first")
     assert complaint in str(caught.value)
 
 
 def test_a_window_twice_is_an_error():
     windows = [window(0, 0.0), window(1, 2.0), window(1, 2.0)]
     with pytest.raises(InputError, match="twice"):
-        merge_slices([Slice(0, 6, windows, "ledger")], 6.0, LABELS, 3.0, "first")
+        merge_slices([SliceLedger(0, 6, windows, "ledger")], 6.0, LABELS, 3.0, "first")
 
 
 def test_windows_that_run_on_past_their_slice():
     first = [window(0, 0.0), window(1, 2.0)]
     second = [window(0, 4.0), window(1, 6.0, end=8.0)]
-    slices = [Slice(0, 4, first, "a"), Slice(4, 8, second, "b")]
+    slices = [SliceLedger(0, 4, first, "a"), SliceLedger(4, 8, second, "b")]
     assert merge_slices(slices, 8.0, LABELS, 3.0, "first").counts.answers == 4
 
 

@@ -15,7 +15,7 @@ from samples import event
 from media import number_in, steady, write_video
 from touchline.comparison.compare import Track
 from touchline.comparison.summary import Row
-from touchline.core.records import Counts, Coverage, Stretch
+from touchline.core.records import Counts, Coverage, Interval
 from touchline.inputs.videos import Name, Video
 from touchline.report import vega
 from touchline.report.charts import agreement_rows
@@ -24,7 +24,7 @@ from touchline.report.job_benchmarks import Benchmark, read_benchmark
 from touchline.report.match_page import address_of, moment_in_view
 from touchline.report.pages import embedded, render
 from touchline.report.review_items import moments_of
-from touchline.report.run_page import Score, Slice, VideoModel, scores, warnings
+from touchline.report.run_page import Score, SliceRow, VideoModel, scores, warnings
 from touchline.report.thumbnails import pictured, thumbnails
 from touchline.video.probe import probe
 
@@ -151,9 +151,9 @@ def test_a_benchmark_file_is_read_for_what_it_has(tmp_path, text, known):
 
 
 def test_a_speed_is_known_if_every_slice_was_measured():
-    slices = [Slice(0, 30, Benchmark(10, None)), Slice(1, 20, Benchmark(15, None))]
+    slices = [SliceRow(0, 30, Benchmark(10, None)), SliceRow(1, 20, Benchmark(15, None))]
     assert VideoModel("a", 1, slices=slices).windows_per_second == 2
-    slices[1] = Slice(1, 20, Benchmark(None, None))
+    slices[1] = SliceRow(1, 20, Benchmark(None, None))
     assert VideoModel("a", 1, slices=slices).windows_per_second is None
     assert VideoModel("a", 1).seconds is None
 
@@ -170,13 +170,13 @@ def test_what_is_missing_is_told():
     counts = Counts(answers=9, none=9, unparsed=0, events_in=0, events_out=0)
     lost = Coverage(
         duration=100,
-        looked_at=[Stretch(start=40, end=100)],
-        likely_lost=[Stretch(start=0, end=40)],
+        looked_at=[Interval(start=40, end=100)],
+        likely_lost=[Interval(start=0, end=40)],
         counts=counts,
     )
     skipped = Coverage(
         duration=100,
-        looked_at=[Stretch(start=0, end=90)],
+        looked_at=[Interval(start=0, end=90)],
         likely_lost=[],
         counts=counts.model_copy(update={"skipped": 5}),
     )
