@@ -12,14 +12,14 @@ from touchline.inputs.videos import GameHalf
 
 
 def main(job: Any) -> None:
-    said = {
+    events_of = {
         model: read_events_csv(path)
         for model, path in zip(job.params.models, job.input.events, strict=True)
     }
     for model, path in zip(job.params.models, job.input.calibration, strict=False):
         learnt = read_record(path, CalibrationReport)
-        said[model] = recalibrated(said[model], learnt, job.params.game)
-    events = fuse(said, job.params.tolerance, **job.params.ensemble)
+        events_of[model] = recalibrated(events_of[model], learnt, job.params.game)
+    events = fuse(events_of, job.params.tolerance, **job.params.ensemble)
     write_predictions(job.output.predictions, events)
     half = GameHalf(**job.params.half)
     write_events_csv(job.output.events, events, int(job.wildcards.video), half.game, half.half)

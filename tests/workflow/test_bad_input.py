@@ -35,20 +35,20 @@ def test_before_the_dag(project, config, sentence):
     if "models" in config:
         config = config | {"models": project.config["models"] | config["models"]}
     done = project.snakemake("-n", **config)
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     assert done.returncode != 0
-    assert sentence in said
-    assert "Traceback" not in said
+    assert sentence in output
+    assert "Traceback" not in output
 
 
 def test_before_any_detection(project):
     (project.folder / "text.mkv").write_text("no video\n" * 100)
     (project.folder / "table.tsv").write_text("video\tpath\n7\ttext.mkv\n")
     done = project.snakemake(videos="table.tsv", results="bad")
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "text.mkv cannot be opened as a video" in said
-    assert "Traceback" not in said
+    assert "text.mkv cannot be opened as a video" in output
+    assert "Traceback" not in output
     assert not list(project.folder.glob("bad/partials/*"))
     assert (
         "text.mkv cannot be opened" in (project.folder / "bad/logs/probe/video_7.log").read_text()
@@ -60,10 +60,10 @@ def test_a_model_of_another_kind(project, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"\0" * 100)
     models = {"llava": {"checkpoint": str(tmp_path), "revision": None}}
     done = project.snakemake("models", models=models, resources="other")
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "of type 'llama', but the detector runs llava_next_video" in said
-    assert "Traceback" not in said
+    assert "of type 'llama', but the detector runs llava_next_video" in output
+    assert "Traceback" not in output
 
 
 def test_a_missing_second_opinion_can_be_skipped(project):
@@ -84,14 +84,14 @@ def test_what_is_done_is_summed_up_though_a_video_is_bad(project):
     config = {"videos": "some.tsv", "results": "some", "slices": 1}
     done = project.snakemake("--keep-going", **config)
     assert done.returncode != 0
-    said = done.stdout + done.stderr
-    assert "Of what is done (2 videos: 0,2):" in said
+    output = done.stdout + done.stderr
+    assert "Of what is done (2 videos: 0,2):" in output
     with (project.folder / "some/summary/summary.csv").open() as file:
         good, gap = csv.DictReader(file)
     assert (good["video"], good["share_looked_at"], good["no_pictures_s"]) == ("0", "1.0", "0.0")
     assert (gap["video"], gap["share_looked_at"], gap["no_pictures_s"]) == ("2", "0.4444", "10.0")
-    told = (project.folder / "some/summary/summary.txt").read_text()
-    assert "Video 2 has no picture from 4 to 14 s." in told
+    text = (project.folder / "some/summary/summary.txt").read_text()
+    assert "Video 2 has no picture from 4 to 14 s." in text
     ledger = (project.folder / "some/windows/windows_llava_vid2_gpu0.jsonl").read_text()
     windows = [json.loads(line) for line in ledger.splitlines()]
     unseen = [window["start"] for window in windows if window["status"] == "no_frames"]

@@ -29,7 +29,7 @@ def labels(half_times):
     return json.dumps({"annotations": [*annotations, {"gameTime": "1 - 00:05", "label": "Gaol"}]})
 
 
-def said(events, confidence):
+def answers(events, confidence):
     return json.dumps(
         [
             {
@@ -75,8 +75,8 @@ def done(tmp_path_factory):
             good = [(time + 2, name) for time, name in true[1:]]
             good += [(1650, "Goal")] if half == 1 else []
             poor = [(time + (3 if time % 180 else 40), name) for time, name in true]
-            (clone.folder / f"good_{video}.json").write_text(said(good, 0.9))
-            (clone.folder / f"poor_{video}.json").write_text(said(poor, 0.9))
+            (clone.folder / f"good_{video}.json").write_text(answers(good, 0.9))
+            (clone.folder / f"poor_{video}.json").write_text(answers(poor, 0.9))
     (clone.folder / "games.tsv").write_text("\n".join(rows) + "\n")
     clone.run()
     return clone

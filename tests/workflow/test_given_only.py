@@ -73,7 +73,7 @@ def test_footage_of_given_predictions_is_probed(done, clip):
     ],
 )
 def test_a_target_of_nothing_says_what_is_missing(done, target, sentence):
-    said = done.snakemake(target)
-    assert said.returncode != 0
-    assert sentence in said.stdout + said.stderr
-    assert "Traceback" not in said.stdout + said.stderr
+    run = done.snakemake(target)
+    assert run.returncode != 0
+    assert sentence in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr

@@ -55,11 +55,11 @@ def test_any_number_of_kills_gives_the_files_of_an_undisturbed_run(clone):
     command += ["--configfile", "my.yaml", "--rerun-incomplete"]
     source, done = random.Random(0), 0
     for kill in range(KILLS):
-        with (clone.folder / "said.txt").open("w") as said:
-            run = subprocess.Popen(command, cwd=clone.folder, stdout=said, stderr=said)
+        with (clone.folder / "output.txt").open("w") as output:
+            run = subprocess.Popen(command, cwd=clone.folder, stdout=output, stderr=output)
         wanted, deadline = done + source.randrange(1, 200 // KILLS), time.monotonic() + 120
         while len(answered(clone)) < wanted and time.monotonic() < deadline:
-            assert run.poll() is None, (clone.folder / "said.txt").read_text()
+            assert run.poll() is None, (clone.folder / "output.txt").read_text()
             time.sleep(0.02)
         # The worker alone, as a scheduler would: Snakemake lives to see it.
         for process in psutil.Process(run.pid).children(recursive=True):
@@ -87,22 +87,22 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(clone, number):
     (clone.folder / "interrupted.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "predictions"]
     before = len(answered(clone, "interrupted"))
-    with (clone.folder / "said.txt").open("w+") as said:
+    with (clone.folder / "output.txt").open("w+") as output:
         run = subprocess.Popen(
             [*command, "--configfile=interrupted.yaml"],
             cwd=clone.folder,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
         deadline = time.monotonic() + 120
         while len(answered(clone, "interrupted")) < before + 6 and time.monotonic() < deadline:
-            assert run.poll() is None, (clone.folder / "said.txt").read_text()
+            assert run.poll() is None, (clone.folder / "output.txt").read_text()
             time.sleep(0.02)
         # As a terminal, or a machine that shuts down, does: to Snakemake and its jobs at once.
         os.killpg(run.pid, number)
         assert run.wait(timeout=60) != 0
-    text = (clone.folder / "said.txt").read_text()
+    text = (clone.folder / "output.txt").read_text()
     assert "Interrupted before everything was done.\nType the same command again" in text
     assert "Once the cause is mended" not in text
     assert "Failed:" not in text

@@ -55,14 +55,14 @@ def runs(tmp_path):
         command = [sys.executable, "-m", "snakemake", "--cores", "8", "--resources", "gpu=4"]
         command += ["--nolock", "--scheduler", "greedy", "--quiet", "all"]
         command += ["--config", f"name={name}", f"jobs={JOBS // 2}", f"python={sys.executable}"]
-        with (tmp_path / f"{name}.txt").open("w") as said:
+        with (tmp_path / f"{name}.txt").open("w") as output:
             started.append(
                 subprocess.Popen(
                     command,
                     cwd=tmp_path,
                     env=environment | {"CUDA_VISIBLE_DEVICES": "0,1,2,3"},
-                    stdout=said,
-                    stderr=said,
+                    stdout=output,
+                    stderr=output,
                 )
             )
     yield started

@@ -34,11 +34,11 @@ def project(tmp_path_factory, clip):
 
 @pytest.mark.parametrize("flag", ["--dag", "--rulegraph"])
 def test_graphs_are_clean(project, flag):
-    said = project.run(flag).stdout.strip()
-    assert re.fullmatch(r"digraph \w+ \{.*\}", said, re.DOTALL), said[:300]
-    for line in said.splitlines()[1:-1]:
+    output = project.run(flag).stdout.strip()
+    assert re.fullmatch(r"digraph \w+ \{.*\}", output, re.DOTALL), output[:300]
+    for line in output.splitlines()[1:-1]:
         assert re.match(r"\s*(graph|node|edge)?\s*(\[|\d+ ?\[|\d+ -> \d+)", line), line
-    assert "detect_slice" in said
+    assert "detect_slice" in output
 
 
 def test_the_summary_is_a_table(project):
@@ -70,11 +70,11 @@ def test_a_plan_needs_no_environment_of_the_jobs_and_a_run_says_so(project, chec
         text=True,
         check=False,
     )
-    said = done.stdout + done.stderr
-    assert (done.returncode == 0) == (arguments == ["-n"]), said
+    output = done.stdout + done.stderr
+    assert (done.returncode == 0) == (arguments == ["-n"]), output
     sentence = "lacks json_repair, numpy, av, torch, bitsandbytes: activate Touchline's environment"
-    assert (sentence in said) == (arguments != ["-n"])
-    assert "Traceback" not in said
+    assert (sentence in output) == (arguments != ["-n"])
+    assert "Traceback" not in output
 
 
 def edges(mermaid: str) -> set[tuple[str, str]]:

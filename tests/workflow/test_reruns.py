@@ -308,11 +308,11 @@ def test_the_table_has_every_change_and_no_other():
     assert set(SETTINGS) == leaves(Settings)
 
 
-def counted(said) -> dict[str, str]:
+def counted(output) -> dict[str, str]:
     """By rule, what a dry run says as a cell of the table has it."""
-    table = said.partition("Job stats:")[2].partition("\n\n")[0].splitlines()[3:]
+    table = output.partition("Job stats:")[2].partition("\n\n")[0].splitlines()[3:]
     counts = dict(line.split() for line in table)
-    own = said.partition("params have changed since last execution:\n")[2].partition("\n")[0]
+    own = output.partition("params have changed since last execution:\n")[2].partition("\n")[0]
     shaped = {rule.strip() for rule in own.split(",")}
     return {
         rule: f"**{n}**" if rule in shaped else n

@@ -81,5 +81,5 @@ def test_to_delete_all_output_leaves_the_models(done):
     done.run("--delete-all-output")
     assert not done.results("p*/*.json")
     assert not {"fetch_model", "quantize_model"} & set(done.jobs())
-    said = done.run("models", "--delete-all-output", "-n").stdout
-    assert "Would delete resources/models/llava/nf4" in said
+    output = done.run("models", "--delete-all-output", "-n").stdout
+    assert "Would delete resources/models/llava/nf4" in output

@@ -53,13 +53,13 @@ def status(folder, *arguments, **options) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=folder, text=True, **options)
 
 
-def said(folder, *arguments) -> tuple[int, str]:
+def printed(folder, *arguments) -> tuple[int, str]:
     done = status(folder, *arguments)
     return done.wait(timeout=60), done.stdout.read()
 
 
 def test_one_look_needs_no_torch_and_no_snakemake(folder):
-    code, text = said(folder, "--configfile", "my.yaml")
+    code, text = printed(folder, "--configfile", "my.yaml")
     assert code == 0, text
     (row,) = [line.split() for line in text.splitlines() if " llava " in line]
     assert row == ["0", "llava", "1/2", "50%", "-", "-", "0", "0", "0"]
@@ -74,7 +74,7 @@ def test_one_look_needs_no_torch_and_no_snakemake(folder):
     ],
 )
 def test_a_mistake_ends_in_a_sentence(folder, arguments, sentence):
-    code, text = said(folder, *arguments)
+    code, text = printed(folder, *arguments)
     assert code != 0
     assert sentence in text
     assert "Traceback" not in text
@@ -82,7 +82,7 @@ def test_a_mistake_ends_in_a_sentence(folder, arguments, sentence):
 
 def test_a_config_of_ones_own_lies_over_the_projects(folder):
     (folder / "config.yaml").write_text("slices: 3\ncompare_with: []\n")
-    code, text = said(folder)
+    code, text = printed(folder)
     assert code == 0, text
     assert "1/3" in text
 
@@ -134,7 +134,7 @@ def test_a_watch_on_a_screen_ends_with_the_run(folder):
 
 
 def test_without_a_run_it_says_so(folder):
-    code, text = said(folder, *WATCH)
+    code, text = printed(folder, *WATCH)
     assert code == 0
     assert text.endswith(
         "No run is under way here: 1 of 2 slices are done; the command that started it goes on.\n"

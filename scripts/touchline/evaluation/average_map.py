@@ -31,7 +31,7 @@ def average_maps(
         InputError: SoccerNet's evaluator is not installed.
     """
     halves = [where_looked(half) for half in halves]
-    told = soccernet_evaluator.evaluate([(half.truth, half.events) for half in halves])
+    theirs = soccernet_evaluator.evaluate([(half.truth, half.events) for half in halves])
     games = games_of(halves)
     weights = samples_of(games, resamples, seed)
     names = {name: name for name in SOCCERNET_CLASSES}
@@ -49,7 +49,7 @@ def average_maps(
     any_said = any(mine.times for lists in here.values() for mine in lists)
     maps = {}
     for metric, of_metric in soccernet_evaluator.METRICS.items():
-        result = told[metric]
+        result = theirs[metric]
         samples = over_deltas([mean_aps[delta] for delta in of_metric])
         values = np.array([result["a_mAP"], *samples[1:]])
         # Without predictions or true events there is nothing to say, which is not 0.

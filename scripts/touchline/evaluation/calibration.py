@@ -58,13 +58,13 @@ def calibrate(halves: Sequence[Half], model: str, tolerance: float) -> Calibrati
         for game in games
     }
     right: list[bool] = []
-    said: list[float] = []
+    stated: list[float] = []
     learnt: list[float] = []
     for one in events:
         recalibration = without[one.game]
         if recalibration is not None and one.event.strength is not None:
             right.append(one.right)
-            said.append(one.event.strength)
+            stated.append(one.event.strength)
             learnt.append(probability(one.event, recalibration))
     return CalibrationReport(
         model=model,
@@ -78,7 +78,7 @@ def calibrate(halves: Sequence[Half], model: str, tolerance: float) -> Calibrati
         ],
         from_all=fit(events),
         without=without,
-        as_said=_quality(said, right) if right else None,
+        as_said=_quality(stated, right) if right else None,
         recalibrated=_quality(learnt, right) if right else None,
     )
 
@@ -108,8 +108,8 @@ def fit(events: Sequence[Judged]) -> Recalibration | None:
     )
 
 
-def _reliability(signal: str, said: Sequence[tuple[float | None, bool]]) -> Reliability:
-    known = [(value, right) for value, right in said if value is not None]
+def _reliability(signal: str, stated: Sequence[tuple[float | None, bool]]) -> Reliability:
+    known = [(value, right) for value, right in stated if value is not None]
     values = np.array([value for value, _ in known])
     right = np.array([right for _, right in known], dtype=float)
     edges = _HITS if signal == "n_hits" else _TENTHS
@@ -145,7 +145,7 @@ def _bins(values: Floats, right: Floats, edges: Sequence[float]) -> list[Bin]:
 
 
 def _error(values: Floats, right: Floats) -> float:
-    """Expected calibration error: |mean said - share right| of the bins, by their events."""
+    """Expected calibration error: |mean stated - share right| of the bins, by their events."""
     bins = _bins(values, right, _TENTHS)
     return round(sum(b.events * abs(b.mean - b.right) for b in bins) / len(values), 4)
 
@@ -155,8 +155,8 @@ def _area(values: Floats, right: Floats) -> float | None:
     return round(float(roc_auc_score(right, values)), 4) if 0 < right.sum() < len(right) else None
 
 
-def _quality(said: Sequence[float], right: Sequence[bool]) -> ProbabilityQuality:
-    values, truth = np.array(said), np.array(right, dtype=float)
+def _quality(stated: Sequence[float], right: Sequence[bool]) -> ProbabilityQuality:
+    values, truth = np.array(stated), np.array(right, dtype=float)
     held = np.clip(values, 1 - SUREST, SUREST)
     # All can be right, or none; scikit-learn would take that for a mistake.
     labels = [0, 1]

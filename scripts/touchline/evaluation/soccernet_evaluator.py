@@ -49,7 +49,7 @@ def evaluate(
         for number, (truth, events) in enumerate(halves):
             for name, content in (
                 ("truth/{}/Labels-v2.json", labels_v2(truth)),
-                ("said/{}/results_spotting.json", results_spotting("", {1: events})),
+                ("predicted/{}/results_spotting.json", results_spotting("", {1: events})),
             ):
                 write_json(Path(folder) / name.format(number), content)
         # Its progress bars are no part of a log.
@@ -57,7 +57,7 @@ def evaluate(
             return {
                 metric: run(
                     SoccerNet_path=f"{folder}/truth",
-                    Predictions_path=f"{folder}/said",
+                    Predictions_path=f"{folder}/predicted",
                     framerate=FRAME_RATE,
                     metric=metric,
                     # Else it wants all of SoccerNet's test games.

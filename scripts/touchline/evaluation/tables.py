@@ -26,7 +26,7 @@ EVALUATION = Table(
 
 
 def write_evaluation_csv(path: str | Path, reports: Iterable[EvaluationReport]) -> None:
-    """Write a line for each model, tolerance and class; what cannot be said is empty.
+    """Write a line for each model, tolerance and class; what cannot be computed is empty.
 
     SoccerNet's average-mAP stands below, a line each, as an average precision at ± half its
     delta, without a tolerance where it is of several.

@@ -16,7 +16,7 @@ def clock(seconds: float) -> str:
 
 
 def figure(value: float | None, digits: int = 2) -> str:
-    """A number, or a dash for what cannot be said."""
+    """A number, or a dash for what is not known."""
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 

@@ -83,7 +83,7 @@ class Match:
         return max([*known, *ends, *times, 1.0])
 
     def moments(self, tolerance: float) -> list[Moment]:
-        """What is said of each moment, at most `tolerance` seconds apart."""
+        """What was predicted of each moment, at most `tolerance` seconds apart."""
         return moments_of(self.tracks, tolerance, self.fused or (), self.truth)
 
 
@@ -208,7 +208,7 @@ def _rounded(intervals: Intervals) -> list[list[float]]:
 
 def _claim(claim: Claim, place: Mapping[str, int]) -> dict[str, Any]:
     """A claim, with a list [lane, time, strength, team, hits, right, details] each who makes it."""
-    said: list[list[Any]] = [
+    predictions: list[list[Any]] = [
         [
             place[one.model],
             one.event.time_s,
@@ -218,18 +218,19 @@ def _claim(claim: Claim, place: Mapping[str, int]) -> dict[str, Any]:
             one.right,
             shortened(one.event.details, _DETAILS),
         ]
-        for one in claim.said
+        for one in claim.predictions
     ]
-    said += [
+    predictions += [
         [place["ensemble"], event.time_s, event.strength, event.team, event.n_hits, None, ""]
         for event in claim.fused
     ]
     # Not shown by the broadcast, so nobody who watches can find it.
-    said += [
+    predictions += [
         [place[_TRUTH], true.time_s, None, true.team, 1, None, "" if true.visible else "not shown"]
         for true in claim.true
     ]
-    return {"label": shortened(claim.label, _LABEL), "known": claim.known, "said": said}
+    label = shortened(claim.label, _LABEL)
+    return {"label": label, "known": claim.known, "predictions": predictions}
 
 
 def _key_without_video(match: Match, name: Name) -> str:
@@ -240,15 +241,15 @@ def _key_without_video(match: Match, name: Name) -> str:
 def moment_in_view(moment: Moment, window: float, duration: float) -> float:
     """When the picture of a moment is likely to show it, seconds.
 
-    An event's time is the start of the first window that told of it. If several did, it is in
+    An event's time is the start of the first window that predicted it. If several did, it is in
     what they have in common, else in the middle of the one. A true event is a moment by itself.
 
     Args:
         window: length of a window, seconds.
     """
     claim = moment.claims[0]
-    if not claim.said:
+    if not claim.predictions:
         return min(claim.time_s + 0.5, duration)
-    event = min((one.event for one in claim.said), key=lambda event: event.time_s)
+    event = min((one.event for one in claim.predictions), key=lambda event: event.time_s)
     middle = (event.last_s + event.first_s + window) / 2
     return max(0.0, min(middle, event.last_s + window, duration - 0.1))

@@ -1,4 +1,4 @@
-"""A match as a person reviews it: moment by moment, with all that is said of each."""
+"""A match as a person reviews it: moment by moment, with all that was predicted of each."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ DISAGREEMENTS: tuple[Status, ...] = ("conflict", "only", "some", "missed")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Prediction:
     """One event of one model.
 
     Attributes:
-        right: whether it is a true positive; None where that cannot be said.
+        right: whether it is a true positive; None where that is not known.
     """
 
     model: str
@@ -40,31 +40,31 @@ class Claim:
     """That something of one label happened.
 
     Attributes:
-        said: by models; empty for what only the labels know.
+        predictions: of models; empty for what only the labels know.
         fused: the ensemble's events of it.
         true: the true events of it.
     """
 
     label: str
     known: bool
-    said: list[Said] = field(default_factory=list)
+    predictions: list[Prediction] = field(default_factory=list)
     fused: list[Event] = field(default_factory=list)
     true: list[TrueEvent] = field(default_factory=list)
 
     @property
     def models(self) -> set[str]:
-        return {one.model for one in self.said}
+        return {one.model for one in self.predictions}
 
     @property
     def time_s(self) -> float:
-        """The earliest time that is said; of what nobody says, the true time."""
-        times = [one.event.time_s for one in self.said]
+        """The earliest predicted time; of what no model predicted, the true time."""
+        times = [one.event.time_s for one in self.predictions]
         return min(times or [true.time_s for true in self.true])
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What is said of one moment: a claim, or several that contradict each other."""
+    """What was predicted of one moment: a claim, or several that contradict each other."""
 
     status: Status
     claims: list[Claim]
@@ -95,25 +95,25 @@ def moments_of(
     Returns:
         by time. Every event of every model is in exactly one claim of one moment.
     """
-    said, found_by = _against_truth(tracks, tolerance, truth)
-    claims = _claims(said, tracks, tolerance)
+    predictions, found_by = _against_truth(tracks, tolerance, truth)
+    claims = _claims(predictions, tracks, tolerance)
     _add_fused(claims, fused)
-    unsaid = _add_truth(claims, truth or (), found_by)
-    groups = [*_contradictions(claims, tracks, tolerance), *([claim] for claim in unsaid)]
+    missed = _add_truth(claims, truth or (), found_by)
+    groups = [*_contradictions(claims, tracks, tolerance), *([claim] for claim in missed)]
     found = [Moment(_status(group, tracks), group) for group in groups]
     return sorted(found, key=lambda moment: (moment.time_s, moment.claims[0].label))
 
 
 def _claims(
-    said: Mapping[str, Sequence[Said]], tracks: Mapping[str, Track], tolerance: float
+    predictions: Mapping[str, Sequence[Prediction]], tracks: Mapping[str, Track], tolerance: float
 ) -> list[Claim]:
     """Label by label, the moments where several looked; what one alone could see stays apart."""
-    compared: dict[str, list[list[Said]]] = {}
+    compared: dict[str, list[list[Prediction]]] = {}
     claims = []
-    for number, these in enumerate(said.values()):
+    for number, these in enumerate(predictions.values()):
         for one in these:
             if len(_lookers(tracks, one.event.time_s)) > 1:
-                compared.setdefault(one.event.label, [[] for _ in said])[number].append(one)
+                compared.setdefault(one.event.label, [[] for _ in predictions])[number].append(one)
             else:
                 claims.append(Claim(one.event.label, one.event.known, [one]))
     for label, lists in compared.items():
@@ -140,8 +140,8 @@ def _contradictions(
     for number, claim in enumerate(claims):
         lookers = _lookers(tracks, claim.time_s)
         if len(lookers) > 1 and not claim.models >= lookers:
-            for said in claim.said:
-                open_claims[place[said.model]].append((said.event.time_s, number))
+            for each in claim.predictions:
+                open_claims[place[each.model]].append((each.event.time_s, number))
     for moment in moments([[time for time, _ in these] for these in open_claims], tolerance):
         numbers = [open_claims[model][index][1] for model, index in moment.items()]
         for other in numbers[1:]:
@@ -151,7 +151,7 @@ def _contradictions(
     for number, claim in enumerate(claims):
         groups[root(number)].append(claim)
     for group in groups.values():
-        group.sort(key=lambda claim: -len(claim.said))
+        group.sort(key=lambda claim: -len(claim.predictions))
     return list(groups.values())
 
 
@@ -159,14 +159,14 @@ def _status(group: Sequence[Claim], tracks: Mapping[str, Track]) -> Status:
     if len(group) > 1:
         return "conflict"
     (claim,) = group
-    if not claim.said:
+    if not claim.predictions:
         return "missed"
     lookers = _lookers(tracks, claim.time_s)
     if len(lookers) < 2:
         return "alone"
     if claim.models >= lookers:
         return "agreed"
-    return "only" if len(claim.said) == 1 else "some"
+    return "only" if len(claim.predictions) == 1 else "some"
 
 
 def _lookers(tracks: Mapping[str, Track], time: float) -> set[str]:
@@ -176,52 +176,52 @@ def _lookers(tracks: Mapping[str, Track], time: float) -> set[str]:
 
 def _against_truth(
     tracks: Mapping[str, Track], tolerance: float, truth: Sequence[TrueEvent] | None
-) -> tuple[dict[str, list[Said]], dict[int, Said]]:
+) -> tuple[dict[str, list[Prediction]], dict[int, Prediction]]:
     """What each model says and whether it is right; by id of a true event, who found it."""
     if truth is None:
-        return {m: [Said(m, event) for event in t.events] for m, t in tracks.items()}, {}
-    said: dict[str, list[Said]] = {}
-    found_by: dict[int, Said] = {}
+        return {m: [Prediction(m, event) for event in t.events] for m, t in tracks.items()}, {}
+    predictions: dict[str, list[Prediction]] = {}
+    found_by: dict[int, Prediction] = {}
     for model, track in tracks.items():
         half = Half(0, "", truth, track.events, track.looked_at)
         found = outcomes([half], annotated_classes([half]), tolerance)
         true_of = {id(one.event): one.true for one in found if one.event is not None}
-        said[model] = []
+        predictions[model] = []
         for event in track.events:
             # An event of a class that nobody annotates, or where nobody looked, has no outcome.
             true = true_of.get(id(event))
             right = true is not None if id(event) in true_of else None
-            said[model].append(Said(model, event, right))
+            predictions[model].append(Prediction(model, event, right))
             if true is not None:
-                found_by.setdefault(id(true), said[model][-1])
-    return said, found_by
+                found_by.setdefault(id(true), predictions[model][-1])
+    return predictions, found_by
 
 
 def _add_truth(
-    claims: Sequence[Claim], truth: Sequence[TrueEvent], found_by: Mapping[int, Said]
+    claims: Sequence[Claim], truth: Sequence[TrueEvent], found_by: Mapping[int, Prediction]
 ) -> list[Claim]:
     """Put each true event to the claim that found it; returns a claim for each other one."""
-    claim_of = {id(one): claim for claim in claims for one in claim.said}
-    unsaid = []
+    claim_of = {id(one): claim for claim in claims for one in claim.predictions}
+    missed = []
     for true in truth:
         if id(true) in found_by:
             claim_of[id(found_by[id(true)])].true.append(true)
         else:
-            unsaid.append(Claim(true.label, True, true=[true]))
-    return unsaid
+            missed.append(Claim(true.label, True, true=[true]))
+    return missed
 
 
 def _add_fused(claims: Iterable[Claim], fused: Iterable[Event]) -> None:
     """Put each fused event to the claim of its label with the nearest event of a model."""
     by_label: defaultdict[str, list[tuple[float, Claim]]] = defaultdict(list)
     for claim in claims:
-        by_label[claim.label] += [(one.event.time_s, claim) for one in claim.said]
-    for said in by_label.values():
-        said.sort(key=lambda item: item[0])
+        by_label[claim.label] += [(one.event.time_s, claim) for one in claim.predictions]
+    for timed in by_label.values():
+        timed.sort(key=lambda item: item[0])
     for event in fused:
-        said = by_label[event.label]
-        place = bisect_left(said, event.time_s, key=lambda item: item[0])
-        near = said[max(0, place - 1) : place + 1]
+        timed = by_label[event.label]
+        place = bisect_left(timed, event.time_s, key=lambda item: item[0])
+        near = timed[max(0, place - 1) : place + 1]
         if near:
             _, claim = min(near, key=lambda item: abs(item[0] - event.time_s))
             claim.fused.append(event)

@@ -183,11 +183,11 @@ def reliability(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
                 },
                 {
                     "mark": {"type": "line", "strokeWidth": 1.5},
-                    "encoding": _said_and_right(models, palette),
+                    "encoding": _stated_and_right(models, palette),
                 },
                 {
                     "mark": {"type": "point", "filled": True, "opacity": 0.9},
-                    "encoding": _said_and_right(models, palette)
+                    "encoding": _stated_and_right(models, palette)
                     | {
                         "shape": _shape_of(models),
                         "size": {
@@ -203,7 +203,7 @@ def reliability(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
     }
 
 
-def _said_and_right(models: Sequence[str], palette: Palette) -> Spec:
+def _stated_and_right(models: Sequence[str], palette: Palette) -> Spec:
     return {
         "x": _unit("mean", "what the model says"),
         "y": _unit("right", "share that is right"),

@@ -45,7 +45,7 @@ def place(cluster: bool, counted: int | None, gpus: Sequence[str]) -> str:
 
     Args:
         cluster: whether jobs go to SLURM.
-        counted: GPUs that Snakemake was told of (`--resources gpu=N`); None for none.
+        counted: GPUs that Snakemake was given (`--resources gpu=N`); None for none.
         gpus: those of this machine.
     """
     if cluster:

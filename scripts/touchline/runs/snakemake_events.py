@@ -1,4 +1,4 @@
-"""What Snakemake tells its logger of a run: the jobs it starts, and those that fail."""
+"""What Snakemake reports to its logger of a run: the jobs it starts, and those that fail."""
 
 from __future__ import annotations
 
@@ -85,27 +85,27 @@ class RunEvents(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take note of a job that starts, ends or fails."""
-        said: dict[str, Any] = vars(record)
-        match str(said.get("event")):
+        fields: dict[str, Any] = vars(record)
+        match str(fields.get("event")):
             case "run_info":
-                counts = {str(k): int(v) for k, v in dict(said["stats"]).items() if k != "total"}
+                counts = {str(k): int(v) for k, v in dict(fields["stats"]).items() if k != "total"}
                 self.to_do = self.to_do or counts
             case "job_info":
-                wildcards = {str(k): str(v) for k, v in dict(said.get("wildcards") or {}).items()}
-                self._wildcards[said["jobid"]] = wildcards
+                wildcards = {str(k): str(v) for k, v in dict(fields.get("wildcards") or {}).items()}
+                self._wildcards[fields["jobid"]] = wildcards
             case "job_finished":
-                self._finished.add(said["job_id"])
+                self._finished.add(fields["job_id"])
             case "job_error" if self.is_interrupted:
                 pass  # Ctrl-C reaches the jobs as well.
             case "job_error":
-                status = re.search(r"status is: '(\w+)'", said.get("rule_msg") or "")
+                status = re.search(r"status is: '(\w+)'", fields.get("rule_msg") or "")
                 # Snakemake adds notes in brackets to a path.
-                logs = [str(path).split(" (")[0] for path in said.get("log") or []]
+                logs = [str(path).split(" (")[0] for path in fields.get("log") or []]
                 failure = Failure(
-                    job=said["jobid"],
-                    rule=said["rule_name"],
-                    wildcards=self._wildcards.get(said["jobid"], {}),
-                    cluster_job=(said.get("aux") or {}).get("external_jobid"),
+                    job=fields["jobid"],
+                    rule=fields["rule_name"],
+                    wildcards=self._wildcards.get(fields["jobid"], {}),
+                    cluster_job=(fields.get("aux") or {}).get("external_jobid"),
                     reason=reason_of(status[1], _end_of(logs[-1])) if status and logs else "",
                     logs=logs,
                 )

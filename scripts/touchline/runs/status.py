@@ -1,4 +1,4 @@
-"""How far a run is, told by its journals and results alone: no Snakemake, no torch.
+"""How far a run is, from its journals and results alone: no Snakemake, no torch.
 
 Nothing here waits for, asks or disturbs a worker, so it can be called on a login node, as often
 as one likes, also after the run.
@@ -179,7 +179,7 @@ class Observer:
                 self._ledgers[key] = _counts(records)
             return self._ledgers[key]
         except (OSError, ValueError):
-            # Thrown away once merged, or about to be written anew.
+            # Thrown away once merged, or about to be written again.
             return total, 0, 0
 
 
@@ -233,7 +233,7 @@ def _failure(log: Path, since: float) -> str | None:
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return None
-    said = re.findall(r"^\S+ \S+ (ERROR|INFO|WARNING) (.*)$", text, re.MULTILINE)
-    if not said or said[-1][0] != "ERROR":
+    lines = re.findall(r"^\S+ \S+ (ERROR|INFO|WARNING) (.*)$", text, re.MULTILINE)
+    if not lines or lines[-1][0] != "ERROR":
         return None
-    return "".join(c if c.isprintable() else " " for c in said[-1][1])[:200]
+    return "".join(c if c.isprintable() else " " for c in lines[-1][1])[:200]

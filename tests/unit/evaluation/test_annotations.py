@@ -1,4 +1,4 @@
-"""The truth is read as it stands, and what is wrong in it is told line by line."""
+"""The truth is read as it stands, and what is wrong in it is reported line by line."""
 
 import json
 

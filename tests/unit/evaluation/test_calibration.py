@@ -75,7 +75,7 @@ def test_recalibration_is_better_on_matches_that_it_has_not_seen(report):
 
 def test_a_matchs_own_labels_do_not_reach_its_scores():
     one = halves()
-    # Whatever is said to be true in match 0, what is learnt for match 0 stays the same.
+    # Whatever is true in game 0, what is learnt for game 0 stays the same.
     other = [Half(0, "game 0", [], one[0].events, WHOLE), *one[1:]]
     first, second = calibrate(one, "m", 5), calibrate(other, "m", 5)
     assert first.without["game 0"] == second.without["game 0"]

@@ -44,8 +44,8 @@ def generated(video, labels=("Goal", "Foul", "Corner"), seed=0):
     truth = [(source.uniform(0, 2700), source.choice(labels)) for _ in range(60)]
     near = [(2 * round((t + source.gauss(0, 6)) / 2), name) for t, name in truth[::2]]
     noise = [(2.0 * source.randrange(1350), source.choice(labels)) for _ in range(60)]
-    said = {(min(max(0.0, float(t)), 2698.0), name) for t, name in near + noise}
-    return half(truth, [(t, name, source.random()) for t, name in sorted(said)], video)
+    predicted = {(min(max(0.0, float(t)), 2698.0), name) for t, name in near + noise}
+    return half(truth, [(t, name, source.random()) for t, name in sorted(predicted)], video)
 
 
 def soccernets_hits(truth, times, scores, tolerance, rate=10):
@@ -66,12 +66,12 @@ def test_counts_are_soccernets_and_mir_evals(tolerance):
         # Rounded to SoccerNet's frames, so that all see the same times.
         truth = [e.time_s for e in one.truth if e.label == figures.label]
         times = [e.time_s for e in one.events if e.label == figures.label]
-        by_soccernet, said, true = soccernets_hits(truth, times, [0.5] * len(times), tolerance)
-        assert (figures.predicted, figures.true) == (said, true)
+        by_soccernet, predicted, true = soccernets_hits(truth, times, [0.5] * len(times), tolerance)
+        assert (figures.predicted, figures.true) == (predicted, true)
         pairs = mir_eval.util.match_events(np.array(truth), np.array(times), tolerance)
         assert figures.true_positives == len(pairs)
         assert abs(figures.true_positives - by_soccernet) <= 1  # a frame of rounding
-        assert figures.precision.value == pytest.approx(len(pairs) / said, abs=1e-6)
+        assert figures.precision.value == pytest.approx(len(pairs) / predicted, abs=1e-6)
         assert figures.recall.value == pytest.approx(len(pairs) / true, abs=1e-6)
 
 

@@ -64,10 +64,10 @@ def in_frames(events, label, rate):
     return sorted({int(rate * one.time_s + 1e-6) for one in events if one.label == label})
 
 
-def soccernets(true, said, rate):
+def soccernets(true, predicted, rate):
     """True positives by SoccerNet, of frames, confidences flattened."""
     target, detection = np.zeros(3000 * rate), np.full(3000 * rate, -1.0)
-    target[true], detection[said] = 1, 0.5
+    target[true], detection[predicted] = 1, 0.5
     scores, _, _ = compute_class_scores(target, target, detection, 2 * TOLERANCE * rate)
     return int(scores[:, 1].sum())
 
@@ -94,11 +94,11 @@ def test_true_positives_precision_and_recall_are_soccernets_and_mir_evals(halves
     report, _ = evaluate(halves, "netvlad", [TOLERANCE], resamples=1)
     figures = {one.label: one for one in report.classes}
     for label in SOCCERNET_CLASSES:
-        true = said = by_soccernet = by_mir_eval = 0
+        true = predicted = by_soccernet = by_mir_eval = 0
         for half in halves:
             of_truth = in_frames(half.truth, label, rate)
             of_model = in_frames(half.events, label, rate)
-            true, said = true + len(of_truth), said + len(of_model)
+            true, predicted = true + len(of_truth), predicted + len(of_model)
             by_soccernet += soccernets(of_truth, of_model, rate)
             by_mir_eval += len(
                 mir_eval.util.match_events(
@@ -106,12 +106,12 @@ def test_true_positives_precision_and_recall_are_soccernets_and_mir_evals(halves
                 )
             )
         if label not in figures:
-            assert true == said == 0
+            assert true == predicted == 0
             continue
         ours = figures[label]
         assert ours.true_positives == by_soccernet == by_mir_eval, label
-        assert (ours.true, ours.predicted) == (true, said)
-        assert ours.precision.value == (pytest.approx(by_soccernet / said, abs=1e-6))
+        assert (ours.true, ours.predicted) == (true, predicted)
+        assert ours.precision.value == (pytest.approx(by_soccernet / predicted, abs=1e-6))
         assert ours.recall.value == (pytest.approx(by_soccernet / true, abs=1e-6))
 
 
@@ -136,17 +136,17 @@ def test_our_export_gives_the_same_figures_in_a_folder_of_one_game(halves, label
         (Video(video=half.video, path="x", game=game, half=half.video), half.events)
         for half in halves
     ]
-    for folder in ("truth", "said"):
+    for folder in ("truth", "predicted"):
         (tmp_path / folder / game).mkdir(parents=True)
     shutil.copy(labels, tmp_path / "truth" / game)
     spotted = results_spotting(game, by_game(videos)[game])
-    (tmp_path / "said" / game / "results_spotting.json").write_text(json.dumps(spotted))
+    (tmp_path / "predicted" / game / "results_spotting.json").write_text(json.dumps(spotted))
     ours = soccernet_evaluator.evaluate([(half.truth, half.events) for half in halves])
     # The published predictions themselves give the same as our export of them.
     published = next((Path(REAL) / "soccernet/netvlad_v2").rglob("results_spotting.json"))
     (tmp_path / "published" / game).mkdir(parents=True)
     shutil.copy(published, tmp_path / "published" / game)
-    for folder, metric in [("said", "tight"), ("said", "at5"), ("published", "at5")]:
+    for folder, metric in [("predicted", "tight"), ("predicted", "at5"), ("published", "at5")]:
         theirs = soccernets_evaluate(
             str(tmp_path / "truth"),
             str(tmp_path / folder),

@@ -142,7 +142,7 @@ def test_apostrophes_that_a_model_does_not_escape():
         "Unable to identify any events.",
     ],
 )
-def test_none_is_said_by_the_whole_answer(text):
+def test_none_is_what_the_whole_answer_says(text):
     assert parse(text).status == "none"
 
 

@@ -150,7 +150,7 @@ def test_the_predictions_format(tmp_path):
     assert [e.time_s for e in read_predictions(path, LABELS).events] == [3.5, 245.0]
 
 
-def test_a_fused_event_tells_who_said_it_and_when(tmp_path):
+def test_a_fused_event_names_the_models_behind_it(tmp_path):
     fused = event(4.0, said_by=(Vote("llava", 4.0, 0.9), Vote("qwen7b", 6.5, None)))
     write_predictions(tmp_path / "p.json", [fused])
     (item,) = json.loads((tmp_path / "p.json").read_text())

@@ -185,10 +185,10 @@ def test_what_is_missing_is_told():
         Row(1, "b", coverage=skipped),
         Row(2, "c", missing=["c_2.json"]),
     ]
-    said = " ".join(warnings(rows, []))
+    text = " ".join(warnings(rows, []))
     for words in ("a has nothing from 0 to 40 s of video 0", "b skipped 5 windows of video 1"):
-        assert words in said
-    assert "c_2.json is missing" in said
+        assert words in text
+    assert "c_2.json is missing" in text
 
 
 def test_agreement_of_a_class_is_that_of_all_videos():

@@ -1,4 +1,4 @@
-"""What is said of a match, moment by moment."""
+"""What was predicted of a match, moment by moment."""
 
 from collections import Counter
 
@@ -58,13 +58,13 @@ def test_the_truth_stands_beside_what_found_it_and_alone_where_nothing_did():
     tracks = {"a": track((10, "Goal"), (50, "Foul")), "b": track((11, "Goal"), (52, "Foul"))}
     truth = [TrueEvent(12, "Goal"), TrueEvent(70, "Corner")]
     goal, foul, corner = moments_of(tracks, 5, truth=truth)
-    assert [said.right for said in goal.claims[0].said] == [True, True]
+    assert [one.right for one in goal.claims[0].predictions] == [True, True]
     assert goal.claims[0].true == truth[:1]
-    assert [said.right for said in foul.claims[0].said] == [False, False]
+    assert [one.right for one in foul.claims[0].predictions] == [False, False]
     assert (corner.status, corner.time_s, corner.claims[0].true) == ("missed", 70, truth[1:])
     # No labels is not the same as labels without an event.
-    assert moments_of(tracks, 5)[0].claims[0].said[0].right is None
-    assert moments_of(tracks, 5, truth=[])[0].claims[0].said[0].right is False
+    assert moments_of(tracks, 5)[0].claims[0].predictions[0].right is None
+    assert moments_of(tracks, 5, truth=[])[0].claims[0].predictions[0].right is False
 
 
 def test_a_fused_event_stands_beside_what_it_is_made_of():
@@ -82,8 +82,8 @@ spans = st.sampled_from([ALL, ((0.0, 60.0),), ((30.0, 200.0),), ((0.0, 20.0), (5
 @given(events, events, spans, spans, st.integers(0, 12))
 def test_two_models_are_paired_as_their_comparison_pairs_them(one, two, looked, also, tolerance):
     tracks = {
-        name: Track([event(t, label) for t, label in sorted(said) if covers(span, t)], span)
-        for name, said, span in (("a", one, looked), ("b", two, also))
+        name: Track([event(t, label) for t, label in sorted(predicted) if covers(span, t)], span)
+        for name, predicted, span in (("a", one, looked), ("b", two, also))
     }
     report, _ = compare(tracks, tolerance)
     (pair,) = report.pairs
@@ -94,8 +94,9 @@ def test_two_models_are_paired_as_their_comparison_pairs_them(one, two, looked, 
     assert found["only"] == pair.only_a + pair.only_b
     assert found["alone"] == pair.not_compared_a + pair.not_compared_b
     # Nothing is lost and nothing is twice there.
-    said = [(s.model, s.event) for m in moments for claim in m.claims for s in claim.said]
-    assert Counter(said) == Counter((name, e) for name, t in tracks.items() for e in t.events)
+    claims = [claim for moment in moments for claim in moment.claims]
+    predicted = [(one.model, one.event) for claim in claims for one in claim.predictions]
+    assert Counter(predicted) == Counter((name, e) for name, t in tracks.items() for e in t.events)
 
 
 def covers(span, time):

@@ -59,10 +59,10 @@ def test_jobs_left_by_an_earlier_run_are_those_of_this_folder_and_these_rules():
 
 
 def test_a_step_killed_for_memory_is_told_as_such():
-    said = "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=4.0."
-    assert reason_of("FAILED", said) == "OUT_OF_MEMORY"
+    log = "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=4.0."
+    assert reason_of("FAILED", log) == "OUT_OF_MEMORY"
     assert reason_of("FAILED", "some other end") == "FAILED"
-    assert reason_of("TIMEOUT", said) == "TIMEOUT"
+    assert reason_of("TIMEOUT", log) == "TIMEOUT"
 
 
 def test_commands_that_are_not_there_or_fail_say_nothing():

@@ -31,7 +31,7 @@ function secondsOf(text) {
 
 const score = (value) => (value === null ? "–" : value.toFixed(2));
 
-// How agreement is told: by word, colour (in the style) and shape (in the timeline).
+// How agreement is shown: by word, colour (in the style) and shape (in the timeline).
 const STATUSES = {
   conflict: "other label",
   only: "one alone",

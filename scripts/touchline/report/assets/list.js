@@ -55,7 +55,7 @@ class List {
     if (focus) row.querySelector("a").focus({ preventScroll: true });
   }
 
-  /** Draw a row anew after its verdict has changed. */
+  /** Draw a row again after its verdict has changed. */
   refresh(item) {
     const old = this.rows.get(item);
     if (!old) return;
@@ -90,9 +90,9 @@ class List {
     return row;
   }
 
-  /** What is said in words, one line of it; null if nothing is. */
+  /** The details of the predictions, one line; null if there are none. */
   words({ claims }) {
-    const words = new Set(claims.flatMap((claim) => claim.said.map((said) => said[6])).filter(Boolean));
+    const words = new Set(claims.flatMap((claim) => claim.predictions.map((one) => one[6])).filter(Boolean));
     return words.size ? make("div", { className: "words" }, named([...words].join(" · "))) : null;
   }
 
@@ -101,10 +101,10 @@ class List {
     const several = claims.length > 1;
     // An ensemble repeats what its models say.
     const heard = ([lane]) => this.lanes[lane].kind !== "ensemble";
-    return claims.flatMap((claim) => claim.said.filter(heard).map(([lane, , strength, team, , right]) => {
+    return claims.flatMap((claim) => claim.predictions.filter(heard).map(([lane, , strength, team, , right]) => {
       const { name, kind } = this.lanes[lane];
       const voice = make("span", { className: `voice ${kind}` }, named(name));
-      if (several) voice.append(" ", named(claim.label, "said-label"));
+      if (several) voice.append(" ", named(claim.label, "predicted-label"));
       if (strength !== null) voice.append(` ${score(strength)}`);
       if (team) voice.append(` ${team}`);
       if (right !== null) voice.append(make("span", { className: right ? "right" : "wrong" }, right ? " ✓ true" : " ✗ false"));

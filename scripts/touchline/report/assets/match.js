@@ -6,7 +6,7 @@ const list = new List({ ...data, onChoose: (item) => choose(item) });
 const player = new Player({
   ...data,
   onTime: (time) => timeline.moveTo(time),
-  // Where nobody has probed the video, its length was a guess from what is said of it.
+  // Where nobody has probed the video, its length was a guess from what was predicted of it.
   onLength: (seconds) => {
     if (data.fingerprint !== null || !Number.isFinite(seconds)) return;
     data.duration = Math.max(data.duration, seconds);
@@ -23,15 +23,15 @@ const timeline = new Timeline({
 
 const moments = data.moments.map((moment, index) => {
   const strengths = moment.claims.flatMap((claim) =>
-    claim.said.filter(([lane]) => data.lanes[lane].kind === "model").map(([, , strength]) => strength));
+    claim.predictions.filter(([lane]) => data.lanes[lane].kind === "model").map(([, , strength]) => strength));
   const known = strengths.filter((strength) => strength !== null);
   return {
     ...moment,
     index,
     id: index + 1,
     labels: new Set(moment.claims.map((claim) => claim.label)),
-    lanes: new Set(moment.claims.flatMap((claim) => claim.said.map(([lane]) => lane))),
-    truths: new Set(moment.claims.flatMap((claim) => claim.said.map((said) => said[5]).filter((right) => right !== null))),
+    lanes: new Set(moment.claims.flatMap((claim) => claim.predictions.map(([lane]) => lane))),
+    truths: new Set(moment.claims.flatMap((claim) => claim.predictions.map((one) => one[5]).filter((right) => right !== null))),
     strength: known.length ? Math.max(...known) : null,
     decision: undefined,
   };
@@ -47,7 +47,7 @@ const itemOf = (decision) => ({
   time: decision.time,
   status: "added",
   picture: null,
-  claims: [{ label: decision.label, known: true, said: [] }],
+  claims: [{ label: decision.label, known: true, predictions: [] }],
   labels: new Set([decision.label]),
   lanes: new Set(),
   truths: new Set(),
@@ -118,7 +118,7 @@ function marksOf() {
   const marks = timeline.lanes.map(() => []);
   for (const item of moments) {
     for (const claim of item.claims) {
-      for (const [lane, time, strength, , , right] of claim.said) {
+      for (const [lane, time, strength, , , right] of claim.predictions) {
         const about = [data.lanes[lane].name, strength === null ? null : score(strength), STATUSES[item.status],
           right === null ? null : right ? "true" : "false"];
         marks[lane].push({ lane, time, label: claim.label, status: item.status, index: item.index, item,
@@ -157,11 +157,11 @@ function choose(item, { time = item?.time, focus = false } = {}) {
 function guess(item) {
   if (item.decision) return item.decision;
   const claims = item.claims.filter((claim) => data.classes.includes(claim.label));
-  const sure = (claim) => Math.max(0, ...claim.said.map(([, , strength]) => strength ?? 0));
+  const sure = (claim) => Math.max(0, ...claim.predictions.map(([, , strength]) => strength ?? 0));
   const claim = claims.sort((a, b) => sure(b) - sure(a))[0];
-  const said = (claim ?? item.claims[0]).said;
-  const exact = said.find(([lane]) => data.lanes[lane]?.kind === "truth") ?? said[0];
-  return { label: claim?.label ?? "", time: exact?.[1] ?? item.time, team: said.map((one) => one[3]).find(Boolean) ?? "" };
+  const predictions = (claim ?? item.claims[0]).predictions;
+  const exact = predictions.find(([lane]) => data.lanes[lane]?.kind === "truth") ?? predictions[0];
+  return { label: claim?.label ?? "", time: exact?.[1] ?? item.time, team: predictions.map((one) => one[3]).find(Boolean) ?? "" };
 }
 
 function judge() {
@@ -169,7 +169,7 @@ function judge() {
   for (const id of ["label", "time", "team", "now", "confirm", "reject"]) $(id).disabled = none;
   $("judge-error").textContent = "";
   $("judge-title").replaceChildren(...(none ? ["No moment chosen"] : [clock(chosen.time, true), " ", ...chosen.claims.flatMap((claim, n) => [n ? " / " : null, named(claim.label)])].filter((part) => part !== null)));
-  $("said").replaceChildren(...(none ? [make("p", { className: "muted" }, "Choose a moment in the list or in the lanes, or press J.")] : [table(chosen)]));
+  $("predicted").replaceChildren(...(none ? [make("p", { className: "muted" }, "Choose a moment in the list or in the lanes, or press J.")] : [table(chosen)]));
   if (none) return;
   const { label, time, team } = guess(chosen);
   $("label").value = label;
@@ -183,9 +183,9 @@ function judge() {
   $("reject").hidden = chosen.index === null;
 }
 
-/** Everything that is said of a moment, a line each; its time leads there. */
+/** Everything that was predicted of a moment, a line each; its time leads there. */
 function table(item) {
-  const rows = item.claims.flatMap((claim, n) => claim.said.map(([lane, time, strength, team, hits, right, details]) => {
+  const rows = item.claims.flatMap((claim, n) => claim.predictions.map(([lane, time, strength, team, hits, right, details]) => {
     const go = make("button", { type: "button", className: "time" }, clock(time, true));
     go.addEventListener("click", () => seek(Math.max(0, time - data.lead)));
     const truth = right === null ? "" : right ? "✓ true" : "✗ false";
@@ -199,13 +199,13 @@ function table(item) {
       make("td", { className: "n" }, String(hits)),
       make("td", { className: right ? "right" : "wrong" }, truth));
     if (!details) return [shown];
-    const said = make("td", { colSpan: 7, className: "details" }, named(details));
-    return [shown, make("tr", {}, said)];
+    const words = make("td", { colSpan: 7, className: "details" }, named(details));
+    return [shown, make("tr", {}, words)];
   }).flat());
   const heads = ["Who", "Says", "At", "Score", "Team", "Hits", "Labels"];
   const head = heads.map((text) => make("th", { scope: "col", className: ["Score", "Hits"].includes(text) ? "n" : "" }, text));
   if (!rows.length) return make("p", { className: "muted" }, "Added by you.");
-  return make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": "What is said of this moment" } },
+  return make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": "What was predicted of this moment" } },
     make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)));
 }
 
@@ -215,7 +215,7 @@ function table(item) {
 function entered() {
   const time = secondsOf($("time").value);
   const label = $("label").value;
-  const reason = !label ? "Choose a label first: what was said is no class."
+  const reason = !label ? "Choose a label first: what was predicted is no class."
     : time === null ? "Write the time like 12:05.4."
       : time > data.duration + 0.05 ? `The video ends at ${clock(data.duration, true)}.` : "";
   $("judge-error").textContent = reason;
@@ -339,7 +339,7 @@ function pickClaim(place) {
   const claim = chosen?.claims[place];
   if (!claim || !data.classes.includes(claim.label)) return;
   $("label").value = claim.label;
-  if (!chosen.decision) $("time").value = clock(claim.said[0][1], true);
+  if (!chosen.decision) $("time").value = clock(claim.predictions[0][1], true);
   confirm();
 }
 

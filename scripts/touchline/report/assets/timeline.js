@@ -1,4 +1,4 @@
-// The lanes over the match: who said what, when; where nobody looked; where we are.
+// The lanes over the match: who predicted what, when; where nobody looked; where we are.
 
 const RULER = 22;
 const LANE = 40; // a lane's height: its name, its marks, their labels
@@ -155,7 +155,7 @@ class Timeline {
     this.drawMarks(pen, colour, this.marks[number], top);
   }
 
-  /** Hatched, so that it reads without colour, and said in words where there is room. */
+  /** Hatched, so that it reads without colour, and in words where there is room. */
   drawGap(pen, colour, start, end, top) {
     const from = Math.max(0, this.x(start));
     const to = Math.min(this.width, this.x(end));

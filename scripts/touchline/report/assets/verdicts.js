@@ -1,7 +1,7 @@
 // What the person decided: kept in the browser, written to and read from a table.
 //
 // A decision is {saidTime, saidLabel, verdict, time, label, team}: what it is about, and what is
-// true instead. An added event is about nothing that was said: its saidTime is null.
+// true instead. An added event is about nothing that was predicted: its saidTime is null.
 
 const COLUMNS = ["video", "time_s", "game_time", "label", "team", "verdict", "said_time_s",
   "said_label", "said_by"];
@@ -123,11 +123,11 @@ class Verdicts {
     const lines = this.moments.map((moment, index) => {
       const claim = moment.claims[0];
       const one = this.of.get(index);
-      const said = [moment.time, claim.label, [...new Set(claim.said.map(([lane]) => lanes[lane].name))].join(" + ")];
+      const about = [moment.time, claim.label, [...new Set(claim.predictions.map(([lane]) => lanes[lane].name))].join(" + ")];
       const rest = one?.verdict === "confirmed"
         ? [one.time, one.label, one.team, "confirmed"]
         : [moment.time, claim.label, "", one ? "rejected" : "undecided"];
-      return [...rest, ...said];
+      return [...rest, ...about];
     });
     lines.push(...[...this.added, ...this.unplaced].map((one) =>
       [one.time, one.label, one.team, one.verdict, one.saidTime ?? "", one.saidLabel ?? "", ""]));
