@@ -9,13 +9,13 @@ from samples import window
 
 from touchline.core.files import write_json
 from touchline.core.intervals import (
+    as_records,
     common,
     elapsed,
     gaps,
     intervals_of,
     joined,
     length,
-    stretches,
     within,
 )
 from touchline.core.records import Counts, Interval, Manifest
@@ -44,7 +44,7 @@ def test_arithmetic_of_intervals(one, other):
     assert seconds(common(a, b)) == seconds(a) & seconds(b)
     assert seconds(gaps(a, 50.0)) == set(range(50)) - seconds(a)
     assert length(a) == len(seconds(a))
-    assert intervals_of(stretches(a)) == a
+    assert intervals_of(as_records(a)) == a
     assert all(within(a, time + 0.5) == (time in seconds(a)) for time in range(50))
 
 
