@@ -173,11 +173,11 @@ def _groups(events: list[Event], window: float, keep: Keep) -> Iterator[list[Eve
 
 
 def _as_one(group: list[Event], keep: Keep) -> Event:
-    """One event for a group in order; it tells of all the windows."""
+    """One event for a group in order; it has the hits of all its windows."""
     if len(group) == 1:
         return group[0]
     chosen = group[0] if keep == "first" else min(group, key=rank)
-    # One answer that names a label twice is still one window that tells of it.
+    # One answer that names a label twice is still one window that predicted it.
     hits: dict[float, int] = {}
     for event in group:
         hits[event.time_s] = max(event.n_hits, hits.get(event.time_s, 0))
@@ -204,6 +204,8 @@ def _order(event: Event) -> tuple[object, ...]:
     return (
         event.time_s,
         *rank(event),
+        event.score is None,
+        event.confidence is None,
         event.team or "",
         event.details,
         event.first_s,
