@@ -49,8 +49,8 @@ rule comparison:
 # Where the table of videos names labels.
 rule evaluation:
     input:
-        expand(map(result, EVALUATION), model=PLAN.evaluated),
-        map(result, TABLES) if PLAN.evaluated else [],
+        expand([result(each) for each in EVALUATION], model=PLAN.evaluated),
+        [result(each) for each in TABLES if PLAN.evaluated],
     localrule: True
 
 
@@ -72,7 +72,7 @@ rule report:
 # For a machine with internet, before the GPU nodes are asked for.
 rule models:
     input:
-        map(PLAN.model_folder, SETTINGS.detect_with),
+        [PLAN.model_folder(model) for model in SETTINGS.detect_with],
     localrule: True
 
 

@@ -3,29 +3,28 @@
 from touchline.runs.limits import minutes_of_slice, slice_megabytes
 
 
-def model_to_load(wildcards):
-    """The folder of the job's model; nothing under --delete-all-output.
-
-    It leaves what is not in the DAG, and the models outlive results and are gigabytes.
-    (`snakemake models --delete-all-output` deletes them.)
-    """
-    leaves_models = command_line.deletes_output(WORDS)
-    return [] if leaves_models else PLAN.model_folder(wildcards.model)
-
-
-def until_merged(file):
-    """A file that is kept for as long as the settings say."""
-    return file if SETTINGS.keep_partials else temp(file)
-
-
 rule detect_slice:
     input:
         manifest=result(paths.MANIFEST),
-        checkpoint=model_to_load,
+        # The models outlive results, and are gigabytes: --delete-all-output leaves what is not in
+        # the DAG (`snakemake models --delete-all-output` has them there).
+        checkpoint=lambda wildcards: (
+            []
+            if command_line.deletes_output(WORDS)
+            else PLAN.model_folder(wildcards.model)
+        ),
         prompt=SETTINGS.prompt,
     output:
-        partial=until_merged(result(paths.PARTIAL)),
-        ledger=until_merged(result(paths.LEDGER)),
+        partial=(
+            result(paths.PARTIAL)
+            if SETTINGS.keep_partials
+            else temp(result(paths.PARTIAL))
+        ),
+        ledger=(
+            result(paths.LEDGER)
+            if SETTINGS.keep_partials
+            else temp(result(paths.LEDGER))
+        ),
     log:
         result(paths.DETECT_LOG),
     benchmark:

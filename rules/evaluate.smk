@@ -1,11 +1,6 @@
 # Each model, and the ensemble, set against the true events of the videos that have labels.
 
 
-def annotated_videos(wildcards):
-    """The videos that the job's model is evaluated on, in the order of the inputs."""
-    return [asdict(video) for video in PLAN.annotated_videos(wildcards.model)]
-
-
 rule evaluate_model:
     input:
         events=of_annotated(paths.EVENTS),
@@ -24,7 +19,10 @@ rule evaluate_model:
     conda:
         "../envs/analysis.yaml"
     params:
-        videos=annotated_videos,
+        # In the order of the inputs.
+        videos=lambda wildcards: [
+            asdict(video) for video in PLAN.annotated_videos(wildcards.model)
+        ],
         tolerance=SETTINGS.matching_tolerance,
         tolerances=SETTINGS.evaluation.tolerances,
         shifts=SETTINGS.chance_shifts,
@@ -52,7 +50,10 @@ rule calibrate_model:
     conda:
         "../envs/analysis.yaml"
     params:
-        videos=annotated_videos,
+        # In the order of the inputs.
+        videos=lambda wildcards: [
+            asdict(video) for video in PLAN.annotated_videos(wildcards.model)
+        ],
         tolerance=SETTINGS.matching_tolerance,
     message:
         "Calibrating {wildcards.model}"

@@ -1,16 +1,15 @@
 # A video's answers made events: slices joined and repeats dropped, or given predictions read.
 
 
-def of_slices(pattern):
-    """The file of each slice of a model's video."""
-    return expand(result(pattern), slice=range(SETTINGS.slices), allow_missing=True)
-
-
 rule merge_slices:
     input:
         manifest=result(paths.MANIFEST),
-        partials=of_slices(paths.PARTIAL),
-        ledgers=of_slices(paths.LEDGER),
+        partials=expand(
+            result(paths.PARTIAL), slice=range(SETTINGS.slices), allow_missing=True
+        ),
+        ledgers=expand(
+            result(paths.LEDGER), slice=range(SETTINGS.slices), allow_missing=True
+        ),
         labels=SETTINGS.labels,
     output:
         predictions=result(paths.PREDICTIONS),

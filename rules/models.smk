@@ -3,17 +3,12 @@
 from touchline.models.checkpoints import checkpoint_files
 
 
-def resource(pattern):
-    """A pattern of core/paths.py in the folder of models."""
-    return f"{SETTINGS.resources}/{pattern}"
-
-
 rule fetch_model:
     input:
         # Of a checkpoint on disk, so that a change in it counts.
         lambda wildcards: checkpoint_files(SETTINGS.models[wildcards.model].checkpoint),
     output:
-        checkpoint=directory(resource(paths.CHECKPOINT)),
+        checkpoint=directory(f"{SETTINGS.resources}/{paths.CHECKPOINT}"),
     log:
         result(paths.FETCH_LOG),
     localrule: True
@@ -31,9 +26,9 @@ rule fetch_model:
 
 rule quantize_model:
     input:
-        checkpoint=resource(paths.CHECKPOINT),
+        checkpoint=f"{SETTINGS.resources}/{paths.CHECKPOINT}",
     output:
-        quantized=directory(resource(paths.QUANTIZED)),
+        quantized=directory(f"{SETTINGS.resources}/{paths.QUANTIZED}"),
     log:
         result(paths.QUANTIZE_LOG),
     conda:

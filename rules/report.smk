@@ -1,26 +1,13 @@
 # The pages on which a person sees each match and the run, and judges.
 
 
-def known_of_video(wildcards):
-    """What models and labels say of the job's video, as touchline.report.match_page reads it."""
-    video = int(wildcards.video)
-    return {
-        "events": of_video(paths.EVENTS)(wildcards),
-        "coverage": of_video(paths.COVERAGE)(wildcards),
-        "truth": [INPUTS.labels[video]] if video in INPUTS.labels else [],
-        "manifest": manifest_of_footage(wildcards),
-        "labels": SETTINGS.labels,
-    }
-
-
-def if_fused(pattern):
-    """An input function: the file of the job's video, if its models are compared and fused."""
-    return lambda wildcards: PLAN.files(pattern, PLAN.fused_of(int(wildcards.video)))
-
-
 rule draw_thumbnails:
     input:
-        unpack(known_of_video),
+        events=of_video(paths.EVENTS),
+        coverage=of_video(paths.COVERAGE),
+        truth=lambda wildcards: PLAN.labels_of_video(int(wildcards.video)),
+        manifest=manifest_of_footage,
+        labels=SETTINGS.labels,
         # What is compared and fused changes no moment's time, and need not be decoded for again.
         fused=[],
         comparison=[],
@@ -46,9 +33,17 @@ rule draw_thumbnails:
 
 rule report_match:
     input:
-        unpack(known_of_video),
-        fused=if_fused(paths.ENSEMBLE_EVENTS),
-        comparison=if_fused(paths.COMPARISON),
+        events=of_video(paths.EVENTS),
+        coverage=of_video(paths.COVERAGE),
+        truth=lambda wildcards: PLAN.labels_of_video(int(wildcards.video)),
+        manifest=manifest_of_footage,
+        labels=SETTINGS.labels,
+        fused=lambda wildcards: PLAN.files(
+            paths.ENSEMBLE_EVENTS, PLAN.fused_of(int(wildcards.video))
+        ),
+        comparison=lambda wildcards: PLAN.files(
+            paths.COMPARISON, PLAN.fused_of(int(wildcards.video))
+        ),
         pictures=lambda wildcards: PLAN.of_footage(
             paths.THUMBNAILS, int(wildcards.video)
         ),

@@ -134,6 +134,10 @@ class Plan:
         """The labels of each annotated video."""
         return [self.inputs.labels[each.video] for each in self.annotated_by(model)]
 
+    def labels_of_video(self, video: int) -> list[str]:
+        """A video's labels, if it has any."""
+        return [path for each, path in self.inputs.labels.items() if each == video]
+
     def model_folder(self, model: str) -> str:
         """The folder that a model is loaded from."""
         settings = self.inputs.settings
