@@ -116,7 +116,12 @@ def let_the_output_overflow(model):
 
 
 @pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
-def test_a_window_that_overflows_costs_no_other_window_its_answer(kind, save, settings):
+def test_a_window_that_overflows_costs_no_other_window_its_answer(
+    kind, save, settings, monkeypatch
+):
+    # On a CPU that multiplies float16 itself (AVX512-FP16, AMX), oneDNN rounds the same row in
+    # another way among more rows. Without it torch rounds there as it does on other CPUs.
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
     model = kind(save(let_brightness_overflow), "What happens?", FOOTAGE, "float16")
     dark = answered(model, [0, 1, 3, 4], settings=settings)
     for rows in (1, 2, 4):
