@@ -10,8 +10,10 @@ from touchline.errors import InputError
 
 # What jobs import beside what Snakemake and the Snakefile do; a test compares.
 ALWAYS = ("jinja2", "json_repair", "markupsafe", "numpy", "pandas", "rich", "sklearn", "vl_convert")
-WITH_VIDEO = ("PIL", "accelerate", "av", "bitsandbytes", "httpx2", "huggingface_hub")
-WITH_VIDEO += ("safetensors", "torch", "transformers")
+WITH_VIDEO = (
+    *("PIL", "accelerate", "av", "bitsandbytes", "httpx2"),
+    *("huggingface_hub", "safetensors", "torch", "transformers"),
+)
 
 
 def check_environment(with_video: bool, project: Path) -> None:

@@ -9,7 +9,7 @@ from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
 from touchline.errors import InputError
 from touchline.inputs.settings import Settings
 from touchline.inputs.videos import GameHalf, Name, Video
-from touchline.runs.command_line import asks_for_models, check_targets, deletes_output
+from touchline.runs.command_line import asks_for_models, check_targets, model_of_slice
 from touchline.runs.plan import Plan
 from touchline.runs.preflight import Inputs
 
@@ -37,7 +37,7 @@ def plan():
             videos=VIDEOS,
             selected=[3, 4],
             given={3: {"other": "given_3.json"}, 4: {}},
-            labels={3: "labels.json"},
+            annotations={3: "labels.json"},
             games={3: "m", 4: "video_4"},
             shown=[3],
         )
@@ -102,8 +102,9 @@ def test_a_target_of_nothing_is_refused(plan, bare, target, sentence):
         check_targets(["--cores", "1", target], bare)
 
 
-def test_words_that_snakemake_keeps_to_itself():
+def test_words_that_snakemake_keeps_to_itself(plan):
     assert asks_for_models(["models", "-n"])
     assert not asks_for_models(["-n"])
-    assert deletes_output(["models", "--delete-all"])
-    assert not deletes_output(["--delete-temp-output"])
+    assert model_of_slice(["--delete-all"], plan, "runs") == []
+    folder = model_of_slice(["--delete-temp-output"], plan, "runs")
+    assert folder == "resources/models/runs/nf4"
