@@ -136,8 +136,9 @@ def test_a_picture_of_two_moments_shows_one_of_them(tmp_path):
         for number in range(50):
             both = numbered_picture(2 * number, size)
             both[1::2] = numbered_picture(2 * number + 1, size)[1::2]
-            frame = av.VideoFrame.from_ndarray(both, format="rgb24")
-            output.mux(stream.encode(frame.reformat(format="yuv420p")))
+            frame = av.VideoFrame.from_ndarray(both, format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     for frame in sampled(path, [0.0, 1.0, 1.96], max_size=256):
         number = 2 * round(25 * frame.wanted)
@@ -170,7 +171,9 @@ def test_hd_without_colour_tags_is_bt709(tmp_path):
             stream.width, stream.height = size
             red = np.full((size[1], size[0], 3), (200, 30, 60), np.uint8)
             frame = av.VideoFrame.from_ndarray(red, format="rgb24")
-            output.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace="ITU709")))
+            frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+            frame.pts, frame.time_base = 0, Fraction(1, 25)
+            output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
         (frame,) = sampled(path, [0])
         colours.append(frame.picture[:, 100, 100].float())
