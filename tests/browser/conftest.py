@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import PREDICTED, TRUE, VIDEO, Browser, given_only
 
+from browser.browsing import PREDICTED, TRUE, VIDEO, Browser, given_only
 from clones import Clone
 from media import steady, write_video
 

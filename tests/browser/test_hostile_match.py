@@ -3,7 +3,8 @@
 import csv
 
 import pytest
-from browsing import answer, given_only
+
+from browser.browsing import answer, given_only
 
 SCRIPT = "<script>window.pwned = 1</script>"
 IMAGE = '"><img src=x onerror="window.pwned = 2">'

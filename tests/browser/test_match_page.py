@@ -4,10 +4,10 @@ import csv
 import shutil
 
 import pytest
-from browsing import VIDEO
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from browser.browsing import VIDEO
 from touchline.evaluation.annotations import TrueEvent, read_truth
 from touchline.inputs.labels import Labels
 

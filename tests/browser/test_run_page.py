@@ -1,7 +1,8 @@
 """The page of a run."""
 
 import pytest
-from browsing import answer, given_only
+
+from browser.browsing import answer, given_only
 
 
 @pytest.fixture

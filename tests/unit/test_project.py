@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from importlib.metadata import version
 
 import pytest
 import yaml
@@ -69,3 +70,10 @@ def test_the_pythons_are_the_same_everywhere():
         ("README.md", "Python 3.11 to 3.13"),
     ]:
         assert text in (ROOT / name).read_text(), name
+
+
+def test_the_evaluator_is_of_one_version_wherever_it_is_installed():
+    root = ROOT
+    stated = (root / "requirements.no-deps.txt").read_text().splitlines()[-1]
+    assert stated == f"SoccerNet=={version('SoccerNet')}"
+    assert stated in (root / "envs/analysis.post-deploy.sh").read_text()
