@@ -86,7 +86,7 @@ rule all:
         PLAN.files(paths.EVENTS, PLAN.predicted),
         PLAN.files(paths.COVERAGE, PLAN.predicted),
         rules.comparison.input,
-        [rules.evaluation.input, rules.exports.input] if INPUTS.labels else [],
+        [rules.evaluation.input, rules.exports.input] if INPUTS.annotations else [],
         rules.summarize.output,
         rules.report.input,
     localrule: True

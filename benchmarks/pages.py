@@ -22,7 +22,7 @@ from touchline.core.records import Counts, Coverage, Event, Interval
 from touchline.evaluation.annotations import TrueEvent
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name, Video
-from touchline.report.match_page import SCRIPTS, Match, page_data, rows_of
+from touchline.report.match_page import SCRIPTS, VideoPage, page_data, rows_of
 from touchline.report.pages import render
 from touchline.report.review_items import DISAGREEMENTS
 from touchline.report.thumbnails import thumbnails
@@ -85,7 +85,7 @@ def write_page(path: Path, models: Sequence[str], events: int, video: Path) -> t
     return len(moments), len(pictures)
 
 
-def a_match(models: Sequence[str], events: int) -> Match:
+def a_match(models: Sequence[str], events: int) -> VideoPage:
     """Models that see the same moments, each with gaps, errors and inventions."""
     chance = random.Random(0)
     labels = Labels.read("labels.yaml")
@@ -109,7 +109,7 @@ def a_match(models: Sequence[str], events: int) -> Match:
     counts = Counts(answers=1500, none=500, unparsed=0, events_in=per_model, events_out=per_model)
     coverage = Coverage(duration=SECONDS, looked_at=looked_at, likely_lost=[], counts=counts)
     tracks = {model: Track(mine, ((0.0, SECONDS),)) for model, mine in predicted.items()}
-    return Match(
+    return VideoPage(
         video=0,
         tracks=tracks,
         coverage=dict.fromkeys(models, coverage),

@@ -8,6 +8,7 @@ from snakemake.logging import logger
 
 PROJECT = Path(workflow.basedir)
 
+# For Snakemake in an environment of conda, in which the project is not installed.
 sys.path.insert(0, str(PROJECT / "scripts"))
 
 from touchline.core import paths

@@ -6,12 +6,8 @@ from touchline.runs.limits import minutes_of_slice, slice_megabytes
 rule detect_slice:
     input:
         manifest=result(paths.MANIFEST),
-        # The models outlive results, and are gigabytes: --delete-all-output leaves what is not in
-        # the DAG (`snakemake models --delete-all-output` has them there).
-        checkpoint=lambda wildcards: (
-            []
-            if command_line.deletes_output(WORDS)
-            else PLAN.model_folder(wildcards.model)
+        checkpoint=lambda wildcards: command_line.model_of_slice(
+            WORDS, PLAN, wildcards.model
         ),
         prompt=SETTINGS.prompt,
     output:

@@ -5,7 +5,7 @@ rule evaluate_model:
     input:
         events=of_annotated(paths.EVENTS),
         coverage=lambda wildcards: PLAN.coverage_behind(wildcards.model),
-        truth=lambda wildcards: PLAN.labels_of(wildcards.model),
+        truth=lambda wildcards: PLAN.annotations_of(wildcards.model),
         labels=SETTINGS.labels,
     output:
         report=result(paths.EVALUATION),
@@ -38,7 +38,7 @@ rule calibrate_model:
     input:
         events=of_annotated(paths.EVENTS),
         coverage=lambda wildcards: PLAN.coverage_behind(wildcards.model),
-        truth=lambda wildcards: PLAN.labels_of(wildcards.model),
+        truth=lambda wildcards: PLAN.annotations_of(wildcards.model),
         labels=SETTINGS.labels,
     output:
         report=result(paths.CALIBRATION),

@@ -5,7 +5,7 @@ rule draw_thumbnails:
     input:
         events=of_video(paths.EVENTS),
         coverage=of_video(paths.COVERAGE),
-        truth=lambda wildcards: PLAN.labels_of_video(int(wildcards.video)),
+        truth=lambda wildcards: PLAN.annotations_of_video(int(wildcards.video)),
         manifest=manifest_of_footage,
         labels=SETTINGS.labels,
         # What is compared and fused changes no moment's time, and need not be decoded for again.
@@ -35,7 +35,7 @@ rule report_match:
     input:
         events=of_video(paths.EVENTS),
         coverage=of_video(paths.COVERAGE),
-        truth=lambda wildcards: PLAN.labels_of_video(int(wildcards.video)),
+        truth=lambda wildcards: PLAN.annotations_of_video(int(wildcards.video)),
         manifest=manifest_of_footage,
         labels=SETTINGS.labels,
         fused=lambda wildcards: PLAN.files(

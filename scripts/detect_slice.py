@@ -9,7 +9,8 @@ from touchline.core import paths
 from touchline.core.files import read_record, read_text, write_json, write_json_lines
 from touchline.core.logs import job_log
 from touchline.core.records import Manifest
-from touchline.detection.worker import Question, answer_windows, partial_of
+from touchline.detection.worker import Question, answer_windows
+from touchline.events.partials import partial_of
 from touchline.inputs.fingerprint import check_fingerprint
 from touchline.inputs.settings import (
     GenerationSettings,

@@ -11,7 +11,7 @@ from touchline.comparison.compare import Track
 from touchline.core.records import Counts, Coverage, Interval
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name, Video
-from touchline.report.match_page import SCRIPTS, Match, moment_in_view, page_data, rows_of
+from touchline.report.match_page import SCRIPTS, VideoPage, moment_in_view, page_data, rows_of
 from touchline.report.pages import render
 from touchline.report.thumbnails import thumbnails
 from touchline.video.probe import probe
@@ -31,7 +31,7 @@ def page(tmp_path_factory):
     manifest = probe(Video(video=0, path=video))
     looked_at = {"a": [Interval(start=0, end=20)], "b": [Interval(start=0, end=15)]}
     counts = Counts(answers=9, none=9, unparsed=0, events_in=0, events_out=0)
-    match = Match(
+    match = VideoPage(
         video=0,
         tracks={
             name: Track(PREDICTED[name], tuple((s.start, s.end) for s in looked_at[name]))

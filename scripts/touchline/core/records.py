@@ -82,6 +82,8 @@ Status = Literal["events", "none", "unparsed", "skipped_oom", "not_finite", "no_
 # Of a window about which the model gave no answer: not looked at, and tried again when its slice
 # is made again.
 UNANSWERED: frozenset[Status] = frozenset({"skipped_oom", "not_finite", "no_frames"})
+# Of a window whose answer is in the partial predictions: it has events, or nobody can read it.
+WITH_ANSWER: frozenset[Status] = frozenset({"events", "unparsed"})
 
 
 class WindowRecord(Record):

@@ -181,7 +181,7 @@ def _lasting(seconds: float) -> str:
     return f"{seconds:.0f} seconds"
 
 
-class Progress:
+class SliceProgress:
     """Logs every few seconds how a slice goes, and on the CPU once how long it will take.
 
     Args:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from touchline.core.records import Manifest, RawAnswer, WindowRecord
+from touchline.core.records import Manifest, WindowRecord
 from touchline.detection.journal import Journal, journal_key
 from touchline.detection.stopwatch import Stopwatch
 from touchline.events.parsing import asked_by
@@ -85,7 +85,7 @@ def answer_windows(
             import torch
 
             from touchline.detection.batch_size import rows_that_fit
-            from touchline.detection.detect import Draw, Progress, detect
+            from touchline.detection.detect import Draw, SliceProgress, detect
             from touchline.detection.engine import Answering
             from touchline.models.families import family
             from touchline.video.prefetch import begun
@@ -105,7 +105,7 @@ def answer_windows(
                 rows = rows_that_fit(model, most, generation.max_new_tokens, batch.windows)
             answering = Answering(model, generation, min(len(windows), rows), most, clock)
             draw = Draw(generation.seed, manifest.video, generation.max_new_tokens)
-            progress = Progress(len(windows), len(records))
+            progress = SliceProgress(len(windows), len(records))
             asked = asked_by(question.prompt)
             fit = question.image.fit
             for record in detect(missing, frames, fit, model, answering, draw, asked):
@@ -141,12 +141,3 @@ def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> s
         generation=question.generation.model_dump(),
         version=question.version,
     )
-
-
-def partial_of(records: Iterable[WindowRecord]) -> list[RawAnswer]:
-    """The answers that are not "none", as the partial file lists them."""
-    return [
-        RawAnswer(time=record.start, raw=record.text)
-        for record in records
-        if record.status in ("events", "unparsed")
-    ]

@@ -109,7 +109,7 @@ def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floa
         runs: the events as they are, then after each of the shifts in time.
         weights: [1 + r, games], how often each game counts; row 0 is once each.
     """
-    here, *by_chance = ([*run.get(label, [])] for run in runs)
+    here, *shifted = ([*run.get(label, [])] for run in runs)
     counts = np.zeros((weights.shape[1], 5))
     for mine in here:
         pairs = matched_pairs(mine.truth, mine.times, tolerance)
@@ -122,12 +122,10 @@ def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floa
             sum(hidden[i] for i, _ in pairs),
         )
     counts = weights @ counts
-    chance = [
-        sum(len(matched_pairs(m.truth, m.times, tolerance)) for m in run) for run in by_chance
-    ]
+    chance = [sum(len(matched_pairs(m.truth, m.times, tolerance)) for m in run) for run in shifted]
     precision, recall = curve(here, tolerance, weights)
     defined = counts[:, :2].min(axis=1) > 0
-    aps = [average_precision(*curve(run, tolerance, weights[:1]))[0] for run in by_chance]
+    aps = [average_precision(*curve(run, tolerance, weights[:1]))[0] for run in shifted]
     return Measured(
         counts=counts,
         chance=float(np.mean(chance)),

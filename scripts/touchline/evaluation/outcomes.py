@@ -55,7 +55,7 @@ class Half:
     looked_at: Intervals
 
 
-class Files(Protocol):
+class EvaluationFiles(Protocol):
     """The paths of what several videos' halves are read from, in the order of the videos.
 
     Attributes:
@@ -70,7 +70,9 @@ class Files(Protocol):
     labels: str
 
 
-def read_halves(videos: Iterable[AnnotatedVideo], files: Files) -> tuple[list[Half], list[str]]:
+def read_halves(
+    videos: Iterable[AnnotatedVideo], files: EvaluationFiles
+) -> tuple[list[Half], list[str]]:
     """Read the truth of videos and what one model says of them.
 
     An ensemble looked where all of its models did: elsewhere it is not the same ensemble.

@@ -236,7 +236,11 @@ def _check_step(reached: float, start: float, by: str, of: str) -> None:
 
 
 def _check_windows(part: SliceLedger) -> None:
-    """Raise InputError unless a slice's windows are all there, each once, to its end."""
+    """Raise InputError unless a slice's windows are all there, each once, to its end.
+
+    And unless a window has events if, and only if, its status says so: then every window is
+    counted once, as none, as unparsed, as skipped, or by its events.
+    """
     windows = sorted(part.windows, key=lambda record: record.window)
     numbers = [record.window for record in windows]
     if numbers != list(range(len(windows))):
@@ -244,6 +248,12 @@ def _check_windows(part: SliceLedger) -> None:
         raise InputError(
             f"{part.source} has no window {wrong}, or one twice; delete it and run again."
         )
+    for record in windows:
+        if (record.status == "events") != bool(record.events):
+            raise InputError(
+                f"{part.source} has window {record.window} with the status {record.status} and "
+                f"{len(record.events)} events; delete it and run again."
+            )
     # Windows may be shorter than the step between them, so the end of one is not the measure.
     steps = [later.start - earlier.start for earlier, later in pairwise(windows)]
     reached = part.start

@@ -6,8 +6,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from touchline.core.files import read_json
-from touchline.core.records import WindowRecord
+from touchline.core.records import WITH_ANSWER, RawAnswer, WindowRecord
 from touchline.errors import InputError
+
+
+def partial_of(records: Iterable[WindowRecord]) -> list[RawAnswer]:
+    """The answers that are not "none", as a slice's partial file lists them."""
+    return [
+        RawAnswer(time=record.start, raw=record.text)
+        for record in records
+        if record.status in WITH_ANSWER
+    ]
 
 
 def check_partial(path: str | Path, windows: Iterable[WindowRecord]) -> None:
@@ -19,7 +28,7 @@ def check_partial(path: str | Path, windows: Iterable[WindowRecord]) -> None:
     Raises:
         InputError: the partial does not hold as many answers as the ledger has.
     """
-    answers = sum(window.status in ("events", "unparsed") for window in windows)
+    answers = sum(window.status in WITH_ANSWER for window in windows)
     if len(read_json(path)) != answers:
         raise InputError(
             f"{path} does not hold the {answers} answers of its ledger; delete it and run again."

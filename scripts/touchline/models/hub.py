@@ -259,7 +259,7 @@ def _download(found: Found, files: Sequence[RemoteFile]) -> None:
     (found.folder / "blobs").mkdir(exist_ok=True)
     locks = Path(constants.HF_HUB_CACHE) / ".locks" / found.folder.name
     locks.mkdir(parents=True, exist_ok=True)
-    progress = Progress(found, files)
+    progress = DownloadProgress(found, files)
     for file in files:
         blob, link = found.blob(file), found.snapshot / file.name
         with WeakFileLock(locks / f"{file.hash}.lock"):
@@ -275,7 +275,7 @@ def _download(found: Found, files: Sequence[RemoteFile]) -> None:
     progress.end()
 
 
-def _complete(found: Found, file: RemoteFile, progress: Progress) -> None:
+def _complete(found: Found, file: RemoteFile, progress: DownloadProgress) -> None:
     """Bring the rest of a file; if it is not what it should be, all of it once more."""
     part = found.partial(file)
     for is_last in (False, True):
@@ -301,7 +301,7 @@ def _complete(found: Found, file: RemoteFile, progress: Progress) -> None:
             log.warning("%s: %s comes wrong (%s); trying again.", found.repo, file.name, error)
 
 
-def _append(found: Found, file: RemoteFile, progress: Progress, patience: Patience) -> None:
+def _append(found: Found, file: RemoteFile, progress: DownloadProgress, patience: Patience) -> None:
     """One request for the rest of a file, written as it comes."""
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
@@ -348,7 +348,7 @@ def _hash_of(path: Path, file: RemoteFile) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-class Progress:
+class DownloadProgress:
     """Lines in the log of how far a download is."""
 
     def __init__(self, found: Found, files: Sequence[RemoteFile]) -> None:

@@ -32,7 +32,7 @@ _DETAILS, _LABEL = 400, 80
 _TRUTH = ""
 
 
-class Files(Protocol):
+class PageFiles(Protocol):
     """The paths of what is known of one match.
 
     Attributes:
@@ -51,8 +51,8 @@ class Files(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """All that is known of one match.
+class VideoPage:
+    """All that is known of one video, for its page.
 
     Attributes:
         tracks, coverage: by name of the model.
@@ -87,7 +87,7 @@ class Match:
         return moments_of(self.tracks, tolerance, self.fused or (), self.truth)
 
 
-def read_match(video: int, models: Sequence[str], half: int | None, files: Files) -> Match:
+def read_match(video: int, models: Sequence[str], half: int | None, files: PageFiles) -> VideoPage:
     """Read all that is known of a match.
 
     Args:
@@ -106,7 +106,7 @@ def read_match(video: int, models: Sequence[str], half: int | None, files: Files
     # None where no model has anything to say of the video.
     duration = next((one.duration for one in coverage.values()), None)
     truth = read_truth(files.truth[0], labels, half, duration) if files.truth else None
-    return Match(
+    return VideoPage(
         video=video,
         tracks=tracks,
         coverage=coverage,
@@ -120,7 +120,7 @@ def read_match(video: int, models: Sequence[str], half: int | None, files: Files
 
 
 def page_data(
-    match: Match,
+    match: VideoPage,
     moments: Sequence[Moment],
     name: Name,
     tolerance: float,
@@ -172,7 +172,7 @@ def address_of(video: str | Path, page: str | Path) -> str:
     return quote(os.fsencode(path))
 
 
-def rows_of(match: Match) -> list[Row]:
+def rows_of(match: VideoPage) -> list[Row]:
     """A row a model, as the summary has it."""
     return [
         Row(
@@ -186,7 +186,7 @@ def rows_of(match: Match) -> list[Row]:
     ]
 
 
-def _lanes(match: Match) -> list[dict[str, Any]]:
+def _lanes(match: VideoPage) -> list[dict[str, Any]]:
     """The lanes of the timeline, and where there was somebody to look."""
     lanes = [
         {"name": model, "kind": "model", "looked": _rounded(track.looked_at)}
@@ -233,7 +233,7 @@ def _claim(claim: Claim, place: Mapping[str, int]) -> dict[str, Any]:
     return {"label": label, "known": claim.known, "predictions": predictions}
 
 
-def _key_without_video(match: Match, name: Name) -> str:
+def _key_without_video(match: VideoPage, name: Name) -> str:
     parts = [str(match.video), name.game or "", f"{match.duration:g}", *match.tracks]
     return "/".join(parts)
 

@@ -18,8 +18,8 @@ from touchline.evaluation.outcomes import Half, annotated_classes, outcomes
 # conflict: models give one moment different labels; only: one of the models that looked says
 # it; some: several of them do, not all; missed: it is true and none says it; agreed: all that
 # looked say it; alone: no more than one model looked there.
-Status = Literal["conflict", "only", "some", "missed", "agreed", "alone"]
-DISAGREEMENTS: tuple[Status, ...] = ("conflict", "only", "some", "missed")
+MomentStatus = Literal["conflict", "only", "some", "missed", "agreed", "alone"]
+DISAGREEMENTS: tuple[MomentStatus, ...] = ("conflict", "only", "some", "missed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Claim:
 class Moment:
     """What was predicted of one moment: a claim, or several that contradict each other."""
 
-    status: Status
+    status: MomentStatus
     claims: list[Claim]
 
     @property
@@ -155,7 +155,7 @@ def _contradictions(
     return list(groups.values())
 
 
-def _status(group: Sequence[Claim], tracks: Mapping[str, Track]) -> Status:
+def _status(group: Sequence[Claim], tracks: Mapping[str, Track]) -> MomentStatus:
     if len(group) > 1:
         return "conflict"
     (claim,) = group

@@ -38,9 +38,15 @@ def asks_for_models(words: Collection[str]) -> bool:
     return "models" in words
 
 
-def deletes_output(words: Collection[str]) -> bool:
-    """Whether Snakemake is to delete what it made: --delete-all-output, however abbreviated."""
-    return any(word.startswith("--delete-a") for word in words)
+def model_of_slice(words: Collection[str], plan: Plan, model: str) -> str | list[str]:
+    """The folder of the model that a slice is detected with; none under --delete-all-output.
+
+    That option deletes what is in the DAG, and models outlive results and are gigabytes. (With the
+    target models they are in the DAG, and are deleted.)
+    """
+    # As short as the option can be abbreviated.
+    is_deleting = any(word.startswith("--delete-a") for word in words)
+    return [] if is_deleting else plan.model_folder(model)
 
 
 def check_targets(words: Collection[str], plan: Plan) -> None:

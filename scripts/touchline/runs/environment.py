@@ -8,8 +8,12 @@ from pathlib import Path
 
 from touchline.errors import InputError
 
-_ALWAYS = ("json_repair", "numpy", "sklearn", "vl_convert")
-_WITH_VIDEO = ("av", "torch", "transformers", "bitsandbytes")
+# What jobs import beside what Snakemake and the Snakefile do; a test compares.
+ALWAYS = ("jinja2", "json_repair", "markupsafe", "numpy", "pandas", "rich", "sklearn", "vl_convert")
+WITH_VIDEO = (
+    *("PIL", "accelerate", "av", "bitsandbytes", "httpx2"),
+    *("huggingface_hub", "safetensors", "torch", "transformers"),
+)
 
 
 def check_environment(with_video: bool, project: Path) -> None:
@@ -22,7 +26,7 @@ def check_environment(with_video: bool, project: Path) -> None:
     Raises:
         InputError: packages are not there.
     """
-    needed = _ALWAYS + (_WITH_VIDEO if with_video else ())
+    needed = ALWAYS + (WITH_VIDEO if with_video else ())
     if lacking := [name for name in needed if not find_spec(name)]:
         raise InputError(
             f"{sys.executable} lacks {', '.join(lacking)}: activate Touchline's environment, as "

@@ -94,8 +94,8 @@ class Plan:
         return [Predicted(video, model) for video in self.videos_of(model)]
 
     def annotated_by(self, model: str) -> list[Predicted]:
-        """Of these the videos with labels."""
-        return [each for each in self.predicted_by(model) if each.video in self.inputs.labels]
+        """Of these the videos with annotations."""
+        return [each for each in self.predicted_by(model) if each.video in self.inputs.annotations]
 
     def behind(self, predicted: Predicted) -> list[Predicted]:
         """Whose coverage counts: an ensemble looked where all of its models did."""
@@ -130,13 +130,13 @@ class Plan:
         shown = [each for each in self.inputs.shown if each == video]
         return [f"{self.inputs.settings.results}/{pattern.format(video=each)}" for each in shown]
 
-    def labels_of(self, model: str) -> list[str]:
-        """The labels of each annotated video."""
-        return [self.inputs.labels[each.video] for each in self.annotated_by(model)]
+    def annotations_of(self, model: str) -> list[str]:
+        """The annotations of each video that has some."""
+        return [self.inputs.annotations[each.video] for each in self.annotated_by(model)]
 
-    def labels_of_video(self, video: int) -> list[str]:
-        """A video's labels, if it has any."""
-        return [path for each, path in self.inputs.labels.items() if each == video]
+    def annotations_of_video(self, video: int) -> list[str]:
+        """The annotations of a video, if there are any."""
+        return [path for each, path in self.inputs.annotations.items() if each == video]
 
     def model_folder(self, model: str) -> str:
         """The folder that a model is loaded from."""

@@ -35,7 +35,7 @@ class Inputs:
         videos: the table of videos, by number; empty if there is none.
         selected: the numbers of the videos to process.
         given: by video and model, the files of given predictions.
-        labels: by video, the file of its true events, where there is one.
+        annotations: by video, the file of its true events, where there is one.
         games: by video, the name of its game.
         shown: the selected videos whose files are there to be looked at.
         warnings: a sentence for what was left out.
@@ -45,7 +45,7 @@ class Inputs:
     videos: Mapping[int, Video]
     selected: Sequence[int]
     given: Mapping[int, Mapping[str, str]]
-    labels: Mapping[int, str]
+    annotations: Mapping[int, str]
     games: Mapping[int, str]
     shown: Sequence[int]
     warnings: Sequence[str] = ()
@@ -83,19 +83,19 @@ def read_inputs(
     skip = settings.missing_predictions == "skip"
     given: dict[int, dict[str, str]] = {}
     given = mistakes.of(lambda: find_given(templates, selected, skip), given)
-    labels: dict[int, str] = {}
-    labels = mistakes.of(lambda: find_labels(videos, selected), labels)
+    annotations: dict[int, str] = {}
+    annotations = mistakes.of(lambda: find_labels(videos, selected), annotations)
     games = {video: game_of(video, videos) for video in selected}
     if settings.ensemble.calibrated:
-        mistakes.of(lambda: check_games({games[video] for video in labels}), None)
+        mistakes.of(lambda: check_games({games[video] for video in annotations}), None)
     if check:
         if settings.detect_with and with_videos:
             mistakes.extend(_missing_videos(videos, selected))
-        mistakes.extend(_unusable_files(settings, labels, videos))
+        mistakes.extend(_unusable_files(settings, annotations, videos))
     mistakes.end()
     shown = selected if settings.detect_with else [v for v in selected if _is_there(videos, v)]
     warnings = list(filter(None, [left_out(source)])) if check and source else []
-    return Inputs(settings, videos, selected, given, labels, games, shown, warnings)
+    return Inputs(settings, videos, selected, given, annotations, games, shown, warnings)
 
 
 class Mistakes:

@@ -51,7 +51,7 @@ class SliceStatus:
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """How far some slices are together."""
 
     slices: Sequence[SliceStatus]
@@ -99,7 +99,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class VideoStatus(Progress):
+class VideoStatus(RunProgress):
     """How far a video is for one model."""
 
     model: str

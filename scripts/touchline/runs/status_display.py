@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from touchline.runs.status import Observer, Progress, VideoStatus, is_under_way
+from touchline.runs.status import Observer, RunProgress, VideoStatus, is_under_way
 
 COLUMNS = ["video", "model", "slices", "done", "windows/s", "left", "events", "skipped", "failed"]
 # A run without news for so long may wait for a GPU or a download; or it was killed.
@@ -103,11 +103,11 @@ def _failures(videos: Sequence[VideoStatus]) -> list[str]:
     ]
 
 
-def _together(videos: Sequence[VideoStatus]) -> Progress:
-    return Progress([part for video in videos for part in video.slices])
+def _together(videos: Sequence[VideoStatus]) -> RunProgress:
+    return RunProgress([part for video in videos for part in video.slices])
 
 
-def _cells(of: Progress) -> list[str]:
+def _cells(of: RunProgress) -> list[str]:
     """The figures of one row."""
     return [
         f"{of.done}/{len(of.slices)}",

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from media import number_in, steady, write_video
-from touchline.detection.detect import Draw, Progress, detect
+from touchline.detection.detect import Draw, SliceProgress, detect
 from touchline.detection.scoring import Generated
-from touchline.detection.worker import partial_of
 from touchline.events.parsing import asked_by
+from touchline.events.partials import partial_of
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Video
 from touchline.video.probe import probe
@@ -171,7 +171,7 @@ def test_the_log_tells_how_far_a_slice_is(clip, caplog):
     answers = Answers({0: GOAL}, skipped={1: "not_finite"})
     records = run(clip, answers)[:2]
     caplog.clear()
-    progress = Progress(total=12, done=2, every=0.0)
+    progress = SliceProgress(total=12, done=2, every=0.0)
     with caplog.at_level(logging.INFO):
         for record in records:
             progress.count(record, answers)

@@ -240,6 +240,13 @@ def test_a_window_twice_is_an_error():
         merge_slices([SliceLedger(0, 6, windows, "ledger")], 6.0, LABELS, 3.0, "first")
 
 
+@pytest.mark.parametrize("status", ["none", "unparsed", "skipped_oom"])
+def test_a_window_whose_status_and_events_differ_is_an_error(status):
+    windows = [window(0, 0.0), window(1, 2.0, "Goal").model_copy(update={"status": status})]
+    with pytest.raises(InputError, match=f"window 1 with the status {status} and 1 events"):
+        merge_slices([SliceLedger(0, 4, windows, "ledger")], 4.0, LABELS, 3.0, "first")
+
+
 def test_windows_that_run_on_past_their_slice():
     first = [window(0, 0.0), window(1, 2.0)]
     second = [window(0, 4.0), window(1, 6.0, end=8.0)]

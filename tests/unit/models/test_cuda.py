@@ -7,7 +7,7 @@ import pytest
 import torch
 from samples import window
 
-from touchline.detection.detect import Progress
+from touchline.detection.detect import SliceProgress
 from touchline.errors import InputError
 from touchline.models.cuda import check_usable
 
@@ -109,7 +109,7 @@ def test_on_the_cpu_the_log_tells_how_long_a_slice_will_take(monkeypatch, caplog
     clock = iter([0.0, 50.0, 60.0, 61.0])
     monkeypatch.setattr("touchline.detection.detect.time.monotonic", lambda: next(clock))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    progress = Progress(total=375, done=25, every=1e9)
+    progress = SliceProgress(total=375, done=25, every=1e9)
     with caplog.at_level(logging.INFO):
         for number in range(3):
             progress.count(window(number, 2.0 * number), Rows())

@@ -15,7 +15,7 @@ import pytest
 
 from facsimiles import FAMILIES, REPOS, facsimile
 from fakehub import COMMIT, LATER, FakeHub, Order
-from touchline.models.hub import Found, Progress, RemoteFile
+from touchline.models.hub import DownloadProgress, Found, RemoteFile
 
 REPO = REPOS["llava"]
 SHARD = "model-00002-of-00003.safetensors"
@@ -367,7 +367,7 @@ def test_progress_is_a_line_now_and_then(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("touchline.models.hub.time", SimpleNamespace(monotonic=lambda: now[0]))
     file = RemoteFile("model.safetensors", 14_000_000_000, "a" * 64)
     with caplog.at_level(logging.INFO):
-        progress = Progress(Found("a/b", COMMIT, [file], tmp_path, is_cached=False), [file])
+        progress = DownloadProgress(Found("a/b", COMMIT, [file], tmp_path, is_cached=False), [file])
         for _ in range(140):
             now[0] += 1
             progress.add(100_000_000)

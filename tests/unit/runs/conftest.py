@@ -36,7 +36,7 @@ def plan():
             videos=VIDEOS,
             selected=[3, 4],
             given={3: {"other": "given_3.json"}, 4: {}},
-            labels={3: "labels.json"},
+            annotations={3: "labels.json"},
             games={3: "m", 4: "video_4"},
             shown=[3],
         )

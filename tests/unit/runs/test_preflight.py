@@ -47,7 +47,7 @@ def test_what_is_right_is_read(project):
     inputs = read_inputs(project, check=True)
     assert list(inputs.selected) == list(inputs.shown) == [0, 1]
     assert inputs.given[1] == {"other": "given_1.json"}
-    assert set(inputs.labels) == {0, 1}
+    assert set(inputs.annotations) == {0, 1}
     assert inputs.games == {0: "m", 1: "n"}
 
 

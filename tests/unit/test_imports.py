@@ -1,0 +1,39 @@
+"""What jobs import is what a run makes sure of before its first job."""
+
+import ast
+import sys
+
+import grimp
+import pytest
+
+from clones import ROOT
+from touchline.runs.environment import ALWAYS, WITH_VIDEO
+
+GRAPH = grimp.build_graph(
+    "touchline", include_external_packages=True, exclude_type_checking_imports=True
+)
+# The Snakefile imports these itself; the evaluator's absence has a sentence of its own.
+ELSEWHERE = {"pydantic", "yaml", "SoccerNet"}
+SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if path.stem != "status")
+
+
+def imported_by(script: str) -> set[str]:
+    """The packages that a script and all that it imports of the library import."""
+    tree = ast.parse((ROOT / "scripts" / f"{script}.py").read_text())
+    names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    ours = {name for name in names if name in GRAPH.modules and name.startswith("touchline")}
+    found = names.union(*(GRAPH.find_upstream_modules(name) for name in ours))
+    return {top for name in found if (top := name.partition(".")[0]) != "touchline"}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_what_a_job_imports_is_made_sure_of(script):
+    is_with_video = f"{script}.py" in "".join(
+        rule
+        for path in (ROOT / "rules").glob("*.smk")
+        for rule in path.read_text().split("\nrule ")
+        if "envs/detect.yaml" in rule
+    )
+    known = {*ALWAYS, *(WITH_VIDEO if is_with_video else ()), *ELSEWHERE}
+    known |= sys.stdlib_module_names
+    assert imported_by(script) <= known
