@@ -3,8 +3,7 @@
 import csv
 
 import pytest
-
-from browser.browsing import answer, given_only
+from browsing import answer, given_only
 
 SCRIPT = "<script>window.pwned = 1</script>"
 IMAGE = '"><img src=x onerror="window.pwned = 2">'

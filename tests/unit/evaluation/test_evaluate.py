@@ -59,7 +59,7 @@ def test_no_labels_at_all_is_null_throughout():
     assert report.overall[0].recall.value is None
 
 
-def test_events_not_shown_are_counted_and_told_apart():
+def test_events_not_shown_are_counted_and_listed_separately():
     truth = [TrueEvent(10, "Foul"), TrueEvent(50, "Foul", None, False)]
     one = Half(0, "g", truth, [event(50, "Foul"), event(90, "Foul")], WHOLE)
     report, _ = evaluate([one], "m", [5])
@@ -70,7 +70,7 @@ def test_events_not_shown_are_counted_and_told_apart():
     assert [o.true.visible for o in found_[:2]] == [True, False]
 
 
-def test_free_kicks_are_also_one_class_with_those_that_are_not_told_apart():
+def test_free_kicks_are_also_one_class_with_unspecified_ones():
     events = [event(10, "Direct free-kick"), event(50, "Free kick", known=False)]
     truth = [TrueEvent(11, "Indirect free-kick"), TrueEvent(51, "Direct free-kick")]
     report, _ = evaluate([Half(0, "g", truth, events, WHOLE)], "m", [5])

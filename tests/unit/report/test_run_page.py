@@ -24,7 +24,7 @@ def test_scores_of_a_video_come_from_its_outcomes():
     assert (found[1].precision, found[1].recall, found[1].f1) == (None, 0, None)
 
 
-def test_what_is_missing_is_told():
+def test_what_is_missing_is_reported():
     counts = Counts(answers=9, none=9, unparsed=0, events_in=0, events_out=0)
     lost = Coverage(
         duration=100,

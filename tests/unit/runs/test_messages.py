@@ -6,7 +6,7 @@ from snakemake_log import emit, fail, run
 from touchline.runs.messages import at_failure, at_start, place
 
 
-def test_what_failed_for_good_is_told_with_its_logs_and_the_next_step(events):
+def test_what_failed_for_good_is_reported_with_its_logs_and_the_next_step(events):
     run(events, 7, 2)
     fail(events, 7, "11", "TIMEOUT")
     run(events, 7, 2)
@@ -20,7 +20,7 @@ def test_what_failed_for_good_is_told_with_its_logs_and_the_next_step(events):
     assert "type the same command again" in lines[-1]
 
 
-def test_of_many_failures_ten_are_told(events):
+def test_of_many_failures_ten_are_named(events):
     for job in range(12):
         run(events, job, 0)
         fail(events, job, "1", "FAILED")

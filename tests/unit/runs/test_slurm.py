@@ -27,7 +27,7 @@ DATABASE, NONE = "accounting_storage/slurmdbd", "accounting_storage/none"
     ("accounting", "age", "command"),
     [(DATABASE, 300, "squeue"), (NONE, 300, "squeue"), (DATABASE, 2, "sacct"), ("", 0, "sacct")],
 )
-def test_clusters_that_tell_how_jobs_end(accounting, age, command):
+def test_clusters_that_report_how_jobs_end(accounting, age, command):
     check_polling(configuration(accounting, age) if accounting else "", command)
 
 
@@ -66,7 +66,7 @@ def test_jobs_left_by_an_earlier_run_are_those_of_this_folder_and_these_rules():
     assert earlier_jobs(queue, Path("/here/a|b"), names) == ["11", "15"]
 
 
-def test_a_step_killed_for_memory_is_told_as_such():
+def test_a_step_killed_for_memory_is_reported_as_such():
     log = "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=4.0."
     assert reason_of("FAILED", log) == "OUT_OF_MEMORY"
     assert reason_of("FAILED", "some other end") == "FAILED"

@@ -8,7 +8,7 @@ from snakemake_log import emit, fail, run
 from touchline.runs.messages import at_end, at_failure
 
 
-def test_what_went_on_in_another_attempt_is_told_at_the_end(events):
+def test_what_went_on_in_another_attempt_is_reported_at_the_end(events):
     run(events, 7, 2)
     fail(events, 7, "11", "NODE_FAIL")
     emit(events, "job_finished", job_id=7)
@@ -41,5 +41,5 @@ def test_what_an_interruption_ends_has_not_failed(events):
         "Interrupted before everything was done.",
     ]
     assert at_failure([], is_interrupted=True)[1:] == [
-        "Type the same command again: what is done stays, and slices go on where they were."
+        "Type the same command again: what is done stays, and slices continue where they were."
     ]

@@ -1,8 +1,7 @@
 """The page of a run."""
 
 import pytest
-
-from browser.browsing import answer, given_only
+from browsing import answer, given_only
 
 
 @pytest.fixture
