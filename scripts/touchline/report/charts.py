@@ -42,12 +42,16 @@ def events_of_models(rows: Sequence[Row]) -> Chart:
     counts = events_by_class(rows)
     # The most frequent first; of equals by name, as they are.
     counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
-    bars = counts.rename_axis(columns="model").stack().rename("events").reset_index()
+    bars = [
+        {"label": label, "model": model, "events": events}
+        for label, *of_models in counts.itertuples()
+        for model, events in zip(models, of_models, strict=True)
+    ]
     return Chart(
         "counts",
         "Events by class",
         "How many events of each class each model found in all videos.",
-        lambda palette: vega.counts(bars.to_dict("records"), models, palette),
+        lambda palette: vega.counts(bars, models, palette),
         ["Class", *models],
         [[label, *of_models] for label, *of_models in counts.itertuples()],
     )
@@ -140,7 +144,7 @@ def agreement_rows(reports: Iterable[ComparisonReport]) -> list[dict[str, Any]]:
     sums = sums[sums["events"] > 0]
     sums["f1"] = (2 * sums["matched"] / sums["events"]).round(4)
     sums["chance"] = (2 * sums.pop("by_chance") / sums["events"]).round(4)
-    return list(sums.to_dict("records"))
+    return _as_rows(sums)
 
 
 def curve_rows(curves: Mapping[str, DataFrame], tolerance: float) -> list[dict[str, Any]]:
@@ -151,7 +155,7 @@ def curve_rows(curves: Mapping[str, DataFrame], tolerance: float) -> list[dict[s
     """
     points = pd.concat([curve.assign(model=model) for model, curve in curves.items()])
     points = points[points["tolerance_s"] == tolerance]
-    return list(points[["label", "model", "precision", "recall"]].to_dict("records"))
+    return _as_rows(points[["label", "model", "precision", "recall"]])
 
 
 def reliability_rows(reports: Iterable[CalibrationReport]) -> list[dict[str, Any]]:
@@ -175,3 +179,8 @@ def reliability_rows(reports: Iterable[CalibrationReport]) -> list[dict[str, Any
 def _nearest(tolerances: Sequence[float], wanted: float) -> float:
     """The tolerance of the evaluation that is nearest to the comparison's."""
     return min(tolerances, key=lambda tolerance: (abs(tolerance - wanted), tolerance))
+
+
+def _as_rows(table: DataFrame) -> list[dict[str, Any]]:
+    """A table as Vega-Lite takes it: each row by column."""
+    return [{str(name): cell for name, cell in row.items()} for row in table.to_dict("records")]
