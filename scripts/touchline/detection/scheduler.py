@@ -7,8 +7,9 @@ is free, the next windows take them together (continuous batching; Orca, OSDI 20
 
 A row's keys and values always lie at the same places of a cache of fixed shape, and every
 call has the same shape whatever the traffic. So an answer depends on its own pictures
-alone, not on what the other rows hold: on a CPU to the last bit, on a GPU but for ties
-that its arithmetic decides by the place in a product (benchmarks/GPU.md).
+alone, not on what the other rows hold. On a CPU it is the same to the last bit; on a GPU a
+product may round differently for another place of the row, which matters only where two tokens
+are nearly tied (benchmarks/GPU.md).
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class RowCache:
     def clear(self, rows: Sequence[int]) -> None:
         """Forget rows' keys and values.
 
-        Values that are not finite would reach whoever comes next: zero times NaN is NaN, so a
+        Values that are not finite would reach the row's next window: zero times NaN is NaN, so a
         mask does not keep them out.
         """
         for each in (*self.keys, *self.values):

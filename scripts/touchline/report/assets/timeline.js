@@ -317,7 +317,7 @@ class Timeline {
     overview.addEventListener("pointermove", (event) => event.buttons && centre(event));
   }
 
-  /** Show beside the pointer what a mark stands for. */
+  /** Show what a mark stands for, next to the pointer. */
   hint(mark) {
     const tip = $("tip");
     tip.hidden = mark === null;
