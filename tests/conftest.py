@@ -1,11 +1,14 @@
 """What many tests use: a tiny checkpoint with random weights, a short video."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+# A shell starts what it puts into the background with Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # As in a worker; it must be set before torch is imported.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 # Threads that wait for each other take five times the processor time on a busy machine, and the

@@ -41,7 +41,7 @@ def demo(match, tmp_path_factory):
     """A clone whose own config.yaml is the demo's, as a user writes it: no --configfile."""
     clone = new_clone(tmp_path_factory.mktemp("demo") / "clone", {})
     # The cluster's GPUs are none, so no torch can use them; all else is the project's own.
-    (clone.folder / "scripts" / "touchline" / "cuda.py").write_text(NOTHING_TO_CHECK)
+    (clone.folder / "scripts" / "touchline" / "models" / "cuda.py").write_text(NOTHING_TO_CHECK)
     for model in (ROOT / "demo").glob("model-*"):
         shutil.copytree(model, clone.folder / "demo" / model.name)
     shutil.copytree(match, clone.folder / "matches")
