@@ -4,7 +4,7 @@
 
 DATA holds qwen7b/final_predictions_qwen7b_video_N.json, epl_video_index.csv (video_index, game,
 half) and captions/…/GAME/Labels-caption.json, as SoccerNet-Caption has them. Captions are aligned
-with the video by machine, good to about 15 s, and they tell only of what the commentator does.
+with the video by machine, good to about 15 s, and they report only what the commentator mentions.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ def main() -> None:
             print("|", " | ".join(map(str, cells)), "|")
         for signal in calibrate(halves, "qwen7b", TOLERANCE).reliability:
             if signal.area is not None:
-                print(f"({keep}: {signal.signal} tells right from false with {signal.area:.2f})")
+                print(f"({keep}: {signal.signal} parts right from false with {signal.area:.2f})")
 
 
 def captioned(path: Path, half: int) -> list[TrueEvent]:
-    """The events of a half that captions tell of, in the classes that they name."""
+    """The events of a half that captions report, in the classes that they name."""
     return [
         TrueEvent(int(caption["position"]) / 1000, CLASSES[caption["label"]])
         for caption in read_json(path)["annotations"]

@@ -1,4 +1,4 @@
-"""Make report/video_{video}.html: the page on which a person sees a match, and judges."""
+"""Make report/video_{video}.html: the page on which a person sees a match and judges it."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def main(job: Any) -> None:
     pictures = []
     for path in job.input.pictures:
         pictures = TypeAdapter(list[Thumbnail]).validate_python(read_json(path))
-    # Not a parameter, lest a video that moves has its page made again.
+    # Not a parameter, so that moving a video does not rebuild its page.
     table = read_table(job.config)
     source = address_of(table[video].path, job.output.page) if table else None
     data = page_data(match, moments, name, job.params.tolerance, pictures, source)

@@ -74,7 +74,7 @@ def untrained(kind, folder) -> Path:
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory) -> Path:
-    """A video of 9.2 seconds whose frames tell their numbers."""
+    """A video of 9.2 seconds whose frames show their numbers."""
     from media import steady, write_video
 
     return write_video(tmp_path_factory.mktemp("clip") / "clip.mkv", steady(9.2))

@@ -1,4 +1,4 @@
-"""Small videos for tests, whose every frame tells its own number."""
+"""Small videos for tests, whose every frame shows its own number."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def _events(rng: random.Random, duration: float) -> Iterator[Event]:
 
 
 def _plays(rng: random.Random) -> list[tuple[str, ...]]:
-    """Every label once, in random order; some follow close upon another."""
+    """Every label once, in random order; some come soon after another."""
     card = rng.choice(("Yellow card", "Red card"))
     plays: list[tuple[str, ...]] = []
     single = set(LABELS)

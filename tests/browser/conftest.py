@@ -21,7 +21,7 @@ def browser(tmp_path_factory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def match(tmp_path_factory) -> Clone:
-    """A run on a real video whose frames tell their numbers, three models and labels."""
+    """A run on a real video whose frames show their numbers, three models and labels."""
     folder = tmp_path_factory.mktemp("match") / "run"
     row = {"video": "7", "path": VIDEO, "home": "Reds", "away": "Blues", "labels": "true.csv"}
     clone = given_only(folder, PREDICTED, row)

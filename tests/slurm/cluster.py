@@ -158,7 +158,7 @@ class Cluster:
             command += [f"--seed-file={folder}/seed"]
         subprocess.run(command, check=True, timeout=60)
         if not _wait(lambda: self._process(daemon) is not None, 20):
-            raise RuntimeError(f"{daemon} does not start:\n{self._said()}")
+            raise RuntimeError(f"{daemon} does not start:\n{self._errors()}")
 
     def stop(self, daemon: str, how: int = signal.SIGTERM) -> None:
         """End a daemon and wait for it."""
@@ -189,7 +189,7 @@ class Cluster:
             RuntimeError: it never is; with what the daemons say.
         """
         if not _wait(lambda: self.node() in states, seconds):
-            raise RuntimeError(f"the node is {self.node()}, not {states}:\n{self._said()}")
+            raise RuntimeError(f"the node is {self.node()}, not {states}:\n{self._errors()}")
 
     def node(self) -> str:
         """The node's state in one word, "" if the controller does not answer."""
@@ -247,7 +247,7 @@ class Cluster:
             (ETC / name).unlink(missing_ok=True)
             (ETC / name).symlink_to(self.folder / name)
 
-    def _said(self) -> str:
+    def _errors(self) -> str:
         logs = [self.folder / f"{daemon}.log" for daemon in ("slurmctld", "slurmd")]
         lines = [line for log in logs if log.exists() for line in log.read_text().splitlines()]
         return "\n".join(line for line in lines if "error" in line or "fatal" in line)[-2000:]

@@ -120,7 +120,7 @@ class Run:
 
     def resumed(self, index: int) -> int:
         """How many windows a slice's last attempt found in the journal."""
-        found = re.search(r"(\d+) of \d+ windows were answered before", self.log(index))
+        found = re.search(r"(\d+) of \d+ windows are already answered", self.log(index))
         return int(found[1]) if found else 0
 
 

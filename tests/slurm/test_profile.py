@@ -74,7 +74,7 @@ def test_the_command_runs_the_demo_with_a_gpu_a_slice(cluster, demo):
 
 def test_what_would_wait_for_ever_or_go_wrong_is_refused(cluster, demo):
     for arguments, sentence in [
-        (["--slurm-status-command", "sacct"], "keeps no accounts of jobs"),
+        (["--slurm-status-command", "sacct"], "has no accounting database"),
         (["--slurm-array-jobs", "all"], "slurm-array-jobs is refused"),
         (["--groups", "detect_slice=one"], "--groups is refused"),
     ]:
@@ -85,7 +85,7 @@ def test_what_would_wait_for_ever_or_go_wrong_is_refused(cluster, demo):
         assert cluster.jobs() == [], "no job was sent"
 
 
-def test_a_cluster_that_forgets_its_jobs_too_soon_is_told_of(demo):
+def test_a_cluster_that_forgets_its_jobs_too_soon_is_reported(demo):
     Cluster().down()
     forgetful = Cluster(folder=Path("/tmp/touchline-slurm-forgets"), min_job_age=60)
     forgetful.up()

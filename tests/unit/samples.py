@@ -1,4 +1,4 @@
-"""Small events and windows for tests."""
+"""Small events and windows for tests, and a hostile text."""
 
 from __future__ import annotations
 
@@ -31,3 +31,6 @@ def window(number: int, start: float, *labels: str, end: float | None = None, **
     }
     end = start + 4 if end is None else end
     return WindowRecord(window=number, start=start, end=end, **(values | fields))
+
+
+NASTY = '</script><script>alert(1)</script> <!-- & \u2028 \u2029 \ud83d "'

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from importlib.metadata import version
 
 import pytest
 import yaml
@@ -15,6 +16,14 @@ def pins(text):
     return dict(re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)$", text, re.MULTILINE))
 
 
+DOCUMENTS = [
+    *(ROOT / folder / "README.md" for folder in (".", "demo", "profiles/slurm")),
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "benchmarks").glob("*.md")),
+]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+CODE = re.compile(r"(?<![\w./-])(?:tests|scripts|benchmarks|demo|rules)/[\w./-]+\.(?:py|smk)\b")
 DIRECT, LOCKED = (pins((ROOT / f"requirements.{kind}").read_text()) for kind in ("txt", "lock"))
 
 
@@ -69,3 +78,19 @@ def test_the_pythons_are_the_same_everywhere():
         ("README.md", "Python 3.11 to 3.13"),
     ]:
         assert text in (ROOT / name).read_text(), name
+
+
+def test_the_evaluator_is_of_one_version_wherever_it_is_installed():
+    root = ROOT
+    stated = (root / "requirements.no-deps.txt").read_text().splitlines()[-1]
+    assert stated == f"SoccerNet=={version('SoccerNet')}"
+    assert stated in (root / "envs/analysis.post-deploy.sh").read_text()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_document_links_to_or_names_exists(document):
+    text = document.read_text()
+    links = [link.partition("#")[0] for link in LINK.findall(text) if ":" not in link]
+    named = [document.parent / link for link in links]
+    named += [ROOT / path for path in CODE.findall(text)]
+    assert [str(path) for path in named if not path.exists()] == []

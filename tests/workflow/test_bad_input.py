@@ -97,7 +97,7 @@ def test_what_is_done_is_summed_up_though_a_video_is_bad(project):
     unseen = [window["start"] for window in windows if window["status"] == "no_frames"]
     assert unseen == [4, 6, 8, 10]
     assert "video_2.html" in (project.folder / "some/report/index.html").read_text()
-    # Once the cause is mended, what sums up is made of all, and nothing else again.
+    # After fixing the cause, what sums up is made of all, and nothing else again.
     (project.folder / "text.mkv").unlink()
     (project.folder / "text.mkv").symlink_to(clip)
     jobs = project.jobs(**config)

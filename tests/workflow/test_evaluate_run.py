@@ -149,7 +149,7 @@ def test_calibrated_scores_are_learnt_from_the_other_matches(done):
     done.run("comparison", ensemble=ensemble, results="calibrated")
     with (done.folder / "calibrated/events/events_ensemble_video_0.csv").open() as file:
         scores = {row["label"]: float(row["score"]) for row in csv.DictReader(file)}
-    # Both models say 0.9 throughout; what was right in the other match tells them apart.
+    # Both models state 0.9 throughout; what was right in the other match makes the difference.
     assert scores["Foul"] > 0.9
     assert len(set(scores.values())) > 1
 

@@ -68,7 +68,7 @@ def test_footage_of_given_predictions_is_probed(done, clip):
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [
-        ("exports", "There is nothing to export: the formats tell which"),
+        ("exports", "There is nothing to export: the formats name the video"),
         ("evaluation", "There is nothing to evaluate: no selected video has labels."),
     ],
 )

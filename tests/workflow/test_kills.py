@@ -104,8 +104,8 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(clone, number):
         assert run.wait(timeout=60) != 0
     text = (clone.folder / "output.txt").read_text()
     assert "Interrupted before everything was done.\nType the same command again" in text
-    assert "Once the cause is mended" not in text
+    assert "After fixing the cause" not in text
     assert "Failed:" not in text
     assert "Traceback" not in text
     if before:
-        assert f"{before} of 300 windows were answered before" in text
+        assert f"{before} of 300 windows are already answered" in text

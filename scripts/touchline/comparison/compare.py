@@ -41,7 +41,7 @@ _SIDES: tuple[list[tuple[str, Dtype]], ...] = tuple(
     [(f"model_{side}", "str"), *((f"{name}_{side}", dtype) for name, dtype in _OF_EVENT)]
     for side in "ab"
 )
-# comparison/comparison_video_{v}.csv, a line a finding; of an event that is not there nothing.
+# comparison/comparison_video_{v}.csv, a line a finding; the cells of an absent event are empty.
 COMPARISON = Table(
     [
         ("video", "Int64"),
@@ -60,7 +60,7 @@ Pairs = list[tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What one model says of a video: its events, and where it looked."""
+    """What one model predicted of a video: its events, and where it looked."""
 
     events: Sequence[Event]
     looked_at: Intervals

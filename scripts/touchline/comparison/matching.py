@@ -12,8 +12,8 @@ def matched_pairs(
 ) -> list[tuple[int, int]]:
     """Pair as many times as possible; among all ways to do so, with the least total distance.
 
-    On a line the best pairs never cross: uncrossing two pairs makes neither the larger
-    distance nor the sum larger. So this is an alignment of two sorted lists, and only times
+    On a line the best pairs never cross: uncrossing two pairs increases neither the larger
+    distance nor the sum. So this is an alignment of two sorted lists, and only times
     within the tolerance of each other need comparing: O(n k) for k such neighbours, where
     the Hungarian method takes O(n^3) in a list without pauses.
 

@@ -1,4 +1,4 @@
-"""What a disk or its rights refuse, as a sentence for the person who can mend it."""
+"""What a disk or its rights refuse, as a sentence for the person who can fix it."""
 
 from __future__ import annotations
 

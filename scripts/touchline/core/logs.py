@@ -1,4 +1,4 @@
-"""What a job says, and how it ends when the user's input or the machine is at fault."""
+"""What a job logs, and how it ends when the user's input or the machine is at fault."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _INTERRUPTED = 130
 
 @contextmanager
 def job_log(path: str | Path) -> Iterator[None]:
-    """Log to a file and to standard error; end the process plainly where a person can mend it.
+    """Log to a file and to standard error; end with one sentence where a person can fix it.
 
     An InputError, and what the disk refuses, is logged as one sentence and the process exits with
     status 1; Ctrl-C is logged, too. Any other exception is logged with its traceback.

@@ -19,7 +19,7 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True)
 class MissingPredictions:
-    """A video, a model whose given predictions of it are not there, and the file they would be."""
+    """A video, a model without given predictions of it, and the path where they were expected."""
 
     video: int
     model: str

@@ -68,7 +68,7 @@ class Manifest(Record):
 
 
 class ParsedEvent(Record):
-    """One event as a model's answer tells it; the label is the model's own word."""
+    """One event as read from a model's answer; the label is the model's own word."""
 
     label: str = Field(min_length=1)
     team: Team | None = None
@@ -95,7 +95,7 @@ class WindowRecord(Record):
     frame_times: list[float] = Field(description="true presentation times of the frames shown")
     status: Status
     text: str = Field(default="", description="the model's answer, untouched")
-    events: list[ParsedEvent] = Field(default=[], description="what the answer tells")
+    events: list[ParsedEvent] = Field(default=[], description="as read from the answer")
     score: Probability | None = Field(
         default=None, description="mean probability of the answer's tokens"
     )
@@ -128,7 +128,7 @@ class Counts(Record):
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """That a model says an event, and when; how sure it is, if it tells."""
+    """One model's prediction behind a fused event: its time and, if known, its strength."""
 
     model: str
     time_s: float
@@ -194,7 +194,7 @@ class ClassAgreement(Agreement):
 
 
 class Confusion(Record):
-    """How often model A says one label where, at the same moment, model B says the other."""
+    """How often model A predicts one label where, at the same moment, B predicts the other."""
 
     label_a: str
     label_b: str
@@ -250,7 +250,7 @@ class ComparisonReport(Record):
 
 
 class Coverage(Record):
-    """coverage/coverage_{model}_video_{v}.json: what a model's events alone do not tell."""
+    """coverage/coverage_{model}_video_{v}.json: where the model looked, and its counts."""
 
     duration: float | None = Field(ge=0, description="of the video, seconds; null if not known")
     clock_offset: float = Field(
@@ -340,28 +340,28 @@ class EvaluationReport(Record):
 
 
 class Bin(Record):
-    """Events that a model says alike of, and how many of them are right."""
+    """Events with a similar score, or another signal, and how many of them are right."""
 
-    low: float = Field(description="of what it says, included")
+    low: float = Field(description="of the signal, included")
     high: float | None = Field(description="included in the last bin only; null: no end")
     events: int = Field(ge=1)
-    mean: float = Field(description="of what it says")
+    mean: float = Field(description="of the signal")
     right: Probability = Field(description="share of the events that are true")
 
 
 class Reliability(Record):
-    """How far one thing that a model says of its events tells which of them are right."""
+    """How well one signal separates right from false events."""
 
     signal: Literal["confidence", "score", "n_hits"]
     events: int = Field(ge=0, description="events that it is known of")
     bins: list[Bin]
     error: Probability | None = Field(
-        description="mean distance of what it says from the share that is right (expected "
+        description="mean distance of the signal from the share that is right (expected "
         "calibration error); null for n_hits, which is no probability"
     )
     area: Probability | None = Field(
         description="chance that it is higher for a right event than for a false one (area under "
-        "the ROC curve); 0.5 tells nothing"
+        "the ROC curve); 0.5 is no better than chance"
     )
 
 

@@ -19,7 +19,8 @@ from touchline.errors import InputError
 # be empty; of the others only those with a capital letter, and "boolean", can have empty cells.
 Dtype = Literal["str", "int64", "Int64", "float64", "Float64", "bool", "boolean"]
 
-# A spreadsheet runs a cell that starts so as a formula; the last is our own mark against it.
+# A spreadsheet runs a cell that starts with one of these as a formula; the last is our own mark
+# against that.
 _FORMULA = tuple("=+-@＝＋－＠'")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 

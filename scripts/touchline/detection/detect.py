@@ -192,11 +192,11 @@ class SliceProgress:
     def __init__(self, total: int, done: int, every: float = 10.0) -> None:
         self._total, self._earlier, self._every = total, done, every
         self._done = self._events = self._skipped = 0
-        self._started = self._told = time.monotonic()
+        self._started = self._logged = time.monotonic()
         self._estimated = torch.cuda.is_available()
 
     def count(self, record: WindowRecord, answering: Answering) -> None:
-        """Count a window that is done, and tell if it is time to."""
+        """Count a window that is done, and log how it goes if it is time to."""
         self._done += 1
         self._events += len(record.events)
         self._skipped += record.status in UNANSWERED
@@ -207,9 +207,9 @@ class SliceProgress:
             self._estimated = True
             time_left = _lasting(left / rate)
             log.info("On the CPU the other %d windows will take about %s.", left, time_left)
-        if now - self._told < self._every and left:
+        if now - self._logged < self._every and left:
             return
-        self._told = now
+        self._logged = now
         log.info(
             "%d of %d windows, %.2f a second, %.0f s left, %d events, %d skipped, %d at a time, "
             "peak %.1f GB of %s",

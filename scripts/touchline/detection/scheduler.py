@@ -2,13 +2,14 @@
 
 Answers differ in length ("none" takes two tokens, an event forty), so a batch that waits
 for its longest answer wastes most of its work. Here each row of the batch is a slot: when
-its answer is complete, the next window takes its place while the others go on
-(continuous batching; Orca, OSDI 2022).
+its answer is complete, the row is free while the others go on. As soon as a quarter of the rows
+is free, the next windows take them together (continuous batching; Orca, OSDI 2022).
 
 A row's keys and values always lie at the same places of a cache of fixed shape, and every
 call has the same shape whatever the traffic. So an answer depends on its own pictures
-alone, not on what the other rows hold: on a CPU to the last bit, on a GPU but for ties
-that its arithmetic decides by the place in a product (benchmarks/GPU.md).
+alone, not on what the other rows hold. On a CPU it is the same to the last bit; on a GPU a
+product may round differently for another place of the row, which matters only where two tokens
+are nearly tied (benchmarks/GPU.md).
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class _Row:
 
 
 class Batch:
-    """Rows that answer windows, each going on to the next as soon as it is done.
+    """Rows that answer windows; rows that are done are given to the next windows in groups.
 
     Args:
         rows: windows in work at a time.
@@ -178,7 +179,7 @@ class Batch:
                 picture.features, picture.pixels = features, None
 
     def _step(self) -> Iterator[tuple[Task, Generated | Failure]]:
-        """One more token for every row; what an empty row reads and says is not used."""
+        """One more token for every row; what an empty row reads and generates is not used."""
         with self._clock.timing("decode"):
             last = torch.tensor([row.tokens[-1] if row else 0 for row in self._rows])
             uniforms = [

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# What a manifest says that shapes what a model is shown.
+# The fields of a manifest that decide what a model is shown.
 _SHAPING = {
     *("video", "fingerprint", "start_time", "stream", "restarts", "no_pictures", "pixel_aspect")
 }
@@ -70,13 +70,13 @@ def answer_windows(
         threads: for decoding, and for arithmetic on the CPU.
 
     Returns:
-        a record a window, in their order.
+        one record for each window, in their order.
     """
     journal = Journal(journal_folder, _key(manifest, windows, question))
     records = journal.read()
     missing = [window for window in windows if window.index not in records]
     if records:
-        log.info("%d of %d windows were answered before.", len(records), len(windows))
+        log.info("%d of %d windows are already answered.", len(records), len(windows))
     if missing:
         with leased_gpu() as gpu, journal.writing() as writer:
             # On a CPU an answer must not depend on where in memory its row lies.

@@ -16,7 +16,7 @@ from touchline.errors import InputError
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Video
 
-# What a person who judged what models say did not confirm.
+# What a person who judged the predictions did not confirm.
 _NO_EVENT = ("rejected", "undecided")
 _GAME_TIME = re.compile(r"(\d+) - (\d{1,3}):(\d{2})")
 _DAY = 86_400.0  # seconds; no video is longer
@@ -92,7 +92,7 @@ def read_truth(
     Args:
         path: SoccerNet's Labels-v2.json, with the events of both halves of a game, or a CSV
             file with the columns time_s and label and, if known, team and visibility
-            ("not shown" is what matters). A column verdict, as a match's page writes it, tells
+            ("not shown" is what matters). A column verdict, as a match's page writes it, shows
             which of them a person confirmed; rejected ones are no events.
         half: of the game, which the video shows. A CSV file is about the video alone.
         duration: seconds of video, if known.

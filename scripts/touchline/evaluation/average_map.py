@@ -46,24 +46,24 @@ def average_maps(
         for delta in deltas
     }
     occurs = {event.label for half in halves for event in half.truth}
-    any_said = any(mine.times for lists in here.values() for mine in lists)
+    any_predicted = any(mine.times for lists in here.values() for mine in lists)
     maps = {}
     for metric, of_metric in soccernet_evaluator.METRICS.items():
         result = theirs[metric]
         samples = over_deltas([mean_aps[delta] for delta in of_metric])
         values = np.array([result["a_mAP"], *samples[1:]])
-        # Without predictions or true events there is nothing to say, which is not 0.
-        told_of = any_said and bool(occurs & set(SOCCERNET_CLASSES))
+        # Without predictions or true events the figures are not known, which is not 0.
+        is_known = any_predicted and bool(occurs & set(SOCCERNET_CLASSES))
         maps[metric] = AverageMap(
             deltas=list(of_metric),
             mean=estimate(
-                values if told_of else np.full_like(values, np.nan),
-                over_deltas([chance[delta] for delta in of_metric])[0] if told_of else math.nan,
+                values if is_known else np.full_like(values, np.nan),
+                over_deltas([chance[delta] for delta in of_metric])[0] if is_known else math.nan,
             ),
-            visible=known(result["a_mAP_visible"]) if told_of else None,
-            not_shown=float(result["a_mAP_unshown"]) if told_of else None,
+            visible=known(result["a_mAP_visible"]) if is_known else None,
+            not_shown=float(result["a_mAP_unshown"]) if is_known else None,
             classes={
-                name: known(value) if told_of and name in occurs else None
+                name: known(value) if is_known and name in occurs else None
                 for name, value in zip(SOCCERNET_CLASSES, result["a_mAP_per_class"], strict=True)
             },
         )

@@ -46,7 +46,7 @@ def judged(halves: Sequence[Half], tolerance: float) -> list[Judged]:
 
 
 def calibrate(halves: Sequence[Half], model: str, tolerance: float) -> CalibrationReport:
-    """Compare what a model says of its events with what is right.
+    """Compare how sure a model is of its events with which of them are right.
 
     Args:
         tolerance: most seconds between a right event and the true one.

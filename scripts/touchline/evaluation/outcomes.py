@@ -41,7 +41,7 @@ OUTCOMES = Table(
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """A video with its truth and what one model says of it.
+    """A video with its truth and what one model predicted in it.
 
     Attributes:
         game: the game it is of; intervals come from sampling games.
@@ -73,7 +73,7 @@ class EvaluationFiles(Protocol):
 def read_halves(
     videos: Iterable[AnnotatedVideo], files: EvaluationFiles
 ) -> tuple[list[Half], list[str]]:
-    """Read the truth of videos and what one model says of them.
+    """Read the truth of videos and what one model predicted in them.
 
     An ensemble looked where all of its models did: elsewhere it is not the same ensemble.
 
@@ -93,7 +93,7 @@ def read_halves(
         looked_at = reduce(common, (intervals_of(one.looked_at) for one in coverage))
         events = read_events_csv(events_path)
         halves.append(Half(of.video, of.game, truth.events, events, looked_at))
-        # A file with both halves is read twice, and tells its problems twice.
+        # A file with both halves is read twice, and its problems come twice.
         problems += [problem for problem in truth.problems if problem not in problems]
     return halves, problems
 

@@ -33,7 +33,7 @@ METRICS: Mapping[str, Sequence[int]] = {
 def evaluate(
     halves: Sequence[tuple[Sequence[TrueEvent], Sequence[Event]]],
 ) -> dict[str, dict[str, Any]]:
-    """What SoccerNet's evaluator says of some videos, by name of the metric.
+    """What SoccerNet's evaluator measures of some videos, by name of the metric.
 
     The mean is over halves of games in any case, so each video is given to it as a game.
 

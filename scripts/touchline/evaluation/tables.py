@@ -28,8 +28,8 @@ EVALUATION = Table(
 def write_evaluation_csv(path: str | Path, reports: Iterable[EvaluationReport]) -> None:
     """Write a line for each model, tolerance and class; what cannot be computed is empty.
 
-    SoccerNet's average-mAP stands below, a line each, as an average precision at ± half its
-    delta, without a tolerance where it is of several.
+    SoccerNet's average-mAP follows, a line for each of its metrics, in the columns of average
+    precision. The tolerance is half the delta; it is empty for a metric of several deltas.
     """
     EVALUATION.write(path, EVALUATION.frame(row for report in reports for row in _rows(report)))
 
@@ -37,7 +37,7 @@ def write_evaluation_csv(path: str | Path, reports: Iterable[EvaluationReport]) 
 def evaluation_text(reports: Sequence[EvaluationReport]) -> str:
     """The figures as lines for the terminal: overall, SoccerNet's, and by class.
 
-    Behind each figure stands (chance), and its interval where there are two matches or more.
+    After each figure comes chance in brackets and, with two matches or more, the interval.
     """
     parts = []
     for tolerance in dict.fromkeys(one.tolerance for report in reports for one in report.overall):

@@ -21,8 +21,8 @@ class Asked:
     """What was asked.
 
     Attributes:
-        is_name: whether a phrase is the name of an event. It decides where nothing else tells a
-            name from prose: of bare words, and of the keys of an object.
+        is_name: whether a phrase is the name of an event. It decides where nothing else
+            distinguishes a name from prose: for bare words, and for the keys of an object.
         lines: the prompt's sentences.
         names: the keys of the names that it lists, in its order.
         examples: the events that it shows.
@@ -35,7 +35,7 @@ class Asked:
 
     @classmethod
     def by_labels(cls, labels: Labels) -> Asked:
-        """Something about these classes, in words that nobody has."""
+        """An unknown prompt about these classes."""
         return cls(labels.is_spelling)
 
     @classmethod

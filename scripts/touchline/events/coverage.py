@@ -27,7 +27,8 @@ def likely_lost(times: Sequence[float], duration: float) -> Intervals:
 
     If n items fell anywhere alike, a given stretch of g seconds would be empty with a
     probability of exp(-n g / rest), the rest being the seconds outside it, and there are n
-    places for such a stretch to begin. Real events come in bursts, hence a floor in seconds.
+    places for such a stretch to begin. Real events come in bursts, so there is a least length,
+    too, in seconds.
 
     Args:
         times: of the items of a predictions file, seconds, in any order.

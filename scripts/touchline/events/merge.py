@@ -75,7 +75,7 @@ def merge_slices(
 ) -> Merged:
     """Put the slices of a video together and drop the repeats.
 
-    An event's time is the start of the window that tells of it.
+    An event's time is the start of the window that predicted it.
 
     Args:
         slices: in any order.
@@ -191,7 +191,10 @@ def _as_one(group: list[Event], keep: Keep) -> Event:
 
 
 def _in_order(events: list[Event]) -> list[Event]:
-    """Events of one label by time; of one time always alike, whatever order they came in."""
+    """Sort events of one label by time.
+
+    Ties are sorted by the other fields, so the input order has no effect.
+    """
     by_time = sorted(events, key=attrgetter("time_s"))
     # Few lists have two of one time, and the full key takes as long as the rest of merging.
     if any(one.time_s == next_one.time_s for one, next_one in pairwise(by_time)):

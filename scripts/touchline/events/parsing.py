@@ -293,7 +293,7 @@ def _label_key(part: dict[Any, Any], is_name: IsName) -> Any:
 
 
 def _role(key: Any) -> str | None:
-    """What the value under a key tells of an event: label, team, confidence, details or nothing."""
+    """Which part of an event a key holds: label, team, confidence, details or none."""
     plain = _plain(key) if isinstance(key, str) else ""
     if plain in _LABEL_KEYS or plain in _VAGUE_LABEL_KEYS:
         return "label"

@@ -1,4 +1,4 @@
-"""A slice's partial: the answers of its ledger that tell of an event, or that nobody could read."""
+"""A slice's partial: the answers of its ledger that have an event or are unparsed."""
 
 from __future__ import annotations
 

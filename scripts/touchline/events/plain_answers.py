@@ -176,7 +176,7 @@ def _item(line: str, is_name: IsName) -> list[dict[str, Any]] | None:
 
 
 def _beside(text: str) -> dict[str, Any]:
-    """What a line tells of an event: team and confidence by themselves, the rest as details."""
+    """The parts of an event in a line: team and confidence by themselves, the rest as details."""
     fields: dict[str, Any] = {}
     rest = []
     for part in re.split(r"[,|]", text.strip(" )|")):

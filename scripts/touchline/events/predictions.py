@@ -49,8 +49,8 @@ class Predictions:
     """What a predictions file holds.
 
     Attributes:
-        events: sorted by time, each as one answer tells it (nothing is merged yet).
-        times: seconds, of every item that can be used, whatever its answer says.
+        events: sorted by time, each as read from one answer (nothing is merged yet).
+        times: seconds, of every item that can be used, whatever its answer is.
         problems: one line for each item that gave no event though it should, with file
             and number of the item (the first is 0).
     """
@@ -62,7 +62,7 @@ class Predictions:
 
 
 def events_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
-    """What an event of an answer tells, about the window that starts at `time` seconds.
+    """The events for one parsed event of the window that starts at `time`, in seconds.
 
     One event; a label of several classes' names ("Corner kick and foul") is one of each.
     """

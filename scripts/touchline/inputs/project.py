@@ -57,8 +57,8 @@ def read_config(project: Path, files: Sequence[Path], words: Sequence[str]) -> d
                 _update(config, dict(yaml.safe_load(file) or {}))
         except FileNotFoundError:
             raise InputError(
-                f"There is no {path}; after --configfile every word counts as a file, but only one "
-                "with =, as in --configfile=my.yaml."
+                f"There is no {path}; Snakemake takes every word after --configfile for a file, "
+                "so use --configfile=my.yaml."
             ) from None
         except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
             raise InputError(f"{path} cannot be read as settings: {error}") from None

@@ -195,7 +195,8 @@ class EnsembleSettings(Section):
         description="weight of a model, or of its classes by name; 1 where none is named",
     )
     threshold: Weight = Field(
-        1.0, description="with weighted: least sum of the weights that say an event"
+        1.0,
+        description="with weighted: least sum of the weights of the models that predict an event",
     )
     calibrated: bool = Field(
         False,

@@ -117,8 +117,8 @@ def _wait_for_one(gpus: list[str], folder: Path) -> tuple[str, int]:
 def _open_lock(folder: Path, gpu: str) -> int:
     """The lock file of a GPU, made if it is not there, opened to read: that is enough to lock it.
 
-    Another user's file must not be opened to write, nor with O_CREAT (the kernel forbids that
-    in a folder that all may write to), nor a link be followed that somebody has put there.
+    Another user's file must not be opened to write or with O_CREAT (the kernel forbids that in
+    a folder that all may write to), and a link that somebody has put there must not be followed.
     """
     path = folder / f"{gpu.replace('/', '_')}.lock"
     try:

@@ -286,7 +286,7 @@ def _complete(found: Found, file: RemoteFile, progress: DownloadProgress) -> Non
             if (is_ := _size(part)) != file.size:
                 raise _WrongContent(f"it has {is_} bytes and should have {file.size}")
             if _hash_of(part, file) != file.hash:
-                raise _WrongContent("its hash is another than the hub lists")
+                raise _WrongContent("its hash is not the one that the hub lists")
             return
         except _WrongContent as error:
             if (came := _size(part)) >= file.size:
@@ -294,11 +294,16 @@ def _complete(found: Found, file: RemoteFile, progress: DownloadProgress) -> Non
                 part.unlink()
             if is_last:
                 raise InputError(
-                    f"{found.repo}: {file.name} comes otherwise than the hub lists it, twice in a "
-                    f"row ({plain(error)}); a proxy or a mirror may be at fault: try another "
+                    f"{found.repo}: {file.name} differs from what the hub lists, twice in a row "
+                    f"({plain(error)}); a proxy or a mirror may be at fault: try another "
                     "network, or without HF_ENDPOINT."
                 ) from error
-            log.warning("%s: %s comes wrong (%s); trying again.", found.repo, file.name, error)
+            log.warning(
+                "%s: %s differs from what the hub lists (%s); trying again.",
+                found.repo,
+                file.name,
+                error,
+            )
 
 
 def _append(found: Found, file: RemoteFile, progress: DownloadProgress, patience: Patience) -> None:
@@ -356,7 +361,7 @@ class DownloadProgress:
         self._total = sum(file.size for file in files)
         self._here = sum(found.have(file) for file in files)
         self._came = 0
-        self._started = self._said = time.monotonic()
+        self._started = self._logged = time.monotonic()
         self._is_quiet = self._here == self._total
         if not self._is_quiet:
             log.info(
@@ -373,8 +378,8 @@ class DownloadProgress:
         self._here += count
         self._came += max(0, count)
         now = time.monotonic()
-        if now - self._said >= _BETWEEN_LINES:
-            self._said = now
+        if now - self._logged >= _BETWEEN_LINES:
+            self._logged = now
             log.info(
                 "%s: %s of %s, %s a second.",
                 self._repo,

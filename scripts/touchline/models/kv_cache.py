@@ -1,4 +1,4 @@
-"""Keys and values of a batch whose rows begin and end each at a time of its own."""
+"""Keys and values of a batch whose rows start and finish at different times."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 
 
 class RowCache:
-    """Keys and values of some rows, each row with a length of its own.
+    """Keys and values of several rows, each with its own length.
 
-    Passes for a transformers cache in a call that reads one token a row.
+    Models of transformers take it as their cache, in calls that read one token for each row.
 
     Args:
         shape: rows, heads, length and width of a layer's keys.
@@ -45,17 +45,17 @@ class RowCache:
     def clear(self, rows: Sequence[int]) -> None:
         """Forget rows' keys and values.
 
-        Values that are not finite would reach whoever comes next: zero times NaN is NaN, so a
+        Values that are not finite would reach the row's next window: zero times NaN is NaN, so a
         mask does not keep them out.
         """
         for each in (*self.keys, *self.values):
             each[list(rows)] = 0.0
 
     def begin(self, rows: Sequence[int], tokens: int, shift: int) -> None:
-        """Let rows go on behind so many tokens of a prompt.
+        """Let rows continue after a prompt of so many tokens.
 
         Args:
-            shift: what the position of the next token is ahead of its place.
+            shift: how far the position of the next token is ahead of its place in the cache.
         """
         some = torch.tensor(rows, device=self.lengths.device)
         self.lengths[some] = tokens

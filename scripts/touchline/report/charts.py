@@ -108,7 +108,7 @@ def precision_and_recall(
 
 
 def reliability_of_models(reports: Sequence[CalibrationReport]) -> Chart:
-    """How far what models say of their events can be trusted."""
+    """How far the signals that models give of their events can be trusted."""
     models = [report.model for report in reports]
     bins = reliability_rows(reports)
     return Chart(
@@ -159,7 +159,7 @@ def curve_rows(curves: Mapping[str, DataFrame], tolerance: float) -> list[dict[s
 
 
 def reliability_rows(reports: Iterable[CalibrationReport]) -> list[dict[str, Any]]:
-    """What models say and what is right, bin by bin: signal, model, mean, right, events."""
+    """The signals of models and what is right, bin by bin: signal, model, mean, right, events."""
     return [
         {
             "signal": one.signal,

@@ -21,7 +21,7 @@ def figure(value: float | None, digits: int = 2) -> str:
 
 
 def share(value: float | None) -> str:
-    """A part of one in per cent. What is not all is never shown as 100 %, nor a little as 0 %."""
+    """A part of one in per cent: 100 % only for all of it, and 0 % only for nothing."""
     if value is None:
         return NOTHING
     if 0.995 <= value < 1 or 0 < value < 0.005:

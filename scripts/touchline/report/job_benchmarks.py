@@ -24,10 +24,10 @@ class Benchmark:
 
 
 def read_benchmark(path: str | Path) -> Benchmark:
-    """Read a benchmark file; nothing is known if it is gone or is none.
+    """Read a benchmark file; all None if the file is missing or is not a benchmark.
 
-    Snakemake measures for whoever wants to know: a file that somebody deleted or that was cut off
-    is no reason to fail, nor to run the job again.
+    No result depends on these measurements: a file that was deleted or cut off is no reason to
+    fail or to run the job again.
     """
     try:
         rows = pd.read_csv(path, sep="\t", index_col=False)

@@ -92,7 +92,7 @@ def read_match(video: int, models: Sequence[str], half: int | None, files: PageF
 
     Args:
         models: in the order of the files.
-        half: of the game, which tells which of its labels are the video's.
+        half: of the game; selects the annotations that are of the video.
     """
     labels = Labels.read(files.labels)
     coverage = {
@@ -103,7 +103,7 @@ def read_match(video: int, models: Sequence[str], half: int | None, files: PageF
         model: Track(read_events_csv(path), intervals_of(coverage[model].looked_at))
         for model, path in zip(models, files.events, strict=True)
     }
-    # None where no model has anything to say of the video.
+    # None where no model predicted anything in the video.
     duration = next((one.duration for one in coverage.values()), None)
     truth = read_truth(files.truth[0], labels, half, duration) if files.truth else None
     return VideoPage(
@@ -207,7 +207,7 @@ def _rounded(intervals: Intervals) -> list[list[float]]:
 
 
 def _claim(claim: Claim, place: Mapping[str, int]) -> dict[str, Any]:
-    """A claim, with a list [lane, time, strength, team, hits, right, details] each who makes it."""
+    """A claim; [lane, time, strength, team, hits, right, details] for each model that makes it."""
     predictions: list[list[Any]] = [
         [
             place[one.model],

@@ -15,9 +15,9 @@ from touchline.core.records import Event
 from touchline.evaluation.annotations import TrueEvent
 from touchline.evaluation.outcomes import Half, annotated_classes, outcomes
 
-# conflict: models give one moment different labels; only: one of the models that looked says
-# it; some: several of them do, not all; missed: it is true and none says it; agreed: all that
-# looked say it; alone: no more than one model looked there.
+# conflict: models give one moment different labels; only: one of the models that looked
+# predicts it; some: several of them do, not all; missed: it is true and none predicts it; agreed:
+# all that looked predict it; alone: no more than one model looked there.
 MomentStatus = Literal["conflict", "only", "some", "missed", "agreed", "alone"]
 DISAGREEMENTS: tuple[MomentStatus, ...] = ("conflict", "only", "some", "missed")
 
@@ -80,7 +80,7 @@ def moments_of(
     fused: Sequence[Event] = (),
     truth: Sequence[TrueEvent] | None = None,
 ) -> list[Moment]:
-    """Put together what several models say of a video, and what is true.
+    """Put together what several models predict of a video, and what is true.
 
     Of two models it finds the pairs that `touchline.comparison.compare.compare` finds. What is
     right is what `touchline.evaluation.outcomes.outcomes` finds: each model for itself against the
@@ -177,7 +177,7 @@ def _lookers(tracks: Mapping[str, Track], time: float) -> set[str]:
 def _against_truth(
     tracks: Mapping[str, Track], tolerance: float, truth: Sequence[TrueEvent] | None
 ) -> tuple[dict[str, list[Prediction]], dict[int, Prediction]]:
-    """What each model says and whether it is right; by id of a true event, who found it."""
+    """What each model predicts and whether it is right; by id of a true event, who found it."""
     if truth is None:
         return {m: [Prediction(m, event) for event in t.events] for m, t in tracks.items()}, {}
     predictions: dict[str, list[Prediction]] = {}

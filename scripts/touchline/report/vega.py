@@ -161,7 +161,7 @@ def precision_recall(rows: Rows, models: Sequence[str], palette: Palette) -> Spe
 
 
 def reliability(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
-    """What models say against what is right; rows have signal, model, mean, right, events.
+    """The signals of models against what is right; rows have signal, model, mean, right, events.
 
     The larger a point, the more events it stands for.
     """

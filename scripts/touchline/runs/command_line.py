@@ -62,7 +62,7 @@ def check_targets(words: Collection[str], plan: Plan) -> None:
         )
     if "exports" in words and not plan.exported:
         raise InputError(
-            "There is nothing to export: the formats tell which video an event is of, and there is "
-            "no table of videos. Make one with a row a video, and set videos to it "
+            "There is nothing to export: the formats name the video of each event, and there is no "
+            "table of videos. Make one with a row a video, and set videos to it "
             "(examples/videos.tsv)."
         )

@@ -1,4 +1,4 @@
-"""What a run says at its start and at its end, in a few lines each."""
+"""What a run prints at its start and at its end, in a few lines each."""
 
 from __future__ import annotations
 
@@ -94,9 +94,10 @@ def at_failure(failed: Sequence[Failure], is_interrupted: bool) -> list[str]:
         lines.append("Interrupted before everything was done.")
     elif not failed:
         lines.append("Stopped before everything was done.")
-    reason = "Once the cause is mended, t" if failed else "T"
+    reason = "After fixing the cause, t" if failed else "T"
     lines.append(
-        f"{reason}ype the same command again: what is done stays, and slices go on where they were."
+        f"{reason}ype the same command again: what is done stays, and slices continue where "
+        "they were."
     )
     return lines
 

@@ -21,7 +21,7 @@ from touchline.inputs.settings import Settings, read_settings
 from touchline.inputs.videos import Video, game_of, left_out, read_videos, select
 from touchline.models import checkpoints
 
-# A person mends the first of so many mistakes of a kind and sees the rest the next time.
+# A person fixes the first of so many mistakes of a kind and sees the rest the next time.
 _MOST = 10
 
 T = TypeVar("T")

@@ -87,9 +87,9 @@ def check_polling(configuration: str, status_command: str) -> None:
         return
     if status_command == "sacct" and not accounts:
         raise InputError(
-            "This cluster keeps no accounts of jobs (scontrol show config: AccountingStorageType = "
-            f"{accounting or '(null)'}), so sacct tells nothing and the run would wait for ever; "
-            f"set slurm-status-command: squeue in {_PROFILE}."
+            "This cluster has no accounting database (scontrol show config: AccountingStorageType "
+            f"= {accounting or '(null)'}), so sacct reports nothing and the run would wait for "
+            f"ever; set slurm-status-command: squeue in {_PROFILE}."
         )
     if status_command == "squeue" and remembered and int(remembered[0]) < _LEAST_MEMORY:
         why = (
@@ -135,7 +135,7 @@ def check_refused(array_jobs: str | None, groups: Mapping[str, str]) -> None:
 def reason_of(status: str, log: str) -> str:
     """How a job ended, in SLURM's word.
 
-    A job whose step was killed for memory counts as FAILED; only its log tells why.
+    A job whose step was killed for memory counts as FAILED; only its log shows why.
 
     Args:
         status: the job's state.

@@ -23,7 +23,7 @@ class Failure:
         wildcards: by name, what the job is of.
         cluster_job: SLURM's number of the attempt, if it ran there.
         reason: SLURM's word for how it ended, such as TIMEOUT; "" if there is none.
-        logs: where the attempt tells of itself, the job's own first.
+        logs: the attempt's log files, the job's own first.
     """
 
     job: int
@@ -56,7 +56,7 @@ def _end_of(path: str) -> str:
 
 
 class RunEvents(logging.Handler):
-    """Collects what Snakemake tells its logger of a run.
+    """Collects what Snakemake reports of a run to its logger.
 
     It reads the fields that Snakemake's logger plugins get, and nothing else of Snakemake.
 

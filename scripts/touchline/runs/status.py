@@ -22,7 +22,7 @@ from touchline.detection.journal import Line, read_lines
 from touchline.inputs.settings import Settings
 from touchline.video.windows import slice_bounds, windows_of
 
-# What was answered in the last minutes tells the speed of now.
+# The current speed is that of the last minutes.
 RECENT_SECONDS = 120.0
 
 
@@ -33,10 +33,10 @@ class SliceStatus:
     Attributes:
         total: its windows; None before the video is probed.
         answered: windows that are done with, skipped ones too.
-        events: that the answers tell, before repeats are dropped.
+        events: in the answers, before repeats are dropped.
         rate: windows a second, of now; 0 if nothing was answered lately.
         failure: the last attempt's last word, if it failed and none has begun since.
-        log: where it tells more.
+        log: of that attempt.
     """
 
     of: Slice

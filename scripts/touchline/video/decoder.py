@@ -67,7 +67,7 @@ class Decoder:
     def pictures(self, segment: Segment) -> Iterator[tuple[float, VideoFrame]]:
         """The times, seconds, and what is on screen then.
 
-        A damaged picture is given as the decoder mends it. In the place of one that is lost
+        A damaged picture is given as the decoder repairs it. In the place of one that is lost
         comes the last one before it, which a player would leave on screen; if that is too
         old, nothing but a line in the log.
         """
@@ -152,7 +152,7 @@ class Decoder:
         end = segment.end if wanted is not None else segment.end + 1
         for packet in chain(self._reader.read(end), [None]):
             skip = wanted is not None and packet is not None and packet.pts not in wanted
-            # No packet flag tells it in every container; the decoder sees it in the data.
+            # Not every container marks these packets; the decoder sees it in the data.
             decoder.skip_frame = "NONREF" if skip else "DEFAULT"
             try:
                 frames = decoder.decode(packet)

@@ -128,7 +128,7 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[A
     """
     try:
         for packet in container.demux(*streams):
-            # One without a size only tells that the file has ended.
+            # One without a size only marks the end of the file.
             if packet.size:
                 yield packet
     except IndexError:

@@ -58,7 +58,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
     """Read through a video's packets and describe it.
 
     Nothing is decoded but the first frames; the whole file is read, since only that
-    tells whether it is whole and how long it truly is.
+    shows whether it is whole and how long it truly is.
 
     Args:
         max_duration: seconds to process at most; None for all.
@@ -112,7 +112,7 @@ class _Pictures:
     Attributes:
         times: when each is shown, seconds; NaN for those without a time.
         hidden: those that an edit list cuts away.
-        stays: how long the picture of the latest time is shown, seconds; 0 if nobody says.
+        stays: how long the picture of the latest time is shown, seconds; 0 if not known.
     """
 
     stream: VideoStream
@@ -233,7 +233,7 @@ def _timeline(
 
 
 def _may_leap(container: InputContainer) -> bool:
-    """Whether the container's clock may start again by design, and no header tells its length."""
+    """Whether the container's clock may start again by design, and no header has its length."""
     return bool(container.format.flags & av.format.Flags.ts_discont.value)
 
 

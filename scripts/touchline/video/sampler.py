@@ -156,7 +156,7 @@ def _segments(listing: Listing, times: Sequence[float], start_time: float) -> li
 
 
 def _since(pts: int, time_base: Fraction, start_time: float) -> float:
-    # To the microsecond, lest 2.4 - 1.4 come out a hair after 1.0 and lose its frame.
+    # To the microsecond: a time that is a hair too late by rounding would lose its frame.
     return round(float(pts * time_base) - start_time, 6)
 
 

@@ -32,8 +32,8 @@ Times = NDArray[np.float64]
 # Packets that one is compared with, on each side. Up to 7 strays in a row are no majority of
 # them, and decoding order (at most 16 pictures late in H.264 and HEVC) does not disturb them.
 _NEIGHBOURS = 15
-# Nobody can tell a stray that is less far off, or a clock that goes back by less, from decoding
-# order: in seconds, or times the spread of the middle half of its neighbours or the usual interval.
+# A stray that is less far off, or a clock that goes back by less, looks like decoding order: in
+# seconds, or times the spread of the middle half of its neighbours or the usual interval.
 _LEAST_STRAY, _STRAY_SPREADS = 1.0, 4
 _LEAST_BACK, _BACK_INTERVALS = 0.5, 4
 # A first or last picture is a stray if it is further than this from all others (seconds).
@@ -44,7 +44,7 @@ _ALONE = 10.0
 _LONGEST_INTERRUPTION = 7200.0
 # Intervals that few are longer than are what is usual: at most 3, or 1 in 100.
 _EXCEPTIONS, _PER_INTERVALS = 3, 100
-# Most of so many intervals before a picture, or after it, tell of a lower rate there.
+# Most of so many intervals before a picture, or after it, show a lower rate there.
 _ALIKE = 5
 # A picture may stand in for so many missing ones, for so long at least and at most (seconds),
 # but always stay for so many intervals.
@@ -82,7 +82,7 @@ def timeline(times: Times, may_leap: bool, last_stays: float) -> Timeline:
         times: of all packets of pictures; at least one has a time.
         may_leap: the container's clock may start again by design (MPEG-TS and -PS), so a leap
             by hours is no gap.
-        last_stays: how long the last picture is shown, as far as anybody tells.
+        last_stays: how long the last picture is shown, as far as is known.
     """
     believed = ~strays(times)
     places = np.flatnonzero(believed)

@@ -99,7 +99,7 @@ def test_the_table_for_the_terminal(rows):
     ]
 
 
-def test_where_a_video_shows_nothing_is_told_once(tmp_path):
+def test_where_a_video_shows_nothing_is_reported_once(tmp_path):
     gaps = [(10.0 * k, 10.0 * k + 2.5) for k in range(1, 8)]
     rows = [Row(3, model, coverage=coverage(no_pictures=gaps)) for model in ("llava", "qwen7b")]
     (line,) = [line for line in summary_table(rows, LABELS).splitlines() if "no picture" in line]

@@ -126,13 +126,13 @@ def test_the_partial_has_every_answer_that_is_not_none(clip):
     assert [(a.time, a.raw) for a in partial_of(records)] == [(2, GOAL), (6, "well, hard to say")]
 
 
-def test_a_window_that_does_not_fit_is_told(clip, caplog):
+def test_a_window_that_does_not_fit_is_reported(clip, caplog):
     records = run(clip, Answers(skipped={2: "skipped_oom"}))
     assert [r.status for r in records] == ["none", "none", "skipped_oom", "none", "none"]
     assert "Window 2 (4.000-8.000 s) does not fit" in caplog.text
 
 
-def test_a_hole_in_the_video_is_told_from_an_empty_window(tmp_path):
+def test_a_hole_in_the_video_is_no_empty_window(tmp_path):
     path = write_video(tmp_path / "v.mkv", steady(5))
     records = run(path, Answers(), duration=12.0)
     assert [r.status for r in records] == ["none"] * 3 + ["no_frames"] * 3

@@ -1,4 +1,4 @@
-"""Reliability tells what to trust, and recalibration learns it from other matches only."""
+"""Reliability shows what to trust, and recalibration learns it from other matches only."""
 
 import random
 

@@ -3,23 +3,13 @@
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from samples import window
 
-from touchline.core.files import write_json
 from touchline.core.intervals import (
-    as_records,
-    common,
-    elapsed,
     gaps,
     intervals_of,
-    joined,
-    length,
-    within,
 )
 from touchline.core.records import Counts, Interval, Manifest
-from touchline.errors import InputError
 from touchline.events.coverage import (
     coverage_of_given,
     coverage_of_slices,
@@ -27,29 +17,6 @@ from touchline.events.coverage import (
     looked_at,
     looked_at_by,
 )
-from touchline.events.partials import check_partial
-
-STRETCHES = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=8)
-
-
-def seconds(intervals):
-    """Whole seconds as a set, to check the arithmetic of intervals against."""
-    return {second for start, end in intervals for second in range(int(start), int(end))}
-
-
-@given(STRETCHES, STRETCHES)
-def test_arithmetic_of_intervals(one, other):
-    a, b = joined(one), joined(other)
-    assert seconds(a) == seconds(one)
-    assert seconds(common(a, b)) == seconds(a) & seconds(b)
-    assert seconds(gaps(a, 50.0)) == set(range(50)) - seconds(a)
-    assert length(a) == len(seconds(a))
-    assert intervals_of(as_records(a)) == a
-    assert all(within(a, time + 0.5) == (time in seconds(a)) for time in range(50))
-
-
-def test_elapsed_leaves_out_what_lies_between():
-    assert elapsed(((10.0, 20.0), (100.0, 120.0)), [10.0, 15.0, 20.0, 110.0]) == [0, 5, 10, 20]
 
 
 def test_a_skipped_window_is_not_looked_at_but_where_another_shows_it():
@@ -117,6 +84,8 @@ MANIFEST = Manifest(
     width=1, height=1, rotation=0, codec="h264", clock_offset=2,
     no_pictures=[{"start": 4, "end": 6}],
 )  # fmt: skip
+
+
 COUNTS = Counts(answers=1, none=1, unparsed=0, events_in=0, events_out=0)
 
 
@@ -135,11 +104,3 @@ def test_without_footage_a_video_is_as_long_as_any_model_got():
     assert intervals_of(given.looked_at) == ((0, 40),)
     assert (given.duration, given.clock_offset, given.no_pictures) == (None, 0, [])
     assert coverage_of_given([], COUNTS, None, [[]]).looked_at == []
-
-
-def test_a_partial_and_its_ledger_are_of_one_attempt(tmp_path):
-    windows = [window(0, 0, "Goal"), window(1, 2), window(2, 4, status="unparsed")]
-    write_json(tmp_path / "partial.json", [{}, {}])
-    check_partial(tmp_path / "partial.json", windows)
-    with pytest.raises(InputError, match="does not hold the 1 answers of its ledger"):
-        check_partial(tmp_path / "partial.json", windows[:2])

@@ -114,7 +114,7 @@ def test_both_halves_are_in_one_file_that_soccernets_evaluator_reads(tmp_path):
     assert scores["a_mAP"] == pytest.approx(2 / 17)
 
 
-def test_what_cannot_be_told_apart_or_leads_elsewhere_is_refused():
+def test_what_cannot_be_distinguished_or_leads_elsewhere_is_refused():
     twice = [(Video(video=v, path="x", game="g", half=1), []) for v in (0, 1)]
     with pytest.raises(InputError, match="half 1 of 'g', as another video is"):
         by_game(twice)

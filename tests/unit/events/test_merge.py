@@ -1,7 +1,5 @@
 """Slices become one list of events, and nothing is lost on the way."""
 
-import random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,10 +8,11 @@ from samples import event, window
 from touchline.errors import InputError
 from touchline.events import merge
 from touchline.events.merge import SliceLedger, merge_events, merge_slices, read_ledger
-from touchline.events.nms import suppress
 from touchline.inputs.labels import Labels
 
 LABELS = Labels({"Goal": [], "Foul": [], "Corner": []})
+
+
 KEEPS = ["first", "best", "run"]
 
 
@@ -106,21 +105,8 @@ def test_a_window_that_names_a_label_twice_is_one_hit(keep):
     assert (merged.n_hits, duplicates) == (2, 2)
 
 
-def test_suppression_is_that_of_the_plain_double_loop():
-    source = random.Random(2)
-    for _ in range(200):
-        times = sorted(source.choices(range(40), k=source.randrange(30)))
-        order = source.sample(range(len(times)), len(times))
-        kept = []
-        for index in order:
-            if all(abs(times[index] - times[other]) > 3 for other in kept):
-                kept.append(index)
-        kept_by = suppress(times, order, 3)
-        assert sorted(kept) == [i for i, leader in enumerate(kept_by) if i == leader]
-        assert all(abs(times[i] - times[leader]) <= 3 for i, leader in enumerate(kept_by))
-
-
 # What holds for all lists
+
 
 EVENTS = st.lists(
     st.builds(
@@ -135,6 +121,8 @@ EVENTS = st.lists(
     ),
     max_size=30,
 )
+
+
 WINDOW = st.sampled_from([0.0, 1.0, 3.0, 10.0])
 
 

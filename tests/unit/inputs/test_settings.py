@@ -65,7 +65,7 @@ def test_a_mistake_is_one_line_that_says_what_and_where(given, words):
     assert all(word in line for word in words), line
 
 
-def test_every_mistake_is_told_at_once():
+def test_every_mistake_is_reported_at_once():
     with pytest.raises(InputError) as error:
         read_settings({"models": MODELS, "slices": "many", "window": {"fps": 0}, "selct": 3})
     assert len(str(error.value).splitlines()) == 3

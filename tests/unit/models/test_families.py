@@ -272,7 +272,7 @@ def test_a_stated_dtype_is_used_throughout(kind, quantized, dtype):
     assert used == {getattr(torch, dtype)}
 
 
-def test_a_row_takes_the_memory_that_is_foretold(llava, qwen):
+def test_a_row_takes_the_memory_that_is_estimated(llava, qwen):
     for model in (llava, qwen):
         cache = model.new_cache(5, 4, 100)
         taken = sum(tensor.nbytes for tensor in [*cache.keys, *cache.values])
@@ -287,6 +287,6 @@ def test_a_broken_checkpoint_is_one_sentence(kind, quantized, tmp_path):
         kind(tmp_path / "model", PROMPT, FOOTAGE)
 
 
-def test_a_checkpoint_of_another_family_is_told_before_anything_runs(qwen_checkpoint, tmp_path):
+def test_a_checkpoint_of_another_family_is_reported_before_anything_runs(qwen_checkpoint, tmp_path):
     with pytest.raises(InputError, match="write family: qwen2_5_vl"):
         fetch(str(qwen_checkpoint), None, "llava_next_video", tmp_path / "checkpoint")

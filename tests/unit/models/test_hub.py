@@ -172,7 +172,7 @@ def test_a_page_in_place_of_the_rest_does_not_cost_what_has_come(hub, machine, m
         Order(SHARD, times=2, body=b"<html>Log in", headers={"Content-Type": "text/html"})
     ]
     message, _ = machine.refused()
-    assert f"{SHARD} comes otherwise than the hub lists it" in message
+    assert f"{SHARD} differs from what the hub lists" in message
     hub.served.clear()
     assert machine.fetch()[0] == 0
     assert hub.bytes_of(SHARD) == size - size // 2
@@ -288,7 +288,7 @@ GATED = {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted.\
         (Order("revision/main", status=407), ["the proxy refuses", "HTTPS_PROXY"]),
         (Order("revision/main", body=b"<html>Log in"), ["what answers is no hub", "login page"]),
         (Order("revision/main", body=b"[]"), ["what answers is no hub"]),
-        (Order(SHARD, times=99, body=b"x" * 10), [SHARD, "comes otherwise than the hub lists it"]),
+        (Order(SHARD, times=99, body=b"x" * 10), [SHARD, "differs from what the hub lists"]),
     ],
 )
 def test_what_does_not_pass_is_one_sentence(hub, machine, order, sentences):

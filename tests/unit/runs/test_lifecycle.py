@@ -1,19 +1,15 @@
-"""What a run does at its two ends, beside what it says."""
+"""What is left behind, and what is listed, when a run has ended."""
 
 import logging
-import sys
 from pathlib import Path
 
 import pytest
 
 from touchline.core import paths
-from touchline.errors import InputError
 from touchline.inputs.settings import Settings
 from touchline.runs import lifecycle
-from touchline.runs.environment import check_environment
 from touchline.runs.plan import Plan
 from touchline.runs.preflight import Inputs
-from touchline.runs.slurm import Submission, check_cluster
 from touchline.runs.snakemake_events import RunEvents
 
 LOGGER = logging.getLogger("run")
@@ -45,25 +41,3 @@ def test_the_journals_of_finished_slices_are_thrown_away(plan, caplog):
     assert [journal.exists() for journal in journals] == [False, True]
     assert f"  {events}" in caplog.text
     assert "summary.txt" not in caplog.text
-
-
-def test_an_environment_that_lacks_something_is_refused(monkeypatch):
-    check_environment(with_video=False, project=Path("/here"))
-    monkeypatch.setitem(sys.modules, "av", None)
-    check_environment(with_video=False, project=Path("/here"))
-    with pytest.raises(InputError, match=r"lacks av: activate .*/here/.venv/bin/activate"):
-        check_environment(with_video=True, project=Path("/here"))
-
-
-def test_jobs_of_an_earlier_run_are_named(tmp_path, monkeypatch):
-    job = f"17|rule_detect_slice_wildcards_llava|{tmp_path}"
-    (tmp_path / "squeue").write_text(f"#!/bin/sh\necho '{job}'\n")
-    (tmp_path / "squeue").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    submission = Submission("squeue", None, {}, ["detect_slice"])
-    warning = check_cluster(submission, tmp_path)
-    assert warning
-    assert warning.endswith("scancel 17")
-    assert check_cluster(submission, tmp_path / "elsewhere") is None
-    with pytest.raises(InputError, match="share one GPU"):
-        check_cluster(Submission("squeue", None, {"detect_slice": "a"}, []), tmp_path)

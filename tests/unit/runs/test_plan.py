@@ -1,54 +1,8 @@
 """Which model has events of which video, and the files of these."""
 
-from pathlib import Path
-
-import pytest
-
 from touchline.core import paths
 from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
-from touchline.errors import InputError
-from touchline.inputs.settings import Settings
-from touchline.inputs.videos import GameHalf, Name, Video
-from touchline.runs.command_line import asks_for_models, check_targets, model_of_slice
-from touchline.runs.plan import Plan
-from touchline.runs.preflight import Inputs
-
-SETTINGS = Settings.model_validate(
-    {
-        "models": {"runs": {"checkpoint": "a"}, "other": {"predictions": "given_{video}.json"}},
-        "detect_with": "runs",
-        "compare_with": "other",
-        "results": "out",
-        "slices": 2,
-    }
-)
-VIDEOS = {
-    3: Video(video=3, path=Path("3.mkv"), game="m", half=2, home="A", away="B"),
-    4: Video(video=4, path=Path("4.mkv")),
-}
-
-
-@pytest.fixture
-def plan():
-    """Two videos, of which one has labels and given predictions."""
-    return Plan(
-        Inputs(
-            settings=SETTINGS,
-            videos=VIDEOS,
-            selected=[3, 4],
-            given={3: {"other": "given_3.json"}, 4: {}},
-            annotations={3: "labels.json"},
-            games={3: "m", 4: "video_4"},
-            shown=[3],
-        )
-    )
-
-
-@pytest.fixture
-def bare():
-    """One model, without a table of videos."""
-    settings = SETTINGS.model_copy(update={"detect_with": []})
-    return Plan(Inputs(settings, {}, [0], {0: {"other": "given_0.json"}}, {}, {0: "video_0"}, []))
+from touchline.inputs.videos import GameHalf, Name
 
 
 def test_who_has_events_of_what(plan):
@@ -89,22 +43,3 @@ def test_names_are_those_of_the_table(plan, bare):
     assert plan.half_of(3) == GameHalf("m", 2)
     assert plan.name_of(4) == bare.name_of(0) == Name()
     assert plan.half_of(4) == bare.half_of(0) == GameHalf()
-
-
-@pytest.mark.parametrize(
-    ("target", "sentence"),
-    [("evaluation", "no selected video has labels"), ("exports", "there is no table of videos")],
-)
-def test_a_target_of_nothing_is_refused(plan, bare, target, sentence):
-    check_targets([target], plan)
-    check_targets(["all"], bare)
-    with pytest.raises(InputError, match=sentence):
-        check_targets(["--cores", "1", target], bare)
-
-
-def test_words_that_snakemake_keeps_to_itself(plan):
-    assert asks_for_models(["models", "-n"])
-    assert not asks_for_models(["-n"])
-    assert model_of_slice(["--delete-all"], plan, "runs") == []
-    folder = model_of_slice(["--delete-temp-output"], plan, "runs")
-    assert folder == "resources/models/runs/nf4"

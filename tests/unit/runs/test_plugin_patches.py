@@ -1,6 +1,6 @@
 """The executor plugin as it is, and patched, where the scheduler is away for a moment.
 
-Without the patch it asks `sacct`, which tells nothing on a cluster that keeps no accounts. Once it
+Without the patch it asks `sacct`, which reports nothing on a cluster without accounting. Once it
 does not, the first test fails: remove the patch then.
 """
 
@@ -65,7 +65,7 @@ def asked(monkeypatch) -> str:
 def test_the_plugin_needs_the_patch(cluster, monkeypatch):
     assert asked(monkeypatch) == "squeue"
     command(cluster, "scontrol", "exit 1")
-    assert asked(monkeypatch) == "sacct", "the plugin is mended: remove keep_min_job_age"
+    assert asked(monkeypatch) == "sacct", "the plugin is fixed: remove keep_min_job_age"
 
 
 def test_with_the_patch_it_asks_squeue_all_the_same(cluster, monkeypatch):

@@ -109,7 +109,7 @@ def test_of_two_keys_the_one_in_use_counts(settings, files):
     assert look(settings).answered == 1
 
 
-def test_a_failure_is_told_until_the_next_attempt_answers(settings, files):
+def test_a_failure_is_shown_until_the_next_attempt_answers(settings, files):
     log = files(DETECT_LOG)
     log.write_text("2026-01-01 10:00:00,000 ERROR x.mkv \x1b[31mis gone\n")
     (failure,) = look(settings).failures

@@ -1,4 +1,4 @@
-"""The probe tells what a video is, and refuses what cannot be processed."""
+"""The probe describes a video, and refuses what cannot be processed."""
 
 import wave
 

@@ -64,7 +64,7 @@ def test_a_stray_may_be_the_first_or_the_last(place, by):
     st.lists(st.tuples(st.integers(150, 300), st.floats(0, 1)), min_size=2, max_size=4),
     st.booleans(),
 )
-def test_a_clock_that_starts_anew_goes_on_where_it_was(rate, group, parts, wraps):
+def test_a_clock_that_starts_again_goes_on_where_it_was(rate, group, parts, wraps):
     times, end = [], 0.0
     for pictures, share in parts:
         # Anywhere before what was there last, or so far on as a clock of 33 bits that came round.

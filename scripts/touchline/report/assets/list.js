@@ -96,10 +96,10 @@ class List {
     return words.size ? make("div", { className: "words" }, named([...words].join(" · "))) : null;
   }
 
-  /** Who says what, in short: "llava 0.93", "labels". */
+  /** Who predicts what, in short: "llava 0.93", "labels". */
   voices({ claims }) {
     const several = claims.length > 1;
-    // An ensemble repeats what its models say.
+    // An ensemble repeats what its models predict.
     const heard = ([lane]) => this.lanes[lane].kind !== "ensemble";
     return claims.flatMap((claim) => claim.predictions.filter(heard).map(([lane, , strength, team, , right]) => {
       const { name, kind } = this.lanes[lane];

@@ -1,4 +1,4 @@
-// The page of a match: what the parts tell each other.
+// The page of a match: how its parts work together.
 
 const data = JSON.parse($("data").textContent);
 const verdicts = new Verdicts(data);
@@ -83,7 +83,7 @@ function apply() {
   timeline.redraw();
   $("shown").textContent = items.length === all.length ? `${all.length}` : `${items.length} of ${all.length}`;
   if (!items.length) {
-    $("list").append(make("li", { className: "empty" }, all.length ? "Nothing passes these filters." : "Nobody says anything of this match."));
+    $("list").append(make("li", { className: "empty" }, all.length ? "Nothing passes these filters." : "No model predicted anything in this video."));
   }
   if (chosen && items.includes(chosen)) list.choose(chosen, false);
   const sure = confirmable().length;
@@ -108,7 +108,7 @@ function update(rebuild = true) {
   $("progress-text").textContent = `${decided} of ${moments.length} decided`
     + (added.length ? `, ${added.length} added` : "");
   $("undo").disabled = verdicts.history.length === 0;
-  if (verdicts.failed) notice("This browser keeps nothing of this page: save your verdicts before you leave it.", "warning");
+  if (verdicts.failed) notice("This browser cannot store verdicts: save them before you leave this page.", "warning");
   if (rebuild) apply();
   else if (chosen) list.refresh(chosen);
   judge();
@@ -153,7 +153,7 @@ function choose(item, { time = item?.time, focus = false } = {}) {
   judge();
 }
 
-/** The best guess of what is true: the verdict, else what the surest model says. */
+/** The best guess of what is true: the verdict, else what the surest model predicts. */
 function guess(item) {
   if (item.decision) return item.decision;
   const claims = item.claims.filter((claim) => data.classes.includes(claim.label));
@@ -321,7 +321,7 @@ async function load(file) {
   notice([`Loaded ${file.name}.`, ...shown].join("\n"), problems.length ? "warning" : "");
 }
 
-/** Tell the person something, in words, until they wave it away. */
+/** Show the person a message until they close it. */
 function notice(text, kind = "") {
   const close = make("button", { type: "button", attributes: { "aria-label": "Close this message" } }, "×");
   const box = make("p", { className: `notice ${kind}` }, make("span", {}, text), close);

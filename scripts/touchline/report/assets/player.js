@@ -5,7 +5,7 @@ const SAMPLE_BYTES = 1 << 16;
 
 class Player {
   /**
-   * Plays data.source if it is there; tells where it is and how long it is, in seconds from its
+   * Plays data.source if it is there; reports its position and its length, in seconds from its
    * first picture, at which the browser's own clock shows data.offset.
    */
   constructor({ source, fingerprint, offset, onTime, onLength }) {

@@ -8,7 +8,7 @@ const REACH = 12; // pixels around a mark that belong to it
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800];
 
 class Timeline {
-  /** Draws marks ({lane, time, label, status, index, verdict}) and tells what is clicked. */
+  /** Draws marks ({lane, time, label, status, index, verdict}) and reports what is clicked. */
   constructor({ lanes, duration, onPick, onSeek }) {
     Object.assign(this, { lanes, duration, onPick, onSeek });
     this.canvas = $("canvas");
@@ -215,7 +215,7 @@ class Timeline {
     pen.fillStyle = colour("text");
     let free = -Infinity;
     for (const mark of shown) {
-      // Of a crowd the few labels that have room would tell the wrong story.
+      // In a crowd only a few labels have room, and those few would mislead.
       if (dim(mark) || crowded) continue;
       const x = this.x(mark.time);
       const words = mark.label.length > 22 ? `${mark.label.slice(0, 21)}…` : mark.label;
@@ -317,7 +317,7 @@ class Timeline {
     overview.addEventListener("pointermove", (event) => event.buttons && centre(event));
   }
 
-  /** Tell beside the pointer what a mark says. */
+  /** Show what a mark stands for, next to the pointer. */
   hint(mark) {
     const tip = $("tip");
     tip.hidden = mark === null;

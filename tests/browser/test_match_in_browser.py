@@ -17,7 +17,7 @@ LEAD = 2  # seconds before an event that a click shows
 
 
 def open_with_video(browser, page):
-    """Open the page and wait for the video, which tells how long the match is."""
+    """Open the page and wait for the video, which has the length of the match."""
     browser.open(page)
     browser.wait(
         lambda: float(browser.element("#canvas").get_attribute("data-end") or 0) > SECONDS - 1
@@ -248,7 +248,7 @@ def test_what_is_saved_loads_again_and_is_the_truth_of_an_evaluation(browser, pa
     assert "3 moments are not decided on" in text
 
 
-def test_what_cannot_be_loaded_is_told_row_by_row(browser, page, tmp_path):
+def test_what_cannot_be_loaded_is_reported_row_by_row(browser, page, tmp_path):
     browser.open(page)
     path = tmp_path / "labels.csv"
     path.write_text("time_s,label,team\n12,Gaol,\nsoon,Goal,\n9,goal,home\n80,Goal,\n")

@@ -1,0 +1,61 @@
+"""The average-mAP is that of SoccerNet's evaluator."""
+
+import sys
+
+import numpy as np
+import pytest
+from halves import generated, half
+
+from touchline.core.soccernet import SOCCERNET_CLASSES
+from touchline.errors import InputError
+from touchline.evaluation import soccernet_evaluator
+from touchline.evaluation.average_map import average_maps, mean_ap
+from touchline.evaluation.average_precision import over_deltas
+from touchline.evaluation.metrics import by_label, games_of
+
+
+@pytest.fixture(scope="module")
+def maps():
+    """Three halves, SoccerNet's figures of them in our words, and in its own."""
+    halves = [generated(v, SOCCERNET_CLASSES[:6]) for v in (1, 2, 3)]
+    theirs = soccernet_evaluator.evaluate([(one.truth, one.events) for one in halves])
+    with pytest.MonkeyPatch.context() as patch:  # it takes seconds; once is enough
+        patch.setattr(soccernet_evaluator, "evaluate", lambda halves: theirs)
+        return halves, average_maps(halves, resamples=200), theirs
+
+
+def test_average_map_is_soccernets(maps):
+    _, ours, theirs = maps
+    assert set(ours) == {"loose", "tight", "at1", "at2", "at3", "at4", "at5"}
+    for metric, figures in ours.items():
+        assert figures.mean.value == pytest.approx(theirs[metric]["a_mAP"], abs=1e-6)
+        assert 0 < figures.mean.by_chance < figures.mean.value
+        assert figures.mean.low <= figures.mean.value <= figures.mean.high
+        assert figures.classes["Penalty"] > 0
+        assert figures.classes["Corner"] is None
+
+
+def test_the_fast_way_that_chance_and_intervals_come_from_is_soccernets(maps):
+    halves, _, theirs = maps
+    lists = by_label(halves, {name: name for name in SOCCERNET_CLASSES}, games_of(halves))
+    at = {delta: mean_ap(lists, delta, np.ones((1, 3))) for delta in range(1, 61)}
+    for metric, deltas in soccernet_evaluator.METRICS.items():
+        mean = over_deltas([at[delta] for delta in deltas])
+        assert mean[0] == pytest.approx(theirs[metric]["a_mAP"], abs=1e-9)
+
+
+def test_without_predictions_the_average_map_is_null(monkeypatch):
+    zeros = {"a_mAP": 0.0, "a_mAP_visible": 0.0, "a_mAP_unshown": 0.0}
+    zeros |= {"a_mAP_per_class": [0.0] * 17}
+    theirs = dict.fromkeys(soccernet_evaluator.METRICS, zeros)
+    monkeypatch.setattr(soccernet_evaluator, "evaluate", lambda halves: theirs)
+    nothing = average_maps([half([(10, "Goal")], [])], resamples=1)["loose"]
+    assert (nothing.mean.value, nothing.visible, nothing.classes["Goal"]) == (None, None, None)
+    wrong = average_maps([half([(10, "Goal")], [(900, "Goal", 0.5)])], resamples=1)["loose"]
+    assert (wrong.mean.value, wrong.classes["Goal"], wrong.classes["Foul"]) == (0, 0, None)
+
+
+def test_without_soccernets_evaluator_one_sentence_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "SoccerNet.Evaluation.ActionSpotting", None)
+    with pytest.raises(InputError, match=r"pip install --no-deps -r requirements\.no-deps\.txt"):
+        average_maps([half([(10, "Goal")], [])])

@@ -1,0 +1,14 @@
+"""Numbers as the pages show them."""
+
+from touchline.report.filters import clock, share
+
+
+def test_numbers_read_as_they_are():
+    assert [clock(0), clock(725.9), clock(3725)] == ["00:00", "12:05", "1:02:05"]
+    assert [share(None), share(1), share(0.9999), share(0.001), share(0.5)] == [
+        "–",
+        "100 %",
+        "99.9 %",
+        "0.1 %",
+        "50 %",
+    ]
