@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pytest
 import yaml
 
+import touchline
 from clones import ROOT
 from touchline.schemas import schemas
 
@@ -94,3 +95,7 @@ def test_what_a_document_links_to_or_names_exists(document):
     named = [document.parent / link for link in links]
     named += [ROOT / path for path in CODE.findall(text)]
     assert [str(path) for path in named if not path.exists()] == []
+
+
+def test_the_citation_is_of_this_version():
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == touchline.__version__
