@@ -53,7 +53,7 @@ class Plan:
     def exported(self) -> list[str]:
         """The models, and the ensemble, whose events other tools can be given.
 
-        Their formats tell which game and half a video is, so there must be a table of videos.
+        Their formats name the game and the half, so there must be a table of videos.
         """
         return [model for model in self.models if self.inputs.videos and self.videos_of(model)]
 
