@@ -70,7 +70,10 @@ def test_one_look_needs_no_torch_and_no_snakemake(folder):
     [
         (["--config", "select=7"], "7 names video 7"),
         (["--config", "select=0", "1"], "a list without spaces: select=0,1"),
-        (["--configfile", "my.yaml", "models"], "There is no models; after --configfile every"),
+        (
+            ["--configfile", "my.yaml", "models"],
+            "There is no models; Snakemake takes every word after --configfile for a file",
+        ),
     ],
 )
 def test_a_mistake_ends_in_a_sentence(folder, arguments, sentence):
