@@ -72,7 +72,7 @@ def test_one_look_needs_no_torch_and_no_snakemake(folder):
         (["--config", "select=0", "1"], "a list without spaces: select=0,1"),
         (
             ["--configfile", "my.yaml", "models"],
-            "There is no models; Snakemake takes every word after --configfile for a file",
+            "There is no models; Snakemake takes every word",
         ),
     ],
 )
