@@ -127,8 +127,9 @@ class Plan:
 
     def of_footage(self, pattern: str, video: int) -> list[str]:
         """The result of a pattern of a video, if there is footage of it."""
-        shown = [each for each in self.inputs.shown if each == video]
-        return [f"{self.inputs.settings.results}/{pattern.format(video=each)}" for each in shown]
+        if video not in self.inputs.shown:
+            return []
+        return [f"{self.inputs.settings.results}/{pattern.format(video=video)}"]
 
     def annotations_of(self, model: str) -> list[str]:
         """The annotations of each video that has some."""
@@ -136,7 +137,8 @@ class Plan:
 
     def annotations_of_video(self, video: int) -> list[str]:
         """The annotations of a video, if there are any."""
-        return [path for each, path in self.inputs.annotations.items() if each == video]
+        path = self.inputs.annotations.get(video)
+        return [path] if path else []
 
     def model_folder(self, model: str) -> str:
         """The folder that a model is loaded from."""
