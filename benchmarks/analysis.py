@@ -163,7 +163,7 @@ def half(number: int) -> list[Event]:
     if not folder:
         return generated(random.Random(number))
     path = sorted(Path(folder, "qwen7b").glob("final_predictions_qwen7b_video_*.json"))[number]
-    events = read_predictions(path, Labels.read(ROOT / "labels.yaml")).events
+    events = read_predictions(path, Labels.read(ROOT / "labels.yaml")).hits
     return [event for event in events if event.time_s < DURATION]
 
 
@@ -173,7 +173,7 @@ def generated(source: random.Random) -> list[Event]:
     while time_s < DURATION:
         label = source.choice(LABELS)
         known = label not in UNKNOWN
-        events.append(Event(time_s, label, known, "away", 0.9, None, 1, time_s, time_s))
+        events.append(Event(time_s, label, known, "away", 0.9, None, 1, time_s, time_s, time_s))
         time_s += source.choice((2.0, 2.0, 4.0, 4.0))
     return events
 
@@ -182,8 +182,8 @@ def two_models(events: list[Event], length: int, seed: int) -> tuple[list[Event]
     """A half's copies end to end, and what another model may say of them."""
     source = random.Random(seed)
     one = [
-        replace(e, time_s=e.time_s + k * DURATION, first_s=e.first_s + k * DURATION,
-                last_s=e.last_s + k * DURATION)
+        replace(e, time_s=e.time_s + k * DURATION, window_s=e.window_s + k * DURATION,
+                first_s=e.first_s + k * DURATION, last_s=e.last_s + k * DURATION)
         for k in range(length)
         for e in events
     ]  # fmt: skip
@@ -192,7 +192,7 @@ def two_models(events: list[Event], length: int, seed: int) -> tuple[list[Event]
         if source.random() < 1 / 3:
             continue
         time_s = min(max(0.0, event.time_s + source.choice((-4, -2, 0, 2, 4))), DURATION * length)
-        moved = replace(event, time_s=time_s, first_s=time_s, last_s=time_s)
+        moved = replace(event, time_s=time_s, window_s=time_s, first_s=time_s, last_s=time_s)
         if source.random() < 0.2:
             label = source.choice(LABELS)
             moved = replace(moved, label=label, known=label not in UNKNOWN)

@@ -76,7 +76,7 @@ def captioned(path: Path, half: int) -> list[TrueEvent]:
 
 def half_of(video: int, game: str, truth: list[TrueEvent], given: Predictions, keep: str) -> Half:
     """A video's captioned events, and those that the model says of the same classes."""
-    events = [event for event in given.events if event.label in CLASSES.values()]
+    events = [event for event in given.hits if event.label in CLASSES.values()]
     if keep != "as given":
         events, _ = merge_events(events, WINDOW, keep)  # type: ignore[arg-type]
     looked_at = looked_at_by(given.times, max(given.times) + STEP)

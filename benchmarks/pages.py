@@ -103,7 +103,8 @@ def a_match(models: Sequence[str], events: int) -> VideoPage:
             time = round(min(SECONDS - 4, abs(time)), 1)
             label = chance.choice(labels.classes) if mistaken else true_label
             score = round(chance.random(), 4)
-            mine.append(Event(time, label, True, "home", 0.9, score, 2, time, time + 2, DETAILS))
+            when = (time, time, time + 2)
+            mine.append(Event(time, label, True, "home", 0.9, None, 2, *when, DETAILS, score))
         predicted[model] = sorted(mine, key=lambda event: event.time_s)
     looked_at = [Interval(start=0, end=SECONDS)]
     counts = Counts(answers=1500, none=500, unparsed=0, events_in=per_model, events_out=per_model)

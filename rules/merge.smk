@@ -24,8 +24,8 @@ rule merge_slices:
         "../envs/analysis.yaml"
     params:
         half=half_of_video,
-        window=SETTINGS.merge.window,
-        keep=SETTINGS.merge.keep,
+        merge=SETTINGS.merge.model_dump(),
+        context=SETTINGS.context.model_dump(),
     message:
         "Merging {wildcards.model}'s slices of video {wildcards.video}"
     script:
@@ -57,6 +57,9 @@ rule read_given:
         "../envs/analysis.yaml"
     params:
         half=half_of_video,
+        window=SETTINGS.window.model_dump(),
+        merge=SETTINGS.merge.model_dump(),
+        context=SETTINGS.context.model_dump(),
     message:
         "Reading {wildcards.model}'s given predictions of video {wildcards.video}"
     script:

@@ -24,7 +24,6 @@ rule draw_thumbnails:
     params:
         models=models_of_video,
         tolerance=SETTINGS.matching_tolerance,
-        window=SETTINGS.window.seconds,
     message:
         "Drawing thumbnails of video {wildcards.video}"
     script:

@@ -16,10 +16,7 @@ def main(job: Any) -> None:
     manifest = read_record(job.input.manifest[0], Manifest)
     match = read_match(manifest.video, job.params.models, manifest.half, job.input)
     moments = pictured(match.moments(job.params.tolerance))
-    times = [
-        (moment.time_s, moment_in_view(moment, job.params.window, manifest.duration))
-        for moment in moments
-    ]
+    times = [(moment.time_s, moment_in_view(moment, manifest.duration)) for moment in moments]
     path = read_table(job.config)[manifest.video].path
     try:
         check_fingerprint(path, manifest)

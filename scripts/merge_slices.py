@@ -3,13 +3,17 @@
 from typing import Any
 
 from touchline.core.files import read_record, write_json
+from touchline.core.intervals import intervals_of
 from touchline.core.logs import job_log, log
 from touchline.core.records import Manifest
+from touchline.events.context import score_by_context
 from touchline.events.coverage import coverage_of_slices
 from touchline.events.merge import SliceLedger, merge_slices, read_ledger
 from touchline.events.partials import check_partial
 from touchline.events.predictions import write_events_csv, write_predictions
+from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
+from touchline.inputs.settings import ContextSettings
 from touchline.inputs.videos import GameHalf
 from touchline.video.windows import slice_bounds
 
@@ -24,7 +28,7 @@ def main(job: Any) -> None:
     for path, part in zip(job.input.partials, slices, strict=True):
         check_partial(path, part.windows)
     labels = Labels.read(job.input.labels)
-    merged = merge_slices(slices, manifest.duration, labels, job.params.window, job.params.keep)
+    merged = merge_slices(slices, manifest.duration, labels, **job.params.merge)
     counts = merged.counts
     log.info(
         "%d windows: %d none, %d unparsed, %d skipped; %d events in, %d duplicates, %d out",
@@ -38,9 +42,14 @@ def main(job: Any) -> None:
     )
     windows = [window for part in slices for window in part.windows]
     coverage = coverage_of_slices(manifest, windows, counts)
+    rule = ContextSettings(**job.params.context)
+    looked_at = intervals_of(coverage.looked_at)
+    shown = shown_in((window.start, window.end, window.frame_times) for window in windows)
+    events = locate(merged.events, merged.hits, shown)
+    events = score_by_context(events, merged.hits, looked_at, labels, rule)
     half = GameHalf(**job.params.half)
     write_predictions(job.output.predictions, merged.events)
-    write_events_csv(job.output.events, merged.events, manifest.video, half.game, half.half)
+    write_events_csv(job.output.events, events, manifest.video, half.game, half.half)
     write_json(job.output.coverage, coverage.model_dump())
 
 

@@ -3,12 +3,18 @@
 from typing import Any
 
 from touchline.core.files import read_record, write_json
+from touchline.core.intervals import intervals_of
 from touchline.core.logs import job_log, log
 from touchline.core.records import Manifest
+from touchline.events.context import score_by_context
 from touchline.events.coverage import coverage_of_given
+from touchline.events.merge import merge_given
 from touchline.events.predictions import read_predictions, write_events_csv
+from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
+from touchline.inputs.settings import ContextSettings, WindowSettings
 from touchline.inputs.videos import GameHalf
+from touchline.video.windows import windows_from
 
 
 def main(job: Any) -> None:
@@ -19,8 +25,16 @@ def main(job: Any) -> None:
     given = read_predictions(job.input.predictions, labels, duration)
     for problem in given.problems:
         log.warning("%s", problem)
+    merged = merge_given(given, **job.params.merge)
+    log.info(
+        "%d items: %d events in, %d duplicates, %d out",
+        merged.counts.answers,
+        merged.counts.events_in,
+        merged.counts.duplicates,
+        merged.counts.events_out,
+    )
     others = [read_predictions(path, labels).times for path in job.input.others]
-    coverage = coverage_of_given(given.times, given.counts, manifest, others)
+    coverage = coverage_of_given(given.times, merged.counts, manifest, others)
     for lost in coverage.likely_lost:
         log.warning(
             "%s has nothing from %g to %g s; that slice was likely lost.",
@@ -28,9 +42,14 @@ def main(job: Any) -> None:
             lost.start,
             lost.end,
         )
+    windows = windows_from(given.times, duration, WindowSettings(**job.params.window))
+    shown = shown_in((window.start, window.end, window.times) for window in windows)
+    rule = ContextSettings(**job.params.context)
+    events = locate(merged.events, merged.hits, shown)
+    events = score_by_context(events, merged.hits, intervals_of(coverage.looked_at), labels, rule)
     half = GameHalf(**job.params.half)
     video = int(job.wildcards.video)
-    write_events_csv(job.output.events, given.events, video, half.game, half.half)
+    write_events_csv(job.output.events, events, video, half.game, half.half)
     write_json(job.output.coverage, coverage.model_dump())
 
 

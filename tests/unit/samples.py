@@ -11,8 +11,9 @@ def event(time: float, label: str = "Goal", **fields) -> Event:
         "known": True,
         "team": None,
         "confidence": None,
-        "score": None,
+        "label_probability": None,
         "n_hits": 1,
+        "window_s": time,
         "first_s": time,
         "last_s": time,
     }

@@ -115,7 +115,7 @@ def _fused(group: Sequence[_OfModel], weight: Mapping[str, float]) -> Event:
         n_hits=sum(event.n_hits for _, event in group),
         first_s=min(event.first_s for _, event in group),
         last_s=max(event.last_s for _, event in group),
-        said_by=tuple(Vote(model, event.time_s, event.strength) for model, event in group),
+        said_by=tuple(Vote(model, event.time_s, event.window_s) for model, event in group),
     )
 
 
@@ -124,9 +124,19 @@ def _averaged(event: Event, group: Sequence[_OfModel], weight: Mapping[str, floa
     shares = [weight[model] * one.worth for model, one in group]
     total, possible = sum(shares), sum(weight.values())
     if total == 0:
-        return replace(event, score=0.0)
-    time = sum(share * one.time_s for share, (_, one) in zip(shares, group, strict=True)) / total
-    return replace(event, time_s=round(time, 3), score=min(1.0, total / possible))
+        return replace(event, score=0.0, score_kind="weighted")
+    ones = [one for _, one in group]
+    return replace(
+        event,
+        time_s=_mean(shares, [one.time_s for one in ones]),
+        window_s=_mean(shares, [one.window_s for one in ones]),
+        score=min(1.0, total / possible),
+        score_kind="weighted",
+    )
+
+
+def _mean(weights: Sequence[float], times: Sequence[float]) -> float:
+    return round(sum(w * t for w, t in zip(weights, times, strict=True)) / sum(weights), 3)
 
 
 def _rank(item: _OfModel, weight: Mapping[str, float]) -> tuple[float, float, str]:

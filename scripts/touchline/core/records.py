@@ -126,26 +126,59 @@ class Counts(Record):
     events_out: int = Field(ge=0, description="events that stand in the result")
 
 
+# What an event's score is of: its context (`touchline.events.context`), the probability that it is
+# right as learnt from other games, or the mean of several models.
+ScoreKind = Literal["context", "calibrated", "weighted"]
+
+
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One model's prediction behind a fused event: its time and, if known, its strength."""
+    """One model's prediction behind a fused event.
+
+    Attributes:
+        time_s, window_s: as of `Event`.
+    """
 
     model: str
     time_s: float
-    strength: float | None = None
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What else a model predicted around an event: see `touchline.events.context`.
+
+    Attributes:
+        after, before: hits of the class, weighted, from the event on and before it.
+        words: hits of any class whose details confirm the event, those after less those before.
+        run_s: how long hits of the class go on after it without a pause, seconds.
+        quiet_s: seconds since the last hit of the class, or since the video's start.
+    """
+
+    after: float
+    before: float
+    words: float
+    run_s: float
+    quiet_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One row of events/events_{model}_video_{v}.csv. (A dataclass: there can be millions.)
 
+    A hit, which is an event in the answer about one window, has the start of that window in all
+    four of its times.
+
     Attributes:
-        time_s, first_s, last_s: seconds from the start of the video: of the event, and of
-            the first and last window that predicted it.
+        time_s: when it happened, seconds from the start of the video.
+        window_s, first_s, last_s: starts of windows that predicted it, seconds: of the one that
+            is kept of them, of the first and of the last.
         label: name of the class if `known`, else the model's own word.
         confidence: as the model states it.
-        score: probability of the label's tokens; for a fused event that of the ensemble.
+        label_probability: of the label's tokens, where the model ran here.
         n_hits: how many windows predicted it.
+        score: between 0 and 1, what every stage ranks by; None of a hit.
+        score_kind: where the score comes from.
         said_by: the models behind a fused event; empty for one model's own.
     """
 
@@ -154,21 +187,26 @@ class Event:
     known: bool
     team: Team | None
     confidence: float | None
-    score: float | None
+    label_probability: float | None
     n_hits: int
+    window_s: float
     first_s: float
     last_s: float
     details: str = ""
+    score: float | None = None
+    score_kind: ScoreKind | None = None
+    context: Context | None = None
     said_by: tuple[Vote, ...] = ()
 
     @property
     def strength(self) -> float | None:
-        """How sure the model is: the score, or the stated confidence where there is none."""
-        return self.confidence if self.score is None else self.score
+        """The score; before there is one, how sure the model is: by its tokens, or as it states."""
+        known = (self.score, self.label_probability, self.confidence)
+        return next((value for value in known if value is not None), None)
 
     @property
     def worth(self) -> float:
-        """What every stage ranks by: the strength, and 1 where the model gives none.
+        """What every stage ranks by: the strength, and 1 where there is none.
 
         A prediction without a score is a plain "yes", as in a file of a model that gives no
         scores at all: it must not count for less than one that states 0.1.

@@ -35,7 +35,9 @@ def recalibrated(events: Iterable[Event], report: CalibrationReport, game: str) 
             f"{report.model} cannot be calibrated for {game}: in the other games with labels it "
             "has nothing right, or nothing wrong; add labels or set ensemble.calibrated: false."
         )
-    return [replace(event, score=probability(event, by)) for event in events]
+    return [
+        replace(event, score=probability(event, by), score_kind="calibrated") for event in events
+    ]
 
 
 def features(event: Event) -> tuple[float, float, float]:

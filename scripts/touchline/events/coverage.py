@@ -13,6 +13,9 @@ from touchline.core.records import UNANSWERED, Counts, Coverage, Manifest, Windo
 _CHANCE = 1e-6
 # ...and not shorter than this, because events come in bursts (seconds).
 _SHORTEST_LOSS = 60.0
+# Seconds that a half lasts at the least (SoccerNet's: 2,409 to 3,247). Predictions that
+# get beyond the middle of that are of a half, not of a clip.
+_SHORTEST_HALF = 2400.0
 
 
 def looked_at(windows: Iterable[WindowRecord]) -> Intervals:
@@ -86,12 +89,15 @@ def coverage_of_given(
         counts: what became of them.
         manifest: of the video; None without footage.
         others: the times of each predictions file of the video, this model's too. Without
-            footage, all that is known of its length is how far any model got.
+            footage, all that is known of its length is how far any model got, and that a half
+            lasts 40 minutes or more.
     """
     if manifest:
         duration, unseen = manifest.duration, manifest.no_pictures
     else:
         duration, unseen = max((time for each in others for time in each), default=0.0), []
+        if duration > _SHORTEST_HALF / 2:
+            duration = max(duration, _SHORTEST_HALF)
     seen = gaps(intervals_of(unseen), duration)
     return Coverage(
         duration=manifest.duration if manifest else None,

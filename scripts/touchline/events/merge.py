@@ -16,7 +16,7 @@ from touchline.core.intervals import SAME_TIME
 from touchline.core.records import UNANSWERED, Counts, Event, WindowRecord
 from touchline.errors import InputError
 from touchline.events.nms import suppress
-from touchline.events.predictions import events_of
+from touchline.events.predictions import Predictions, hits_of
 from touchline.inputs.labels import Labels
 
 Keep = Literal["first", "best", "run"]
@@ -40,9 +40,13 @@ class SliceLedger:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The events of a video, sorted by time, and what became of every answer."""
+    """The events of a video, sorted by time, the hits they are from, and every answer's fate.
+
+    An event's time is still the start of the window that is kept of it.
+    """
 
     events: list[Event]
+    hits: list[Event]
     counts: Counts
 
 
@@ -75,8 +79,6 @@ def merge_slices(
 ) -> Merged:
     """Put the slices of a video together and drop the repeats.
 
-    An event's time is the start of the window that predicted it.
-
     Args:
         slices: in any order.
         duration: of the video, seconds.
@@ -94,7 +96,7 @@ def merge_slices(
         event
         for record in windows
         for parsed in record.events
-        for event in events_of(record.start, parsed, labels)
+        for event in hits_of(record.start, parsed, labels)
     ]
     events, duplicates = merge_events(hits, window, keep)
     status = Counter(record.status for record in windows)
@@ -107,7 +109,7 @@ def merge_slices(
         duplicates=duplicates,
         events_out=len(events),
     )
-    return Merged(events, counts)
+    return Merged(events, hits, counts)
 
 
 def merge_events(events: Iterable[Event], window: float, keep: Keep) -> tuple[list[Event], int]:
@@ -143,6 +145,17 @@ def merge_events(events: Iterable[Event], window: float, keep: Keep) -> tuple[li
             "were repeats."
         )
     return merged, duplicates
+
+
+def merge_given(given: Predictions, window: float, keep: Keep) -> Merged:
+    """Drop the repeats among given predictions, which a model or its merge may have left.
+
+    Args:
+        window, keep: see `merge_events`.
+    """
+    events, duplicates = merge_events(given.hits, window, keep)
+    counts = given.counts.model_copy(update={"duplicates": duplicates, "events_out": len(events)})
+    return Merged(events, given.hits, counts)
 
 
 def rank(event: Event) -> tuple[float, float]:
@@ -181,9 +194,11 @@ def _as_one(group: list[Event], keep: Keep) -> Event:
     hits: dict[float, int] = {}
     for event in group:
         hits[event.time_s] = max(event.n_hits, hits.get(event.time_s, 0))
+    kept = group[0] if keep == "run" else chosen
     return replace(
         chosen,
-        time_s=group[0].time_s if keep == "run" else chosen.time_s,
+        time_s=kept.time_s,
+        window_s=kept.window_s,
         n_hits=sum(hits.values()),
         first_s=min(event.first_s for event in group),
         last_s=max(event.last_s for event in group),
@@ -207,7 +222,7 @@ def _order(event: Event) -> tuple[object, ...]:
     return (
         event.time_s,
         *rank(event),
-        event.score is None,
+        event.label_probability is None,
         event.confidence is None,
         event.team or "",
         event.details,

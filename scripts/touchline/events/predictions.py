@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from pandas import DataFrame
+from pydantic import TypeAdapter, ValidationError
 
 from touchline.core.files import read_json, write_json
-from touchline.core.records import Counts, Event, ParsedEvent, Team
+from touchline.core.records import Context, Counts, Event, ParsedEvent
 from touchline.core.soccernet import game_time
-from touchline.core.tables import Table
+from touchline.core.tables import Table, columns
 from touchline.errors import InputError
 from touchline.events.asked import Asked
 from touchline.events.parsing import parse_answer, render_event
 from touchline.events.plain_answers import names_in
 from touchline.inputs.labels import Labels
+
+_EVENT = TypeAdapter(Event)
+_CONTEXT = [field.name for field in fields(Context)]
 
 # No video is longer than a day; a time beyond is a mistake even where the duration is unknown.
 _DAY = 86_400.0
@@ -34,10 +38,14 @@ EVENTS = Table(
         ("known", "bool"),
         ("team", "str"),
         ("confidence", "Float64"),
+        ("label_probability", "Float64"),
         ("score", "Float64"),
+        ("score_kind", "str"),
         ("n_hits", "int64"),
+        ("window_s", "float64"),
         ("first_s", "float64"),
         ("last_s", "float64"),
+        *columns("Float64", _CONTEXT),
         ("details", "str"),
         ("said_by", "str"),
     ]
@@ -49,20 +57,20 @@ class Predictions:
     """What a predictions file holds.
 
     Attributes:
-        events: sorted by time, each as read from one answer (nothing is merged yet).
+        hits: sorted by time, each an event as read from one answer (nothing is merged yet).
         times: seconds, of every item that can be used, whatever its answer is.
         problems: one line for each item that gave no event though it should, with file
             and number of the item (the first is 0).
     """
 
-    events: list[Event]
+    hits: list[Event]
     times: list[float]
     counts: Counts
     problems: list[str]
 
 
-def events_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
-    """The events for one parsed event of the window that starts at `time`, in seconds.
+def hits_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
+    """The hits for one parsed event of the window that starts at `time`, in seconds.
 
     One event; a label of several classes' names ("Corner kick and foul") is one of each.
     """
@@ -74,8 +82,9 @@ def events_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
             known=name is not None,
             team=parsed.team,
             confidence=parsed.confidence,
-            score=parsed.score,
+            label_probability=parsed.score,
             n_hits=1,
+            window_s=time,
             first_s=time,
             last_s=time,
             details=parsed.details,
@@ -98,7 +107,7 @@ def read_predictions(
     items = read_json(path)
     if not isinstance(items, list):
         raise InputError(f"{path} is not a predictions file: it holds no list of items.")
-    events: list[Event] = []
+    hits: list[Event] = []
     times: list[float] = []
     problems: list[str] = []
     tally = {"events": 0, "none": 0, "unparsed": 0, "invalid": 0}
@@ -123,28 +132,30 @@ def read_predictions(
                 f"{path}, item {number} ({time:g} s): no event can be read in {_quoted(raw)}."
             )
         for parsed in answer.events:
-            events += events_of(time, parsed, labels)
+            hits += hits_of(time, parsed, labels)
     if items and tally["invalid"] == len(items):
         raise InputError(f"{path} has no usable item. The first problem: {problems[0]}")
-    events.sort(key=lambda event: event.time_s)
+    hits.sort(key=lambda hit: hit.time_s)
     counts = Counts(
         answers=len(items),
         none=tally["none"],
         unparsed=tally["unparsed"],
         invalid=tally["invalid"],
-        events_in=len(events),
-        events_out=len(events),
+        events_in=len(hits),
+        events_out=len(hits),
     )
-    return Predictions(events, times, counts, problems)
+    return Predictions(hits, times, counts, problems)
 
 
 def write_predictions(path: str | Path, events: Iterable[Event]) -> None:
     """Write a predictions file: one item an event, sorted by time.
 
-    `raw` has what a model's answer has; of a fused event also the models behind it, with times.
+    An item's time is the start of the window that is kept of those that predicted it, as in the
+    files that other tools know. `raw` has what a model's answer has; of a fused event also the
+    models behind it, with such times.
     """
-    ordered = sorted(events, key=lambda event: event.time_s)
-    write_json(path, [{"time": event.time_s, "raw": _raw(event)} for event in ordered])
+    ordered = sorted(events, key=lambda event: event.window_s)
+    write_json(path, [{"time": event.window_s, "raw": _raw(event)} for event in ordered])
 
 
 def write_events_csv(
@@ -176,10 +187,14 @@ def table_of_events(
             event.known,
             event.team,
             event.confidence,
+            event.label_probability,
             event.score,
+            event.score_kind,
             event.n_hits,
+            event.window_s,
             event.first_s,
             event.last_s,
+            *(astuple(event.context) if event.context else [None] * len(_CONTEXT)),
             event.details,
             "; ".join(f"{vote.model} {vote.time_s:g}" for vote in event.said_by),
         )
@@ -195,8 +210,12 @@ def read_events_csv(path: str | Path) -> list[Event]:
     """
     try:
         return list(_events(EVENTS.read(path)))
-    except KeyError as error:
-        raise InputError(f"{path} has a team that is neither home nor away: {error}.") from error
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        raise InputError(
+            f"{path}, column {mistake['loc'][-1]}: {_quoted(str(mistake['input']))} is impossible "
+            f"({mistake['msg']})."
+        ) from error
 
 
 def _mistake(item: Any, duration: float | None) -> str | None:
@@ -226,19 +245,21 @@ def _raw(event: Event) -> str:
     )
     if not event.said_by:
         return render_event(parsed)
-    return render_event(parsed, said_by=[(vote.model, vote.time_s) for vote in event.said_by])
+    return render_event(parsed, said_by=[(vote.model, vote.window_s) for vote in event.said_by])
 
 
 def _events(frame: DataFrame) -> Iterator[Event]:
     """The events of a table.
 
     Raises:
-        KeyError: a team is none.
+        ValidationError: a cell is not what its column holds.
     """
-    teams: dict[str, Team | None] = {"": None, "home": "home", "away": "away"}
-    fields = ["time_s", "label", "known", "team", "confidence", "score"]
-    fields += ["n_hits", "first_s", "last_s", "details"]
     # As objects, missing values can be None.
-    columns = (frame[name].astype(object).where(frame[name].notna(), None) for name in fields)
-    for time, label, known, team, *rest in zip(*columns, strict=True):
-        yield Event(time, label, known, teams[team], *rest)
+    for cells in frame.astype(object).where(frame.notna(), None).to_dict("records"):
+        context = {name: cells[name] for name in _CONTEXT}
+        known = None not in context.values()
+        # Of a text, what is missing is empty.
+        texts = {name: cells[name] or None for name in ("team", "score_kind")}
+        yield _EVENT.validate_python(
+            cells | texts | {"context": context if known else None, "said_by": ()}
+        )

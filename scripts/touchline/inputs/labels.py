@@ -16,10 +16,14 @@ from touchline.errors import InputError, plain
 
 
 class LabelFile(Record):
-    """labels.yaml: each class with its other spellings, and words that are no class."""
+    """labels.yaml: each class with its other spellings, and words that are no class.
+
+    And the words that confirm an event of a class.
+    """
 
     classes: dict[str, list[str]]
     not_classes: dict[str, str] = Field(default_factory=dict)
+    confirmed_by: dict[str, list[str]] = Field(default_factory=dict)
 
 
 class Labels:
@@ -30,16 +34,20 @@ class Labels:
     """
 
     def __init__(
-        self, classes: Mapping[str, Sequence[str]], not_classes: Mapping[str, str] | None = None
+        self,
+        classes: Mapping[str, Sequence[str]],
+        not_classes: Mapping[str, str] | None = None,
+        confirmed_by: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Learn the spellings.
 
         Args:
             classes: other spellings by name of the class.
             not_classes: words that are no class, each with the reason.
+            confirmed_by: by class, beginnings of words that confirm an event of it.
 
         Raises:
-            InputError: a spelling is empty or stands for two things.
+            InputError: a spelling is empty or stands for two things, or words confirm no class.
         """
         self.classes = tuple(classes)
         self._class_of: dict[str, str] = {}
@@ -54,6 +62,15 @@ class Labels:
                     rival = "not_classes"
                 if rival != name:
                     raise InputError(f"{spelling!r} is listed under both {rival!r} and {name!r}.")
+        self._confirming: dict[str, re.Pattern[str]] = {}
+        for name, words in (confirmed_by or {}).items():
+            if name not in classes:
+                raise InputError(f"confirmed_by has {name!r}, which is not among the classes.")
+            if not all(re.match(r"\w", word) for word in words):
+                raise InputError(f"A word of confirmed_by: {name!r} does not begin with a letter.")
+            if words:
+                beginnings = "|".join(re.escape(word.casefold()) for word in words)
+                self._confirming[name] = re.compile(rf"\b(?:{beginnings})")
 
     @classmethod
     def read(cls, path: str | Path) -> Labels:
@@ -65,7 +82,7 @@ class Labels:
         try:
             content = yaml.load(Path(path).read_text(encoding="utf-8"), _EachKeyOnce)
             file = LabelFile.model_validate(content)
-            return cls(file.classes, file.not_classes)
+            return cls(file.classes, file.not_classes, file.confirmed_by)
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}.") from error
         except (UnicodeDecodeError, yaml.YAMLError) as error:
@@ -95,6 +112,11 @@ class Labels:
     def reason(self, label: str) -> str | None:
         """Why a word that was foreseen is no class; None for all others."""
         return self._reasons.get(key_of(label))
+
+    def confirms(self, details: str, label: str) -> bool:
+        """Whether the details of any event have a word that confirms one of this class."""
+        pattern = self._confirming.get(label)
+        return pattern is not None and pattern.search(details.casefold()) is not None
 
 
 class _EachKeyOnce(yaml.SafeLoader):

@@ -156,6 +156,20 @@ class MergeSettings(Section):
     )
 
 
+class ContextSettings(Section):
+    """How events are ranked by what else the model predicted around them."""
+
+    span: Tolerance = Field(
+        60.0, description="how far before and after an event hits count, seconds"
+    )
+    decay: Seconds = Field(
+        30.0, description="a hit so many seconds away counts 1/e of one at the event"
+    )
+    suppression: Tolerance = Field(
+        20.0, description="an event within so many seconds of a better one ranks below all those"
+    )
+
+
 class ComparisonSettings(Section):
     """How two lists of events are set against each other, models' or the truth.
 
@@ -282,6 +296,7 @@ class Settings(Section):
     generation: GenerationSettings = GenerationSettings()
     batch: BatchSettings = BatchSettings()
     merge: MergeSettings = MergeSettings()
+    context: ContextSettings = ContextSettings()
     comparison: ComparisonSettings = ComparisonSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
     evaluation: EvaluationSettings = EvaluationSettings()

@@ -238,18 +238,12 @@ def _key_without_video(match: VideoPage, name: Name) -> str:
     return "/".join(parts)
 
 
-def moment_in_view(moment: Moment, window: float, duration: float) -> float:
+def moment_in_view(moment: Moment, duration: float) -> float:
     """When the picture of a moment is likely to show it, seconds.
 
-    An event's time is the start of the first window that predicted it. If several did, it is in
-    what they have in common, else in the middle of the one. A true event is a moment by itself.
-
-    Args:
-        window: length of a window, seconds.
+    A true event is shown a moment after it begins.
     """
     claim = moment.claims[0]
     if not claim.predictions:
         return min(claim.time_s + 0.5, duration)
-    event = min((one.event for one in claim.predictions), key=lambda event: event.time_s)
-    middle = (event.last_s + event.first_s + window) / 2
-    return max(0.0, min(middle, event.last_s + window, duration - 0.1))
+    return max(0.0, min(claim.time_s, duration - 0.1))

@@ -6,6 +6,8 @@ they read the same in every file and neighbouring slices share their border exac
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count, takewhile
 
@@ -37,8 +39,23 @@ def windows_of(start: float, end: float, duration: float, rule: WindowSettings) 
     starts = takewhile(lambda s: s < end, (round(start + k * rule.step, 3) for k in count()))
     windows = []
     for index, window_start in enumerate(starts):
-        window_end = round(min(window_start + rule.seconds, limit), 3)
-        samples = (round(window_start + k / rule.fps, 3) for k in range(rule.frames))
-        times = tuple(takewhile(lambda t: t < window_end, samples))  # noqa: B023
-        windows.append(Window(index, window_start, window_end, times))
+        windows.append(_window(index, window_start, limit, rule))
     return windows
+
+
+def windows_from(
+    starts: Iterable[float], duration: float | None, rule: WindowSettings
+) -> list[Window]:
+    """The windows that start at given times, as predictions made elsewhere have them.
+
+    Args:
+        duration: of the video, seconds, if known; it cuts the last ones.
+    """
+    limit = math.inf if duration is None else duration
+    return [_window(index, start, limit, rule) for index, start in enumerate(starts)]
+
+
+def _window(index: int, start: float, limit: float, rule: WindowSettings) -> Window:
+    end = round(min(start + rule.seconds, limit), 3)
+    samples = (round(start + k / rule.fps, 3) for k in range(rule.frames))
+    return Window(index, start, end, tuple(takewhile(lambda time: time < end, samples)))

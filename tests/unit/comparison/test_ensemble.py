@@ -28,9 +28,9 @@ def test_union_keeps_every_moment_once():
     ]
     goal = fused[0]
     assert goal.said_by == (
-        Vote("llava", 10.0, 0.9),
-        Vote("qwen7b", 12.0, 0.8),
-        Vote("netvlad", 14.0, 0.5),
+        Vote("llava", 10.0, 10.0),
+        Vote("qwen7b", 12.0, 12.0),
+        Vote("netvlad", 14.0, 14.0),
     )
     assert (goal.first_s, goal.last_s, goal.n_hits, goal.score) == (10.0, 14.0, 3, 0.9)
 

@@ -40,7 +40,7 @@ def half(request, tmp_path):
         path.write_text(json.dumps(items))
         given = read_predictions(path, LABELS)
         assert given.problems == []
-        tracks[version] = Track(given.events, looked_at_by(given.times, 2800.0))
+        tracks[version] = Track(given.hits, looked_at_by(given.times, 2800.0))
     return tracks
 
 

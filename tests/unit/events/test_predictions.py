@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import event
 
-from touchline.core.records import ParsedEvent, Vote
+from touchline.core.records import Context, ParsedEvent, Vote
 from touchline.core.soccernet import game_time
 from touchline.errors import InputError
 from touchline.events.predictions import (
-    events_of,
+    hits_of,
     read_events_csv,
     read_predictions,
     write_events_csv,
@@ -47,12 +47,12 @@ def test_events_none_unparsed_and_unknown(written):
         ]
     )
     read = read_predictions(path, LABELS)
-    assert [(e.time_s, e.label, e.known) for e in read.events] == [
+    assert [(e.time_s, e.label, e.known) for e in read.hits] == [
         (0.0, "Foul", True),
         (0.0, "Other", False),
         (6.0, "Goal", True),
     ]
-    assert read.events[2] == event(6.0, team="home", confidence=0.9, details="a header")
+    assert read.hits[2] == event(6.0, team="home", confidence=0.9, details="a header")
     assert read.times == [6.0, 0.0, 2.0, 4.0]
     counts = read.counts
     assert (counts.answers, counts.none, counts.unparsed, counts.invalid) == (4, 1, 1, 0)
@@ -82,7 +82,7 @@ def test_events_none_unparsed_and_unknown(written):
 def test_a_bad_item_is_reported_by_number_and_the_others_are_used(written, item, complaint):
     path = written([{"time": 8.0, "raw": GOAL}, item, {"time": 9.0, "raw": '{"label": "Foul"}'}])
     read = read_predictions(path, LABELS, duration=2700.0)
-    assert [e.label for e in read.events] == ["Goal", "Foul"]
+    assert [e.label for e in read.hits] == ["Goal", "Foul"]
     assert read.counts.invalid == 1
     (problem,) = read.problems
     assert problem.startswith(f"{path}, item 1: ")
@@ -112,7 +112,7 @@ def test_a_file_that_is_broken_as_a_whole(written, content, complaint):
 
 def test_an_empty_list_is_a_real_case(written):
     read = read_predictions(written([]), LABELS)
-    assert (read.events, read.problems, read.counts.answers) == ([], [], 0)
+    assert (read.hits, read.problems, read.counts.answers) == ([], [], 0)
 
 
 def test_no_item_crashes_the_reader(written):
@@ -147,31 +147,45 @@ def test_the_predictions_format(tmp_path):
             "raw": "{'label': 'Goal', 'team': 'away', 'confidence': 0.95, 'details': \"it's in\"}",
         },
     ]
-    assert [e.time_s for e in read_predictions(path, LABELS).events] == [3.5, 245.0]
+    assert [e.time_s for e in read_predictions(path, LABELS).hits] == [3.5, 245.0]
 
 
 def test_a_fused_event_names_the_models_behind_it(tmp_path):
-    fused = event(4.0, said_by=(Vote("llava", 4.0, 0.9), Vote("qwen7b", 6.5, None)))
+    fused = event(5.5, window_s=4.0, said_by=(Vote("llava", 5.5, 4.0), Vote("qwen7b", 8.0, 6.5)))
     write_predictions(tmp_path / "p.json", [fused])
     (item,) = json.loads((tmp_path / "p.json").read_text())
+    assert item["time"] == 4.0
     assert item["raw"].endswith("'said_by': [('llava', 4.0), ('qwen7b', 6.5)]}")
     write_events_csv(tmp_path / "e.csv", [fused])
     with open(tmp_path / "e.csv", newline="") as file:
-        assert next(csv.DictReader(file))["said_by"] == "llava 4; qwen7b 6.5"
+        assert next(csv.DictReader(file))["said_by"] == "llava 5.5; qwen7b 8"
 
 
 def test_the_table_of_events(tmp_path):
     path = tmp_path / "events.csv"
     rows = [
-        event(245.25, team="home", confidence=0.9, score=0.5, n_hits=2, last_s=247.25),
+        event(
+            247.75,
+            team="home",
+            confidence=0.9,
+            label_probability=0.7,
+            score=0.5,
+            score_kind="context",
+            n_hits=2,
+            window_s=245.25,
+            first_s=245.25,
+            last_s=247.25,
+            context=Context(1.9, 0.2, 0.0, 2.0, 30.5),
+        ),
         event(3000.0, "Set Pieces", known=False),
     ]
     write_events_csv(path, rows, video=7, game="A, B", half=2)
     assert path.read_text().splitlines() == [
-        "video,game,half,time_s,game_time,label,known,team,confidence,score,n_hits,first_s,last_s,"
-        "details,said_by",
-        '7,"A, B",2,245.25,2 - 04:05,Goal,yes,home,0.9,0.5,2,245.25,247.25,,',
-        '7,"A, B",2,3000.0,2 - 50:00,Set Pieces,no,,,,1,3000.0,3000.0,,',
+        "video,game,half,time_s,game_time,label,known,team,confidence,label_probability,score,"
+        "score_kind,n_hits,window_s,first_s,last_s,after,before,words,run_s,quiet_s,details,said_by",
+        '7,"A, B",2,247.75,2 - 04:07,Goal,yes,home,0.9,0.7,0.5,context,2,245.25,245.25,247.25,'
+        "1.9,0.2,0.0,2.0,30.5,,",
+        '7,"A, B",2,3000.0,2 - 50:00,Set Pieces,no,,,,,,1,3000.0,3000.0,3000.0,,,,,,,',
     ]
     assert read_events_csv(path) == rows
 
@@ -229,9 +243,9 @@ def test_game_time(time, half, expected):
 
 
 def test_a_label_of_several_classes_is_an_event_of_each():
-    goal, foul = events_of(4.0, ParsedEvent(label="Strike, foul", team="home"), LABELS)
+    goal, foul = hits_of(4.0, ParsedEvent(label="Strike, foul", team="home"), LABELS)
     assert [goal.label, foul.label] == ["Goal", "Foul"]
     assert goal.known
     assert (foul.team, foul.time_s) == ("home", 4.0)
-    (other,) = events_of(4.0, ParsedEvent(label="Goal and celebration"), LABELS)
+    (other,) = hits_of(4.0, ParsedEvent(label="Goal and celebration"), LABELS)
     assert (other.label, other.known) == ("Goal and celebration", False)

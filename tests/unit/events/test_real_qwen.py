@@ -73,7 +73,7 @@ def test_the_shapes_of_odd_answers(raw, label):
 @pytest.mark.parametrize("video", COUNTS)
 def test_every_answer_is_accounted_for(video):
     given = read(video)
-    unknown = sum(not event.known for event in given.events)
+    unknown = sum(not event.known for event in given.hits)
     counts = given.counts
     found = (counts.answers, counts.events_in, counts.none, counts.unparsed, unknown)
     assert found == COUNTS[video]
@@ -83,7 +83,7 @@ def test_every_answer_is_accounted_for(video):
 
 @real
 def test_the_unknown_labels_are_headings_and_inventions():
-    unknown = {e.label for video in COUNTS for e in read(video).events if not e.known}
+    unknown = {e.label for video in COUNTS for e in read(video).hits if not e.known}
     assert unknown == {"Other", "Set Pieces", "Free-kick", "Premier League", "Premier League logo"}
 
 
@@ -97,7 +97,7 @@ def test_only_video_19_lost_a_slice(video):
 @real
 @pytest.mark.parametrize("keep", ["first", "best", "run"])
 def test_repeats_that_the_original_left_are_merged(keep):
-    events = read(0).events
+    events = read(0).hits
     merged, duplicates = merge_events(events, 3.0, keep)
     assert len(merged) + duplicates == len(events)
     assert duplicates == {"first": 93, "best": 96, "run": 110}[keep]
@@ -107,18 +107,18 @@ def test_repeats_that_the_original_left_are_merged(keep):
 @real
 def test_predictions_written_and_read_again_are_the_same_events(tmp_path):
     for video in COUNTS:
-        given = read(video).events
+        given = read(video).hits
         write_predictions(tmp_path / "p.json", given)
         again = read_predictions(tmp_path / "p.json", LABELS)
         # Two equal events of one answer become two equal items, of which one counts.
-        assert again.events == list(dict.fromkeys(given))
+        assert again.hits == list(dict.fromkeys(given))
         assert again.counts.unparsed == 0
 
 
 @real
 def test_an_empty_file_is_a_video_without_events():
     given = read_predictions(Path(REAL) / "empty_final_predictions.json", LABELS)
-    assert given.events == []
+    assert given.hits == []
 
 
 @real
@@ -127,7 +127,7 @@ def test_two_halves_that_have_nothing_in_common_agree_by_chance():
     tracks = {}
     for model, video in (("one", 0), ("other", 2)):
         given = read(video)
-        tracks[model] = Track(given.events, looked_at_by(given.times, 2690.0))
+        tracks[model] = Track(given.hits, looked_at_by(given.times, 2690.0))
     report, findings = compare(tracks, 5.0)
     agreement = report.pairs[0].overall
     assert agreement.f1 > 0.5

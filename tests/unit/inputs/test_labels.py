@@ -68,6 +68,12 @@ def test_nothing_is_guessed(label):
         ("classes: {Goal: Strike}", "classes.Goal"),
         ("kinds: {}", "classes"),
         ("", "the file"),
+        (
+            "classes: {Goal: []}\nconfirmed_by: {Gaol: [net]}",
+            "'Gaol', which is not among the classes",
+        ),
+        ("classes: {Goal: []}\nconfirmed_by: {Goal: ['']}", "does not begin with a letter"),
+        ("classes: {Goal: []}\nconfirmed_by: {Goal: net}", "confirmed_by.Goal"),
         ("classes: [", "not a YAML file"),
         (b"\xff\xfe\x00", "not a YAML file"),
     ],
@@ -83,3 +89,20 @@ def test_a_mistake_in_the_file_is_named(tmp_path, content, complaint):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"none\.yaml cannot be read"):
         Labels.read(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("details", "label", "expected"),
+    [
+        ("Players CELEBRATE a goal", "Goal", True),
+        ("the player scores", "Goal", True),
+        ("a lot of underscored words", "Goal", False),
+        ("takes a shot towards the goal", "Goal", False),
+        ("Referee shows yellow card", "Yellow card", True),
+        ("Referee shows yellow card", "Goal", False),
+        ("anything", "Throw-in", False),
+        ("anything", "Set Pieces", False),
+    ],
+)
+def test_words_that_confirm_an_event(details, label, expected):
+    assert LABELS.confirms(details, label) is expected

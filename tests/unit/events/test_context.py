@@ -1,0 +1,173 @@
+"""An event ranks by what the model predicted around it, and by nothing that it could not see."""
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import event
+
+from touchline.events.context import score_by_context
+from touchline.events.merge import merge_events
+from touchline.inputs.labels import Labels
+from touchline.inputs.settings import ContextSettings
+
+LABELS = Labels({"Goal": [], "Foul": []}, confirmed_by={"Goal": ["celebrat", "in the net"]})
+WHOLE = ((0.0, 3000.0),)
+RULE = ContextSettings()
+
+
+def scored(hits, looked_at=WHOLE, rule=RULE, keep="first"):
+    merged, _ = merge_events(hits, 3.0, keep)
+    return score_by_context(merged, hits, looked_at, LABELS, rule)
+
+
+def best_first(events):
+    return [e.time_s for e in sorted(events, key=lambda e: (-e.score, e.time_s))]
+
+
+def burst(start, count=10, **fields):
+    return [event(start + 4.0 * k, **fields) for k in range(count)]
+
+
+# What ranks
+
+
+def test_a_goal_is_followed_by_more_and_preceded_by_none():
+    alone, storm = [event(100.0)], [event(1000.0 + 4 * k) for k in range(60)]
+    events = scored([*alone, *burst(500.0), *storm])
+    first, second, *_ = best_first(events)
+    assert {first, second} == {500.0, 1000.0}
+    of = {e.time_s: e for e in events}
+    # In the middle of a storm as much goes before as comes after.
+    assert of[1120.0].context.after - of[1120.0].context.before == pytest.approx(1.0, abs=0.2)
+    assert of[100.0].context.after == 1.0
+    assert of[500.0].context.before == 0.0
+
+
+def test_words_of_any_event_confirm():
+    celebration = [
+        event(t, "Other", details="Players CELEBRATE wildly", known=False) for t in (506.0, 510.0)
+    ]
+    events = scored([event(100.0), event(500.0), *celebration])
+    of = {e.time_s: e for e in events if e.label == "Goal"}
+    assert of[100.0].context.words == 0.0
+    assert of[500.0].context.words == pytest.approx(
+        math.exp(-6 / 30) + math.exp(-10 / 30), abs=1e-4
+    )
+    assert of[500.0].score > of[100.0].score
+    # The same words before an event speak against it.
+    (late,) = (e for e in scored([*celebration, event(515.0)]) if e.label == "Goal")
+    assert late.context.words < 0
+
+
+def test_a_hit_weighs_what_its_label_is_worth():
+    sure = scored([event(0.0, label_probability=1.0), event(4.0, label_probability=0.9)])[0]
+    unsure = scored([event(0.0, label_probability=1.0), event(4.0, label_probability=0.1)])[0]
+    unknown = scored([event(0.0), event(4.0)])[0]
+    assert unsure.score < sure.score < unknown.score
+
+
+def test_one_of_a_run_is_best_and_ranks_above_all_others():
+    events = scored([*burst(500.0), event(2000.0)])
+    assert best_first(events)[0] == 500.0
+    top = [e for e in events if e.score >= 0.5]
+    # The last of the run lies 36 s after its beginning; in between the next best, 20 s from others.
+    assert all(b.time_s - a.time_s > 20 for a, b in pairwise(top))
+    assert {500.0, 2000.0} <= {e.time_s for e in top}
+    assert len(events) == 11
+
+
+def test_how_far_it_looks_is_a_setting():
+    near = ContextSettings(span=5.0, decay=10.0, suppression=0.0)
+    (first, *_) = scored([event(0.0), event(4.0), event(8.0)], rule=near)
+    assert first.context.after == pytest.approx(1 + math.exp(-0.4), abs=1e-4)
+    assert all(e.score > 0.5 for e in scored(burst(0.0), rule=near))
+
+
+# What is not seen
+
+
+@pytest.mark.parametrize("cut", [502.0, 510.0, 530.0])
+def test_where_nobody_looked_nothing_is_taken_to_be_absent(cut):
+    """An event before a lost slice ranks as the video's mean, not as one that nothing follows."""
+    hits = [event(float(t)) for t in range(0, 500, 10)] + [event(500.0)]
+    lost = scored(hits, looked_at=((0.0, cut),))[-1]
+    silent = scored(hits, looked_at=((0.0, 3000.0),))[-1]
+    assert lost.context.after > silent.context.after + 0.5
+    # Where it does look and sees nothing, that counts.
+    assert lost.context.before == silent.context.before
+
+
+def test_a_slices_end_is_not_the_end_of_what_follows():
+    hits = burst(748.0)
+    one = scored(hits, looked_at=((0.0, 750.0), (750.0, 3000.0)))
+    assert one == scored(hits)
+
+
+def test_the_start_of_the_video_is_no_silence_before():
+    steady = [event(float(t)) for t in range(0, 3000, 10)]
+    early, middle = scored(steady)[0], scored(steady)[150]
+    assert early.context.before == pytest.approx(middle.context.before, rel=0.35)
+
+
+# What holds for all lists
+
+
+HITS = st.lists(
+    st.builds(
+        lambda time, label, weight, details: event(
+            2.0 * time, label, label_probability=weight, details=details
+        ),
+        st.integers(0, 200),
+        st.sampled_from(["Goal", "Foul", "Other"]),
+        st.sampled_from([None, 0.0, 0.5, 1.0]),
+        st.sampled_from(["", "celebration"]),
+    ),
+    max_size=40,
+)
+KEEP = st.sampled_from(["first", "best", "run"])
+
+
+@given(HITS, KEEP)
+def test_every_event_stays_and_gets_a_score_between_0_and_1(hits, keep):
+    merged, _ = merge_events(hits, 3.0, keep)
+    found = score_by_context(merged, hits, WHOLE, LABELS, RULE)
+    assert [(e.time_s, e.label, e.n_hits) for e in found] == [
+        (e.time_s, e.label, e.n_hits) for e in merged
+    ]
+    assert all(0 <= e.score <= 1 and e.score_kind == "context" for e in found)
+    for label in {e.label for e in found}:
+        mine = [e for e in found if e.label == label]
+        best = [e for e in mine if e.score >= 0.5]
+        assert best
+        for e in mine:
+            assert e in best or any(abs(e.first_s - b.first_s) <= 20 for b in best)
+
+
+@given(HITS)
+def test_the_contexts_are_the_sums_that_the_docs_promise(hits):
+    """Against sums written as they are defined, where everything was looked at."""
+    everywhere = ((-1000.0, 4000.0),)
+    weights = {}
+    for hit in hits:
+        if hit.label == "Goal":
+            weight = 1.0 if hit.label_probability is None else hit.label_probability
+            weights[hit.time_s] = max(weight, weights.get(hit.time_s, 0.0))
+    for e in scored(hits, looked_at=everywhere):
+        if e.label == "Goal":
+            gaps = {time: time - e.first_s for time in weights}
+            after = sum(weights[t] * math.exp(-d / 30) for t, d in gaps.items() if 0 <= d <= 60)
+            before = sum(weights[t] * math.exp(d / 30) for t, d in gaps.items() if -60 <= d < 0)
+            assert e.context.after == pytest.approx(after, abs=1e-4)
+            assert e.context.before == pytest.approx(before, abs=1e-4)
+
+
+@given(HITS, st.randoms())
+def test_the_order_of_the_hits_does_not_matter(hits, source):
+    merged, _ = merge_events(hits, 3.0, "first")
+    shuffled = source.sample(hits, len(hits))
+    assert score_by_context(merged, shuffled, WHOLE, LABELS, RULE) == score_by_context(
+        merged, hits, WHOLE, LABELS, RULE
+    )
