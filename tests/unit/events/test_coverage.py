@@ -110,7 +110,7 @@ def test_without_footage_a_video_is_as_long_as_any_model_got():
     ("end", "lost"), [(2248, True), (2390, False), (2980, False), (900, False)]
 )
 def test_a_lost_tail_is_noticed_without_footage_and_without_another_model(end, lost):
-    """A half lasts 40 minutes or more; what ends sooner, but is no clip, has lost its last slice."""
+    """A half lasts 40 minutes or more; what ends sooner and is no clip lost its last slice."""
     times = dense(0, end, random.Random(2))
     found = intervals_of(coverage_of_given(times, COUNTS, None, [times]).likely_lost)
     assert bool(found) == lost

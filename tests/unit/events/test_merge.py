@@ -58,17 +58,21 @@ def test_first_keeps_the_first_and_counts_from_it():
 
 
 def test_run_makes_one_event_of_an_unbroken_run():
-    hits = [event(0.0, score=0.2), event(2.0, score=0.9, team="home")]
-    hits += [event(4.0, score=0.1), event(8.0)]
+    hits = [event(0.0, label_probability=0.2), event(2.0, label_probability=0.9, team="home")]
+    hits += [event(4.0, label_probability=0.1), event(8.0)]
     merged, duplicates = merge_events(hits, 3.0, "run")
     assert brief(merged) == [(0.0, "Goal", 3, 0.0, 4.0), (8.0, "Goal", 1, 8.0, 8.0)]
-    assert (merged[0].team, merged[0].score) == ("home", 0.9)
+    assert (merged[0].team, merged[0].label_probability) == ("home", 0.9)
     assert duplicates == 2
 
 
 def test_best_keeps_the_strongest_and_drops_on_both_sides():
-    hits = [event(0.0, score=0.5), event(2.0, score=0.9), event(4.0, score=0.6)]
-    hits += [event(6.0, score=0.1)]
+    hits = [
+        event(0.0, label_probability=0.5),
+        event(2.0, label_probability=0.9),
+        event(4.0, label_probability=0.6),
+    ]
+    hits += [event(6.0, label_probability=0.1)]
     merged, _ = merge_events(hits, 3.0, "best")
     assert brief(merged) == [(2.0, "Goal", 3, 0.0, 4.0), (6.0, "Goal", 1, 6.0, 6.0)]
 
@@ -111,7 +115,7 @@ def test_a_window_that_names_a_label_twice_is_one_hit(keep):
 EVENTS = st.lists(
     st.builds(
         lambda time, label, score, team, details: event(
-            time, label, score=score, team=team, details=details
+            time, label, label_probability=score, team=team, details=details
         ),
         st.integers(0, 60).map(lambda n: n / 2),
         st.sampled_from(["Goal", "Foul", "Other"]),
