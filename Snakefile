@@ -39,8 +39,8 @@ rule predictions:
 
 rule comparison:
     input:
-        PLAN.files(paths.COMPARISON, PLAN.fused),
-        PLAN.files(paths.COMPARISON_TABLE, PLAN.fused),
+        PLAN.files(paths.COMPARISON, PLAN.compared),
+        PLAN.files(paths.COMPARISON_TABLE, PLAN.compared),
         PLAN.files(paths.ENSEMBLE, PLAN.fused),
         PLAN.files(paths.ENSEMBLE_EVENTS, PLAN.fused),
     localrule: True

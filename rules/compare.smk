@@ -32,11 +32,7 @@ rule compare_models:
 rule fuse_models:
     input:
         events=of_video(paths.EVENTS),
-        calibration=lambda wildcards: (
-            of_video(paths.CALIBRATION)(wildcards)
-            if SETTINGS.ensemble.calibrated
-            else []
-        ),
+        calibration=lambda wildcards: PLAN.calibrations_of(int(wildcards.video)),
     output:
         predictions=result(paths.ENSEMBLE),
         events=result(paths.ENSEMBLE_EVENTS),
@@ -51,11 +47,7 @@ rule fuse_models:
         ensemble=SETTINGS.ensemble.model_dump(),
         half=half_of_video,
         # What is learnt from a match is not used on it.
-        game=lambda wildcards: (
-            INPUTS.games[int(wildcards.video)]
-            if SETTINGS.ensemble.calibrated
-            else None
-        ),
+        game=lambda wildcards: INPUTS.games[int(wildcards.video)],
     message:
         "Fusing {params.models} on video {wildcards.video}"
     script:

@@ -5,8 +5,10 @@ rule evaluate_model:
     input:
         events=of_annotated(paths.EVENTS),
         coverage=lambda wildcards: PLAN.coverage_behind(wildcards.model),
+        others=lambda wildcards: PLAN.others_besides(wildcards.model),
         truth=lambda wildcards: PLAN.annotations_of(wildcards.model),
         labels=SETTINGS.labels,
+        calibration=result(paths.CALIBRATION),
     output:
         report=result(paths.EVALUATION),
         outcomes=result(paths.OUTCOMES),
@@ -28,6 +30,7 @@ rule evaluate_model:
         shifts=SETTINGS.chance_shifts,
         resamples=SETTINGS.evaluation.resamples,
         seed=SETTINGS.random_seed,
+        classes=SETTINGS.evaluation.classes,
     message:
         "Evaluating {wildcards.model} against the truth"
     script:
@@ -38,6 +41,7 @@ rule calibrate_model:
     input:
         events=of_annotated(paths.EVENTS),
         coverage=lambda wildcards: PLAN.coverage_behind(wildcards.model),
+        others=lambda wildcards: PLAN.others_besides(wildcards.model),
         truth=lambda wildcards: PLAN.annotations_of(wildcards.model),
         labels=SETTINGS.labels,
     output:
@@ -55,6 +59,7 @@ rule calibrate_model:
             asdict(video) for video in PLAN.annotated_videos(wildcards.model)
         ],
         tolerance=SETTINGS.matching_tolerance,
+        classes=SETTINGS.evaluation.classes,
     message:
         "Calibrating {wildcards.model}"
     script:

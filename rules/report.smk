@@ -37,12 +37,8 @@ rule report_match:
         truth=lambda wildcards: PLAN.annotations_of_video(int(wildcards.video)),
         manifest=manifest_of_footage,
         labels=SETTINGS.labels,
-        fused=lambda wildcards: PLAN.files(
-            paths.ENSEMBLE_EVENTS, PLAN.fused_of(int(wildcards.video))
-        ),
-        comparison=lambda wildcards: PLAN.files(
-            paths.COMPARISON, PLAN.fused_of(int(wildcards.video))
-        ),
+        fused=lambda wildcards: PLAN.of_ensemble(int(wildcards.video)),
+        comparison=lambda wildcards: PLAN.comparison_of(int(wildcards.video)),
         pictures=lambda wildcards: PLAN.of_footage(
             paths.THUMBNAILS, int(wildcards.video)
         ),
@@ -71,7 +67,7 @@ rule report_match:
 # By name, the charts there is something to draw for.
 CHARTS = (
     ["counts"]
-    + (["agreement"] if PLAN.fused else [])
+    + (["agreement"] if PLAN.compared else [])
     + (["precision_recall", "reliability"] if PLAN.evaluated else [])
 )
 
@@ -81,7 +77,7 @@ rule report_run:
         events=PLAN.files(paths.EVENTS, PLAN.predicted),
         coverage=PLAN.files(paths.COVERAGE, PLAN.predicted),
         manifests=expand(result(paths.MANIFEST), video=INPUTS.shown),
-        comparisons=PLAN.files(paths.COMPARISON, PLAN.fused),
+        comparisons=PLAN.files(paths.COMPARISON, PLAN.compared),
         fused=PLAN.files(paths.ENSEMBLE_EVENTS, PLAN.fused),
         evaluations=expand(result(paths.EVALUATION), model=PLAN.evaluated),
         outcomes=expand(result(paths.OUTCOMES), model=PLAN.evaluated),
@@ -115,6 +111,7 @@ rule report_run:
         run=SETTINGS.detect_with,
         slices=SETTINGS.slices,
         window=SETTINGS.window.model_dump(),
+        fused=[each.video for each in PLAN.fused],
         tolerance=SETTINGS.matching_tolerance,
         # Read as they are, and no input: what was measured makes nothing run again.
         benchmarks=lambda wildcards: result(paths.DETECT_BENCHMARK),

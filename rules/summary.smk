@@ -5,7 +5,7 @@ rule summarize:
     input:
         events=PLAN.files(paths.EVENTS, PLAN.predicted),
         coverage=PLAN.files(paths.COVERAGE, PLAN.predicted),
-        comparisons=PLAN.files(paths.COMPARISON, PLAN.fused),
+        comparisons=PLAN.files(paths.COMPARISON, PLAN.compared),
         labels=SETTINGS.labels,
     output:
         table=report(

@@ -9,7 +9,7 @@ from touchline.evaluation.outcomes import read_halves
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         videos = [AnnotatedVideo(**video) for video in snakemake.params.videos]
-        halves, _ = read_halves(videos, snakemake.input)
+        halves, _ = read_halves(videos, snakemake.input, snakemake.params.classes)
         model = snakemake.wildcards.model
-        report = calibrate(halves, model, snakemake.params.tolerance)
+        report = calibrate(halves, model, snakemake.params.tolerance, snakemake.params.classes)
         write_json(snakemake.output.report, report.model_dump())

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from touchline.core.files import write_json
+from touchline.core.files import read_record, write_json
 from touchline.core.logs import job_log, log
 from touchline.core.params import AnnotatedVideo
+from touchline.core.records import CalibrationReport
 from touchline.evaluation.average_map import average_maps
 from touchline.evaluation.evaluate import evaluate, write_curves_csv
 from touchline.evaluation.outcomes import (
@@ -13,18 +14,26 @@ from touchline.evaluation.outcomes import (
     read_halves,
     write_outcomes_csv,
 )
+from touchline.evaluation.ranking import learnt_scores
 
 
 def main(job: Any) -> None:
     videos = [AnnotatedVideo(**video) for video in job.params.videos]
-    halves, problems = read_halves(videos, job.input)
+    halves, problems = read_halves(videos, job.input, job.params.classes)
     for problem in problems:
         log.warning("%s", problem)
     settings = (job.params.shifts, job.params.resamples, job.params.seed)
-    report, curves = evaluate(halves, job.wildcards.model, job.params.tolerances, *settings)
+    report, curves = evaluate(
+        halves,
+        job.wildcards.model,
+        job.params.tolerances,
+        *settings,
+        job.params.classes,
+        learnt_scores(halves, read_record(job.input.calibration, CalibrationReport)),
+    )
     maps = average_maps(halves, *settings)
     report = report.model_copy(update={"soccernet": maps, "problems": problems})
-    found = outcomes(halves, annotated_classes(halves), job.params.tolerance)
+    found = outcomes(halves, annotated_classes(halves, job.params.classes), job.params.tolerance)
     write_json(job.output.report, report.model_dump())
     write_outcomes_csv(job.output.outcomes, found)
     write_curves_csv(job.output.curves, curves)

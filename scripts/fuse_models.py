@@ -4,9 +4,9 @@ from typing import Any
 
 from touchline.comparison.ensemble import fuse
 from touchline.core.files import read_record
-from touchline.core.logs import job_log
+from touchline.core.logs import job_log, log
 from touchline.core.records import CalibrationReport
-from touchline.evaluation.recalibration import recalibrated
+from touchline.evaluation.recalibration import recalibrate_all
 from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
 from touchline.inputs.videos import GameHalf
 
@@ -16,10 +16,16 @@ def main(job: Any) -> None:
         model: read_events_csv(path)
         for model, path in zip(job.params.models, job.input.events, strict=True)
     }
-    for model, path in zip(job.params.models, job.input.calibration, strict=False):
-        learnt = read_record(path, CalibrationReport)
-        events_of[model] = recalibrated(events_of[model], learnt, job.params.game)
-    events = fuse(events_of, job.params.tolerance, **job.params.ensemble)
+    ensemble = job.params.ensemble
+    if ensemble["calibrated"]:
+        paths = zip(job.params.models, job.input.calibration, strict=False)
+        reports = {model: read_record(path, CalibrationReport) for model, path in paths}
+        scored = recalibrate_all(events_of, reports, job.params.game)
+        if scored is None:
+            log.warning("No other game has labels to learn scores from: events keep theirs.")
+        events_of = scored or events_of
+        ensemble = ensemble | {"calibrated": scored is not None}
+    events = fuse(events_of, job.params.tolerance, **ensemble)
     write_predictions(job.output.predictions, events)
     half = GameHalf(**job.params.half)
     write_events_csv(job.output.events, events, int(job.wildcards.video), half.game, half.half)

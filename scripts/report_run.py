@@ -31,7 +31,6 @@ from touchline.report.vega import of_page, on_paper
 def read_videos(
     job: Any,
     rows: Sequence[Row],
-    comparisons: Sequence[ComparisonReport],
     evaluations: Sequence[EvaluationReport],
 ) -> list[VideoRow]:
     """Each video with its models, scores and slices."""
@@ -40,8 +39,8 @@ def read_videos(
         for report, path in zip(evaluations, job.input.outcomes, strict=True)
     }
     fused = {
-        report.video: len(EVENTS.read(path))
-        for report, path in zip(comparisons, job.input.fused, strict=True)
+        video: len(EVENTS.read(path))
+        for video, path in zip(job.params.fused, job.input.fused, strict=True)
     }
     window = WindowSettings(**job.params.window)
     slices = {
@@ -86,7 +85,7 @@ def main(job: Any) -> None:
         [MissingPredictions(**row) for row in job.params.missing],
         comparisons,
     )
-    videos = read_videos(job, rows, comparisons, evaluations)
+    videos = read_videos(job, rows, evaluations)
     charts = list(read_charts(job, rows, comparisons, evaluations))
     for chart in charts:
         write_text(job.output[chart.name], chart.svg(on_paper))

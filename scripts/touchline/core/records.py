@@ -321,6 +321,24 @@ class Estimate(Record):
     high: Probability | None = Field(description="2.5 % of samples of the matches are above")
 
 
+class Ranking(Record):
+    """What average precision would be if events were ranked by something else, and as they are.
+
+    Each order for itself, with as many thresholds as there are events, and not SoccerNet's 200.
+    """
+
+    plain: Probability | None = Field(
+        None,
+        description="by what the model states of the event alone: the probability of its "
+        "label, else its confidence",
+    )
+    n_hits: Probability | None = Field(None, description="by the number of windows")
+    score: Probability | None = Field(None, description="by the score")
+    calibrated: Probability | None = Field(
+        None, description="by the probability learnt from other games; null: nothing to learn from"
+    )
+
+
 class ClassFigures(Record):
     """What a model's events of one class are worth, at one tolerance."""
 
@@ -337,6 +355,7 @@ class ClassFigures(Record):
     recall: Estimate
     f1: Estimate
     average_precision: Estimate = Field(description="of all: the mean over classes that occur")
+    ranked_by: Ranking = Field(description="what helps to rank; of all: means, as above")
 
 
 class AverageMap(Record):
@@ -390,7 +409,7 @@ class Bin(Record):
 class Reliability(Record):
     """How well one signal separates right from false events."""
 
-    signal: Literal["confidence", "score", "n_hits"]
+    signal: Literal["confidence", "label_probability", "score", "n_hits"]
     events: int = Field(ge=0, description="events that it is known of")
     bins: list[Bin]
     error: Probability | None = Field(
@@ -403,14 +422,22 @@ class Reliability(Record):
     )
 
 
+class ClassTerms(Record):
+    """The part of a logistic regression that is a class's own."""
+
+    intercept: float
+    slope: float = Field(gt=0, description="of the logit of the score, so the order stays")
+
+
 class Recalibration(Record):
     """A logistic regression that gives the probability that an event is right."""
 
-    intercept: float
-    confidence: float = Field(description="of the logit of the confidence, 0 if not stated")
-    score: float = Field(description="of the logit of the score, 0 if not known")
-    n_hits: float = Field(description="of the logarithm of n_hits")
-    classes: dict[str, float] = Field(description="added for events of the class")
+    classes: dict[str, ClassTerms]
+    other_classes: ClassTerms = Field(description="of classes that no event was learnt from")
+    features: dict[str, float] = Field(
+        description="weights of what else is known of an event, where that made other matches' "
+        "probabilities better; empty where the score alone counts"
+    )
 
 
 class ProbabilityQuality(Record):
@@ -419,6 +446,18 @@ class ProbabilityQuality(Record):
     brier: float = Field(ge=0, description="mean squared distance from right (1) or false (0)")
     log_loss: float = Field(ge=0)
     error: Probability = Field(description="expected calibration error, 10 bins")
+
+
+class LearntQuality(Record):
+    """What recalibration makes of the scores, of all events or of those of one class."""
+
+    label: str | None = Field(description="a class; null: all events")
+    events: int = Field(ge=0, description="that can be recalibrated")
+    right: int = Field(ge=0)
+    as_scored: ProbabilityQuality | None = Field(description="of the scores as they are")
+    recalibrated: ProbabilityQuality | None = Field(
+        description="of the same events, each by what was learnt from other matches"
+    )
 
 
 class CalibrationReport(Record):
@@ -433,12 +472,7 @@ class CalibrationReport(Record):
     without: dict[str, Recalibration | None] = Field(
         description="by game: learnt from the other games with labels, to be used on it"
     )
-    as_said: ProbabilityQuality | None = Field(
-        description="of score, or confidence, of events that have one and can be recalibrated"
-    )
-    recalibrated: ProbabilityQuality | None = Field(
-        description="of the same events, each by what was learnt from other matches"
-    )
+    quality: list[LearntQuality] = Field(description="of all events first, then by class")
 
 
 class Origin(Record):

@@ -70,22 +70,12 @@ def find_labels(videos: Mapping[int, Video], selected: Iterable[int]) -> dict[in
     return {video: str(path) for video, path in named.items()}
 
 
-def check_games(games: Collection[str]) -> None:
-    """Check that there are enough games with labels to calibrate one from the others.
-
-    Raises:
-        InputError: there are fewer than two.
-    """
-    if len(games) < 2:
-        raise InputError(
-            "config.ensemble.calibrated: scores are learnt from the labels of other matches, and "
-            f"{len(games)} of the selected matches have labels; name labels of two or more in the "
-            "table of videos."
-        )
-
-
 def read_truth(
-    path: str | Path, labels: Labels, half: int | None = None, duration: float | None = None
+    path: str | Path,
+    labels: Labels,
+    half: int | None = None,
+    duration: float | None = None,
+    classes: Collection[str] | None = None,
 ) -> Truth:
     """Read the ground truth of one video.
 
@@ -96,6 +86,7 @@ def read_truth(
             which of them a person confirmed; rejected ones are no events.
         half: of the game, which the video shows. A CSV file is about the video alone.
         duration: seconds of video, if known.
+        classes: whose events are wanted, if not all.
 
     Raises:
         InputError: the file is neither, or has events of two halves and `half` is None.
@@ -113,6 +104,8 @@ def read_truth(
             event = _event(row, labels, half)
         except ValueError as error:
             problems.append(f"{path}, {place}: {error}; it is left out.")
+            continue
+        if event and classes is not None and event.label not in classes:
             continue
         if event and duration is not None and event.time_s > duration:
             beyond.append(event.time_s)

@@ -3,69 +3,99 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from sklearn.model_selection import GroupKFold
+from sklearn.preprocessing import StandardScaler
 
 from touchline.core.records import (
     Bin,
     CalibrationReport,
+    ClassTerms,
     Event,
+    LearntQuality,
     ProbabilityQuality,
     Recalibration,
     Reliability,
 )
-from touchline.evaluation.average_precision import Floats
-from touchline.evaluation.outcomes import Half, annotated_classes, outcomes
-from touchline.evaluation.recalibration import SUREST, features, probability
+from touchline.evaluation.average_precision import Floats, found
+from touchline.evaluation.outcomes import Half, annotated_classes, by_class, where_looked
+from touchline.evaluation.recalibration import SUREST, features, probability, rank_of
 
 _TENTHS = tuple(np.linspace(0, 1, 11))
 _HITS = (1, 2, 3, 4, 6, 11, math.inf)
 
 
+# Fewer games than this say too little about nine features besides the score.
+_GAMES_FOR_FEATURES = 4
+_LEAST_SLOPE = 1e-3
+# Standard deviations that are expected of a class's intercept, and of its slope's logarithm. Shares
+# of right events differ by class from one half to one in a hundred; what a better context means
+# differs less.
+_INTERCEPTS, _LOG_SLOPES = 1.5, 0.25
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An event, the game it is of, and whether it is right."""
+    """An event, the game it is of, whether it is right, and its features."""
 
     game: str
     event: Event
     right: bool
+    features: dict[str, float]
 
 
-def judged(halves: Sequence[Half], tolerance: float) -> list[Judged]:
-    """The predicted events of the annotated classes, where the model looked."""
-    games = {half.video: half.game for half in halves}
-    return [
-        Judged(games[one.video], one.event, one.true is not None)
-        for one in outcomes(halves, annotated_classes(halves), tolerance)
-        if one.event is not None
-    ]
+def judged(
+    halves: Sequence[Half], tolerance: float, classes: Collection[str] | None = None
+) -> list[Judged]:
+    """The predicted events of the annotated classes, where the model looked.
+
+    Right is, for each true event, the best-scored event in reach (SoccerNet's pairing): with the
+    nearest, a repeat beside the event that ranks first would be the right one.
+    """
+    names = {name: name for name in annotated_classes(halves, classes)}
+    events = []
+    for half in map(where_looked, halves):
+        for of_class in by_class(half, names).values():
+            right = found(
+                [true.time_s for true in of_class.truth],
+                [event.time_s for event in of_class.events],
+                [event.worth for event in of_class.events],
+                tolerance,
+            )
+            events += [
+                Judged(half.game, event, is_right, features(event, half.others, tolerance))
+                for event, is_right in zip(of_class.events, right, strict=True)
+            ]
+    return events
 
 
-def calibrate(halves: Sequence[Half], model: str, tolerance: float) -> CalibrationReport:
+def calibrate(
+    halves: Sequence[Half], model: str, tolerance: float, classes: Collection[str] | None = None
+) -> CalibrationReport:
     """Compare how sure a model is of its events with which of them are right.
 
     Args:
         tolerance: most seconds between a right event and the true one.
+        classes: that are evaluated, if not all that are annotated.
     """
-    events = judged(halves, tolerance)
+    events = judged(halves, tolerance, classes)
     games = sorted({half.game for half in halves})
     without = {
         game: fit([one for one in events if one.game != game]) if len(games) > 1 else None
         for game in games
     }
-    right: list[bool] = []
-    stated: list[float] = []
-    learnt: list[float] = []
-    for one in events:
-        recalibration = without[one.game]
-        if recalibration is not None and one.event.strength is not None:
-            right.append(one.right)
-            stated.append(one.event.strength)
-            learnt.append(probability(one.event, recalibration))
+    learnt = [
+        (one, probability(one.event, one.features, by))
+        for one in events
+        if (by := without[one.game]) is not None
+    ]
     return CalibrationReport(
         model=model,
         tolerance=tolerance,
@@ -73,38 +103,126 @@ def calibrate(halves: Sequence[Half], model: str, tolerance: float) -> Calibrati
         right=sum(one.right for one in events),
         reliability=[
             _reliability("confidence", [(one.event.confidence, one.right) for one in events]),
+            _reliability(
+                "label_probability", [(one.event.label_probability, one.right) for one in events]
+            ),
             _reliability("score", [(one.event.score, one.right) for one in events]),
             _reliability("n_hits", [(one.event.n_hits, one.right) for one in events]),
         ],
         from_all=fit(events),
         without=without,
-        as_said=_quality(stated, right) if right else None,
-        recalibrated=_quality(learnt, right) if right else None,
+        quality=[
+            _learnt_quality(
+                label, [each for each in learnt if label in (None, each[0].event.label)]
+            )
+            for label in [None, *sorted({one.event.label for one in events})]
+        ],
     )
 
 
 def fit(events: Sequence[Judged]) -> Recalibration | None:
     """Learn the probability that an event is right; None if all are right, or none is.
 
-    A logistic regression of confidence, score, n_hits and class, held back (L2) so that rare
-    classes stay near the others.
+    By the score alone (`fit_scores`); with `fit_features` where there are several games and that
+    predicts each part of them better from the rest.
     """
     right = [one.right for one in events]
     if all(right) or not any(right):
         return None
-    classes = sorted({one.event.label for one in events})
-    table = np.array(
-        [[*features(one.event), *(one.event.label == name for name in classes)] for one in events],
-        dtype=float,
-    )
-    model = LogisticRegression(C=1.0, max_iter=1000).fit(table, right)
-    confidence, score, n_hits, *of_classes = (round(float(c), 6) for c in model.coef_[0])
+    games = [one.game for one in events]
+    if len(set(games)) >= _GAMES_FOR_FEATURES:
+        losses = {fit_scores: 0.0, fit_features: 0.0}
+        for rest, part in GroupKFold(min(5, len(set(games)))).split(events, groups=games):
+            for learn in losses:
+                learnt = learn([events[i] for i in rest])
+                losses[learn] += _loss(learnt, [events[i] for i in part])
+        if losses[fit_features] < losses[fit_scores]:
+            return fit_features(events)
+    return fit_scores(events)
+
+
+def fit_scores(events: Sequence[Judged]) -> Recalibration:
+    """Learn it from the score, so that the order of a class's events stays.
+
+    Platt scaling (Platt 1999) of each class: a logistic function of the score's logit. It has no
+    steps within which events would tie, as an isotonic regression has. The fewer the events, the
+    nearer it stays to the score as it is.
+    """
+    by_class: defaultdict[str, list[Judged]] = defaultdict(list)
+    for one in events:
+        by_class[one.event.label].append(one)
     return Recalibration(
-        intercept=round(float(model.intercept_[0]), 6),
-        confidence=confidence,
-        score=score,
-        n_hits=n_hits,
-        classes=dict(zip(classes, of_classes, strict=True)),
+        classes={label: _platt(these) for label, these in sorted(by_class.items())},
+        other_classes=_platt(events),
+        features={},
+    )
+
+
+def fit_features(events: Sequence[Judged]) -> Recalibration:
+    """Learn it from what `fit_scores` learns and from what else is known of each event.
+
+    A logistic regression, held back (L2), that is the same for all classes. It may change the order
+    of a class's events.
+    """
+    by_score = fit_scores(events)
+    names = list(events[0].features)
+    table = [[_logit_of(one, by_score), *(one.features[name] for name in names)] for one in events]
+    scaled = StandardScaler().fit(table)
+    model = LogisticRegression(max_iter=1000)
+    model.fit(scaled.transform(table), [one.right for one in events])
+    of_logit, *weights = (float(weight) for weight in model.coef_[0] / scaled.scale_)
+    base = float(model.intercept_[0] - (model.coef_[0] * scaled.mean_ / scaled.scale_).sum())
+
+    def joined(terms: ClassTerms) -> ClassTerms:
+        # Where the score adds nothing to the features, it still decides between equals.
+        slope = max(_LEAST_SLOPE, of_logit * terms.slope)
+        return ClassTerms(intercept=base + of_logit * terms.intercept, slope=slope)
+
+    return Recalibration(
+        classes={label: joined(terms) for label, terms in by_score.classes.items()},
+        other_classes=joined(by_score.other_classes),
+        features=dict(zip(names, weights, strict=True)),
+    )
+
+
+def _platt(events: Sequence[Judged]) -> ClassTerms:
+    """Intercept and slope, the likeliest where normal distributions are expected of them.
+
+    Of the intercept around 0, of the slope's logarithm around 0: the score as it is.
+    """
+    ranks = np.array([rank_of(one.event) for one in events])
+    signs = np.array([1.0 if one.right else -1.0 for one in events])
+
+    def unlikelihood(terms: Floats) -> float:
+        intercept, log_slope = terms
+        losses = np.logaddexp(0.0, -signs * (intercept + np.exp(log_slope) * ranks))
+        expected = (intercept / _INTERCEPTS) ** 2 + (log_slope / _LOG_SLOPES) ** 2
+        return float(losses.sum() + expected / 2)
+
+    intercept, log_slope = minimize(unlikelihood, np.zeros(2)).x
+    return ClassTerms(intercept=round(float(intercept), 6), slope=round(math.exp(log_slope), 6))
+
+
+def _logit_of(one: Judged, by: Recalibration) -> float:
+    terms = by.classes[one.event.label]
+    return terms.intercept + terms.slope * rank_of(one.event)
+
+
+def _loss(by: Recalibration, events: Sequence[Judged]) -> float:
+    """The sum of the log losses of events."""
+    learnt = [probability(one.event, one.features, by) for one in events]
+    right = [one.right for one in events]
+    return float(log_loss(right, learnt, labels=[0, 1], normalize=False))
+
+
+def _learnt_quality(label: str | None, learnt: Sequence[tuple[Judged, float]]) -> LearntQuality:
+    right = [one.right for one, _ in learnt]
+    return LearntQuality(
+        label=label,
+        events=len(learnt),
+        right=sum(right),
+        as_scored=_quality([one.event.worth for one, _ in learnt], right) if learnt else None,
+        recalibrated=_quality([each for _, each in learnt], right) if learnt else None,
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from touchline.core.intervals import length
-from touchline.core.records import ClassFigures, Estimate, EvaluationReport
+from touchline.core.records import ClassFigures, Estimate, EvaluationReport, Event, Ranking
 from touchline.core.tables import Table
 from touchline.evaluation.average_precision import Floats, ratio
 from touchline.evaluation.metrics import (
@@ -23,6 +23,7 @@ from touchline.evaluation.metrics import (
     together,
 )
 from touchline.evaluation.outcomes import Half, annotated_classes, where_looked
+from touchline.evaluation.ranking import average_precisions, mean_ranking, rankings
 from touchline.inputs.labels import Labels
 
 # evaluation/curves_{model}.csv: of each class and tolerance, a line for each of 200 least scores.
@@ -67,6 +68,8 @@ def evaluate(
     shifts: int = 20,
     resamples: int = 1000,
     seed: int = 0,
+    classes: Collection[str] | None = None,
+    calibrated: Sequence[Sequence[Event]] | None = None,
 ) -> tuple[EvaluationReport, list[Curve]]:
     """Set a model's events against the truth.
 
@@ -81,29 +84,36 @@ def evaluate(
         shifts: how many time shifts to take the chance level from.
         resamples: how many samples of the games to take intervals from; one game has none.
         seed: of both.
+        classes: that are evaluated, if not all that are annotated.
+        calibrated: the events of each half, scored with probabilities learnt from other games.
 
     Returns:
         the report, still without SoccerNet's figures (`touchline.evaluation.average_map`), and the
         precision-recall curves of each class and tolerance.
     """
     covered = [where_looked(half) for half in halves]
-    annotated = annotated_classes(halves)
+    annotated = annotated_classes(halves, classes)
     games = games_of(halves)
     weights = samples_of(games, resamples, seed)
 
     # First as it is, then each shift; the same for the free kicks as one class.
     runs = [covered, *by_chance(covered, max(tolerances), shifts, seed)]
-    classes = [by_label(run, {name: name for name in annotated}, games) for run in runs]
+    by_class = [by_label(run, {name: name for name in annotated}, games) for run in runs]
     free_kicks = [by_label(run, _free_kicks_in(run), games) for run in runs]
+
+    ranked = rankings(halves, calibrated)
 
     overall, figures, any_free_kick, curves = [], [], [], []
     for tolerance in tolerances:
-        measured = {label: measure(classes, label, tolerance, weights) for label in classes[0]}
+        ranks = average_precisions(ranked, annotated, tolerance)
+        measured = {label: measure(by_class, label, tolerance, weights) for label in by_class[0]}
         for label, one in sorted(measured.items()):
-            figures.append(_figures(label, tolerance, one))
+            figures.append(_figures(label, tolerance, one, ranks[label]))
             if one.curve:
                 curves.append(Curve(label, tolerance, *one.curve))
-        overall.append(_figures(ALL, tolerance, together(list(measured.values()), weights)))
+        whole = together(list(measured.values()), weights)
+        occur = [ranks[label] for label, one in measured.items() if one.counts[0, 0] > 0]
+        overall.append(_figures(ALL, tolerance, whole, mean_ranking(occur)))
         if ANY_FREE_KICK in free_kicks[0]:
             one = measure(free_kicks, ANY_FREE_KICK, tolerance, weights)
             any_free_kick.append(_figures(ANY_FREE_KICK, tolerance, one))
@@ -148,7 +158,9 @@ def _free_kicks_in(halves: Iterable[Half]) -> dict[str, str]:
     return {label: ANY_FREE_KICK for label in labels if _FREE_KICKS.canonical(label)}
 
 
-def _figures(label: str, tolerance: float, measured: Measured) -> ClassFigures:
+def _figures(
+    label: str, tolerance: float, measured: Measured, ranking: Ranking | None = None
+) -> ClassFigures:
     true, predicted, right, *_ = measured.counts.T
     chance = np.array([measured.chance])
     both = np.where((true > 0) & (predicted > 0), true + predicted, 0.0)
@@ -167,6 +179,7 @@ def _figures(label: str, tolerance: float, measured: Measured) -> ClassFigures:
         recall=_rate(right, chance, true),
         f1=_rate(2 * right, 2 * chance, both),
         average_precision=estimate(measured.ap, measured.ap_by_chance),
+        ranked_by=ranking or Ranking(),
     )
 
 

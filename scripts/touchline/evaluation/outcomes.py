@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -46,6 +46,7 @@ class Half:
     Attributes:
         game: the game it is of; intervals come from sampling games.
         looked_at: where the model looked. Nothing else counts.
+        others: the events of each other model.
     """
 
     video: int
@@ -53,6 +54,7 @@ class Half:
     truth: Sequence[TrueEvent]
     events: Sequence[Event]
     looked_at: Intervals
+    others: Sequence[Sequence[Event]] = ()
 
 
 class EvaluationFiles(Protocol):
@@ -61,17 +63,21 @@ class EvaluationFiles(Protocol):
     Attributes:
         truth, events: one each.
         coverage: the model's, or, of an ensemble, that of each of its models.
+        others: the events of each other model.
         labels: labels.yaml.
     """
 
     truth: Sequence[str]
     events: Sequence[str]
     coverage: Sequence[str]
+    others: Sequence[str]
     labels: str
 
 
 def read_halves(
-    videos: Iterable[AnnotatedVideo], files: EvaluationFiles
+    videos: Iterable[AnnotatedVideo],
+    files: EvaluationFiles,
+    classes: Collection[str] | None = None,
 ) -> tuple[list[Half], list[str]]:
     """Read the truth of videos and what one model predicted in them.
 
@@ -79,20 +85,22 @@ def read_halves(
 
     Args:
         videos: in the order of the files.
+        classes: that are evaluated, if not all that are annotated.
 
     Returns:
         also a line for each annotation that cannot be used.
     """
     labels = Labels.read(files.labels)
-    coverages = iter(files.coverage)
+    coverages, others = iter(files.coverage), iter(files.others)
     halves = []
     problems: list[str] = []
     for of, truth_path, events_path in zip(videos, files.truth, files.events, strict=True):
         coverage = [read_record(next(coverages), Coverage) for _ in range(of.models)]
-        truth = read_truth(truth_path, labels, of.half, coverage[0].duration)
+        truth = read_truth(truth_path, labels, of.half, coverage[0].duration, classes)
         looked_at = reduce(common, (intervals_of(one.looked_at) for one in coverage))
         events = read_events_csv(events_path)
-        halves.append(Half(of.video, of.game, truth.events, events, looked_at))
+        of_others = [read_events_csv(next(others)) for _ in range(of.others)]
+        halves.append(Half(of.video, of.game, truth.events, events, looked_at, of_others))
         # A file with both halves is read twice, and its problems come twice.
         problems += [problem for problem in truth.problems if problem not in problems]
     return halves, problems
@@ -134,8 +142,15 @@ def where_looked(half: Half) -> Half:
     )
 
 
-def annotated_classes(halves: Iterable[Half]) -> set[str]:
-    """The classes that the annotators looked for: SoccerNet's, and what they annotated."""
+def annotated_classes(halves: Iterable[Half], stated: Collection[str] | None = None) -> set[str]:
+    """The classes that the annotators looked for.
+
+    Args:
+        stated: those classes, if the settings name them; else they are SoccerNet's, and what was
+            annotated.
+    """
+    if stated is not None:
+        return set(stated)
     return {*SOCCERNET_CLASSES, *(event.label for half in halves for event in half.truth)}
 
 
@@ -151,7 +166,7 @@ def by_class(half: Half, names: Mapping[str, str]) -> dict[str, OfClass]:
     return groups
 
 
-def outcomes(halves: Iterable[Half], annotated: set[str], tolerance: float) -> list[Outcome]:
+def outcomes(halves: Iterable[Half], annotated: Collection[str], tolerance: float) -> list[Outcome]:
     """What became of every true and every predicted event where the model looked.
 
     The events themselves stand in the outcomes, not copies.

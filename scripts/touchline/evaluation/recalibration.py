@@ -3,46 +3,108 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from touchline.core.records import CalibrationReport, Event, Recalibration
-from touchline.errors import InputError
+from touchline.core.records import CalibrationReport, Context, Event, Recalibration
 
 # Probabilities of 0 and 1 have no logit; no model is taken to be surer than this.
 SUREST = 0.999
 
-
-def probability(event: Event, by: Recalibration) -> float:
-    """The probability that an event is right."""
-    confidence, score, n_hits = features(event)
-    logit = by.intercept + by.confidence * confidence + by.score * score + by.n_hits * n_hits
-    return 1 / (1 + math.exp(-logit - by.classes.get(event.label, 0.0)))
+_NO_CONTEXT = Context(after=0.0, before=0.0, words=0.0, run_s=0.0, quiet_s=0.0)
 
 
-def recalibrated(events: Iterable[Event], report: CalibrationReport, game: str) -> list[Event]:
-    """Events of a game, each scored with the probability that it is right.
+def rank_of(event: Event) -> float:
+    """What a probability rises with: the logit of the score."""
+    return _logit(event.worth)
+
+
+def features(event: Event, others: Sequence[Sequence[Event]], tolerance: float) -> dict[str, float]:
+    """What else speaks for an event or against it, by name.
+
+    Args:
+        others: the events of each other model, of the same video.
+        tolerance: most seconds between two events that are the same.
+    """
+    context = event.context or _NO_CONTEXT
+    agreeing = [
+        any(
+            other.label == event.label and abs(other.time_s - event.time_s) <= tolerance
+            for other in of_model
+        )
+        for of_model in others
+    ]
+    return {
+        "after": context.after,
+        "before": context.before,
+        "words": context.words,
+        "run": math.log1p(context.run_s),
+        "quiet": math.log1p(context.quiet_s),
+        "n_hits": math.log(event.n_hits),
+        "label_probability": _logit(event.label_probability),
+        "confidence": _logit(event.confidence),
+        "agreement": sum(agreeing) / len(others) if others else 0.0,
+    }
+
+
+def probability(event: Event, values: dict[str, float], by: Recalibration) -> float:
+    """The probability that an event is right.
+
+    Args:
+        values: its `features`.
+    """
+    terms = by.classes.get(event.label, by.other_classes)
+    logit = terms.intercept + terms.slope * rank_of(event)
+    logit += math.fsum(weight * values[name] for name, weight in by.features.items())
+    return 1 / (1 + math.exp(-logit))
+
+
+def probabilities(
+    events: Iterable[Event],
+    report: CalibrationReport,
+    game: str,
+    others: Sequence[Sequence[Event]] = (),
+) -> list[float] | None:
+    """The probability that each event of a game is right; None if there was nothing to learn from.
 
     Args:
         game: if it has labels itself, what was learnt from the other games is used.
-
-    Raises:
-        InputError: there is nothing to learn from.
+        others: the events of each other model, of the same video.
     """
     by = report.without.get(game, report.from_all)
     if by is None:
-        raise InputError(
-            f"{report.model} cannot be calibrated for {game}: in the other games with labels it "
-            "has nothing right, or nothing wrong; add labels or set ensemble.calibrated: false."
-        )
+        return None
+    return [probability(e, features(e, others, report.tolerance), by) for e in events]
+
+
+def recalibrated(events: Iterable[Event], learnt: Iterable[float]) -> list[Event]:
+    """Events, each scored with the probability that it is right."""
     return [
-        replace(event, score=probability(event, by), score_kind="calibrated") for event in events
+        replace(event, score=round(each, 6), score_kind="calibrated")
+        for event, each in zip(events, learnt, strict=True)
     ]
 
 
-def features(event: Event) -> tuple[float, float, float]:
-    """What a probability is learnt from: logits of confidence and score, logarithm of n_hits."""
-    return _logit(event.confidence), _logit(event.score), math.log(event.n_hits)
+def recalibrate_all(
+    events_of: Mapping[str, Sequence[Event]], reports: Mapping[str, CalibrationReport], game: str
+) -> dict[str, list[Event]] | None:
+    """Several models' events of a game, each scored with the probability that it is right.
+
+    Args:
+        events_of, reports: by name of the model.
+
+    Returns:
+        None unless that can be for all: scores and probabilities cannot be compared.
+    """
+    scored = {}
+    for model, events in events_of.items():
+        others = [of_other for other, of_other in events_of.items() if other != model]
+        report = reports.get(model)
+        learnt = probabilities(events, report, game, others) if report else None
+        if learnt is None:
+            return None
+        scored[model] = recalibrated(events, learnt)
+    return scored
 
 
 def _logit(value: float | None) -> float:

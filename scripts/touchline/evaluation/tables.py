@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from touchline.core.records import ClassFigures, Estimate, EvaluationReport
+from touchline.core.records import ClassFigures, Estimate, EvaluationReport, Ranking
 from touchline.core.tables import Table, columns
 from touchline.core.text_table import text_table
 
 _COUNTS = ("true", "not_shown", "predicted", "true_positives", "false_positives", "misses")
 _FIGURES = ("precision", "recall", "f1", "average_precision")
 _PARTS = ("", "_by_chance", "_low", "_high")
+_ORDERS = tuple(Ranking.model_fields)
 
 # evaluation/evaluation.csv: a line for each model, tolerance and class.
 EVALUATION = Table(
@@ -21,6 +22,7 @@ EVALUATION = Table(
         ("tolerance_s", "Float64"),
         *columns("Int64", _COUNTS),
         *columns("Float64", [name + part for name in _FIGURES for part in _PARTS]),
+        *columns("Float64", [f"ranked_by_{order}" for order in _ORDERS]),
     ]
 )
 
@@ -62,6 +64,7 @@ def evaluation_text(reports: Sequence[EvaluationReport]) -> str:
         ]
     )
     parts += map(_by_class, reports)
+    parts += map(_by_order, reports)
     problems = dict.fromkeys(problem for report in reports for problem in report.problems)
     parts.append([f"warning: {problem}" for problem in problems])
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
@@ -83,6 +86,21 @@ def _by_class(report: EvaluationReport) -> list[str]:
     return text_table([*head, *(f"F1 ±{tolerance:g} s" for tolerance in tolerances)], rows)
 
 
+def _by_order(report: EvaluationReport) -> list[str]:
+    """A line for each class that occurs: average precision by what events can be ranked by.
+
+    At the widest tolerance, where it matters least how well an event is timed.
+    """
+    widest = max(one.tolerance for one in report.overall)
+    head = [report.model, f"average precision ±{widest:g} s by", *_ORDERS]
+    rows = [
+        ["", one.label, *("–" if value is None else f"{value:.2f}" for _, value in one.ranked_by)]
+        for one in [*report.classes, *report.overall]
+        if one.tolerance == widest and one.true
+    ]
+    return text_table(head, rows) if rows else []
+
+
 def _rows(report: EvaluationReport) -> Iterable[list[object]]:
     for one in [*report.overall, *report.classes, *report.any_free_kick]:
         yield [
@@ -91,11 +109,13 @@ def _rows(report: EvaluationReport) -> Iterable[list[object]]:
             one.tolerance,
             *(getattr(one, name) for name in _COUNTS),
             *(cell for name in _FIGURES for cell in _cells(getattr(one, name))),
+            *(getattr(one.ranked_by, order) for order in _ORDERS),
         ]
     for metric, figures in report.soccernet.items():
         alone = figures.deltas[0] / 2 if len(figures.deltas) == 1 else None
         empty: list[None] = [None] * (len(_COUNTS) + 4 * (len(_FIGURES) - 1))
-        yield [report.model, f"average-mAP {metric}", alone, *empty, *_cells(figures.mean)]
+        row = [report.model, f"average-mAP {metric}", alone, *empty, *_cells(figures.mean)]
+        yield [*row, *([None] * len(_ORDERS))]
 
 
 def _cells(figure: Estimate) -> list[float | None]:

@@ -55,7 +55,7 @@ ModelNames = Annotated[list[ModelName], BeforeValidator(_one_or_many)]
 
 def _known(name: str) -> str:
     if name not in FAMILIES:
-        raise ValueError(f"{name!r} is no family that runs{_nearest(name, FAMILIES)}")
+        raise ValueError(f"{name!r} is no family that runs{nearest(name, FAMILIES)}")
     return name
 
 
@@ -194,6 +194,10 @@ class EvaluationSettings(Section):
     resamples: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         1000, description="samples of the matches that the intervals are taken from"
     )
+    classes: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
+        description="classes that the labels are complete for, if not all; nothing else counts",
+    )
 
 
 class EnsembleSettings(Section):
@@ -215,7 +219,7 @@ class EnsembleSettings(Section):
     calibrated: bool = Field(
         False,
         description="an event counts with the probability that it is right, learnt from the other "
-        "matches with labels, instead of the model's own score; with weighted times its weight",
+        "matches with labels, instead of its score; with weighted times its weight",
     )
 
 
@@ -325,7 +329,7 @@ class Settings(Section):
         for key in ("detect_with", "compare_with"):
             for name in getattr(self, key):
                 if name not in self.models:
-                    hint = _nearest(name, self.models)
+                    hint = nearest(name, self.models)
                     raise ValueError(f"{key} names the model {name}, which is not in models{hint}")
         for name in self.detect_with:
             if self.models[name].checkpoint is None:
@@ -380,7 +384,7 @@ def _sentence(mistake: dict[str, Any]) -> str:
         case "extra_forbidden":
             names = _section_at(place[:-1]).model_fields
             prefix = "".join(f"{part}." for part in place[:-1])
-            return f"{key} is not a setting{_nearest(place[-1], names, prefix)}"
+            return f"{key} is not a setting{nearest(place[-1], names, prefix)}"
         case "missing":
             return f"{key} is missing"
         case "value_error":
@@ -412,7 +416,7 @@ def _inner_section(annotation: Any) -> type[Section] | None:
     return None
 
 
-def _nearest(name: str, names: Iterable[str], prefix: str = "") -> str:
+def nearest(name: str, names: Iterable[str], prefix: str = "") -> str:
     close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
     if close:
         return f"; did you mean {prefix}{close[0]}?"

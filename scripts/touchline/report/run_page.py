@@ -128,7 +128,7 @@ def video_rows(
     names: Iterable[tuple[int, Name]],
     rows: Sequence[Row],
     scored: Mapping[str, Mapping[int, Score]],
-    fused: Mapping[int | None, int],
+    fused: Mapping[int, int],
     slices: Mapping[tuple[int, str], Sequence[SliceRow]],
 ) -> list[VideoRow]:
     """Put together what is known of each video.

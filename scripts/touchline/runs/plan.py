@@ -40,9 +40,18 @@ class Plan:
     def videos_of(self, model: str) -> list[int]:
         """The selected videos that a model, or the ensemble, has events of."""
         if model == _ENSEMBLE:
-            # Where there are two to compare and to fuse.
-            return [video for video in self.inputs.selected if len(self.models_of(video)) > 1]
+            return [video for video in self.inputs.selected if self._is_fused(video)]
         return [video for video in self.inputs.selected if model in self.models_of(video)]
+
+    def _is_fused(self, video: int) -> bool:
+        """Two models make an ensemble; one alone does if its events get other scores in it."""
+        models = len(self.models_of(video))
+        return models > 1 or (models == 1 and self.calibrated)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the ensemble's scores are learnt: if that is wanted, and there are labels."""
+        return self.inputs.settings.ensemble.calibrated and bool(self.inputs.annotations)
 
     @cached_property
     def evaluated(self) -> list[str]:
@@ -82,12 +91,20 @@ class Plan:
 
     @cached_property
     def fused(self) -> list[Predicted]:
-        """Every video with an ensemble: those whose models are compared."""
+        """Every video with an ensemble."""
         return self.predicted_by(_ENSEMBLE)
 
-    def fused_of(self, video: int) -> list[Predicted]:
-        """A video with its ensemble, if it has one."""
-        return [each for each in self.fused if each.video == video]
+    @cached_property
+    def compared(self) -> list[Predicted]:
+        """Of these the videos that several models have events of."""
+        return [each for each in self.fused if len(self.models_of(each.video)) > 1]
+
+    def calibrations_of(self, video: int) -> list[str]:
+        """The calibration of each model of a video, if the ensemble is to have learnt scores."""
+        models = self.models_of(video)
+        if not self.calibrated or any(not self.annotated_by(model) for model in models):
+            return []
+        return self.files(paths.CALIBRATION, self.predicted_of(video))
 
     def predicted_by(self, model: str) -> list[Predicted]:
         """Each video that a model, or the ensemble, has events of."""
@@ -101,6 +118,12 @@ class Plan:
         """Whose coverage counts: an ensemble looked where all of its models did."""
         is_fused = predicted.model == _ENSEMBLE
         return self.predicted_of(predicted.video) if is_fused else [predicted]
+
+    def besides(self, predicted: Predicted) -> list[Predicted]:
+        """The other models that have events of a video; an ensemble has no others."""
+        if predicted.model == _ENSEMBLE:
+            return []
+        return [each for each in self.predicted_of(predicted.video) if each != predicted]
 
     @cached_property
     def missing(self) -> list[MissingPredictions]:
@@ -124,6 +147,19 @@ class Plan:
         """Coverage of each annotated video: a file for each model that is behind the events."""
         behind = [each for one in self.annotated_by(model) for each in self.behind(one)]
         return self.files(paths.COVERAGE, behind)
+
+    def others_besides(self, model: str) -> list[str]:
+        """Events of the other models, of each annotated video."""
+        besides = [each for one in self.annotated_by(model) for each in self.besides(one)]
+        return self.files(paths.EVENTS, besides)
+
+    def of_ensemble(self, video: int) -> list[str]:
+        """The ensemble's events of a video, if it has an ensemble."""
+        return self.files(paths.ENSEMBLE_EVENTS, [e for e in self.fused if e.video == video])
+
+    def comparison_of(self, video: int) -> list[str]:
+        """The comparison of a video's models, if there are several."""
+        return self.files(paths.COMPARISON, [e for e in self.compared if e.video == video])
 
     def of_footage(self, pattern: str, video: int) -> list[str]:
         """The result of a pattern of a video, if there is footage of it."""
@@ -166,6 +202,7 @@ class Plan:
                 game=self.inputs.games[one.video],
                 half=self.half_of(one.video).half,
                 models=len(self.behind(one)),
+                others=len(self.besides(one)),
             )
             for one in self.annotated_by(model)
         ]

@@ -6,18 +6,18 @@ Nothing is decoded or loaded; files are opened to see that they are there and of
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from touchline.core.files import read_text
 from touchline.errors import InputError
-from touchline.evaluation.annotations import check_games, find_labels, read_truth
+from touchline.evaluation.annotations import find_labels, read_truth
 from touchline.inputs.external_predictions import find_given, given_videos
 from touchline.inputs.labels import Labels
 from touchline.inputs.project import with_project_files
-from touchline.inputs.settings import Settings, read_settings
+from touchline.inputs.settings import Settings, nearest, read_settings
 from touchline.inputs.videos import Video, game_of, left_out, read_videos, select
 from touchline.models import checkpoints
 
@@ -86,15 +86,17 @@ def read_inputs(
     annotations: dict[int, str] = {}
     annotations = mistakes.of(lambda: find_labels(videos, selected), annotations)
     games = {video: game_of(video, videos) for video in selected}
-    if settings.ensemble.calibrated:
-        mistakes.of(lambda: check_games({games[video] for video in annotations}), None)
     if check:
         if settings.detect_with and with_videos:
             mistakes.extend(_missing_videos(videos, selected))
         mistakes.extend(_unusable_files(settings, annotations, videos))
     mistakes.end()
     shown = selected if settings.detect_with else [v for v in selected if _is_there(videos, v)]
-    warnings = list(filter(None, [left_out(source)])) if check and source else []
+    found = [
+        left_out(source) if source else None,
+        _too_few_games(settings, {games[video] for video in annotations}),
+    ]
+    warnings = list(filter(None, found)) if check else []
     return Inputs(settings, videos, selected, given, annotations, games, shown, warnings)
 
 
@@ -123,6 +125,17 @@ class Mistakes:
         """Raise InputError if there are any."""
         if self.lines:
             raise InputError("\n".join(self.lines))
+
+
+def _too_few_games(settings: Settings, games: Set[str]) -> str | None:
+    """A warning if scores are to be learnt from other games and there are none with labels."""
+    if not settings.ensemble.calibrated or len(games) > 1:
+        return None
+    return (
+        "config.ensemble.calibrated: scores are learnt from the labels of other matches, and "
+        f"{len(games)} of the selected matches have labels; where there is nothing to learn from, "
+        "events keep their scores. Name labels of two or more matches in the table of videos."
+    )
 
 
 def _missing_videos(videos: Mapping[int, Video], selected: Sequence[int]) -> list[str]:
@@ -157,10 +170,20 @@ def _unusable_files(
         family = settings.models[name].family
         mistakes.of(lambda: checkpoints.check_source(checkpoint, family), None)  # noqa: B023
     if labels is not None:
+        mistakes.extend(_unknown_classes(settings.evaluation.classes or (), labels))
         files = {(path, videos[video].half) for video, path in truth.items()}
         for path, half in sorted(files, key=str):
             mistakes.of(lambda: _check_truth(path, labels, half), None)  # noqa: B023
     return mistakes.lines
+
+
+def _unknown_classes(names: Sequence[str], labels: Labels) -> list[str]:
+    return [
+        f"config.evaluation.classes: {name!a} is no class of labels.yaml"
+        f"{nearest(name, labels.classes)}"
+        for name in names
+        if name not in labels.classes
+    ]
 
 
 def _check_prompt(path: str) -> None:

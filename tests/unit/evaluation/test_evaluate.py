@@ -86,3 +86,12 @@ def test_a_class_that_nobody_annotates_is_not_held_against_a_model():
     # In a table of one's own it can be annotated.
     mine = half([(10, "Goal"), (31, "Goal kick")], [(30, "Goal kick", 0.9)])
     assert evaluate([mine], "m", [5])[0].overall[0].true_positives == 1
+
+
+def test_labels_of_few_classes_do_not_make_the_others_annotated_and_empty():
+    one = half([(10, "Goal")], [(10, "Goal", 0.9), (30, "Corner", 0.9), (50, "Foul", 0.9)])
+    everything, _ = evaluate([one], "m", [5])
+    assert (everything.overall[0].predicted, everything.not_annotated) == (3, 0)
+    few, _ = evaluate([one], "m", [5], classes=["Goal", "Corner"])
+    assert (few.overall[0].predicted, few.not_annotated) == (2, 1)
+    assert [figures.label for figures in few.classes] == ["Corner", "Goal"]

@@ -1,26 +1,50 @@
 """Which model has events of which video, and the files of these."""
 
+from dataclasses import replace
+
 from touchline.core import paths
 from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
 from touchline.inputs.videos import GameHalf, Name
+from touchline.runs.plan import Plan
 
 
 def test_who_has_events_of_what(plan):
     assert plan.predicted == [Predicted(3, "runs"), Predicted(3, "other"), Predicted(4, "runs")]
     assert plan.detected == [Predicted(3, "runs"), Predicted(4, "runs")]
-    assert plan.fused == plan.fused_of(3) == [Predicted(3, "ensemble")]
-    assert plan.fused_of(4) == []
+    assert plan.fused == plan.compared == [Predicted(3, "ensemble")]
+    assert plan.of_ensemble(3) == ["out/events/events_ensemble_video_3.csv"]
+    assert plan.comparison_of(3) == ["out/comparison/comparison_video_3.json"]
+    assert plan.of_ensemble(4) == plan.comparison_of(4) == []
     assert plan.missing == [MissingPredictions(4, "other", "given_4.json")]
     assert plan.evaluated == plan.exported == ["runs", "other", "ensemble"]
 
 
 def test_an_ensemble_looked_where_all_of_its_models_did(plan):
-    assert plan.annotated_videos("runs") == [AnnotatedVideo(3, "m", 2, models=1)]
-    assert plan.annotated_videos("ensemble") == [AnnotatedVideo(3, "m", 2, models=2)]
+    assert plan.annotated_videos("runs") == [AnnotatedVideo(3, "m", 2, models=1, others=1)]
+    assert plan.annotated_videos("ensemble") == [AnnotatedVideo(3, "m", 2, models=2, others=0)]
     assert plan.coverage_behind("ensemble") == [
         "out/coverage/coverage_runs_video_3.json",
         "out/coverage/coverage_other_video_3.json",
     ]
+
+
+def test_what_the_other_models_predict_is_beside_a_models_events(plan):
+    assert plan.others_besides("runs") == ["out/events/events_other_video_3.csv"]
+    assert plan.others_besides("ensemble") == []
+
+
+def test_one_model_is_an_ensemble_if_its_scores_are_learnt(plan):
+    assert plan.calibrations_of(3) == []
+    settings = plan.inputs.settings
+    calibrated = settings.ensemble.model_copy(update={"calibrated": True})
+    learning = settings.model_copy(update={"ensemble": calibrated})
+    inputs = replace(plan.inputs, settings=learning)
+    assert Plan(inputs).fused == [Predicted(3, "ensemble"), Predicted(4, "ensemble")]
+    assert Plan(inputs).compared == [Predicted(3, "ensemble")]
+    assert Plan(inputs).calibrations_of(4) == ["out/calibration/calibration_runs.json"]
+    # Without any labels there is nothing to learn.
+    bare = Plan(replace(inputs, annotations={}))
+    assert (bare.fused, bare.calibrations_of(3)) == ([Predicted(3, "ensemble")], [])
 
 
 def test_files_are_in_the_order_of_what_they_are_of(plan):

@@ -164,3 +164,16 @@ def test_settings_that_are_no_yaml_name_their_file(tmp_path, monkeypatch, text, 
     assert "\n" not in str(error.value)
     (tmp_path / "config.yaml").write_text("slices: 2")
     assert settings_files(ROOT) == [ROOT / "config.yaml", Path("config.yaml")]
+
+
+def test_a_class_to_evaluate_that_is_none_is_a_mistake(project):
+    (mistake,) = mistakes(project | {"evaluation": {"classes": ["Goal", "Corners"]}})
+    assert mistake.startswith("config.evaluation.classes: 'Corners' is no class of labels.yaml")
+    assert "Corner" in mistake.partition("labels.yaml")[2]
+
+
+def test_learning_from_one_game_is_a_warning(project, tmp_path):
+    learning = project | {"ensemble": {"calibrated": True}}
+    assert read_inputs(learning, check=True).warnings == []
+    (warning,) = read_inputs(learning | {"select": "0"}, check=True).warnings
+    assert "1 of the selected matches have labels" in warning
