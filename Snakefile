@@ -19,6 +19,7 @@ include: "rules/detect.smk"
 include: "rules/merge.smk"
 include: "rules/compare.smk"
 include: "rules/evaluate.smk"
+include: "rules/shortlist.smk"
 include: "rules/exports.smk"
 include: "rules/summary.smk"
 include: "rules/report.smk"
@@ -54,6 +55,13 @@ rule evaluation:
     localrule: True
 
 
+# What a person should look at first.
+rule shortlist:
+    input:
+        PLAN.files(paths.SHORTLIST, PLAN.shortlisted),
+    localrule: True
+
+
 rule exports:
     input:
         expand(result(paths.EXPORTS), model=PLAN.exported),
@@ -86,6 +94,7 @@ rule all:
         PLAN.files(paths.EVENTS, PLAN.predicted),
         PLAN.files(paths.COVERAGE, PLAN.predicted),
         rules.comparison.input,
+        rules.shortlist.input,
         [rules.evaluation.input, rules.exports.input] if INPUTS.annotations else [],
         rules.summarize.output,
         rules.report.input,

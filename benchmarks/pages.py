@@ -20,6 +20,7 @@ from browsing import Browser
 from touchline.comparison.compare import Track, compare
 from touchline.core.records import Counts, Coverage, Event, Interval
 from touchline.evaluation.annotations import TrueEvent
+from touchline.events.shortlist import Standing, shortlist
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name, Video
 from touchline.report.match_page import SCRIPTS, VideoPage, page_data, rows_of
@@ -35,6 +36,7 @@ DETAILS = (
     "A player of the home team is seen close to the penalty area, the referee has stopped play."
 )
 FILTERS = [
+    ("amount", "all"),
     ("by-class", "Goal"),
     ("by-class", ""),
     ("by-lane", "1"),
@@ -79,10 +81,17 @@ def write_page(path: Path, models: Sequence[str], events: int, video: Path) -> t
         (time, round(k * (manifest.duration - 0.2) / len(times), 3)) for k, time in enumerate(times)
     ]
     pictures = thumbnails(manifest, video, at, threads=2)
-    data = page_data(match, moments, Name("A match"), TOLERANCE, pictures)
+    shortlists = {model: best_of(track.events) for model, track in match.tracks.items()}
+    data = page_data(match, moments, Name("A match"), TOLERANCE, shortlists, pictures)
     values = {"match": match, "name": Name("A match"), "rows": rows_of(match)}
     path.write_text(render("match.html.j2", SCRIPTS, data, tolerance=TOLERANCE, **values))
     return len(moments), len(pictures)
+
+
+def best_of(events: Sequence[Event]) -> dict[Event, Standing]:
+    """The shortlist of a model's events."""
+    listed = shortlist(events, Labels.read("labels.yaml").classes, per_class=10)
+    return {events[place]: standing for place, standing in listed.items()}
 
 
 def a_match(models: Sequence[str], events: int) -> VideoPage:

@@ -42,6 +42,7 @@ rule report_match:
         pictures=lambda wildcards: PLAN.of_footage(
             paths.THUMBNAILS, int(wildcards.video)
         ),
+        shortlists=of_video(paths.SHORTLIST),
     output:
         page=report(
             result(paths.PAGE),

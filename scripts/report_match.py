@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from touchline.core.files import read_json, write_text
 from touchline.core.logs import job_log, log
 from touchline.core.records import Thumbnail
+from touchline.events.shortlist import read_shortlist
 from touchline.inputs.settings import read_table
 from touchline.inputs.videos import Name
 from touchline.report.match_page import SCRIPTS, address_of, page_data, read_match, rows_of
@@ -24,7 +25,11 @@ def main(job: Any) -> None:
     # Not a parameter, so that moving a video does not rebuild its page.
     table = read_table(job.config)
     source = address_of(table[video].path, job.output.page) if table else None
-    data = page_data(match, moments, name, job.params.tolerance, pictures, source)
+    shortlists = {
+        model: read_shortlist(path)
+        for model, path in zip(job.params.models, job.input.shortlists, strict=True)
+    }
+    data = page_data(match, moments, name, job.params.tolerance, shortlists, pictures, source)
     page = render(
         "match.html.j2",
         SCRIPTS,

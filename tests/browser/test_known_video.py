@@ -9,6 +9,7 @@ from samples import event
 from media import in_one_file, steady, write_tone, write_video
 from touchline.comparison.compare import Track
 from touchline.core.records import Counts, Coverage, Interval
+from touchline.events.shortlist import Standing
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name, Video
 from touchline.report.match_page import SCRIPTS, VideoPage, moment_in_view, page_data, rows_of
@@ -51,7 +52,8 @@ def page(tmp_path_factory):
     moments = match.moments(5)
     times = [(moment.time_s, moment_in_view(moment, 20)) for moment in moments]
     drawn = thumbnails(manifest, video, times)
-    data = page_data(match, moments, Name(), 5, drawn, "video.mp4")
+    shortlists = {model: {each: Standing(1) for each in mine} for model, mine in PREDICTED.items()}
+    data = page_data(match, moments, Name(), 5, shortlists, drawn, "video.mp4")
     html = render(
         "match.html.j2", SCRIPTS, data, match=match, name=Name(), rows=rows_of(match), tolerance=5.0
     )

@@ -170,6 +170,16 @@ class ContextSettings(Section):
     )
 
 
+class ShortlistSettings(Section):
+    """Which events are worth a person's look first."""
+
+    per_class: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        10,
+        description="most events of a class; where other matches have labels, those that are "
+        "probable enough instead",
+    )
+
+
 class ComparisonSettings(Section):
     """How two lists of events are set against each other, models' or the truth.
 
@@ -301,6 +311,7 @@ class Settings(Section):
     batch: BatchSettings = BatchSettings()
     merge: MergeSettings = MergeSettings()
     context: ContextSettings = ContextSettings()
+    shortlist: ShortlistSettings = ShortlistSettings()
     comparison: ComparisonSettings = ComparisonSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
     evaluation: EvaluationSettings = EvaluationSettings()

@@ -17,9 +17,11 @@ from touchline.core.intervals import Intervals, common, intervals_of, joined
 from touchline.core.records import ComparisonReport, Coverage, Event, Manifest, Thumbnail
 from touchline.evaluation.annotations import TrueEvent, read_truth
 from touchline.events.predictions import read_events_csv, table_of_events
+from touchline.events.shortlist import Standing
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name
 from touchline.report.filters import shortened
+from touchline.report.priority import priorities
 from touchline.report.review_items import Claim, Moment, moments_of
 
 # The page's code, in the order in which its parts need each other.
@@ -124,12 +126,14 @@ def page_data(
     moments: Sequence[Moment],
     name: Name,
     tolerance: float,
+    shortlists: Mapping[str, Mapping[Event, Standing]],
     thumbnails: Sequence[Thumbnail] = (),
     source: str | None = None,
 ) -> dict[str, Any]:
     """What the page's code reads; kept short, since a match can have thousands of moments.
 
     Args:
+        shortlists: of each model.
         thumbnails: of any of the moments, by their times.
         source: the video's address, as seen from the page.
     """
@@ -140,6 +144,8 @@ def page_data(
     }
     pictures = {thumbnail.moment_s: n for n, thumbnail in enumerate(thumbnails)}
     manifest = match.manifest
+    events = {model: track.events for model, track in match.tracks.items()}
+    looked_at = priorities(moments, shortlists, events, match.labels.classes)
     return {
         "video": match.video,
         # Verdicts are kept in the browser under this: the same content, wherever it lies.
@@ -157,10 +163,16 @@ def page_data(
             {
                 "time": moment.time_s,
                 "status": moment.status,
+                "order": priority.order,
+                "listed": priority.listed,
+                "probability": priority.probability,
                 "picture": pictures.get(moment.time_s),
-                "claims": [_claim(claim, place) for claim in moment.claims],
+                "claims": [
+                    _claim(claim, place, rank)
+                    for claim, rank in zip(moment.claims, priority.ranks, strict=True)
+                ],
             }
-            for moment in moments
+            for moment, priority in zip(moments, looked_at, strict=True)
         ],
         "pictures": [thumbnail.webp for thumbnail in thumbnails],
     }
@@ -206,7 +218,7 @@ def _rounded(intervals: Intervals) -> list[list[float]]:
     return [[round(start, 3), round(end, 3)] for start, end in intervals]
 
 
-def _claim(claim: Claim, place: Mapping[str, int]) -> dict[str, Any]:
+def _claim(claim: Claim, place: Mapping[str, int], rank: int | None) -> dict[str, Any]:
     """A claim; [lane, time, strength, team, hits, right, details] for each model that makes it."""
     predictions: list[list[Any]] = [
         [
@@ -230,7 +242,7 @@ def _claim(claim: Claim, place: Mapping[str, int]) -> dict[str, Any]:
         for true in claim.true
     ]
     label = shortened(claim.label, _LABEL)
-    return {"label": label, "known": claim.known, "predictions": predictions}
+    return {"label": label, "known": claim.known, "rank": rank, "predictions": predictions}
 
 
 def _key_without_video(match: VideoPage, name: Name) -> str:

@@ -99,6 +99,11 @@ class Plan:
         """Of these the videos that several models have events of."""
         return [each for each in self.fused if len(self.models_of(each.video)) > 1]
 
+    @property
+    def shortlisted(self) -> list[Predicted]:
+        """Every video with each model, and the ensemble, that there are events of."""
+        return [*self.predicted, *self.fused]
+
     def calibrations_of(self, video: int) -> list[str]:
         """The calibration of each model of a video, if the ensemble is to have learnt scores."""
         models = self.models_of(video)
@@ -151,6 +156,16 @@ class Plan:
     def others_besides(self, model: str) -> list[str]:
         """Events of the other models, of each annotated video."""
         besides = [each for one in self.annotated_by(model) for each in self.besides(one)]
+        return self.files(paths.EVENTS, besides)
+
+    def calibration_of(self, model: str) -> list[str]:
+        """The calibration of a model, or of the ensemble, if it is evaluated."""
+        pattern = paths.CALIBRATION.format(model=model)
+        return [f"{self.inputs.settings.results}/{pattern}"] if model in self.evaluated else []
+
+    def others_to_calibrate(self, video: int, model: str) -> list[str]:
+        """Events of the other models of a video, if there is a calibration to be used on it."""
+        besides = self.besides(Predicted(video, model)) if model in self.evaluated else []
         return self.files(paths.EVENTS, besides)
 
     def of_ensemble(self, video: int) -> list[str]:

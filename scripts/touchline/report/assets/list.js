@@ -85,7 +85,7 @@ class List {
     const badge = make("span", { className: `badge ${status}` },
       make("span", { className: "shape", attributes: { "aria-hidden": "true" } }, SHAPES[status]), STATUSES[status]);
     row.append(picture, make("div", { className: "what" },
-      make("div", { className: "head" }, link, badge, verdictOf(decision)),
+      make("div", { className: "head" }, link, badge, standingOf(item), verdictOf(decision)),
       make("div", { className: "who" }, ...this.voices(item)), this.words(item)));
     return row;
   }
@@ -113,6 +113,13 @@ class List {
   }
 }
 
+/** How likely a moment is to be real, in words; null where nothing is known of that. */
+function standingOf({ probability, rank }) {
+  if (rank === null) return null;
+  const words = probability === null ? `no. ${rank} of its class` : `${Math.round(100 * probability)} % likely`;
+  return make("span", { className: "standing" }, words);
+}
+
 /** A decision in words, or null. */
 function verdictOf(decision) {
   if (!decision) return null;
@@ -121,6 +128,17 @@ function verdictOf(decision) {
   const badge = make("span", { className: `verdict ${verdict}` }, what);
   if (verdict === "confirmed") badge.append(named(label), ` ${clock(time, true)}${team ? ` ${team}` : ""}`);
   return badge;
+}
+
+/** What each choice of how many are shown leaves out, in words. */
+const leftOut = (amount) => (amount === "shortlist" ? "not in the shortlist"
+  : amount === "1" ? "not the best of a class" : `not among the best ${amount} of a class`);
+
+/** The items that are to be seen: never without what a person decided or no model predicted. */
+function among(items, amount) {
+  if (amount === "all") return items;
+  return items.filter((item) => item.decision || item.status === "missed"
+    || (amount === "shortlist" ? item.listed : item.rank !== null && item.rank <= Number(amount)));
 }
 
 /** The items that the filters let through. */
@@ -138,6 +156,7 @@ function filtered(items, filters) {
 }
 
 const COMPARE = {
+  likely: (a, b) => a.order - b.order || a.time - b.time,
   time: (a, b) => a.time - b.time,
   status: (a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status) || a.time - b.time,
   unsure: (a, b) => (a.strength ?? 2) - (b.strength ?? 2) || a.time - b.time,

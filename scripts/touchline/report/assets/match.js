@@ -21,6 +21,12 @@ const timeline = new Timeline({
   onSeek: (time) => seek(time),
 });
 
+/** The best of some places; null if there is none. */
+function best(ranks) {
+  const known = ranks.filter((rank) => rank !== null);
+  return known.length ? Math.min(...known) : null;
+}
+
 const moments = data.moments.map((moment, index) => {
   const strengths = moment.claims.flatMap((claim) =>
     claim.predictions.filter(([lane]) => data.lanes[lane].kind === "model").map(([, , strength]) => strength));
@@ -33,6 +39,7 @@ const moments = data.moments.map((moment, index) => {
     lanes: new Set(moment.claims.flatMap((claim) => claim.predictions.map(([lane]) => lane))),
     truths: new Set(moment.claims.flatMap((claim) => claim.predictions.map((one) => one[5]).filter((right) => right !== null))),
     strength: known.length ? Math.max(...known) : null,
+    rank: best(moment.claims.map((claim) => claim.rank)),
     decision: undefined,
   };
 });
@@ -52,6 +59,10 @@ const itemOf = (decision) => ({
   lanes: new Set(),
   truths: new Set(),
   strength: null,
+  order: moments.length,
+  listed: false,
+  probability: null,
+  rank: null,
   decision,
 });
 
@@ -74,21 +85,31 @@ function filters() {
   };
 }
 
-/** Show what the filters let through, in the list and in the lanes. */
+/** Show the best of what the filters let through, in the list and in the lanes. */
 function apply() {
   const all = [...moments, ...added];
-  const items = filtered(all, filters()).sort(COMPARE[$("order").value]);
+  const passing = filtered(all, filters());
+  const items = among(passing, $("amount").value).sort(COMPARE[$("order").value]);
   list.show(items);
   timeline.lit = items.length === all.length ? null : new Set(items.map((item) => item.index));
   timeline.redraw();
   $("shown").textContent = items.length === all.length ? `${all.length}` : `${items.length} of ${all.length}`;
+  countLeftOut(passing.length - items.length, passing.length, all.length);
   if (!items.length) {
-    $("list").append(make("li", { className: "empty" }, all.length ? "Nothing passes these filters." : "No model predicted anything in this video."));
+    $("list").append(make("li", { className: "empty" }, passing.length ? `What passes is ${leftOut($("amount").value)}.`
+      : all.length ? "Nothing passes these filters." : "No model predicted anything in this video."));
   }
   if (chosen && items.includes(chosen)) list.choose(chosen, false);
   const sure = confirmable().length;
   $("confirm-shown").hidden = sure === 0;
   $("confirm-shown").textContent = `Confirm the ${sure} agreed`;
+}
+
+/** Say how many moments are not shown though the filters let them through. */
+function countLeftOut(count, passing, all) {
+  const of = passing === all ? `${all} moments` : `${passing} moments that pass the filters`;
+  $("left-out").textContent = count ? `${count} of ${of} ${count === 1 ? "is" : "are"} ${leftOut($("amount").value)}.` : "";
+  $("show-all").hidden = count === 0;
 }
 
 /** The shown moments that all agree on, still undecided: a person can accept them in one go. */
@@ -109,7 +130,8 @@ function update(rebuild = true) {
     + (added.length ? `, ${added.length} added` : "");
   $("undo").disabled = verdicts.history.length === 0;
   if (verdicts.failed) notice("This browser cannot store verdicts: save them before you leave this page.", "warning");
-  if (rebuild) apply();
+  // What was chosen in the lanes and decided has its row from now on.
+  if (rebuild || (chosen?.decision && !list.places.has(chosen))) apply();
   else if (chosen) list.refresh(chosen);
   judge();
 }
@@ -153,12 +175,12 @@ function choose(item, { time = item?.time, focus = false } = {}) {
   judge();
 }
 
-/** The best guess of what is true: the verdict, else what the surest model predicts. */
+/** The best guess of what is true: the verdict, else what ranks best in its class. */
 function guess(item) {
   if (item.decision) return item.decision;
   const claims = item.claims.filter((claim) => data.classes.includes(claim.label));
-  const sure = (claim) => Math.max(0, ...claim.predictions.map(([, , strength]) => strength ?? 0));
-  const claim = claims.sort((a, b) => sure(b) - sure(a))[0];
+  // Scores of different classes cannot be compared.
+  const claim = claims.sort((a, b) => (a.rank ?? Infinity) - (b.rank ?? Infinity))[0];
   const predictions = (claim ?? item.claims[0]).predictions;
   const exact = predictions.find(([lane]) => data.lanes[lane]?.kind === "truth") ?? predictions[0];
   return { label: claim?.label ?? "", time: exact?.[1] ?? item.time, team: predictions.map((one) => one[3]).find(Boolean) ?? "" };
@@ -403,7 +425,12 @@ function wire() {
     event.preventDefault();
     confirm();
   });
-  for (const id of ["by-class", "by-lane", "by-truth", "by-verdict", "order"]) $(id)?.addEventListener("change", apply);
+  click("show-all", () => {
+    $("amount").value = "all";
+    apply();
+    $("amount").focus(); // the button is gone
+  });
+  for (const id of ["amount", "by-class", "by-lane", "by-truth", "by-verdict", "order"]) $(id)?.addEventListener("change", apply);
   for (const id of ["least", "most"]) $(id).addEventListener("input", apply);
   click("clear-filters", () => {
     for (const id of ["by-class", "by-lane", "by-truth", "by-verdict", "least", "most"]) if ($(id)) $(id).value = "";

@@ -17,7 +17,7 @@ class Timeline {
     this.end = duration;
     this.cursor = 0;
     this.marks = lanes.map(() => []);
-    this.lit = null; // indices of the moments that the filters show; null is all
+    this.lit = null; // indices of the moments that the list shows; null is all
     this.chosen = null;
     this.waiting = false;
     this.widths = new Map();
@@ -188,13 +188,14 @@ class Timeline {
 
   drawMarks(pen, colour, marks, top) {
     const shown = marks.filter(({ time }) => time >= this.start - 1 && time <= this.end + 1);
-    // What is filtered out first, so that what is shown lies above it.
-    const dim = (mark) => this.lit !== null && mark.index !== null && !this.lit.has(mark.index);
-    const rank = (mark) => (dim(mark) ? 0 : mark.index === this.chosen && this.chosen !== null ? 3 : mark.status === "agreed" ? 1 : 2);
+    // What the list leaves out first, so that what it shows lies above it.
+    const rank = (mark) => (this.isDim(mark) ? 0 : mark.index === this.chosen && this.chosen !== null ? 3 : mark.status === "agreed" ? 1 : 2);
     pen.textAlign = "center";
-    const crowded = shown.length * CROWDED > this.width;
+    const isCrowd = (these) => these.length * CROWDED > this.width;
     const layers = [[], [], [], []];
     for (const mark of shown) layers[rank(mark)].push(mark);
+    const crowded = isCrowd(layers.slice(1).flat());
+    const ticks = [isCrowd(shown), crowded, crowded, false];
     layers.forEach((layer, number) => {
       pen.globalAlpha = number ? 1 : 0.22;
       for (const mark of layer) {
@@ -206,7 +207,7 @@ class Timeline {
         }
         pen.fillStyle = colour(mark.status);
         pen.strokeStyle = colour(mark.status);
-        if (crowded && number !== 3) tick(pen, mark.status, x, top + MARK);
+        if (ticks[number]) tick(pen, mark.status, x, top + MARK);
         else shape(pen, mark.status, x, top + MARK);
       }
     });
@@ -216,7 +217,7 @@ class Timeline {
     let free = -Infinity;
     for (const mark of shown) {
       // In a crowd only a few labels have room, and those few would mislead.
-      if (dim(mark) || crowded) continue;
+      if (this.isDim(mark) || crowded) continue;
       const x = this.x(mark.time);
       const words = mark.label.length > 22 ? `${mark.label.slice(0, 21)}…` : mark.label;
       const half = this.widthOf(pen, words) / 2;
@@ -241,7 +242,7 @@ class Timeline {
     pen.fillRect(0, 0, width, height);
     for (const marks of this.marks) {
       for (const { time, status, index } of marks) {
-        if (status === "agreed" || (this.lit !== null && index !== null && !this.lit.has(index))) continue;
+        if (status === "agreed" || this.isDim({ index })) continue;
         pen.fillStyle = colour(status);
         pen.fillRect(at(time), 4, 1, height - 8);
       }
@@ -253,16 +254,18 @@ class Timeline {
     pen.fillRect(at(this.cursor) - 1, 0, 2, height);
   }
 
-  /** The mark under a point of the canvas, or null. */
+  /** Whether the list leaves out what a mark stands for. */
+  isDim({ index }) {
+    return this.lit !== null && index !== null && !this.lit.has(index);
+  }
+
+  /** The mark under a point of the canvas, one that the list shows if there is one; or null. */
   markAt(x, y) {
     const number = Math.floor((y - RULER) / LANE);
-    let best = null;
-    let least = REACH;
-    for (const mark of this.marks[number] ?? []) {
-      const away = Math.abs(this.x(mark.time) - x);
-      if (away < least) [best, least] = [mark, away];
-    }
-    return best;
+    const near = (this.marks[number] ?? [])
+      .map((mark) => ({ mark, dim: this.isDim(mark), away: Math.abs(this.x(mark.time) - x) }))
+      .filter(({ away }) => away < REACH);
+    return near.sort((a, b) => a.dim - b.dim || a.away - b.away)[0]?.mark ?? null;
   }
 
   listen() {

@@ -1,0 +1,30 @@
+"""Make events/shortlist_{model}_video_{video}.csv: the events worth a person's look first."""
+
+from typing import Any
+
+from touchline.core.files import read_record
+from touchline.core.logs import job_log, log
+from touchline.core.records import CalibrationReport
+from touchline.evaluation.recalibration import probabilities
+from touchline.events.predictions import EVENTS, read_events_csv
+from touchline.events.shortlist import SHORTLIST, shortlist, table_of_shortlist
+from touchline.inputs.labels import Labels
+
+
+def main(job: Any) -> None:
+    events = read_events_csv(job.input.events)
+    likely = None
+    for path in job.input.calibration:
+        others = [read_events_csv(other) for other in job.input.others]
+        report = read_record(path, CalibrationReport)
+        likely = probabilities(events, report, job.params.game, others)
+    classes = Labels.read(job.input.labels).classes
+    listed = shortlist(events, classes, job.params.per_class, likely)
+    SHORTLIST.write(job.output[0], table_of_shortlist(EVENTS.read(job.input.events), listed))
+    how = "score" if likely is None else "probability"
+    log.info("%d of %d events are listed, by %s", len(listed), len(events), how)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(snakemake)

@@ -1,0 +1,161 @@
+"""The events of a video that are worth a person's look first.
+
+A model that answers window by window predicts hundreds of events in a half that has sixty. A person
+who has time for a few begins with the best of each class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pandas import DataFrame
+
+from touchline.core.records import Event
+from touchline.core.tables import Table
+from touchline.events.predictions import EVENTS, read_events_csv
+
+# events/shortlist_{model}_video_{v}.csv, a line an event.
+SHORTLIST = Table([("rank", "int64"), ("probability", "Float64"), *EVENTS.columns])
+
+# Expected of what is listed by probability, class by class.
+_LEAST_PRECISION = 0.5
+# A context score below this is of an event that lies too near to a better one of its class.
+_BEST_OF_ITS_SURROUNDINGS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an event stands among the events of its class.
+
+    Attributes:
+        rank: 1 is the best.
+        probability: that the event is right, learnt from other games; None where it is unknown.
+    """
+
+    rank: int
+    probability: float | None = None
+
+    @property
+    def order(self) -> tuple[bool, float, int]:
+        """Sorts what is worth a look first to the front.
+
+        The most probable; then, of unknown probability, the best of every class, the second best
+        of every class, and so on: scores of different classes cannot be compared.
+        """
+        return self.probability is None, -(self.probability or 0.0), self.rank
+
+
+def shortlist(
+    events: Sequence[Event],
+    classes: Sequence[str],
+    per_class: int,
+    probabilities: Sequence[float] | None = None,
+) -> dict[int, Standing]:
+    """Choose the events that are worth a person's look first.
+
+    A candidate is an event of a class that is the best of its surroundings: one that lies too near
+    to a better one of its class (its context score is below 1/2) shows the person the same scene
+    again. Labels that are no class are no candidates: nobody knows what would make them right.
+
+    Without probabilities the `per_class` best of each class are listed, by worth. With them as many
+    of each class, the most probable first, as keep their mean probability at 1/2 or more: half of
+    what is listed of a class is expected to be right, or more. Of a class in which nothing is that
+    probable the best one is listed all the same: its picture costs one look, and shows that the
+    class was not forgotten. Of equals the earlier is better.
+
+    Args:
+        events: of one model, or of the ensemble, in a video.
+        classes: of labels.yaml, in its order.
+        per_class: most events of a class, without probabilities.
+        probabilities: that each event is right, learnt from other games.
+
+    Returns:
+        by place in `events`, in the order in which a person should look (`Standing.order`; of
+        equals as the classes stand).
+    """
+    candidates: dict[str, list[int]] = {label: [] for label in classes}
+    for place, event in enumerate(events):
+        if event.label in candidates and not _is_suppressed(event):
+            candidates[event.label].append(place)
+    listed: dict[int, Standing] = {}
+    for places in candidates.values():
+        if probabilities is None:
+            places.sort(key=lambda place: _by_worth(events[place]))
+            count = per_class
+        else:
+            places.sort(key=lambda place: (-probabilities[place], *_by_worth(events[place])))
+            count = _as_precise([probabilities[place] for place in places])
+        for rank, place in enumerate(places[:count], start=1):
+            likely = None if probabilities is None else round(probabilities[place], 6)
+            listed[place] = Standing(rank, likely)
+    return dict(sorted(listed.items(), key=lambda item: item[1].order))
+
+
+def standings(
+    events: Sequence[Event], classes: Sequence[str], listed: Mapping[Event, Standing]
+) -> dict[Event, Standing]:
+    """Rank all events of a class: those of a shortlist as there, the others behind them, by worth.
+
+    Args:
+        events: of one model in a video.
+        listed: of these.
+
+    Returns:
+        events whose label is no class have no standing.
+    """
+    found = dict(listed)
+    ranked = dict.fromkeys(classes, 0)
+    for event in listed:
+        ranked[event.label] += 1
+    for event in sorted(set(events) - set(listed), key=_by_worth):
+        if event.label in ranked:
+            ranked[event.label] += 1
+            found[event] = Standing(ranked[event.label])
+    return found
+
+
+def table_of_shortlist(events: DataFrame, listed: Mapping[int, Standing]) -> DataFrame:
+    """A shortlist as a table with the columns of `SHORTLIST`.
+
+    Args:
+        events: a table with the columns of `touchline.events.predictions.EVENTS`.
+        listed: by place in it, in the order of the lines.
+    """
+    rows = events.iloc[list(listed)].itertuples(index=False, name=None)
+    return SHORTLIST.frame(
+        (standing.rank, standing.probability, *row)
+        for standing, row in zip(listed.values(), rows, strict=True)
+    )
+
+
+def read_shortlist(path: str | Path) -> dict[Event, Standing]:
+    """Read a shortlist, in its order; the events as `read_events_csv` reads them.
+
+    Raises:
+        InputError: the file cannot be read or is no such table.
+    """
+    frame = SHORTLIST.read(path)
+    known = frame["probability"].astype(object).where(frame["probability"].notna(), None)
+    standings = (Standing(*pair) for pair in zip(frame["rank"], known, strict=True))
+    return dict(zip(read_events_csv(path), standings, strict=True))
+
+
+def _is_suppressed(event: Event) -> bool:
+    return event.score_kind == "context" and event.worth < _BEST_OF_ITS_SURROUNDINGS
+
+
+def _by_worth(event: Event) -> tuple[float, float, str]:
+    """Sorts the best first; of equals the earliest, then by label."""
+    return -event.worth, event.time_s, event.label
+
+
+def _as_precise(probabilities: Sequence[float]) -> int:
+    """How many of some probabilities, the highest first, have a mean that is high enough."""
+    total = 0.0
+    for count, probability in enumerate(probabilities):
+        total += probability
+        if count and total < _LEAST_PRECISION * (count + 1):
+            return count
+    return len(probabilities)
