@@ -33,6 +33,16 @@ def test_what_the_other_models_predict_is_beside_a_models_events(plan):
     assert plan.others_besides("ensemble") == []
 
 
+def test_a_shortlist_is_of_every_model_and_the_ensemble_and_uses_what_was_learnt(plan):
+    assert plan.shortlisted == [*plan.predicted, Predicted(3, "ensemble")]
+    assert plan.calibration_of("ensemble") == ["out/calibration/calibration_ensemble.json"]
+    assert plan.others_to_calibrate(3, "runs") == ["out/events/events_other_video_3.csv"]
+    assert plan.others_to_calibrate(4, "runs") == plan.others_to_calibrate(3, "ensemble") == []
+    # Without any labels there is nothing to learn.
+    bare = Plan(replace(plan.inputs, annotations={}))
+    assert bare.calibration_of("runs") == bare.others_to_calibrate(3, "runs") == []
+
+
 def test_one_model_is_an_ensemble_if_its_scores_are_learnt(plan):
     assert plan.calibrations_of(3) == []
     settings = plan.inputs.settings

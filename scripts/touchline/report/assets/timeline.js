@@ -213,7 +213,6 @@ class Timeline {
     });
     this.crowded ||= crowded;
     pen.globalAlpha = 1;
-    pen.fillStyle = colour("text");
     let free = -Infinity;
     for (const mark of shown) {
       // In a crowd only a few labels have room, and those few would mislead.
@@ -222,6 +221,11 @@ class Timeline {
       const words = mark.label.length > 22 ? `${mark.label.slice(0, 21)}…` : mark.label;
       const half = this.widthOf(pen, words) / 2;
       if (x - half < Math.max(free, 0) || x + half > this.width) continue;
+      if (layers[0].length) {
+        pen.fillStyle = colour("lane");
+        pen.fillRect(x - half - 2, top + MARK + 7, 2 * half + 4, 12);
+      }
+      pen.fillStyle = colour("text");
       pen.fillText(words, x, top + MARK + 13);
       free = x + half + 6;
     }

@@ -1,0 +1,192 @@
+"""What is worth a person's look first: the best of each class, or the most probable of it."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import NASTY, event
+
+from touchline.core.records import Context, Vote
+from touchline.events.predictions import EVENTS, read_events_csv, write_events_csv
+from touchline.events.shortlist import (
+    SHORTLIST,
+    Standing,
+    read_shortlist,
+    shortlist,
+    standings,
+    table_of_shortlist,
+)
+
+CLASSES = ("Penalty", "Goal", "Foul")
+
+
+def scored(time, label="Goal", score=0.7, **fields):
+    return event(time, label, score=score, score_kind="context", **fields)
+
+
+def listed(events, per_class=10, probabilities=None):
+    """Label, time and rank of what is listed, in order."""
+    found = shortlist(events, CLASSES, per_class, probabilities)
+    return [(events[n].label, events[n].time_s, one.rank) for n, one in found.items()]
+
+
+# Without labels of other games
+
+
+def test_the_best_of_every_class_come_first():
+    events = [
+        scored(10, score=0.6), scored(20, "Foul", 0.9), scored(30, score=0.8),
+        scored(40, "Foul", 0.7), scored(50, "Penalty", 0.55), scored(60, "Foul", 0.8),
+    ]  # fmt: skip
+    assert listed(events, per_class=2) == [
+        ("Penalty", 50, 1), ("Goal", 30, 1), ("Foul", 20, 1), ("Goal", 10, 2), ("Foul", 60, 2),
+    ]  # fmt: skip
+
+
+def test_what_lies_too_near_to_a_better_one_is_not_listed_however_few_there_are():
+    events = [scored(10, score=0.9), scored(14, score=0.45), scored(90, score=0.5)]
+    assert listed(events) == [("Goal", 10, 1), ("Goal", 90, 2)]
+    # A probability that is low does not mean that: another kind of score.
+    low = [replace(one, score_kind="calibrated") for one in events]
+    assert listed(low) == [("Goal", 10, 1), ("Goal", 90, 2), ("Goal", 14, 3)]
+
+
+def test_labels_that_are_no_class_are_not_listed():
+    assert listed([scored(10, "Set Pieces", known=False), scored(20)]) == [("Goal", 20, 1)]
+    assert listed([]) == []
+
+
+def test_of_equals_the_earlier_is_better():
+    assert listed([scored(30), scored(10), scored(20)], per_class=2) == [
+        ("Goal", 10, 1), ("Goal", 20, 2),
+    ]  # fmt: skip
+
+
+# With labels of other games
+
+
+def test_as_many_are_listed_as_are_expected_to_be_right_by_half():
+    events = [scored(10 * k) for k in range(5)]
+    assert listed(events, 1, [0.2, 0.9, 0.4, 0.3, 0.1]) == [
+        ("Goal", 10, 1), ("Goal", 20, 2), ("Goal", 30, 3),
+    ]  # fmt: skip
+
+
+def test_of_a_class_in_which_nothing_is_probable_the_best_one_is_listed():
+    events = [scored(10), scored(20, "Foul"), scored(30, "Foul"), scored(40)]
+    assert listed(events, 10, [0.1, 0.9, 0.02, 0.3]) == [("Foul", 20, 1), ("Goal", 40, 1)]
+
+
+# What holds for all lists
+
+
+EVENT = st.builds(
+    scored,
+    st.integers(0, 50),
+    st.sampled_from([*CLASSES, "Other"]),
+    st.sampled_from([0.2, 0.4, 0.5, 0.6, 0.9]),
+)
+PROBABILITY = st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.6, 0.9, 1.0])
+PROBABLE = st.lists(st.tuples(EVENT, PROBABILITY), max_size=40)
+
+
+def by_class(events, found):
+    """The standings of each class, in order, each with its event."""
+    classes = defaultdict(list)
+    for place, standing in found.items():
+        classes[events[place].label].append((standing, events[place]))
+    return classes
+
+
+@given(st.lists(EVENT, max_size=40), st.integers(1, 12))
+def test_nothing_that_is_left_out_is_better(events, per_class):
+    found = shortlist(events, CLASSES, per_class)
+    for label in CLASSES:
+        candidates = [e for e in events if e.label == label and e.score >= 0.5]
+        mine = by_class(events, found)[label]
+        assert len(mine) == min(per_class, len(candidates))
+        assert [standing.rank for standing, _ in mine] == list(range(1, len(mine) + 1))
+        best = sorted((e.score for e in candidates), reverse=True)
+        assert [e.score for _, e in mine] == best[: len(mine)]
+    ranks = [(one.rank, CLASSES.index(events[place].label)) for place, one in found.items()]
+    assert ranks == sorted(ranks)
+    assert len(ranks) == sum(map(len, by_class(events, found).values()))
+
+
+@given(PROBABLE, st.integers(1, 12))
+def test_half_of_what_is_listed_is_expected_to_be_right_and_one_more_would_be_too_many(
+    pairs, per_class
+):
+    events, likely = [e for e, _ in pairs], [p for _, p in pairs]
+    found = shortlist(events, CLASSES, per_class, likely)
+    assert [one.probability for one in found.values()] == sorted(
+        (one.probability for one in found.values()), reverse=True
+    )
+    for label in CLASSES:
+        candidates = sorted(
+            (p for e, p in pairs if e.label == label and e.score >= 0.5), reverse=True
+        )
+        mine = [standing.probability for standing, _ in by_class(events, found)[label]]
+        assert mine == candidates[: len(mine)]
+        assert bool(mine) == bool(candidates)
+        assert len(mine) < 2 or sum(mine) / len(mine) >= 0.5 - 1e-9
+        more = candidates[: len(mine) + 1]
+        assert len(more) == len(mine) or sum(more) / len(more) < 0.5 + 1e-9
+
+
+@given(PROBABLE, st.randoms(), st.booleans())
+def test_the_order_of_the_events_does_not_matter(pairs, source, is_probable):
+    def looked_at(these):
+        events, likely = [e for e, _ in these], [p for _, p in these]
+        found = shortlist(events, CLASSES, 3, likely if is_probable else None)
+        return [(events[place].label, events[place].time_s, one) for place, one in found.items()]
+
+    # Of one class and time there is one event.
+    pairs = list({(e.label, e.time_s): (e, p) for e, p in pairs}.values())
+    assert looked_at(source.sample(pairs, len(pairs))) == looked_at(pairs)
+
+
+# All events of a class
+
+
+def test_the_others_follow_those_that_are_listed():
+    events = [
+        scored(10, score=0.6),
+        scored(20, score=0.9),
+        scored(30, score=0.3),
+        scored(40, "Aaa"),
+    ]
+    found = standings(events, CLASSES, {events[0]: Standing(1, 0.8)})
+    assert found == {
+        events[0]: Standing(1, 0.8), events[1]: Standing(2), events[2]: Standing(3),
+    }  # fmt: skip
+
+
+# The file
+
+
+@pytest.mark.parametrize("likely", [None, [0.25, 0.75]])
+def test_a_file_has_the_columns_of_the_events_and_is_read_as_they_are(tmp_path, likely):
+    context = Context(after=1.5, before=0.25, words=0.0, run_s=2.0, quiet_s=0.1 + 0.2)
+    events = [
+        scored(10.1, "Goal", details=NASTY.replace("\ud83d", ""), context=context, confidence=0.1),
+        scored(70.3, "Foul", details="=1+1", team="home", said_by=(Vote("a", 70.3, 70.0),)),
+    ]
+    write_events_csv(tmp_path / "events.csv", events, 3, "=game", 1)
+    read = read_events_csv(tmp_path / "events.csv")
+    table = EVENTS.read(tmp_path / "events.csv")
+    found = shortlist(read, CLASSES, 10, likely)
+    SHORTLIST.write(tmp_path / "list.csv", table_of_shortlist(table, found))
+    assert read_shortlist(tmp_path / "list.csv") == {read[n]: one for n, one in found.items()}
+    assert list(EVENTS.read(tmp_path / "list.csv")["said_by"]) == [
+        "" if n == 0 else "a 70.3" for n in found
+    ]
+
+
+def test_an_empty_list_is_a_table_without_lines(tmp_path):
+    write_events_csv(tmp_path / "events.csv", [])
+    table = table_of_shortlist(EVENTS.read(tmp_path / "events.csv"), {})
+    SHORTLIST.write(tmp_path / "list.csv", table)
+    assert read_shortlist(tmp_path / "list.csv") == {}
