@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from touchline.core.files import read_json
+from touchline.core.intervals import Intervals
 from touchline.core.records import Estimate, Event
 from touchline.evaluation.annotations import TrueEvent
 from touchline.evaluation.average_precision import found
@@ -69,7 +70,7 @@ def read_half(data: Path, video: int, labels: Labels, keep: Keep = "first") -> H
     (captions,) = (data / "captions").glob(f"*/{Path(row['game']).name}/Labels-caption.json")
     path = data / f"qwen7b/final_predictions_qwen7b_video_{video}.json"
     given = read_predictions(path, labels)
-    looked_at = looked_at_by(given.times, max(given.times) + WINDOW.step)
+    looked_at = where_looked(given)
     events = [event for event in ranked(given, labels, keep) if event.label in LAGS]
     return Half(video, row["game"], captioned(captions, int(row["half"])), events, looked_at)
 
@@ -83,14 +84,19 @@ def captioned(path: Path, half: int) -> list[TrueEvent]:
     ]
 
 
+def where_looked(given: Predictions) -> Intervals:
+    """Nobody has the footage: to the end of the last window, without what is likely lost."""
+    end = max(given.times) + WINDOW.seconds
+    return looked_at_by(given.times, end, WINDOW.seconds)
+
+
 def ranked(given: Predictions, labels: Labels, keep: Keep) -> list[Event]:
     """Given predictions merged, timed and scored, as scripts/read_given.py does it."""
     merged = merge_given(given, MergeSettings().window, keep)
     windows = windows_from(given.times, None, WINDOW)
     shown = shown_in((window.start, window.end, window.times) for window in windows)
-    looked_at = looked_at_by(given.times, max(given.times) + WINDOW.step)
     events = locate(merged.events, merged.hits, shown)
-    return score_by_context(events, merged.hits, looked_at, labels, ContextSettings())
+    return score_by_context(events, merged.hits, where_looked(given), labels, ContextSettings())
 
 
 def show_found(halves: Sequence[Half], tolerance: float) -> None:

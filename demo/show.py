@@ -75,7 +75,7 @@ def timeline(truth: Sequence[TrueEvent], events: Sequence[Event]) -> Table:
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    for column in ("time", "true event", "in the window from", "team", "score"):
+    for column in ("time", "true event", "found at", "team", "score"):
         shown.add_column(column)
     found: dict[TrueEvent, Event] = {}
     for label in {true.label for true in truth}:

@@ -24,6 +24,7 @@ rule draw_thumbnails:
     params:
         models=models_of_video,
         tolerance=SETTINGS.matching_tolerance,
+        classes=SETTINGS.evaluation.classes,
     message:
         "Drawing thumbnails of video {wildcards.video}"
     script:
@@ -58,6 +59,7 @@ rule report_match:
     params:
         models=models_of_video,
         tolerance=SETTINGS.matching_tolerance,
+        classes=SETTINGS.evaluation.classes,
         name=lambda wildcards: asdict(PLAN.name_of(int(wildcards.video))),
     message:
         "Making the page of video {wildcards.video}"

@@ -14,7 +14,9 @@ from touchline.report.thumbnails import pictured, thumbnails
 
 def main(job: Any) -> None:
     manifest = read_record(job.input.manifest[0], Manifest)
-    match = read_match(manifest.video, job.params.models, manifest.half, job.input)
+    match = read_match(
+        manifest.video, job.params.models, manifest.half, job.input, job.params.classes
+    )
     moments = pictured(match.moments(job.params.tolerance))
     times = [(moment.time_s, moment_in_view(moment, manifest.duration)) for moment in moments]
     path = read_table(job.config)[manifest.video].path

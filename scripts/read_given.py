@@ -34,7 +34,8 @@ def main(job: Any) -> None:
         merged.counts.events_out,
     )
     others = [read_predictions(path, labels).times for path in job.input.others]
-    coverage = coverage_of_given(given.times, merged.counts, manifest, others)
+    rule = WindowSettings(**job.params.window)
+    coverage = coverage_of_given(given.times, merged.counts, manifest, others, rule.seconds)
     for lost in coverage.likely_lost:
         log.warning(
             "%s has nothing from %g to %g s; that slice was likely lost.",
@@ -42,11 +43,12 @@ def main(job: Any) -> None:
             lost.start,
             lost.end,
         )
-    windows = windows_from(given.times, duration, WindowSettings(**job.params.window))
+    windows = windows_from(given.times, duration, rule)
     shown = shown_in((window.start, window.end, window.times) for window in windows)
-    rule = ContextSettings(**job.params.context)
     events = locate(merged.events, merged.hits, shown)
-    events = score_by_context(events, merged.hits, intervals_of(coverage.looked_at), labels, rule)
+    looked_at = intervals_of(coverage.looked_at)
+    context = ContextSettings(**job.params.context)
+    events = score_by_context(events, merged.hits, looked_at, labels, context)
     half = GameHalf(**job.params.half)
     video = int(job.wildcards.video)
     write_events_csv(job.output.events, events, video, half.game, half.half)

@@ -17,7 +17,7 @@ from touchline.report.pages import render
 def main(job: Any) -> None:
     video = int(job.wildcards.video)
     name = Name(**job.params.name)
-    match = read_match(video, job.params.models, name.half, job.input)
+    match = read_match(video, job.params.models, name.half, job.input, job.params.classes)
     moments = match.moments(job.params.tolerance)
     pictures = []
     for path in job.input.pictures:

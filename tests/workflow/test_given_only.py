@@ -34,7 +34,7 @@ def done(tmp_path_factory):
 def test_what_both_have_is_compared(done):
     (pair,) = done.read("comparison/comparison_video_3.json")["pairs"]
     assert (pair["both"], pair["only_a"], pair["only_b"]) == (1, 2, 1)
-    assert pair["compared"] == [{"start": 0, "end": 300}]
+    assert pair["compared"] == [{"start": 0, "end": 304}]
     assert not done.results("comparison/comparison_video_4.json")
     assert len(done.read("ensemble/final_predictions_ensemble_video_3.json")) == 4
 

@@ -43,11 +43,12 @@ _INTERCEPTS, _LOG_SLOPES = 1.5, 0.25
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An event, the game it is of, whether it is right, and its features."""
+    """An event, the game it is of, whether it is right, and what that is learnt from."""
 
     game: str
     event: Event
     right: bool
+    rank: float
     features: dict[str, float]
 
 
@@ -70,7 +71,13 @@ def judged(
                 tolerance,
             )
             events += [
-                Judged(half.game, event, is_right, features(event, half.others, tolerance))
+                Judged(
+                    half.game,
+                    event,
+                    is_right,
+                    rank_of(event),
+                    features(event, half.others, tolerance),
+                )
                 for event, is_right in zip(of_class.events, right, strict=True)
             ]
     return events
@@ -190,7 +197,7 @@ def _platt(events: Sequence[Judged]) -> ClassTerms:
 
     Of the intercept around 0, of the slope's logarithm around 0: the score as it is.
     """
-    ranks = np.array([rank_of(one.event) for one in events])
+    ranks = np.array([one.rank for one in events])
     signs = np.array([1.0 if one.right else -1.0 for one in events])
 
     def unlikelihood(terms: Floats) -> float:
@@ -205,7 +212,7 @@ def _platt(events: Sequence[Judged]) -> ClassTerms:
 
 def _logit_of(one: Judged, by: Recalibration) -> float:
     terms = by.classes[one.event.label]
-    return terms.intercept + terms.slope * rank_of(one.event)
+    return terms.intercept + terms.slope * one.rank
 
 
 def _loss(by: Recalibration, events: Sequence[Judged]) -> float:

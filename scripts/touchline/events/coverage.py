@@ -25,7 +25,7 @@ def looked_at(windows: Iterable[WindowRecord]) -> Intervals:
     )
 
 
-def likely_lost(times: Sequence[float], duration: float) -> Intervals:
+def likely_lost(times: Sequence[float], duration: float, window: float = 0.0) -> Intervals:
     """The stretches without any item that are too long to be chance: likely lost slices.
 
     If n items fell anywhere alike, a given stretch of g seconds would be empty with a
@@ -36,24 +36,24 @@ def likely_lost(times: Sequence[float], duration: float) -> Intervals:
     Args:
         times: of the items of a predictions file, seconds, in any order.
         duration: of the video, seconds.
+        window: how long the windows last that begin at these times, seconds.
     """
-    edges = [0.0, *sorted(times), duration]
+    edges = [-window, *sorted(times), duration]
     return tuple(
         (start, end)
-        for start, end in pairwise(edges)
+        for start, end in ((before + window, after) for before, after in pairwise(edges))
         if (gap := end - start) >= _SHORTEST_LOSS
         and len(times) * gap > math.log(max(1, len(times)) / _CHANCE) * (duration - gap)
     )
 
 
-def looked_at_by(times: Sequence[float], duration: float) -> Intervals:
+def looked_at_by(times: Sequence[float], duration: float, window: float = 0.0) -> Intervals:
     """Where a model whose ledgers nobody has must have looked: all but what is likely lost.
 
     Args:
-        times: of the items of its predictions file, seconds.
-        duration: of the video, seconds.
+        times, duration, window: as of `likely_lost`.
     """
-    return gaps(likely_lost(times, duration), duration)
+    return gaps(likely_lost(times, duration, window), duration)
 
 
 def coverage_of_slices(
@@ -81,6 +81,7 @@ def coverage_of_given(
     counts: Counts,
     manifest: Manifest | None,
     others: Iterable[Sequence[float]],
+    window: float,
 ) -> Coverage:
     """What a model must have looked at whose predictions are given.
 
@@ -91,19 +92,20 @@ def coverage_of_given(
         others: the times of each predictions file of the video, this model's too. Without
             footage, all that is known of its length is how far any model got, and that a half
             lasts 40 minutes or more.
+        window: how long the windows last that begin at these times, seconds.
     """
     if manifest:
         duration, unseen = manifest.duration, manifest.no_pictures
     else:
-        duration, unseen = max((time for each in others for time in each), default=0.0), []
+        duration, unseen = max((time + window for each in others for time in each), default=0.0), []
         if duration > _SHORTEST_HALF / 2:
             duration = max(duration, _SHORTEST_HALF)
     seen = gaps(intervals_of(unseen), duration)
     return Coverage(
         duration=manifest.duration if manifest else None,
         clock_offset=manifest.clock_offset if manifest else 0.0,
-        looked_at=as_records(common(seen, looked_at_by(times, duration))),
+        looked_at=as_records(common(seen, looked_at_by(times, duration, window))),
         no_pictures=unseen,
-        likely_lost=as_records(likely_lost(times, duration)),
+        likely_lost=as_records(likely_lost(times, duration, window)),
         counts=counts,
     )

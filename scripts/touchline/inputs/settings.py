@@ -152,7 +152,7 @@ class MergeSettings(Section):
     )
     keep: Literal["first", "best", "run"] = Field(
         "first",
-        description="first: the earliest; best: the highest score; run: one an unbroken run",
+        description="first: the earliest; best: the surest; run: one an unbroken run",
     )
 
 

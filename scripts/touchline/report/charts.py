@@ -170,8 +170,8 @@ def reliability_rows(reports: Iterable[CalibrationReport]) -> list[dict[str, Any
         }
         for report in reports
         for one in report.reliability
-        # The number of hits is no probability.
-        if one.signal != "n_hits"
+        # What models state. The score and the number of hits are no probabilities.
+        if one.signal in ("confidence", "label_probability")
         for bin_ in one.bins
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -61,6 +61,7 @@ class VideoPage:
         fused: None where there are not two models.
         truth: None where no labels are known.
         problems: a line for each annotation that cannot be used.
+        classes: that are annotated, if not all.
     """
 
     video: int
@@ -72,6 +73,7 @@ class VideoPage:
     manifest: Manifest | None
     comparison: ComparisonReport | None
     labels: Labels
+    classes: Collection[str] | None = None
 
     @property
     def duration(self) -> float:
@@ -86,15 +88,22 @@ class VideoPage:
 
     def moments(self, tolerance: float) -> list[Moment]:
         """What was predicted of each moment, at most `tolerance` seconds apart."""
-        return moments_of(self.tracks, tolerance, self.fused or (), self.truth)
+        return moments_of(self.tracks, tolerance, self.fused or (), self.truth, self.classes)
 
 
-def read_match(video: int, models: Sequence[str], half: int | None, files: PageFiles) -> VideoPage:
+def read_match(
+    video: int,
+    models: Sequence[str],
+    half: int | None,
+    files: PageFiles,
+    classes: Collection[str] | None = None,
+) -> VideoPage:
     """Read all that is known of a match.
 
     Args:
         models: in the order of the files.
         half: of the game; selects the annotations that are of the video.
+        classes: that are annotated, if not all.
     """
     labels = Labels.read(files.labels)
     coverage = {
@@ -107,7 +116,7 @@ def read_match(video: int, models: Sequence[str], half: int | None, files: PageF
     }
     # None where no model predicted anything in the video.
     duration = next((one.duration for one in coverage.values()), None)
-    truth = read_truth(files.truth[0], labels, half, duration) if files.truth else None
+    truth = read_truth(files.truth[0], labels, half, duration, classes) if files.truth else None
     return VideoPage(
         video=video,
         tracks=tracks,
@@ -118,6 +127,7 @@ def read_match(video: int, models: Sequence[str], half: int | None, files: PageF
         manifest=read_record(files.manifest[0], Manifest) if files.manifest else None,
         comparison=read_record(files.comparison[0], ComparisonReport) if files.comparison else None,
         labels=labels,
+        classes=classes,
     )
 
 

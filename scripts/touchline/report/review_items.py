@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -79,6 +79,7 @@ def moments_of(
     tolerance: float,
     fused: Sequence[Event] = (),
     truth: Sequence[TrueEvent] | None = None,
+    classes: Collection[str] | None = None,
 ) -> list[Moment]:
     """Put together what several models predict of a video, and what is true.
 
@@ -91,11 +92,12 @@ def moments_of(
         tolerance: most seconds between two events that are the same.
         fused: the ensemble's events.
         truth: None where no labels are known.
+        classes: that are annotated, if not all; events of others are neither right nor false.
 
     Returns:
         by time. Every event of every model is in exactly one claim of one moment.
     """
-    predictions, found_by = _against_truth(tracks, tolerance, truth)
+    predictions, found_by = _against_truth(tracks, tolerance, truth, classes)
     claims = _claims(predictions, tracks, tolerance)
     _add_fused(claims, fused)
     missed = _add_truth(claims, truth or (), found_by)
@@ -175,7 +177,10 @@ def _lookers(tracks: Mapping[str, Track], time: float) -> set[str]:
 
 
 def _against_truth(
-    tracks: Mapping[str, Track], tolerance: float, truth: Sequence[TrueEvent] | None
+    tracks: Mapping[str, Track],
+    tolerance: float,
+    truth: Sequence[TrueEvent] | None,
+    classes: Collection[str] | None,
 ) -> tuple[dict[str, list[Prediction]], dict[int, Prediction]]:
     """What each model predicts and whether it is right; by id of a true event, who found it."""
     if truth is None:
@@ -184,7 +189,7 @@ def _against_truth(
     found_by: dict[int, Prediction] = {}
     for model, track in tracks.items():
         half = Half(0, "", truth, track.events, track.looked_at)
-        found = outcomes([half], annotated_classes([half]), tolerance)
+        found = outcomes([half], annotated_classes([half], classes), tolerance)
         true_of = {id(one.event): one.true for one in found if one.event is not None}
         predictions[model] = []
         for event in track.events:

@@ -96,7 +96,7 @@ def test_a_missing_file_is_named(tmp_path):
     [
         ("Players CELEBRATE a goal", "Goal", True),
         ("the player scores", "Goal", True),
-        ("a lot of underscored words", "Goal", False),
+        ("a lot of underscored words on the scoreboard", "Goal", False),
         ("takes a shot towards the goal", "Goal", False),
         ("Referee shows yellow card", "Yellow card", True),
         ("Referee shows yellow card", "Goal", False),

@@ -101,3 +101,15 @@ def test_two_models_are_paired_as_their_comparison_pairs_them(one, two, looked, 
 
 def covers(span, time):
     return any(start <= time <= end for start, end in span)
+
+
+def test_an_event_of_a_class_that_nobody_annotated_is_neither_right_nor_false():
+    tracks = {"a": Track([event(10.0), event(50.0, "Foul")], ((0.0, 100.0),))}
+    truth = [TrueEvent(11.0, "Goal")]
+    verdicts = {
+        classes: [
+            m.claims[0].predictions[0].right for m in moments_of(tracks, 5, (), truth, classes)
+        ]
+        for classes in (None, ("Goal",))
+    }
+    assert verdicts == {None: [True, False], ("Goal",): [True, None]}
