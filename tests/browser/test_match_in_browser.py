@@ -16,9 +16,17 @@ RATE = 10  # pictures a second of the video
 LEAD = 2  # seconds before an event that a click shows
 
 
+def open_with_all(browser, page, fresh=True):
+    """Open the page and choose to see all moments, disagreements first."""
+    browser.open(page, fresh)
+    browser.choose("#amount", "all")
+    browser.choose("#order", "disagreements first")
+    browser.press(Keys.ESCAPE)  # leaves the control, where keys are its own
+
+
 def open_with_video(browser, page):
-    """Open the page and wait for the video, which has the length of the match."""
-    browser.open(page)
+    """Open the page so and wait for the video, which has the length of the match."""
+    open_with_all(browser, page)
     browser.wait(
         lambda: float(browser.element("#canvas").get_attribute("data-end") or 0) > SECONDS - 1
     )
@@ -34,14 +42,14 @@ def test_it_opens_from_disk_in_silence(browser, page):
 
 
 def test_disagreements_come_first(browser, page):
-    browser.open(page)
+    open_with_all(browser, page)
     assert browser.rows() == [
-        "00:40 Corner / Penalty",
-        "01:00 Foul",
-        "01:30 Set Pieces",
-        "01:40 Offside",
+        "00:41 Corner / Penalty",
+        "01:01 Foul",
+        "01:31 Set Pieces",
+        "01:41 Offside",
         "01:15 Red card",
-        "00:10 Goal",
+        "00:11 Goal",
     ]
     assert [badge.text for badge in browser.elements("#list .badge")][::5] == [
         "◆\nother label",
@@ -52,15 +60,15 @@ def test_disagreements_come_first(browser, page):
 @pytest.mark.parametrize(
     ("control", "value", "rows"),
     [
-        ("#by-class", "Goal", ["00:10 Goal"]),
-        ("#by-lane", "three", ["00:40 Corner / Penalty", "00:10 Goal"]),
-        ("#by-truth", "wrong", ["00:40 Corner / Penalty", "01:00 Foul", "01:40 Offside"]),
+        ("#by-class", "Goal", ["00:11 Goal"]),
+        ("#by-lane", "three", ["00:41 Corner / Penalty", "00:11 Goal"]),
+        ("#by-truth", "wrong", ["00:41 Corner / Penalty", "01:01 Foul", "01:41 Offside"]),
         ("#by-verdict", "confirmed", []),
         ("#order", "time", None),
     ],
 )
 def test_filters_change_the_rows(browser, page, control, value, rows):
-    browser.open(page)
+    open_with_all(browser, page)
     before = browser.rows()
     browser.choose(control, value)
     if rows is None:
@@ -73,14 +81,14 @@ def test_filters_change_the_rows(browser, page, control, value, rows):
 
 
 def test_filters_by_agreement_and_score(browser, page):
-    browser.open(page)
+    open_with_all(browser, page)
     browser.element("#statuses .only").click()
-    assert browser.rows() == ["00:40 Corner / Penalty", "01:15 Red card", "00:10 Goal"]
-    browser.element("#least").send_keys("0.5")
-    assert browser.rows() == ["00:40 Corner / Penalty", "00:10 Goal"]
+    assert browser.rows() == ["00:41 Corner / Penalty", "01:15 Red card", "00:11 Goal"]
+    browser.element("#least").send_keys("0.775")
+    assert browser.rows() == ["00:11 Goal"]
     browser.element("#clear-filters").click()
-    browser.element("#most").send_keys("0.5")
-    assert browser.rows() == ["01:30 Set Pieces", "01:40 Offside"]
+    browser.element("#most").send_keys("0.775")
+    assert browser.rows() == ["00:41 Corner / Penalty", "01:01 Foul"]
 
 
 def click_mark(browser, time, lane):
@@ -104,24 +112,24 @@ def test_a_click_on_a_mark_seeks_the_video_to_just_before_it(browser, page, tmp_
         for _ in range(2):
             browser.element("#zoom-in").click()
         browser.run("return new Promise(requestAnimationFrame)")
-    time, lane = (42, 1) if not zoomed else (12, 1)
+    time, lane = (43.5, 1) if not zoomed else (13.5, 1)
     click_mark(browser, time, lane)
     browser.wait(lambda: browser.picture_number(tmp_path) == (time - LEAD) * RATE)
-    assert browser.text("#judge-title").startswith("00:40.0" if time == 42 else "00:10.0")
+    assert browser.text("#judge-title").startswith("00:41.5" if time == 43.5 else "00:11.5")
 
 
 def test_a_click_on_a_row_seeks_the_video_to_just_before_it(browser, page, tmp_path):
     open_with_video(browser, page)
     browser.elements("#list li")[1].click()
-    browser.wait(lambda: browser.picture_number(tmp_path) == (60 - LEAD) * RATE)
+    browser.wait(lambda: browser.picture_number(tmp_path) == (61.5 - LEAD) * RATE)
 
 
 def test_everything_goes_by_keyboard(browser, page):
     open_with_video(browser, page)
     browser.press("j")
-    assert browser.text("[aria-current] .go") == "00:40 Corner / Penalty"
+    assert browser.text("[aria-current] .go") == "00:41 Corner / Penalty"
     browser.press("2")
-    assert browser.text("[aria-current] .verdict") == "✓ Penalty 00:42.0 home"
+    assert browser.text("[aria-current] .verdict") == "✓ Penalty 00:43.5 home"
     browser.press("j", "x")
     assert browser.text("[aria-current] .verdict") == "✗ rejected"
     browser.press("x")
@@ -130,7 +138,7 @@ def test_everything_goes_by_keyboard(browser, page):
     assert "Choose a label" in browser.text("#judge-error")
     browser.choose("#label", "Throw-in")
     browser.press(Keys.ESCAPE, "c")
-    assert browser.text("[aria-current] .verdict") == "✓ Throw-in 01:30.0 home"
+    assert browser.text("[aria-current] .verdict") == "✓ Throw-in 01:31.5 home"
     browser.press("k", "c")
     assert browser.text("#progress-text") == "3 of 6 decided"
     browser.press("u")
@@ -147,7 +155,7 @@ def test_everything_goes_by_keyboard(browser, page):
 
 
 def test_single_keys_can_be_turned_off(browser, page):
-    browser.open(page)
+    open_with_all(browser, page)
     browser.press("?")
     browser.element("#keys-on").click()
     browser.press(Keys.ESCAPE)
@@ -159,7 +167,7 @@ def test_single_keys_can_be_turned_off(browser, page):
 
 
 def test_every_control_is_reached_by_tab(browser, page):
-    browser.open(page)
+    open_with_all(browser, page)
     wanted = set(
         browser.run(
             "return [...document.querySelectorAll('button, select, input, a, canvas[tabindex]')]"
@@ -211,7 +219,7 @@ def test_verdicts_survive_a_reload(browser, page):
     decide(browser)
     before = state(browser)
     assert before[0] == "3 of 6 decided, 1 added"
-    browser.open(page, fresh=False)
+    open_with_all(browser, page, fresh=False)
     assert state(browser) == before
 
 
@@ -223,7 +231,7 @@ def test_what_is_saved_loads_again_and_is_the_truth_of_an_evaluation(browser, pa
     saved = browser.downloaded("verdicts_video_7.csv")
     assert "3 moments are not decided" in browser.text("#notices")
 
-    browser.open(page)
+    open_with_all(browser, page)
     assert state(browser) != before
     browser.element("#load-file").send_keys(str(saved))
     browser.wait(lambda: "Loaded" in browser.text("#notices"))
@@ -249,7 +257,7 @@ def test_what_is_saved_loads_again_and_is_the_truth_of_an_evaluation(browser, pa
 
 
 def test_what_cannot_be_loaded_is_reported_row_by_row(browser, page, tmp_path):
-    browser.open(page)
+    open_with_all(browser, page)
     path = tmp_path / "labels.csv"
     path.write_text("time_s,label,team\n12,Gaol,\nsoon,Goal,\n9,goal,home\n80,Goal,\n")
     browser.element("#load-file").send_keys(str(path))
@@ -266,7 +274,7 @@ def test_what_cannot_be_loaded_is_reported_row_by_row(browser, page, tmp_path):
 
 
 def test_agreement_is_accepted_in_one_go(browser, page):
-    browser.open(page)
+    open_with_all(browser, page)
     browser.choose("#by-class", "Goal")
     browser.element("#confirm-shown").click()
     assert browser.text("#progress-text") == "1 of 6 decided"
@@ -278,14 +286,14 @@ def test_the_page_is_whole_without_the_video_and_takes_it_from_elsewhere(
 ):
     moved = tmp_path / "moved.html"
     shutil.copy(page, moved)
-    browser.open(moved)
+    open_with_all(browser, moved)
     browser.wait(lambda: "The video is not where it was" in browser.text("#no-video"))
     assert len(browser.rows()) == 6
     browser.press("j", "c", "j")
     assert browser.text("#progress-text") == "1 of 6 decided"
     browser.element("#pick-file").send_keys(str(match.folder / VIDEO))
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
-    browser.wait(lambda: browser.picture_number(tmp_path) == (60 - LEAD) * RATE)
+    browser.wait(lambda: browser.picture_number(tmp_path) == (61.5 - LEAD) * RATE)
     other = tmp_path / "other.mp4"
     other.write_bytes(b"no video")
     browser.element("#pick-file").send_keys(str(other))
@@ -298,7 +306,7 @@ def test_nothing_keeps_anyone_out(browser, page, dark, width):
     browser.size(width, 900)
     browser.dark(dark)
     try:
-        browser.open(page)
+        open_with_all(browser, page)
         browser.press("j", "c", "j", "x", "j")
         assert browser.violations() == []
         browser.press("?")

@@ -156,7 +156,7 @@ def test_the_others_follow_those_that_are_listed():
         scored(10, score=0.6),
         scored(20, score=0.9),
         scored(30, score=0.3),
-        scored(40, "Aaa"),
+        scored(40, "Aside"),
     ]
     found = standings(events, CLASSES, {events[0]: Standing(1, 0.8)})
     assert found == {
