@@ -49,10 +49,8 @@ def test_how_many_are_shown_is_chosen(browser, page):
     assert [row.partition(" ")[2] for row in browser.rows()] == ["Goal", "Foul", "Red card"]
     assert in_words(browser)[1] == f"{ALL - 3} of {ALL} moments are not the best of a class."
     browser.choose("#amount", "the best 30 of each class")
-    left_out = ALL - 30 - 2 - 1
-    assert (
-        in_words(browser)[1] == f"{left_out} of {ALL} moments are not among the best 30 of a class."
-    )
+    left_out = f"{ALL - 30 - 2 - 1} of {ALL} moments"
+    assert in_words(browser)[1] == f"{left_out} are not among the best 30 of a class."
     browser.choose("#amount", "all")
     assert in_words(browser) == (f"{ALL}", "")
     assert not browser.element("#show-all").is_displayed()

@@ -125,6 +125,26 @@ def test_soccernets_evaluator_reads_our_export_and_finds_the_same(done):
     )
 
 
+def shortlist_of(clone, name):
+    with (clone.folder / "results/events" / f"shortlist_{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("model", ["good", "poor", "ensemble"])
+def test_a_shortlist_has_what_is_probable_by_the_other_match(done, model):
+    rows = shortlist_of(done, f"{model}_video_2")
+    probable = [float(row["probability"]) for row in rows]
+    assert probable == sorted(probable, reverse=True)
+    for label in {row["label"] for row in rows}:
+        mine = [row for row in rows if row["label"] == label]
+        assert [int(row["rank"]) for row in mine] == list(range(1, len(mine) + 1))
+        mean = sum(float(row["probability"]) for row in mine) / len(mine)
+        assert mean >= 0.5 or len(mine) == 1
+    assert {row["video"] for row in rows} == {"2"}
+    assert all(row["details"] == f"'{NASTY}" for row in rows)
+    assert bool(rows[0]["said_by"]) == (model == "ensemble")
+
+
 EVALUATE_ALL = {"evaluate_model": 3, "tabulate_evaluation": 1, "report_run": 1}
 
 
@@ -136,7 +156,8 @@ EVALUATE_ALL = {"evaluate_model": 3, "tabulate_evaluation": 1, "report_run": 1}
         (
             {"ensemble": {"method": "intersection"}},
             {"fuse_models": 3, "evaluate_model": 1, "calibrate_model": 1}
-            | {"tabulate_evaluation": 1, "export_model": 1, "report_match": 3, "report_run": 1},
+            | {"tabulate_evaluation": 1, "export_model": 1, "shortlist_events": 3}
+            | {"report_match": 3, "report_run": 1},
         ),
     ],
 )

@@ -47,6 +47,22 @@ def test_the_summary_tells_what_is_there_and_what_is_missing(done):
     assert rows["4", "two"]["missing_files"] == "b/final_predictions_two_video_4.json"
 
 
+def test_each_model_and_the_ensemble_has_a_shortlist(done):
+    names = [path.name for path in done.results("events/shortlist_*")]
+    assert names == [
+        "shortlist_ensemble_video_3.csv",
+        "shortlist_one_video_3.csv",
+        "shortlist_one_video_4.csv",
+        "shortlist_two_video_3.csv",
+    ]
+    with (done.folder / "results/events/shortlist_one_video_4.csv").open() as file:
+        rows = [(row["label"], row["rank"], row["probability"]) for row in csv.DictReader(file)]
+    # Other is no class; without labels nobody knows how probable the others are.
+    assert rows == [("Goal", "1", ""), ("Foul", "1", "")]
+    jobs = done.jobs("shortlist", shortlist={"per_class": 3})
+    assert jobs == {"shortlist_events": 4, "shortlist": 1}
+
+
 def test_footage_of_given_predictions_is_probed(done, clip):
     """Its length is known then, and there are pictures of it."""
     (done.folder / "videos.tsv").write_text(f"video\tpath\n3\t{clip}\n4\tnowhere.mkv\n")
