@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from touchline.core.intervals import SAME_TIME, Intervals, common, length
@@ -25,6 +25,8 @@ from touchline.inputs.settings import ContextSettings
 _SCALE = 5.0
 # A run of hits goes on over a pause of so many seconds.
 _PAUSE = 30.0
+# A model that states the same confidence of a larger share of its hits does not mean it.
+_CONSTANT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,10 @@ def score_by_context(
 
     The context of an event is what follows it less what precedes it: of hits of its class, and of
     hits of any class whose details confirm it (`confirmed_by` in labels.yaml). A hit that is d
-    seconds away weighs exp(-d / decay) times the probability of its label's tokens, or times 1
-    where that is unknown. The event's own first hit is in what follows it. Where the model did not
-    look, it is taken to have predicted as much as in the rest of the video.
+    seconds away weighs exp(-d / decay) times the probability of its label's tokens; where that is
+    unknown, times the stated confidence, unless that is the same most of the time. The event's own
+    first hit is in what follows it. Where the model did not look, it is taken to have predicted as
+    much as in the rest of the video.
 
     The score keeps the order of the contexts: from 1/2 on for events that are the best within
     `rule.suppression` seconds, below 1/2 for the others (non-maximum suppression that drops
@@ -97,10 +100,11 @@ def score_by_context(
     Returns:
         the events in the order given, with score and context.
     """
-    by_label: defaultdict[str, list[Event]] = defaultdict(list)
     hits = list(hits)
+    by_label: defaultdict[str, list[Event]] = defaultdict(list)
     for hit in hits:
         by_label[hit.label].append(hit)
+    weigh = _weight(hits)
     events = list(events)
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for index, event in enumerate(events):
@@ -109,9 +113,9 @@ def score_by_context(
     for label, indices in groups.items():
         indices.sort(key=lambda index: events[index].first_s)
         times = [events[index].first_s for index in indices]
-        of_class = _signal(by_label[label], looked_at, rule)
+        of_class = _signal(by_label[label], weigh, looked_at, rule)
         confirming = (hit for hit in hits if labels.confirms(hit.details, label))
-        of_words = _signal(confirming, looked_at, rule)
+        of_words = _signal(confirming, weigh, looked_at, rule)
         contexts = [_context(time, of_class, of_words) for time in times]
         sums = [context.after - context.before + context.words for context in contexts]
         order = sorted(range(len(times)), key=lambda place: (-sums[place], place))
@@ -128,12 +132,33 @@ def score_by_context(
     return scored
 
 
-def _signal(hits: Iterable[Event], looked_at: Intervals, rule: ContextSettings) -> _Signal:
+def _weight(hits: Sequence[Event]) -> Callable[[Event], float]:
+    """What a hit weighs.
+
+    A vision-language model states the same confidence of most hits, which says nothing; one that
+    was trained to spot events states how sure it is.
+    """
+    stated = Counter(hit.confidence for hit in hits)
+    constant = max(stated.values(), default=0) > _CONSTANT * len(hits)
+
+    def weight(hit: Event) -> float:
+        if hit.label_probability is None and constant:
+            return 1.0
+        return hit.worth
+
+    return weight
+
+
+def _signal(
+    hits: Iterable[Event],
+    weigh: Callable[[Event], float],
+    looked_at: Intervals,
+    rule: ContextSettings,
+) -> _Signal:
     """One entry a window, with the largest of its weights."""
     weights: dict[float, float] = {}
     for hit in hits:
-        weight = 1.0 if hit.label_probability is None else hit.label_probability
-        weights[hit.window_s] = max(weight, weights.get(hit.window_s, 0.0))
+        weights[hit.window_s] = max(weigh(hit), weights.get(hit.window_s, 0.0))
     times = sorted(weights)
     return _Signal(times, [weights[time] for time in times], looked_at, rule)
 

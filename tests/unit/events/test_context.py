@@ -171,3 +171,12 @@ def test_the_order_of_the_hits_does_not_matter(hits, source):
     assert score_by_context(merged, shuffled, WHOLE, LABELS, RULE) == score_by_context(
         merged, hits, WHOLE, LABELS, RULE
     )
+
+
+def test_a_confidence_counts_unless_most_are_the_same():
+    """A trained spotter's ranks; of a language model 0.9 is a word like another."""
+    spotter = scored([event(100.0 * k, confidence=0.1 * k) for k in range(1, 10)])
+    assert best_first(spotter) == [100.0 * k for k in range(9, 0, -1)]
+    constant = [event(100.0 * k, confidence=0.9) for k in range(1, 10)]
+    talker = scored([*constant, event(1000.0, confidence=0.2)])
+    assert len({e.score for e in talker}) == 1
