@@ -22,7 +22,8 @@ with job_log({log!r}):
 def job(folder, body, log="job.log") -> subprocess.CompletedProcess:
     body = "\n".join(f"    {line}" for line in body.splitlines())
     text = JOB.format(log=log, body=body)
-    command = [sys.executable, "-c", text]
+    # -B, or modules that it is the first to import are kept as far as the limit goes, for all.
+    command = [sys.executable, "-B", "-c", text]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -54,6 +55,14 @@ def machine(hub, tmp_path):
     return Machine(hub.url, tmp_path)
 
 
+@pytest.fixture
+def nowhere():
+    """An address where no one listens, nor can as long as the test runs."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
 class Machine:
     """A user's machine with a cache of its own, whose hub is the fake one."""
 
@@ -84,6 +93,14 @@ class Machine:
         assert "Traceback" not in done.stderr
         pauses = [float(line.split()[1]) for line in done.stdout.splitlines()]
         return done.returncode, pauses, (self.folder / "fetch.log").read_text()
+
+    def coming(self) -> list[int]:
+        """Sizes of what the cache has of files that are not whole yet."""
+        sizes = []
+        for part in self.cache.glob("*/blobs/*.incomplete"):
+            with suppress(FileNotFoundError):  # it has just become whole
+                sizes.append(part.stat().st_size)
+        return sizes
 
     def refused(self, *arguments, **environment):
         """The one sentence that it ends with."""
@@ -179,10 +196,10 @@ def test_a_page_in_place_of_the_rest_does_not_cost_what_has_come(hub, machine, m
     assert same(machine.checkpoint, model)
 
 
-def test_a_part_in_the_cache_is_no_reason_to_give_up_early(hub, machine):
+def test_a_part_in_the_cache_is_no_reason_to_give_up_early(hub, machine, nowhere):
     hub.orders = [Order(SHARD, times=99, cut=0)]
     machine.refused()
-    message, pauses = machine.refused(HF_ENDPOINT=nowhere())
+    message, pauses = machine.refused(HF_ENDPOINT=nowhere)
     assert "the hub cannot be reached" in message
     assert len(pauses) == 7
     message, _ = machine.refused(HF_HUB_OFFLINE="1")
@@ -197,7 +214,7 @@ def test_killed_in_the_middle_the_next_attempt_brings_only_the_rest(hub, machine
         command, cwd=folder, env=machine.environment, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 30
-    while size // 2 not in [f.stat().st_size for f in machine.cache.glob("*/blobs/*.incomplete")]:
+    while size // 2 not in machine.coming():
         assert time.monotonic() < deadline
         time.sleep(0.02)
     running.send_signal(signal.SIGKILL)
@@ -217,7 +234,7 @@ def test_killed_in_the_middle_the_next_attempt_brings_only_the_rest(hub, machine
     assert same(machine.checkpoint, model)
 
 
-def test_what_the_cache_has_needs_no_network(hub, machine, model):
+def test_what_the_cache_has_needs_no_network(hub, machine, model, nowhere):
     machine.fetch()
     subprocess.run(["rm", "-r", machine.folder / "models"], check=True)
     hub.asked.clear()
@@ -225,7 +242,7 @@ def test_what_the_cache_has_needs_no_network(hub, machine, model):
     assert (status, pauses, hub.asked) == (0, [], [])
     assert same(machine.checkpoint, model)
     subprocess.run(["rm", "-r", machine.folder / "models"], check=True)
-    status, pauses, log = machine.fetch(HF_ENDPOINT=nowhere())
+    status, pauses, log = machine.fetch(HF_ENDPOINT=nowhere)
     assert (status, pauses) == (0, [])
     assert f"The cache has commit {COMMIT} of it, which is used." in log
     # Offline, another project on this machine may name the commit.
@@ -314,7 +331,7 @@ def test_a_token_that_may_not_differs_from_none_and_written_nowhere(hub, machine
         assert not file.is_file() or b"hf_secret" not in file.read_bytes(), file
 
 
-def test_the_hub_s_no_differs_from_the_network_s(hub, machine):
+def test_the_hub_s_no_differs_from_the_network_s(hub, machine, nowhere):
     message, pauses = machine.refused("llava-hf/none")
     assert "is neither a folder here nor a model on the hub that may be read from here" in message
     assert pauses == []
@@ -323,7 +340,7 @@ def test_the_hub_s_no_differs_from_the_network_s(hub, machine):
     assert pauses == []
     message, pauses = machine.refused("no/such/folder")
     assert "is neither a folder here nor a name on the hub" in message
-    message, pauses = machine.refused(HF_ENDPOINT=nowhere())
+    message, pauses = machine.refused(HF_ENDPOINT=nowhere)
     assert "the hub cannot be reached ([Errno 111] Connection refused)" in message
     assert len(pauses) == 7
     message, _ = machine.refused(HF_ENDPOINT="http://nowhere.invalid")
@@ -333,13 +350,6 @@ def test_the_hub_s_no_differs_from_the_network_s(hub, machine):
     assert "the proxy refuses (407 Proxy Authentication Required)" in message
     assert "secret" not in message
     assert pauses == []
-
-
-def nowhere() -> str:
-    """An address where no one listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
 def test_what_the_disk_has_no_room_for_is_not_begun(hub, machine, model):
