@@ -87,8 +87,8 @@ def test_filters_by_agreement_and_score(browser, page):
     browser.element("#least").send_keys("0.775")
     assert browser.rows() == ["00:11 Goal"]
     browser.element("#clear-filters").click()
-    browser.element("#most").send_keys("0.775")
-    assert browser.rows() == ["00:41 Corner / Penalty", "01:01 Foul"]
+    browser.element("#most").send_keys("0.77")
+    assert browser.rows() == ["01:01 Foul", "01:31 Set Pieces"]
 
 
 def click_mark(browser, time, lane):
