@@ -62,8 +62,8 @@ def shortlist(
     Without probabilities the `per_class` best of each class are listed, by worth. With them as many
     of each class, the most probable first, as keep their mean probability at 1/2 or more: half of
     what is listed of a class is expected to be right, or more. Of a class in which nothing is that
-    probable the best one is listed all the same: its picture costs one look, and shows that the
-    class was not forgotten. Of equals the earlier is better.
+    probable the best one is listed all the same: it costs one look, and rare classes, of which
+    little could be learnt, are not lost without one. Of equals the earlier is better.
 
     Args:
         events: of one model, or of the ensemble, in a video.

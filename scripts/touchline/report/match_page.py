@@ -155,7 +155,7 @@ def page_data(
     pictures = {thumbnail.moment_s: n for n, thumbnail in enumerate(thumbnails)}
     manifest = match.manifest
     events = {model: track.events for model, track in match.tracks.items()}
-    looked_at = priorities(moments, shortlists, events, match.labels.classes)
+    ordered = priorities(moments, shortlists, events, match.labels.classes)
     return {
         "video": match.video,
         # Verdicts are kept in the browser under this: the same content, wherever it lies.
@@ -182,7 +182,7 @@ def page_data(
                     for claim, rank in zip(moment.claims, priority.ranks, strict=True)
                 ],
             }
-            for moment, priority in zip(moments, looked_at, strict=True)
+            for moment, priority in zip(moments, ordered, strict=True)
         ],
         "pictures": [thumbnail.webp for thumbnail in thumbnails],
     }
