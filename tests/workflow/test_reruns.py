@@ -268,6 +268,9 @@ SETTINGS = {
     "batch.windows": 2,
     "merge.window": 9,
     "merge.keep": "best",
+    "context.span": 30,
+    "context.decay": 10,
+    "context.suppression": 10,
     "shortlist.per_class": 5,
     "comparison.tolerance": 9,
     "comparison.chance_shifts": 30,
@@ -278,6 +281,7 @@ SETTINGS = {
     "ensemble.calibrated": True,
     "evaluation.tolerances": [3],
     "evaluation.resamples": 30,
+    "evaluation.classes": ["Goal"],
 }
 
 

@@ -9,7 +9,10 @@ from pathlib import Path
 from touchline.errors import InputError
 
 # What jobs import beside what Snakemake and the Snakefile do; a test compares.
-ALWAYS = ("jinja2", "json_repair", "markupsafe", "numpy", "pandas", "rich", "sklearn", "vl_convert")
+ALWAYS = (
+    *("jinja2", "json_repair", "markupsafe", "numpy", "pandas", "rich"),
+    *("scipy", "sklearn", "vl_convert"),
+)
 WITH_VIDEO = (
     *("PIL", "accelerate", "av", "bitsandbytes", "httpx2"),
     *("huggingface_hub", "safetensors", "torch", "transformers"),
