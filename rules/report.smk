@@ -25,6 +25,7 @@ rule draw_thumbnails:
         models=models_of_video,
         tolerance=SETTINGS.matching_tolerance,
         classes=SETTINGS.evaluation.classes,
+        per_class=SETTINGS.shortlist.per_class,
     message:
         "Drawing thumbnails of video {wildcards.video}"
     script:

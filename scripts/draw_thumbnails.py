@@ -6,6 +6,7 @@ from touchline.core.files import read_record, write_json
 from touchline.core.logs import job_log, log
 from touchline.core.records import Manifest
 from touchline.errors import InputError
+from touchline.events.shortlist import shortlist
 from touchline.inputs.fingerprint import check_fingerprint
 from touchline.inputs.settings import read_table
 from touchline.report.match_page import moment_in_view, read_match
@@ -17,7 +18,13 @@ def main(job: Any) -> None:
     match = read_match(
         manifest.video, job.params.models, manifest.half, job.input, job.params.classes
     )
-    moments = pictured(match.moments(job.params.tolerance))
+    # By score: what is learnt from other games' labels need not draw every picture again.
+    listed = {
+        track.events[place]
+        for track in match.tracks.values()
+        for place in shortlist(track.events, match.labels.classes, job.params.per_class)
+    }
+    moments = pictured(match.moments(job.params.tolerance), listed)
     times = [(moment.time_s, moment_in_view(moment, manifest.duration)) for moment in moments]
     path = read_table(job.config)[manifest.video].path
     try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from touchline.core.records import Manifest, Thumbnail
+from touchline.core.records import Event, Manifest, Thumbnail
 from touchline.report.review_items import DISAGREEMENTS, Moment
 from touchline.video.sampler import frames_of
 
@@ -21,15 +21,24 @@ log = logging.getLogger(__name__)
 _SIZES = ((192, 55), (160, 45), (160, 25), (128, 25), (96, 20))
 # A page of 3 MB holds so much beside 1,000 moments (bytes, in base64).
 _MOST_BYTES = 1_900_000
-# Every disagreement has a picture. With few moments, so has every agreement.
+# With so few moments every one has a picture.
 _FEW = 300
 
 
-def pictured(moments: Sequence[Moment]) -> list[Moment]:
-    """The moments that get a picture, by time."""
+def pictured(moments: Sequence[Moment], listed: Collection[Event]) -> list[Moment]:
+    """The moments that get a picture, by time: of many the disagreements, and what is listed.
+
+    Args:
+        listed: the events that a person looks at first.
+    """
     if len(moments) <= _FEW:
         return list(moments)
-    return [moment for moment in moments if moment.status in DISAGREEMENTS]
+    return [
+        moment
+        for moment in moments
+        if moment.status in DISAGREEMENTS
+        or any(one.event in listed for claim in moment.claims for one in claim.predictions)
+    ]
 
 
 def thumbnails(

@@ -46,10 +46,13 @@ def test_a_thousand_thumbnails_fit_a_page(tmp_path, monkeypatch, caplog):
     assert "moments fit the page" in caplog.text
 
 
-def test_with_many_moments_only_disagreements_have_a_picture():
+def test_with_many_moments_disagreements_and_what_is_listed_have_a_picture():
     events = [event(10.0 * k) for k in range(400)]
     looked_at = ((0.0, 4000.0),)
     both = {"a": Track(events, looked_at), "b": Track(events[:-7], looked_at)}
-    assert len(pictured(moments_of(both, 2))) == 7
+    assert len(pictured(moments_of(both, 2), ())) == 7
+    # One model disagrees with nobody.
+    alone = moments_of({"a": Track(events, looked_at)}, 2)
+    assert [m.time_s for m in pictured(alone, {events[3], events[70]})] == [30.0, 700.0]
     few = {name: Track(track.events[-20:], looked_at) for name, track in both.items()}
-    assert len(pictured(moments_of(few, 2))) == len(moments_of(few, 2))
+    assert len(pictured(moments_of(few, 2), ())) == len(moments_of(few, 2))
