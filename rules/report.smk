@@ -26,6 +26,7 @@ rule draw_thumbnails:
         tolerance=SETTINGS.matching_tolerance,
         classes=SETTINGS.evaluation.classes,
         per_class=SETTINGS.shortlist.per_class,
+        window=SETTINGS.window.seconds,
     message:
         "Drawing thumbnails of video {wildcards.video}"
     script:

@@ -25,7 +25,10 @@ def main(job: Any) -> None:
         for place in shortlist(track.events, match.labels.classes, job.params.per_class)
     }
     moments = pictured(match.moments(job.params.tolerance), listed)
-    times = [(moment.time_s, moment_in_view(moment, manifest.duration)) for moment in moments]
+    times = [
+        (moment.time_s, moment_in_view(moment, job.params.window, manifest.duration))
+        for moment in moments
+    ]
     path = read_table(job.config)[manifest.video].path
     try:
         check_fingerprint(path, manifest)

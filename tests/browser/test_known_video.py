@@ -50,7 +50,7 @@ def page(tmp_path_factory):
         labels=Labels.read(LABELS),
     )
     moments = match.moments(5)
-    times = [(moment.time_s, moment_in_view(moment, 20)) for moment in moments]
+    times = [(moment.time_s, moment_in_view(moment, 4, 20)) for moment in moments]
     drawn = thumbnails(manifest, video, times)
     shortlists = {model: {each: Standing(1) for each in mine} for model, mine in PREDICTED.items()}
     data = page_data(match, moments, Name(), 5, shortlists, drawn, "video.mp4")

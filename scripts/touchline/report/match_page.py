@@ -260,12 +260,18 @@ def _key_without_video(match: VideoPage, name: Name) -> str:
     return "/".join(parts)
 
 
-def moment_in_view(moment: Moment, duration: float) -> float:
+def moment_in_view(moment: Moment, window: float, duration: float) -> float:
     """When the picture of a moment is likely to show it, seconds.
 
-    A true event is shown a moment after it begins.
+    If several windows predicted it, that is where they overlap, else in the middle of the one: an
+    event begins at its time and is seen a little later. A true event is a moment by itself.
+
+    Args:
+        window: length of a window, seconds.
     """
     claim = moment.claims[0]
     if not claim.predictions:
         return min(claim.time_s + 0.5, duration)
-    return max(0.0, min(claim.time_s, duration - 0.1))
+    event = min((one.event for one in claim.predictions), key=lambda event: event.time_s)
+    middle = (event.last_s + event.first_s + window) / 2
+    return max(0.0, min(middle, event.last_s + window, duration - 0.1))

@@ -13,7 +13,10 @@ def test_a_video_is_addressed_from_the_page(tmp_path):
     assert address_of(tmp_path / "a b#?%é.mp4", page) == "../../a%20b%23%3F%25%C3%A9.mp4"
 
 
-@pytest.mark.parametrize(("time", "seen"), [(10, 10), (60, 59.9), (0, 0)])
-def test_a_picture_is_taken_of_the_moment_itself(time, seen):
-    (moment,) = moments_of({"a": Track([event(time)], ((0.0, 60.0),))}, 5)
-    assert moment_in_view(moment, duration=60) == pytest.approx(seen)
+@pytest.mark.parametrize(
+    ("first", "last", "seen"), [(10, 10, 12), (10, 12, 13), (10, 20, 17), (58, 58, 59.9)]
+)
+def test_a_picture_is_taken_where_the_windows_that_predict_it_meet(first, last, seen):
+    track = Track([event(first, first_s=first, last_s=last, n_hits=2)], ((0.0, 60.0),))
+    (moment,) = moments_of({"a": track}, 5)
+    assert moment_in_view(moment, window=4, duration=60) == pytest.approx(seen)
