@@ -31,10 +31,15 @@ _CONSTANT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _Signal:
-    """When something was predicted, ascending, how much each time weighs, of what was looked at."""
+    """When something was predicted, ascending, and how much each time weighs.
+
+    Attributes:
+        rate: the weights of a second that was looked at, on average.
+    """
 
     times: Sequence[float]
     weights: Sequence[float]
+    rate: float
     looked_at: Intervals
     rule: ContextSettings
 
@@ -58,12 +63,9 @@ class _Signal:
 
     def _unseen(self, start: float, end: float, time: float) -> float:
         """What is to be expected where nobody looked: as much as elsewhere in the video."""
-        seconds = length(self.looked_at)
-        if not seconds:
-            return 0.0
         seen = common(self.looked_at, ((start, end),))
         unseen = self._area(start, end, time) - sum(self._area(*part, time) for part in seen)
-        return math.fsum(self.weights) / seconds * max(0.0, unseen)
+        return self.rate * max(0.0, unseen)
 
     def _area(self, start: float, end: float, time: float) -> float:
         """The integral of exp(-|t - time| / decay) over a stretch on one side of the time."""
@@ -160,7 +162,9 @@ def _signal(
     for hit in hits:
         weights[hit.window_s] = max(weigh(hit), weights.get(hit.window_s, 0.0))
     times = sorted(weights)
-    return _Signal(times, [weights[time] for time in times], looked_at, rule)
+    seconds = length(looked_at)
+    rate = math.fsum(weights.values()) / seconds if seconds else 0.0
+    return _Signal(times, [weights[time] for time in times], rate, looked_at, rule)
 
 
 def _context(time: float, of_class: _Signal, of_words: _Signal) -> Context:

@@ -37,10 +37,7 @@ def windows_of(start: float, end: float, duration: float, rule: WindowSettings) 
     """
     limit = duration if rule.cross_slices else end
     starts = takewhile(lambda s: s < end, (round(start + k * rule.step, 3) for k in count()))
-    windows = []
-    for index, window_start in enumerate(starts):
-        windows.append(_window(index, window_start, limit, rule))
-    return windows
+    return [_window(index, window_start, limit, rule) for index, window_start in enumerate(starts)]
 
 
 def windows_from(
