@@ -4,11 +4,11 @@ from pathlib import Path
 
 from touchline.core.logs import job_log
 from touchline.models.cuda import check_usable
-from touchline.models.gpu_lease import leased_gpu
+from touchline.models.gpu_lease import lease_gpu
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), leased_gpu() as gpu:
-        check_usable(gpu)
+    with job_log(snakemake.log[0]):
+        check_usable(lease_gpu())
         from touchline.models.quantize import quantize
 
         quantize(Path(snakemake.input.checkpoint), Path(snakemake.output.quantized))

@@ -30,17 +30,17 @@ rule hold:
 HOLD = """
 import fcntl, os, random, sys, time
 from pathlib import Path
-from touchline.models.gpu_lease import leased_gpu
-with leased_gpu(Path("leases")) as gpu:
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == gpu
-    with open(f"witness_{gpu}", "a") as witness:
-        try:
-            fcntl.lockf(witness, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            open("overlaps", "a").write(f"{gpu} {sys.argv[1]}\\n")
-        Path(f"holding_{os.getpid()}").write_text(gpu)
-        time.sleep(random.Random(int(sys.argv[1])).uniform(0.05, 0.8))
-        Path(f"holding_{os.getpid()}").unlink(missing_ok=True)
+from touchline.models.gpu_lease import lease_gpu
+gpu = lease_gpu(Path("leases"))
+assert os.environ["CUDA_VISIBLE_DEVICES"] == gpu
+with open(f"witness_{gpu}", "a") as witness:
+    try:
+        fcntl.lockf(witness, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        open("overlaps", "a").write(f"{gpu} {sys.argv[1]}\\n")
+    Path(f"holding_{os.getpid()}").write_text(gpu)
+    time.sleep(random.Random(int(sys.argv[1])).uniform(0.05, 0.8))
+    Path(f"holding_{os.getpid()}").unlink(missing_ok=True)
 """
 
 

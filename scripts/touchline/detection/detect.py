@@ -19,7 +19,6 @@ from touchline.detection.scoring import Generated, mean_probability, score_event
 from touchline.events.asked import Asked
 from touchline.events.parsing import parse_answer
 from touchline.video.sampler import Frame
-from touchline.video.transforms import Fit
 from touchline.video.windows import Window
 
 log = logging.getLogger(__name__)
@@ -32,12 +31,10 @@ _WHY_NOT: dict[Failure, str] = {
 
 
 class Eye(Protocol):
-    """What turns frames into what a model sees."""
+    """What a model sees at once, and what its tokens mean."""
 
     @property
     def frames_per_picture(self) -> int: ...
-
-    def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor: ...
 
     def decode(self, tokens: Sequence[int]) -> str: ...
 
@@ -54,7 +51,6 @@ class Draw:
 def detect(
     windows: Sequence[Window],
     frames: Iterator[Frame],
-    fit: Fit,
     model: Eye,
     answering: Answering,
     draw: Draw,
@@ -64,7 +60,8 @@ def detect(
 
     Args:
         windows: of one slice, by time.
-        frames: those of the windows' times that the video has, by time.
+        frames: those of the windows' times that the video has, by time, fitted to what the
+            model sees.
         asked: what is asked about every window.
 
     Yields:
@@ -75,7 +72,7 @@ def detect(
     shown: dict[int, Window] = {}
 
     def tasks() -> Iterator[Task]:
-        for window, pictures in _with_pictures(windows, frames, fit, model):
+        for window, pictures in _with_pictures(windows, frames, model):
             if pictures:
                 shown[window.index] = window
                 numbers = random_numbers(draw.seed, draw.video, window.start, draw.count)
@@ -101,34 +98,35 @@ def detect(
 
 
 def _with_pictures(
-    windows: Sequence[Window], frames: Iterator[Frame], fit: Fit, model: Eye
+    windows: Sequence[Window], frames: Iterator[Frame], model: Eye
 ) -> Iterator[tuple[Window, list[Picture]]]:
     """Each window with its pictures; windows that overlap share them."""
     # By the times asked for: frames that a coming window may show, and pictures made of them.
-    fitted: dict[float, tuple[float, torch.Tensor]] = {}
+    kept: dict[float, Frame] = {}
     ready: dict[tuple[float, ...], Picture] = {}
     upcoming = next(frames, None)
     for window in windows:
-        fitted = {wanted: frame for wanted, frame in fitted.items() if wanted >= window.start}
+        kept = {wanted: frame for wanted, frame in kept.items() if wanted >= window.start}
         ready = {wanted: picture for wanted, picture in ready.items() if wanted[0] >= window.start}
         while upcoming is not None and upcoming.wanted < window.end:
-            fitted[upcoming.wanted] = upcoming.time, model.pixels(upcoming.picture, fit)
+            kept[upcoming.wanted] = upcoming
             upcoming = next(frames, None)
-        shown = [wanted for wanted in window.times if wanted in fitted]
+        shown = [wanted for wanted in window.times if wanted in kept]
         groups = [
             tuple(shown[first : first + model.frames_per_picture])
             for first in range(0, len(shown), model.frames_per_picture)
         ]
         for group in groups:
             if group not in ready:
-                ready[group] = _picture([fitted[wanted] for wanted in group], model)
+                ready[group] = _picture([kept[wanted] for wanted in group], model)
         yield window, [ready[group] for group in groups]
 
 
-def _picture(frames: list[tuple[float, torch.Tensor]], model: Eye) -> Picture:
-    times, pixels = zip(*frames, strict=True)
+def _picture(frames: list[Frame], model: Eye) -> Picture:
+    pixels = [frame.picture for frame in frames]
     # A frame without a partner is its own.
     missing = model.frames_per_picture - len(frames)
+    times = tuple(frame.time for frame in frames)
     return Picture(times, torch.stack([*pixels, *[pixels[-1]] * missing]))
 
 

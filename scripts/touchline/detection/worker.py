@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,13 +16,14 @@ from touchline.detection.stopwatch import Stopwatch
 from touchline.events.parsing import asked_by
 from touchline.inputs.fingerprint import fingerprint
 from touchline.inputs.settings import BatchSettings, GenerationSettings, ImageSettings
-from touchline.models.checkpoints import checkpoint_files, read_model_type
+from touchline.models.checkpoints import begin_reading, checkpoint_files, read_model_type
 from touchline.models.cuda import check_usable
-from touchline.models.gpu_lease import leased_gpu
+from touchline.models.gpu_lease import lease_gpu
 from touchline.video.windows import Window
 
 if TYPE_CHECKING:
     from touchline.models.families.base import Footage
+    from touchline.video.sampler import Frame
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 _SHAPING = {
     *("video", "fingerprint", "start_time", "stream", "restarts", "no_pictures", "pixel_aspect")
 }
+
+# Frames that wait to be shown to the model: some seconds of a GPU's work.
+_FITTED_AHEAD = 128
 
 
 @dataclass(frozen=True)
@@ -78,42 +82,70 @@ def answer_windows(
     if records:
         log.info("%d of %d windows are already answered.", len(records), len(windows))
     if missing:
-        with leased_gpu() as gpu, journal.writing() as writer:
-            # On a CPU an answer must not depend on where in memory its row lies.
-            os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
-            # Imported with the GPU in hand: torch looks at CUDA_VISIBLE_DEVICES once.
-            import torch
-
-            from touchline.detection.batch_size import rows_that_fit
-            from touchline.detection.detect import Draw, SliceProgress, detect
-            from touchline.detection.engine import Answering
-            from touchline.models.families import family
-            from touchline.video.prefetch import begun
-            from touchline.video.sampler import frames_of
-
-            check_usable(gpu)
-            torch.set_num_threads(threads)
-            clock, generation = Stopwatch(), question.generation
-            times = sorted({time for window in missing for time in window.times})
-            # Decoding begins while the model loads.
-            frames = begun(frames_of(manifest, path, times, question.image.max_size, threads))
-            with clock.timing("load"):
-                kind = family(read_model_type(question.checkpoint))
-                footage = _footage(manifest, question)
-                model = kind(question.checkpoint, question.prompt, footage, question.dtype)
-                most = math.ceil(max(len(w.times) for w in windows) / kind.frames_per_picture)
-                rows = rows_that_fit(model, most, generation.max_new_tokens, batch.windows)
-            answering = Answering(model, generation, min(len(windows), rows), most, clock)
-            draw = Draw(generation.seed, manifest.video, generation.max_new_tokens)
-            progress = SliceProgress(len(windows), len(records))
-            asked = asked_by(question.prompt)
-            fit = question.image.fit
-            for record in detect(missing, frames, fit, model, answering, draw, asked):
+        with journal.writing() as writer:
+            for record in _answered(
+                path, manifest, missing, question, batch, threads, len(windows)
+            ):
                 writer.add(record)
                 records[record.window] = record
-                progress.count(record, answering)
-        log.info("Time: %s.", clock)
     return [records[window.index] for window in windows]
+
+
+def _answered(
+    path: Path,
+    manifest: Manifest,
+    windows: Sequence[Window],
+    question: Question,
+    batch: BatchSettings,
+    threads: int,
+    total: int,
+) -> Iterator[WindowRecord]:
+    """Answer windows; what needs no GPU is done before one is leased, beside its last worker.
+
+    Args:
+        total: windows of the slice, those too that are answered already.
+    """
+    clock, generation = Stopwatch(), question.generation
+    # On a CPU an answer must not depend on where in memory its row lies.
+    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+    begin_reading(question.checkpoint)
+    with clock.timing("imports"):
+        import torch
+
+        from touchline.detection.batch_size import rows_that_fit
+        from touchline.detection.detect import Draw, SliceProgress, detect
+        from touchline.detection.engine import Answering
+        from touchline.models.families import family
+        from touchline.video.prefetch import ahead, begun
+        from touchline.video.sampler import frames_of
+
+        torch.set_num_threads(threads)
+        times = sorted({time for window in windows for time in window.times})
+        # Decoding begins while the model loads.
+        frames = begun(frames_of(manifest, path, times, question.image.max_size, threads))
+        kind = family(read_model_type(question.checkpoint))
+    with clock.timing("waiting for a GPU"):
+        gpu = lease_gpu()
+    with clock.timing("load"):
+        check_usable(gpu)
+        footage = _footage(manifest, question)
+        model = kind(question.checkpoint, question.prompt, footage, question.dtype)
+        most = math.ceil(max(len(w.times) for w in windows) / kind.frames_per_picture)
+        rows = rows_that_fit(model, most, generation.max_new_tokens, batch.windows)
+
+    def fitted(frames: Iterator[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            yield replace(frame, picture=model.pixels(frame.picture, question.image.fit))
+
+    answering = Answering(model, generation, min(total, rows), most, clock)
+    draw = Draw(generation.seed, manifest.video, generation.max_new_tokens)
+    progress = SliceProgress(total, total - len(windows))
+    asked = asked_by(question.prompt)
+    ready = ahead([frames], [fitted], _FITTED_AHEAD)
+    for record in detect(windows, ready, model, answering, draw, asked):
+        yield record
+        progress.count(record, answering)
+    log.info("Time: %s.", clock)
 
 
 def _footage(manifest: Manifest, question: Question) -> Footage:

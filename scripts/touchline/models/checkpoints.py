@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import threading
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,22 @@ def remember_origin(folder: Path, record: Path) -> None:
 def checkpoint_files(folder: str | Path) -> list[Path]:
     """The files of a local checkpoint folder that a model is made from."""
     return sorted(file for pattern in _FILES for file in Path(folder).glob(pattern))
+
+
+def begin_reading(folder: Path) -> None:
+    """Let a thread read a checkpoint's weights, so that the system has them when they are loaded.
+
+    Reading them from a cluster's file system may take as long as all that comes before.
+    """
+
+    def read() -> None:
+        some = bytearray(2**24)
+        for file in folder.glob("*.safetensors"):
+            with suppress(OSError), file.open("rb", buffering=0) as opened:
+                while opened.readinto(some):
+                    pass
+
+    threading.Thread(target=read, daemon=True).start()
 
 
 def remedy(folder: Path) -> str:

@@ -1,8 +1,8 @@
 """One GPU for each worker of a machine, by locks that die with their holder.
 
 Locally, Snakemake counts GPUs but names none, so two workers would both take the
-first. A worker leases one here before torch is imported. Inside a SLURM job the
-scheduler has chosen already.
+first. A worker leases one here before it touches CUDA. Inside a SLURM job the scheduler has
+chosen already.
 """
 
 from __future__ import annotations
@@ -11,33 +11,31 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from touchline.errors import InputError
 
 log = logging.getLogger(__name__)
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 0.2
 # Not TMPDIR, which may differ between two runs of one user; and shared by all users, since they
 # share the GPUs.
 LEASES = Path("/tmp/touchline-gpus")
 _NVIDIA = Path("/proc/driver/nvidia/gpus")
 
 
-@contextmanager
-def leased_gpu(folder: Path | None = None) -> Iterator[str | None]:
+def lease_gpu(folder: Path | None = None) -> str | None:
     """Hold a GPU of this machine that no other worker holds, whoever's it is.
 
     Sets CUDA_VISIBLE_DEVICES to it, so call this before anything touches CUDA. Waits
     while all are held. The lock is the kernel's: it ends with the process, however
-    that ends.
+    that ends, and so with all that the process has in the GPU's memory.
 
     Args:
         folder: where the lock files are, on this machine; None for the usual place.
 
-    Yields:
+    Returns:
         The GPU's index or UUID; None where there is none: then the CPU does the work.
 
     Raises:
@@ -46,20 +44,15 @@ def leased_gpu(folder: Path | None = None) -> Iterator[str | None]:
     if "SLURM_JOB_ID" in os.environ:
         gpu = _given_by_slurm()
         _log_slurm_s_choice(gpu)
-        yield gpu
-        return
+        return gpu
     gpus = candidates()
     if not gpus:
         log.info("No GPU on this machine: running on the CPU.")
-        yield None
-        return
-    leased, descriptor = _wait_for_one(gpus, folder or LEASES)
+        return None
+    leased = _wait_for_one(gpus, folder or LEASES)
     os.environ["CUDA_VISIBLE_DEVICES"] = leased
     log.info("GPU %s is leased.", leased)
-    try:
-        yield leased
-    finally:
-        os.close(descriptor)
+    return leased
 
 
 def _given_by_slurm() -> str | None:
@@ -97,7 +90,7 @@ def _visible() -> list[str] | None:
     return [gpu for each in value.split(",") if (gpu := each.strip()) not in nothing]
 
 
-def _wait_for_one(gpus: list[str], folder: Path) -> tuple[str, int]:
+def _wait_for_one(gpus: list[str], folder: Path) -> str:
     waited = False
     while True:
         for gpu in gpus:
@@ -107,7 +100,7 @@ def _wait_for_one(gpus: list[str], folder: Path) -> tuple[str, int]:
             except BlockingIOError:
                 os.close(descriptor)
             else:
-                return gpu, descriptor
+                return gpu  # the descriptor stays open until the process ends
         if not waited:
             log.info("All GPUs (%s) are held by other workers: waiting.", ", ".join(gpus))
             waited = True

@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch.overrides import TorchFunctionMode
+
 from touchline.errors import InputError, plain
-from touchline.models.checkpoints import (
-    remedy,
-)
+from touchline.models.checkpoints import remedy
+from touchline.models.lean_imports import lean_imports
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -55,7 +57,9 @@ def load_weights(architecture: type[PreTrainedModel], folder: Path, **how: Any) 
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
-    with _loading_report() as report:
+    with lean_imports():
+        import bitsandbytes  # noqa: F401  # starts CUDA, and the library may need it below
+    with _loading_report() as report, _Skeleton():
         try:
             model, found = architecture.from_pretrained(
                 folder,
@@ -138,6 +142,36 @@ def _first(keys: Any, count: int = 3) -> str:
     """The first few of some keys."""
     ordered = sorted(keys)
     return plain(", ".join(ordered[:count])) + (", …" if len(ordered) > count else "")
+
+
+class _Skeleton(TorchFunctionMode):
+    """Spares what torch works out in Python, for which it imports its compiler and sympy.
+
+    A model is first made of tensors without memory ("meta"). They get no random numbers, as
+    the files fill them, and the few that are computed are computed for their shapes elsewhere.
+    """
+
+    _computed = (torch.Tensor.mul, torch.Tensor.div, torch.Tensor.__rdiv__, torch.Tensor.__rpow__)
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        is_made = str(kwargs.get("device")) == "meta"
+        if func is torch.randn and is_made:
+            return torch.empty(*args, **kwargs)
+        if func is torch.arange and is_made:
+            return torch.arange(*args, **kwargs | {"device": "cpu"}).to("meta")
+        weights = kwargs.get("tensor", args[0] if args else None)
+        if isinstance(weights, torch.Tensor) and weights.is_meta:
+            if getattr(func, "__module__", None) == "torch.nn.init":
+                return weights
+            if func is torch.empty_like and "device" in kwargs:
+                return torch.empty(weights.shape, **{"dtype": weights.dtype} | kwargs)
+            if func in self._computed:
+                instead = torch.ones(weights.shape, dtype=weights.dtype, device="cpu")
+                return func(instead, *args[1:], **kwargs).to("meta")
+        return func(*args, **kwargs)
 
 
 @contextmanager

@@ -17,11 +17,13 @@ import logging
 import math
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple, TypeGuard
 
+from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from touchline.video.packets import DAMAGE, Listing, PacketReader
 
@@ -63,16 +65,23 @@ class Decoder:
         self._time_base = listing.time_base
         self._may_skip = True
         self._damaged = False  # anything, since decoding last started
+        self._read: Sequence[Packet[VideoStream]] | None = None
 
-    def pictures(self, segment: Segment) -> Iterator[tuple[float, VideoFrame]]:
+    def pictures(
+        self, segment: Segment, packets: Sequence[Packet[VideoStream]] | None
+    ) -> Iterator[tuple[float, VideoFrame]]:
         """The times, seconds, and what is on screen then.
 
         A damaged picture is given as the decoder repairs it. In the place of one that is lost
         comes the last one before it, which a player would leave on screen; if that is too
         old, nothing but a line in the log.
+
+        Args:
+            packets: of the segment and the one after it, where they have been read already.
         """
         waiting = deque(segment.wanted)
         self._damaged = False
+        self._read = packets
         if self._may_skip:
             yield from self._with_skips(segment, waiting)
         if waiting and not self._damaged:
@@ -143,14 +152,19 @@ class Decoder:
         Args:
             wanted: the times of those that must come; others may be skipped. None for all.
         """
-        self._reader.go_to(begin)
+        # Where each field is a packet, the picture's second one is needed, too.
+        end = segment.end if wanted is not None else segment.end + 1
+        packets: Iterable[Packet[VideoStream]]
+        if self._read is not None and begin == segment.begin:
+            packets = self._read[: end - begin]
+        else:
+            self._reader.go_to(begin)
+            packets = self._reader.read(end)
         decoder = self._reader.decoder
         decoder.flush_buffers()
         self._damaged = False
         keyframe_out = False
-        # Where each field is a packet, the picture's second one is needed, too.
-        end = segment.end if wanted is not None else segment.end + 1
-        for packet in chain(self._reader.read(end), [None]):
+        for packet in chain(packets, [None]):
             skip = wanted is not None and packet is not None and packet.pts not in wanted
             # Not every container marks these packets; the decoder sees it in the data.
             decoder.skip_frame = "NONREF" if skip else "DEFAULT"

@@ -27,6 +27,8 @@ from touchline.video.timeline import strays
 # Packets are listed for so long before and after the wanted part, seconds: room for
 # decoding to start earlier, and for containers that seek past the target.
 _MARGIN = 10.0
+# Of a segment that is decoded ahead: memory for a minute of video or so, in each thread.
+_MOST_HELD = 1500
 # A list does not end before so many packets in a row are late: a time may be damaged.
 _SURELY_PAST = 10
 
@@ -269,12 +271,7 @@ class PacketReader:
     """Reads listed packets from the file, by their place in the list.
 
     Reading on is cheap, going back opens the file again. Not to be shared by threads.
-
-    Attributes:
-        decoder: for what `read` gives; going back makes a new one.
     """
-
-    decoder: VideoCodecContext
 
     def __init__(self, source: Source, listing: Listing) -> None:
         self._source = source
@@ -282,12 +279,25 @@ class PacketReader:
         self._file = ExitStack()
         self._upcoming: Iterator[Packet[VideoStream]] = iter(())
         self._place: int | None = None  # of the packet that comes next
+        self._decoder: VideoCodecContext | None = None
 
     def __enter__(self) -> PacketReader:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+    @property
+    def decoder(self) -> VideoCodecContext:
+        """For the file's packets, whoever has read them; going back makes a new one.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        if self._decoder is None:
+            self._upcoming = self._packets_from(None)
+        assert self._decoder is not None
+        return self._decoder
 
     def go_to(self, place: int) -> None:
         """Make the packet at `place`, which is a keyframe, the next one.
@@ -313,12 +323,43 @@ class PacketReader:
     def _packets_at(self, place: int) -> Iterator[Packet[VideoStream]]:
         keyframe = self._listing.packets[place]
         for target in (float(keyframe.pts * self._listing.time_base) - _MARGIN, None):
-            self._file.close()
-            stream, packets = self._file.enter_context(self._source.packets_from(target))
-            self.decoder = stream.codec_context
-            # The threads decode a group of pictures each, which no codec's own threads beat.
-            self.decoder.thread_count = 1
+            packets = self._packets_from(target)
             for packet in packets:
                 if packet.is_keyframe and packet.pts == keyframe.pts:
                     return chain([packet], packets)
         raise InputError(f"{self._source.path} has changed while it was read; start again.")
+
+    def _packets_from(self, target: float | None) -> Iterator[Packet[VideoStream]]:
+        """Open the file, at `target` seconds if it can be had, else at its first keyframe."""
+        self._file.close()
+        stream, packets = self._file.enter_context(self._source.packets_from(target))
+        self._decoder = stream.codec_context
+        # The threads decode a group of pictures each, which no codec's own threads beat.
+        self._decoder.thread_count = 1
+        return packets
+
+
+class PacketFeed:
+    """Reads the packets of one segment after the other, for threads that decode them.
+
+    Each thread with a reader of its own would read all that lies between its segments, too; and
+    a short call into FFmpeg holds up every other thread that runs Python.
+    """
+
+    def __init__(self, reader: PacketReader) -> None:
+        self._reader = reader
+        self._held: deque[tuple[int, Packet[VideoStream]]] = deque()
+
+    def of(self, begin: int, end: int) -> list[Packet[VideoStream]] | None:
+        """The packets from the place `begin` to before `end`; None if they are too many to hold."""
+        if end - begin > _MOST_HELD:
+            return None
+        while self._held and self._held[0][0] < begin:
+            self._held.popleft()
+        # Segments may share packets: pictures that are decoded after a keyframe and shown before.
+        if not self._held or self._held[0][0] > begin:
+            self._held.clear()
+            self._reader.go_to(begin)
+        after = self._held[-1][0] + 1 if self._held else begin
+        self._held.extend(enumerate(self._reader.read(end), after))
+        return [packet for place, packet in self._held if place < end]

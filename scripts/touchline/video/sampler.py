@@ -19,14 +19,24 @@ from pathlib import Path
 import numpy as np
 import torch
 from av.filter import Graph
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
+from av.video.stream import VideoStream
 
 from touchline.core.intervals import Intervals
 from touchline.core.records import Manifest
 from touchline.video.decoder import Decoder, Segment, Wanted
 from touchline.video.hdr import is_hdr, standard_range
-from touchline.video.packets import DAMAGE, Listing, PacketReader, Source, list_packets, reason_of
+from touchline.video.packets import (
+    DAMAGE,
+    Listing,
+    PacketFeed,
+    PacketReader,
+    Source,
+    list_packets,
+    reason_of,
+)
 from touchline.video.prefetch import ahead
 from touchline.video.transforms import capped
 
@@ -105,10 +115,14 @@ def sample_frames(
     listing = list_packets(source, times[0] + start_time, times[-1] + start_time)
     segments = _segments(listing, times, start_time)
     with ExitStack() as stack:
-        readers = [stack.enter_context(PacketReader(source, listing)) for _ in range(threads)]
+        feeding, *readers = (
+            stack.enter_context(PacketReader(source, listing)) for _ in range(1 + threads)
+        )
         shape = max_size, pixel_aspect
         samplers = [_Sampler(reader, listing, start_time, *shape) for reader in readers]
-        yield from ahead(segments, [each.frames for each in samplers], _FRAMES_AHEAD)
+        feed = PacketFeed(feeding)
+        jobs = ((each, feed.of(each.begin, each.end + 1)) for each in segments)
+        yield from ahead(jobs, [each.frames for each in samplers], _FRAMES_AHEAD)
 
 
 def _outside(gaps: Intervals, times: Sequence[float]) -> list[float]:
@@ -203,8 +217,8 @@ class _Sampler:
         self._reformatter = VideoReformatter()
         self._field = _Field()
 
-    def frames(self, segment: Segment) -> Iterator[Frame]:
-        for decoded, group in groupby(self._decoder.pictures(segment), itemgetter(1)):
+    def frames(self, job: tuple[Segment, Sequence[Packet[VideoStream]] | None]) -> Iterator[Frame]:
+        for decoded, group in groupby(self._decoder.pictures(*job), itemgetter(1)):
             assert decoded.pts is not None
             began = round(_since(decoded.pts, self._time_base, self._start_time), 3)
             try:

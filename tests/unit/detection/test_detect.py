@@ -1,6 +1,7 @@
 """Every window ends in the ledger, whatever happens to it."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ class Eye:
         self.fitted = 0
         self.frames_per_picture = frames_per_picture
 
-    def pixels(self, picture, fit):
+    def pixels(self, picture):
         self.fitted += 1
         return torch.tensor(number_in(picture))
 
@@ -71,7 +72,9 @@ def run(path, answers, eye=None, bounds=None, duration=None, seed=0, rule=DEFAUL
     times = sorted({time for window in windows for time in window.times})
     frames = sample_frames(path, times, manifest.start_time, 4096)
     draw, asked = Draw(seed, 3, 8), asked_by("Which of these happen?\nGoal, Foul")
-    done = detect(windows, frames, "pad", eye or Eye(), answers, draw, asked)
+    eye = eye or Eye()
+    fitted = (replace(frame, picture=eye.pixels(frame.picture)) for frame in frames)
+    done = detect(windows, fitted, eye, answers, draw, asked)
     return sorted(done, key=lambda record: record.window)
 
 

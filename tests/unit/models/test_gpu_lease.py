@@ -8,15 +8,14 @@ import time
 
 import pytest
 
-from touchline.models.gpu_lease import leased_gpu
+from touchline.models.gpu_lease import lease_gpu
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from touchline.models.gpu_lease import leased_gpu
-with leased_gpu(Path(sys.argv[1])) as gpu:
-    print(gpu, flush=True)
-    time.sleep(60)
+from touchline.models.gpu_lease import lease_gpu
+print(lease_gpu(Path(sys.argv[1])), flush=True)
+time.sleep(60)
 """
 
 
@@ -52,8 +51,7 @@ def test_workers_get_distinct_gpus_and_wait_for_a_free_one(hold):
 def test_the_lease_is_what_cuda_will_see(tmp_path, monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-abc, 3")
-    with leased_gpu(tmp_path) as gpu:
-        assert gpu == os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-abc"
+    assert lease_gpu(tmp_path) == os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-abc"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +70,6 @@ def test_no_gpu_or_slurm_s_choice_is_left_alone(tmp_path, monkeypatch, visible, 
     for name, value in slurm.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    with leased_gpu(tmp_path) as leased:
-        assert leased == gpu
+    assert lease_gpu(tmp_path) == gpu
     assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
     assert not list(tmp_path.iterdir())

@@ -612,7 +612,7 @@ def test_no_thread_outlives_the_iterator(long_video, threads, taken):
 
 
 def test_what_a_thread_raises_reaches_the_caller(long_video, monkeypatch):
-    def broken(self, stretch):
+    def broken(self, segment, packets):
         raise ZeroDivisionError
 
     monkeypatch.setattr(Decoder, "pictures", broken)

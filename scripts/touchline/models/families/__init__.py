@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from touchline.inputs.families import FAMILIES
+from touchline.models.lean_imports import lean_imports
 
 if TYPE_CHECKING:
     from touchline.models.families.base import VideoLanguageModel
@@ -16,5 +17,7 @@ if TYPE_CHECKING:
 
 def family(name: str) -> type[VideoLanguageModel]:
     """The class of a family. Imports torch, which not everyone who asks for names needs."""
-    found: type[VideoLanguageModel] = getattr(import_module(f"{__name__}.{name}"), FAMILIES[name])
-    return found
+    with lean_imports():
+        found = getattr(import_module(f"{__name__}.{name}"), FAMILIES[name])
+    loaded: type[VideoLanguageModel] = found
+    return loaded
