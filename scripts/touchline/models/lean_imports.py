@@ -34,9 +34,14 @@ def lean_imports() -> Iterator[None]:
         yield
         return
     with ExitStack() as stack:
-        hidden = {"scipy": None, _COMPILER: _compiler(), _IN_COMPILER: _in_compiler()}
+        hidden: dict[str, ModuleType | None] = {
+            _COMPILER: _compiler(),
+            _IN_COMPILER: _in_compiler(),
+        }
+        if "transformers" not in sys.modules:  # else it has looked for scipy already
+            hidden["scipy"] = None
         for name in hidden.keys() - sys.modules.keys():
-            sys.modules[name] = hidden[name]  # type: ignore[assignment]
+            sys.modules[name] = hidden[name]  # type: ignore[assignment]  # None: not to be had
             stack.callback(sys.modules.pop, name)
         for of, name, instead in (
             (torch, "compile", _when_called(torch.compile)),

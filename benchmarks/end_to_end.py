@@ -1,0 +1,230 @@
+"""A match half through the real workflow: where each slice's time goes, and how busy the GPUs are.
+
+    python benchmarks/end_to_end.py --folder /tmp/half                # full size, on a GPU
+    python benchmarks/end_to_end.py --folder /tmp/half --size tiny    # a dry run on the CPU
+    python benchmarks/end_to_end.py --folder /tmp/half --projects before=/tmp/old now=.
+
+Makes a checkpoint of LLaVA-NeXT-Video-7B's configuration with random weights and a half of 3,000 s
+at 720p (see frames.py), has `snakemake models` quantize it, and times `snakemake predictions`:
+1,500 windows in four slices. Answers are as long as they may be, 40 tokens, since random weights
+don't end them. `--jobs-per-gpu 2` lets the next slice get ready while the last one computes.
+
+Expected before measuring, on one H100 with 16 cores, slices one after the other: 14 s of a slice's
+time are the GPU's work. Before: 35 s a slice, so 40 % busy. Now: the start of a slice overlaps the
+one before it, what is left is loading (2 to 3 s), warming up (2 s) and the end of the process, so
+18 to 20 s a slice and 70 % busy or more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from frames import RATE, make_video
+from models import PROMPT, make_checkpoint
+
+ROOT = Path(__file__).resolve().parents[1]
+SLICES = 4
+TOKENS = 40
+KEYFRAMES = 2.0  # seconds apart, as broadcasts have them
+
+# Of the line that ends a worker's log.
+PART = re.compile(r"([a-z][\w ]*?) (\d+\.\d) s[,.]", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How busy a GPU was in the second before `at`, percent."""
+
+    at: float
+    gpu: int
+    busy: int
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A slice's job.
+
+    Attributes:
+        began, ended: seconds of the clock.
+        parts: seconds by what the worker says that it did.
+    """
+
+    number: int
+    began: float
+    ended: float
+    parts: dict[str, float]
+
+
+def main() -> None:
+    options = arguments()
+    folder = options.folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    prepare(folder, options)
+    for name, project in options.projects * options.rounds:
+        measure(folder, name, Path(project).absolute(), options)
+
+
+def arguments() -> argparse.Namespace:
+    def named(text: str) -> tuple[str, str]:
+        name, _, path = text.rpartition("=")
+        return name or path, path
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--folder", type=Path, required=True, help="where all of it is kept")
+    parser.add_argument("--size", choices=("full", "small", "tiny"), default="full")
+    parser.add_argument("--length", type=float, help="of the half, seconds")
+    parser.add_argument("--height", type=int, help="of its pictures, pixels")
+    parser.add_argument("--threads", type=int, default=8, help="for decoding, of each slice")
+    parser.add_argument("--gpus", type=int, default=max(1, torch.cuda.device_count()))
+    parser.add_argument("--jobs-per-gpu", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--projects", type=named, nargs="+", default=[("now", str(ROOT))])
+    options = parser.parse_args()
+    small = options.size == "tiny"
+    options.length = options.length or (40.0 if small else 3000.0)
+    options.height = options.height or (180 if small else 720)
+    return options
+
+
+def prepare(folder: Path, options: argparse.Namespace) -> None:
+    """Make the checkpoint, the video and the settings, where they are not there yet."""
+    checkpoint, video = folder / f"model-{options.size}", folder / f"{options.height}.mp4"
+    if not checkpoint.exists():
+        with timed("making a checkpoint with random weights"):
+            make_checkpoint(options.size, checkpoint)
+    if not video.exists():
+        with timed(f"making a half of {options.length:g} s"):
+            make_video(video, options.height, round(KEYFRAMES * RATE), options.length)
+    (folder / "videos.tsv").write_text(f"video\tpath\n0\t{video}\n")
+    (folder / "prompt.txt").write_text(PROMPT)
+    settings = {
+        "videos": "videos.tsv",
+        "prompt": "prompt.txt",
+        "slices": SLICES,
+        "detect_with": ["llava"],
+        "compare_with": [],
+        "models": {"llava": {"checkpoint": str(checkpoint), "revision": None}},
+        "generation": {"max_new_tokens": TOKENS},
+    }
+    # JSON is YAML.
+    (folder / "settings.yaml").write_text(json.dumps(settings))
+    with timed("quantizing it, by `snakemake models`"):
+        snakemake(folder, ROOT, options, "models")
+
+
+def snakemake(folder: Path, project: Path, options: argparse.Namespace, target: str) -> None:
+    jobs = options.gpus * options.jobs_per_gpu
+    command = [sys.executable, "-m", "snakemake", "-s", str(project / "Snakefile")]
+    command += ["--cores", str(max(os.cpu_count() or 1, jobs * options.threads))]
+    command += ["--resources", f"gpu={jobs}", "--set-threads", f"detect_slice={options.threads}"]
+    command += ["--configfile=settings.yaml", "--quiet", "all", "--", target]
+    paths = os.pathsep.join([str(project / "scripts"), str(project)])
+    subprocess.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": paths}, check=True)
+
+
+def measure(folder: Path, name: str, project: Path, options: argparse.Namespace) -> None:
+    """Run the workflow up to the final predictions, and print where the time went."""
+    results = folder / "results"
+    shutil.rmtree(results, ignore_errors=True)
+    began = time.time()
+    with sampling() as samples:
+        snakemake(folder, project, options, "predictions")
+    whole = time.time() - began
+    slices = [read_slice(results, number) for number in range(SLICES)]
+    began, ended = min(each.began for each in slices), max(each.ended for each in slices)
+    windows = sum(
+        len(ledger.read_text().splitlines()) for ledger in (results / "windows").iterdir()
+    )
+    rate = windows / (ended - began) / options.gpus
+    print(f"\n## {name}: {options.length:g} s at {options.height}p, {windows} windows")
+    print(f"{options.gpus} GPUs, {options.jobs_per_gpu} slices at a time each, ", end="")
+    print(f"{options.threads} threads for decoding, {os.cpu_count()} cores")
+    print(f"whole run {whole:.1f} s; detection {ended - began:.1f} s, {rate:.1f} windows/s a GPU")
+    print_slices(slices, began)
+    print_busy(samples, began, ended)
+
+
+def read_slice(results: Path, number: int) -> Slice:
+    name = f"llava_vid0_gpu{number}"
+    log = (results / "logs" / "detect" / f"{name}.log").read_text()
+    rows = (results / "benchmarks" / f"detect_{name}.tsv").read_text().splitlines()
+    seconds = float(dict(zip(rows[0].split("\t"), rows[1].split("\t"), strict=True))["s"])
+    ended = (results / "windows" / f"windows_{name}.jsonl").stat().st_mtime
+    parts = PART.findall(log.rpartition("Time: ")[2].splitlines()[0])
+    return Slice(number, ended - seconds, ended, {what: float(each) for what, each in parts})
+
+
+def print_slices(slices: Sequence[Slice], began: float) -> None:
+    """A row a slice; what its worker doesn't count is its start and its end."""
+    names = list(dict.fromkeys(name for each in slices for name in each.parts))
+    print("| slice | from | to | " + " | ".join(names) + " | start and end |")
+    print("|---" * (len(names) + 4) + "|")
+    for each in slices:
+        cells = [f"{each.parts.get(name, 0.0):.1f}" for name in names]
+        rest = each.ended - each.began - sum(each.parts.values())
+        at = f"{each.began - began:.1f} | {each.ended - began:.1f}"
+        print(f"| {each.number} | {at} | " + " | ".join(cells) + f" | {rest:.1f} |")
+
+
+def print_busy(samples: Sequence[Sample], began: float, ended: float) -> None:
+    by_gpu: dict[int, list[int]] = defaultdict(list)
+    for sample in samples:
+        if began < sample.at <= ended:
+            by_gpu[sample.gpu].append(sample.busy)
+    if not by_gpu:
+        print("No GPU was seen at work.")
+    for gpu, busy in sorted(by_gpu.items()):
+        print(f"GPU {gpu}: busy {sum(busy) / len(busy):.0f} % of the detection")
+        print("  by second:", *busy)
+
+
+@contextmanager
+def sampling() -> Iterator[list[Sample]]:
+    """How busy each GPU is, once a second, as nvidia-smi has it; nothing where there is none."""
+    samples: list[Sample] = []
+    if not shutil.which("nvidia-smi"):
+        yield samples
+        return
+    command = ["nvidia-smi", "dmon", "-s", "u", "-d", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = process.stdout
+
+        def read() -> None:
+            for line in lines:
+                gpu, busy, *_ = [*line.split(), "", ""]
+                if gpu.isdigit() and busy.isdigit():
+                    samples.append(Sample(time.time(), int(gpu), int(busy)))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            yield samples
+        finally:
+            process.terminate()
+            reader.join()
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    print(f"{what}: {time.perf_counter() - started:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
