@@ -132,8 +132,9 @@ def snakemake(folder: Path, project: Path, options: argparse.Namespace, target: 
     command += ["--cores", str(max(os.cpu_count() or 1, jobs * options.threads))]
     command += ["--resources", f"gpu={jobs}", "--set-threads", f"detect_slice={options.threads}"]
     command += ["--configfile=settings.yaml", "--quiet", "all", "--", target]
-    paths = os.pathsep.join([str(project / "scripts"), str(project)])
-    subprocess.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": paths}, check=True)
+    paths = [str(project / "scripts"), str(project), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    subprocess.run(command, cwd=folder, env=environment, check=True)
 
 
 def measure(folder: Path, name: str, project: Path, options: argparse.Namespace) -> None:
