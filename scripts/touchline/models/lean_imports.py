@@ -21,12 +21,21 @@ _COMPILER = "torch._dynamo"
 _IN_COMPILER = "torch._dynamo._trace_wrapped_higher_order_op"
 
 
-@contextmanager
-def lean_imports() -> Iterator[None]:
-    """While in the block, what is imported does not bring in compiler, collectives and scipy.
+def lean_import(name: str) -> ModuleType:
+    """Import a module without compiler, collectives and scipy; imports torch.
 
-    Imports torch. Where the compiler is there already, there is nothing to spare.
+    Should something need them that happens to be installed, too, they come after all.
     """
+    try:
+        with _without_compiler():
+            return import_module(name)
+    except ImportError:
+        return import_module(name)
+
+
+@contextmanager
+def _without_compiler() -> Iterator[None]:
+    """While in the block, what need not be imported is not; nothing to do where it is already."""
     import torch
     from torch._compile import _disable_dynamo
 
@@ -38,8 +47,8 @@ def lean_imports() -> Iterator[None]:
             _COMPILER: _compiler(),
             _IN_COMPILER: _in_compiler(),
         }
-        if "transformers" not in sys.modules:  # else it has looked for scipy already
-            hidden["scipy"] = None
+        if "transformers" not in sys.modules:  # else it has looked for them already
+            hidden |= {"scipy": None, "torchvision": None}
         for name in hidden.keys() - sys.modules.keys():
             sys.modules[name] = hidden[name]  # type: ignore[assignment]  # None: not to be had
             stack.callback(sys.modules.pop, name)

@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from touchline.errors import InputError, plain
 from touchline.models.checkpoints import remedy
-from touchline.models.lean_imports import lean_imports
+from touchline.models.lean_imports import lean_import
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -57,8 +57,7 @@ def load_weights(architecture: type[PreTrainedModel], folder: Path, **how: Any) 
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
-    with lean_imports():
-        import bitsandbytes  # noqa: F401  # starts CUDA, and the library may need it below
+    lean_import("bitsandbytes")  # it starts CUDA; the library may need it below
     with _loading_report() as report, _Skeleton():
         try:
             model, found = architecture.from_pretrained(

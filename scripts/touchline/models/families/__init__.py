@@ -5,11 +5,10 @@ A family is a module of this package with a class that completes `base.VideoLang
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from touchline.inputs.families import FAMILIES
-from touchline.models.lean_imports import lean_imports
+from touchline.models.lean_imports import lean_import
 
 if TYPE_CHECKING:
     from touchline.models.families.base import VideoLanguageModel
@@ -17,7 +16,5 @@ if TYPE_CHECKING:
 
 def family(name: str) -> type[VideoLanguageModel]:
     """The class of a family. Imports torch, which not everyone who asks for names needs."""
-    with lean_imports():
-        found = getattr(import_module(f"{__name__}.{name}"), FAMILIES[name])
-    loaded: type[VideoLanguageModel] = found
-    return loaded
+    found: type[VideoLanguageModel] = getattr(lean_import(f"{__name__}.{name}"), FAMILIES[name])
+    return found
