@@ -22,6 +22,7 @@ from transformers import DynamicCache, PreTrainedModel
 from touchline.models.chat import end_tokens, prompt_text, read_tokenizer, token_ids
 from touchline.models.checkpoints import check
 from touchline.models.cuda_graph import Replayed
+from touchline.models.kernels import fuse_steps
 from touchline.models.kv_cache import RowCache
 from touchline.models.loading import hush_libraries, load_weights, read_config
 from touchline.models.preprocessing import Normalization, normalized, read_normalization
@@ -143,6 +144,7 @@ class VideoLanguageModel(ABC):
             str(self.dtype).removeprefix("torch."),
         )
         fuse_norms(self.model)
+        fuse_steps(self.model)
         self.normalization: Normalization = read_normalization(folder)
         self.eos = end_tokens(
             folder,

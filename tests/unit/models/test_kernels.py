@@ -1,0 +1,109 @@
+"""The kernels compute what PyTorch does; here their source runs as C++, thread by thread."""
+
+import ctypes
+import shutil
+import subprocess
+
+import pytest
+import torch
+from torch import nn
+from transformers.models.llama.modeling_llama import LlamaConfig, LlamaMLP, apply_rotary_pos_emb
+
+from touchline.models import kernels
+
+# What a GPU has, for a C++ compiler.
+AS_C = """
+#include <cmath>
+#include <cstring>
+#define __device__ static
+#define __global__
+struct Three { int x; };
+static Three blockIdx, blockDim, threadIdx;
+struct uint4 { unsigned x, y, z, w; };
+static float __uint_as_float(unsigned bits) { float f; memcpy(&f, &bits, 4); return f; }
+static unsigned __float_as_uint(float f) { unsigned bits; memcpy(&bits, &f, 4); return bits; }
+extern "C" void at(int block, int size, int thread) {
+  blockIdx.x = block; blockDim.x = size; threadIdx.x = thread;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kernels")
+    (folder / "kernels.cpp").write_text(AS_C + kernels._SOURCE)
+    command = [shutil.which("g++") or "c++", "-O1", "-ffp-contract=off", "-w", "-shared", "-fPIC"]
+    subprocess.run([*command, "kernels.cpp", "-o", "kernels.so"], cwd=folder, check=True)
+    return ctypes.CDLL(str(folder / "kernels.so"))
+
+
+@pytest.fixture
+def kernel(compiled, monkeypatch):
+    """A kernel by name, which runs here."""
+    monkeypatch.setattr(kernels, "_DEVICE", "cpu")
+
+    def named(name):
+        def run(grid, block, args):
+            as_c = [
+                ctypes.c_void_p(a.data_ptr()) if isinstance(a, torch.Tensor) else a for a in args
+            ]
+            for thread in range(grid[0] * block[0]):
+                compiled.at(thread // block[0], block[0], thread % block[0])
+                compiled[name](*as_c)
+
+        return run
+
+    return named
+
+
+LAYER = LlamaConfig(
+    hidden_size=16, intermediate_size=24, num_attention_heads=2, num_key_value_heads=2
+)
+
+
+@pytest.mark.parametrize("rows_have_angles", [False, True])
+@pytest.mark.parametrize("width", [16, 64])
+def test_a_rotation_has_the_bits_of_pytorch_s_steps(kernel, rows_have_angles, width):
+    source = torch.Generator().manual_seed(0)
+    batch, tokens = 2, 5
+
+    def queries(heads):
+        rows = torch.randn((batch, tokens, heads, width), generator=source).bfloat16()
+        return rows.transpose(1, 2)
+
+    angles = torch.randn((batch if rows_have_angles else 1, tokens, width), generator=source)
+    q, k, cos, sin = queries(4), queries(2), angles.cos().bfloat16(), angles.sin().bfloat16()
+    expected = apply_rotary_pos_emb(q, k, cos, sin)
+    rotated = kernels._rotation(kernel("rotate"), apply_rotary_pos_emb)
+    for one, other in zip(rotated(q.clone(), k.clone(), cos, sin), expected, strict=True):
+        assert one.equal(other)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_other_numbers_are_rotated_by_pytorch(kernel, dtype):
+    q, k = (torch.randn((1, 2, 3, 16), dtype=dtype) for _ in range(2))
+    angle = torch.randn((1, 3, 16), dtype=dtype)
+    expected = apply_rotary_pos_emb(q, k, angle.cos(), angle.sin())
+
+    def never(**_):
+        raise AssertionError
+
+    rotated = kernels._rotation(never, apply_rotary_pos_emb)
+    for one, other in zip(rotated(q, k, angle.cos(), angle.sin()), expected, strict=True):
+        assert one.equal(other)
+
+
+def test_a_gated_layer_gives_what_the_library_s_does(kernel):
+    torch.manual_seed(0)
+    layer = LlamaMLP(LAYER).bfloat16()
+    hidden = 4 * torch.randn((3, 5, 16), dtype=torch.bfloat16)
+    with torch.inference_mode():
+        expected, fused = layer(hidden), kernels._gated_layer(kernel("gate"), layer, hidden)
+    # The C library's exp and PyTorch's on a CPU may differ in a last bit; a GPU has one.
+    torch.testing.assert_close(fused, expected, rtol=2**-6, atol=2**-8)
+
+
+def test_without_a_gpu_a_model_stays_as_it_is():
+    layer = nn.Sequential(LlamaMLP(LAYER))
+    kernels.fuse_steps(layer)
+    assert "forward" not in vars(layer[0])
