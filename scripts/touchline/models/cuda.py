@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+from typing import TYPE_CHECKING
 
 from touchline.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 # The least driver for all that CUDA of a major version has built, by NVIDIA's table of "minor
 # version compatibility": https://docs.nvidia.com/deploy/cuda-compatibility/
@@ -40,6 +44,27 @@ def check_usable(gpu: str | None) -> None:
             f"{_sentence(error)}. {_advice(torch.version.cuda, driver_version())} (docs/gpus.md). "
             "To run on the CPU all the same, set CUDA_VISIBLE_DEVICES= (to nothing)."
         ) from error
+
+
+def call_once(dtype: torch.dtype) -> None:
+    """Call what a model calls, on next to nothing: its libraries take a second to load.
+
+    Nothing without a GPU.
+    """
+    import torch
+    from torch.nn import functional
+
+    if not torch.cuda.is_available():
+        return
+    with torch.inference_mode():
+        picture = torch.ones((1, 3, 16, 16), device="cuda", dtype=dtype)
+        functional.conv2d(picture, picture)
+        rows = picture.reshape(1, 1, 12, 64)
+        functional.gelu(functional.layer_norm(functional.linear(rows[0, 0], rows[0, 0]), (12,)))
+        functional.scaled_dot_product_attention(rows, rows, rows, is_causal=True)
+        seen = torch.ones((12, 12), device="cuda", dtype=torch.bool)
+        functional.scaled_dot_product_attention(rows, rows, rows, attn_mask=seen)
+        torch.cuda.synchronize()
 
 
 def driver_version() -> str | None:

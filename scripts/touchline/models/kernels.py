@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Any
 
@@ -76,28 +77,40 @@ _THREADS = 256  # of a block
 Kernel = Callable[..., None]
 
 
-def fuse_steps(model: nn.Module) -> None:
-    """Let a model's rotations and gated layers be one kernel each, on a GPU.
+@dataclass(frozen=True)
+class Kernels:
+    """What is compiled of `_SOURCE`."""
+
+    rotate: Kernel
+    gate: Kernel
+
+
+def compile_kernels() -> Kernels | None:
+    """The kernels for this process's GPU; None without one, or where they cannot be had."""
+    if not torch.cuda.is_available():
+        return None
+    try:
+        compiled = torch.cuda._compile_kernel  # of torch 2.9 and later
+        return Kernels(compiled(_SOURCE, "rotate"), compiled(_SOURCE, "gate"))
+    except (AttributeError, OSError, RuntimeError) as error:
+        log.info("Rotations and gates are computed in PyTorch's steps: %s.", error)
+        return None
+
+
+def fuse_steps(model: nn.Module, kernels: Kernels) -> None:
+    """Let a model's rotations and gated layers be one kernel each.
 
     The library's function for rotations is replaced where its models find it, for the whole
     process; for numbers other than bfloat16 it is as before.
     """
-    if not torch.cuda.is_available():
-        return
-    try:
-        compiled = torch.cuda._compile_kernel  # of torch 2.9 and later
-        rotate, gate = compiled(_SOURCE, "rotate"), compiled(_SOURCE, "gate")
-    except (AttributeError, OSError, RuntimeError) as error:
-        log.info("Rotations and gates are computed in PyTorch's steps: %s.", error)
-        return
     for module in model.modules():
         is_silu = isinstance(getattr(module, "act_fn", None), (nn.SiLU, SiLUActivation))
         if is_silu and hasattr(module, "gate_proj"):
-            module.forward = partial(_gated_layer, gate, module)
+            module.forward = partial(_gated_layer, kernels.gate, module)
         source: Any = sys.modules[type(module).__module__]
         steps = getattr(source, "apply_rotary_pos_emb", None)
         if steps and not hasattr(steps, "is_fused"):
-            source.apply_rotary_pos_emb = _rotation(rotate, steps)
+            source.apply_rotary_pos_emb = _rotation(kernels.rotate, steps)
 
 
 def _rotation(rotate: Kernel, steps: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 import torch
 from torch import nn
+from transformers.models.llama import modeling_llama
 from transformers.models.llama.modeling_llama import LlamaConfig, LlamaMLP, apply_rotary_pos_emb
 
 from touchline.models import kernels
@@ -103,7 +104,16 @@ def test_a_gated_layer_gives_what_the_library_s_does(kernel):
     torch.testing.assert_close(fused, expected, rtol=2**-6, atol=2**-8)
 
 
-def test_without_a_gpu_a_model_stays_as_it_is():
-    layer = nn.Sequential(LlamaMLP(LAYER))
-    kernels.fuse_steps(layer)
-    assert "forward" not in vars(layer[0])
+def test_a_model_s_layers_are_fused_once(kernel, monkeypatch):
+    monkeypatch.setattr(modeling_llama, "apply_rotary_pos_emb", apply_rotary_pos_emb)
+    some = kernels.Kernels(kernel("rotate"), kernel("gate"))
+    layers = nn.Sequential(LlamaMLP(LAYER), LlamaMLP(LAYER)).bfloat16()
+    kernels.fuse_steps(layers, some)
+    fused = modeling_llama.apply_rotary_pos_emb
+    kernels.fuse_steps(layers, some)
+    assert modeling_llama.apply_rotary_pos_emb is fused is not apply_rotary_pos_emb
+    assert all("forward" in vars(layer) for layer in layers)
+
+
+def test_without_a_gpu_there_are_no_kernels():
+    assert kernels.compile_kernels() is None

@@ -10,6 +10,7 @@ import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -21,8 +22,9 @@ from transformers import DynamicCache, PreTrainedModel
 
 from touchline.models.chat import end_tokens, prompt_text, read_tokenizer, token_ids
 from touchline.models.checkpoints import check
+from touchline.models.cuda import call_once
 from touchline.models.cuda_graph import Replayed
-from touchline.models.kernels import fuse_steps
+from touchline.models.kernels import compile_kernels, fuse_steps
 from touchline.models.kv_cache import RowCache
 from touchline.models.loading import hush_libraries, load_weights, read_config
 from touchline.models.preprocessing import Normalization, normalized, read_normalization
@@ -127,10 +129,17 @@ class VideoLanguageModel(ABC):
             self.tokenizer, folder, prompt.strip(), self.video_token, self.template
         )
         self._video_id: int = self.tokenizer.convert_tokens_to_ids(self.video_token)
-        with _float32_beside_float16(self.architecture, self.vision):
-            self.model: Any = load_weights(
-                self.architecture, folder, config=config, dtype=self.dtype, device_map=self.device
-            ).eval()
+        with ThreadPoolExecutor(2) as meanwhile:
+            compiling = meanwhile.submit(compile_kernels)
+            meanwhile.submit(call_once, self.dtype)
+            with _float32_beside_float16(self.architecture, self.vision):
+                self.model: Any = load_weights(
+                    self.architecture,
+                    folder,
+                    config=config,
+                    dtype=self.dtype,
+                    device_map=self.device,
+                ).eval()
         # Qwen2.5-VL's vision tower is known to overflow in float16.
         self._vision_dtype = torch.float32 if self.dtype == torch.float16 else self.dtype
         for name, weights in self.model.named_parameters():
@@ -144,7 +153,8 @@ class VideoLanguageModel(ABC):
             str(self.dtype).removeprefix("torch."),
         )
         fuse_norms(self.model)
-        fuse_steps(self.model)
+        if kernels := compiling.result():
+            fuse_steps(self.model, kernels)
         self.normalization: Normalization = read_normalization(folder)
         self.eos = end_tokens(
             folder,
