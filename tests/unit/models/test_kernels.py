@@ -31,9 +31,11 @@ extern "C" void at(int block, int size, int thread) {
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
+    if not shutil.which("g++"):
+        pytest.skip("g++ is not installed")
     folder = tmp_path_factory.mktemp("kernels")
     (folder / "kernels.cpp").write_text(AS_C + kernels._SOURCE)
-    command = [shutil.which("g++") or "c++", "-O1", "-ffp-contract=off", "-w", "-shared", "-fPIC"]
+    command = ["g++", "-O1", "-ffp-contract=off", "-w", "-shared", "-fPIC"]
     subprocess.run([*command, "kernels.cpp", "-o", "kernels.so"], cwd=folder, check=True)
     return ctypes.CDLL(str(folder / "kernels.so"))
 
