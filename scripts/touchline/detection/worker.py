@@ -6,6 +6,7 @@ import logging
 import math
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,12 +18,12 @@ from touchline.events.parsing import asked_by
 from touchline.inputs.fingerprint import fingerprint
 from touchline.inputs.settings import BatchSettings, GenerationSettings, ImageSettings
 from touchline.models.checkpoints import begin_reading, checkpoint_files, read_model_type
-from touchline.models.cuda import check_usable
+from touchline.models.cuda import check_usable, give_memory_back, has_room_beside
 from touchline.models.gpu_lease import lease_gpu
 from touchline.video.windows import Window
 
 if TYPE_CHECKING:
-    from touchline.models.families.base import Footage
+    from touchline.models.families.base import Footage, VideoLanguageModel
     from touchline.video.sampler import Frame
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ def answer_windows(
             ):
                 writer.add(record)
                 records[record.window] = record
+        give_memory_back()
     return [records[window.index] for window in windows]
 
 
@@ -124,12 +126,23 @@ def _answered(
         # Decoding begins while the model loads.
         frames = begun(frames_of(manifest, path, times, question.image.max_size, threads))
         kind = family(read_model_type(question.checkpoint))
-    with clock.timing("waiting for a GPU"):
-        gpu = lease_gpu()
-    with clock.timing("load"):
+
+    def load(gpu: str | None) -> VideoLanguageModel:
         check_usable(gpu)
-        footage = _footage(manifest, question)
-        model = kind(question.checkpoint, question.prompt, footage, question.dtype)
+        return kind(
+            question.checkpoint, question.prompt, _footage(manifest, question), question.dtype
+        )
+
+    def load_early(gpu: str) -> None:
+        with suppress(torch.OutOfMemoryError):
+            if has_room_beside(gpu, question.checkpoint):
+                early.append(load(gpu))
+
+    early: list[VideoLanguageModel] = []
+    with clock.timing("waiting for a GPU"):
+        gpu = lease_gpu(get_ready=load_early)
+    with clock.timing("load"):
+        model = early.pop() if early else load(gpu)
         most = math.ceil(max(len(w.times) for w in windows) / kind.frames_per_picture)
         rows = rows_that_fit(model, most, generation.max_new_tokens, batch.windows)
 

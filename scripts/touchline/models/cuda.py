@@ -6,8 +6,10 @@ on the CPU for days without a word.
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from touchline.errors import InputError
@@ -65,6 +67,34 @@ def call_once(dtype: torch.dtype) -> None:
         seen = torch.ones((12, 12), device="cuda", dtype=torch.bool)
         functional.scaled_dot_product_attention(rows, rows, rows, attn_mask=seen)
         torch.cuda.synchronize()
+
+
+def has_room_beside(gpu: str, checkpoint: Path) -> bool:
+    """Whether a model's weights fit on a GPU beside what computes there now, and leave it room.
+
+    Its needs vary; twice the weights are left to it.
+
+    Args:
+        gpu: its number or UUID, for the message if torch cannot use it.
+        checkpoint: folder of the model.
+
+    Raises:
+        InputError: as `check_usable`.
+    """
+    check_usable(gpu)
+    import torch
+
+    weights = sum(file.stat().st_size for file in checkpoint.glob("*.safetensors"))
+    return torch.cuda.mem_get_info()[0] > 3 * weights
+
+
+def give_memory_back() -> None:
+    """Free what no tensor holds any more, before whoever comes next looks how much there is."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def driver_version() -> str | None:

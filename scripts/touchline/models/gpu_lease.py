@@ -11,6 +11,7 @@ import fcntl
 import logging
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,7 +26,9 @@ LEASES = Path("/tmp/touchline-gpus")
 _NVIDIA = Path("/proc/driver/nvidia/gpus")
 
 
-def lease_gpu(folder: Path | None = None) -> str | None:
+def lease_gpu(
+    folder: Path | None = None, get_ready: Callable[[str], object] | None = None
+) -> str | None:
     """Hold a GPU of this machine that no other worker holds, whoever's it is.
 
     Sets CUDA_VISIBLE_DEVICES to it, so call this before anything touches CUDA. Waits
@@ -34,6 +37,8 @@ def lease_gpu(folder: Path | None = None) -> str | None:
 
     Args:
         folder: where the lock files are, on this machine; None for the usual place.
+        get_ready: what to do on the GPU, with little of its memory, while another worker still
+            holds it; done only where there is one GPU, so that it is certain which it will be.
 
     Returns:
         The GPU's index or UUID; None where there is none: then the CPU does the work.
@@ -49,7 +54,7 @@ def lease_gpu(folder: Path | None = None) -> str | None:
     if not gpus:
         log.info("No GPU on this machine: running on the CPU.")
         return None
-    leased = _wait_for_one(gpus, folder or LEASES)
+    leased = _wait_for_one(gpus, folder or LEASES, get_ready)
     os.environ["CUDA_VISIBLE_DEVICES"] = leased
     log.info("GPU %s is leased.", leased)
     return leased
@@ -90,7 +95,7 @@ def _visible() -> list[str] | None:
     return [gpu for each in value.split(",") if (gpu := each.strip()) not in nothing]
 
 
-def _wait_for_one(gpus: list[str], folder: Path) -> str:
+def _wait_for_one(gpus: list[str], folder: Path, get_ready: Callable[[str], object] | None) -> str:
     waited = False
     while True:
         for gpu in gpus:
@@ -104,6 +109,10 @@ def _wait_for_one(gpus: list[str], folder: Path) -> str:
         if not waited:
             log.info("All GPUs (%s) are held by other workers: waiting.", ", ".join(gpus))
             waited = True
+            if get_ready and len(gpus) == 1:
+                os.environ["CUDA_VISIBLE_DEVICES"] = gpus[0]
+                get_ready(gpus[0])
+                continue
         time.sleep(_POLL_SECONDS)
 
 

@@ -13,7 +13,7 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from typing import Any
 
 import torch
@@ -85,10 +85,12 @@ class Kernels:
     gate: Kernel
 
 
+@cache
 def compile_kernels() -> Kernels | None:
     """The kernels for this process's GPU; None without one, or where they cannot be had."""
     if not torch.cuda.is_available():
         return None
+    torch.ones(1, device="cuda")  # a thread has no GPU before it has used it
     try:
         compiled = torch.cuda._compile_kernel  # of torch 2.9 and later
         return Kernels(compiled(_SOURCE, "rotate"), compiled(_SOURCE, "gate"))

@@ -14,7 +14,8 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from touchline.models.gpu_lease import lease_gpu
-print(lease_gpu(Path(sys.argv[1])), flush=True)
+ready = lambda gpu: print("ready on", gpu, flush=True)
+print(lease_gpu(Path(sys.argv[1]), ready), flush=True)
 time.sleep(60)
 """
 
@@ -46,6 +47,15 @@ def test_workers_get_distinct_gpus_and_wait_for_a_free_one(hold):
     assert third.poll() is None
     first.send_signal(signal.SIGKILL)
     assert third.stdout.readline().strip() in {"2", "5"}
+
+
+def test_a_worker_gets_ready_on_the_only_gpu_while_it_waits(hold):
+    first, second = hold("2"), hold("2")
+    lines = {first: first.stdout.readline(), second: second.stdout.readline()}
+    holder, waiting = sorted(lines, key=lines.get)
+    assert (lines[holder], lines[waiting]) == ("2\n", "ready on 2\n")
+    holder.kill()
+    assert waiting.stdout.readline() == "2\n"
 
 
 def test_the_lease_is_what_cuda_will_see(tmp_path, monkeypatch):
