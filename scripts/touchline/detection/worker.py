@@ -19,7 +19,7 @@ from touchline.inputs.fingerprint import fingerprint
 from touchline.inputs.settings import BatchSettings, GenerationSettings, ImageSettings
 from touchline.models.checkpoints import begin_reading, checkpoint_files, read_model_type
 from touchline.models.cuda import check_usable, give_memory_back, has_room_beside
-from touchline.models.gpu_lease import lease_gpu
+from touchline.models.gpu_lease import lease_gpu, release_gpu
 from touchline.video.windows import Window
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def answer_windows(
                 writer.add(record)
                 records[record.window] = record
         give_memory_back()
+        release_gpu()
     return [records[window.index] for window in windows]
 
 
@@ -133,6 +134,10 @@ def _answered(
             question.checkpoint, question.prompt, _footage(manifest, question), question.dtype
         )
 
+    def fitted(frames: Iterator[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            yield replace(frame, picture=model.pixels(frame.picture, question.image.fit))
+
     def load_early(gpu: str) -> None:
         with suppress(torch.OutOfMemoryError):
             if has_room_beside(gpu, question.checkpoint):
@@ -143,18 +148,14 @@ def _answered(
         gpu = lease_gpu(get_ready=load_early)
     with clock.timing("load"):
         model = early.pop() if early else load(gpu)
+        ready = begun(ahead([frames], [fitted], _FITTED_AHEAD))
         most = math.ceil(max(len(w.times) for w in windows) / kind.frames_per_picture)
         rows = rows_that_fit(model, most, generation.max_new_tokens, batch.windows)
-
-    def fitted(frames: Iterator[Frame]) -> Iterator[Frame]:
-        for frame in frames:
-            yield replace(frame, picture=model.pixels(frame.picture, question.image.fit))
 
     answering = Answering(model, generation, min(total, rows), most, clock)
     draw = Draw(generation.seed, manifest.video, generation.max_new_tokens)
     progress = SliceProgress(total, total - len(windows))
     asked = asked_by(question.prompt)
-    ready = ahead([frames], [fitted], _FITTED_AHEAD)
     for record in detect(windows, ready, model, answering, draw, asked):
         yield record
         progress.count(record, answering)

@@ -19,6 +19,7 @@ from touchline.errors import InputError
 
 log = logging.getLogger(__name__)
 
+_held: list[int] = []  # locks' descriptors
 _POLL_SECONDS = 0.2
 # Not TMPDIR, which may differ between two runs of one user; and shared by all users, since they
 # share the GPUs.
@@ -33,7 +34,7 @@ def lease_gpu(
 
     Sets CUDA_VISIBLE_DEVICES to it, so call this before anything touches CUDA. Waits
     while all are held. The lock is the kernel's: it ends with the process, however
-    that ends, and so with all that the process has in the GPU's memory.
+    that ends, if `release_gpu` has not ended it.
 
     Args:
         folder: where the lock files are, on this machine; None for the usual place.
@@ -58,6 +59,12 @@ def lease_gpu(
     os.environ["CUDA_VISIBLE_DEVICES"] = leased
     log.info("GPU %s is leased.", leased)
     return leased
+
+
+def release_gpu() -> None:
+    """End this process's lease: its memory on the GPU has been given back."""
+    while _held:
+        os.close(_held.pop())
 
 
 def _given_by_slurm() -> str | None:
@@ -105,7 +112,8 @@ def _wait_for_one(gpus: list[str], folder: Path, get_ready: Callable[[str], obje
             except BlockingIOError:
                 os.close(descriptor)
             else:
-                return gpu  # the descriptor stays open until the process ends
+                _held.append(descriptor)
+                return gpu
         if not waited:
             log.info("All GPUs (%s) are held by other workers: waiting.", ", ".join(gpus))
             waited = True
