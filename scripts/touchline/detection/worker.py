@@ -20,6 +20,7 @@ from touchline.inputs.settings import BatchSettings, GenerationSettings, ImageSe
 from touchline.models.checkpoints import begin_reading, checkpoint_files, read_model_type
 from touchline.models.cuda import check_usable, give_memory_back, has_room_beside
 from touchline.models.gpu_lease import lease_gpu, release_gpu
+from touchline.models.lean_imports import without_collecting
 from touchline.video.windows import Window
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _answered(
     # On a CPU an answer must not depend on where in memory its row lies.
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
     begin_reading(question.checkpoint)
-    with clock.timing("imports"):
+    with clock.timing("imports"), without_collecting():
         import torch
 
         from touchline.detection.batch_size import rows_that_fit
