@@ -6,8 +6,8 @@ import { gameTime } from "./verdicts.js";
 /** @import { Decision, MatchData } from "./types.js" */
 
 // An event is a moment; a clip or caption of it begins before and ends after (seconds).
-const BEFORE = 5;
-const AFTER = 5;
+const CLIP_BEFORE = 5;
+const CLIP_AFTER = 5;
 // What XML 1.0 cannot hold, not even escaped, and what would break a line.
 const UNWRITABLE = /[^\t -\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]|[\x7f-\x9f\u2028\u2029]/gu;
 
@@ -100,8 +100,8 @@ function webVtt(events, match) {
 
 /** Start and end by a player's clock. @param {number} time @param {MatchData} match */
 function clip(time, { duration, offset }) {
-  const end = Math.min(duration, time + AFTER);
-  return [Math.max(0, time - BEFORE) + offset, end + offset].map((one) => Number(one.toFixed(3)));
+  const end = Math.min(duration, time + CLIP_AFTER);
+  return [Math.max(0, time - CLIP_BEFORE) + offset, end + offset].map((one) => Number(one.toFixed(3)));
 }
 
 /** Seconds as WebVTT writes them, "01:02:03.500". @param {number} time */
