@@ -49,7 +49,9 @@ def main() -> None:
     video = parser.parse_args().video
     with tempfile.TemporaryDirectory() as folder:
         browser = Browser(Path(folder))
-        print("| models | events each | moments | pictures | MB | opening, ms | action, ms (most) |")
+        print(
+            "| models | events each | moments | pictures | MB | opening, ms | action, ms (most) |"
+        )
         print("|---|---|---|---|---|---|---|")
         for models, events in ((3, 333), (3, 950), (3, 1666), (1, 5000)):
             path = Path(folder) / f"{models}_{events}.html"

@@ -31,7 +31,9 @@ def main(job: Any) -> None:
         for model, path in zip(job.params.models, job.input.shortlists, strict=True)
     }
     file_name = path.name if path else None
-    data = page_data(match, moments, name, job.params.tolerance, shortlists, pictures, source, file_name)
+    data = page_data(
+        match, moments, name, job.params.tolerance, shortlists, pictures, source, file_name
+    )
     page = render(
         "match.html.j2",
         MODULE,

@@ -95,8 +95,14 @@ def test_a_click_on_a_mark_keeps_the_timeline_and_shows_the_row(browser, page):
     browser.choose("#order", "time")
     click_lane(browser, 0, 2800)
     assert browser.run("return scrollY") == 0
-    row = browser.element("[aria-current]").rect
-    assert 0 < row["y"] < 1000 - row["height"]
+    browser.wait(
+        lambda: browser.run(
+            "const row = document.querySelector('[aria-current]').getBoundingClientRect();"
+            "const list = document.getElementById('scroller').getBoundingClientRect();"
+            "return list.top <= row.top && row.bottom <= list.bottom;"
+        ),
+        seconds=2,
+    )
 
 
 @pytest.mark.parametrize("width", [360, 768])
@@ -121,8 +127,8 @@ def test_a_lane_a_class(browser, page):
     lanes = len(browser.elements("#lane-names bdi"))
     browser.press("v")
     names = [name.text for name in browser.elements("#lane-names bdi")]
-    assert len(names) == 18
-    assert len(names) > lanes
+    assert len(names) >= 18
+    assert {"Goal", "Corner", "Offside"} < {*names}
     assert names[-1] == "your verdicts"
     browser.press("v")
     assert len(browser.elements("#lane-names bdi")) == lanes

@@ -139,8 +139,10 @@ def _judged(row: Mapping[str, Any], labels: Labels) -> Iterator[tuple[float, str
     pairs = [(row.get("said_time_s"), row.get("said_label")), (row.get("time_s"), row.get("label"))]
     for time, label in pairs:
         try:
-            yield _seconds(time, "time_s"), labels.canonical(label or "") or label or "", (
-                row["verdict"] != "undecided"
+            yield (
+                _seconds(time, "time_s"),
+                labels.canonical(label or "") or label or "",
+                (row["verdict"] != "undecided"),
             )
         except ValueError:
             continue

@@ -126,7 +126,7 @@ def test_a_persons_verdicts_are_the_truth_where_they_confirm(tmp_path):
     assert truth.events == [TrueEvent(12.5, "Goal", "home"), TrueEvent(50, "Corner")]
     bad, undecided = truth.problems
     assert "row 6: verdict is 'perhaps'" in bad
-    assert "2 moments are not decided on" in undecided
+    assert "2 events are not decided on" in undecided
 
 
 @pytest.mark.parametrize(

@@ -66,12 +66,14 @@ export class List {
     if (!this.rows.has(claim.item)) this.grow(place + AT_ONCE);
     this.mark(claim.item);
     const row = /** @type {HTMLElement} */ (this.rows.get(claim.item));
-    this.reveal(row);
+    this.reveal(claim.item);
     if (focus) row.querySelector("a")?.focus({ preventScroll: true });
   }
 
-  /** Scroll the list, and nothing else, so that a row and a part of its neighbours are seen. @param {HTMLElement} row */
-  reveal(row) {
+  /** Scroll the list, and nothing else, so that a row and a part of its neighbours are seen. @param {Item} item */
+  reveal(item) {
+    const row = this.rows.get(item);
+    if (!row) return;
     const scroller = $("scroller");
     const [box, seen] = [row.getBoundingClientRect(), scroller.getBoundingClientRect()];
     const spare = Math.min(60, Math.max(0, (seen.height - box.height) / 2));
