@@ -8,7 +8,10 @@ HERE = Path(__file__).parent
 
 def test_the_code_agrees_with_its_types():
     checked = subprocess.run(
-        [HERE / "node_modules/.bin/tsc", "--project", HERE], capture_output=True, text=True
+        [HERE / "node_modules/.bin/tsc", "--project", HERE],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert checked.stdout == ""
     assert checked.returncode == 0

@@ -123,8 +123,8 @@ def _claims(
         times = [[one.event.time_s for one in mine] for mine in lists]
         for moment in moments(times, tolerance):
             together = [lists[number][index] for number, index in moment.items()]
-            for near in _close(together, tolerance):
-                claims.append(Claim(label, near[0].event.known, near))
+            close = _close(together, tolerance)
+            claims += [Claim(label, near[0].event.known, near) for near in close]
     return claims
 
 
