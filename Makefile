@@ -49,7 +49,8 @@ test-slow: $(READY)
 test-slurm: $(READY)
 	$(BIN)/python -m pytest tests/slurm
 
-# The pages in headless Chromium. Needs npm and Debian's chromium and chromium-driver.
+# The pages in headless Chromium and Firefox, and their code's types. Needs npm and Debian's chromium,
+# chromium-driver and firefox-esr.
 test-browser: $(READY)
 	npm ci --prefix tests/browser --no-audit --no-fund
 	$(BIN)/python -m pytest tests/browser

@@ -95,7 +95,8 @@ rule all:
         PLAN.files(paths.COVERAGE, PLAN.predicted),
         rules.comparison.input,
         rules.shortlist.input,
-        [rules.evaluation.input, rules.exports.input] if INPUTS.annotations else [],
+        rules.evaluation.input if INPUTS.annotations else [],
+        rules.exports.input,
         rules.summarize.output,
         rules.report.input,
     localrule: True

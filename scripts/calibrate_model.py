@@ -9,7 +9,9 @@ from touchline.evaluation.outcomes import read_halves
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         videos = [AnnotatedVideo(**video) for video in snakemake.params.videos]
-        halves, _ = read_halves(videos, snakemake.input, snakemake.params.classes)
+        halves, _ = read_halves(
+            videos, snakemake.input, snakemake.params.classes, snakemake.params.tolerance
+        )
         model = snakemake.wildcards.model
         report = calibrate(halves, model, snakemake.params.tolerance, snakemake.params.classes)
         write_json(snakemake.output.report, report.model_dump())

@@ -19,7 +19,7 @@ from touchline.evaluation.ranking import learnt_scores
 
 def main(job: Any) -> None:
     videos = [AnnotatedVideo(**video) for video in job.params.videos]
-    halves, problems = read_halves(videos, job.input, job.params.classes)
+    halves, problems = read_halves(videos, job.input, job.params.classes, job.params.tolerance)
     for problem in problems:
         log.warning("%s", problem)
     settings = (job.params.shifts, job.params.resamples, job.params.seed)

@@ -10,7 +10,7 @@ from touchline.core.records import Thumbnail
 from touchline.events.shortlist import read_shortlist
 from touchline.inputs.settings import read_table
 from touchline.inputs.videos import Name
-from touchline.report.match_page import SCRIPTS, address_of, page_data, read_match, rows_of
+from touchline.report.match_page import MODULE, address_of, page_data, read_match, rows_of
 from touchline.report.pages import render
 
 
@@ -24,15 +24,19 @@ def main(job: Any) -> None:
         pictures = TypeAdapter(list[Thumbnail]).validate_python(read_json(path))
     # Not a parameter, so that moving a video does not rebuild its page.
     table = read_table(job.config)
-    source = address_of(table[video].path, job.output.page) if table else None
+    path = table[video].path if table else None
+    source = address_of(path, job.output.page) if path else None
     shortlists = {
         model: read_shortlist(path)
         for model, path in zip(job.params.models, job.input.shortlists, strict=True)
     }
-    data = page_data(match, moments, name, job.params.tolerance, shortlists, pictures, source)
+    file_name = path.name if path else None
+    data = page_data(
+        match, moments, name, job.params.tolerance, shortlists, pictures, source, file_name
+    )
     page = render(
         "match.html.j2",
-        SCRIPTS,
+        MODULE,
         data,
         match=match,
         name=name,

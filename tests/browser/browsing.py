@@ -82,11 +82,29 @@ class Browser:
 
     def choose(self, selector: str, value: str) -> None:
         """Choose an option by its text's beginning."""
+        self.unfold(selector)
         for option in self.elements(f"{selector} option"):
             if option.text.startswith(value):
                 option.click()
                 return
         raise AssertionError(f"{selector} has no option {value}")
+
+    def tick(self, label: str) -> None:
+        """Filter by a class, or no longer."""
+        self.unfold("#by-class")
+        for box in self.elements("#by-class label"):
+            if box.text.rpartition(" ")[0] == label:
+                box.click()
+                return
+        raise AssertionError(f"there is no class {label}")
+
+    def unfold(self, selector: str) -> None:
+        """Open the fold that something is in."""
+        self.run(
+            "const fold = document.querySelector(arguments[0]).closest('details');"
+            "if (fold) fold.open = true;",
+            selector,
+        )
 
     def rows(self) -> list[str]:
         """The list's rows: time and labels."""

@@ -12,7 +12,7 @@ from touchline.core.records import Counts, Coverage, Interval
 from touchline.events.shortlist import Standing
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name, Video
-from touchline.report.match_page import SCRIPTS, VideoPage, moment_in_view, page_data, rows_of
+from touchline.report.match_page import MODULE, VideoPage, moment_in_view, page_data, rows_of
 from touchline.report.pages import render
 from touchline.report.thumbnails import thumbnails
 from touchline.video.probe import probe
@@ -55,7 +55,7 @@ def page(tmp_path_factory):
     shortlists = {model: {each: Standing(1) for each in mine} for model, mine in PREDICTED.items()}
     data = page_data(match, moments, Name(), 5, shortlists, drawn, "video.mp4")
     html = render(
-        "match.html.j2", SCRIPTS, data, match=match, name=Name(), rows=rows_of(match), tolerance=5.0
+        "match.html.j2", MODULE, data, match=match, name=Name(), rows=rows_of(match), tolerance=5.0
     )
     path = folder / "page.html"
     path.write_text(html)
@@ -103,7 +103,7 @@ def test_verdicts_follow_the_video_to_another_page(browser, page, tmp_path):
     browser.press("j", "c")
     elsewhere = Path(shutil.copy(page, tmp_path / "moved.html"))
     browser.open(elsewhere, fresh=False)
-    assert browser.text("#progress-text") == "1 of 2 decided"
+    assert browser.text("#progress-text") == "1 of 2 decided, 1 confirmed"
 
 
 def test_where_nobody_looked_is_hatched(browser, page):

@@ -60,7 +60,6 @@ def test_disagreements_come_first(browser, page):
 @pytest.mark.parametrize(
     ("control", "value", "rows"),
     [
-        ("#by-class", "Goal", ["00:11 Goal"]),
         ("#by-lane", "three", ["00:41 Corner / Penalty", "00:11 Goal"]),
         ("#by-truth", "wrong", ["00:41 Corner / Penalty", "01:01 Foul", "01:41 Offside"]),
         ("#by-verdict", "confirmed", []),
@@ -80,8 +79,26 @@ def test_filters_change_the_rows(browser, page, control, value, rows):
     assert browser.rows() == before
 
 
+def test_several_classes_and_words_are_searched(browser, page):
+    open_with_all(browser, page)
+    browser.tick("Goal")
+    assert browser.rows() == ["00:11 Goal"]
+    browser.tick("Foul")
+    assert browser.rows() == ["01:01 Foul", "00:11 Goal"]
+    browser.press(Keys.ESCAPE, "/")
+    browser.press("CELEBRATE")
+    assert browser.rows() == ["00:11 Goal"]
+    browser.press(Keys.ENTER)
+    assert browser.text("[aria-current] .go") == "00:11 Goal"
+    browser.press("c")
+    assert browser.text("[aria-current] .verdict") == "✓ Goal 00:10.5 home"
+    browser.element("#clear-filters").click()
+    assert len(browser.rows()) == 6
+
+
 def test_filters_by_agreement_and_score(browser, page):
     open_with_all(browser, page)
+    browser.unfold("#least")
     browser.element("#statuses .only").click()
     assert browser.rows() == ["00:41 Corner / Penalty", "01:15 Red card", "00:11 Goal"]
     browser.element("#least").send_keys("0.775")
@@ -115,7 +132,7 @@ def test_a_click_on_a_mark_seeks_the_video_to_just_before_it(browser, page, tmp_
     time, lane = (43.5, 1) if not zoomed else (13.5, 1)
     click_mark(browser, time, lane)
     browser.wait(lambda: browser.picture_number(tmp_path) == (time - LEAD) * RATE)
-    assert browser.text("#judge-title").startswith("00:41.5" if time == 43.5 else "00:11.5")
+    assert browser.text("#judge-title").startswith("00:43.5" if time == 43.5 else "00:11.5")
 
 
 def test_a_click_on_a_row_seeks_the_video_to_just_before_it(browser, page, tmp_path):
@@ -124,25 +141,43 @@ def test_a_click_on_a_row_seeks_the_video_to_just_before_it(browser, page, tmp_p
     browser.wait(lambda: browser.picture_number(tmp_path) == (61.5 - LEAD) * RATE)
 
 
+def progress(browser):
+    return browser.text("#progress-text")
+
+
+def verdicts(browser):
+    """The verdicts in the chosen row, event by event."""
+    return [badge.text for badge in browser.elements("[aria-current] .verdict")]
+
+
 def test_everything_goes_by_keyboard(browser, page):
     open_with_video(browser, page)
     browser.press("j")
     assert browser.text("[aria-current] .go") == "00:41 Corner / Penalty"
+    # A verdict is about one of the moment's events; the other has its own.
     browser.press("2")
-    assert browser.text("[aria-current] .verdict") == "✓ Penalty 00:43.5 home"
-    browser.press("j", "x")
-    assert browser.text("[aria-current] .verdict") == "✗ rejected"
+    assert verdicts(browser) == ["✓ Penalty 00:43.5 home"]
+    assert progress(browser) == "0 of 6 decided, 1 confirmed"
+    browser.press("1")
+    assert len(verdicts(browser)) == 2
+    assert progress(browser) == "1 of 6 decided, 2 confirmed"
     browser.press("x")
-    assert not browser.elements("[aria-current] .verdict")
+    assert verdicts(browser)[0] == "✗ rejected"
+    assert progress(browser) == "1 of 6 decided, 1 confirmed"
+    browser.press("j", "x")
+    assert verdicts(browser) == ["✗ rejected"]
+    browser.press("x")
+    assert verdicts(browser) == []
     browser.press("j", "c")  # Set Pieces is no class, so another label must be chosen
-    assert "Choose a label" in browser.text("#judge-error")
-    browser.choose("#label", "Throw-in")
-    browser.press(Keys.ESCAPE, "c")
-    assert browser.text("[aria-current] .verdict") == "✓ Throw-in 01:31.5 home"
+    assert "no class: press L" in browser.text("#judge-error")
+    # No control has taken the keys.
+    browser.press("k", "j", "c", "l")
+    browser.press("Throw", Keys.ENTER)
+    assert verdicts(browser) == ["✓ Throw-in 01:31.5 home"]
     browser.press("k", "c")
-    assert browser.text("#progress-text") == "3 of 6 decided"
+    assert progress(browser) == "3 of 6 decided, 3 confirmed"
     browser.press("u")
-    assert browser.text("#progress-text") == "2 of 6 decided"
+    assert progress(browser) == "2 of 6 decided, 2 confirmed"
     browser.press("p")
     browser.wait(lambda: not browser.run("return document.getElementById('video').paused"))
     browser.press(" ")
@@ -218,7 +253,7 @@ def test_verdicts_survive_a_reload(browser, page):
     open_with_video(browser, page)
     decide(browser)
     before = state(browser)
-    assert before[0] == "3 of 6 decided, 1 added"
+    assert before[0] == "2 of 6 decided, 2 confirmed, 1 added"
     open_with_all(browser, page, fresh=False)
     assert state(browser) == before
 
@@ -229,7 +264,7 @@ def test_what_is_saved_loads_again_and_is_the_truth_of_an_evaluation(browser, pa
     before = state(browser)
     browser.element("#save").click()
     saved = browser.downloaded("verdicts_video_7.csv")
-    assert "3 moments are not decided" in browser.text("#notices")
+    assert "4 events are not decided" in browser.text("#notices")
 
     open_with_all(browser, page)
     assert state(browser) != before
@@ -251,9 +286,10 @@ def test_what_is_saved_loads_again_and_is_the_truth_of_an_evaluation(browser, pa
     with (match.folder / "mine/evaluation/outcomes_two.csv").open() as file:
         verdicts = [(row["verdict"], row["label"]) for row in csv.DictReader(file)]
     assert ("miss", "Yellow card") in verdicts
-    assert ("false positive", "Penalty") in verdicts
+    # What is not decided on is neither right nor false.
+    assert "Penalty" not in {label for _, label in verdicts}
     text = (match.folder / "mine/evaluation/evaluation.txt").read_text()
-    assert "3 moments are not decided on" in text
+    assert "4 events are not decided on" in text
 
 
 def test_what_cannot_be_loaded_is_reported_row_by_row(browser, page, tmp_path):
@@ -261,23 +297,31 @@ def test_what_cannot_be_loaded_is_reported_row_by_row(browser, page, tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("time_s,label,team\n12,Gaol,\nsoon,Goal,\n9,goal,home\n80,Goal,\n")
     browser.element("#load-file").send_keys(str(path))
-    browser.wait(lambda: "Loaded" in browser.text("#notices"))
+    browser.wait(lambda: "Loaded 2 verdicts" in browser.text("#notices"))
     notices = browser.text("#notices")
     assert "Row 1: “Gaol” is no class of labels.yaml; it is left out." in notices
     assert "Row 2: time_s is not a time" in notices
     # One is what the models say, the other nobody says.
-    assert browser.text("#progress-text") == "1 of 6 decided, 1 added"
+    assert browser.text("#progress-text") == "1 of 6 decided, 2 confirmed, 1 added"
     path.write_text("a;b\n1;2\n")
     browser.element("#load-file").send_keys(str(path))
     browser.wait(lambda: "no table of events" in browser.text("#notices"))
-    assert browser.text("#progress-text") == "1 of 6 decided, 1 added"
+    assert "labels.csv was not loaded." in browser.text("#notices")
+    assert "Loaded" not in browser.text("#notices")
+    # Verdicts of another video are not taken over.
+    path.write_text("video,time_s,label\n3,60,Goal\n3,90,Goal\n7,75.2,Red card\n")
+    browser.element("#load-file").send_keys(str(path))
+    browser.wait(lambda: "Loaded 1 verdict of" in browser.text("#notices"))
+    assert "2 rows are of another video (3), not of 7, and left out." in browser.text("#notices")
+    browser.press("u")
+    assert browser.text("#progress-text") == "1 of 6 decided, 2 confirmed, 1 added"
 
 
 def test_agreement_is_accepted_in_one_go(browser, page):
     open_with_all(browser, page)
-    browser.choose("#by-class", "Goal")
+    browser.tick("Goal")
     browser.element("#confirm-shown").click()
-    assert browser.text("#progress-text") == "1 of 6 decided"
+    assert progress(browser) == "1 of 6 decided, 1 confirmed"
     assert "Goal 00:10.5 home" in browser.text("#list .verdict")
 
 
@@ -289,8 +333,8 @@ def test_the_page_is_whole_without_the_video_and_takes_it_from_elsewhere(
     open_with_all(browser, moved)
     browser.wait(lambda: "The video is not where it was" in browser.text("#no-video"))
     assert len(browser.rows()) == 6
-    browser.press("j", "c", "j")
-    assert browser.text("#progress-text") == "1 of 6 decided"
+    browser.press("j", "o")
+    assert progress(browser) == "1 of 6 decided, 1 confirmed"
     browser.element("#pick-file").send_keys(str(match.folder / VIDEO))
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
     browser.wait(lambda: browser.picture_number(tmp_path) == (61.5 - LEAD) * RATE)

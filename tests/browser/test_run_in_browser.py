@@ -17,7 +17,7 @@ def test_it_opens_from_disk_in_silence_and_leads_to_the_match(browser, index):
     assert not browser.elements("script")
     browser.element("#videos a").click()
     assert browser.text("h1") == "Reds – Blues"
-    browser.element("nav a").click()
+    browser.element(".facts a").click()
     assert "1 video" in browser.text("h1")
 
 

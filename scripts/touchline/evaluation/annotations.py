@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,16 @@ class TrueEvent:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The events of one video, by time, and a line for each annotation that cannot be used."""
+    """The events of one video, by time, and a line for each annotation that cannot be used.
+
+    Attributes:
+        judged: of a person's review, the time and class of each prediction that a verdict is
+            about, and whether it is decided on; by time. Empty of other annotations.
+    """
 
     events: list[TrueEvent]
     problems: list[str]
+    judged: Sequence[tuple[float, str, bool]] = ()
 
 
 def find_labels(videos: Mapping[int, Video], selected: Iterable[int]) -> dict[int, str]:
@@ -96,7 +102,10 @@ def read_truth(
     events: list[TrueEvent] = []
     problems: list[str] = []
     undecided, beyond = 0, []
+    judged: list[tuple[float, str, bool]] = []
     for place, row in rows:
+        if is_table and row.get("verdict"):
+            judged += _judged(row, labels)
         if is_table and row.get("verdict") in _NO_EVENT:
             undecided += row["verdict"] == "undecided"
             continue
@@ -118,11 +127,25 @@ def read_truth(
         )
     if undecided:
         problems.append(
-            f"{path}: {undecided} moments are not decided on; where nobody confirmed an event, "
-            "what models say counts as false."
+            f"{path}: {undecided} events are not decided on; what models predict there counts "
+            "neither as right nor as false."
         )
     events.sort(key=lambda event: event.time_s)
-    return Truth(events, problems)
+    return Truth(events, problems, sorted(judged))
+
+
+def _judged(row: Mapping[str, Any], labels: Labels) -> Iterator[tuple[float, str, bool]]:
+    """What a row of a review is about: the prediction, and the event that is true instead."""
+    pairs = [(row.get("said_time_s"), row.get("said_label")), (row.get("time_s"), row.get("label"))]
+    for time, label in pairs:
+        try:
+            yield (
+                _seconds(time, "time_s"),
+                labels.canonical(label or "") or label or "",
+                (row["verdict"] != "undecided"),
+            )
+        except ValueError:
+            continue
 
 
 def _of_soccernet(path: str | Path, half: int | None) -> Iterator[tuple[str, dict[str, Any]]]:

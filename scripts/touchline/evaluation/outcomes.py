@@ -15,7 +15,7 @@ from touchline.core.params import AnnotatedVideo
 from touchline.core.records import Coverage, Event
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.core.tables import Table
-from touchline.evaluation.annotations import TrueEvent, read_truth
+from touchline.evaluation.annotations import TrueEvent, Truth, read_truth
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
 
@@ -78,6 +78,7 @@ def read_halves(
     videos: Iterable[AnnotatedVideo],
     files: EvaluationFiles,
     classes: Collection[str] | None = None,
+    tolerance: float = 0.0,
 ) -> tuple[list[Half], list[str]]:
     """Read the truth of videos and what one model predicted in them.
 
@@ -86,6 +87,8 @@ def read_halves(
     Args:
         videos: in the order of the files.
         classes: that are evaluated, if not all that are annotated.
+        tolerance: most seconds between a verdict and a prediction that it is about. What a
+            person's review leaves undecided is neither right nor false, and left out.
 
     Returns:
         also a line for each annotation that cannot be used.
@@ -99,11 +102,22 @@ def read_halves(
         truth = read_truth(truth_path, labels, of.half, coverage[0].duration, classes)
         looked_at = reduce(common, (intervals_of(one.looked_at) for one in coverage))
         events = read_events_csv(events_path)
+        events = [event for event in events if not is_undecided(event, truth, tolerance)]
         of_others = [read_events_csv(next(others)) for _ in range(of.others)]
         halves.append(Half(of.video, of.game, truth.events, events, looked_at, of_others))
         # A file with both halves is read twice, and its problems come twice.
         problems += [problem for problem in truth.problems if problem not in problems]
     return halves, problems
+
+
+def is_undecided(event: Event, truth: Truth, tolerance: float) -> bool:
+    """Whether the verdict about an event, the nearest one of its class, is still open."""
+    near = [
+        (abs(time - event.time_s), not decided, decided)
+        for time, label, decided in truth.judged
+        if label == event.label and abs(time - event.time_s) <= tolerance
+    ]
+    return bool(near) and not min(near)[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,14 @@ from touchline.report.filters import shortened
 from touchline.report.priority import priorities
 from touchline.report.review_items import Claim, Moment, moments_of
 
-# The page's code, in the order in which its parts need each other.
-SCRIPTS = ("elements.js", "verdicts.js", "timeline.js", "list.js", "player.js", "match.js")
+# The page's code.
+MODULE = "match.js"
 # An event's time is the start of a window; a click shows what led to it, too (seconds).
 _LEAD = 2.0
 # A runaway answer is shown from its beginning (characters); the tables have all of it.
 _DETAILS, _LABEL = 400, 80
+# Pictures a second, where there is no video to ask.
+_RATE = 25.0
 # Stands for the labels where a model's name would; no model has it.
 _TRUTH = ""
 
@@ -139,6 +141,7 @@ def page_data(
     shortlists: Mapping[str, Mapping[Event, Standing]],
     thumbnails: Sequence[Thumbnail] = (),
     source: str | None = None,
+    path: str | None = None,
 ) -> dict[str, Any]:
     """What the page's code reads; kept short, since a match can have thousands of moments.
 
@@ -146,6 +149,7 @@ def page_data(
         shortlists: of each model.
         thumbnails: of any of the moments, by their times.
         source: the video's address, as seen from the page.
+        path: of the video, which some exports name.
     """
     lanes = _lanes(match)
     place = {
@@ -158,12 +162,16 @@ def page_data(
     ordered = priorities(moments, shortlists, events, match.labels.classes)
     return {
         "video": match.video,
-        # Verdicts are kept in the browser under this: the same content, wherever it lies.
-        "key": manifest.fingerprint if manifest else _key_without_video(match, name),
+        "keys": _keys(match, name),
         "fingerprint": manifest.fingerprint if manifest else None,
+        "game": name.game,
         "half": name.half,
+        "home": name.home,
+        "away": name.away,
+        "path": path,
         "duration": match.duration,
         "source": source,
+        "rate": manifest.frame_rate if manifest else _RATE,
         "offset": manifest.clock_offset if manifest else 0.0,
         "lead": _LEAD,
         "tolerance": tolerance,
@@ -255,9 +263,14 @@ def _claim(claim: Claim, place: Mapping[str, int], rank: int | None) -> dict[str
     return {"label": label, "known": claim.known, "rank": rank, "predictions": predictions}
 
 
-def _key_without_video(match: VideoPage, name: Name) -> str:
-    parts = [str(match.video), name.game or "", f"{match.duration:g}", *match.tracks]
-    return "/".join(parts)
+def _keys(match: VideoPage, name: Name) -> list[str]:
+    """What verdicts are kept under in the browser, the best first: what the match is.
+
+    Its content, wherever the video lies; else its game, whoever predicted what. A match that
+    nothing names has none.
+    """
+    keys = [match.manifest.fingerprint] if match.manifest else []
+    return [*keys, f"{match.video}/{name.game}"] if name.game else keys
 
 
 def moment_in_view(moment: Moment, window: float, duration: float) -> float:

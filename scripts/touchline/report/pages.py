@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,21 +23,22 @@ from touchline.report import filters
 _HERE = Path(__file__).parent
 # In JSON these only occur within strings, where the escapes mean the same.
 _ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}
+# What the modules in assets/ say of each other: each import on a line, exports at a line's start.
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z_]+\.js)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const)\b)", re.MULTILINE)
 
 
-def render(template: str, scripts: Sequence[str] = (), data: Any = None, **values: Any) -> str:
+def render(template: str, module: str | None = None, data: Any = None, **values: Any) -> str:
     """Make a page.
 
     Args:
         template: name of a file in templates/.
-        scripts: names of files in assets/; they share one scope, in this order.
+        module: name of the file in assets/ that runs, if any; what it imports is put before it.
         data: what the scripts read, as JSON.
         values: what the template names.
     """
     style = _asset("report.css")
-    script = "".join(map(_asset, scripts))
-    if script:
-        script = f'(() => {{\n"use strict";\n{script}}})();\n'
+    script = bundle(module) if module else ""
     return (
         _environment()
         .get_template(template)
@@ -49,6 +50,25 @@ def render(template: str, scripts: Sequence[str] = (), data: Any = None, **value
             **values,
         )
     )
+
+
+def bundle(module: str) -> str:
+    """A module of assets/ and all that it imports as one script, which a page from disk can have.
+
+    They share one scope, so no two may give the same name to different things; a browser refuses
+    such a script as a whole.
+    """
+    parts: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        text = _asset(name)
+        for needed in _IMPORT.findall(text):
+            if needed not in parts:
+                add(needed)
+        parts[name] = _EXPORT.sub("", _IMPORT.sub("", text))
+
+    add(module)
+    return f'(() => {{\n"use strict";\n{"".join(parts.values())}}})();\n'
 
 
 def embedded(data: Any) -> str:
@@ -70,6 +90,9 @@ def _policy(style: str, script: str) -> str:
             "connect-src 'none'",
             "base-uri 'none'",
             "form-action 'none'",
+            # Text never becomes markup, not even by a mistake in our own code.
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
         )
     )
 

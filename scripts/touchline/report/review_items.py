@@ -95,7 +95,8 @@ def moments_of(
         classes: that are annotated, if not all; events of others are neither right nor false.
 
     Returns:
-        by time. Every event of every model is in exactly one claim of one moment.
+        by time. Every event of every model is in exactly one claim of one moment, and no two
+        events of models in a moment are further apart than the tolerance.
     """
     predictions, found_by = _against_truth(tracks, tolerance, truth, classes)
     claims = _claims(predictions, tracks, tolerance)
@@ -122,20 +123,43 @@ def _claims(
         times = [[one.event.time_s for one in mine] for mine in lists]
         for moment in moments(times, tolerance):
             together = [lists[number][index] for number, index in moment.items()]
-            claims.append(Claim(label, together[0].event.known, together))
+            close = _close(together, tolerance)
+            claims += [Claim(label, near[0].event.known, near) for near in close]
     return claims
+
+
+def _close(predictions: Sequence[Prediction], tolerance: float) -> list[list[Prediction]]:
+    """Predictions that lie about the first one, cut where they lie too far from each other.
+
+    Around the event of the first model others lie on both sides, up to twice the tolerance apart.
+    """
+    groups: list[list[Prediction]] = []
+    for one in sorted(predictions, key=lambda one: one.event.time_s):
+        if not groups or one.event.time_s - groups[-1][0].event.time_s > tolerance:
+            groups.append([])
+        groups[-1].append(one)
+    place = {id(one): number for number, one in enumerate(predictions)}
+    return [sorted(group, key=lambda one: place[id(one)]) for group in groups]
 
 
 def _contradictions(
     claims: Sequence[Claim], tracks: Mapping[str, Track], tolerance: float
 ) -> list[list[Claim]]:
-    """Claims grouped: those that not all make, of one moment and with different labels."""
-    group_of = list(range(len(claims)))
+    """Claims grouped: those that not all make, of one moment and with different labels.
 
-    def root(number: int) -> int:
-        while group_of[number] != number:
-            number = group_of[number]
-        return number
+    Nothing in a group is further than the tolerance from anything else in it: pairs of several
+    models could chain to a moment of any length.
+    """
+    group_of = {number: [number] for number in range(len(claims))}
+
+    def join(one: int, other: int) -> None:
+        together = sorted({*group_of[one], *group_of[other]})
+        these = [claims[number] for number in together]
+        times = [each.event.time_s for claim in these for each in claim.predictions]
+        if max(times) - min(times) > tolerance or len({c.label for c in these}) < len(these):
+            return
+        for number in together:
+            group_of[number] = together
 
     open_claims: list[list[tuple[float, int]]] = [[] for _ in tracks]
     place = {model: number for number, model in enumerate(tracks)}
@@ -147,14 +171,15 @@ def _contradictions(
     for moment in moments([[time for time, _ in these] for these in open_claims], tolerance):
         numbers = [open_claims[model][index][1] for model, index in moment.items()]
         for other in numbers[1:]:
-            one, two = sorted((root(numbers[0]), root(other)))
-            group_of[two] = one
-    groups: defaultdict[int, list[Claim]] = defaultdict(list)
-    for number, claim in enumerate(claims):
-        groups[root(number)].append(claim)
-    for group in groups.values():
+            join(numbers[0], other)
+    groups = [
+        [claims[each] for each in together]
+        for number, together in group_of.items()
+        if together[0] == number
+    ]
+    for group in groups:
         group.sort(key=lambda claim: -len(claim.predictions))
-    return list(groups.values())
+    return groups
 
 
 def _status(group: Sequence[Claim], tracks: Mapping[str, Track]) -> MomentStatus:

@@ -126,7 +126,7 @@ def test_a_persons_verdicts_are_the_truth_where_they_confirm(tmp_path):
     assert truth.events == [TrueEvent(12.5, "Goal", "home"), TrueEvent(50, "Corner")]
     bad, undecided = truth.problems
     assert "row 6: verdict is 'perhaps'" in bad
-    assert "2 moments are not decided on" in undecided
+    assert "2 events are not decided on" in undecided
 
 
 @pytest.mark.parametrize(
@@ -169,3 +169,27 @@ def test_the_epl_table_is_laid_out_as_soccernets_downloader_does_it():
         assert (video.path, video.labels) == (path, path.with_name("Labels-v2.json"))
         assert f" {video.home} " in path.parent.name
         assert path.parent.name.endswith(f" {video.away}")
+
+
+def test_what_a_review_leaves_open_is_neither_right_nor_false(tmp_path):
+    from samples import event
+
+    from touchline.evaluation.outcomes import is_undecided
+
+    path = tmp_path / "verdicts.csv"
+    path.write_text(
+        "time_s,label,verdict,said_time_s,said_label\n"
+        "10,Goal,undecided,10,Goal\n"
+        "14,Goal,rejected,14,Goal\n"
+        "31,Corner,confirmed,30,Penalty\n"
+        "50,Foul,confirmed,,\n"
+    )
+    truth = read_truth(path, Labels({"Goal": [], "Corner": [], "Penalty": [], "Foul": []}))
+    assert [one.label for one in truth.events] == ["Corner", "Foul"]
+    assert "1 events are not decided on" in truth.problems[0]
+    open_ones = [
+        (time, label)
+        for time, label in ((9, "Goal"), (13, "Goal"), (9, "Foul"), (30, "Penalty"), (90, "Goal"))
+        if is_undecided(event(time, label), truth, 5)
+    ]
+    assert open_ones == [(9, "Goal")]

@@ -22,7 +22,7 @@ def test_data_cannot_end_its_element_and_stays_the_same():
 
 
 def test_a_page_allows_its_own_code_and_nothing_else(tmp_path):
-    page = render("match.html.j2", ("elements.js",), {}, **a_match(NASTY.replace("\ud83d", "")))
+    page = render("match.html.j2", "elements.js", {}, **a_match(NASTY.replace("\ud83d", "")))
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
     rules = dict(part.split(" ", 1) for part in html.unescape(policy).split("; "))
     assert rules["default-src"] == rules["connect-src"] == "'none'"

@@ -113,3 +113,24 @@ def test_an_event_of_a_class_that_nobody_annotated_is_neither_right_nor_false():
         for classes in (None, ("Goal",))
     }
     assert verdicts == {None: [True, False], ("Goal",): [True, None]}
+
+
+@given(st.lists(events, min_size=3, max_size=4), st.integers(0, 12))
+def test_however_many_models_there_are_no_moment_is_longer_than_the_tolerance(lists, tolerance):
+    tracks = {
+        str(number): Track([event(t, label) for t, label in sorted(predicted)], ALL)
+        for number, predicted in enumerate(lists)
+    }
+    found = moments_of(tracks, tolerance)
+    for moment in found:
+        times = [one.event.time_s for claim in moment.claims for one in claim.predictions]
+        assert max(times) - min(times) <= tolerance
+        # One claim a label: each can be judged by itself.
+        assert len({claim.label for claim in moment.claims}) == len(moment.claims)
+    count = Counter(
+        (one.model, one.event)
+        for moment in found
+        for claim in moment.claims
+        for one in claim.predictions
+    )
+    assert count == Counter((name, e) for name, t in tracks.items() for e in t.events)

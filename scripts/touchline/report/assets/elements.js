@@ -1,20 +1,34 @@
 // Elements, and how times and names are written. Text always enters as text.
 
-const $ = (id) => document.getElementById(id);
+/** @param {string} id */
+export const $ = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
-/** An element with properties (className, id, type, …), attributes and children. */
-function make(tag, { attributes = {}, ...properties } = {}, ...children) {
+/** A control with a value. @param {string} id */
+export const field = (id) => /** @type {HTMLInputElement} */ ($(id));
+
+/** @param {string} id */
+export const dialog = (id) => /** @type {HTMLDialogElement} */ ($(id));
+
+/**
+ * An element with properties (className, id, type, …), attributes and children.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, unknown> & { attributes?: Record<string, string> }} properties
+ * @param {(Node | string | null | undefined)[]} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function make(tag, { attributes = {}, ...properties } = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children.filter((child) => child !== null && child !== undefined));
+  for (const child of children) if (child !== null && child !== undefined) element.append(child);
   return element;
 }
 
-/** A name that may be of any script, kept from turning what stands around it. */
-const named = (text, className = "") => make("bdi", { textContent: text, className });
+/** A name that may be of any script, kept from turning what stands around it. @param {string} text */
+export const named = (text, className = "") => make("bdi", { textContent: text, className });
 
-/** Seconds as "12:05" or "1:02:05", with tenths if asked for. */
-function clock(seconds, tenths = false) {
+/** Seconds as "12:05" or "1:02:05", with tenths if asked for. @param {number} seconds */
+export function clock(seconds, tenths = false) {
   const whole = tenths ? Math.round(seconds * 10) / 10 : Math.floor(seconds);
   const hours = Math.floor(whole / 3600);
   const minutes = Math.floor((whole % 3600) / 60);
@@ -23,16 +37,29 @@ function clock(seconds, tenths = false) {
   return `${hours ? `${hours}:${String(minutes).padStart(2, "0")}` : String(minutes).padStart(2, "0")}:${last}`;
 }
 
-/** Seconds of "12:05.4", "1:02:05" or "725.4"; null for anything else. */
-function secondsOf(text) {
+/** Seconds of "12:05.4", "1:02:05" or "725.4"; null for anything else. @param {string} text */
+export function secondsOf(text) {
   if (!/^\s*(\d+:)?(\d+:)?\d+([.,]\d+)?\s*$/.test(text)) return null;
   return text.replace(",", ".").split(":").reduce((sum, part) => 60 * sum + Number(part), 0);
 }
 
-const score = (value) => (value === null ? "–" : value.toFixed(2));
+/** @param {number | null} value */
+export const score = (value) => (value === null ? "–" : value.toFixed(2));
+
+/** "1 event", "2 events". @param {number} count @param {string} what */
+export const counted = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+
+/** Show the person a message until they close it. @param {string} text */
+export function notice(text, kind = "") {
+  const close = make("button", { type: "button", attributes: { "aria-label": "Close this message" } }, "×");
+  const box = make("p", { className: `notice ${kind}` }, make("span", {}, text), close);
+  close.addEventListener("click", () => box.remove());
+  $("notices").replaceChildren(box);
+}
 
 // How agreement is shown: by word, colour (in the style) and shape (in the timeline).
-const STATUSES = {
+/** @type {Record<string, string>} */
+export const STATUSES = {
   conflict: "other label",
   only: "one alone",
   some: "not all",
@@ -41,7 +68,8 @@ const STATUSES = {
   alone: "not compared",
   added: "added",
 };
-const SHAPES = {
+/** @type {Record<string, string>} */
+export const SHAPES = {
   conflict: "◆", only: "▲", some: "▼", missed: "■", agreed: "●", alone: "○", added: "✚",
 };
-const ORDER = Object.keys(STATUSES);
+export const ORDER = Object.keys(STATUSES);

@@ -1,28 +1,41 @@
-// The list of moments: which are shown, in which order, and how each reads.
+// The list of moments: how each reads, and which is chosen. It scrolls by itself.
+
+import { $, SHAPES, STATUSES, clock, make, named, score } from "./elements.js";
+import { isDecided } from "./filters.js";
+
+/** @import { Claim, Decision, Item, Lane } from "./types.js" */
 
 const AT_ONCE = 40; // rows added to the document at a time
 
-class List {
-  /** Items are {index, time, status, claims, picture, …}; index is null for added events. */
-  constructor({ lanes, pictures, onChoose }) {
-    Object.assign(this, { lanes, pictures, onChoose });
+export class List {
+  /** @param {{ lanes: Lane[], pictures: string[] }} data @param {(item: Item, place: number | null) => void} onChoose */
+  constructor({ lanes, pictures }, onChoose) {
+    this.lanes = lanes;
+    this.pictures = pictures;
     this.element = $("list");
     this.element.classList.toggle("no-pictures", pictures.length === 0);
+    /** @type {Item[]} */
     this.items = [];
+    /** @type {Map<Item, number>} */
+    this.places = new Map();
+    /** @type {Map<Item, HTMLElement>} */
     this.rows = new Map();
+    /** @type {Claim | null} */
     this.chosen = null;
     this.element.addEventListener("click", (event) => {
-      const row = event.target.closest("li");
-      if (!row || event.ctrlKey || event.metaKey) return;
+      const target = /** @type {HTMLElement} */ (event.target);
+      const row = target.closest("li");
+      if (!row?.dataset.place || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
-      this.onChoose(this.items[Number(row.dataset.place)]);
+      const claim = /** @type {HTMLElement | null} */ (target.closest("[data-claim]"))?.dataset.claim;
+      onChoose(this.items[Number(row.dataset.place)], claim === undefined ? null : Number(claim));
     });
     $("more").addEventListener("click", () => this.grow());
     new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && this.grow(),
-      { rootMargin: "600px" }).observe($("more"));
+      { root: $("scroller"), rootMargin: "600px" }).observe($("more"));
   }
 
-  /** Show these items, the first rows at once, the others as the reader gets there. */
+  /** Show these items, the first rows at once, the others as the reader gets there. @param {Item[]} items */
   show(items) {
     this.items = items;
     this.places = new Map(items.map((item, place) => [item, place]));
@@ -42,20 +55,43 @@ class List {
     $("more").hidden = this.rows.size >= this.items.length;
   }
 
-  /** Mark a row as the chosen one and bring it into view. */
-  choose(item, focus) {
-    this.rows.get(this.chosen)?.removeAttribute("aria-current");
-    this.chosen = item;
-    const place = this.places.get(item);
+  /** Mark an event's row as the chosen one and bring it into view. @param {Claim | null} claim */
+  choose(claim, focus = false) {
+    const before = this.chosen;
+    this.chosen = claim;
+    if (before && before.item !== claim?.item) this.mark(before.item);
+    if (!claim) return;
+    const place = this.places.get(claim.item);
     if (place === undefined) return;
-    if (!this.rows.has(item)) this.grow(place + AT_ONCE);
-    const row = this.rows.get(item);
-    row.setAttribute("aria-current", "true");
-    row.scrollIntoView({ block: "nearest" });
-    if (focus) row.querySelector("a").focus({ preventScroll: true });
+    if (!this.rows.has(claim.item)) this.grow(place + AT_ONCE);
+    this.mark(claim.item);
+    const row = /** @type {HTMLElement} */ (this.rows.get(claim.item));
+    this.reveal(claim.item);
+    if (focus) row.querySelector("a")?.focus({ preventScroll: true });
   }
 
-  /** Draw a row again after its verdict has changed. */
+  /** Scroll the list, and nothing else, so that a row and a part of its neighbours are seen. @param {Item} item */
+  reveal(item) {
+    const row = this.rows.get(item);
+    if (!row) return;
+    const scroller = $("scroller");
+    const [box, seen] = [row.getBoundingClientRect(), scroller.getBoundingClientRect()];
+    const spare = Math.min(60, Math.max(0, (seen.height - box.height) / 2));
+    if (box.top < seen.top + spare) scroller.scrollTop += box.top - seen.top - spare;
+    else if (box.bottom > seen.bottom - spare) scroller.scrollTop += box.bottom - seen.bottom + spare;
+  }
+
+  /** Show in a row whether it, and which of its events, is chosen. @param {Item} item */
+  mark(item) {
+    const row = this.rows.get(item);
+    if (!row) return;
+    if (this.chosen?.item === item) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
+    const parts = /** @type {NodeListOf<HTMLElement>} */ (row.querySelectorAll("[data-claim]"));
+    for (const part of parts) part.classList.toggle("chosen", item.claims[Number(part.dataset.claim)] === this.chosen);
+  }
+
+  /** Draw a row again after a verdict has changed. @param {Item} item */
   refresh(item) {
     const old = this.rows.get(item);
     if (!old) return;
@@ -63,101 +99,95 @@ class List {
     const focused = old.contains(document.activeElement);
     old.replaceWith(row);
     this.rows.set(item, row);
-    if (this.chosen === item) row.setAttribute("aria-current", "true");
-    if (focused) row.querySelector("a").focus({ preventScroll: true });
+    this.mark(item);
+    if (focused) row.querySelector("a")?.focus({ preventScroll: true });
   }
 
+  /** The item before or after the chosen one. @param {number} step */
   neighbour(step) {
-    const place = this.places.get(this.chosen);
+    const place = this.chosen ? this.places.get(this.chosen.item) : undefined;
     return this.items[place === undefined ? (step > 0 ? 0 : this.items.length - 1) : place + step];
   }
 
+  /** The next item with something to decide, from the chosen one on and then from the beginning. */
+  undecided() {
+    const from = (this.chosen ? this.places.get(this.chosen.item) : undefined) ?? -1;
+    const open = (/** @type {Item} */ item) => !isDecided(item);
+    return this.items.slice(from + 1).find(open) ?? this.items.slice(0, from + 1).find(open);
+  }
+
+  /** @param {Item} item @param {number} place */
   row(item, place) {
-    const { status, decision } = item;
-    const row = make("li", { className: `row ${decision?.verdict ?? ""}`, id: `moment-${item.id}` });
-    row.dataset.place = place;
+    const { status, claims } = item;
+    const verdicts = new Set(claims.map(({ decision }) => decision?.verdict ?? ""));
+    const row = make("li", { className: `row ${verdicts.size === 1 ? [...verdicts][0] : ""}`, id: `moment-${item.id}` });
+    row.dataset.place = String(place);
     row.dataset.status = status;
     const picture = item.picture === null ? make("span", { className: "no-picture" })
       : make("img", { src: `data:image/webp;base64,${this.pictures[item.picture]}`, alt: "", loading: "lazy" });
-    const labels = item.claims.flatMap((claim, n) => [n ? " / " : null, named(claim.label)]);
+    const labels = claims.flatMap((claim, n) => [n ? " / " : null, named(claim.label)]);
     const link = make("a", { href: `#moment-${item.id}`, className: "go" },
       make("span", { className: "when" }, clock(item.time)), " ", ...labels);
     const badge = make("span", { className: `badge ${status}` },
       make("span", { className: "shape", attributes: { "aria-hidden": "true" } }, SHAPES[status]), STATUSES[status]);
+    const several = claims.length > 1;
+    const about = several ? claims.map((claim, n) => this.part(claim, n))
+      : [make("div", { className: "who" }, ...this.voices(claims[0]))];
     row.append(picture, make("div", { className: "what" },
-      make("div", { className: "head" }, link, badge, standingOf(item), verdictOf(decision)),
-      make("div", { className: "who" }, ...this.voices(item)), this.words(item)));
+      make("div", { className: "head" }, link, badge, standingOf(item), several ? null : verdictOf(claims[0])),
+      ...about, this.words(item) ?? ""));
     return row;
   }
 
-  /** The details of the predictions, one line; null if there are none. */
+  /** One of several events of a moment: its number, who says it, its verdict. @param {Claim} claim @param {number} n */
+  part(claim, n) {
+    const part = make("div", { className: "who part" }, make("kbd", {}, String(n + 1)),
+      named(claim.label, "predicted-label"), ...this.voices(claim), verdictOf(claim));
+    part.dataset.claim = String(n);
+    return part;
+  }
+
+  /** The details of the predictions, one line; null if there are none. @param {Item} item */
   words({ claims }) {
-    const words = new Set(claims.flatMap((claim) => claim.predictions.map((one) => one[6])).filter(Boolean));
+    const notes = claims.map(({ decision }) => decision?.note).filter(Boolean).map((note) => `“${note}”`);
+    const words = new Set([...notes, ...claims.flatMap((claim) => claim.predictions.map((one) => one[6])).filter(Boolean)]);
     return words.size ? make("div", { className: "words" }, named([...words].join(" · "))) : null;
   }
 
-  /** Who predicts what, in short: "llava 0.93", "labels". */
-  voices({ claims }) {
-    const several = claims.length > 1;
+  /** Who predicts an event, in short: "llava 0.93", "labels". @param {Claim} claim */
+  voices({ predictions }) {
     // An ensemble repeats what its models predict.
-    const heard = ([lane]) => this.lanes[lane].kind !== "ensemble";
-    return claims.flatMap((claim) => claim.predictions.filter(heard).map(([lane, , strength, team, , right]) => {
+    return predictions.filter(([lane]) => this.lanes[lane].kind !== "ensemble").map(([lane, , strength, team, , right]) => {
       const { name, kind } = this.lanes[lane];
       const voice = make("span", { className: `voice ${kind}` }, named(name));
-      if (several) voice.append(" ", named(claim.label, "predicted-label"));
       if (strength !== null) voice.append(` ${score(strength)}`);
       if (team) voice.append(` ${team}`);
       if (right !== null) voice.append(make("span", { className: right ? "right" : "wrong" }, right ? " ✓ true" : " ✗ false"));
       return voice;
-    }));
+    });
   }
 }
 
-/** How likely a moment is to be real, in words; null where nothing is known of that. */
+/** How likely a moment is to be real, in words; null where nothing is known of that. @param {Item} item */
 function standingOf({ probability, rank }) {
   if (rank === null) return null;
   const words = probability === null ? `no. ${rank} of its class` : `${Math.round(100 * probability)} % likely`;
   return make("span", { className: "standing" }, words);
 }
 
-/** A decision in words, or null. */
-function verdictOf(decision) {
-  if (!decision) return null;
-  const { verdict, label, time, team } = decision;
-  const what = verdict === "rejected" ? "✗ rejected" : "✓ ";
-  const badge = make("span", { className: `verdict ${verdict}` }, what);
-  if (verdict === "confirmed") badge.append(named(label), ` ${clock(time, true)}${team ? ` ${team}` : ""}`);
+/** An event's verdict in words, and another reviewer's where it differs; or null. @param {Claim} claim */
+function verdictOf({ decision, other }) {
+  if (!decision && !other) return null;
+  const badge = make("span", { className: `verdict ${decision?.verdict ?? ""}` }, ...(decision ? inWords(decision) : []));
+  if (other && (!decision || decision.verdict !== other.verdict || decision.label !== other.label)) {
+    badge.append(make("span", { className: "other" }, ` ${other.reviewer || "the other"}: `, ...inWords(other)));
+  }
   return badge;
 }
 
-/** What each choice of how many are shown leaves out, in words. */
-const leftOut = (amount) => (amount === "shortlist" ? "not in the shortlist"
-  : amount === "1" ? "not the best of a class" : `not among the best ${amount} of a class`);
-
-/** The items that are to be seen: never without what a person decided or no model predicted. */
-function among(items, amount) {
-  if (amount === "all") return items;
-  return items.filter((item) => item.decision || item.status === "missed"
-    || (amount === "shortlist" ? item.listed : item.rank !== null && item.rank <= Number(amount)));
+/** @param {Decision} decision */
+export function inWords({ verdict, label, time, team, reviewer }) {
+  const by = reviewer ? ` · ${reviewer}` : "";
+  if (verdict === "rejected") return [`✗ rejected${by}`];
+  return ["✓ ", named(label), ` ${clock(time, true)}${team ? ` ${team}` : ""}${by}`];
 }
-
-/** The items that the filters let through. */
-function filtered(items, filters) {
-  const { statuses, label, lane, truth, verdict, least, most } = filters;
-  return items.filter((item) => {
-    if (!statuses.has(item.status)) return false;
-    if (label && !item.labels.has(label)) return false;
-    if (lane !== null && !item.lanes.has(lane)) return false;
-    if (truth && !item.truths.has(truth === "right")) return false;
-    if (verdict && (item.decision?.verdict ?? "undecided") !== verdict) return false;
-    if (least !== null && !(item.strength >= least)) return false;
-    return most === null || (item.strength !== null && item.strength <= most);
-  });
-}
-
-const COMPARE = {
-  likely: (a, b) => a.order - b.order || a.time - b.time,
-  time: (a, b) => a.time - b.time,
-  status: (a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status) || a.time - b.time,
-  unsure: (a, b) => (a.strength ?? 2) - (b.strength ?? 2) || a.time - b.time,
-};

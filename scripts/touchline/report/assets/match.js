@@ -1,87 +1,133 @@
 // The page of a match: how its parts work together.
 
-const data = JSON.parse($("data").textContent);
-const verdicts = new Verdicts(data);
-const list = new List({ ...data, onChoose: (item) => choose(item) });
-const player = new Player({
-  ...data,
-  onTime: (time) => timeline.moveTo(time),
+import { $, ORDER, SHAPES, STATUSES, clock, counted, dialog, field, make, named, notice, score, secondsOf } from "./elements.js";
+import { COMPARE, among, filtered, isDecided, leftOut } from "./filters.js";
+import { FORMATS } from "./formats.js";
+import { List, inWords } from "./list.js";
+import { Player } from "./player.js";
+import { layOut } from "./print.js";
+import { agreement, onlyAdded } from "./reviewers.js";
+import { Timeline } from "./timeline.js";
+import { Verdicts } from "./verdicts.js";
+
+/** @import { Claim, ClaimData, Decision, Item, Mark, MatchData, MomentData } from "./types.js" */
+
+const AFTER = 4; // seconds after an event that a loop shows
+const NARROW = 860; // pixels; below, the form and the filters are folded
+
+/** @type {MatchData} */
+const data = JSON.parse($("data").textContent ?? "");
+const isClass = new Set(data.classes);
+
+// --- what there is -------------------------------------------------------------------------
+
+/** The best of some places or scores; null if there is none. @param {(number | null)[]} values @param {(...values: number[]) => number} of */
+function bestOf(values, of) {
+  const known = values.filter((value) => value !== null);
+  return known.length ? of(...known) : null;
+}
+
+/** @param {ClaimData} claim @param {Item} item @returns {Claim} */
+function claimOf(claim, item) {
+  const models = claim.predictions.filter(([lane]) => data.lanes[lane].kind === "model");
+  return {
+    ...claim,
+    item,
+    time: Math.min(...(models.length ? models : claim.predictions).map(([, time]) => time)),
+    strength: bestOf(models.map(([, , strength]) => strength), Math.max),
+    decision: undefined,
+    other: undefined,
+  };
+}
+
+/** @param {MomentData} moment @param {number} index @returns {Item} */
+function itemOf(moment, index) {
+  const predictions = moment.claims.flatMap((claim) => claim.predictions);
+  const words = [clock(moment.time), ...moment.claims.map(({ label }) => label), ...predictions.map((one) => one[6])];
+  /** @type {Item} */
+  const item = {
+    ...moment,
+    index,
+    id: String(index + 1),
+    claims: [],
+    labels: new Set(moment.claims.map(({ label }) => label)),
+    lanes: new Set(predictions.map(([lane]) => lane)),
+    truths: new Set(predictions.map((one) => one[5]).filter((right) => right !== null)),
+    strength: null,
+    rank: bestOf(moment.claims.map(({ rank }) => rank), Math.min),
+    text: words.join("\n").toLowerCase(),
+  };
+  item.claims = moment.claims.map((claim) => claimOf(claim, item));
+  item.strength = bestOf(item.claims.map(({ strength }) => strength), Math.max);
+  return item;
+}
+
+/** An event that a person added, as the list shows it. @param {Decision} decision @returns {Item} */
+function itemOfAdded(decision) {
+  const { time, label } = decision;
+  /** @type {Item} */
+  const item = { index: null, id: `added-${Math.round(1000 * time)}`, time, status: "added", order: moments.length, listed: false,
+    probability: null, picture: null, claims: [], labels: new Set([label]), lanes: new Set(), truths: new Set(), strength: null,
+    rank: null, text: `${clock(time)}\n${label}\n${decision.note}`.toLowerCase() };
+  item.claims = [{ label, known: true, rank: null, predictions: [], time, strength: null, item, decision, other: undefined }];
+  return item;
+}
+
+const moments = data.moments.map(itemOf);
+const claims = moments.flatMap((item) => item.claims);
+const verdicts = new Verdicts(data, claims, () => update());
+const list = new List(data, (item, place) => choose(place === null ? bestClaim(item) : item.claims[place]));
+const player = new Player(data, (time) => timeline.moveTo(time), (seconds) => {
   // Where nobody has probed the video, its length was a guess from what was predicted of it.
-  onLength: (seconds) => {
-    if (data.fingerprint !== null || !Number.isFinite(seconds)) return;
-    data.duration = Math.max(data.duration, seconds);
-    timeline.extend(data.duration);
-  },
+  if (data.fingerprint !== null || !Number.isFinite(seconds) || seconds <= data.duration) return;
+  data.duration = seconds;
+  $("length").textContent = clock(seconds);
+  timeline.extend(seconds);
 });
-const VERDICT_LANE = data.lanes.length;
 const timeline = new Timeline({
-  lanes: [...data.lanes, { name: "your verdicts", kind: "verdicts", looked: [[0, 1e9]] }],
   duration: data.duration,
-  onPick: (mark) => choose(mark.item, { time: mark.time }),
+  onPick: ({ claim, time }) => choose(claim, { time }),
   onSeek: (time) => seek(time),
 });
 
-/** The best of some places; null if there is none. */
-function best(ranks) {
-  const known = ranks.filter((rank) => rank !== null);
-  return known.length ? Math.min(...known) : null;
-}
-
-const moments = data.moments.map((moment, index) => {
-  const strengths = moment.claims.flatMap((claim) =>
-    claim.predictions.filter(([lane]) => data.lanes[lane].kind === "model").map(([, , strength]) => strength));
-  const known = strengths.filter((strength) => strength !== null);
-  return {
-    ...moment,
-    index,
-    id: index + 1,
-    labels: new Set(moment.claims.map((claim) => claim.label)),
-    lanes: new Set(moment.claims.flatMap((claim) => claim.predictions.map(([lane]) => lane))),
-    truths: new Set(moment.claims.flatMap((claim) => claim.predictions.map((one) => one[5]).filter((right) => right !== null))),
-    strength: known.length ? Math.max(...known) : null,
-    rank: best(moment.claims.map((claim) => claim.rank)),
-    decision: undefined,
-  };
-});
+/** @type {Item[]} */
 let added = [];
+/** @type {Claim | null} */
 let chosen = null;
+/** The verdicts of another reviewer, while they are compared. @type {Decision[]} */
+let others = [];
 const statuses = new Set(ORDER);
+/** @type {Set<string>} */
+const classes = new Set();
 
-/** An added event as the list shows it. */
-const itemOf = (decision) => ({
-  index: null,
-  id: `added-${Math.round(1000 * decision.time)}`,
-  time: decision.time,
-  status: "added",
-  picture: null,
-  claims: [{ label: decision.label, known: true, predictions: [] }],
-  labels: new Set([decision.label]),
-  lanes: new Set(),
-  truths: new Set(),
-  strength: null,
-  order: moments.length,
-  listed: false,
-  probability: null,
-  rank: null,
-  decision,
-});
+/** What to look at first of a moment: what is not decided, then what ranks best in its class. @param {Item} item */
+function bestClaim(item) {
+  const open = item.claims.filter((claim) => !claim.decision);
+  // Scores of different classes cannot be compared.
+  const key = (/** @type {Claim} */ claim) => claim.rank ?? (isClass.has(claim.label) ? 1e6 : 1e9);
+  return [...(open.length ? open : item.claims)].sort((a, b) => key(a) - key(b))[0];
+}
 
 // --- what is shown -------------------------------------------------------------------------
 
+/** @param {string} id */
 function number(id) {
-  const value = $(id).value === "" ? NaN : Number($(id).value);
-  return Number.isFinite(value) ? value : null;
+  const { value } = field(id);
+  return value !== "" && Number.isFinite(Number(value)) ? Number(value) : null;
 }
+
+const CHOICES = ["by-lane", "by-truth", "by-verdict", "least", "most", "search"];
 
 function filters() {
   return {
     statuses,
-    label: $("by-class").value,
-    lane: $("by-lane").value === "" ? null : Number($("by-lane").value),
-    truth: $("by-truth")?.value ?? "",
-    verdict: $("by-verdict").value,
+    classes,
+    lane: field("by-lane").value === "" ? null : Number(field("by-lane").value),
+    truth: field("by-truth")?.value ?? "",
+    verdict: field("by-verdict").value,
     least: number("least"),
     most: number("most"),
+    words: field("search").value.toLowerCase().split(/\s+/).filter(Boolean),
   };
 }
 
@@ -89,141 +135,220 @@ function filters() {
 function apply() {
   const all = [...moments, ...added];
   const passing = filtered(all, filters());
-  const items = among(passing, $("amount").value).sort(COMPARE[$("order").value]);
+  const amount = field("amount").value;
+  const items = among(passing, amount).sort(COMPARE[field("order").value]);
   list.show(items);
-  timeline.lit = items.length === all.length ? null : new Set(items.map((item) => item.index));
+  timeline.lit = items.length === all.length ? null : new Set(items);
   timeline.redraw();
   $("shown").textContent = items.length === all.length ? `${all.length}` : `${items.length} of ${all.length}`;
   countLeftOut(passing.length - items.length, passing.length, all.length);
+  const on = CHOICES.filter((id) => id !== "search" && field(id)?.value).length + (classes.size ? 1 : 0);
+  $("filters-on").textContent = on ? `${on} on` : "";
   if (!items.length) {
-    $("list").append(make("li", { className: "empty" }, passing.length ? `What passes is ${leftOut($("amount").value)}.`
+    $("list").append(make("li", { className: "empty" }, passing.length ? `What passes is ${leftOut(amount)}.`
       : all.length ? "Nothing passes these filters." : "No model predicted anything in this video."));
   }
-  if (chosen && items.includes(chosen)) list.choose(chosen, false);
+  if (chosen && list.places.has(chosen.item)) list.choose(chosen);
   const sure = confirmable().length;
   $("confirm-shown").hidden = sure === 0;
   $("confirm-shown").textContent = `Confirm the ${sure} agreed`;
 }
 
-/** Say how many moments are not shown though the filters let them through. */
+/** Say how many moments are not shown though the filters let them through. @param {number} count @param {number} passing @param {number} all */
 function countLeftOut(count, passing, all) {
   const of = passing === all ? `${all} moments` : `${passing} moments that pass the filters`;
-  $("left-out").textContent = count ? `${count} of ${of} ${count === 1 ? "is" : "are"} ${leftOut($("amount").value)}.` : "";
+  $("left-out").textContent = count ? `${count} of ${of} ${count === 1 ? "is" : "are"} ${leftOut(field("amount").value)}.` : "";
   $("show-all").hidden = count === 0;
 }
 
-/** The shown moments that all agree on, still undecided: a person can accept them in one go. */
-const confirmable = () => list.items.filter((item) =>
-  item.status === "agreed" && !item.decision && data.classes.includes(item.claims[0].label));
+/** The shown events that all agree on, still undecided: a person can accept them in one go. */
+const confirmable = () => list.items.filter((item) => item.status === "agreed" && !isDecided(item)
+  && isClass.has(item.claims[0].label)).map((item) => item.claims[0]);
 
 /** Take over what was decided: rows, marks, progress. */
 function update(rebuild = true) {
-  moments.forEach((item) => (item.decision = verdicts.of.get(item.index)));
   const before = chosen;
-  added = verdicts.added.map(itemOf);
-  if (before && before.index === null) chosen = added.find((item) => item.id === before.id) ?? null;
-  timeline.show(marksOf());
-  const decided = moments.filter((item) => item.decision).length;
-  $("progress").max = Math.max(1, moments.length);
-  $("progress").value = decided;
+  added = verdicts.added.map(itemOfAdded);
+  if (before?.item.index === null) chosen = added.find(({ id }) => id === before.item.id)?.claims[0] ?? null;
+  compareAgain();
+  showMarks();
+  const decided = moments.filter(isDecided).length;
+  const confirmed = confirmedOnes().length;
+  const bar = /** @type {HTMLProgressElement} */ ($("progress"));
+  [bar.max, bar.value] = [Math.max(1, moments.length), decided];
   $("progress-text").textContent = `${decided} of ${moments.length} decided`
-    + (added.length ? `, ${added.length} added` : "");
-  $("undo").disabled = verdicts.history.length === 0;
+    + (confirmed ? `, ${confirmed} confirmed` : "") + (added.length ? `, ${added.length} added` : "");
+  field("undo").disabled = verdicts.history.length === 0;
   if (verdicts.failed) notice("This browser cannot store verdicts: save them before you leave this page.", "warning");
   // What was chosen in the lanes and decided has its row from now on.
-  if (rebuild || (chosen?.decision && !list.places.has(chosen))) apply();
-  else if (chosen) list.refresh(chosen);
+  if (rebuild || (chosen?.decision && !list.places.has(chosen.item))) apply();
+  else if (chosen) list.refresh(chosen.item);
   judge();
 }
 
-function marksOf() {
-  const marks = timeline.lanes.map(() => []);
-  for (const item of moments) {
-    for (const claim of item.claims) {
-      for (const [lane, time, strength, , , right] of claim.predictions) {
-        const about = [data.lanes[lane].name, strength === null ? null : score(strength), STATUSES[item.status],
-          right === null ? null : right ? "true" : "false"];
-        marks[lane].push({ lane, time, label: claim.label, status: item.status, index: item.index, item,
-          about: `· ${about.filter((part) => part !== null).join(" · ")}` });
-      }
-    }
-  }
-  for (const item of [...moments, ...added]) {
-    const { decision } = item;
-    if (!decision) continue;
-    marks[VERDICT_LANE].push({ lane: VERDICT_LANE, time: decision.time, label: decision.label,
-      status: decision.verdict, index: item.index, item, about: `· ${decision.verdict}` });
-  }
-  for (const lane of marks) lane.sort((a, b) => a.time - b.time);
-  return marks;
+/** What is true by the verdicts, by time. @returns {{ decision: Decision, picture: number | null }[]} */
+function confirmedOnes() {
+  const found = claims.flatMap(({ decision, item }) => (decision?.verdict === "confirmed" ? [{ decision, picture: item.picture }] : []));
+  const others = [...verdicts.added, ...verdicts.unplaced].filter(({ verdict }) => verdict === "confirmed");
+  return [...found, ...others.map((decision) => ({ decision, picture: null }))].sort((a, b) => a.decision.time - b.decision.time);
 }
 
-// --- the chosen moment ---------------------------------------------------------------------
+// --- the lanes -----------------------------------------------------------------------------
 
+const YOURS = { name: "your verdicts", kind: "verdicts", looked: /** @type {[number, number][]} */ ([[0, 1e9]]) };
+const NO_CLASS = "no class";
+
+/** A lane for each model, or for each class that occurs; the last has the verdicts. */
+function lanes() {
+  if (field("lanes-by").value === "model") return [...data.lanes, YOURS];
+  const names = new Set(claims.map(({ label }) => (isClass.has(label) ? label : NO_CLASS)));
+  const looked = anyLooked();
+  return [...[...data.classes, NO_CLASS].filter((name) => names.has(name)).map((name) => ({ name, kind: "class", looked })), YOURS];
+}
+
+/** Where any model looked. @returns {[number, number][]} */
+function anyLooked() {
+  /** @type {[number, number][]} */
+  const joined = [];
+  for (const [start, end] of data.lanes.flatMap(({ looked }) => looked).sort((a, b) => a[0] - b[0])) {
+    const last = joined.at(-1);
+    if (last && start <= last[1]) last[1] = Math.max(last[1], end);
+    else joined.push([start, end]);
+  }
+  return joined;
+}
+
+function divide() {
+  timeline.divide(lanes(), field("lanes-by").value === "class");
+  showMarks();
+}
+
+function showMarks() {
+  const byClass = field("lanes-by").value === "class";
+  const laneOf = new Map(timeline.lanes.map(({ name }, lane) => [name, lane]));
+  /** @type {Mark[][]} */
+  const marks = timeline.lanes.map(() => []);
+  for (const claim of claims) {
+    const { label, item, decision } = claim;
+    if (byClass) {
+      const lane = laneOf.get(isClass.has(label) ? label : NO_CLASS) ?? 0;
+      const status = decision?.verdict ?? item.status;
+      marks[lane].push({ lane, time: claim.time, label, status, claim,
+        about: about([score(claim.strength), STATUSES[item.status], decision?.verdict]) });
+      continue;
+    }
+    for (const [lane, time, strength, , , right] of claim.predictions) {
+      marks[lane].push({ lane, time, label, status: item.status, claim, about: about([data.lanes[lane].name,
+        strength === null ? null : score(strength), STATUSES[item.status], right === null ? null : right ? "true" : "false"]) });
+    }
+  }
+  const lane = marks.length - 1;
+  for (const claim of [...claims, ...added.flatMap((item) => item.claims)]) {
+    const { decision } = claim;
+    if (!decision) continue;
+    const { time, label, verdict } = decision;
+    marks[lane].push({ lane, time, label, status: verdict, claim, about: about([verdict, decision.reviewer, decision.note]) });
+  }
+  for (const these of marks) these.sort((a, b) => a.time - b.time);
+  timeline.show(marks);
+}
+
+/** @param {(string | null | undefined)[]} parts */
+const about = (parts) => `· ${parts.filter(Boolean).join(" · ")}`;
+
+// --- the chosen event ----------------------------------------------------------------------
+
+/** @param {number} time */
 function seek(time) {
   player.seek(time);
   timeline.moveTo(time);
 }
 
-/** Choose a moment: mark it everywhere and show what led to it. */
-function choose(item, { time = item?.time, focus = false } = {}) {
-  if (!item) return; // before the first or after the last
-  chosen = item;
-  timeline.chosen = item.index;
-  list.choose(item, focus);
+/** Choose an event: mark it everywhere and show what led to it. @param {Claim | undefined} claim */
+function choose(claim, { time = claim?.time ?? 0, focus = false } = {}) {
+  if (!claim) return; // before the first or after the last
+  chosen = claim;
+  timeline.chosen = claim;
+  list.choose(claim, focus);
   seek(Math.max(0, time - data.lead));
+  if (field("loop").checked) repeat();
   judge();
 }
 
-/** The best guess of what is true: the verdict, else what ranks best in its class. */
-function guess(item) {
-  if (item.decision) return item.decision;
-  const claims = item.claims.filter((claim) => data.classes.includes(claim.label));
-  // Scores of different classes cannot be compared.
-  const claim = claims.sort((a, b) => (a.rank ?? Infinity) - (b.rank ?? Infinity))[0];
-  const predictions = (claim ?? item.claims[0]).predictions;
-  const exact = predictions.find(([lane]) => data.lanes[lane]?.kind === "truth") ?? predictions[0];
-  return { label: claim?.label ?? "", time: exact?.[1] ?? item.time, team: predictions.map((one) => one[3]).find(Boolean) ?? "" };
+/** Play the chosen event again and again, with what led to it; or no more. */
+function repeat() {
+  const on = field("loop").checked && chosen !== null;
+  const time = chosen?.time ?? 0;
+  player.repeat(on ? [Math.max(0, time - data.lead), Math.min(time + AFTER, data.duration)] : null);
+}
+
+/** The best guess of what is true: the verdict, else the labels, else the first model. @param {Claim} claim */
+function guess(claim) {
+  if (claim.decision?.verdict === "confirmed") return claim.decision;
+  const { predictions, label } = claim;
+  const exact = predictions.find(([lane]) => data.lanes[lane].kind === "truth") ?? predictions[0];
+  return { label: isClass.has(label) ? label : "", time: exact?.[1] ?? claim.time,
+    team: predictions.map((one) => one[3]).find(Boolean) ?? "", note: claim.decision?.note ?? "" };
 }
 
 function judge() {
   const none = chosen === null;
-  for (const id of ["label", "time", "team", "now", "confirm", "reject"]) $(id).disabled = none;
+  for (const id of ["label", "time", "team", "note", "now", "confirm", "reject", "yes", "no", "alone"]) field(id).disabled = none;
   $("judge-error").textContent = "";
-  $("judge-title").replaceChildren(...(none ? ["No moment chosen"] : [clock(chosen.time, true), " ", ...chosen.claims.flatMap((claim, n) => [n ? " / " : null, named(claim.label)])].filter((part) => part !== null)));
-  $("predicted").replaceChildren(...(none ? [make("p", { className: "muted" }, "Choose a moment in the list or in the lanes, or press J.")] : [table(chosen)]));
-  if (none) return;
-  const { label, time, team } = guess(chosen);
-  $("label").value = label;
-  $("time").value = clock(time, true);
-  $("team").value = team;
-  const verdict = chosen.decision?.verdict;
-  $("confirm").textContent = verdict === "confirmed" ? "Confirmed" : "Confirm";
-  $("confirm").setAttribute("aria-pressed", verdict === "confirmed");
-  $("reject").textContent = verdict === "rejected" ? "Rejected" : "Reject";
-  $("reject").setAttribute("aria-pressed", verdict === "rejected");
-  $("reject").hidden = chosen.index === null;
+  $("events").replaceChildren();
+  if (!chosen) {
+    $("judge-title").replaceChildren("No moment chosen");
+    $("predicted").replaceChildren(make("p", { className: "muted" }, "Choose a moment in the list or in the lanes, or press J."));
+    return;
+  }
+  const { item, decision } = chosen;
+  $("judge-title").replaceChildren(clock(chosen.time, true), " ", named(chosen.label));
+  if (item.claims.length > 1) $("events").replaceChildren(...item.claims.map(eventButton));
+  $("alone").hidden = item.claims.length < 2;
+  $("predicted").replaceChildren(table(item));
+  const { label, time, team, note } = guess(chosen);
+  field("label").value = label;
+  field("time").value = clock(time, true);
+  field("team").value = team;
+  field("note").value = note;
+  for (const [id, verdict] of [["confirm", "confirmed"], ["reject", "rejected"]]) {
+    $(id).setAttribute("aria-pressed", String(decision?.verdict === verdict));
+  }
+  $("confirm").textContent = decision?.verdict === "confirmed" ? "Confirmed" : "Confirm";
+  $("reject").textContent = decision?.verdict === "rejected" ? "Rejected" : "Reject";
+  for (const id of ["reject", "no"]) $(id).hidden = item.index === null;
 }
 
-/** Everything that was predicted of a moment, a line each; its time leads there. */
+/** One of several events of a moment, to be chosen and judged by itself. @param {Claim} claim @param {number} n */
+function eventButton(claim, n) {
+  const sign = claim.decision ? { confirmed: "✓ ", rejected: "✗ " }[claim.decision.verdict] : "";
+  const button = make("button", { type: "button", className: `chip ${claim.decision?.verdict ?? ""}`,
+    attributes: { "aria-pressed": String(claim === chosen) } }, make("kbd", {}, String(n + 1)), sign, named(claim.label));
+  button.addEventListener("click", () => choose(claim));
+  return button;
+}
+
+/** Everything that was predicted of a moment, a line each; its time leads there. @param {Item} item */
 function table(item) {
-  const rows = item.claims.flatMap((claim, n) => claim.predictions.map(([lane, time, strength, team, hits, right, details]) => {
+  const rows = item.claims.flatMap((claim) => claim.predictions.flatMap(([lane, time, strength, team, hits, right, details]) => {
     const go = make("button", { type: "button", className: "time" }, clock(time, true));
     go.addEventListener("click", () => seek(Math.max(0, time - data.lead)));
-    const truth = right === null ? "" : right ? "✓ true" : "✗ false";
     const shown = make("tr", {},
       make("th", { scope: "row" }, named(data.lanes[lane].name)),
-      make("td", {}, item.claims.length > 1 ? make("kbd", {}, String(n + 1)) : null, named(claim.label),
-        claim.known ? null : make("span", { className: "muted" }, " (no class)")),
+      make("td", {}, named(claim.label), claim.known ? null : make("span", { className: "muted" }, " (no class)")),
       make("td", {}, go),
       make("td", { className: "n" }, score(strength)),
       make("td", {}, team ?? ""),
       make("td", { className: "n" }, String(hits)),
-      make("td", { className: right ? "right" : "wrong" }, truth));
+      make("td", { className: right ? "right" : "wrong" }, right === null ? "" : right ? "✓ true" : "✗ false"));
     if (!details) return [shown];
-    const words = make("td", { colSpan: 7, className: "details" }, named(details));
-    return [shown, make("tr", {}, words)];
-  }).flat());
+    return [shown, make("tr", {}, make("td", { colSpan: 7, className: "details" }, named(details)))];
+  }));
+  for (const { other } of item.claims) {
+    if (!other) continue;
+    rows.push(make("tr", {}, make("th", { scope: "row" }, named(other.reviewer || "the other")),
+      make("td", { colSpan: 6 }, ...inWords({ ...other, reviewer: "" }), other.note ? make("span", { className: "muted" }, " ", named(other.note)) : null)));
+  }
   const heads = ["Who", "Says", "At", "Score", "Team", "Hits", "Labels"];
   const head = heads.map((text) => make("th", { scope: "col", className: ["Score", "Hits"].includes(text) ? "n" : "" }, text));
   if (!rows.length) return make("p", { className: "muted" }, "Added by you.");
@@ -235,245 +360,487 @@ function table(item) {
 
 /** The form's label, time and team; null, with the reason shown, if they are no event. */
 function entered() {
-  const time = secondsOf($("time").value);
-  const label = $("label").value;
-  const reason = !label ? "Choose a label first: what was predicted is no class."
+  const time = secondsOf(field("time").value);
+  const label = field("label").value;
+  const reason = !label ? "What was predicted is no class: press L to choose a label, or X to reject it."
     : time === null ? "Write the time like 12:05.4."
       : time > data.duration + 0.05 ? `The video ends at ${clock(data.duration, true)}.` : "";
   $("judge-error").textContent = reason;
-  if (reason) $(label ? "time" : "label").focus();
-  return reason ? null : { time: Math.min(time, data.duration), label, team: $("team").value };
+  if (reason || time === null) return null;
+  return { time: Math.min(time, data.duration), label, team: field("team").value, ...byMe() };
 }
 
-const about = (item) => ({ saidTime: item.time, saidLabel: item.claims[0].label });
+const byMe = () => ({ reviewer: field("reviewer").value.trim(), note: field("note").value.trim() });
 
+/** A verdict on what was predicted. @param {Claim} claim @returns {Decision} */
+const rejected = (claim, note = "") => ({ saidTime: claim.time, saidLabel: claim.label, verdict: "rejected",
+  time: claim.time, label: claim.label, team: "", reviewer: field("reviewer").value.trim(), note });
+
+/** Confirm the chosen event as the form has it; whether that could be done. */
 function confirm() {
   const values = chosen && entered();
-  if (!values) return;
-  const decision = { ...about(chosen), verdict: "confirmed", ...values };
-  if (chosen.index === null) {
-    const old = chosen.decision;
-    const fresh = { ...decision, saidTime: null, saidLabel: null };
-    verdicts.change(() => {
-      verdicts.added = verdicts.added.filter((one) => one !== old);
-      verdicts.add(fresh);
-    });
-    chosen = itemOf(fresh);
+  if (!chosen || !values) return false;
+  if (chosen.item.index === null) {
+    const fresh = /** @type {Decision} */ ({ ...values, verdict: "confirmed", saidTime: null, saidLabel: null });
+    verdicts.change(verdicts.editsOf([[chosen, fresh]]));
+    chosen = itemOfAdded(fresh).claims[0];
     update();
-    return;
+    return true;
   }
-  verdicts.change(() => verdicts.of.set(chosen.index, decision));
+  // Corrected to what the same moment also says, it is that.
+  chosen = chosen.item.claims.find(({ label }) => label === values.label) ?? chosen;
+  const { time: saidTime, label: saidLabel } = chosen;
+  verdicts.change(verdicts.editsOf([[chosen, { saidTime, saidLabel, verdict: "confirmed", ...values }]]));
+  timeline.chosen = chosen;
+  list.choose(chosen);
   update(false);
+  return true;
 }
 
 function reject() {
-  if (!chosen || chosen.index === null) return;
-  const decision = { ...about(chosen), verdict: "rejected", time: chosen.time, label: chosen.claims[0].label, team: "" };
-  verdicts.change(() => verdicts.of.set(chosen.index, decision));
+  if (!chosen || chosen.item.index === null) return false;
+  verdicts.change(verdicts.editsOf([[chosen, rejected(chosen, byMe().note)]]));
   update(false);
+  return true;
 }
 
-/** Take a verdict back; an added event goes. */
-function takeBack() {
-  const { index, decision } = chosen;
-  verdicts.change(() => {
-    if (index === null) verdicts.added = verdicts.added.filter((one) => one !== decision);
-    else verdicts.of.delete(index);
-  });
-  if (index === null) chosen = null;
-  update(index === null);
+/** Take a verdict back; an added event goes. @param {Claim} claim */
+function takeBack(claim) {
+  verdicts.change(verdicts.editsOf([[claim, null]]));
+  update(claim.item.index === null);
 }
 
 /** Confirm, or, if just that is confirmed, take it back. */
 function toggleConfirmed() {
   const { decision } = chosen ?? {};
-  const same = decision?.verdict === "confirmed" && decision.label === $("label").value
-    && decision.team === $("team").value && clock(decision.time, true) === $("time").value;
-  if (same) takeBack();
+  const same = decision?.verdict === "confirmed" && decision.label === field("label").value
+    && decision.team === field("team").value && clock(decision.time, true) === field("time").value
+    && decision.note === field("note").value.trim();
+  if (chosen && same) takeBack(chosen);
   else confirm();
 }
 
 function toggleRejected() {
-  if (chosen?.decision?.verdict === "rejected") takeBack();
+  if (chosen?.decision?.verdict === "rejected") takeBack(chosen);
   else reject();
 }
 
+/** Judge the chosen event and go on to what is next to be decided. @param {() => boolean} decide */
+function andGoOn(decide) {
+  if (chosen && !decide()) return;
+  const rest = chosen?.item.claims.find((claim) => !claim.decision);
+  if (rest) choose(rest, { focus: true });
+  else nextUndecided();
+}
+
+/** Confirm the chosen event and reject what else its moment says. */
+function confirmAlone() {
+  const { item } = chosen ?? {};
+  if (!item || !confirm()) return false;
+  const rest = item.claims.filter((claim) => claim !== chosen && !claim.decision);
+  if (rest.length) verdicts.change(verdicts.editsOf(rest.map((claim) => [claim, rejected(claim)])));
+  update(false);
+  return true;
+}
+
+function nextUndecided() {
+  const item = list.undecided();
+  if (item) choose(bestClaim(item), { focus: true });
+  else notice("Everything that is shown is decided. “Show” has more, or press E to export.");
+}
+
+/** Keep a note at a verdict that stands. */
+function keepNote() {
+  if (!chosen?.decision || chosen.decision.note === byMe().note) return;
+  verdicts.change(verdicts.editsOf([[chosen, { ...chosen.decision, note: byMe().note }]]));
+  update(false);
+}
+
 function addHere() {
-  const label = $("label").value || data.classes[0];
+  const label = field("label").value || data.classes[0];
   const time = Math.round(10 * Math.min(player.works ? player.time : timeline.cursor, data.duration)) / 10;
-  const decision = { saidTime: null, saidLabel: null, verdict: "confirmed", time, label, team: "" };
-  verdicts.change(() => verdicts.add(decision));
+  verdicts.take([{ saidTime: null, saidLabel: null, verdict: "confirmed", time, label, team: "", ...byMe(), note: "" }]);
   update();
-  choose(added.find((item) => item.decision.time === time && item.decision.label === label));
+  choose(added.flatMap((item) => item.claims).find((claim) => claim.time === time && claim.label === label));
   player.video.pause();
-  notice(`Added ${label} at ${clock(time, true)}. Correct label, time and team, and confirm.`);
+  notice(`Added ${label} at ${clock(time, true)}. Correct label, time and team, and confirm with Enter.`);
+  unfold();
   $("label").focus();
 }
 
 function confirmShown() {
-  const items = confirmable();
-  verdicts.change(() => items.forEach((item) => {
-    const { label, time, team } = guess(item);
-    verdicts.of.set(item.index, { ...about(item), verdict: "confirmed", time, label, team });
-  }));
+  const these = confirmable();
+  verdicts.change(verdicts.editsOf(these.map((claim) => {
+    const { label, time, team } = guess(claim);
+    return [claim, { saidTime: claim.time, saidLabel: claim.label, verdict: "confirmed", time, label, team,
+      reviewer: field("reviewer").value.trim(), note: "" }];
+  })));
   update();
-  notice(`Confirmed ${items.length}. Undo takes it back.`);
+  notice(`Confirmed ${these.length}. Undo takes it back.`);
 }
 
+/** Take the last change back and go to what it was about. */
 function undo() {
-  if (verdicts.undo()) update();
+  const before = new Map(claims.map((claim) => [claim, claim.decision]));
+  if (!verdicts.undo()) return;
+  update();
+  const changed = claims.find((claim) => JSON.stringify(claim.decision) !== JSON.stringify(before.get(claim)));
+  choose(changed);
+}
+
+// --- many at once --------------------------------------------------------------------------
+
+/** The undecided events of a class with a score below the one that was entered. */
+function manyToReject() {
+  const label = field("many-class").value;
+  const below = number("many-below");
+  return claims.filter((claim) => !claim.decision && claim.strength !== null && (label === "" || claim.label === label)
+    && (below === null || claim.strength < below));
+}
+
+function countMany() {
+  const { length } = manyToReject();
+  const all = claims.filter(({ decision }) => !decision).length;
+  $("many-count").textContent = `${length} of ${counted(all, "undecided event")} would be rejected.`;
+  $("many-reject").textContent = `Reject ${length}`;
+  field("many-reject").disabled = length === 0;
+}
+
+function rejectMany() {
+  const these = manyToReject();
+  verdicts.change(verdicts.editsOf(these.map((claim) => [claim, rejected(claim)])));
+  dialog("many").close();
+  update();
+  notice(`Rejected ${counted(these.length, "event")}. Undo takes it back.`);
+}
+
+// --- files ---------------------------------------------------------------------------------
+
+/** @param {string} name @param {string} type @param {string} text */
+function download(name, type, text) {
+  const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
 function save() {
-  const file = new Blob([verdicts.toCsv(data.lanes)], { type: "text/csv" });
-  const link = make("a", { href: URL.createObjectURL(file), download: `verdicts_video_${data.video}.csv` });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  const open = moments.filter((item) => !item.decision).length;
-  notice(open ? `Saved. ${open} moments are not decided; used as labels, the file has no event there.` : "Saved.");
+  download(`verdicts_video_${data.video}.csv`, "text/csv", verdicts.toCsv(data.lanes));
+  const open = claims.filter(({ decision }) => !decision).length;
+  notice(open ? `Saved. ${counted(open, "event")} ${open === 1 ? "is" : "are"} not decided; an evaluation leaves them out.` : "Saved.");
 }
 
-async function load(file) {
-  if (!file) return;
-  const problems = verdicts.fromCsv(await file.text());
+/** @param {typeof FORMATS[number]} format */
+function exportAs({ name, file, type, write }) {
+  const events = confirmedOnes().map(({ decision }) => decision);
+  download(file(data.video), type, write(events, data));
+  dialog("formats").close();
+  notice(`Exported ${counted(events.length, "confirmed event")}: ${name}.`);
+}
+
+/** @param {HTMLInputElement} input */
+async function readTable(input) {
+  const file = input.files?.[0];
+  if (!file) return null;
+  const text = await file.text();
+  input.value = "";
+  return { name: file.name, ...verdicts.fromCsv(text) };
+}
+
+async function load() {
+  const found = await readTable(field("load-file"));
+  if (!found) return;
+  const { name, decisions, problems, isTable } = found;
+  verdicts.take(decisions);
   update();
   const shown = problems.slice(0, 5);
-  if (problems.length > 5) shown.push(`… and ${problems.length - 5} more rows.`);
-  if (verdicts.unplaced.length) shown.push(`${verdicts.unplaced.length} verdicts are about moments that this page does not have; they are kept and saved again.`);
-  notice([`Loaded ${file.name}.`, ...shown].join("\n"), problems.length ? "warning" : "");
+  if (problems.length > 5) shown.push(`… and ${problems.length - 5} more.`);
+  if (verdicts.unplaced.length) shown.push(`${counted(verdicts.unplaced.length, "verdict")} about events that this page does not have: kept, and saved again.`);
+  const done = isTable ? `Loaded ${counted(decisions.length, "verdict")} of ${name}.` : `${name} was not loaded.`;
+  notice([done, ...shown].join("\n"), problems.length ? "warning" : "");
 }
 
-/** Show the person a message until they close it. */
-function notice(text, kind = "") {
-  const close = make("button", { type: "button", attributes: { "aria-label": "Close this message" } }, "×");
-  const box = make("p", { className: `notice ${kind}` }, make("span", {}, text), close);
-  close.addEventListener("click", () => box.remove());
-  $("notices").replaceChildren(box);
+async function loadOther() {
+  const found = await readTable(field("other-file"));
+  if (!found) return;
+  others = found.decisions;
+  update();
+  showAgreement(found.isTable ? found.name : "", found.problems);
+}
+
+/** Put the other's verdicts beside mine. */
+function compareAgain() {
+  if (!others.length && !claims.some(({ other }) => other)) return;
+  const theirs = verdicts.assign(others.filter(({ saidTime }) => saidTime !== null));
+  for (const claim of claims) claim.other = theirs.get(claim);
+}
+
+/** @param {string} name @param {string[]} problems */
+function showAgreement(name, problems) {
+  const theirs = new Map(claims.flatMap((claim) => (claim.other ? [[claim, claim.other]] : [])));
+  const found = agreement(claims, verdicts.of, theirs);
+  const more = onlyAdded(verdicts.added, others.filter(({ saidTime }) => saidTime === null), data.tolerance);
+  const lines = [
+    ["Both decided", String(found.both)],
+    ["Same verdict and label", found.both ? `${found.same} (${Math.round((100 * found.same) / found.both)} %)` : "–"],
+    ["Cohen’s kappa", found.kappa === null ? "–" : found.kappa.toFixed(2)],
+    ["Different", String(found.differ.length)],
+    ["Only you decided", String(found.mine.length)],
+    ["Only the other decided", String(found.theirs.length)],
+    ["Only the other added", String(more.length)],
+  ];
+  $("agreement").replaceChildren(
+    ...problems.slice(0, 5).map((text) => make("p", { className: "warning" }, text)),
+    ...(name ? [make("p", {}, "You and ", named(name)), make("table", {}, make("tbody", {},
+      ...lines.map(([what, value]) => make("tr", {}, make("th", { scope: "row" }, what), make("td", { className: "n" }, value)))))] : []));
+  field("differences").hidden = !found.differ.length;
+  const news = found.theirs.length + more.length;
+  field("join").hidden = news === 0;
+  field("join").textContent = `Take over ${news} that only the other has`;
+  field("join").onclick = () => {
+    verdicts.take([...found.theirs.map((claim) => /** @type {Decision} */ (claim.other)), ...more]);
+    dialog("compare").close();
+    update();
+    notice(`Took over ${counted(news, "verdict")}. ${found.differ.length ? `Where you differ (${found.differ.length}), yours stand. ` : ""}Undo takes it back.`);
+  };
+}
+
+function showDifferences() {
+  clearFilters();
+  field("by-verdict").value = "differ";
+  field("amount").value = "all";
+  dialog("compare").close();
+  apply();
 }
 
 // --- keys, buttons -------------------------------------------------------------------------
 
+/** @param {number} by */
 function step(by) {
-  choose(list.neighbour(by), { focus: true });
+  const item = list.neighbour(by);
+  if (item) choose(bestClaim(item), { focus: true });
 }
 
-function pickClaim(place) {
-  const claim = chosen?.claims[place];
-  if (!claim || !data.classes.includes(claim.label)) return;
-  $("label").value = claim.label;
-  if (!chosen.decision) $("time").value = clock(claim.predictions[0][1], true);
+/** Confirm one of the events of the chosen moment. @param {number} place */
+function confirmNth(place) {
+  const claim = chosen?.item.claims[place];
+  if (!claim) return;
+  if (claim !== chosen) choose(claim);
   confirm();
 }
 
+/** @param {string} id */
+function show(id) {
+  dialog(id).showModal();
+}
+
+/** Show the form, which a narrow screen folds, and go to one of its fields. */
+function unfold() {
+  /** @type {HTMLDetailsElement} */ ($("correct")).open = true;
+}
+
+function setNow() {
+  if (chosen) field("time").value = clock(player.works ? player.time : timeline.cursor, true);
+}
+
+/** @param {number} seconds */
+const skip = (seconds) => seek(Math.min(Math.max(0, (player.works ? player.time : timeline.cursor) + seconds), data.duration));
+
+/** @param {number} by */
+function faster(by) {
+  player.faster(by);
+}
+
+function switchLanes() {
+  field("lanes-by").value = field("lanes-by").value === "model" ? "class" : "model";
+  divide();
+}
+
+function openMany() {
+  show("many");
+  countMany();
+}
+
+/** @type {Record<string, (event: KeyboardEvent) => void>} */
 const KEYS = {
   j: () => step(1),
   k: () => step(-1),
-  p: () => player.toggle(),
-  " ": () => player.toggle(),
+  g: nextUndecided,
+  y: () => andGoOn(confirm),
+  n: () => andGoOn(reject),
+  o: () => andGoOn(confirmAlone),
   c: toggleConfirmed,
   x: toggleRejected,
-  l: () => $("label").focus(),
-  t: () => setNow(),
-  a: () => addHere(),
-  u: () => undo(),
+  l: () => { unfold(); $("label").focus(); },
+  t: setNow,
+  m: () => { unfold(); $("note").focus(); },
+  a: addHere,
+  u: undo,
+  s: save,
+  e: () => show("formats"),
+  "/": () => field("search").select(),
+  p: () => player.toggle(),
+  " ": () => player.toggle(),
+  r: () => $("loop").click(),
+  ",": () => player.frames(-1),
+  ".": () => player.frames(1),
+  arrowleft: (event) => skip(event.shiftKey ? -10 : -1),
+  arrowright: (event) => skip(event.shiftKey ? 10 : 1),
+  "<": () => faster(-1),
+  ">": () => faster(1),
+  v: switchLanes,
   "+": () => timeline.zoom(0.5),
   "=": () => timeline.zoom(0.5),
   "-": () => timeline.zoom(2),
   0: () => timeline.view(0, data.duration),
-  "?": () => $("keys").showModal(),
+  "?": () => show("keys"),
 };
 
-function setNow() {
-  if (!chosen) return;
-  $("time").value = clock(player.works ? player.time : timeline.cursor, true);
-}
-
+/** @param {KeyboardEvent} event */
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
-  const { target } = event;
-  if (event.key === "Escape" && target.matches?.("input, select")) return target.blur();
-  if (!$("keys-on").checked && event.key !== "?") return;
-  if (target.matches?.("input:not([type=checkbox]), select, textarea")) return;
-  // A button or the player does its own thing with the space bar.
-  if (event.key === " " && target.matches?.("button, video, summary, input")) return;
-  const action = /^[1-9]$/.test(event.key) ? () => pickClaim(Number(event.key) - 1) : KEYS[event.key.length === 1 ? event.key.toLowerCase() : ""];
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (event.key === "Escape" && target.matches("input, select")) return target.blur();
+  if (!field("keys-on").checked && event.key !== "?") return;
+  if (target.matches("input:not([type=checkbox]), select, textarea")) return;
+  // A button or the player does its own thing with the space bar, and the player with arrows.
+  if (event.key === " " && target.matches("button, video, summary, input")) return;
+  if (event.key.startsWith("Arrow") && target.matches("video")) return;
+  const action = /^[1-9]$/.test(event.key) ? () => confirmNth(Number(event.key) - 1) : KEYS[event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();
-  action();
+  action(event);
+}
+
+function clearFilters() {
+  for (const id of CHOICES) if (field(id)) field(id).value = "";
+  classes.clear();
+  for (const box of /** @type {NodeListOf<HTMLInputElement>} */ ($("by-class").querySelectorAll("input"))) box.checked = false;
+  ORDER.forEach((status) => statuses.add(status));
+  for (const button of $("statuses").children) button.setAttribute("aria-pressed", "true");
+}
+
+/** Remember a setting of the person in this browser, where it can. @param {string} name @param {string} [value] */
+function remembered(name, value) {
+  try {
+    if (value !== undefined) localStorage.setItem(`touchline ${name}`, value);
+    return localStorage.getItem(`touchline ${name}`);
+  } catch {
+    return null; // then it is as set until the page is left
+  }
 }
 
 function wire() {
-  const click = (id, action) => $(id).addEventListener("click", action);
+  const click = (/** @type {string} */ id, /** @type {() => void} */ action) => $(id).addEventListener("click", action);
   click("save", save);
   click("load", () => $("load-file").click());
-  $("load-file").addEventListener("change", () => {
-    load($("load-file").files[0]);
-    $("load-file").value = "";
-  });
+  $("load-file").addEventListener("change", load);
   click("undo", undo);
-  click("help", () => $("keys").showModal());
+  click("export", () => show("formats"));
+  click("others", () => show("compare"));
+  click("help", () => show("keys"));
+  click("other-pick", () => $("other-file").click());
+  $("other-file").addEventListener("change", loadOther);
+  click("differences", showDifferences);
   click("previous", () => step(-1));
   click("next", () => step(1));
   click("now", setNow);
+  click("yes", () => andGoOn(confirm));
+  click("no", () => andGoOn(reject));
+  click("alone", () => andGoOn(confirmAlone));
+  click("confirm", toggleConfirmed);
   click("reject", toggleRejected);
   click("add", addHere);
   click("confirm-shown", confirmShown);
+  click("reject-many", openMany);
+  $("many-class").addEventListener("change", countMany);
+  $("many-below").addEventListener("input", countMany);
+  click("many-reject", rejectMany);
   click("zoom-in", () => timeline.zoom(0.5));
   click("zoom-out", () => timeline.zoom(2));
   click("zoom-all", () => timeline.view(0, data.duration));
+  $("lanes-by").addEventListener("change", divide);
+  click("frame-back", () => player.frames(-1));
+  click("frame-on", () => player.frames(1));
+  click("second-back", () => skip(-1));
+  click("second-on", () => skip(1));
+  $("speed").addEventListener("change", () => player.speed(Number(field("speed").value)));
+  $("loop").addEventListener("change", repeat);
+  $("note").addEventListener("change", keepNote);
+  const enter = () => { if (confirm() && chosen) list.choose(chosen, true); };
   $("form").addEventListener("submit", (event) => {
     event.preventDefault();
-    confirm();
+    enter();
   });
+  for (const id of ["label", "team"]) {
+    $(id).addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      enter();
+    });
+  }
   click("show-all", () => {
-    $("amount").value = "all";
+    field("amount").value = "all";
     apply();
     $("amount").focus(); // the button is gone
   });
-  for (const id of ["amount", "by-class", "by-lane", "by-truth", "by-verdict", "order"]) $(id)?.addEventListener("change", apply);
-  for (const id of ["least", "most"]) $(id).addEventListener("input", apply);
+  for (const id of ["amount", "by-lane", "by-truth", "by-verdict", "order"]) $(id)?.addEventListener("change", apply);
+  for (const id of ["least", "most", "search"]) $(id).addEventListener("input", apply);
+  $("search").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && list.items.length) choose(bestClaim(list.items[0]), { focus: true });
+  });
   click("clear-filters", () => {
-    for (const id of ["by-class", "by-lane", "by-truth", "by-verdict", "least", "most"]) if ($(id)) $(id).value = "";
-    ORDER.forEach((status) => statuses.add(status));
-    for (const button of $("statuses").children) button.setAttribute("aria-pressed", "true");
+    clearFilters();
     apply();
   });
   document.addEventListener("keydown", onKey);
-  try {
-    $("keys-on").checked = localStorage.getItem("touchline keys") !== "off";
-  } catch { /* then they are on */ }
-  $("keys-on").addEventListener("change", () => {
-    try {
-      localStorage.setItem("touchline keys", $("keys-on").checked ? "on" : "off");
-    } catch { /* they are as set until the page is left */ }
-  });
+  addEventListener("beforeprint", () => layOut(data, confirmedOnes()));
+  field("keys-on").checked = remembered("keys") !== "off";
+  $("keys-on").addEventListener("change", () => remembered("keys", field("keys-on").checked ? "on" : "off"));
+  field("reviewer").value = remembered("reviewer") ?? "";
+  $("reviewer").addEventListener("change", () => remembered("reviewer", field("reviewer").value.trim()));
 }
 
 function fill() {
-  const counted = (items, key) => items.reduce((counts, item) => {
-    for (const name of key(item)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  /** @template T @param {T[]} things @param {(thing: T) => Iterable<string>} names @returns {Map<string, number>} */
+  const count = (things, names) => things.reduce((counts, thing) => {
+    for (const name of names(thing)) counts.set(name, (counts.get(name) ?? 0) + 1);
     return counts;
   }, new Map());
-  const option = (value, text) => make("option", { value, textContent: text });
-  const labels = [...counted(moments, (item) => item.labels)].sort(([a], [b]) => a.localeCompare(b));
-  $("by-class").append(option("", "any"), ...labels.map(([label, count]) => option(label, `${label} (${count})`)));
+  const option = (/** @type {string | number} */ value, /** @type {string} */ text) => make("option", { value, textContent: text });
+  const labels = [...count(moments, (item) => item.labels)].sort(([a], [b]) => a.localeCompare(b));
+  $("by-class").append(...labels.map(([label, number]) => {
+    const box = make("input", { type: "checkbox", value: label });
+    box.addEventListener("change", () => {
+      if (box.checked) classes.add(label);
+      else classes.delete(label);
+      apply();
+    });
+    return make("label", { className: "check" }, box, make("span", {}, named(label), ` ${number}`));
+  }));
+  $("many-class").append(option("", "any class"), ...labels.map(([label]) => option(label, label)));
   $("by-lane").append(option("", "anyone"), ...data.lanes.map(({ name }, lane) => option(lane, name)));
   $("label").append(option("", "choose…"), ...data.classes.map((name) => option(name, name)));
-  const counts = counted(moments, (item) => [item.status]);
+  $("format-list").append(...FORMATS.map((format) => {
+    const button = make("button", { type: "button", id: `export-${format.id}` }, format.name);
+    button.addEventListener("click", () => exportAs(format));
+    return button;
+  }));
+  const counts = count(moments, (item) => [item.status]);
   for (const status of ORDER.filter((each) => counts.has(each))) {
     const button = make("button", { type: "button", className: `chip ${status}`, attributes: { "aria-pressed": "true" } },
       make("span", { className: "shape", attributes: { "aria-hidden": "true" } }, SHAPES[status]),
       `${STATUSES[status]} `, make("b", {}, String(counts.get(status))));
     button.addEventListener("click", () => {
       if (!statuses.delete(status)) statuses.add(status);
-      button.setAttribute("aria-pressed", statuses.has(status));
+      button.setAttribute("aria-pressed", String(statuses.has(status)));
       apply();
     });
     $("statuses").append(button);
   }
 }
 
+/** @type {HTMLDetailsElement} */ ($("correct")).open = innerWidth > NARROW;
 fill();
 wire();
-verdicts.restore();
+divide();
 update();

@@ -1,19 +1,37 @@
 // The video beside the page: where it should be, or where the person says it is.
 
+import { $, field, notice } from "./elements.js";
+
+/** @import { MatchData } from "./types.js" */
+
 const SAMPLES = 16;
 const SAMPLE_BYTES = 1 << 16;
+const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 
-class Player {
+export class Player {
   /**
    * Plays data.source if it is there; reports its position and its length, in seconds from its
    * first picture, at which the browser's own clock shows data.offset.
+   * @param {MatchData} data
+   * @param {(time: number) => void} onTime
+   * @param {(seconds: number) => void} onLength
    */
-  constructor({ source, fingerprint, offset, onTime, onLength }) {
-    Object.assign(this, { source, fingerprint, offset });
-    this.video = $("video");
+  constructor({ source, fingerprint, offset, rate }, onTime, onLength) {
+    this.source = source;
+    this.fingerprint = fingerprint;
+    this.offset = offset;
+    this.rate = rate;
+    this.video = /** @type {HTMLVideoElement} */ ($("video"));
+    /** @type {number | null} */
     this.wanted = null;
     this.works = false;
-    this.video.addEventListener("timeupdate", () => onTime(this.time));
+    this.picked = "";
+    /** @type {[number, number] | null} */
+    this.loop = null; // what is played again and again, seconds
+    this.video.addEventListener("timeupdate", () => {
+      if (this.loop && !this.video.paused && this.time >= this.loop[1]) this.seek(this.loop[0]);
+      onTime(this.time);
+    });
     this.video.addEventListener("seeked", () => onTime(this.time));
     this.video.addEventListener("loadedmetadata", () => {
       this.works = true;
@@ -23,7 +41,7 @@ class Player {
     });
     this.video.addEventListener("error", () => this.fail());
     $("pick").addEventListener("click", () => $("pick-file").click());
-    $("pick-file").addEventListener("change", () => this.pick($("pick-file").files[0]));
+    $("pick-file").addEventListener("change", () => this.pick(field("pick-file").files?.[0]));
     if (source === null) this.fail();
     else this.video.src = source;
   }
@@ -38,14 +56,15 @@ class Player {
     this.reveal(why);
   }
 
-  /** Show why there is no video, or, with null, the video. */
+  /** Show why there is no video, or, with null, the video. @param {string | null} why */
   reveal(why) {
     this.video.hidden = why !== null;
+    $("playback").hidden = why !== null;
     $("no-video").hidden = why === null;
     $("no-video-text").textContent = why ?? "";
   }
 
-  /** Play a file that the person chose, and say so if it is another video. */
+  /** Play a file that the person chose, and say so if it is another video. @param {File | undefined} file */
   async pick(file) {
     if (!file) return;
     this.picked = file.name;
@@ -65,6 +84,7 @@ class Player {
     return Math.max(0, this.video.currentTime - this.offset);
   }
 
+  /** @param {number} time */
   seek(time) {
     this.wanted = Math.max(0, time);
     if (this.works) this.video.currentTime = this.wanted + this.offset;
@@ -75,10 +95,41 @@ class Player {
     if (this.video.paused) this.video.play().catch(() => this.fail());
     else this.video.pause();
   }
+
+  /** Go on by pictures, forwards or back, and stop there. @param {number} count */
+  frames(count) {
+    if (!this.works) return;
+    this.video.pause();
+    const shown = Math.floor(this.time * this.rate + 0.01);
+    // Into the middle of the picture: its very start may still show the one before.
+    this.seek((Math.max(0, shown + count) + 0.5) / this.rate);
+  }
+
+  /** Play faster (1) or slower (-1); returns the speed. @param {number} by */
+  faster(by) {
+    const place = SPEEDS.indexOf(this.video.playbackRate);
+    return this.speed(SPEEDS[Math.min(Math.max(place + by, 0), SPEEDS.length - 1)]);
+  }
+
+  /** @param {number} value */
+  speed(value) {
+    this.video.playbackRate = value;
+    field("speed").value = String(value);
+    return value;
+  }
+
+  /** Play a stretch again and again, from its start; null: no more. @param {[number, number] | null} stretch */
+  repeat(stretch) {
+    this.loop = stretch;
+    if (!stretch || !this.works) return;
+    this.seek(stretch[0]);
+    this.video.play().catch(() => {}); // a browser may want a click first
+  }
 }
 
-/** As touchline/inputs/fingerprint.py: SHA-256 of a file's size and samples of its content. */
+/** As touchline/inputs/fingerprint.py: SHA-256 of a file's size and samples of its content. @param {File} file */
 async function fingerprintOf(file) {
+  /** @type {BlobPart[]} */
   const parts = [new TextEncoder().encode(String(file.size))];
   for (let k = 0; k < SAMPLES; k++) {
     const start = Math.floor((Math.max(0, file.size - SAMPLE_BYTES) * k) / (SAMPLES - 1));

@@ -1,38 +1,74 @@
-// The lanes over the match: who predicted what, when; where nobody looked; where we are.
+// The lanes over the match: a model's each, or a class's; where nobody looked; where we are.
+
+import { $, clock, make, named } from "./elements.js";
+
+/** @import { Claim, Item, Lane, Mark } from "./types.js" */
+/** @typedef {(name: string) => string} Colour */
 
 const RULER = 22;
-const LANE = 40; // a lane's height: its name, its marks, their labels
-const MARK = 21; // from the top of a lane to the middle of its marks
+const TALL = { lane: 38, mark: 20, gutter: 0 }; // with a mark's label below it, the name above
+const LOW = { lane: 18, mark: 9, gutter: 104 }; // where the lane itself is the label
 const CROWDED = 9; // with fewer pixels a mark, marks are ticks: disagreements above, others below
 const REACH = 12; // pixels around a mark that belong to it
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800];
 
-class Timeline {
-  /** Draws marks ({lane, time, label, status, index, verdict}) and reports what is clicked. */
-  constructor({ lanes, duration, onPick, onSeek }) {
-    Object.assign(this, { lanes, duration, onPick, onSeek });
-    this.canvas = $("canvas");
-    this.overview = $("overview");
+export class Timeline {
+  /**
+   * Draws marks and reports what is clicked.
+   * @param {{ duration: number, onPick: (mark: Mark) => void, onSeek: (time: number) => void }} options
+   */
+  constructor({ duration, onPick, onSeek }) {
+    this.duration = duration;
+    this.onPick = onPick;
+    this.onSeek = onSeek;
+    this.canvas = /** @type {HTMLCanvasElement} */ ($("canvas"));
+    this.overview = /** @type {HTMLCanvasElement} */ ($("overview"));
     this.start = 0;
     this.end = duration;
     this.cursor = 0;
-    this.marks = lanes.map(() => []);
-    this.lit = null; // indices of the moments that the list shows; null is all
+    this.width = 1; // of what shows the time, beside the names
+    this.measures = TALL;
+    /** @type {Lane[]} */
+    this.lanes = [];
+    /** @type {Mark[][]} */
+    this.marks = [];
+    /** @type {Set<Item> | null} */
+    this.lit = null; // what the list shows; null is all
+    /** @type {Claim | null} */
     this.chosen = null;
     this.waiting = false;
+    this.crowded = false;
+    /** @type {Map<string, number>} */
     this.widths = new Map();
-    this.canvas.style.height = `${RULER + LANE * lanes.length}px`;
-    $("lane-names").append(...lanes.map(({ name, kind }, number) => {
-      const label = named(name, `lane-name ${kind}`);
-      label.style.top = `${RULER + LANE * number}px`;
-      return label;
-    }));
     this.listen();
     new ResizeObserver(() => this.redraw()).observe(this.canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
   }
 
-  /** Show other marks: a list a lane, by time. */
+  /** Show other lanes; low ones hold marks without their labels. @param {Lane[]} lanes */
+  divide(lanes, low = false) {
+    this.lanes = lanes;
+    this.measures = low ? LOW : TALL;
+    this.marks = lanes.map(() => []);
+    this.canvas.style.height = `${this.height}px`;
+    $("lane-names").classList.toggle("low", low);
+    $("lane-names").replaceChildren(...lanes.map(({ name, kind }, number) => {
+      const label = named(name, `lane-name ${kind}`);
+      label.style.top = `${this.top(number)}px`;
+      return label;
+    }));
+  }
+
+  get height() {
+    return RULER + this.measures.lane * this.lanes.length;
+  }
+
+  /** Where a lane begins. @param {number} number */
+  top(number) {
+    return RULER + this.measures.lane * number;
+  }
+
+  /** Show other marks: a list a lane, by time. @param {Mark[][]} marks */
   show(marks) {
     this.marks = marks;
     this.redraw();
@@ -47,19 +83,20 @@ class Timeline {
     });
   }
 
-  /** The match turns out to be longer. */
+  /** The match turns out to be longer. @param {number} duration */
   extend(duration) {
     if (!(duration > this.duration)) return;
     const whole = this.end === this.duration;
     this.duration = duration;
-    this.canvas.setAttribute("aria-valuemax", Math.floor(duration));
+    this.canvas.setAttribute("aria-valuemax", String(Math.floor(duration)));
     if (whole) this.view(0, duration);
     else this.redraw();
   }
 
+  /** @param {number} time */
   moveTo(time, follow = true) {
     this.cursor = Math.min(Math.max(0, time), this.duration);
-    this.canvas.setAttribute("aria-valuenow", Math.round(this.cursor));
+    this.canvas.setAttribute("aria-valuenow", String(Math.round(this.cursor)));
     this.canvas.setAttribute("aria-valuetext", clock(this.cursor));
     const span = this.end - this.start;
     if (follow && (this.cursor < this.start || this.cursor > this.end)) {
@@ -68,7 +105,7 @@ class Timeline {
     this.redraw();
   }
 
-  /** Show a stretch of the match. */
+  /** Show a stretch of the match. @param {number} start @param {number} span */
   view(start, span) {
     const shown = Math.min(Math.max(span, Math.min(10, this.duration)), this.duration);
     this.start = Math.min(Math.max(0, start), this.duration - shown);
@@ -76,58 +113,73 @@ class Timeline {
     this.redraw();
   }
 
+  /** @param {number} factor */
   zoom(factor, around = this.cursor) {
     const middle = around >= this.start && around <= this.end ? around : (this.start + this.end) / 2;
     const span = (this.end - this.start) * factor;
     this.view(middle - ((middle - this.start) / (this.end - this.start)) * span, span);
   }
 
+  /** @param {number} time */
   x(time) {
-    return ((time - this.start) / (this.end - this.start)) * this.width;
+    return this.measures.gutter + ((time - this.start) / (this.end - this.start)) * this.width;
   }
 
+  /** @param {number} x */
   time(x) {
-    return this.start + (x / this.width) * (this.end - this.start);
+    const time = this.start + ((x - this.measures.gutter) / this.width) * (this.end - this.start);
+    return Math.min(Math.max(time, 0), this.duration);
   }
 
   draw() {
     const style = getComputedStyle(document.documentElement);
+    /** @type {Map<string, string>} */
     const colours = new Map();
+    /** @type {Colour} */
     const colour = (name) => {
-      if (!colours.has(name)) colours.set(name, style.getPropertyValue(`--${name}`).trim());
-      return colours.get(name);
+      const known = colours.get(name) ?? style.getPropertyValue(`--${name}`).trim();
+      colours.set(name, known);
+      return known;
     };
     const pen = this.prepare(this.canvas);
-    this.width = this.canvas.clientWidth;
-    const height = RULER + LANE * this.lanes.length;
-    pen.clearRect(0, 0, this.width, height);
+    const { height } = this;
+    const { lane, mark, gutter } = this.measures;
+    this.width = Math.max(1, this.canvas.clientWidth - gutter);
+    pen.clearRect(0, 0, gutter + this.width, height);
+    pen.save();
+    pen.beginPath();
+    pen.rect(gutter, 0, this.width, height); // names are beside it
+    pen.clip();
     pen.textBaseline = "middle";
     pen.font = "11px system-ui, sans-serif";
     this.drawRuler(pen, colour, height);
     this.crowded = false;
-    this.lanes.forEach((lane, number) => this.drawLane(pen, colour, lane, number));
+    this.lanes.forEach((_, number) => this.drawLane(pen, colour, number));
     pen.fillStyle = colour("cursor");
     pen.fillRect(Math.round(this.x(this.cursor)) - 1, 0, 2, height);
+    pen.restore();
     this.drawOverview(colour);
     const part = this.end - this.start < this.duration - 0.5;
     $("range").textContent = [part ? `${clock(this.start)} – ${clock(this.end)}` : "",
       this.crowded ? "disagreements above, zoom in for labels" : ""].filter(Boolean).join(" · ");
     // What a test, or a script of the reader's own, needs to find a mark.
-    Object.assign(this.canvas.dataset, { start: this.start, end: this.end, ruler: RULER, lane: LANE });
+    Object.assign(this.canvas.dataset, { start: this.start, end: this.end, ruler: RULER, lane, mark, gutter });
   }
 
+  /** @param {HTMLCanvasElement} canvas */
   prepare(canvas) {
     const ratio = devicePixelRatio || 1;
     const [width, height] = [canvas.clientWidth * ratio, canvas.clientHeight * ratio].map(Math.round);
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
-    const pen = canvas.getContext("2d");
+    const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     return pen;
   }
 
+  /** @param {CanvasRenderingContext2D} pen @param {Colour} colour @param {number} height */
   drawRuler(pen, colour, height) {
-    const step = STEPS.find((each) => this.x(this.start + each) > 70) ?? 3600;
+    const step = STEPS.find((each) => this.x(this.start + each) - this.measures.gutter > 70) ?? 3600;
     pen.textAlign = "center";
     for (let time = Math.ceil(this.start / step) * step; time <= this.end; time += step) {
       const x = Math.round(this.x(time)) + 0.5;
@@ -135,63 +187,70 @@ class Timeline {
       pen.fillRect(x, RULER - 4, 1, height);
       pen.fillStyle = colour("muted");
       const half = pen.measureText(clock(time)).width / 2;
-      pen.fillText(clock(time), Math.min(Math.max(x, half), this.width - half), 9);
+      pen.fillText(clock(time), Math.min(Math.max(x, this.measures.gutter + half), this.x(this.end) - half), 9);
     }
   }
 
-  drawLane(pen, colour, lane, number) {
-    const top = RULER + LANE * number;
-    pen.fillStyle = colour("gap");
-    pen.fillRect(0, top + 1, this.width, LANE - 2);
-    pen.fillStyle = colour("lane");
+  /** @param {CanvasRenderingContext2D} pen @param {Colour} colour @param {number} number */
+  drawLane(pen, colour, number) {
+    const top = this.top(number);
+    const { lane: tall } = this.measures;
     let reached = 0;
-    for (const [start, end] of [...lane.looked, [this.duration, this.duration]]) {
+    for (const [start, end] of [...this.lanes[number].looked, [this.duration, this.duration]]) {
       this.drawGap(pen, colour, reached, start, top);
       reached = end;
       const x = this.x(start);
       pen.fillStyle = colour("lane");
-      pen.fillRect(x, top + 1, this.x(end) - x, LANE - 2);
+      pen.fillRect(x, top + 1, this.x(end) - x, tall - 2);
     }
     this.drawMarks(pen, colour, this.marks[number], top);
   }
 
-  /** Hatched, so that it reads without colour, and in words where there is room. */
+  /**
+   * Hatched, so that it reads without colour, and in words where there is room.
+   * @param {CanvasRenderingContext2D} pen @param {Colour} colour
+   * @param {number} start @param {number} end @param {number} top
+   */
   drawGap(pen, colour, start, end, top) {
-    const from = Math.max(0, this.x(start));
-    const to = Math.min(this.width, this.x(end));
+    const { lane, mark, gutter } = this.measures;
+    const from = Math.max(gutter, this.x(start));
+    const to = Math.min(gutter + this.width, this.x(end));
     if (to - from < 0.5) return;
     pen.save();
     pen.beginPath();
-    pen.rect(from, top + 1, to - from, LANE - 2);
+    pen.rect(from, top + 1, to - from, lane - 2);
     pen.clip();
     pen.fillStyle = colour("gap");
-    pen.fillRect(from, top + 1, to - from, LANE - 2);
+    pen.fillRect(from, top + 1, to - from, lane - 2);
     pen.strokeStyle = colour("hatch");
     pen.lineWidth = 1;
     pen.beginPath();
-    for (let x = Math.floor(from / 7) * 7 - LANE; x < to; x += 7) {
-      pen.moveTo(x, top + LANE);
-      pen.lineTo(x + LANE, top);
+    for (let x = Math.floor(from / 7) * 7 - lane; x < to; x += 7) {
+      pen.moveTo(x, top + lane);
+      pen.lineTo(x + lane, top);
     }
     pen.stroke();
     const words = "not looked at";
     const width = pen.measureText(words).width;
     if (to - from > width + 16) {
       pen.fillStyle = colour("gap");
-      pen.fillRect((from + to - width) / 2 - 5, top + MARK - 8, width + 10, 16);
+      pen.fillRect((from + to - width) / 2 - 5, top + mark - 8, width + 10, 16);
       pen.fillStyle = colour("text");
       pen.textAlign = "center";
-      pen.fillText(words, (from + to) / 2, top + MARK);
+      pen.fillText(words, (from + to) / 2, top + mark);
     }
     pen.restore();
   }
 
+  /** @param {CanvasRenderingContext2D} pen @param {Colour} colour @param {Mark[]} marks @param {number} top */
   drawMarks(pen, colour, marks, top) {
     const shown = marks.filter(({ time }) => time >= this.start - 1 && time <= this.end + 1);
     // What the list leaves out first, so that what it shows lies above it.
-    const rank = (mark) => (this.isDim(mark) ? 0 : mark.index === this.chosen && this.chosen !== null ? 3 : mark.status === "agreed" ? 1 : 2);
+    const rank = (/** @type {Mark} */ mark) => (this.isDim(mark) ? 0 : mark.claim === this.chosen ? 3 : mark.status === "agreed" ? 1 : 2);
+    const middle = top + this.measures.mark;
     pen.textAlign = "center";
-    const isCrowd = (these) => these.length * CROWDED > this.width;
+    const isCrowd = (/** @type {Mark[]} */ these) => these.length * CROWDED > this.width;
+    /** @type {Mark[][]} */
     const layers = [[], [], [], []];
     for (const mark of shown) layers[rank(mark)].push(mark);
     const crowded = isCrowd(layers.slice(1).flat());
@@ -203,16 +262,17 @@ class Timeline {
         if (number === 3) {
           pen.strokeStyle = colour("text");
           pen.lineWidth = 1.5;
-          pen.strokeRect(x - 8.5, top + MARK - 8.5, 17, 17);
+          pen.strokeRect(x - 8.5, middle - 8.5, 17, 17);
         }
         pen.fillStyle = colour(mark.status);
         pen.strokeStyle = colour(mark.status);
-        if (ticks[number]) tick(pen, mark.status, x, top + MARK);
-        else shape(pen, mark.status, x, top + MARK);
+        if (ticks[number]) tick(pen, mark.status, x, middle);
+        else shape(pen, mark.status, x, middle);
       }
     });
     this.crowded ||= crowded;
     pen.globalAlpha = 1;
+    if (this.measures === LOW) return;
     let free = -Infinity;
     for (const mark of shown) {
       // In a crowd only a few labels have room, and those few would mislead.
@@ -223,32 +283,37 @@ class Timeline {
       if (x - half < Math.max(free, 0) || x + half > this.width) continue;
       if (layers[0].length) {
         pen.fillStyle = colour("lane");
-        pen.fillRect(x - half - 2, top + MARK + 7, 2 * half + 4, 12);
+        pen.fillRect(x - half - 2, middle + 7, 2 * half + 4, 12);
       }
       pen.fillStyle = colour("text");
-      pen.fillText(words, x, top + MARK + 13);
+      pen.fillText(words, x, middle + 12);
       free = x + half + 6;
     }
   }
 
-  /** Measured once a text: a match has thousands of marks and a score of labels. */
+  /**
+   * Measured once a text: a match has thousands of marks and a score of labels.
+   * @param {CanvasRenderingContext2D} pen @param {string} words
+   */
   widthOf(pen, words) {
-    if (!this.widths.has(words)) this.widths.set(words, pen.measureText(words).width);
-    return this.widths.get(words);
+    const width = this.widths.get(words) ?? pen.measureText(words).width;
+    this.widths.set(words, width);
+    return width;
   }
 
+  /** @param {Colour} colour */
   drawOverview(colour) {
     const pen = this.prepare(this.overview);
     const { clientWidth: width, clientHeight: height } = this.overview;
-    const at = (time) => (time / this.duration) * width;
+    const at = (/** @type {number} */ time) => (time / this.duration) * width;
     pen.clearRect(0, 0, width, height);
     pen.fillStyle = colour("lane");
     pen.fillRect(0, 0, width, height);
     for (const marks of this.marks) {
-      for (const { time, status, index } of marks) {
-        if (status === "agreed" || this.isDim({ index })) continue;
-        pen.fillStyle = colour(status);
-        pen.fillRect(at(time), 4, 1, height - 8);
+      for (const mark of marks) {
+        if (mark.status === "agreed" || this.isDim(mark)) continue;
+        pen.fillStyle = colour(mark.status);
+        pen.fillRect(at(mark.time), 4, 1, height - 8);
       }
     }
     pen.strokeStyle = colour("text");
@@ -258,22 +323,26 @@ class Timeline {
     pen.fillRect(at(this.cursor) - 1, 0, 2, height);
   }
 
-  /** Whether the list leaves out what a mark stands for. */
-  isDim({ index }) {
-    return this.lit !== null && index !== null && !this.lit.has(index);
+  /** Whether the list leaves out what a mark stands for. @param {Mark} mark */
+  isDim({ claim }) {
+    return this.lit !== null && !this.lit.has(claim.item);
   }
 
-  /** The mark under a point of the canvas, one that the list shows if there is one; or null. */
+  /**
+   * The mark under a point of the canvas, one that the list shows if there is one; or null.
+   * @param {number} x @param {number} y
+   */
   markAt(x, y) {
-    const number = Math.floor((y - RULER) / LANE);
+    const number = Math.floor((y - RULER) / this.measures.lane);
     const near = (this.marks[number] ?? [])
       .map((mark) => ({ mark, dim: this.isDim(mark), away: Math.abs(this.x(mark.time) - x) }))
       .filter(({ away }) => away < REACH);
-    return near.sort((a, b) => a.dim - b.dim || a.away - b.away)[0]?.mark ?? null;
+    return near.sort((a, b) => Number(a.dim) - Number(b.dim) || a.away - b.away)[0]?.mark ?? null;
   }
 
   listen() {
     const { canvas, overview } = this;
+    /** @type {{ x: number, start: number, moved: boolean } | null} */
     let from = null;
     canvas.addEventListener("pointerdown", (event) => {
       from = { x: event.offsetX, start: this.start, moved: false };
@@ -306,14 +375,15 @@ class Timeline {
       event.preventDefault();
     }, { passive: false });
     canvas.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 60, PageDown: -60 }[event.key];
-      if (step) this.onSeek(this.cursor + step * (event.shiftKey ? 10 : 1));
+      /** @type {Record<string, number>} */
+      const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 60, PageDown: -60 };
+      if (event.key in steps) this.onSeek(this.cursor + steps[event.key] * (event.shiftKey ? 10 : 1));
       else if (event.key === "Home") this.onSeek(0);
       else if (event.key === "End") this.onSeek(this.duration);
       else return;
       event.preventDefault();
     });
-    const centre = (event) => {
+    const centre = (/** @type {PointerEvent} */ event) => {
       const span = this.end - this.start;
       this.view((event.offsetX / overview.clientWidth) * this.duration - span / 2, span);
     };
@@ -324,7 +394,7 @@ class Timeline {
     overview.addEventListener("pointermove", (event) => event.buttons && centre(event));
   }
 
-  /** Show what a mark stands for, next to the pointer. */
+  /** Show what a mark stands for, next to the pointer. @param {Mark | null} mark */
   hint(mark) {
     const tip = $("tip");
     tip.hidden = mark === null;
@@ -334,22 +404,31 @@ class Timeline {
       make("b", {}, `${clock(mark.time, true)} `, named(mark.label)),
       make("span", {}, ` ${mark.about}`),
     );
-    const left = Math.min(this.x(mark.time), this.width - tip.offsetWidth - 4);
+    const left = Math.min(this.x(mark.time), this.canvas.clientWidth - tip.offsetWidth - 4);
+    const below = this.top(mark.lane) + this.measures.mark + 12;
+    // Below the lowest lanes there is no room in what scrolls.
+    const room = below + tip.offsetHeight < this.height;
     tip.style.left = `${Math.max(4, left)}px`;
-    tip.style.top = `${RULER + LANE * mark.lane + MARK + 12}px`;
+    tip.style.top = `${room ? below : this.top(mark.lane) - tip.offsetHeight}px`;
   }
 }
 
-/** A status as a tick, whose place reads without colour: disagreements above the middle. */
+/**
+ * A status as a tick, whose place reads without colour: disagreements above the middle.
+ * @param {CanvasRenderingContext2D} pen @param {string} status @param {number} x @param {number} y
+ */
 function tick(pen, status, x, y) {
   const above = ["conflict", "only", "some", "missed", "rejected"].includes(status);
   pen.fillRect(x - 0.75, above ? y - 8 : y + 4, 1.5, 10);
 }
 
-/** A status as a shape around a point, so that it reads without colour. */
+/**
+ * A status as a shape around a point, so that it reads without colour.
+ * @param {CanvasRenderingContext2D} pen @param {string} status @param {number} x @param {number} y
+ */
 function shape(pen, status, x, y) {
   pen.beginPath();
-  const polygon = (...points) => {
+  const polygon = (/** @type {[number, number][]} */ ...points) => {
     points.forEach(([dx, dy], n) => (n ? pen.lineTo(x + dx, y + dy) : pen.moveTo(x + dx, y + dy)));
     pen.closePath();
     pen.fill();

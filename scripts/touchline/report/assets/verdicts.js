@@ -1,114 +1,219 @@
 // What the person decided: kept in the browser, written to and read from a table.
 //
-// A decision is {saidTime, saidLabel, verdict, time, label, team}: what it is about, and what is
-// true instead. An added event is about nothing that was predicted: its saidTime is null.
+// What the browser keeps is the truth: each change reads it again and writes only what it is about,
+// so that two tabs of a page do not undo each other. What is kept is about events by time and label,
+// and is put to the events that the page has: models may have come or gone since.
+
+import { cells, tableText } from "./table.js";
+
+/** @import { Claim, Decision, Lane, MatchData } from "./types.js" */
 
 const COLUMNS = ["video", "time_s", "game_time", "label", "team", "verdict", "said_time_s",
-  "said_label", "said_by"];
-// As the tables of the workflow: a spreadsheet would run a cell that begins so.
-const FORMULA = /^\s*[=+\-@＝＋－＠']/;
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+  "said_label", "said_by", "reviewer", "note"];
+const UNDOS = 200; // steps that are kept
 
-class Verdicts {
-  /** The decisions on a match; moments are the page's, in their order. */
-  constructor({ key, video, half, tolerance, classes, moments }) {
-    Object.assign(this, { video, half, tolerance, classes, moments });
-    this.key = `touchline verdicts ${key}`;
-    this.history = [];
+/** @typedef {Map<string, Decision | null>} Edits what becomes of decisions, by identity; null: gone */
+/** @typedef {[id: string, before: Decision | null, after: Decision | null][]} Step */
+
+/** @param {string} label */
+export const plain = (label) => label.trim().toLowerCase();
+
+/** What a decision is about, in words that do not change when it is changed. @param {Decision} one */
+const identity = (one) => (one.saidTime === null ? `added ${plain(one.label)} ${one.time.toFixed(1)}`
+  : `${plain(one.saidLabel ?? "")} ${one.saidTime.toFixed(3)}`);
+
+/** Seconds as SoccerNet writes them, "1 - 12:05". @param {number} time @param {number | null} half */
+export function gameTime(time, half) {
+  const shown = `${String(Math.floor(time / 60)).padStart(2, "0")}:${String(Math.floor(time % 60)).padStart(2, "0")}`;
+  return half === null ? shown : `${half} - ${shown}`;
+}
+
+export class Verdicts {
+  /**
+   * @param {MatchData} data
+   * @param {Claim[]} claims  all of the page
+   * @param {() => void} onOther  called when another tab has decided something
+   */
+  constructor({ keys, video, half, tolerance, classes }, claims, onOther) {
+    this.video = video;
+    this.half = half;
+    this.tolerance = tolerance;
+    this.classes = classes;
+    this.claims = [...claims].sort((a, b) => a.time - b.time);
+    // A match that nothing names is known by its page's place.
+    this.keys = (keys.length ? keys : [location.pathname]).map((key) => `touchline verdicts ${key}`);
     this.failed = false;
-    this.clear();
-  }
-
-  clear() {
-    this.of = new Map(); // by index of the moment
+    /** @type {Map<string, Decision>} */
+    this.kept = new Map();
+    /** @type {Step[]} */
+    this.history = [];
+    /** @type {Map<Claim, Decision>} */
+    this.of = new Map();
+    /** @type {Decision[]} */
     this.added = [];
-    this.unplaced = []; // about moments that this page does not have
+    /** @type {Decision[]} */
+    this.unplaced = [];
+    this.read();
+    this.place();
+    addEventListener("storage", (event) => {
+      if (event.key !== null && !this.keys.includes(event.key)) return;
+      this.read();
+      this.place();
+      onOther();
+    });
   }
 
-  get all() {
-    return [...this.of.values(), ...this.added, ...this.unplaced];
-  }
+  // --- what is kept ------------------------------------------------------------------------
 
-  /** Do something to the decisions, so that it can be undone, and keep the result. */
-  change(action) {
-    this.history.push(JSON.stringify(this.all));
-    action();
-    this.keep();
-  }
-
-  undo() {
-    const before = this.history.pop();
-    if (before === undefined) return false;
-    this.clear();
-    this.place(JSON.parse(before));
-    this.keep();
-    return true;
-  }
-
-  keep() {
+  /** Take over what the browser keeps. */
+  read() {
+    if (this.failed) return; // then what is decided is known here alone
     try {
-      if (this.all.length) localStorage.setItem(this.key, JSON.stringify(this.all));
-      else localStorage.removeItem(this.key);
-    } catch {
-      this.failed = true; // no storage, or it is full: the page says so
-    }
-  }
-
-  restore() {
-    try {
-      const kept = JSON.parse(localStorage.getItem(this.key) ?? "[]");
-      this.place(kept.filter((one) => this.mistake(one) === null));
+      const text = this.keys.map((key) => localStorage.getItem(key)).find((one) => one !== null) ?? this.earlier();
+      /** @type {unknown[]} */
+      const decisions = Object.values(JSON.parse(text ?? "[]"));
+      const usable = decisions.map(whole).filter((one) => this.mistake(one) === null);
+      this.kept = new Map(usable.map((one) => [identity(one), one]));
+      this.history = JSON.parse(sessionStorage.getItem(`${this.keys[0]} undo`) ?? "[]");
     } catch {
       this.failed = true;
     }
   }
 
-  /** Put decisions to the moments that they are about. */
-  place(decisions) {
-    for (const one of decisions) {
-      if (one.saidTime === null) {
-        this.add(one);
-        continue;
-      }
-      const index = this.find(one);
-      if (index === null) this.unplaced.push(one);
-      else this.of.set(index, one);
+  /** What a page kept whose key also held the length and the models. */
+  earlier() {
+    for (let place = 0; place < localStorage.length; place++) {
+      const name = localStorage.key(place) ?? "";
+      if (this.keys.some((key) => name.startsWith(`${key}/`))) return localStorage.getItem(name);
+    }
+    return null;
+  }
+
+  write() {
+    try {
+      localStorage.setItem(this.keys[0], JSON.stringify(Object.fromEntries(this.kept)));
+      sessionStorage.setItem(`${this.keys[0]} undo`, JSON.stringify(this.history));
+    } catch {
+      this.failed = true; // no storage, or it is full: the page says so
     }
   }
 
-  /** An added event takes the place of the same event. */
-  add(one) {
-    const same = (other) => other.label === one.label && Math.abs(other.time - one.time) < 0.05;
-    this.added = [...this.added.filter((other) => !same(other)), one];
-    this.added.sort((a, b) => a.time - b.time);
+  /** Change decisions, so that it can be undone. @param {Edits} edits */
+  change(edits) {
+    this.read();
+    /** @type {Step} */
+    const step = [...edits].map(([id, after]) => [id, this.kept.get(id) ?? null, after]);
+    this.history = [...this.history, step].slice(-UNDOS);
+    this.apply(edits);
   }
 
-  /** The moment at the same time with the same label, else the nearest within the tolerance. */
-  find({ saidTime, saidLabel }) {
-    let best = null;
-    let least = this.tolerance;
-    for (let index = this.firstAt(saidTime - this.tolerance); index < this.moments.length; index++) {
-      const moment = this.moments[index];
-      if (moment.time > saidTime + this.tolerance) break;
-      const away = Math.abs(moment.time - saidTime);
-      if (!moment.claims.some((claim) => plain(claim.label) === plain(saidLabel))) continue;
-      if (away < least || (away === least && best === null)) [best, least] = [index, away];
+  /** Take the last change of this tab back, but for what another tab has changed since. */
+  undo() {
+    this.read();
+    const step = this.history.pop();
+    if (!step) return false;
+    const same = (/** @type {unknown} */ a, /** @type {unknown} */ b) => JSON.stringify(a) === JSON.stringify(b);
+    const mine = step.filter(([id, , after]) => same(this.kept.get(id) ?? null, after));
+    this.apply(new Map(mine.map(([id, before]) => [id, before])));
+    return true;
+  }
+
+  /** @param {Edits} edits */
+  apply(edits) {
+    for (const [id, decision] of edits) {
+      if (decision) this.kept.set(id, decision);
+      else this.kept.delete(id);
     }
-    return best;
+    this.write();
+    this.place();
   }
 
+  // --- what a decision is about --------------------------------------------------------------
+
+  /** Put what is kept to the events that it is about. */
+  place() {
+    const all = [...this.kept.values()];
+    this.of = this.assign(all.filter((one) => one.saidTime !== null));
+    const placed = new Set(this.of.values());
+    this.added = all.filter((one) => one.saidTime === null).sort((a, b) => a.time - b.time);
+    // About events that this page does not have: kept, and saved again.
+    this.unplaced = all.filter((one) => one.saidTime !== null && !placed.has(one));
+    for (const claim of this.claims) claim.decision = this.of.get(claim);
+  }
+
+  /**
+   * Decisions by the event that they are about: the one of the same label that is nearest, within the
+   * tolerance; each event has one. One that was corrected to what the same moment also says is about
+   * that.
+   * @param {Decision[]} decisions
+   */
+  assign(decisions) {
+    /** @type {[Decision, Claim, number][]} */
+    const pairs = decisions.flatMap((one) => this.near(one).map(([claim, away]) =>
+      /** @type {[Decision, Claim, number]} */ ([one, this.meant(one, claim), away])));
+    pairs.sort((a, b) => a[2] - b[2]);
+    /** @type {Map<Claim, Decision>} */
+    const found = new Map();
+    const placed = new Set();
+    for (const [one, claim] of pairs) {
+      if (placed.has(one) || found.has(claim)) continue;
+      placed.add(one);
+      found.set(claim, one);
+    }
+    return found;
+  }
+
+  /** @param {Decision} one @param {Claim} claim */
+  meant(one, claim) {
+    if (one.verdict === "rejected" || plain(one.label) === plain(claim.label)) return claim;
+    return claim.item.claims.find((other) => plain(other.label) === plain(one.label)) ?? claim;
+  }
+
+  /**
+   * The events that a decision can be about, each with its distance in seconds.
+   * @param {{ saidTime: number | null, saidLabel: string | null }} decision
+   * @returns {[Claim, number][]}
+   */
+  near({ saidTime, saidLabel }) {
+    if (saidTime === null) return [];
+    const label = plain(saidLabel ?? "");
+    /** @type {[Claim, number][]} */
+    const found = [];
+    for (let place = this.firstAt(saidTime - this.tolerance); place < this.claims.length; place++) {
+      const claim = this.claims[place];
+      if (claim.time > saidTime + this.tolerance) break;
+      if (plain(claim.label) === label) found.push([claim, Math.abs(claim.time - saidTime)]);
+    }
+    return found;
+  }
+
+  /** @param {number} time */
   firstAt(time) {
     let low = 0;
-    let high = this.moments.length;
+    let high = this.claims.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.moments[middle].time < time) low = middle + 1;
+      if (this.claims[middle].time < time) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
-  /** What is wrong with a decision, or null. */
+  /** The changes that decide on events. @param {Iterable<[Claim, Decision | null]>} decided */
+  editsOf(decided) {
+    /** @type {Edits} */
+    const edits = new Map();
+    for (const [claim, decision] of decided) {
+      const before = this.of.get(claim) ?? claim.decision;
+      if (before) edits.set(identity(before), null);
+      if (decision) edits.set(identity(decision), decision);
+    }
+    return edits;
+  }
+
+  // --- tables --------------------------------------------------------------------------------
+
+  /** What is wrong with a decision, or null. @param {Decision} decision */
   mistake({ saidTime, time, label, team, verdict }) {
     if (!["confirmed", "rejected"].includes(verdict)) return `the verdict is “${verdict}”, not confirmed or rejected`;
     if (!(Number.isFinite(time) && time >= 0)) return "time_s is not a time";
@@ -118,90 +223,86 @@ class Verdicts {
     return null;
   }
 
-  /** The table that the table of videos can name as a video's labels. */
+  /** The table that the table of videos can name as a video's labels. @param {Lane[]} lanes */
   toCsv(lanes) {
-    const lines = this.moments.map((moment, index) => {
-      const claim = moment.claims[0];
-      const one = this.of.get(index);
-      const about = [moment.time, claim.label, [...new Set(claim.predictions.map(([lane]) => lanes[lane].name))].join(" + ")];
-      const rest = one?.verdict === "confirmed"
-        ? [one.time, one.label, one.team, "confirmed"]
-        : [moment.time, claim.label, "", one ? "rejected" : "undecided"];
-      return [...rest, ...about];
+    /** @type {[number, ...(string | number)[]][]} */
+    const lines = this.claims.filter((claim) => claim.item.index !== null).map((claim) => {
+      const one = claim.decision;
+      const about = [claim.time, claim.label, [...new Set(claim.predictions.map(([lane]) => lanes[lane].name))].join(" + ")];
+      return one?.verdict === "confirmed"
+        ? [one.time, one.label, one.team, "confirmed", ...about, one.reviewer, one.note]
+        : [claim.time, claim.label, "", one ? "rejected" : "undecided", ...about, one?.reviewer ?? "", one?.note ?? ""];
     });
-    lines.push(...[...this.added, ...this.unplaced].map((one) =>
-      [one.time, one.label, one.team, one.verdict, one.saidTime ?? "", one.saidLabel ?? "", ""]));
+    for (const one of [...this.added, ...this.unplaced]) {
+      lines.push([one.time, one.label, one.team, one.verdict, one.saidTime ?? "", one.saidLabel ?? "", "", one.reviewer, one.note]);
+    }
     lines.sort((a, b) => a[0] - b[0]);
-    const rows = lines.map(([time, label, team, ...rest]) =>
-      [this.video, Number(time.toFixed(3)), this.gameTime(time), label, team, ...rest]);
-    return [COLUMNS, ...rows].map((row) => row.map(cell).join(",")).join("\n") + "\n";
+    const rows = lines.map(([time, ...rest]) => [this.video, Number(time.toFixed(3)), gameTime(time, this.half), ...rest]);
+    return tableText([COLUMNS, ...rows]);
   }
 
-  gameTime(time) {
-    const shown = `${String(Math.floor(time / 60)).padStart(2, "0")}:${String(Math.floor(time % 60)).padStart(2, "0")}`;
-    return this.half === null ? shown : `${this.half} - ${shown}`;
-  }
-
-  /** Take the decisions of a table; returns a line for each row that cannot be used. */
+  /**
+   * The decisions of a table, and a line for each row that cannot be used.
+   * @param {string} text
+   * @returns {{ decisions: Decision[], problems: string[], isTable: boolean }}
+   */
   fromCsv(text) {
     const [columns, ...rows] = cells(text.replace(/^\ufeff/, ""));
-    const has = (name) => columns?.includes(name);
+    const has = (/** @type {string} */ name) => columns?.includes(name);
     if (!has("time_s") || !has("label")) {
-      return ["This is no table of events: it needs the columns time_s and label, separated by commas."];
+      const needs = "This is no table of events: it needs the columns time_s and label, separated by commas.";
+      return { decisions: [], problems: [needs], isTable: false };
     }
+    /** @type {string[]} */
     const problems = [];
+    /** @type {Decision[]} */
     const decisions = [];
-    let otherVideo = 0;
+    /** @type {Set<string>} */
+    const others = new Set();
+    let ofOthers = 0;
     rows.forEach((row, number) => {
       const value = Object.fromEntries(columns.map((name, place) => [name, (row[place] ?? "").replace(/^'/, "")]));
       if (value.verdict === "undecided") return;
-      if (has("video") && value.video !== "" && Number(value.video) !== this.video) otherVideo += 1;
+      if (has("video") && value.video !== "" && Number(value.video) !== this.video) {
+        ofOthers += 1;
+        others.add(value.video.slice(0, 20));
+        return;
+      }
       const time = value.time_s.trim() === "" ? NaN : Number(value.time_s);
-      const isAdded = has("said_time_s") && value.said_time_s === "";
-      const about = isAdded
-        ? { saidTime: null, saidLabel: null }
-        : { saidTime: Number(value.said_time_s ?? time), saidLabel: value.said_label || value.label };
-      const named = this.classes.find((name) => plain(name) === plain(value.label)) ?? value.label;
-      const one = { ...about, verdict: value.verdict || "confirmed", time, label: named, team: value.team ?? "" };
+      const label = this.classes.find((name) => plain(name) === plain(value.label)) ?? value.label;
+      const one = whole({ ...value, verdict: value.verdict || "confirmed", time, label,
+        saidTime: has("said_time_s") ? (value.said_time_s === "" ? null : Number(value.said_time_s)) : time,
+        saidLabel: value.said_label || value.label });
+      // Labels of another source: what no model says is an event that was missed.
+      if (one.saidTime === null || (!has("said_time_s") && !this.near(one).length)) [one.saidTime, one.saidLabel] = [null, null];
       const mistake = this.mistake(one);
       if (mistake) problems.push(`Row ${number + 1}: ${mistake.slice(0, 200)}; it is left out.`);
-      // Labels of another source: what no moment says is an event that was missed.
-      else if (!has("said_time_s") && this.find(one) === null) decisions.push({ ...one, saidTime: null, saidLabel: null });
       else decisions.push(one);
     });
-    if (otherVideo) problems.push(`${otherVideo} rows are of another video than ${this.video}; is it the right file?`);
-    if (decisions.length) this.change(() => this.place(decisions));
-    return problems;
+    if (ofOthers) {
+      const rows = ofOthers === 1 ? "1 row is" : `${ofOthers} rows are`;
+      problems.unshift(`${rows} of another video (${[...others].slice(0, 5).join(", ")}), not of ${this.video}, and left out.`);
+    }
+    return { decisions, problems, isTable: true };
+  }
+
+  /**
+   * Decide as others did. An event that was decided already is decided anew.
+   * @param {Decision[]} decisions
+   */
+  take(decisions) {
+    const placed = this.assign(decisions.filter((one) => one.saidTime !== null));
+    const edits = this.editsOf(placed);
+    const used = new Set(placed.values());
+    for (const one of decisions) if (!used.has(one)) edits.set(identity(one), one);
+    if (edits.size) this.change(edits);
   }
 }
 
-const plain = (label) => label.trim().toLowerCase();
-
-/** A cell that holds what it should, and that no spreadsheet runs. */
-function cell(value) {
-  if (typeof value === "number") return String(value);
-  const text = value.replace(CONTROL, " ");
-  const harmless = FORMULA.test(text) ? `'${text}` : text;
-  return /[",]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
-}
-
-/** The rows of a table in CSV, each a list of cells; empty rows are none. */
-function cells(text) {
-  const rows = [];
-  let row = [];
-  let field = "";
-  let quoted = false;
-  for (let place = 0; place < text.length; place++) {
-    const sign = text[place];
-    if (quoted) {
-      if (sign !== '"') field += sign;
-      else if (text[place + 1] === '"') field += text[++place];
-      else quoted = false;
-    } else if (sign === '"') quoted = true;
-    else if (sign === ",") { row.push(field); field = ""; }
-    else if (sign === "\n") { row.push(field); rows.push(row); row = []; field = ""; }
-    else if (sign !== "\r") field += sign;
-  }
-  if (field !== "" || row.length) rows.push([...row, field]);
-  return rows.filter((cells) => cells.some((text) => text !== ""));
+/** A decision with all its parts, and none else; earlier pages and tables have fewer. @param {any} one @returns {Decision} */
+function whole(one) {
+  const { saidTime, saidLabel, verdict, time, label, team, reviewer, note } = one ?? {};
+  const text = (/** @type {unknown} */ value) => String(value ?? "").slice(0, 2000);
+  return { saidTime: saidTime ?? null, saidLabel: saidLabel ?? null, verdict, time, label: text(label),
+    team: team ?? "", reviewer: text(reviewer), note: text(note) };
 }

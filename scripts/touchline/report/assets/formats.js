@@ -1,0 +1,112 @@
+// The checked list in the formats of other tools, as touchline/events/checked.py writes it.
+
+import { tableText } from "./table.js";
+import { gameTime } from "./verdicts.js";
+
+/** @import { Decision, MatchData } from "./types.js" */
+
+// An event is a moment; a clip or caption of it begins before and ends after (seconds).
+const CLIP_BEFORE = 5;
+const CLIP_AFTER = 5;
+// What XML 1.0 cannot hold, not even escaped, and what would break a line.
+const UNWRITABLE = /[^\t -\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]|[\x7f-\x9f\u2028\u2029]/gu;
+
+/** @typedef {(events: Decision[], match: MatchData) => string} Writer */
+
+/** What can be made of the checked list: a name, the file's name, its type and what writes it. */
+export const FORMATS = [
+  { id: "csv", name: "Table (CSV)", file: (/** @type {number} */ video) => `checked_video_${video}.csv`, type: "text/csv", write: csv },
+  { id: "soccernet", name: "SoccerNet labels (JSON)", file: () => "Labels-v2.json", type: "application/json", write: soccerNet },
+  { id: "osl", name: "OpenSportsLab (JSON)", file: (/** @type {number} */ video) => `osl_video_${video}.json`, type: "application/json", write: openSportsLab },
+  { id: "sportscode", name: "Sportscode (XML)", file: (/** @type {number} */ video) => `video_${video}.xml`, type: "text/xml", write: sportscode },
+  { id: "webvtt", name: "Captions (WebVTT)", file: (/** @type {number} */ video) => `video_${video}.vtt`, type: "text/vtt", write: webVtt },
+];
+
+const milliseconds = (/** @type {number} */ time) => Math.round(1000 * time);
+const json = (/** @type {unknown} */ value) => `${JSON.stringify(value, null, 1)}\n`;
+const clean = (/** @type {string} */ text) => text.replace(UNWRITABLE, " ");
+const escaped = (/** @type {string} */ text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+/** @type {Writer} */
+function csv(events, { video, half }) {
+  const rows = events.map(({ time, label, team, note }) => [video, Number(time.toFixed(3)), gameTime(time, half), label, team, note]);
+  return tableText([["video", "time_s", "game_time", "label", "team", "note"], ...rows]);
+}
+
+/** @type {Writer} */
+function soccerNet(events, { video, game, half }) {
+  return json({
+    UrlLocal: game ?? `video_${video}`,
+    UrlYoutube: "",
+    annotations: events.map(({ time, label, team }) => ({
+      gameTime: gameTime(time, half ?? 1),
+      label,
+      position: String(milliseconds(time)),
+      team: team || "not applicable",
+      visibility: "visible",
+    })),
+  });
+}
+
+/** @type {Writer} */
+function openSportsLab(events, match) {
+  const { video, game, half, home, away } = match;
+  const details = Object.entries({ game, half, home, away }).filter(([, value]) => value !== null);
+  return json({
+    version: "2.0",
+    task: "action_spotting",
+    dataset_name: "checked",
+    modalities: ["video"],
+    metadata: { sport: "soccer", type: "annotations" },
+    labels: { action: { type: "single_label", labels: match.classes } },
+    data: [{
+      id: `video_${video}`,
+      inputs: match.path === null ? [] : [{ type: "video", path: match.path }],
+      metadata: Object.fromEntries(details),
+      events: events.map(({ time, label, team }) => ({
+        head: "action",
+        label,
+        position_ms: milliseconds(time),
+        gameTime: gameTime(time, half),
+        ...(team ? { team } : {}),
+      })),
+    }],
+  });
+}
+
+/** @type {Writer} */
+function sportscode(events, match) {
+  const instances = events.map(({ time, label, team, note }, place) => {
+    const [start, end] = clip(time, match);
+    const about = Object.entries({ team, details: note }).filter(([, value]) => value !== "");
+    return ["    <instance>",
+      `      <ID>${place + 1}</ID>`, `      <start>${start}</start>`, `      <end>${end}</end>`,
+      `      <code>${escaped(clean(label))}</code>`,
+      ...about.map(([group, value]) => `      <label><group>${group}</group><text>${escaped(clean(value))}</text></label>`),
+      "    </instance>"].join("\n");
+  });
+  return ['<?xml version="1.0" encoding="UTF-8"?>', "<file>", "  <ALL_INSTANCES>", ...instances, "  </ALL_INSTANCES>", "</file>", ""].join("\n");
+}
+
+/** @type {Writer} */
+function webVtt(events, match) {
+  const blocks = events.map(({ time, label, team, note }) => {
+    const [start, end] = clip(time, match).map(timestamp);
+    const lines = [team ? `${label} (${team})` : label, note].map((text) => escaped(clean(text).trim()));
+    return [`${start} --> ${end}`, ...lines.filter(Boolean)].join("\n");
+  });
+  return `${["WEBVTT", ...blocks].join("\n\n")}\n`;
+}
+
+/** Start and end by a player's clock. @param {number} time @param {MatchData} match */
+function clip(time, { duration, offset }) {
+  const end = Math.min(duration, time + CLIP_AFTER);
+  return [Math.max(0, time - CLIP_BEFORE) + offset, end + offset].map((one) => Number(one.toFixed(3)));
+}
+
+/** Seconds as WebVTT writes them, "01:02:03.500". @param {number} time */
+function timestamp(time) {
+  const total = milliseconds(time);
+  const part = (/** @type {number} */ value, digits = 2) => String(Math.floor(value)).padStart(digits, "0");
+  return `${part(total / 3_600_000)}:${part((total / 60_000) % 60)}:${part((total / 1000) % 60)}.${part(total % 1000, 3)}`;
+}

@@ -1,0 +1,106 @@
+// What the page's parts hand each other. Comments only: nothing of this is in a page.
+
+/**
+ * What one model, the ensemble or the labels have: the number of the lane, the time in seconds, the
+ * score, the team, how many windows had it, whether it is true, and what was written about it.
+ * @typedef {[lane: number, time: number, strength: number | null, team: string | null, hits: number,
+ *   right: boolean | null, details: string]} Prediction
+ */
+
+/**
+ * That something of one label happened, as the page's data have it.
+ * @typedef {object} ClaimData
+ * @property {string} label
+ * @property {boolean} known  whether it is a class
+ * @property {number | null} rank  its best place in its class among one model's events
+ * @property {Prediction[]} predictions
+ */
+
+/**
+ * The same on the page: the event that a verdict is about.
+ * @typedef {ClaimData & { time: number, strength: number | null, item: Item,
+ *   decision: Decision | undefined, other: Decision | undefined }} Claim
+ */
+
+/**
+ * A moment of the list, with one claim or several that contradict each other; index is null for an
+ * event that a person added.
+ * @typedef {object} Item
+ * @property {number | null} index
+ * @property {string} id
+ * @property {number} time
+ * @property {string} status
+ * @property {number} order
+ * @property {boolean} listed
+ * @property {number | null} probability
+ * @property {number | null} picture
+ * @property {Claim[]} claims
+ * @property {Set<string>} labels
+ * @property {Set<number>} lanes
+ * @property {Set<boolean>} truths
+ * @property {number | null} strength  the best score of a model
+ * @property {number | null} rank
+ * @property {string} text  all its words, in small letters
+ */
+
+/**
+ * What a person decided: about which event, and what is true instead. Of an added event nothing was
+ * predicted: its saidTime and saidLabel are null.
+ * @typedef {object} Decision
+ * @property {number | null} saidTime
+ * @property {string | null} saidLabel
+ * @property {"confirmed" | "rejected"} verdict
+ * @property {number} time
+ * @property {string} label
+ * @property {string} team
+ * @property {string} reviewer
+ * @property {string} note
+ */
+
+/** @typedef {{ name: string, kind: string, looked: [number, number][] }} Lane */
+
+/**
+ * @typedef {object} MomentData
+ * @property {number} time
+ * @property {string} status
+ * @property {number} order
+ * @property {boolean} listed
+ * @property {number | null} probability
+ * @property {number | null} picture
+ * @property {ClaimData[]} claims
+ */
+
+/**
+ * What match_page.py puts into the page.
+ * @typedef {object} MatchData
+ * @property {number} video
+ * @property {string[]} keys  what verdicts are kept under, the best first
+ * @property {string | null} fingerprint
+ * @property {string | null} game
+ * @property {number | null} half
+ * @property {string | null} home
+ * @property {string | null} away
+ * @property {string | null} path  the video's, for formats that name it
+ * @property {number} duration
+ * @property {string | null} source
+ * @property {number} rate
+ * @property {number} offset
+ * @property {number} lead
+ * @property {number} tolerance
+ * @property {string[]} classes
+ * @property {Lane[]} lanes
+ * @property {MomentData[]} moments
+ * @property {string[]} pictures
+ */
+
+/**
+ * @typedef {object} Mark
+ * @property {number} lane
+ * @property {number} time
+ * @property {string} label
+ * @property {string} status
+ * @property {Claim} claim
+ * @property {string} about
+ */
+
+export {};

@@ -1,0 +1,17 @@
+"""The page's code is what its types say."""
+
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def test_the_code_agrees_with_its_types():
+    checked = subprocess.run(
+        [HERE / "node_modules/.bin/tsc", "--project", HERE],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.stdout == ""
+    assert checked.returncode == 0
