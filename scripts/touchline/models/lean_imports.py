@@ -36,14 +36,15 @@ def lean_import(name: str) -> ModuleType:
 
 @contextmanager
 def without_collecting() -> Iterator[None]:
-    """While in the block, nobody looks for garbage: of what is imported nothing becomes any.
+    """While in the block, nobody looks for garbage, and never among what was made in it.
 
-    Looking takes a fifth of the time of a worker's imports.
+    What is imported stays, and looking through it takes a fifth of the time of the imports.
     """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 
