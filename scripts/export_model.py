@@ -1,15 +1,19 @@
 """Make exports/{model}: a model's events of all videos in the formats of other tools."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from touchline.core.files import read_record, write_json, write_text
 from touchline.core.logs import job_log
 from touchline.core.records import Coverage
+from touchline.errors import InputError
 from touchline.events.exports import by_game, osl_json, results_spotting, sportscode_xml, webvtt
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import read_table
+
+log = logging.getLogger("touchline")
 
 
 def main(job: Any) -> None:
@@ -25,7 +29,13 @@ def main(job: Any) -> None:
         name = f"video_{video.video}"
         write_text(folder / "sportscode" / f"{name}.xml", sportscode_xml(events, *clock))
         write_text(folder / "webvtt" / f"{name}.vtt", webvtt(events, *clock))
-    for game, halves in by_game(videos).items():
+    try:
+        games = by_game(videos)
+    except InputError as error:
+        # Not everyone who runs the workflow wants these files.
+        log.warning("%s Without that there are no files for SoccerNet.", error)
+        games = {}
+    for game, halves in games.items():
         path = folder / "soccernet" / game / "results_spotting.json"
         write_json(path, results_spotting(game, halves))
     labels = Labels.read(job.input.labels)

@@ -1,4 +1,4 @@
-// The checked list in the formats of other tools, as touchline/events/checked.py writes it.
+// The checked list in the formats of other tools; touchline/events/exports.py writes predictions in the same.
 
 import { tableText } from "./table.js";
 import { gameTime } from "./verdicts.js";
