@@ -40,10 +40,11 @@ demo-score: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# More kills and more jobs than `make test` has.
+# More kills and more jobs than `make test` has, and a dry run of the benchmark for a GPU.
 test-slow: $(READY)
 	TOUCHLINE_KILLS=20 TOUCHLINE_LEASE_JOBS=200 $(BIN)/python -m pytest -s \
 	  tests/workflow/test_kills.py tests/workflow/test_leases.py
+	$(ON_CPU) $(BIN)/python benchmarks/end_to_end.py --size tiny --threads 1 --folder $$(mktemp -d)
 
 # On a real SLURM of one node, which the tests start and stop; root, slurm-wlm and munge are needed.
 test-slurm: $(READY)
