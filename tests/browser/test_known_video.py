@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from samples import event
+from selenium.webdriver.common.keys import Keys
 
 from media import in_one_file, steady, write_tone, write_video
 from touchline.comparison.compare import Track
@@ -82,6 +83,45 @@ def test_a_click_shows_the_moment_where_the_sound_begins_earlier(browser, page, 
     row.click()
     # Two seconds before it.
     browser.wait(lambda: browser.picture_number(tmp_path) == 10 * 25)
+
+
+def test_playback_by_pictures_seconds_and_speed(browser, page, tmp_path):
+    browser.open(page)
+    browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
+    shown = 10 * 25  # the first picture of the chosen moment, as above
+    next(row for row in browser.elements("#list .go") if row.text.startswith("00:12")).click()
+    browser.wait(lambda: browser.picture_number(tmp_path) == shown)
+    for key, by in ((".", 1), (".", 1), (",", -1), (Keys.ARROW_RIGHT, 25), (Keys.ARROW_LEFT, -25)):
+        browser.press(key)
+        shown += by
+        browser.wait(lambda shown=shown: browser.picture_number(tmp_path) == shown)
+    for key, speed in ((">", 1.5), ("<", 1), ("<", 0.5)):
+        browser.press(key)
+        assert browser.run("return document.getElementById('video').playbackRate") == speed
+        assert browser.run("return Number(document.getElementById('speed').value)") == speed
+
+
+def test_a_moment_is_played_again_and_again(browser, page):
+    browser.open(page)
+    browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
+    next(row for row in browser.elements("#list .go") if row.text.startswith("00:12")).click()
+    browser.press("r")
+    browser.wait(lambda: browser.run("return !document.getElementById('video').paused"))
+    # Near the end of what is played again, by the file's clock.
+    browser.run("document.getElementById('video').currentTime = arguments[0] + 19", SOUND_BEFORE)
+    browser.wait(
+        lambda: browser.run(
+            "return document.getElementById('video').currentTime < arguments[0] + 14", SOUND_BEFORE
+        )
+    )
+    browser.press("r", "p")
+    browser.wait(lambda: browser.run("return document.getElementById('video').paused"))
+
+
+def test_the_length_is_the_video_s(browser, page):
+    browser.open(page)
+    browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
+    assert browser.text("#length") == "00:20"
 
 
 def test_another_video_than_the_analysed_one_is_noticed(browser, page, tmp_path):
