@@ -117,10 +117,12 @@ def fuse_steps(model: nn.Module, kernels: Kernels) -> None:
 
 def _rotation(rotate: Kernel, steps: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(steps)
-    def rotated(q: torch.Tensor, k: torch.Tensor, cos: Any, sin: Any, *more: Any) -> Any:
+    def rotated(
+        q: torch.Tensor, k: torch.Tensor, cos: Any, sin: Any, *more: Any, **how: Any
+    ) -> Any:
         """Queries and keys, [batch, heads, tokens, width]; angles [1 or batch, tokens, width]."""
-        if more or not all(_is_rotatable(each, cos, sin) for each in (q, k)):
-            return steps(q, k, cos, sin, *more)
+        if more or how or not all(_is_rotatable(each, cos, sin) for each in (q, k)):
+            return steps(q, k, cos, sin, *more, **how)
         for each in (q, k):
             _, heads, _, width = each.shape
             sizes = width // 16, heads, cos.shape[0] * cos.shape[1]
