@@ -17,7 +17,7 @@ from touchline.runs.environment import check_environment
 from touchline.runs.messages import at_end, at_failure, at_others, at_start, place
 from touchline.runs.partial_summary import sum_up
 from touchline.runs.plan import Plan
-from touchline.runs.plugin_patches import keep_min_job_age
+from touchline.runs.plugin_patches import keep_min_job_age, take_states_alone
 from touchline.runs.slurm import Submission, check_cluster
 from touchline.runs.snakemake_events import Failure, RunEvents
 
@@ -59,6 +59,7 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
     events.listen_for(signal.SIGINT, signal.SIGTERM)
     if how.submission:
         keep_min_job_age(how.plugin)
+        take_states_alone(how.plugin)
         if warning := check_cluster(how.submission, Path.cwd()):
             logger.warning(warning)
     lines = at_start(

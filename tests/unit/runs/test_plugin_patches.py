@@ -1,7 +1,7 @@
-"""The executor plugin as it is, and patched, where the scheduler is away for a moment.
+"""The executor plugin as it is, and patched. Once it needs a patch no more, a test fails.
 
-Without the patch it asks `sacct`, which reports nothing on a cluster without accounting. Once it
-does not, the first test fails: remove the patch then.
+Where the scheduler is away for a moment, it asks `sacct`, which reports nothing on a cluster
+without accounting. Of a cancelled job it takes what `sacct` adds to the state for a part of it.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 import snakemake_executor_plugin_slurm as plugin
 
-from touchline.runs.plugin_patches import keep_min_job_age
+from touchline.runs.plugin_patches import keep_min_job_age, take_states_alone
 
 AGE = "MinJobAge = 300 sec"
 
@@ -80,3 +80,23 @@ def test_what_is_not_known_is_asked_again(cluster):
     assert plugin.get_min_job_age() is None
     command(cluster, "scontrol", f"echo '{AGE}'")
     assert plugin.get_min_job_age() == 300
+
+
+def state_of_a_cancelled_job(cluster) -> str:
+    command(cluster, "sacct", "echo '7|CANCELLED by 1000'")
+    states, _ = asyncio.run(plugin.query_job_status("sacct", logging.getLogger("plugin")))
+    return states["7"]
+
+
+def test_the_plugin_does_not_know_a_cancelled_job(cluster):
+    assert state_of_a_cancelled_job(cluster) != "CANCELLED", "it is fixed: remove take_states_alone"
+
+
+def test_with_the_patch_a_cancelled_job_is_known(cluster, monkeypatch):
+    monkeypatch.setattr(plugin, "query_job_status", plugin.query_job_status)
+    take_states_alone(plugin)
+    assert state_of_a_cancelled_job(cluster) == "CANCELLED"
+    # Where SLURM does not answer, nothing is known.
+    command(cluster, "sacct", "exit 1")
+    logger = logging.getLogger("plugin")
+    assert asyncio.run(plugin.query_job_status("sacct", logger)) == (None, None)
