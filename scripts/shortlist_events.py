@@ -5,7 +5,7 @@ from typing import Any
 from touchline.core.files import read_record
 from touchline.core.logs import job_log, log
 from touchline.core.records import CalibrationReport
-from touchline.evaluation.recalibration import probabilities
+from touchline.evaluation.recalibration import learnt_probabilities
 from touchline.events.predictions import EVENTS, read_events_csv
 from touchline.events.shortlist import SHORTLIST, shortlist, table_of_shortlist
 from touchline.inputs.labels import Labels
@@ -17,7 +17,7 @@ def main(job: Any) -> None:
     for path in job.input.calibration:
         others = [read_events_csv(other) for other in job.input.others]
         report = read_record(path, CalibrationReport)
-        likely = probabilities(events, report, job.params.game, others)
+        likely = learnt_probabilities(events, report, job.params.game, others)
     classes = Labels.read(job.input.labels).classes
     listed = shortlist(events, classes, job.params.per_class, likely)
     SHORTLIST.write(job.output[0], table_of_shortlist(EVENTS.read(job.input.events), listed))

@@ -77,6 +77,23 @@ def probabilities(
     return [probability(e, features(e, others, report.tolerance), by) for e in events]
 
 
+def learnt_probabilities(
+    events: Sequence[Event],
+    report: CalibrationReport,
+    game: str,
+    others: Sequence[Sequence[Event]] = (),
+) -> list[float | None] | None:
+    """As `probabilities`, but None for the events of a class of which nothing was learnt."""
+    by = report.without.get(game, report.from_all)
+    found = probabilities(events, report, game, others)
+    if by is None or found is None:
+        return None
+    return [
+        each if event.label in by.classes else None
+        for event, each in zip(events, found, strict=True)
+    ]
+
+
 def recalibrated(events: Iterable[Event], learnt: Iterable[float]) -> list[Event]:
     """Events, each scored with the probability that it is right."""
     return [

@@ -51,7 +51,7 @@ def shortlist(
     events: Sequence[Event],
     classes: Sequence[str],
     per_class: int,
-    probabilities: Sequence[float] | None = None,
+    probabilities: Sequence[float | None] | None = None,
 ) -> dict[int, Standing]:
     """Choose the events that are worth a person's look first.
 
@@ -63,13 +63,15 @@ def shortlist(
     of each class, the most probable first, as keep their mean probability at 1/2 or more: half of
     what is listed of a class is expected to be right, or more. Of a class in which nothing is that
     probable the best one is listed all the same: it costs one look, and rare classes, of which
-    little could be learnt, are not lost without one. Of equals the earlier is better.
+    little could be learnt, are not lost without one. Of equals the earlier is better. A class of
+    which nothing was learnt, since nobody annotates it, is listed as without probabilities.
 
     Args:
         events: of one model, or of the ensemble, in a video.
         classes: of labels.yaml, in its order.
         per_class: most events of a class, without probabilities.
-        probabilities: that each event is right, learnt from other games.
+        probabilities: that each event is right, learnt from other games; None for those of a
+            class of which nothing was learnt.
 
     Returns:
         by place in `events`, in the order in which a person should look (`Standing.order`; of
@@ -81,15 +83,15 @@ def shortlist(
             candidates[event.label].append(place)
     listed: dict[int, Standing] = {}
     for places in candidates.values():
-        if probabilities is None:
-            places.sort(key=lambda place: _by_worth(events[place]))
-            count = per_class
-        else:
-            places.sort(key=lambda place: (-probabilities[place], *_by_worth(events[place])))
-            count = _as_precise([probabilities[place] for place in places])
+        likely = {
+            place: round(probability, 6)
+            for place in places
+            if probabilities and (probability := probabilities[place]) is not None
+        }
+        places.sort(key=lambda place: (-likely.get(place, 0.0), *_by_worth(events[place])))
+        count = _as_precise([likely[place] for place in places]) if likely else per_class
         for rank, place in enumerate(places[:count], start=1):
-            likely = None if probabilities is None else round(probabilities[place], 6)
-            listed[place] = Standing(rank, likely)
+            listed[place] = Standing(rank, likely.get(place))
     return dict(sorted(listed.items(), key=lambda item: item[1].order))
 
 

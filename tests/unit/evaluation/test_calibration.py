@@ -20,6 +20,7 @@ from touchline.evaluation.calibration import (
 )
 from touchline.evaluation.outcomes import Half
 from touchline.evaluation.recalibration import (
+    learnt_probabilities,
     probabilities,
     probability,
     recalibrate_all,
@@ -192,6 +193,10 @@ def test_what_cannot_be_learnt_is_null_and_events_keep_their_scores():
     # A match without labels learns from all that have them.
     (learnt,) = probabilities([goal], single, "game 9")
     assert 0 < learnt < 1
+    # Of a class that nobody annotates, nothing.
+    corner = event(2, "Corner", score=0.7)
+    assert learnt_probabilities([goal, corner], single, "game 9") == [learnt, None]
+    assert learnt_probabilities([goal, corner], single, "game 0") is None
     (scored,) = recalibrated([goal], [learnt])
     assert (scored.score_kind, scored.time_s) == ("calibrated", 1)
     # Of two models both must have learnt: their scores are compared.

@@ -79,6 +79,14 @@ def test_of_a_class_in_which_nothing_is_probable_the_best_one_is_listed():
     assert listed(events, 10, [0.1, 0.9, 0.02, 0.3]) == [("Foul", 20, 1), ("Goal", 40, 1)]
 
 
+def test_a_class_that_nobody_annotates_is_listed_by_score():
+    events = [scored(10), scored(20, "Foul"), scored(30, "Foul", 0.9), scored(40, "Foul", 0.6)]
+    # Behind what is known to be probable.
+    assert listed(events, 2, [0.1, None, None, None]) == [
+        ("Goal", 10, 1), ("Foul", 30, 1), ("Foul", 20, 2),
+    ]  # fmt: skip
+
+
 # What holds for all lists
 
 
