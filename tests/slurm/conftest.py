@@ -11,7 +11,7 @@ from clones import ROOT, new_clone
 from slurm.cluster import Cluster, reason_against
 
 DURATION = 120
-NOTHING_TO_CHECK = "def check_usable(gpu):\n    pass\n"
+NOTHING_TO_CHECK = "\n\ndef check_usable(gpu):\n    pass\n"
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,8 @@ def demo(match, tmp_path_factory):
     """A clone whose own config.yaml is the demo's, as a user writes it: no --configfile."""
     clone = new_clone(tmp_path_factory.mktemp("demo") / "clone", {})
     # The cluster's GPUs are none, so no torch can use them; all else is the project's own.
-    (clone.folder / "scripts" / "touchline" / "models" / "cuda.py").write_text(NOTHING_TO_CHECK)
+    with (clone.folder / "scripts" / "touchline" / "models" / "cuda.py").open("a") as cuda:
+        cuda.write(NOTHING_TO_CHECK)
     for model in (ROOT / "demo").glob("model-*"):
         shutil.copytree(model, clone.folder / "demo" / model.name)
     shutil.copytree(match, clone.folder / "matches")
