@@ -1,6 +1,6 @@
 """Whatever befalls a job, the cluster or Snakemake: the same files, and nothing asked twice.
 
-Every test runs the demo's match in four slices of 60 windows, disturbs it while the slices are at
+Every test runs the demo's match in four slices of 200 windows, disturbs it while the slices are at
 work, and compares all files with those of a run on this machine that nobody disturbed.
 """
 
@@ -23,7 +23,7 @@ def clone(demo):
     path = demo.folder / "config.yaml"
     settings = yaml.safe_load(path.read_text())
     settings |= {"batch": {"windows": 1}, "detect_with": "llava", "videos": "matches/short.tsv"}
-    settings["window"]["step"] = 0.5
+    settings["window"]["step"] = 0.15
     path.write_text(yaml.safe_dump(settings))
     table = demo.folder / "matches"
     rows = [row.split("\t")[:2] for row in (table / "videos.tsv").read_text().splitlines()]
