@@ -129,8 +129,7 @@ def _answered(
         frames = begun(frames_of(manifest, path, times, question.image.max_size, threads))
         kind = family(read_model_type(question.checkpoint))
 
-    def load(gpu: str | None) -> VideoLanguageModel:
-        check_usable(gpu)
+    def load() -> VideoLanguageModel:
         return kind(
             question.checkpoint, question.prompt, _footage(manifest, question), question.dtype
         )
@@ -140,15 +139,17 @@ def _answered(
             yield replace(frame, picture=model.pixels(frame.picture, question.image.fit))
 
     def load_early(gpu: str) -> None:
+        check_usable(gpu)
         with suppress(torch.OutOfMemoryError):
-            if has_room_beside(gpu, question.checkpoint):
-                early.append(load(gpu))
+            if has_room_beside(question.checkpoint):
+                early.append(load())
 
     early: list[VideoLanguageModel] = []
     with clock.timing("waiting for a GPU"):
         gpu = lease_gpu(get_ready=load_early)
     with clock.timing("load"):
-        model = early.pop() if early else load(gpu)
+        check_usable(gpu)
+        model = early.pop() if early else load()
         ready = begun(ahead([frames], [fitted], _FITTED_AHEAD))
         most = math.ceil(max(len(w.times) for w in windows) / kind.frames_per_picture)
         rows = rows_that_fit(model, most, generation.max_new_tokens, batch.windows)

@@ -71,7 +71,7 @@ def probabilities(
         game: if it has labels itself, what was learnt from the other games is used.
         others: the events of each other model, of the same video.
     """
-    by = report.without.get(game, report.from_all)
+    by = _learnt_for(game, report)
     if by is None:
         return None
     return [probability(e, features(e, others, report.tolerance), by) for e in events]
@@ -84,13 +84,12 @@ def learnt_probabilities(
     others: Sequence[Sequence[Event]] = (),
 ) -> list[float | None] | None:
     """As `probabilities`, but None for the events of a class of which nothing was learnt."""
-    by = report.without.get(game, report.from_all)
-    found = probabilities(events, report, game, others)
-    if by is None or found is None:
+    by = _learnt_for(game, report)
+    if by is None:
         return None
     return [
-        each if event.label in by.classes else None
-        for event, each in zip(events, found, strict=True)
+        probability(e, features(e, others, report.tolerance), by) if e.label in by.classes else None
+        for e in events
     ]
 
 
@@ -122,6 +121,11 @@ def recalibrate_all(
             return None
         scored[model] = recalibrated(events, learnt)
     return scored
+
+
+def _learnt_for(game: str, report: CalibrationReport) -> Recalibration | None:
+    """What was learnt from other games than this one."""
+    return report.without.get(game, report.from_all)
 
 
 def _logit(value: float | None) -> float:

@@ -69,19 +69,14 @@ def call_once(dtype: torch.dtype) -> None:
         torch.cuda.synchronize()
 
 
-def has_room_beside(gpu: str, checkpoint: Path) -> bool:
-    """Whether a model's weights fit on a GPU beside what computes there now, and leave it room.
+def has_room_beside(checkpoint: Path) -> bool:
+    """Whether a model's weights fit on the GPU beside what computes there now, and leave it room.
 
     Its needs vary; twice the weights are left to it.
 
     Args:
-        gpu: its number or UUID, for the message if torch cannot use it.
         checkpoint: folder of the model.
-
-    Raises:
-        InputError: as `check_usable`.
     """
-    check_usable(gpu)
     import torch
 
     weights = sum(file.stat().st_size for file in checkpoint.glob("*.safetensors"))

@@ -1,6 +1,7 @@
 // Which moments are shown, how many, and in which order.
 
 import { ORDER } from "./elements.js";
+import { category } from "./reviewers.js";
 
 /** @import { Item } from "./types.js" */
 
@@ -27,8 +28,7 @@ const VERDICTS = {
   undecided: (item) => !isDecided(item),
   confirmed: (item) => item.claims.some(({ decision }) => decision?.verdict === "confirmed"),
   rejected: (item) => item.claims.some(({ decision }) => decision?.verdict === "rejected"),
-  differ: (item) => item.claims.some(({ decision, other }) => decision && other
-    && (decision.verdict !== other.verdict || (decision.verdict === "confirmed" && decision.label !== other.label))),
+  differ: (item) => item.claims.some(({ decision, other }) => decision && other && category(decision) !== category(other)),
   noted: (item) => item.claims.some(({ decision }) => decision?.note),
 };
 

@@ -645,11 +645,6 @@ function setNow() {
 /** @param {number} seconds */
 const skip = (seconds) => seek(Math.min(Math.max(0, (player.works ? player.time : timeline.cursor) + seconds), data.duration));
 
-/** @param {number} by */
-function faster(by) {
-  player.faster(by);
-}
-
 function switchLanes() {
   field("lanes-by").value = field("lanes-by").value === "model" ? "class" : "model";
   divide();
@@ -685,8 +680,8 @@ const KEYS = {
   ".": () => player.frames(1),
   arrowleft: (event) => skip(event.shiftKey ? -10 : -1),
   arrowright: (event) => skip(event.shiftKey ? 10 : 1),
-  "<": () => faster(-1),
-  ">": () => faster(1),
+  "<": () => player.faster(-1),
+  ">": () => player.faster(1),
   v: switchLanes,
   "+": () => timeline.zoom(0.5),
   "=": () => timeline.zoom(0.5),

@@ -13,7 +13,7 @@
  */
 
 /** What a verdict says an event is: its label, or nothing. @param {Decision} one */
-const category = (one) => (one.verdict === "confirmed" ? one.label : "");
+export const category = (one) => (one.verdict === "confirmed" ? one.label : "");
 
 /**
  * How far two people agree. Kappa is of the categories "no event" and each label that one of them
