@@ -1,17 +1,17 @@
 """The detection engine beside vLLM: the same model, prompt, frames and forced answer length.
 
     python benchmarks/peer.py --folder /tmp/peer --side make
-    python benchmarks/peer.py --folder /tmp/peer --side vllm       # in a path that has vLLM
+    python benchmarks/peer.py --folder /tmp/peer --side vllm       # where vLLM is installed
     python benchmarks/peer.py --folder /tmp/peer --side ours
     python benchmarks/peer.py --folder /tmp/peer --side ours --precision nf4
-    python benchmarks/peer.py --folder /tmp/peer --side batching
 
 `make` writes LLaVA-NeXT-Video-7B's configuration with random weights, with the files of a processor
-for vLLM. Each other side is a process of its own and prints a line of JSON: seconds from its
-start to a loaded model, and windows a second of two rounds, the first of them cold. Frames are
-given ready, four of 336 x 336 a window, half of them those of the window before, as in a match;
-vLLM normalizes them itself, as ours does. `batching` is transformers' continuous batching, which
-ignores videos: it reads as many tokens of text, so it shows the most that this could reach.
+for vLLM, and a half of 3,000 s at 720p (see frames.py). Each other side is a process of its own and
+prints a line of JSON: seconds from its start to a loaded model, and windows a second of two rounds,
+the first of them cold, from the video's file to the answers. A window shows four frames of
+336 x 336, half of them those of the window before; a round has its own part of the video. Both
+sides decode with this project's sampler and normalize on their own; vLLM takes all windows in one
+call, so its frames are decoded before it, while ours are decoded meanwhile.
 
 Expected before measuring, on one H100: reading prompts is most of the time on all sides, so in
 bfloat16 vLLM is within a third of ours either way; it encodes each frame twice and normalizes
@@ -24,13 +24,16 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 STARTED = time.perf_counter()
 FRAMES = 4
 SIDE = 336  # pixels of a frame, as the vision tower takes it
+MAX_SIZE = 384  # of a decoded frame, pixels
+FRAMES_AHEAD = 128  # as many as a worker's
+HALF = 3000.0  # seconds
 
 # Of the real checkpoint, but for resizing and cropping: frames come in the tower's size.
 PIXELS = {
@@ -47,16 +50,21 @@ PIXELS = {
 
 
 def make(options: argparse.Namespace) -> None:
-    """Write the checkpoint, its 4-bit copy, the processor's files and the prompt."""
+    """Write the video, the checkpoint, its 4-bit copy, the processor's files and the prompt."""
+    from frames import RATE, make_video
     from models import PROMPT, make_checkpoint
 
     from touchline.models.chat import prompt_text, read_tokenizer, token_ids
     from touchline.models.families.llava_next_video import LlavaNextVideo
     from touchline.models.quantize import quantize
 
+    options.folder.mkdir(parents=True, exist_ok=True)
+    if not (options.folder / "720.mp4").exists():
+        make_video(options.folder / "720.mp4", 720, 2 * RATE, HALF)
     folder = options.folder / "16"
     if not folder.exists():
         make_checkpoint(options.size, folder)
+        name_as_the_hub_does(folder)
     if not (options.folder / "nf4").exists():
         quantize(folder, options.folder / "nf4")
     video, template = LlavaNextVideo.video_token, LlavaNextVideo.template
@@ -85,6 +93,44 @@ def make(options: argparse.Namespace) -> None:
         (folder / name).write_text(json.dumps(content))
 
 
+def name_as_the_hub_does(folder: Path) -> None:
+    """Give the vision tower's weights the names of the published file; vLLM knows no others."""
+    from safetensors.torch import load_file, save_file
+
+    for file in folder.glob("*.safetensors"):
+        weights = {
+            name.replace("vision_tower.", "vision_tower.vision_model."): values
+            for name, values in load_file(file).items()
+        }
+        save_file(weights, file, metadata={"format": "pt"})
+
+
+def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
+    """What the windows of a round show, a frame a second, decoded and fitted ahead as by a worker.
+
+    Yields:
+        uint8 tensors [3, SIDE, SIDE].
+    """
+    import torch
+
+    from touchline.video.prefetch import ahead, begun
+    from touchline.video.sampler import Frame, sample_frames
+    from touchline.video.transforms import square_of
+
+    def fitted(frames: Iterator[Frame]) -> Iterator[torch.Tensor]:
+        for frame in frames:
+            square = square_of(frame.picture, SIDE, "pad")
+            # The half is a clip over and over, and vLLM knows again what it has seen.
+            square[0, 0, :2] = torch.tensor(divmod(int(frame.wanted), 256))
+            yield square
+
+    torch.set_num_threads(1)
+    seconds = 2 * (options.windows + 1)
+    times = [float(number * seconds + second) for second in range(seconds)]
+    shown = sample_frames(options.folder / "720.mp4", times, 0.0, MAX_SIZE, options.threads)
+    return begun(ahead([shown], [fitted], FRAMES_AHEAD))
+
+
 def report(
     options: argparse.Namespace, ready: float, run: Callable[[int], int], **more: Any
 ) -> None:
@@ -109,10 +155,7 @@ def report(
 
 
 def vllm(options: argparse.Namespace) -> None:
-    """vLLM's offline engine, given all windows at once; every round has other frames.
-
-    A round's frames are others so that no answer comes out of a cache.
-    """
+    """vLLM's offline engine, given all windows at once."""
     os.environ |= {
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
@@ -140,15 +183,13 @@ def vllm(options: argparse.Namespace) -> None:
         max_tokens=options.tokens,
         detokenize=False,
     )
-    rounds = []
-    for seed in range(2):
-        drawn = np.random.default_rng(seed)
-        shape = (2 * (options.windows + 1), SIDE, SIDE, 3)
-        rounds.append(drawn.integers(256, size=shape, dtype=np.uint8))
     lengths: set[int] = set()
+    decoding: list[float] = []
 
     def run(number: int) -> int:
-        shown = rounds[number]
+        started = time.perf_counter()
+        shown = np.stack([frame.permute(1, 2, 0).numpy() for frame in decoded(options, number)])
+        decoding.append(round(time.perf_counter() - started, 1))
         asks: list[Any] = [
             {"prompt": asked["text"], "multi_modal_data": {"video": shown[first : first + FRAMES]}}
             for first in range(0, 2 * options.windows, 2)
@@ -158,62 +199,50 @@ def vllm(options: argparse.Namespace) -> None:
         return sum(len(answer.outputs[0].token_ids) == options.tokens for answer in answers)
 
     length = len(asked["ids"])
-    report(options, ready, run, version=__version__, eager=options.eager, prompt=length)
+    more = {"version": __version__, "eager": options.eager, "prompt": length}
+    report(options, ready, run, **more, decoding_s=decoding)
     assert lengths == {length}, f"vLLM read {lengths} tokens, not {length}"
 
 
 def ours(options: argparse.Namespace) -> None:
     """The project's engine, in rows of one batch."""
+    import torch
     import worker
 
+    from touchline.detection.engine import Answering
+    from touchline.detection.scheduler import Picture, Task
+    from touchline.detection.scoring import Generated
     from touchline.detection.stopwatch import Stopwatch
+    from touchline.inputs.settings import GenerationSettings
 
     folder = options.folder / ("nf4" if options.precision == "nf4" else "16")
     model = worker.endless("llava_next_video", folder)
     if model.unpacked_bytes():
         model.unpack()
     ready = time.perf_counter()
-    shown = worker.pictures(model, options.windows)
+    settings = GenerationSettings(max_new_tokens=options.tokens)
+
+    def tasks(number: int) -> Iterator[Task]:
+        shown: list[Picture] = []
+        for frame in decoded(options, number):
+            shown.append(Picture((float(len(shown)),), frame[None]))
+            if len(shown) >= FRAMES and len(shown) % 2 == 0:
+                index = len(shown) // 2 - 2
+                yield Task(index, shown[-FRAMES:], torch.zeros(options.tokens))
 
     def run(number: int) -> int:
-        del number
-        worker.ours(model, shown, options.tokens, options.rows, Stopwatch())
-        return len(worker.windows_of(model, shown))
+        answering = Answering(model, settings, options.rows, FRAMES, Stopwatch())
+        answers = answering.answers(tasks(number))
+        given = [answer for _, answer in answers if isinstance(answer, Generated)]
+        return sum(len(answer.tokens) == options.tokens for answer in given)
 
     length = len(model.prompt(FRAMES).ids)
     report(options, ready, run, precision=options.precision, rows=options.rows, prompt=length)
 
 
-def batching(options: argparse.Namespace) -> None:
-    """transformers' continuous batching of text alone; no two prompts begin alike."""
-    import torch
-    from transformers import AutoConfig, GenerationConfig, LlamaForCausalLM, __version__
-
-    folder = options.folder / "16"
-    config = AutoConfig.from_pretrained(folder).text_config
-    torch.set_default_dtype(torch.bfloat16)
-    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
-        model = LlamaForCausalLM(config).eval()
-    torch.set_default_dtype(torch.float32)
-    ready = time.perf_counter()
-    length = len(json.loads((folder / "prompt.json").read_text())["ids"])
-    settings = GenerationConfig(
-        max_new_tokens=options.tokens, do_sample=False, eos_token_id=-1, pad_token_id=0
-    )
-
-    def run(number: int) -> int:
-        drawn = torch.Generator().manual_seed(number)
-        shape = (options.windows, length)
-        ids = torch.randint(config.vocab_size, shape, generator=drawn).tolist()
-        answers = model.generate_batch(ids, generation_config=settings)
-        return sum(len(one.generated_tokens) == options.tokens for one in answers.values())
-
-    report(options, ready, run, version=__version__, prompt=length)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    sides = {"make": make, "vllm": vllm, "ours": ours, "batching": batching}
+    sides = {"make": make, "vllm": vllm, "ours": ours}
     parser.add_argument("--side", choices=sides, required=True)
     parser.add_argument("--folder", type=Path, required=True, help="where the models are kept")
     parser.add_argument("--size", choices=("full", "small", "tiny"), default="full")
@@ -221,6 +250,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=375)
     parser.add_argument("--tokens", type=int, default=40)
     parser.add_argument("--rows", type=int, default=64, help="of our batch")
+    parser.add_argument("--threads", type=int, default=8, help="for decoding")
     parser.add_argument("--eager", action="store_true", help="vLLM without compiling and graphs")
     options = parser.parse_args()
     sides[options.side](options)

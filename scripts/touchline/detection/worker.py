@@ -123,7 +123,6 @@ def _answered(
         from touchline.video.prefetch import ahead, begun
         from touchline.video.sampler import frames_of
 
-        torch.set_num_threads(threads)
         times = sorted({time for window in windows for time in window.times})
         # Decoding begins while the model loads.
         frames = begun(frames_of(manifest, path, times, question.image.max_size, threads))
@@ -150,6 +149,8 @@ def _answered(
     with clock.timing("load"):
         check_usable(gpu)
         model = early.pop() if early else load()
+        # Beside a GPU torch only fits frames, one by one: its threads would crowd out the decoders.
+        torch.set_num_threads(threads if model.device.type == "cpu" else 1)
         ready = begun(ahead([frames], [fitted], _FITTED_AHEAD))
         most = math.ceil(max(len(w.times) for w in windows) / kind.frames_per_picture)
         rows = rows_that_fit(model, most, generation.max_new_tokens, batch.windows)
