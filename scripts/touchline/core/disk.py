@@ -37,9 +37,11 @@ _REMEDIES = {
 
 
 def refusal(error: BaseException) -> str | None:
-    """What, where, and what to do; None if the error is of another kind."""
+    """What, where, and what to do; None if neither the error nor its cause is of this kind."""
     if not isinstance(error, OSError) or error.errno not in _REMEDIES:
-        return None
+        if isinstance(error, OSError) and "No usable temporary directory" in str(error):
+            return f"No folder for temporary files takes one: name another by TMPDIR, or {_FULL}."
+        return refusal(error.__cause__) if error.__cause__ else None
     where = error.filename2 or error.filename
     place = f"{plain(os.fsdecode(where))}: " if isinstance(where, (str, bytes)) else ""
     return f"{place}{os.strerror(error.errno)}; {_REMEDIES[error.errno]}."

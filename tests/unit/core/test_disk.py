@@ -1,7 +1,9 @@
 """What the disk refuses ends a job in a sentence: the place and a remedy. Ctrl-C ends it, too."""
 
+import errno
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,17 @@ def test_an_interruption_is_no_defect(tmp_path):
     assert done.returncode == 130
     assert done.stderr.endswith(" INFO Interrupted; the same command goes on.\n")
     assert "Traceback" not in done.stderr
+
+
+def test_the_disk_is_named_by_an_error_that_it_caused():
+    error = RuntimeError("a library's own words")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device", "a.csv")
+    assert "a.csv: No space left on device; make room" in refusal(error)
+
+
+def test_a_folder_for_temporary_files_that_is_full(monkeypatch):
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nowhere"])
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with pytest.raises(FileNotFoundError) as caught:
+        tempfile.mkdtemp()
+    assert "TMPDIR" in refusal(caught.value)
