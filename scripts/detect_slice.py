@@ -20,7 +20,7 @@ from touchline.inputs.settings import (
     read_table,
 )
 from touchline.models.checkpoints import remember_origin
-from touchline.video.windows import slice_bounds, windows_of
+from touchline.video.windows import most_frames, slice_bounds, windows_of
 
 
 def main(job: Any) -> None:
@@ -38,6 +38,7 @@ def main(job: Any) -> None:
         image=ImageSettings(**job.params.image),
         generation=GenerationSettings(**job.params.generation),
         fps=rule.fps,
+        frames=most_frames(rule),
         version=job.params.version,
     )
     # Beside the ledgers, and no output: every slice of the model writes the same.

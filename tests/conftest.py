@@ -39,7 +39,25 @@ def qwen_checkpoint(tmp_path_factory) -> Path:
     return untrained(tiny_qwen, tmp_path_factory.mktemp("qwen"))
 
 
-@pytest.fixture(scope="module", params=["llava_next_video", "qwen2_5_vl"])
+@pytest.fixture(scope="session")
+def qwen3_checkpoint(tmp_path_factory) -> Path:
+    """A Qwen3-VL checkpoint as tiny, untrained."""
+    import tiny_qwen3
+
+    return untrained(tiny_qwen3, tmp_path_factory.mktemp("qwen3"))
+
+
+@pytest.fixture(scope="session")
+def checkpoints(checkpoint, qwen_checkpoint, qwen3_checkpoint) -> dict[str, Path]:
+    """The tiny checkpoint of each family."""
+    return {
+        "llava_next_video": checkpoint,
+        "qwen2_5_vl": qwen_checkpoint,
+        "qwen3_vl": qwen3_checkpoint,
+    }
+
+
+@pytest.fixture(scope="module", params=["llava_next_video", "qwen2_5_vl", "qwen3_vl"])
 def kind(request):
     """The class of each family."""
     from touchline.models.families import family
@@ -48,9 +66,9 @@ def kind(request):
 
 
 @pytest.fixture(scope="module")
-def source(kind, checkpoint, qwen_checkpoint) -> Path:
+def source(kind, checkpoints) -> Path:
     """The tiny checkpoint of the family."""
-    return checkpoint if kind.frames_per_picture == 1 else qwen_checkpoint
+    return checkpoints[kind.architecture.config_class.model_type]
 
 
 @pytest.fixture(scope="module")

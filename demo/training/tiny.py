@@ -65,4 +65,4 @@ def save(
         "resample": 3,
     }
     for name, stated in processors.items():
-        (folder / name).write_text(json.dumps({**stated, **pixels}, indent=2) + "\n")
+        (folder / name).write_text(json.dumps({**pixels, **stated}, indent=2) + "\n")

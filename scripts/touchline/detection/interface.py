@@ -31,12 +31,15 @@ class Model(Protocol):
     def new_cache(self, rows: int, pictures: int, new_tokens: int) -> RowCache:
         """An empty cache for prompts with up to so many pictures, and their answers."""
 
-    def prefill(self, features: torch.Tensor, cache: RowCache, rows: Sequence[int]) -> torch.Tensor:
+    def prefill(
+        self, features: torch.Tensor, cache: RowCache, rows: Sequence[int], odd: bool
+    ) -> torch.Tensor:
         """Read prompts, the first into the first row and so on; gives logits [n, vocabulary].
 
         Args:
             features: [n, pictures, tokens, width].
             rows: at most n.
+            odd: the last picture of each is a frame that had no partner.
         """
 
     def step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:

@@ -133,12 +133,12 @@ class Batch:
             yield from self._admit(tasks, free[: len(tasks)])
 
     def _next_group(self, waiting: deque[Task], source: Iterator[Task]) -> list[Task]:
-        """Up to a group of tasks with equally many pictures, whose prompts are equally long."""
+        """Up to a group of tasks with equally many frames, whose prompts are the same."""
         with self._clock.timing("waiting for frames"):
             waiting.extend(islice(source, max(0, self._group - len(waiting))))
         group: list[Task] = []
         while waiting and len(group) < self._group:
-            if group and len(waiting[0].pictures) != len(group[0].pictures):
+            if group and _frames(waiting[0]) != _frames(group[0]):
                 break
             group.append(waiting.popleft())
         return group
@@ -155,7 +155,8 @@ class Batch:
             self._encode([picture for task in tasks for picture in task.pictures])
         with self._clock.timing("prefill"):
             features = torch.stack([torch.stack(_features(task)) for task in padded])
-            logits = self._model.prefill(features, self._cache, numbers)
+            odd = _frames(tasks[0]) % self._model.frames_per_picture > 0
+            logits = self._model.prefill(features, self._cache, numbers, odd)
             # What the model makes of pictures that it could not see is no answer.
             seen = features.isfinite().flatten(1).all(1)
             logits = logits.masked_fill(~seen[:, None], math.nan)
@@ -223,6 +224,10 @@ class Batch:
             self._rows[number] = None
             text = self._model.decode(row.tokens)
             yield row.task, Generated(text, tuple(row.tokens), tuple(row.logprobs))
+
+
+def _frames(task: Task) -> int:
+    return sum(len(picture.times) for picture in task.pictures)
 
 
 def _features(task: Task) -> list[torch.Tensor]:

@@ -45,6 +45,7 @@ class Question:
     Attributes:
         checkpoint: folder of the model.
         fps: frames a second of a window.
+        frames: most that a window has.
         version: raised by the user to have everything answered again.
     """
 
@@ -54,6 +55,7 @@ class Question:
     image: ImageSettings
     generation: GenerationSettings
     fps: float
+    frames: int
     version: int
 
 
@@ -175,7 +177,7 @@ def _footage(manifest: Manifest, question: Question) -> Footage:
     )
     if manifest.rotation % 180:
         width, height = height, width
-    return Footage(width, height, question.fps)
+    return Footage(width, height, question.fps, question.frames)
 
 
 def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> str:
@@ -188,5 +190,6 @@ def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> s
         dtype=question.dtype,
         image=question.image.model_dump(),
         generation=question.generation.model_dump(),
+        frames=question.frames,
         version=question.version,
     )

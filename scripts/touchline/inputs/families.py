@@ -7,4 +7,5 @@ Here are their names alone, so that settings can be checked where no model can b
 FAMILIES = {
     "llava_next_video": "LlavaNextVideo",
     "qwen2_5_vl": "Qwen25VL",
+    "qwen3_vl": "Qwen3VL",
 }

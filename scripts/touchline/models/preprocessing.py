@@ -11,11 +11,6 @@ import torch
 from touchline.core.files import read_json
 from touchline.errors import InputError
 
-# CLIP's, for a checkpoint whose processor names none.
-_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-
-
 @dataclass(frozen=True)
 class Normalization:
     """What a vision tower takes for zero and for one, per channel (red, green, blue).
@@ -24,8 +19,13 @@ class Normalization:
         mean, std: on a scale of 0 to 1.
     """
 
-    mean: tuple[float, float, float] = _CLIP_MEAN
-    std: tuple[float, float, float] = _CLIP_STD
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+CLIP = Normalization(
+    mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711)
+)
 
 
 def read_processor(folder: Path) -> dict[str, Any]:
@@ -47,12 +47,12 @@ def read_processor(folder: Path) -> dict[str, Any]:
     return {}
 
 
-def read_normalization(folder: Path) -> Normalization:
-    """The normalization that a checkpoint's processor files state, else CLIP's."""
+def read_normalization(folder: Path, usual: Normalization = CLIP) -> Normalization:
+    """The normalization that a checkpoint's processor files state, else the usual one."""
     stated = read_processor(folder)
     if stated.get("do_normalize") is False:
         return Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    mean, std = stated.get("image_mean", _CLIP_MEAN), stated.get("image_std", _CLIP_STD)
+    mean, std = stated.get("image_mean", usual.mean), stated.get("image_std", usual.std)
     if not (_is_of_channels(mean) and _is_of_channels(std)):
         raise InputError(
             f"{folder} states image_mean {mean!r} and image_std {std!r}, but each should be three "

@@ -52,6 +52,11 @@ def windows_from(
     return [_window(index, start, limit, rule) for index, start in enumerate(starts)]
 
 
+def most_frames(rule: WindowSettings) -> int:
+    """How many frames a window shows that nothing cuts."""
+    return len(_window(0, 0.0, math.inf, rule).times)
+
+
 def _window(index: int, start: float, limit: float, rule: WindowSettings) -> Window:
     end = round(min(start + rule.seconds, limit), 3)
     samples = (round(start + k / rule.fps, 3) for k in range(rule.frames))

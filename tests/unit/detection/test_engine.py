@@ -12,6 +12,7 @@ from touchline.detection.engine import Answering
 from touchline.detection.sampling import choose, random_numbers
 from touchline.detection.scheduler import Picture, Task
 from touchline.detection.stopwatch import Stopwatch
+from touchline.inputs.families import FAMILIES
 from touchline.inputs.settings import GenerationSettings
 from touchline.models.families import family
 from touchline.models.families.base import Footage
@@ -22,12 +23,12 @@ GREEDY = GenerationSettings(max_new_tokens=14)
 SAMPLED = GenerationSettings(max_new_tokens=14, do_sample=True, temperature=1.3, top_p=0.9)
 
 
-LLAVA, QWEN = "llava_next_video", "qwen2_5_vl"
+QWEN = "qwen2_5_vl"
 
 
-@pytest.fixture(scope="module", params=[LLAVA, QWEN])
-def model(request, checkpoint, qwen_checkpoint):
-    folder = {LLAVA: checkpoint, QWEN: qwen_checkpoint}[request.param]
+@pytest.fixture(scope="module", params=FAMILIES)
+def model(request, checkpoints):
+    folder = checkpoints[request.param]
     return family(request.param)(folder, "What happens?", Footage(320, 180, 1.0))
 
 
@@ -44,14 +45,22 @@ def pictures(model):
 
 
 def tasks(pictures, settings=GREEDY, windows=range(12)):
-    """Windows of four frames, two in common with the next; the last one has only two frames."""
-    ready = [Picture((float(k),), pixels) for k, pixels in enumerate(pictures)]
-    per_window = 4 // len(pictures[0])
+    """Windows of four frames, two in common with the next; the last one has fewer.
+
+    They are two, or one that is its own partner.
+    """
+    per_picture = len(pictures[0])
+    ready = [
+        Picture(tuple(float(per_picture * k + n) for n in range(per_picture)), pixels)
+        for k, pixels in enumerate(pictures)
+    ]
+    ready[-1].times = ready[-1].times[:1]
+    per_window = 4 // per_picture
     step = per_window // 2
     return [
         Task(
             number,
-            ready[step * number :][: per_window if number < 11 else step],
+            ready[step * number :][:per_window] if number < 11 else ready[-step:],
             random_numbers(settings.seed, 0, 2.0 * number, settings.max_new_tokens),
         )
         for number in windows
@@ -66,17 +75,19 @@ def answered(model, tasks, rows, settings=GREEDY):
 
 def stock_inputs(model, task):
     """What transformers' own forward pass takes for a window."""
-    ids = model.prompt(len(task.pictures)).ids[None]
+    odd = len(task.pictures[-1].times) < model.frames_per_picture
+    ids = model.prompt(len(task.pictures), odd).ids[None]
     pixels = normalized(
         torch.stack([picture.pixels for picture in task.pictures]), model.normalization
     )
     if model.frames_per_picture == 1:
         return ids, {"pixel_values_videos": pixels.transpose(0, 1)}
-    height, width = (side // 14 for side in pixels.shape[-2:])
+    patch = model.model.config.vision_config.patch_size
+    height, width = (side // patch for side in pixels.shape[-2:])
     return ids, {
-        "pixel_values_videos": patches_of(pixels, 14, 2),
+        "pixel_values_videos": patches_of(pixels, patch, 2),
         "video_grid_thw": torch.tensor([[len(pixels), height, width]]),
-        "second_per_grid_ts": [2.0],
+        **({"second_per_grid_ts": [2.0]} if model.model.config.model_type == QWEN else {}),
     }
 
 
@@ -171,7 +182,8 @@ class Script:
         self.scripts = {}
         return None
 
-    def prefill(self, features, cache, rows):
+    def prefill(self, features, cache, rows, odd):
+        assert not odd
         self._need("prefill", len(features))
         firsts = []
         for row, which in zip_longest(rows, features[:, 0, 0, 0].tolist()):
@@ -288,10 +300,10 @@ def test_what_never_fits_is_given_up_and_nothing_else(what):
 
 def test_one_window_that_never_fits_does_not_take_others_along():
     class Greedy(Script):
-        def prefill(self, features, cache, rows):
+        def prefill(self, features, cache, rows, odd):
             if 3 in features[:, 0, 0, 0].tolist():
                 raise torch.OutOfMemoryError
-            return super().prefill(features, cache, rows)
+            return super().prefill(features, cache, rows, odd)
 
     answers, _, done = run(Greedy([[LETTER, 0]] * 8), rows=4)
     assert [n for n, generated in answers.items() if generated == "skipped_oom"] == [3]

@@ -52,6 +52,8 @@ def projection(model):
         projector = model.model.model.multi_modal_projector
         return projector.linear_1, projector.linear_2
     merger = model.model.model.visual.merger
+    if hasattr(merger, "linear_fc1"):
+        return merger.linear_fc1, merger.linear_fc2
     return merger.mlp[0], merger.mlp[2]
 
 

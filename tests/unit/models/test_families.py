@@ -17,6 +17,7 @@ from touchline.models.checkpoints import fetch
 from touchline.models.families.base import Footage
 from touchline.models.families.llava_next_video import LlavaNextVideo
 from touchline.models.families.qwen2_5_vl import Qwen25VL, patches_of, picture_size, pixel_limits
+from touchline.models.families.qwen3_vl import Qwen3VL, video_size
 from touchline.models.preprocessing import Normalization, normalized
 from touchline.video.transforms import resized, square_of
 
@@ -47,6 +48,11 @@ def llava(checkpoint):
 @pytest.fixture(scope="module")
 def qwen(qwen_checkpoint):
     return Qwen25VL(qwen_checkpoint, PROMPT, FOOTAGE)
+
+
+@pytest.fixture(scope="module")
+def qwen3(qwen3_checkpoint):
+    return Qwen3VL(qwen3_checkpoint, PROMPT, FOOTAGE)
 
 
 needs_torchvision = pytest.mark.skipif(
@@ -108,6 +114,42 @@ def test_qwen_s_ids_and_pixels_are_the_stock_processor_s(qwen_checkpoint):
         assert torch.equal(stock["input_ids"][0], model.prompt(2).ids)
 
 
+@needs_torchvision
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("fps", [1.0, 3.0])
+def test_qwen3_s_ids_and_pixels_are_the_stock_processor_s(qwen3_checkpoint, count, fps):
+    from transformers import Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
+    from transformers.video_utils import VideoMetadata
+
+    for height, width in [(180, 320), (112, 112), (321, 181), (216, 384), (20, 60)]:
+        model = Qwen3VL(qwen3_checkpoint, PROMPT, Footage(width, height, fps, count))
+        processor = Qwen3VLProcessor(
+            image_processor=Qwen2VLImageProcessor(),
+            tokenizer=model.tokenizer,
+            video_processor=Qwen3VLVideoProcessor.from_pretrained(qwen3_checkpoint),
+        )
+        frames = pictures(count, (height, width))
+        # One frame is its own partner; the stock processor wants two.
+        shown = frames * 2 if count == 1 else frames
+        times = [0, 0] if count == 1 else list(range(count))
+        stock = processor(
+            text=model.template.format(video=model.video_token, prompt=PROMPT.strip()),
+            videos=[torch.stack(shown)],
+            return_tensors="pt",
+            videos_kwargs={
+                "do_sample_frames": False,
+                "video_metadata": [
+                    VideoMetadata(total_num_frames=count, fps=fps, frames_indices=times)
+                ],
+            },
+        )
+        fitted = [model.pixels(frame, "pad") for frame in frames]
+        pairs = torch.stack([*fitted, *fitted[-1:] * (count % 2)]).unflatten(0, (-1, 2))
+        ours = patches_of(normalized(pairs, model.normalization), 16, 2)
+        assert torch.equal(stock["pixel_values_videos"], ours)
+        assert torch.equal(stock["input_ids"][0], model.prompt(len(pairs), count % 2 > 0).ids)
+
+
 def test_llava_s_pixels_are_those_pinned_from_the_stock_processor():
     normalization = Normalization(tuple(REFERENCE["mean"]), tuple(REFERENCE["std"]))
     for case in REFERENCE["pixels"]:
@@ -132,6 +174,24 @@ def test_qwen_s_patches_are_those_of_the_stock_processor():
         one_level = 1 / 255 / min(normalization.std)
         samples = patches[::97, ::131].flatten().tolist()
         assert samples == pytest.approx(case["samples"], abs=1.01 * one_level)
+
+
+def test_qwen3_s_patches_and_ids_are_those_of_the_stock_processor(qwen3_checkpoint):
+    # Pinned where they were equal to the stock processor's (the test above, with torchvision).
+    for case in REFERENCE["qwen3"]:
+        height, width = case["size"]
+        footage = Footage(width, height, case["fps"], case["frames"])
+        model = Qwen3VL(qwen3_checkpoint, PROMPT, footage)
+        fitted = [model.pixels(frame, "pad") for frame in pictures(case["frames"], (height, width))]
+        pairs = torch.stack([*fitted, *fitted[-1:] * (len(fitted) % 2)]).unflatten(0, (-1, 2))
+        assert case["grid"] == [len(pairs), model.size[1] // 16, model.size[0] // 16]
+        patches = patches_of(normalized(pairs, model.normalization), 16, 2)
+        assert list(patches.shape) == case["shape"]
+        samples = patches[::97, ::131].flatten().tolist()
+        assert samples == pytest.approx(case["samples"], abs=1.01 * 2 / 255)
+        ids = model.prompt(len(pairs), len(fitted) % 2 > 0).ids
+        shown = model.video_token * model.tokens_per_picture
+        assert model.tokenizer.decode(ids).replace(shown, "*") == case["text"]
 
 
 def test_a_frame_takes_as_many_ids_as_the_stock_processor_gives_it(llava, qwen):
@@ -173,6 +233,23 @@ def test_qwen_s_positions_count_time_height_and_width(qwen_checkpoint, fps):
     assert prompt.shift == int(prompt.positions.max()) + 1 - len(prompt.ids)
 
 
+def test_qwen3_s_positions_count_height_and_width_within_each_pair(qwen3):
+    prompt = qwen3.prompt(2)
+    time, height, width = prompt.positions[:, 0]
+    shown = (prompt.ids == qwen3.model.config.video_token_id).nonzero().flatten()
+    first, second = shown.chunk(2)
+    rows, columns = qwen3.size[1] // 32, qwen3.size[0] // 32
+    begins = [int(time[each[0]]) for each in (first, second)]
+    # The times between, with their marks, take positions of their own.
+    between = int(second[0] - first[-1]) - 1
+    assert begins[1] - begins[0] == max(rows, columns) + between > max(rows, columns)
+    for begin, each in zip(begins, (first, second), strict=True):
+        assert set(time[each].tolist()) == {begin}
+        assert sorted(set(height[each].tolist())) == list(range(begin, begin + rows))
+        assert sorted(set(width[each].tolist())) == list(range(begin, begin + columns))
+    assert prompt.shift == int(prompt.positions.max()) + 1 - len(prompt.ids)
+
+
 @given(
     st.integers(1, 2000), st.integers(1, 2000), st.integers(1, 50_000), st.integers(1, 1_000_000)
 )
@@ -184,14 +261,34 @@ def test_a_picture_s_size_is_the_library_s(width, height, least, more):
     assert picture_size(width, height, 28, least, least + more) == expected[::-1]
 
 
+@given(
+    *(st.integers(1, 2000), st.integers(1, 2000), st.integers(2, 256)),
+    *(st.integers(1, 50_000), st.integers(1, 30_000_000)),
+)
+def test_the_size_of_frames_of_a_video_is_the_library_s(width, height, frames, least, more):
+    from transformers.models.qwen3_vl.video_processing_qwen3_vl import smart_resize
+
+    assume(max(width, height) / min(width, height) <= 150)
+    expected = smart_resize(frames, height, width, 2, 32, least, least + more)
+    assert video_size(width, height, 32, least, least + more, frames) == expected[::-1]
+
+
 def test_the_full_size_checkpoint_s_limits_are_read_as_it_states_them():
     stated = {"min_pixels": 3136, "max_pixels": 12845056}
-    assert pixel_limits(stated) == (3136, 12845056)
-    assert pixel_limits({"size": {"shortest_edge": 5, "longest_edge": 9}}) == (5, 9)
-    assert pixel_limits({}) == (128 * 28 * 28, 768 * 28 * 28)
+    usual = (128 * 28 * 28, 768 * 28 * 28)
+    assert pixel_limits(stated, usual) == (3136, 12845056)
+    assert pixel_limits({"size": {"shortest_edge": 5, "longest_edge": 9}}, usual) == (5, 9)
+    assert pixel_limits({}, usual) == usual
 
 
-def test_attention_in_chunks_is_the_library_s_own(qwen):
+@pytest.fixture(params=["qwen", "qwen3"])
+def of_pairs(request):
+    """A model that encodes two frames as one."""
+    return request.getfixturevalue(request.param)
+
+
+def test_attention_in_chunks_is_the_library_s_own(of_pairs):
+    qwen = of_pairs
     pixels = torch.randint(256, (3, 2, 3, *qwen.size[::-1]), dtype=torch.uint8)
     visual = qwen.model.model.visual.config
     ours, in_chunks = qwen.encode(pixels), visual._attn_implementation
@@ -201,7 +298,8 @@ def test_attention_in_chunks_is_the_library_s_own(qwen):
     assert torch.allclose(ours, stock, atol=1e-5)
 
 
-def test_a_pair_s_features_do_not_depend_on_its_company(qwen):
+def test_a_pair_s_features_do_not_depend_on_its_company(of_pairs):
+    qwen = of_pairs
     pixels = torch.randint(256, (3, 2, 3, *qwen.size[::-1]), dtype=torch.uint8)
     together = qwen.encode(pixels)
     alone = torch.cat([qwen.encode(pair[None]) for pair in pixels])
@@ -272,8 +370,8 @@ def test_a_stated_dtype_is_used_throughout(kind, quantized, dtype):
     assert used == {getattr(torch, dtype)}
 
 
-def test_a_row_takes_the_memory_that_is_estimated(llava, qwen):
-    for model in (llava, qwen):
+def test_a_row_takes_the_memory_that_is_estimated(llava, qwen, qwen3):
+    for model in (llava, qwen, qwen3):
         cache = model.new_cache(5, 4, 100)
         taken = sum(tensor.nbytes for tensor in [*cache.keys, *cache.values])
         assert taken == 5 * model.row_bytes(4, 100)

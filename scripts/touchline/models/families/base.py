@@ -27,7 +27,7 @@ from touchline.models.cuda_graph import Replayed
 from touchline.models.kernels import compile_kernels, fuse_steps
 from touchline.models.kv_cache import RowCache
 from touchline.models.loading import hush_libraries, load_weights, read_config
-from touchline.models.preprocessing import Normalization, normalized, read_normalization
+from touchline.models.preprocessing import CLIP, Normalization, normalized, read_normalization
 from touchline.models.weights import fuse_norms, unpack, unpacked_bytes
 from touchline.video.transforms import Fit
 
@@ -43,11 +43,13 @@ class Footage:
     Attributes:
         width, height: of a frame as it is sampled, pixels.
         fps: frames a second of a window.
+        frames: most that a window has.
     """
 
     width: int
     height: int
     fps: float
+    frames: int = 4
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class VideoLanguageModel(ABC):
     template: ClassVar[str]  # with {video} and {prompt}, for checkpoints without a chat template
     video_token: ClassVar[str]  # stands for one of a picture's features
     frames_per_picture: ClassVar[int] = 1  # frames that are encoded as one
+    # For checkpoints whose processor states none.
+    usual_normalization: ClassVar[Normalization] = CLIP
 
     @property
     @abstractmethod
@@ -101,7 +105,19 @@ class VideoLanguageModel(ABC):
 
     @abstractmethod
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Normalized pictures [n, frames, 3, h, w] to features [n, tokens, width]."""
+        """Normalized pictures [n, frames, 3, h, w] to features [n, tokens, width].
+
+        What goes beyond the width of the language model's embeddings is added to the hidden states
+        behind its first layers, a width each (DeepStack, arXiv:2406.04334).
+        """
+
+    def video_text(self, pictures: int, odd: bool) -> str:  # noqa: ARG002
+        """What stands for the video in a prompt: a token for each feature, and what is between.
+
+        Args:
+            odd: the last picture is a frame that had no partner.
+        """
+        return self.video_token * (pictures * self.tokens_per_picture)
 
     def positions(
         self,
@@ -155,7 +171,7 @@ class VideoLanguageModel(ABC):
         fuse_norms(self.model)
         if kernels := compiling.result():
             fuse_steps(self.model, kernels)
-        self.normalization: Normalization = read_normalization(folder)
+        self.normalization: Normalization = read_normalization(folder, self.usual_normalization)
         self.eos = end_tokens(
             folder,
             self.model.lm_head.out_features,
@@ -165,10 +181,9 @@ class VideoLanguageModel(ABC):
         )
         self.prompt = cache(self._prompt)
 
-    def _prompt(self, pictures: int) -> Prompt:
-        """The prompt about so many pictures."""
-        video = self.video_token * (pictures * self.tokens_per_picture)
-        text = self._text.replace(self.video_token, video)
+    def _prompt(self, pictures: int, odd: bool = False) -> Prompt:
+        """The prompt about so many pictures, of which the last may be a frame without a partner."""
+        text = self._text.replace(self.video_token, self.video_text(pictures, odd))
         ids = torch.tensor(token_ids(self.tokenizer, text))
         return Prompt(ids, *self.positions(ids, pictures))
 
@@ -197,7 +212,7 @@ class VideoLanguageModel(ABC):
         """Layers, heads, length and width of a row."""
         text = self.model.config.text_config
         width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-        length = len(self.prompt(pictures).ids) + new_tokens
+        length = max(len(self.prompt(pictures, odd).ids) for odd in (False, True)) + new_tokens
         return text.num_hidden_layers, text.num_key_value_heads, length, width
 
     def unpacked_bytes(self) -> int:
@@ -209,26 +224,35 @@ class VideoLanguageModel(ABC):
         unpack(self.model, self.dtype)
 
     @torch.inference_mode()
-    def prefill(self, features: torch.Tensor, cache: RowCache, rows: Sequence[int]) -> torch.Tensor:
+    def prefill(
+        self, features: torch.Tensor, cache: RowCache, rows: Sequence[int], odd: bool = False
+    ) -> torch.Tensor:
         """Read prompts, the first into the first row and so on; gives logits [n, vocabulary].
 
         Args:
             features: [n, pictures, tokens, width].
             rows: at most n; prompts beyond them are read and forgotten.
+            odd: the last picture of each is a frame that had no partner.
         """
-        prompt = self.prompt(features.shape[1])
+        prompt = self.prompt(features.shape[1], odd)
         ids = prompt.ids.to(self.device)
         shown = ids == self._video_id
         # The video's token need not be one that the model has an embedding for.
         words = self.model.get_input_embeddings()(ids.masked_fill(shown, 0))
         embeddings = words.repeat(len(features), 1, 1)
-        embeddings[:, shown] = features.flatten(1, 2).to(embeddings.dtype)
+        first, *deeper = features.flatten(1, 2).to(embeddings.dtype).split(words.shape[-1], -1)
+        embeddings[:, shown] = first
+        deepstack: dict[str, Any] = {}
+        if deeper:
+            deepstack["visual_pos_masks"] = shown.expand(len(features), -1)
+            deepstack["deepstack_visual_embeds"] = [each.flatten(0, 1) for each in deeper]
         positions = prompt.positions
         hidden = self.model.model.language_model(
             inputs_embeds=embeddings,
             position_ids=None if positions is None else positions.to(self.device),
             past_key_values=_Prompts(cache, rows),
             use_cache=True,
+            **deepstack,
         ).last_hidden_state
         cache.begin(rows, len(ids), prompt.shift)
         logits: torch.Tensor = self.model.lm_head(hidden[:, -1])

@@ -16,7 +16,7 @@ import math
 from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -40,16 +40,20 @@ class Qwen25VL(VideoLanguageModel):
     )
     video_token = "<|video_pad|>"
     frames_per_picture = 2
+    # The fewest and the most, for checkpoints whose processor states none.
+    usual_pixels: ClassVar[tuple[int, int]] = (128 * 28 * 28, 768 * 28 * 28)
 
     def __init__(self, folder: Path, prompt: str, footage: Footage, dtype: Dtype = "auto") -> None:
         super().__init__(folder, prompt, footage, dtype)
         vision = self.model.config.vision_config
         self._patch, self._merged = vision.patch_size, vision.spatial_merge_size
-        least, most = pixel_limits(read_processor(folder))
-        self.size = picture_size(
-            footage.width, footage.height, self._patch * self._merged, least, most
-        )
+        self.size = self._size(*pixel_limits(read_processor(folder), self.usual_pixels))
         self.model.model.visual.config._attn_implementation = IN_CHUNKS
+
+    def _size(self, least: int, most: int) -> tuple[int, int]:
+        """Width and height of a frame as the vision tower reads it, pixels."""
+        unit = self._patch * self._merged
+        return picture_size(self.footage.width, self.footage.height, unit, least, most)
 
     @property
     def tokens_per_picture(self) -> int:
@@ -69,9 +73,13 @@ class Qwen25VL(VideoLanguageModel):
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
         """Normalized pairs of frames [n, 2, 3, h, w] to features [n, tokens, width]."""
+        return torch.stack(self._seen(pixels).pooler_output)
+
+    def _seen(self, pixels: torch.Tensor) -> Any:
+        """What the library makes of pairs of frames, each a video of its own."""
         grid = torch.tensor([[1, *self._grid]] * len(pixels), device=pixels.device)
         patches = patches_of(pixels, self._patch, self._merged)
-        return torch.stack(self.model.model.get_video_features(patches, grid).pooler_output)
+        return self.model.model.get_video_features(patches, grid)
 
     def positions(self, ids: torch.Tensor, pictures: int) -> tuple[torch.Tensor, int]:
         """Multimodal rotary positions, [3, 1, tokens]: of time, height and width."""
@@ -86,29 +94,31 @@ class Qwen25VL(VideoLanguageModel):
         return positions, int(shift)
 
 
-# What the stock processor takes where a checkpoint states nothing.
-_LEAST_PIXELS, _MOST_PIXELS = 128 * 28 * 28, 768 * 28 * 28
-
-
-def pixel_limits(processor: dict[str, Any]) -> tuple[int, int]:
-    """The fewest and the most pixels of a frame, as a checkpoint's processor states them."""
+def pixel_limits(processor: dict[str, Any], usual: tuple[int, int]) -> tuple[int, int]:
+    """The fewest and the most pixels, as a checkpoint's processor states them, else the usual."""
     size = processor.get("size", {})
-    least = processor.get("min_pixels") or size.get("shortest_edge") or _LEAST_PIXELS
-    most = processor.get("max_pixels") or size.get("longest_edge") or _MOST_PIXELS
+    least = processor.get("min_pixels") or size.get("shortest_edge") or usual[0]
+    most = processor.get("max_pixels") or size.get("longest_edge") or usual[1]
     return least, most
 
 
-def picture_size(width: int, height: int, unit: int, least: int, most: int) -> tuple[int, int]:
+def picture_size(
+    width: int, height: int, unit: int, least: int, most: int, frames: int = 1, counted: int = 1
+) -> tuple[int, int]:
     """Width and height in whole units with `least` to `most` pixels, nearly in proportion.
 
     As `smart_resize` of the stock processor.
+
+    Args:
+        frames: that have so many pixels together.
+        counted: how many of them are counted where the limits are looked at.
     """
     sides = [round(side / unit) * unit for side in (width, height)]
-    if math.prod(sides) > most:
-        scale = math.sqrt(width * height / most)
+    if counted * math.prod(sides) > most:
+        scale = math.sqrt(frames * width * height / most)
         sides = [max(unit, math.floor(side / scale / unit) * unit) for side in (width, height)]
-    elif math.prod(sides) < least:
-        scale = math.sqrt(least / (width * height))
+    elif counted * math.prod(sides) < least:
+        scale = math.sqrt(least / (frames * width * height))
         sides = [math.ceil(side * scale / unit) * unit for side in (width, height)]
     return sides[0], sides[1]
 
