@@ -1,5 +1,6 @@
 # The models: fetched where there is internet, quantized once, read by every slice.
 
+from touchline.models.adapters import adapter_files
 from touchline.models.checkpoints import checkpoint_files
 
 
@@ -24,9 +25,54 @@ rule fetch_model:
         "../scripts/fetch_model.py"
 
 
-rule quantize_model:
+rule fetch_adapter:
+    input:
+        # Of an adapter on disk, so that a change in it counts.
+        lambda wildcards: adapter_files(SETTINGS.models[wildcards.model].adapter),
+    output:
+        adapter=directory(f"{SETTINGS.resources}/{paths.ADAPTER}"),
+    log:
+        result(paths.FETCH_ADAPTER_LOG),
+    localrule: True
+    conda:
+        "../envs/detect.yaml"
+    params:
+        adapter=lambda wildcards: SETTINGS.models[wildcards.model].adapter,
+        revision=lambda wildcards: SETTINGS.models[wildcards.model].adapter_revision,
+    message:
+        "Fetching {params.adapter}"
+    script:
+        "../scripts/fetch_adapter.py"
+
+
+# In 16 bits, as large as the checkpoint: it goes once it is quantized, unless a model runs it.
+rule merge_adapter:
     input:
         checkpoint=f"{SETTINGS.resources}/{paths.CHECKPOINT}",
+        adapter=f"{SETTINGS.resources}/{paths.ADAPTER}",
+    output:
+        merged=(
+            directory(f"{SETTINGS.resources}/{paths.MERGED}")
+            if PLAN.runs_merged
+            else temp(directory(f"{SETTINGS.resources}/{paths.MERGED}"))
+        ),
+    log:
+        result(paths.MERGE_ADAPTER_LOG),
+    conda:
+        "../envs/detect.yaml"
+    # Weights of 8 billion parameters in 16 bit, and one of them at a time in 32.
+    resources:
+        mem_mb=lambda wildcards, attempt: 12000 * (1 + attempt),
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    message:
+        "Merging the adapter of {wildcards.model} into its weights"
+    script:
+        "../scripts/merge_adapter.py"
+
+
+rule quantize_model:
+    input:
+        checkpoint=lambda wildcards: PLAN.unquantized_folder(wildcards.model),
     output:
         quantized=directory(f"{SETTINGS.resources}/{paths.QUANTIZED}"),
     log:

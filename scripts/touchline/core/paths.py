@@ -49,6 +49,8 @@ CHART = "report/charts/{name}.svg"
 
 # The log of each rule's jobs, and of what is summed up after some videos failed.
 PROBE_LOG = "logs/probe/video_{video}.log"
+FETCH_ADAPTER_LOG = "logs/models/fetch_adapter_{model}.log"
+MERGE_ADAPTER_LOG = "logs/models/merge_adapter_{model}.log"
 FETCH_LOG = "logs/models/fetch_{model}.log"
 QUANTIZE_LOG = "logs/models/quantize_{model}.log"
 DETECT_LOG = "logs/detect/{model}_vid{video}_gpu{slice}.log"
@@ -69,6 +71,8 @@ OTHERS_LOG = "logs/others.log"
 
 # Under the folder of models.
 CHECKPOINT = "models/{model}/checkpoint"
+ADAPTER = "models/{model}/adapter"
+MERGED = "models/{model}/merged"
 QUANTIZED = "models/{model}/nf4"
 
 

@@ -475,12 +475,27 @@ class CalibrationReport(Record):
     quality: list[LearntQuality] = Field(description="of all events first, then by class")
 
 
+class AdapterOrigin(Record):
+    """The adapter that was merged into a checkpoint."""
+
+    adapter: str = Field(description="name on the hub, or a folder on disk")
+    revision: str | None = Field(default=None, description="as the configuration has it")
+    commit: str | None = Field(description="on the hub; null of a folder on disk")
+
+    def __str__(self) -> str:
+        return f"{self.adapter} at commit {self.commit}" if self.commit else self.adapter
+
+
 class Origin(Record):
     """models/model_{model}.json: the checkpoint that a model's results were made with."""
 
     checkpoint: str = Field(description="name on the hub, or a folder on disk")
     revision: str | None = Field(default=None, description="as the configuration has it")
     commit: str | None = Field(description="on the hub; null of a folder on disk")
+    adapter: AdapterOrigin | None = Field(
+        default=None, description="what was merged into it; null: nothing"
+    )
 
     def __str__(self) -> str:
-        return f"{self.checkpoint} at commit {self.commit}" if self.commit else self.checkpoint
+        model = f"{self.checkpoint} at commit {self.commit}" if self.commit else self.checkpoint
+        return f"{model} with the adapter {self.adapter}" if self.adapter else model

@@ -240,6 +240,12 @@ class ModelSettings(Section):
         None, description="name on the Hugging Face hub, or a folder on disk"
     )
     revision: str | None = Field(None, description="commit, branch or tag on the hub; null: main")
+    adapter: Place | None = Field(
+        None,
+        description="a LoRA that is merged into the checkpoint: name on the hub, or a folder on "
+        "disk",
+    )
+    adapter_revision: str | None = Field(None, description="as revision, of the adapter")
     family: Family = Field("llava_next_video", description="architecture")
     quantization: Literal["nf4", "none"] = Field("nf4", description="4-bit weights, or as they are")
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
@@ -257,6 +263,8 @@ class ModelSettings(Section):
             raise ValueError(
                 "a model has either checkpoint (it runs) or predictions (they are given)"
             )
+        if self.adapter is not None and self.checkpoint is None:
+            raise ValueError("adapter changes a model that runs; name its checkpoint, too")
         if self.predictions is not None and "{video}" not in self.predictions:
             raise ValueError(
                 "predictions must contain {video}, which stands for the video's number"

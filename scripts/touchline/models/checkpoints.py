@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from touchline.core.files import read_json, read_record, write_json
-from touchline.core.records import Origin
+from touchline.core.records import AdapterOrigin, Origin
 from touchline.errors import InputError, plain
 from touchline.inputs.families import FAMILIES
 from touchline.models import hub
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 _FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
-_ORIGIN = "touchline_origin.json"
+ORIGIN = "touchline_origin.json"
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -56,29 +56,18 @@ def fetch(checkpoint: str, revision: str | None, family_name: str, folder: Path)
     else:
         commit = _from_hub(checkpoint, revision, family_name, folder)
     origin = Origin(checkpoint=checkpoint, revision=revision, commit=commit)
-    write_json(folder / _ORIGIN, origin.model_dump())
+    write_json(folder / ORIGIN, origin.model_dump())
 
 
 def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: Path) -> str:
     """Fill the folder from the hub; gives the commit."""
     record = folder.with_name("commit.json")
-    kept = _kept(record, checkpoint, revision)
-    if kept and kept != revision:
-        log.info(
-            "%s: revision %s stays what it was at first, commit %s; to take today's, delete %s "
-            "and %s.",
-            checkpoint,
-            revision or hub.DEFAULT,
-            kept,
-            record,
-            folder,
-        )
-    found = hub.find(checkpoint, kept or revision or hub.DEFAULT, _FILES, _is_whole)
-    origin = Origin(checkpoint=checkpoint, revision=revision, commit=found.commit)
-    write_json(record, origin.model_dump())
+    commit = commit_of(record, checkpoint, revision, folder)
+    found = hub.find(checkpoint, commit, _FILES, _is_whole)
+    keep_commit(record, checkpoint, revision, found.commit)
     weights = [file for file in found.files if file.name.endswith(".safetensors")]
     small = [file for file in found.files if file not in weights]
-    _place(hub.download(found, small), folder)
+    place(hub.download(found, small), folder)
     # What these show to be wrong is refused before gigabytes come.
     try:
         check(folder, [file.name for file in found.files])
@@ -88,12 +77,12 @@ def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: P
     _check_family(folder, checkpoint, family_name)
     is_linked = any(file.stat().st_nlink > 1 for file in folder.iterdir())
     hub.check_room(found, weights, None if is_linked else folder)
-    _place(hub.download(found, weights), folder)
+    place(hub.download(found, weights), folder)
     check(folder)
     return found.commit
 
 
-def _place(files: Collection[Path], folder: Path) -> None:
+def place(files: Collection[Path], folder: Path) -> None:
     """Hard links to files, or copies where there can be none."""
     for file in files:
         try:
@@ -108,17 +97,47 @@ def _place(files: Collection[Path], folder: Path) -> None:
                 ) from error
 
 
-def _kept(record: Path, checkpoint: str, revision: str | None) -> str | None:
-    """The commit that was taken for a revision before, if it was."""
-    before = _read_origin(record)
-    if before is None or (before.checkpoint, before.revision) != (checkpoint, revision):
-        return None
-    return before.commit
+def commit_of(record: Path, name: str, revision: str | None, folder: Path) -> str:
+    """What to ask the hub for: the commit that was taken for a revision before, if it was.
+
+    Args:
+        record: where `keep_commit` keeps it.
+        folder: that is made, for the log.
+    """
+    before, asked = read_origin(record), revision or hub.DEFAULT
+    if before is None or (before.checkpoint, before.revision) != (name, revision):
+        return asked
+    if before.commit and before.commit != revision:
+        log.info(
+            "%s: revision %s stays what it was at first, commit %s; to take today's, delete %s "
+            "and %s.",
+            name,
+            asked,
+            before.commit,
+            record,
+            folder,
+        )
+    return before.commit or asked
 
 
-def _read_origin(file: Path) -> Origin | None:
+def keep_commit(record: Path, name: str, revision: str | None, commit: str) -> None:
+    """Note which commit was taken for a revision."""
+    write_json(record, Origin(checkpoint=name, revision=revision, commit=commit).model_dump())
+
+
+def read_origin(place: Path) -> Origin | None:
+    """The note of where a checkpoint came from: of a folder, or in a file."""
+    file = place / ORIGIN if place.is_dir() else place
     try:
         return read_record(file, Origin)
+    except InputError:
+        return None
+
+
+def read_adapter_origin(folder: Path) -> AdapterOrigin | None:
+    """The note of where the adapter in a folder came from."""
+    try:
+        return read_record(folder / ORIGIN, AdapterOrigin)
     except InputError:
         return None
 
@@ -132,7 +151,7 @@ def remember_origin(folder: Path, record: Path) -> None:
         folder: a model's folder that the workflow made.
         record: a file among the results.
     """
-    origin, before = _read_origin(folder / _ORIGIN), _read_origin(record)
+    origin, before = read_origin(folder), read_origin(record)
     if origin is None:
         return
     log.info("The model is %s.", plain(origin))
@@ -165,7 +184,7 @@ def begin_reading(folder: Path) -> None:
 
 def remedy(folder: Path) -> str:
     """What to do about a folder whose files are not as they should be."""
-    if (folder / _ORIGIN).exists():
+    if (folder / ORIGIN).exists():
         return f"delete {folder}, so that the next run makes it again, or choose another checkpoint"
     return "get its files again, whole, or choose another checkpoint"
 
@@ -188,20 +207,19 @@ def check(folder: Path, names: Collection[str] | None = None) -> None:
     if not names:
         raise InputError(f"{folder} has no file of a checkpoint; correct models.*.checkpoint.")
     for file in files:
-        _check_no_pointer(file)
+        check_no_pointer(file)
         if file.suffix == ".json":
             read_json(file)
     if "adapter_config.json" in names:
         raise InputError(
             f"{folder} holds an adapter (LoRA), which is a change to a model and not a model; "
-            "merge it into its base model (peft: merge_and_unload, then save_pretrained) and give "
-            "that folder."
+            "give it as models.*.adapter, and its base model as models.*.checkpoint."
         )
     read_model_type(folder)
     _check_not_foreign(folder)
     for name in _needed_weights(folder, names):
         if (folder / name).exists():
-            _check_whole(folder / name)
+            check_whole(folder / name)
 
 
 def check_source(checkpoint: str, family_name: str) -> None:
@@ -214,15 +232,17 @@ def check_source(checkpoint: str, family_name: str) -> None:
     if folder.is_dir():
         check(folder)
         _check_family(folder, checkpoint, family_name)
-    elif (
-        checkpoint.startswith((".", "/", "~"))
-        or checkpoint.count("/") > 1
-        or ("/" in checkpoint and folder.parent.is_dir())
-    ):
+    elif is_path(checkpoint):
         raise InputError(
             f"{checkpoint}: there is no such folder; correct models.*.checkpoint: a folder, or a "
             "name on the hub."
         )
+
+
+def is_path(name: str) -> bool:
+    """Whether a name that is no folder can be no name on the hub either."""
+    is_local = "/" in name and Path(name).parent.is_dir()
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or is_local
 
 
 def _is_whole(folder: Path) -> bool:
@@ -233,7 +253,7 @@ def _is_whole(folder: Path) -> bool:
     return True
 
 
-def _check_no_pointer(file: Path) -> None:
+def check_no_pointer(file: Path) -> None:
     try:
         with file.open("rb") as opened:
             is_pointer = opened.read(len(_POINTER)) == _POINTER
@@ -302,7 +322,7 @@ def _shards(index: Path) -> list[str]:
     return sorted({str(place) for place in places.values()})
 
 
-def _check_whole(file: Path) -> None:
+def check_whole(file: Path) -> None:
     try:
         import numpy  # noqa: F401
         from safetensors import SafetensorError, safe_open
@@ -340,7 +360,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{folder} has no config.json, so it is no model, or not all of one; {remedy(folder)}."
         )
-    _check_no_pointer(file)
+    check_no_pointer(file)
     config = read_json(file)
     if not isinstance(config, dict):
         raise InputError(f"{file} describes no model; {remedy(folder)}.")

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from touchline.core.disk import writing
 from touchline.errors import InputError
 from touchline.models.checkpoints import (
     check,
-    checkpoint_files,
     quantization_of,
     read_model_type,
 )
 from touchline.models.families import family
+from touchline.models.loading import hush_libraries, load_weights, read_config
+from touchline.models.saving import save
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-from touchline.models.loading import hush_libraries, load_weights, read_config
 
 
 def quantize(source: Path, folder: Path) -> None:
@@ -32,16 +29,7 @@ def quantize(source: Path, folder: Path) -> None:
     Raises:
         InputError: the checkpoint is not of a known family, is already quantized, or is not whole.
     """
-    model = load_quantizing(source)
-    shutil.rmtree(folder, ignore_errors=True)
-    with writing(folder):
-        model.save_pretrained(folder)
-    for file in checkpoint_files(source):
-        weights = ".safetensors" in file.name
-        # What the model wrote itself (its config, with the quantization) stays.
-        if not weights and not (folder / file.name).exists():
-            shutil.copyfile(file, folder / file.name)
-    _share(folder)
+    save(load_quantizing(source), source, folder)
 
 
 def load_quantizing(source: Path) -> PreTrainedModel:
@@ -71,10 +59,3 @@ def load_quantizing(source: Path) -> PreTrainedModel:
             llm_int8_skip_modules=[*kind.vision, "lm_head"],
         ),
     )
-
-
-def _share(folder: Path) -> None:
-    """Weights are written private to the user; a cluster's group may want to read them."""
-    mode = (folder / "config.json").stat().st_mode
-    for file in folder.glob("*.safetensors"):
-        os.chmod(file, mode)

@@ -194,9 +194,21 @@ class Plan:
     def model_folder(self, model: str) -> str:
         """The folder that a model is loaded from."""
         settings = self.inputs.settings
-        quantized = settings.models[model].quantization == "nf4"
-        pattern = paths.QUANTIZED if quantized else paths.CHECKPOINT
+        if settings.models[model].quantization == "none":
+            return self.unquantized_folder(model)
+        return f"{settings.resources}/{paths.QUANTIZED.format(model=model)}"
+
+    def unquantized_folder(self, model: str) -> str:
+        """The folder of a model's 16-bit weights: as fetched, or with an adapter merged."""
+        settings = self.inputs.settings
+        pattern = paths.MERGED if settings.models[model].adapter else paths.CHECKPOINT
         return f"{settings.resources}/{pattern.format(model=model)}"
+
+    @property
+    def runs_merged(self) -> bool:
+        """Whether any model runs as an adapter was merged into it, in 16 bits."""
+        models = self.inputs.settings.models.values()
+        return any(model.adapter and model.quantization == "none" for model in models)
 
     # --- What the table of videos says of a video ----------------------------------------------
 

@@ -19,7 +19,7 @@ from touchline.inputs.labels import Labels
 from touchline.inputs.project import with_project_files
 from touchline.inputs.settings import Settings, nearest, read_settings
 from touchline.inputs.videos import Video, game_of, left_out, read_videos, select
-from touchline.models import checkpoints
+from touchline.models import adapters, checkpoints
 
 # A person fixes the first of so many mistakes of a kind and sees the rest the next time.
 _MOST = 10
@@ -169,6 +169,8 @@ def _unusable_files(
         checkpoint = settings.models[name].checkpoint or ""
         family = settings.models[name].family
         mistakes.of(lambda: checkpoints.check_source(checkpoint, family), None)  # noqa: B023
+        if adapter := settings.models[name].adapter:
+            mistakes.of(lambda: adapters.check_source(adapter), None)  # noqa: B023
     if labels is not None:
         mistakes.extend(_unknown_classes(settings.evaluation.classes or (), labels))
         files = {(path, videos[video].half) for video, path in truth.items()}

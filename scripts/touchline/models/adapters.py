@@ -1,0 +1,242 @@
+"""Adapters: what a LoRA (arXiv:2106.09685) changes in a model, merged into the model's weights.
+
+PEFT merges, in 16 bits, as whoever trained the adapter would; it is imported when that is done, so
+that no worker imports it. What it would pass over is refused here: weights that are of no part of
+the model, or that the adapter lacks, and whatever changes more than products with matrices.
+Only safetensors are read.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from touchline.core.files import read_json, write_json
+from touchline.core.records import AdapterOrigin
+from touchline.errors import InputError, plain
+from touchline.models import checkpoints, hub
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+log = logging.getLogger(__name__)
+
+_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_PICKLE = "adapter_model.bin"
+_FILES = (_CONFIG, _WEIGHTS)
+
+# Of adapter_config.json: what PEFT's merge is exact for, or what only training reads.
+_MERGED = {
+    *("r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern"),
+    *("target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"),
+}
+_OF_TRAINING = {
+    *("peft_type", "peft_version", "task_type", "auto_mapping", "base_model_name_or_path"),
+    *("revision", "inference_mode", "lora_dropout", "eva_config", "loftq_config", "corda_config"),
+    *("megatron_core", "qalora_group_size"),
+}
+# Others change the model that the adapter is for before it is trained.
+_BEGINNINGS = (None, True, False, "gaussian", "eva", "orthogonal")
+
+
+def fetch(adapter: str, revision: str | None, folder: Path) -> None:
+    """Bring an adapter into a folder: from the hub, or as links to a folder on disk.
+
+    Raises:
+        InputError: it cannot be had, or is none that can be merged; says what to do.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if Path(adapter).is_dir():
+        check(Path(adapter))
+        for file in adapter_files(adapter):
+            (folder / file.name).symlink_to(file.resolve())
+        commit = None
+    else:
+        try:
+            commit = _from_hub(adapter, revision, folder)
+        except InputError as error:
+            # The hub's sentences name a checkpoint's settings.
+            text = str(error).replace("models.*.checkpoint", "models.*.adapter")
+            text = text.replace("models.*.revision", "models.*.adapter_revision")
+            raise InputError(text.replace(str(folder), adapter)) from None
+    origin = AdapterOrigin(adapter=adapter, revision=revision, commit=commit)
+    write_json(folder / checkpoints.ORIGIN, origin.model_dump())
+
+
+def _from_hub(adapter: str, revision: str | None, folder: Path) -> str:
+    """Fill the folder from the hub; gives the commit."""
+    record = folder.with_name("adapter_commit.json")
+    commit = checkpoints.commit_of(record, adapter, revision, folder)
+    found = hub.find(adapter, commit, (*_FILES, _PICKLE), _is_whole)
+    checkpoints.keep_commit(record, adapter, revision, found.commit)
+    names = [file.name for file in found.files]
+    for name in _FILES:
+        some = [file for file in found.files if file.name == name]
+        checkpoints.place(hub.download(found, some), folder)
+        check(folder, names)
+    return found.commit
+
+
+def adapter_files(folder: str | Path) -> list[Path]:
+    """The files of a local adapter that a model is made from."""
+    return [file for name in _FILES if (file := Path(folder) / name).exists()]
+
+
+def check_source(adapter: str) -> None:
+    """Look over what settings name as an adapter, as far as that can be done without the hub.
+
+    Raises:
+        InputError: it is a folder with no adapter that can be merged, or can be no name on the hub.
+    """
+    if Path(adapter).is_dir():
+        check(Path(adapter))
+    elif checkpoints.is_path(adapter):
+        raise InputError(
+            f"{adapter}: there is no such folder; correct models.*.adapter: a folder, or a name on "
+            "the hub."
+        )
+
+
+def check(folder: Path, names: Collection[str] | None = None) -> dict[str, Any]:
+    """Look an adapter's folder over, without loading it; gives its configuration.
+
+    Args:
+        names: of the files that the folder will have, where weights are still to come.
+
+    Raises:
+        InputError: something is missing or cut short, or it is no LoRA that is merged exactly.
+    """
+    names = {file.name for file in folder.iterdir()} if names is None else names
+    if _CONFIG not in names:
+        raise InputError(
+            f"{folder} has no {_CONFIG}, so it is no adapter of PEFT's, or not all of one; correct "
+            "models.*.adapter."
+        )
+    if _WEIGHTS not in names:
+        reason = "not all of an adapter is there; get its files again"
+        if _PICKLE in names:
+            reason = f"{_PICKLE} can run code and is not read; save it with safe_serialization=True"
+        raise InputError(f"{folder} has no {_WEIGHTS}: {reason}.")
+    for file in adapter_files(folder):
+        checkpoints.check_no_pointer(file)
+    config = read_json(folder / _CONFIG)
+    if not isinstance(config, dict):
+        raise InputError(f"{folder / _CONFIG} describes no adapter; get its files again.")
+    if reason := _not_merged(config):
+        raise InputError(
+            f"{folder / _CONFIG} has {plain(reason)}, which is not merged here; only a plain LoRA "
+            "is: merge it into its base model with PEFT (merge_and_unload, save_pretrained) and "
+            "give that folder as models.*.checkpoint."
+        )
+    if (folder / _WEIGHTS).exists():
+        checkpoints.check_whole(folder / _WEIGHTS)
+    return config
+
+
+def _not_merged(config: dict[str, Any]) -> str | None:
+    """What an adapter has that is not merged here, if anything."""
+    kind, beginning = config.get("peft_type"), config.get("init_lora_weights", True)
+    if kind != "LORA":
+        return f"peft_type: {kind}"
+    if beginning not in _BEGINNINGS:
+        return f"init_lora_weights: {beginning}"
+    if (bias := config.get("bias") or "none") != "none":
+        return f"bias: {bias}"
+    known = _MERGED | _OF_TRAINING | {"init_lora_weights", "bias"}
+    others = (f"{key}: {value}" for key, value in config.items() if value and key not in known)
+    return next(others, None)
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        check(folder)
+    except (InputError, OSError):
+        return False
+    return True
+
+
+def merge(source: Path, adapter: Path, folder: Path) -> None:
+    """Save a checkpoint with an adapter merged into its weights, in their own precision.
+
+    Raises:
+        InputError: the adapter is of another model, or one of the two is not whole.
+    """
+    import torch
+
+    from touchline.models.families import family
+    from touchline.models.loading import hush_libraries, load_weights, read_config
+    from touchline.models.saving import save
+
+    hush_libraries()
+    checkpoints.check(source)
+    config = check(adapter)
+    if checkpoints.quantization_of(source) is not None:
+        raise InputError(
+            f"{source} is quantized already, and an adapter is merged into 16-bit weights; choose "
+            "the checkpoint that it was made from, with quantization: nf4."
+        )
+    kind = family(checkpoints.read_model_type(source))
+    model = load_weights(
+        kind.architecture, source, config=read_config(source), dtype="auto", device_map="cpu"
+    )
+    with torch.no_grad():
+        merged = _merged(model, adapter, f"{adapter} does not fit {source}; {_advice(config)}")
+    save(merged, source, folder)
+    origin = checkpoints.read_origin(source)
+    made_with = checkpoints.read_adapter_origin(adapter)
+    if origin is not None and made_with is not None:
+        _tell_base(origin.checkpoint, config, made_with.adapter)
+        origin = origin.model_copy(update={"adapter": made_with})
+        write_json(folder / checkpoints.ORIGIN, origin.model_dump())
+
+
+def _merged(model: PreTrainedModel, adapter: Path, refusal: str) -> PreTrainedModel:
+    from peft import LoraConfig, PeftModel
+    from safetensors import SafetensorError
+
+    try:
+        adapted = PeftModel(model, LoraConfig.from_pretrained(adapter))
+        found = adapted.load_adapter(adapter, "default")
+    # What PEFT raises of modules that are not there, shapes and settings.
+    except (ValueError, RuntimeError, TypeError, KeyError, OSError, SafetensorError) as error:
+        raise InputError(f"{refusal} ({plain(error)}).") from error
+    for keys, what in (
+        (found.unexpected_keys, "weights of no part of the model"),
+        (found.missing_keys, "weights that the adapter lacks"),
+    ):
+        if keys:
+            raise InputError(f"{refusal} ({what}: {len(keys)}, as {plain(min(keys))}).")
+    tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    ends = ("lm_head", "embed_tokens")
+    if tied and any(name.endswith(ends) for name in adapted.base_model.targeted_module_names):
+        raise InputError(
+            f"{adapter} changes the embeddings or the output layer, which are one and the same in "
+            "this model, so that a change of one would change the other; train it without."
+        )
+    try:
+        merged: PreTrainedModel = adapted.merge_and_unload(safe_merge=True)
+    except ValueError as error:  # the sum is not finite
+        raise InputError(f"{adapter} cannot be merged ({plain(error)}); train it again.") from error
+    return merged
+
+
+def _advice(config: dict[str, Any]) -> str:
+    base = config.get("base_model_name_or_path") or "a model that it does not name"
+    return f"it was trained on {plain(base)}: give that as models.*.checkpoint, or another adapter"
+
+
+def _tell_base(checkpoint: str, config: dict[str, Any], adapter: str) -> None:
+    """Copies of a model have many names, so another name may be the same model."""
+    base = config.get("base_model_name_or_path")
+    if base and Path(str(base)).name != Path(checkpoint).name:
+        log.warning(
+            "%s was trained on %s and is merged into %s, which it fits; make sure that the two are "
+            "the same model.",
+            adapter,
+            plain(base),
+            checkpoint,
+        )

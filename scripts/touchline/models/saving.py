@@ -1,0 +1,38 @@
+"""A loaded model as a checkpoint folder, with what stood beside its weights."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from touchline.core.disk import writing
+from touchline.models.checkpoints import checkpoint_files
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def save(model: PreTrainedModel, source: Path, folder: Path) -> None:
+    """Write a model that was made from a checkpoint to a folder, anew.
+
+    Raises:
+        InputError: there is no room, or no permission.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    with writing(folder):
+        model.save_pretrained(folder)
+    for file in checkpoint_files(source):
+        weights = ".safetensors" in file.name
+        # What the model wrote itself (its config, with the quantization) stays.
+        if not weights and not (folder / file.name).exists():
+            shutil.copyfile(file, folder / file.name)
+    _share(folder)
+
+
+def _share(folder: Path) -> None:
+    """Weights are written private to the user; a cluster's group may want to read them."""
+    mode = (folder / "config.json").stat().st_mode
+    for file in folder.glob("*.safetensors"):
+        os.chmod(file, mode)

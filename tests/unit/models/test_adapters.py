@@ -1,0 +1,286 @@
+"""An adapter is merged as PEFT itself merges it, or refused in one sentence."""
+
+import json
+import logging
+import pickle
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from clones import ROOT
+from touchline.errors import InputError
+from touchline.models.adapters import check, check_source, fetch, merge
+from touchline.models.checkpoints import fetch as fetch_checkpoint
+from touchline.models.families import family
+from touchline.models.families.base import Footage
+from touchline.models.quantize import quantize
+
+PROMPT = (ROOT / "prompts" / "soccer_events.txt").read_text()
+FOOTAGE = Footage(384, 216, 1.0)
+TRAINED_TO_SAY = "Touchline saw a penalty here"
+
+
+@pytest.fixture(scope="module", params=["llava_next_video", "qwen2_5_vl"])
+def kind(request):
+    return family(request.param)
+
+
+@pytest.fixture(scope="module")
+def demo(kind, tmp_path_factory):
+    """The demo's trained model, fetched."""
+    name = "llava" if kind.frames_per_picture == 1 else "qwen"
+    folder = tmp_path_factory.mktemp("demo") / "checkpoint"
+    model_type = kind.architecture.config_class.model_type
+    fetch_checkpoint(str(ROOT / "demo" / f"model-{name}"), None, model_type, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def adapter(kind, demo, tmp_path_factory):
+    """A LoRA that was trained on it, for seconds, to say something else."""
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(0)
+    plain = kind(demo, PROMPT, FOOTAGE)
+    base = kind.architecture.from_pretrained(demo, dtype=torch.float32)
+    lora = LoraConfig(
+        r=4,
+        lora_alpha=8,
+        target_modules=r".*language_model.*\.(q_proj|v_proj|up_proj|down_proj)",
+        rank_pattern={"v_proj": 2},
+    )
+    model = get_peft_model(base, lora)
+    asked = plain.prompt(1).ids[plain.prompt(1).ids != plain._video_id]
+    said = torch.tensor([*plain.tokenizer.encode(TRAINED_TO_SAY), min(plain.eos)])
+    ids = torch.cat([asked, said])[None]
+    labels = ids.masked_fill(torch.arange(ids.shape[1]) < len(asked), -100)
+    steps = torch.optim.AdamW((w for w in model.parameters() if w.requires_grad), lr=2e-2)
+    for _ in range(25):
+        model(input_ids=ids, labels=labels).loss.backward()
+        steps.step()
+        steps.zero_grad()
+    folder = tmp_path_factory.mktemp("adapter")
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def merged(demo, adapter, tmp_path_factory):
+    """The demo's model with the adapter, as the workflow merges it."""
+    fetched = tmp_path_factory.mktemp("fetched") / "adapter"
+    fetch(str(adapter), None, fetched)
+    folder = tmp_path_factory.mktemp("merged") / "merged"
+    merge(demo, fetched, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def by_peft(kind, demo, adapter, tmp_path_factory):
+    """The same as PEFT's own users make it."""
+    from peft import PeftModel
+
+    folder = tmp_path_factory.mktemp("by_peft") / "model"
+    base = kind.architecture.from_pretrained(demo, dtype="auto")
+    PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(folder)
+    for file in demo.glob("*.json"):
+        if not (folder / file.name).exists():
+            shutil.copy(file, folder)
+    return folder
+
+
+def answers(kind, folder):
+    """Greedy tokens about two windows, and the logits of the first."""
+    model = kind(folder, PROMPT, FOOTAGE)
+    noise = torch.Generator().manual_seed(3)
+    frames = torch.randint(256, (2, 4, 3, 216, 384), generator=noise, dtype=torch.uint8)
+    pixels = torch.stack([model.pixels(frame, "pad") for frame in frames.flatten(0, 1)])
+    features = model.encode(pixels.unflatten(0, (-1, model.frames_per_picture)))
+    cache = model.new_cache(2, len(features) // 2, 8)
+    logits = model.prefill(features.unflatten(0, (2, -1)), cache, [0, 1])
+    tokens, first = [logits.argmax(-1)], logits
+    for _ in range(7):
+        tokens.append(model.step(tokens[-1], cache).argmax(-1))
+    return torch.stack(tokens, 1), first
+
+
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+def test_answers_change_exactly_as_those_of_peft_s_own_merged_model(
+    kind, demo, merged, by_peft, quantization, tmp_path
+):
+    def ready(folder):
+        if quantization == "none":
+            return folder
+        quantize(folder, tmp_path / folder.name)
+        return tmp_path / folder.name
+
+    tokens, logits = answers(kind, ready(merged))
+    expected, their_logits = answers(kind, ready(by_peft))
+    assert torch.equal(tokens, expected)
+    assert torch.equal(logits, their_logits)
+    before, _ = answers(kind, ready(demo))
+    assert not torch.equal(tokens, before)
+
+
+def test_the_weights_are_those_of_the_paper_s_sum(demo, adapter, merged):
+    before, lora, after = (
+        load_file(folder / f"{name}.safetensors")
+        for folder, name in ((demo, "model"), (adapter, "adapter_model"), (merged, "model"))
+    )
+    assert set(after) == set(before)
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    downs = {key for key in lora if key.endswith("lora_A.weight")}
+    assert len(changed) == len(downs) > 0
+    for down in downs:
+        part = down.removeprefix("base_model.model.").replace("lora_A.weight", "weight")
+        key = next(key for key in before if key.endswith(part.split("language_model.")[-1]))
+        a, b = lora[down], lora[down.replace("lora_A", "lora_B")]
+        rank = 2 if "v_proj" in down else 4
+        assert a.shape[0] == rank
+        expected = before[key] + (8 / rank * b.float() @ a.float()).to(before[key].dtype)
+        assert torch.equal(after[key], expected)
+
+
+def test_the_results_name_the_adapter(merged, adapter):
+    origin = json.loads((merged / "touchline_origin.json").read_text())
+    assert origin["adapter"] == {"adapter": str(adapter), "revision": None, "commit": None}
+
+
+def copied(adapter, tmp_path, change=None, **config):
+    folder = shutil.copytree(adapter, tmp_path / "adapter")
+    stated = json.loads((folder / "adapter_config.json").read_text()) | config
+    (folder / "adapter_config.json").write_text(json.dumps(stated))
+    if change:
+        weights = load_file(folder / "adapter_model.safetensors")
+        change(weights)
+        save_file(weights, folder / "adapter_model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        ({"peft_type": "IA3"}, "peft_type: IA3"),
+        ({"use_dora": True}, "use_dora: True"),
+        ({"modules_to_save": ["lm_head"]}, "modules_to_save: "),
+        ({"bias": "lora_only"}, "bias: lora_only"),
+        ({"lora_bias": True}, "lora_bias: True"),
+        ({"init_lora_weights": "pissa"}, "init_lora_weights: pissa"),
+        ({"trainable_token_indices": [1]}, "trainable_token_indices: "),
+        ({"layer_replication": [[0, 2]]}, "layer_replication: "),
+        ({"of_the_future": {"a": "\n"}}, "of_the_future: "),
+    ],
+)
+def test_what_is_no_plain_lora_is_refused_before_anything_runs(adapter, tmp_path, config, named):
+    with pytest.raises(InputError) as raised:
+        check_source(str(copied(adapter, tmp_path, **config)))
+    assert f"has {named}" in str(raised.value)
+    assert "which is not merged here" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def first_down(weights):
+    return min(key for key in weights if key.endswith("lora_A.weight"))
+
+
+def another_width(weights):
+    key = first_down(weights)
+    weights[key] = weights[key][:, :-8].clone()
+
+
+def one_more(weights):
+    key = first_down(weights)
+    weights[key.replace("layers.0", "layers.99")] = weights[key].clone()
+
+
+def one_less(weights):
+    del weights[first_down(weights)]
+
+
+def not_finite(weights):
+    weights[first_down(weights)][0, 0] = torch.nan
+
+
+@pytest.mark.parametrize(
+    ("change", "config", "reason"),
+    [
+        (another_width, {}, "size mismatch"),
+        (one_more, {}, "of no part of the model: 1"),
+        (one_less, {}, "weights that the adapter lacks: 1"),
+        (None, {"r": 6}, "size mismatch"),
+        (None, {"target_modules": ["sideways_proj"]}, "sideways_proj"),
+        (None, {"target_modules": ["q_proj"]}, "of no part of the model"),
+        (not_finite, {}, "cannot be merged"),
+    ],
+)
+def test_an_adapter_of_another_model_is_one_sentence(
+    demo, adapter, tmp_path, change, config, reason
+):
+    config = {"base_model_name_or_path": "someone/Other-7B"} | config
+    folder = copied(adapter, tmp_path, change, **config)
+    with pytest.raises(InputError, match=reason) as raised:
+        merge(demo, folder, tmp_path / "merged")
+    assert "\n" not in str(raised.value)
+    if change is not not_finite:
+        assert "it was trained on someone/Other-7B: " in str(raised.value)
+    assert not (tmp_path / "merged").exists()
+
+
+def test_another_family_s_adapter_is_refused(adapter, qwen3_checkpoint, tmp_path):
+    with pytest.raises(InputError, match="does not fit"):
+        merge(qwen3_checkpoint, adapter, tmp_path / "merged")
+
+
+def test_a_base_of_another_name_that_fits_is_a_warning(demo, adapter, tmp_path, caplog):
+    fetch(str(copied(adapter, tmp_path, base_model_name_or_path="a/Copy")), None, tmp_path / "here")
+    with caplog.at_level(logging.WARNING):
+        merge(demo, tmp_path / "here", tmp_path / "merged")
+    assert "was trained on a/Copy and is merged into " in caplog.text
+
+
+def test_a_quantized_base_is_refused(demo, adapter, tmp_path):
+    quantize(demo, tmp_path / "nf4")
+    with pytest.raises(InputError, match="is quantized already, and an adapter is merged into 16"):
+        merge(tmp_path / "nf4", adapter, tmp_path / "merged")
+
+
+def test_tied_embeddings_are_not_changed_apart(tmp_path):
+    from peft import LoraConfig, get_peft_model
+
+    import tiny_qwen3
+
+    tokenizer = tiny_qwen3.new_tokenizer(["none"])
+    tiny_qwen3.save(tiny_qwen3.new_model(tokenizer, tied=True), tokenizer, tmp_path / "tied")
+    base = tiny_qwen3.new_model(tokenizer, tied=True)
+    get_peft_model(base, LoraConfig(r=2, target_modules=["lm_head"])).save_pretrained(
+        tmp_path / "adapter"
+    )
+    with pytest.raises(InputError, match="changes the embeddings or the output layer"):
+        merge(tmp_path / "tied", tmp_path / "adapter", tmp_path / "merged")
+
+
+def test_missing_files_and_pickles_are_refused(adapter, tmp_path):
+    folder = copied(adapter, tmp_path)
+    (folder / "adapter_model.safetensors").unlink()
+    with pytest.raises(InputError, match="not all of an adapter is there"):
+        check(folder)
+    (folder / "adapter_model.bin").write_bytes(pickle.dumps({}))
+    with pytest.raises(InputError, match="can run code and is not read"):
+        check(folder)
+    (folder / "adapter_config.json").unlink()
+    with pytest.raises(InputError, match=r"has no adapter_config\.json"):
+        check(folder)
+    with pytest.raises(InputError, match=r"there is no such folder; correct models\.\*\.adapter"):
+        check_source(str(tmp_path / "nowhere"))
+
+
+def test_weights_that_are_cut_short_are_refused(adapter, tmp_path):
+    folder = copied(adapter, tmp_path)
+    file = folder / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(InputError, match="cut short or damaged"):
+        check(folder)
+    file.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(InputError, match="Git LFS pointer"):
+        check(folder)
