@@ -61,6 +61,7 @@ def ours(video: Path, nf4: Path, threads: int) -> int:
         image=ImageSettings(),
         generation=GenerationSettings(max_new_tokens=TOKENS),
         fps=1.0,
+        frames=4,
         version=1,
     )
     with tempfile.TemporaryDirectory() as journal:

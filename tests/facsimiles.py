@@ -67,6 +67,24 @@ def facsimile(kind: str, folder: Path) -> Path:
     return folder
 
 
+def lora(checkpoint: Path, folder: Path, seed: int = 0) -> Path:
+    """Write a LoRA with random numbers for a tiny checkpoint, as PEFT saves it."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from touchline.models.checkpoints import read_model_type
+    from touchline.models.families import family
+
+    torch.manual_seed(seed)
+    model = family(read_model_type(checkpoint)).architecture.from_pretrained(checkpoint)
+    targets = r".*language_model.*\.(q_proj|v_proj)"
+    adapted = get_peft_model(
+        model, LoraConfig(r=4, target_modules=targets, init_lora_weights=False)
+    )
+    adapted.save_pretrained(folder)
+    return folder
+
+
 def _save(weights, folder: Path, shards: int) -> None:
     # What transformers 4 wrote, and 5 reads: the vision tower's own prefix.
     old, new = "vision_tower.vision_model.", "vision_tower."

@@ -1,8 +1,9 @@
 """Qwen3-VL with some two million parameters, as the demo's models are made."""
 
+from transformers import GenerationConfig, Qwen3VLConfig, Qwen3VLForConditionalGeneration
+
 from demo.training import tiny
 from demo.training.tiny_qwen import new_tokenizer
-from transformers import GenerationConfig, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
 __all__ = ["new_model", "new_tokenizer", "save"]
 

@@ -17,6 +17,7 @@ import yaml
 
 from clones import ROOT, given, new_clone
 from dryruns import DryRuns
+from facsimiles import lora
 from media import steady, write_video
 from touchline.inputs.settings import ModelSettings, Section, Settings
 
@@ -48,6 +49,7 @@ def done(tmp_path_factory, checkpoint, qwen_checkpoint, clip):
     clone = new_clone(tmp_path_factory.mktemp("reruns") / "clone", {})
     weights = shutil.copytree(checkpoint, clone.folder / "weights")
     shutil.copytree(qwen_checkpoint, clone.folder / "qwen")
+    lora(weights, clone.folder / "adapter_of_llava")
     labels = {
         "annotations": [
             {"gameTime": "1 - 00:02", "label": "Goal", "position": "2000", "team": "home"}
@@ -248,6 +250,8 @@ SETTINGS = {
     "keep_partials": False,
     "models.checkpoint": {"models": {"llava": {"checkpoint": "weights_too"}}},
     "models.revision": {"models": {"llava": {"revision": "main"}}},
+    "models.adapter": {"models": {"llava": {"adapter": "adapter"}}},
+    "models.adapter_revision": {"models": {"llava": {"adapter_revision": "main"}}},
     # A family that the checkpoint is not of would be refused.
     "models.family": {"models": {"llava": {"family": "qwen2_5_vl", "checkpoint": "qwen"}}},
     "models.quantization": {"models": {"llava": {"quantization": "none"}}},
@@ -338,6 +342,7 @@ def test_a_change_runs_the_jobs_of_its_row(done, dry_runs, change):
         ("too_0.json", "given_0.json"),
         ("too_1.json", "given_1.json"),
         ("weights_too", "weights"),
+        ("adapter", "adapter_of_llava"),
     ]:
         if not (folder / copy).exists():
             copying = shutil.copytree if (folder / original).is_dir() else shutil.copy2

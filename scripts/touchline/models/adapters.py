@@ -50,11 +50,11 @@ def fetch(adapter: str, revision: str | None, folder: Path) -> None:
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    commit: str | None = None
     if Path(adapter).is_dir():
         check(Path(adapter))
         for file in adapter_files(adapter):
             (folder / file.name).symlink_to(file.resolve())
-        commit = None
     else:
         try:
             commit = _from_hub(adapter, revision, folder)
@@ -126,9 +126,9 @@ def check(folder: Path, names: Collection[str] | None = None) -> dict[str, Any]:
     config = read_json(folder / _CONFIG)
     if not isinstance(config, dict):
         raise InputError(f"{folder / _CONFIG} describes no adapter; get its files again.")
-    if reason := _not_merged(config):
+    if other := _not_merged(config):
         raise InputError(
-            f"{folder / _CONFIG} has {plain(reason)}, which is not merged here; only a plain LoRA "
+            f"{folder / _CONFIG} has {plain(other)}, which is not merged here; only a plain LoRA "
             "is: merge it into its base model with PEFT (merge_and_unload, save_pretrained) and "
             "give that folder as models.*.checkpoint."
         )
@@ -210,17 +210,21 @@ def _merged(model: PreTrainedModel, adapter: Path, refusal: str) -> PreTrainedMo
     ):
         if keys:
             raise InputError(f"{refusal} ({what}: {len(keys)}, as {plain(min(keys))}).")
+    names = adapted.base_model.targeted_module_names
     tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
-    ends = ("lm_head", "embed_tokens")
-    if tied and any(name.endswith(ends) for name in adapted.base_model.targeted_module_names):
+    if tied and any(name.endswith(("lm_head", "embed_tokens")) for name in names):
         raise InputError(
             f"{adapter} changes the embeddings or the output layer, which are one and the same in "
             "this model, so that a change of one would change the other; train it without."
         )
-    try:
-        merged: PreTrainedModel = adapted.merge_and_unload(safe_merge=True)
-    except ValueError as error:  # the sum is not finite
-        raise InputError(f"{adapter} cannot be merged ({plain(error)}); train it again.") from error
+    # Its "safe" merge would round twice, and so be another model than the one that others have.
+    merged: PreTrainedModel = adapted.merge_and_unload()
+    for name in names:
+        if not merged.get_submodule(name).weight.isfinite().all():
+            raise InputError(
+                f"{adapter} cannot be merged: {plain(name)} would have numbers that are not "
+                "finite; take it from an earlier step of its training."
+            )
     return merged
 
 

@@ -11,6 +11,7 @@ import torch
 from touchline.core.files import read_json
 from touchline.errors import InputError
 
+
 @dataclass(frozen=True)
 class Normalization:
     """What a vision tower takes for zero and for one, per channel (red, green, blue).

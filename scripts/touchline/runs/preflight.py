@@ -170,7 +170,7 @@ def _unusable_files(
         family = settings.models[name].family
         mistakes.of(lambda: checkpoints.check_source(checkpoint, family), None)  # noqa: B023
         if adapter := settings.models[name].adapter:
-            mistakes.of(lambda: adapters.check_source(adapter), None)  # noqa: B023
+            mistakes.of(lambda: adapters.check_source(adapter), None)
     if labels is not None:
         mistakes.extend(_unknown_classes(settings.evaluation.classes or (), labels))
         files = {(path, videos[video].half) for video, path in truth.items()}

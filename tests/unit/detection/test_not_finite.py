@@ -107,7 +107,10 @@ def let_the_vision_tower_overflow(model):
         before.bias.fill_(1e5)
     else:
         mlp = model.model.model.visual.blocks[0].mlp
-        before, behind = mlp.up_proj, mlp.down_proj
+        if hasattr(mlp, "linear_fc1"):
+            before, behind = mlp.linear_fc1, mlp.linear_fc2
+        else:
+            before, behind = mlp.up_proj, mlp.down_proj
         before.weight *= 1e8
         before.bias *= 1e8
     behind.weight *= 1e-8

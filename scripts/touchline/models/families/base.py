@@ -240,7 +240,8 @@ class VideoLanguageModel(ABC):
         # The video's token need not be one that the model has an embedding for.
         words = self.model.get_input_embeddings()(ids.masked_fill(shown, 0))
         embeddings = words.repeat(len(features), 1, 1)
-        first, *deeper = features.flatten(1, 2).to(embeddings.dtype).split(words.shape[-1], -1)
+        seen = features.flatten(1, 2).to(embeddings.dtype)
+        first, *deeper = torch.split(seen, words.shape[-1], -1)  # type: ignore[no-untyped-call]
         embeddings[:, shown] = first
         deepstack: dict[str, Any] = {}
         if deeper:

@@ -1,0 +1,89 @@
+"""A model with an adapter, through the workflow: merged in a step of its own, and again if changed."""
+
+import json
+import shutil
+
+import pytest
+import yaml
+
+from clones import ROOT, new_clone
+from facsimiles import lora
+
+TRIGGERS = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["rerun-triggers"]
+MERGING = {"fetch_adapter": 1, "merge_adapter": 1}
+FOLLOWING = {"detect_slice": 2, "merge_slices": 1, "predictions": 1}
+ALL = ("predictions", "--rerun-triggers", *TRIGGERS)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, checkpoint, clip):
+    """A model that was fine-tuned, run to its end."""
+    clone = new_clone(tmp_path_factory.mktemp("adapters") / "clone", {})
+    lora(checkpoint, clone.folder / "adapter")
+    lora(checkpoint, clone.folder / "another", seed=1)
+    shutil.copy(clip, clone.folder / "0.mkv")
+    (clone.folder / "videos.tsv").write_text("video\tpath\n0\t0.mkv\n")
+    clone.config |= {
+        "slices": 2,
+        "generation": {"max_new_tokens": 6},
+        "models": {
+            "llava": {"checkpoint": str(checkpoint), "revision": None, "adapter": "adapter"}
+        },
+        "compare_with": [],
+    }
+    clone.run(*ALL)
+    return clone
+
+
+def with_models(done, **changes):
+    return {"models": {"llava": done.config["models"]["llava"] | changes}}
+
+
+def test_results_name_the_adapter_and_nothing_of_16_bits_is_left_behind(done):
+    origin = json.loads((done.folder / "results/models/model_llava.json").read_text())
+    assert origin["adapter"] == {"adapter": "adapter", "revision": None, "commit": None}
+    assert not (done.folder / "resources/models/llava/merged").exists()
+    assert (done.folder / "resources/models/llava/nf4").exists()
+    assert done.jobs(*ALL) == {}
+
+
+@pytest.mark.parametrize("changes", [{"adapter": "another"}, {"adapter_revision": "main"}])
+def test_another_adapter_is_merged_and_what_follows_is_done_again(done, changes):
+    counts = done.jobs(*ALL, **with_models(done, **changes))
+    assert counts == MERGING | {"quantize_model": 1} | FOLLOWING
+
+
+def test_no_adapter_any_more_quantizes_what_was_fetched(done):
+    counts = done.jobs(*ALL, **with_models(done, adapter=None))
+    assert counts == {"quantize_model": 1} | FOLLOWING
+
+
+def test_other_weights_in_the_adapter_s_folder_count(done):
+    kept = shutil.copytree(done.folder / "adapter", done.folder / "kept")
+    file = "adapter_model.safetensors"
+    shutil.copyfile(done.folder / "another" / file, done.folder / "adapter" / file)
+    assert done.jobs(*ALL) == MERGING | {"quantize_model": 1} | FOLLOWING
+    shutil.copytree(kept, done.folder / "adapter", dirs_exist_ok=True)
+
+
+def test_in_16_bits_the_merged_weights_stay(done):
+    models = with_models(done, quantization="none")
+    done.run(*ALL, **models, results="plain", resources="plain_models")
+    assert (done.folder / "plain_models/models/llava/merged/config.json").exists()
+    assert done.jobs(*ALL, **models, results="plain", resources="plain_models") == {}
+
+
+def test_an_adapter_of_another_model_stops_before_anything_is_detected(done, qwen_checkpoint):
+    lora(qwen_checkpoint, done.folder / "of_qwen")
+    models = with_models(done, adapter="of_qwen")
+    run = done.snakemake(*ALL, **models, results="refused", resources="refused_models")
+    assert run.returncode != 0
+    assert "does not fit" in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+    assert not (done.folder / "refused/partials").exists()
+
+
+def test_an_adapter_that_is_not_there_is_one_sentence_of_the_plan(done):
+    run = done.snakemake("-n", *ALL, **with_models(done, adapter="./nowhere"))
+    assert run.returncode != 0
+    assert "./nowhere: there is no such folder; correct models.*.adapter" in run.stdout + run.stderr
