@@ -1,4 +1,4 @@
-"""A model with an adapter, through the workflow: merged in a step of its own, and again if changed."""
+"""A model with an adapter, through the workflow: merged in a step of its own, again if changed."""
 
 import json
 import shutil

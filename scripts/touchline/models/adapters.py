@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Collection
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,9 +196,13 @@ def merge(source: Path, adapter: Path, folder: Path) -> None:
 
 
 def _merged(model: PreTrainedModel, adapter: Path, refusal: str) -> PreTrainedModel:
+    import torch
     from peft import LoraConfig, PeftModel
     from safetensors import SafetensorError
 
+    # PEFT expects it; models are imported without (`touchline.models.lean_imports`).
+    if torch.distributed.is_available():
+        import_module("torch.distributed.tensor")
     try:
         adapted = PeftModel(model, LoraConfig.from_pretrained(adapter))
         found = adapted.load_adapter(adapter, "default")

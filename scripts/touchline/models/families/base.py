@@ -241,7 +241,7 @@ class VideoLanguageModel(ABC):
         words = self.model.get_input_embeddings()(ids.masked_fill(shown, 0))
         embeddings = words.repeat(len(features), 1, 1)
         seen = features.flatten(1, 2).to(embeddings.dtype)
-        first, *deeper = torch.split(seen, words.shape[-1], -1)  # type: ignore[no-untyped-call]
+        first, *deeper = torch.split(seen, words.shape[-1], -1)
         embeddings[:, shown] = first
         deepstack: dict[str, Any] = {}
         if deeper:

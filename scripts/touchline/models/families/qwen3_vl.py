@@ -51,8 +51,9 @@ class Qwen3VL(Qwen25VL):
         """
         shown = f"<|vision_start|>{self.video_token * self.tokens_per_picture}<|vision_end|>"
         times = [frame / self.footage.fps for frame in range(2 * pictures - odd)]
-        middles = [(first + second) / 2 for first, second in zip(times[::2], times[1::2])]
-        middles += times[-1:] * odd
+        times += times[-1:] * odd
+        pairs = zip(times[::2], times[1::2], strict=True)
+        middles = [(first + second) / 2 for first, second in pairs]
         return "".join(f"<{middle:.1f} seconds>{shown}" for middle in middles)
 
 
