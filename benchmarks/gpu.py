@@ -262,7 +262,9 @@ def measure_memory(folder: Path) -> None:
             torch.cuda.set_per_process_memory_fraction(min(1.0, size / total))
         model = load(folder)
         rows = rows_that_fit(model, per(model), settings.max_new_tokens, forced or "auto")
-        shown = [Picture((float(n),), one) for n, one in enumerate(pictures(model, 2 * rows))]
+        shown = [
+            Picture((float(n),) * len(one), one) for n, one in enumerate(pictures(model, 2 * rows))
+        ]
         tasks = [
             Task(n, list(window), torch.zeros(256))
             for n, window in enumerate(windows_of(model, shown))

@@ -1,4 +1,4 @@
-"""Checkpoints of both families with random weights, for measuring time."""
+"""Checkpoints of all families with random weights, for measuring time."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from transformers import (
     LlavaNextVideoForConditionalGeneration,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
 )
 
 from demo.training import tiny_llava, tiny_qwen
@@ -25,10 +27,10 @@ DEMO = ROOT / "demo" / "model-llava"
 PROMPT = (ROOT / "prompts" / "soccer_events.txt").read_text(encoding="utf-8")
 
 # Width, inner width, layers and heads of the vision tower; of the language model; and its
-# heads of keys and values. `full` is llava-hf/LLaVA-NeXT-Video-7B-hf and
-# Qwen/Qwen2.5-VL-7B-Instruct. `medium`, 1.2 billion parameters, is for loading. `small` has
-# their proportions between vision, prompt and decoding, and is large enough for arithmetic
-# to dominate on a CPU; `tiny` is for dry runs.
+# heads of keys and values. `full` is llava-hf/LLaVA-NeXT-Video-7B-hf,
+# Qwen/Qwen2.5-VL-7B-Instruct and Qwen/Qwen3-VL-8B-Instruct. `medium`, 1.2 billion parameters,
+# is for loading. `small` has their proportions between vision, prompt and decoding, and is
+# large enough for arithmetic to dominate on a CPU; `tiny` is for dry runs.
 SIZES = {
     "llava_next_video": {
         "full": ((1024, 4096, 24, 16), (4096, 11008, 32, 32), 32),
@@ -41,6 +43,11 @@ SIZES = {
         "small": ((256, 684, 4, 4), (768, 3072, 6, 12), 4),
         "tiny": ((64, 128, 2, 2), (128, 256, 2, 2), 2),
     },
+    "qwen3_vl": {
+        "full": ((1152, 4304, 27, 16), (4096, 12288, 36, 32), 8),
+        "small": ((256, 956, 4, 4), (768, 2304, 6, 12), 4),
+        "tiny": ((64, 128, 2, 2), (128, 256, 2, 2), 2),
+    },
 }
 
 
@@ -49,6 +56,7 @@ def make_checkpoint(size: str, folder: Path, family: str = "llava_next_video") -
     kind, new = {
         "llava_next_video": (tiny_llava, _new_llava),
         "qwen2_5_vl": (tiny_qwen, _new_qwen),
+        "qwen3_vl": (tiny_qwen, _new_qwen3),
     }[family]
     tokenizer = kind.new_tokenizer([PROMPT])
     torch.manual_seed(0)
@@ -59,8 +67,8 @@ def make_checkpoint(size: str, folder: Path, family: str = "llava_next_video") -
     model.generation_config = GenerationConfig(do_sample=False, **_ends(tokenizer))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    if family == "qwen2_5_vl":
-        # As the real checkpoint states them: a frame keeps the size that it is sampled in.
+    # So wide that a frame keeps the size that it is sampled in, as with the real checkpoints.
+    if family != "llava_next_video":
         limits = {"min_pixels": 3136, "max_pixels": 12845056}
         (folder / "preprocessor_config.json").write_text(json.dumps(limits))
 
@@ -130,6 +138,41 @@ def _new_qwen(
                 "vocab_size": 152064,
                 "rope_parameters": rope
                 | {"mrope_section": [times, (half - times) // 2, (half - times) // 2]},
+                **_ends(tokenizer),
+            },
+            image_token_id=tokenizer.convert_tokens_to_ids("<|image_pad|>"),
+            video_token_id=tokenizer.convert_tokens_to_ids("<|video_pad|>"),
+        )
+    )
+
+
+def _new_qwen3(
+    tokenizer: Any, vision: tuple[int, ...], text: tuple[int, ...], key_value_heads: int
+) -> Qwen3VLForConditionalGeneration:
+    width, inner, layers, heads = vision
+    half = text[0] // text[3] // 2
+    sides = half * 5 // 16
+    return Qwen3VLForConditionalGeneration(
+        Qwen3VLConfig(
+            vision_config={
+                "hidden_size": width,
+                "intermediate_size": inner,
+                "depth": layers,
+                "num_heads": heads,
+                "out_hidden_size": text[0],
+                # Three, as far as there are so many, at about the same distances.
+                "deepstack_visual_indexes": sorted({layers * k // 10 for k in (3, 6, 9)}),
+            },
+            text_config={
+                **_text(text, key_value_heads),
+                "head_dim": 2 * half,
+                "vocab_size": 151936,
+                "rope_parameters": {
+                    "rope_type": "default",
+                    "rope_theta": 5e6,
+                    "mrope_interleaved": True,
+                    "mrope_section": [half - 2 * sides, sides, sides],
+                },
                 **_ends(tokenizer),
             },
             image_token_id=tokenizer.convert_tokens_to_ids("<|image_pad|>"),

@@ -97,12 +97,15 @@ def stock_inputs(model: VideoLanguageModel, pixels: torch.Tensor) -> dict[str, A
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     if model.frames_per_picture == 1:
         return inputs | {"pixel_values_videos": seen.transpose(0, 1)}
-    rows, columns = (side // 14 for side in pixels.shape[-2:])
+    config = model.model.config
+    patch = config.vision_config.patch_size
+    rows, columns = (side // patch for side in pixels.shape[-2:])
+    if config.model_type == "qwen2_5_vl":
+        inputs["second_per_grid_ts"] = [2.0]
     return inputs | {
-        "pixel_values_videos": patches_of(seen, 14, 2),
+        "pixel_values_videos": patches_of(seen, patch, 2),
         "video_grid_thw": torch.tensor([[len(pixels), rows, columns]], device=model.device),
-        "second_per_grid_ts": [2.0],
-        "mm_token_type_ids": 2 * (ids == model.model.config.video_token_id).int(),
+        "mm_token_type_ids": 2 * (ids == config.video_token_id).int(),
     }
 
 
@@ -128,7 +131,7 @@ def ours(
     clock: Stopwatch,
 ) -> float:
     """Windows a second, in rows of one batch."""
-    ready = [Picture((float(n),), pixels) for n, pixels in enumerate(shown)]
+    ready = [Picture((float(n),) * len(pixels), pixels) for n, pixels in enumerate(shown)]
     tasks = [
         Task(number, list(window), torch.zeros(tokens))
         for number, window in enumerate(windows_of(model, ready))

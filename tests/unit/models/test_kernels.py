@@ -3,10 +3,12 @@
 import ctypes
 import shutil
 import subprocess
+import sys
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import silu
 from transformers.models.llama import modeling_llama
 from transformers.models.llama.modeling_llama import LlamaConfig, LlamaMLP, apply_rotary_pos_emb
 
@@ -115,6 +117,32 @@ def test_a_model_s_layers_are_fused_once(kernel, monkeypatch):
     kernels.fuse_steps(layers, some)
     assert modeling_llama.apply_rotary_pos_emb is fused is not apply_rotary_pos_emb
     assert all("forward" in vars(layer) for layer in layers)
+
+
+def test_the_language_model_of_each_family_is_fused_with_the_same_bits(
+    kernel, kind, source, monkeypatch
+):
+    model = kind.architecture.from_pretrained(source, dtype=torch.bfloat16).eval()
+    language_model = model.model.language_model
+    of_family = sys.modules[type(language_model.layers[0].self_attn).__module__]
+    monkeypatch.setattr(of_family, "apply_rotary_pos_emb", of_family.apply_rotary_pos_emb)
+    rotated = []
+
+    def rotate(**launch):
+        rotated.append(launch["args"][0])
+        kernel("rotate")(**launch)
+
+    def gate(args, **_):
+        gates, values, _ = args
+        gates.copy_(silu(gates) * values)
+
+    ids = torch.arange(7)[None]
+    with torch.inference_mode():
+        expected = language_model(input_ids=ids).last_hidden_state
+        kernels.fuse_steps(model, kernels.Kernels(rotate, gate))
+        fused = language_model(input_ids=ids).last_hidden_state
+    assert fused.equal(expected)
+    assert len(rotated) == 2 * len(language_model.layers)
 
 
 def test_without_a_gpu_there_are_no_kernels():
