@@ -328,7 +328,11 @@ def greedy(
 ) -> dict[int, tuple[int, ...]]:
     """The tokens of each window's answer."""
     tasks = [
-        Task(n, [Picture((float(k),), one) for k, one in enumerate(window)], torch.zeros(40))
+        Task(
+            n,
+            [Picture((float(k),) * len(one), one) for k, one in enumerate(window)],
+            torch.zeros(40),
+        )
         for n, window in enumerate(windows)
     ]
     settings = GenerationSettings(max_new_tokens=40)

@@ -94,7 +94,7 @@ def stock_inputs(model: VideoLanguageModel, pixels: torch.Tensor) -> dict[str, A
     """What transformers' generate takes for a window of pictures, [n, frames, 3, h, w]."""
     ids = model.prompt(len(pixels)).ids[None].to(model.device)
     seen = normalized(pixels.to(model.device), model.normalization).to(model.dtype)
-    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     if model.frames_per_picture == 1:
         return inputs | {"pixel_values_videos": seen.transpose(0, 1)}
     config = model.model.config

@@ -2,14 +2,18 @@
 
 import json
 import logging
+import os
 import pickle
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from clones import ROOT
+from fakehub import COMMIT, LATER, FakeHub
 from touchline.errors import InputError
 from touchline.models.adapters import check, check_source, fetch, merge
 from touchline.models.checkpoints import fetch as fetch_checkpoint
@@ -284,3 +288,48 @@ def test_weights_that_are_cut_short_are_refused(adapter, tmp_path):
     file.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
     with pytest.raises(InputError, match="Git LFS pointer"):
         check(folder)
+
+
+FETCH = """
+import sys
+from pathlib import Path
+from touchline.errors import InputError
+from touchline.models.adapters import fetch
+try:
+    fetch(sys.argv[1], None, Path("adapter"))
+except InputError as error:
+    print(error)
+"""
+
+
+def test_an_adapter_comes_from_the_hub_at_one_commit(adapter, tmp_path):
+    pickled = tmp_path / "pickled"
+    pickled.mkdir()
+    shutil.copy(adapter / "adapter_config.json", pickled)
+    (pickled / "adapter_model.bin").write_bytes(pickle.dumps({}))
+    known = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and k[:3] != "HF_"}
+
+    def fetched(name):
+        return subprocess.run(
+            [sys.executable, "-c", FETCH, name],
+            cwd=tmp_path,
+            env=known | {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    with FakeHub({"someone/lora": adapter, "someone/pickled": pickled}) as hub:
+        assert fetched("someone/lora") == ""
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            assert (tmp_path / "adapter" / name).read_bytes() == (adapter / name).read_bytes()
+        origin = json.loads((tmp_path / "adapter" / "touchline_origin.json").read_text())
+        assert origin == {"adapter": "someone/lora", "revision": None, "commit": COMMIT}
+        # What it was at first is what it stays.
+        hub.branches |= {"main": LATER, COMMIT: COMMIT}
+        fetched("someone/lora")
+        assert COMMIT in (tmp_path / "adapter" / "touchline_origin.json").read_text()
+        refusal = fetched("someone/pickled")
+        assert "someone/pickled has no adapter_model.safetensors: adapter_model.bin can" in refusal
+        assert "correct models.*.adapter" in fetched("someone/nothing")
+        assert not [path for path in hub.served if path.endswith(".bin")]

@@ -131,6 +131,7 @@ def test_a_model_comes_whole_into_the_hub_s_cache_and_stays_when_that_is_emptied
         "checkpoint": REPO,
         "revision": None,
         "commit": COMMIT,
+        "adapter": None,
     }
     # As the hub's own client would find it.
     found = subprocess.run(
