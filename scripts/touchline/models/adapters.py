@@ -63,7 +63,10 @@ def fetch(adapter: str, revision: str | None, folder: Path) -> None:
             # The hub's sentences name a checkpoint's settings.
             text = str(error).replace("models.*.checkpoint", "models.*.adapter")
             text = text.replace("models.*.revision", "models.*.adapter_revision")
-            raise InputError(text.replace(str(folder), adapter)) from None
+            # Of the adapter by its name, as this folder goes when the job has failed.
+            if text.startswith(str(folder)):
+                text = adapter + text.removeprefix(str(folder))
+            raise InputError(text) from None
     origin = AdapterOrigin(adapter=adapter, revision=revision, commit=commit)
     write_json(folder / checkpoints.ORIGIN, origin.model_dump())
 
