@@ -136,7 +136,8 @@ def test_results_name_their_checkpoint_and_warn_of_another(folder, tmp_path, cap
     made, record = tmp_path / "checkpoint", tmp_path / "results" / "models" / "model_llava.json"
     fetch(str(folder), None, "llava_next_video", made)
     remember_origin(made, record)
-    assert read_json(record) == {"checkpoint": str(folder), "revision": None, "commit": None}
+    expected = {"checkpoint": str(folder), "revision": None, "commit": None, "adapter": None}
+    assert read_json(record) == expected
     with caplog.at_level(logging.WARNING):
         remember_origin(made, record)
         assert not caplog.records
