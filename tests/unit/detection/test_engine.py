@@ -34,6 +34,10 @@ def model(request, checkpoints):
 
 @pytest.fixture(scope="module")
 def pictures(model):
+    return pictures_of(model)
+
+
+def pictures_of(model):
     """Of 26 frames a second apart, two at a time where the model takes them so."""
     noise = torch.Generator().manual_seed(1)
     shape = (model.frames_per_picture, 3, 180, 320)
@@ -114,6 +118,18 @@ def test_an_answer_is_that_of_the_library_s_own_generate(model, pictures):
         rows = logits[ids.shape[1] - 1 : -1].log_softmax(-1)
         expected = [row[token].item() for row, token in zip(rows, answer.tokens, strict=True)]
         assert list(answer.logprobs) == pytest.approx(expected, abs=1e-3)
+
+
+def test_in_4_bits_an_answer_is_that_of_the_library_s_own_generate(kind, quantized):
+    model = kind(quantized, "What happens?", Footage(320, 180, 1.0))
+    some = tasks(pictures_of(model), windows=(0, 1, 11))
+    answers = answered(model, some, 2)
+    for task in tasks(pictures_of(model), windows=(0, 1, 11)):
+        ids, shown = stock_inputs(model, task)
+        plain = model.model.generate(
+            input_ids=ids, **shown, **kinds(model, ids), max_new_tokens=14, do_sample=False
+        )[0, ids.shape[1] :]
+        assert list(answers[task.index].tokens) == plain.tolist()
 
 
 @pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
