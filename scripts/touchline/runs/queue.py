@@ -1,0 +1,161 @@
+"""SLURM's queue as `squeue` prints it: a job's state in few words, and what keeps it from starting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+# Number, state, reason, comment, working folder; the last may contain what divides them.
+_LAYOUT = "%i|%T|%r|%k|%Z"
+# Without --states=all, squeue leaves out jobs that have ended; it knows them for MinJobAge seconds.
+QUEUE = ("squeue", "--me", "--noheader", "--states=all", f"--format={_LAYOUT}")
+
+
+class Stage(Enum):
+    """How far a job is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    DEAD = "dead"
+
+
+# `man squeue`, JOB STATE CODES. What is in neither list has a process, or had one just now.
+_PENDING = {
+    "PENDING",
+    "CONFIGURING",
+    "REQUEUED",
+    "REQUEUE_FED",
+    "REQUEUE_HOLD",
+    "RESV_DEL_HOLD",
+    "SPECIAL_EXIT",
+}
+_DEAD = {
+    "BOOT_FAIL",
+    "CANCELLED",
+    "DEADLINE",
+    "FAILED",
+    "NODE_FAIL",
+    "OUT_OF_MEMORY",
+    "PREEMPTED",
+    "REVOKED",
+    "TIMEOUT",
+}
+
+
+def stage_of(state: str) -> Stage:
+    """How far a job is in a state of SLURM, such as RUNNING or "CANCELLED by 1000"."""
+    word = state.partition(" ")[0]
+    if word == "COMPLETED":
+        return Stage.DONE
+    if word in _DEAD:
+        return Stage.DEAD
+    return Stage.PENDING if word in _PENDING else Stage.RUNNING
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """A job in the queue, or one that has ended and is not yet forgotten.
+
+    Attributes:
+        number: SLURM's.
+        state: in SLURM's word, such as PENDING.
+        reason: in SLURM's word why it waits or ended, such as Resources; "None" if it runs.
+        comment: what the executor plugin says it is about: "rule_R_wildcards_A_B", or "rule_R".
+        folder: that the run was started in.
+    """
+
+    number: str
+    state: str
+    reason: str = ""
+    comment: str = ""
+    folder: Path = Path()
+
+    @property
+    def stage(self) -> Stage:
+        """How far it is."""
+        return stage_of(self.state)
+
+    @property
+    def rule(self) -> str:
+        """Of Snakemake; "" for a job that is none of Snakemake's."""
+        return self.comment.removeprefix("rule_").partition("_wildcards_")[0] * self._is_ours
+
+    @property
+    def wildcards(self) -> str:
+        """The values of the rule's wildcards in the order of its output, as in "llava_0_3"."""
+        return self.comment.partition("_wildcards_")[2] * self._is_ours
+
+    @property
+    def _is_ours(self) -> bool:
+        return self.comment.startswith("rule_")
+
+
+def read_queue(lines: Iterable[str]) -> list[QueuedJob]:
+    """The jobs that `QUEUE` prints, a line each; what is no such line is left out."""
+    jobs = []
+    for line in lines:
+        fields = line.rstrip("\n").split("|", 4)
+        if len(fields) == 5:
+            jobs.append(QueuedJob(*fields[:4], folder=Path(fields[4])))
+    return jobs
+
+
+# What `squeue` gives as the reason of a job that time alone does not start, by the kind of change
+# that it needs. `man squeue`, JOB REASON CODES; limits of a QOS or an association (account, user)
+# name what they limit: QOSMaxWallDurationPerJobLimit.
+_OBSTACLES = [
+    (
+        r"PartitionTimeLimit|(QOS|Assoc)\w*Wall\w*",
+        "it asks for more minutes than it may: set a shorter runtime, or another slurm_partition "
+        "(sinfo -o '%P %l' shows their limits)",
+    ),
+    (
+        r"BadConstraints|Nodes? ?(config|configuration)\w*|PartitionNodeLimit|PartitionConfig",
+        "no node has what it asks for: correct gpu_model, constraint, mem_mb or slurm_partition "
+        "(sinfo -o '%P %G %m' shows what there is)",
+    ),
+    (
+        r"InvalidAccount|AccountNotAllowed",
+        "its account may not run it: correct slurm_account "
+        "(sacctmgr show user $USER withassoc format=account,partition,qos)",
+    ),
+    (
+        r"InvalidQOS|QOSNotAllowed|QOSUsageThreshold",
+        "its QOS may not run it: correct qos "
+        "(sacctmgr show user $USER withassoc format=account,partition,qos)",
+    ),
+    (
+        r"(QOS|Assoc)\w*Minutes\w*",
+        "the account's compute time is used up: name another slurm_account, or ask the "
+        "administrators",
+    ),
+    (
+        r"(QOS|Assoc)Max(?!Jobs)\w*PerJob\w*|MaxMemPerLimit|(QOS|Assoc)Min\w+",
+        "one job may not ask for so much, or for so little: change gpu, mem_mb or threads, or name "
+        "another qos or slurm_partition",
+    ),
+    (
+        r"(QOS|Assoc)(Max|Grp)\w+",
+        "so many jobs or GPUs at once are not allowed you: it starts when others of yours or of "
+        "your account have ended; nothing is to be done unless none of them runs",
+    ),
+    (
+        r"ReqNodeNotAvail\w*|Nodes required for job are DOWN|NodeDown|PartitionDown|PartitionInactive|"
+        r"Reservation\w*",
+        "nodes that it needs are down or reserved: it starts when they are back; to go elsewhere "
+        "name another slurm_partition, and before a maintenance set a shorter runtime",
+    ),
+    (r"JobHeld(User|Admin)", "it is held: `scontrol release` it, or ask the administrators"),
+]
+
+
+def obstacle(reason: str) -> str | None:
+    """What to change for a pending job, by the reason that `squeue` gives; None if it just waits."""
+    for pattern, advice in _OBSTACLES:
+        if re.match(pattern, reason):
+            return advice
+    return None
