@@ -1,4 +1,4 @@
-"""SLURM's queue as `squeue` prints it: a job's state in few words, and what keeps it from starting."""
+"""SLURM's queue as `squeue` prints it: how far a job is, and what keeps it from starting."""
 
 from __future__ import annotations
 
@@ -144,8 +144,8 @@ _OBSTACLES = [
         "your account have ended; nothing is to be done unless none of them runs",
     ),
     (
-        r"ReqNodeNotAvail\w*|Nodes required for job are DOWN|NodeDown|PartitionDown|PartitionInactive|"
-        r"Reservation\w*",
+        r"ReqNodeNotAvail\w*|Nodes required for job are DOWN|NodeDown|PartitionDown|"
+        r"PartitionInactive|Reservation\w*",
         "nodes that it needs are down or reserved: it starts when they are back; to go elsewhere "
         "name another slurm_partition, and before a maintenance set a shorter runtime",
     ),
@@ -154,7 +154,7 @@ _OBSTACLES = [
 
 
 def obstacle(reason: str) -> str | None:
-    """What to change for a pending job, by the reason that `squeue` gives; None if it just waits."""
+    """What to change for a pending job, by `squeue`'s reason; None if it just waits its turn."""
     for pattern, advice in _OBSTACLES:
         if re.match(pattern, reason):
             return advice
