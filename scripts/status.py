@@ -3,7 +3,7 @@
     python scripts/status.py [--watch [SECONDS]] [--configfile FILE …] [--config KEY=VALUE …]
 
 Give it the --configfile and --config that the run was given, in the folder that it was started
-in. It reads journals, results and logs, asks nobody, and needs neither Snakemake nor torch. With
+in. It reads journals, results, logs and SLURM's queue, and needs neither Snakemake nor torch. With
 --watch, and its output sent to a file or a program, it writes a line whenever something changed.
 """
 

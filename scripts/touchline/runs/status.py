@@ -1,4 +1,4 @@
-"""How far a run is, from its journals and results alone: no Snakemake, no torch.
+"""How far a run is, from its journals, its results and SLURM's queue: no Snakemake, no torch.
 
 Nothing here waits for, asks or disturbs a worker, so it can be called on a login node, as often
 as one likes, also after the run.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,15 @@ from touchline.core.paths import DETECT_LOG, JOURNAL, LEDGER, MANIFEST, Slice, s
 from touchline.core.records import UNANSWERED, Manifest
 from touchline.detection.journal import Line, read_lines
 from touchline.inputs.settings import Settings
+from touchline.runs.queue import QUEUE, QueuedJob, Stage, read_queue
+from touchline.runs.slurm import output_of
 from touchline.video.windows import slice_bounds, windows_of
 
 # The current speed is that of the last minutes.
 RECENT_SECONDS = 120.0
+# A slice stands still that has been silent for longer, and for some times its longest pause.
+SILENT_SECONDS = 20.0
+_PAUSES = 4
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class SliceStatus:
         rate: windows a second, of now; 0 if nothing was answered lately.
         failure: the last attempt's last word, if it failed and none has begun since.
         log: of that attempt.
+        job: its latest in SLURM's queue, which knows those that ended for some minutes; None
+            where there is none.
     """
 
     of: Slice
@@ -48,6 +56,11 @@ class SliceStatus:
     rate: float = 0.0
     failure: str | None = None
     log: Path | None = None
+    job: QueuedJob | None = None
+
+    def is_in(self, stage: Stage) -> bool:
+        """Whether its job is so far; a slice that is done has none to look at."""
+        return not self.done and self.job is not None and self.job.stage is stage
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,10 @@ class RunProgress:
     def skipped(self) -> int:
         return sum(part.skipped for part in self.slices)
 
+    def in_stage(self, stage: Stage) -> list[SliceStatus]:
+        """Those whose job in SLURM's queue is so far."""
+        return [part for part in self.slices if part.is_in(stage)]
+
     @property
     def failures(self) -> list[SliceStatus]:
         return [part for part in self.slices if part.failure is not None]
@@ -106,6 +123,11 @@ class VideoStatus(RunProgress):
     video: int
 
 
+def queue_of_slurm() -> list[QueuedJob]:
+    """One's own jobs; none where there is no SLURM or its scheduler does not answer."""
+    return read_queue(output_of(*QUEUE).splitlines())
+
+
 @dataclass
 class Observer:
     """Looks at a run as often as one likes; files that are finished are read once.
@@ -113,10 +135,14 @@ class Observer:
     Attributes:
         settings: of the run.
         videos: the numbers of those selected.
+        folder: that Snakemake was started in.
+        queue: gives the jobs in SLURM's queue.
     """
 
     settings: Settings
     videos: Sequence[int]
+    folder: Path = field(default_factory=Path.cwd)
+    queue: Callable[[], list[QueuedJob]] = queue_of_slurm
     _ledgers: dict[tuple[Path, int], tuple[int, int, int]] = field(default_factory=dict)
     _totals: dict[tuple[Path, int], list[int]] = field(default_factory=dict)
 
@@ -129,12 +155,13 @@ class Observer:
         now = time.time() if now is None else now
         models = self.settings.detect_with
         parts = slices_of(models, self.videos, self.settings.slices)
+        jobs = _latest_jobs(self.queue(), self.folder)
         by_video: dict[tuple[int, str], list[SliceStatus]] = {}
         for part in parts:
-            by_video.setdefault((part.video, part.model), []).append(self._slice(part, now))
+            by_video.setdefault((part.video, part.model), []).append(self._slice(part, jobs, now))
         return [VideoStatus(each, model, video) for (video, model), each in by_video.items()]
 
-    def _slice(self, part: Slice, now: float) -> SliceStatus:
+    def _slice(self, part: Slice, jobs: Mapping[str, QueuedJob], now: float) -> SliceStatus:
         results, total = self.settings.results, self._total(part)
         if part.is_done(results, self.settings.keep_partials):
             answered, events, skipped = self._ledger(part.file(results, LEDGER), total or 0)
@@ -147,6 +174,8 @@ class Observer:
         windows = {line.window: line for line in lines}
         log = part.file(results, DETECT_LOG)
         latest = max((line.at for line in lines), default=0.0)
+        job = jobs.get(f"{part.model}_{part.video}_{part.slice}")
+        stands_still = job is not None and job.stage is not Stage.RUNNING
         return SliceStatus(
             part,
             False,
@@ -154,9 +183,10 @@ class Observer:
             len(windows),
             sum(len(line.events) for line in windows.values()),
             sum(line.status in UNANSWERED for line in windows.values()),
-            _rate([line.at for line in lines], now),
+            0.0 if stands_still else _rate([line.at for line in lines], now),
             _failure(log, latest),
             log,
+            job,
         )
 
     def _total(self, part: Slice) -> int | None:
@@ -192,6 +222,12 @@ def is_under_way(folder: Path = Path()) -> bool:
     return any(folder.glob(".snakemake/locks/*.lock"))
 
 
+def _latest_jobs(queue: Iterable[QueuedJob], folder: Path) -> dict[str, QueuedJob]:
+    """The latest job of each slice of a run in a folder, by the slice's wildcards."""
+    ours = [job for job in queue if job.rule == "detect_slice" and job.folder == folder]
+    return {job.wildcards: job for job in sorted(ours, key=lambda job: int(job.number))}
+
+
 def _counts(records: Iterable[dict[str, Any]]) -> tuple[int, int, int]:
     kept = list(records)
     events = sum(len(record["events"]) for record in kept)
@@ -215,11 +251,14 @@ def _lines_of(journal: Path) -> Iterator[Line]:
 
 def _rate(times: Sequence[float], now: float) -> float:
     """Windows a second in the last minutes, from the times that they were answered at."""
-    recent = [at for at in times if now - at <= RECENT_SECONDS]
+    recent = sorted(at for at in times if now - at <= RECENT_SECONDS)
     if len(recent) < 2:
         return 0.0
+    longest = max(later - earlier for earlier, later in pairwise(recent))
+    if now - recent[-1] > max(SILENT_SECONDS, _PAUSES * longest):
+        return 0.0
     # From one answer to the last, so neither loading the model nor a lull at the end counts.
-    return (len(recent) - 1) / max(max(recent) - min(recent), 1.0)
+    return (len(recent) - 1) / max(recent[-1] - recent[0], 1.0)
 
 
 def _failure(log: Path, since: float) -> str | None:

@@ -11,9 +11,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from touchline.runs.queue import Stage, obstacle
 from touchline.runs.status import Observer, RunProgress, VideoStatus, is_under_way
 
 COLUMNS = ["video", "model", "slices", "done", "windows/s", "left", "events", "skipped", "failed"]
+# Where some job is in SLURM's queue.
+QUEUE_COLUMN = "in SLURM's queue"
 # A run without news for so long may wait for a GPU or a download; or it was killed.
 QUIET_SECONDS = 600
 
@@ -26,15 +29,17 @@ def table(videos: Sequence[VideoStatus], most_rows: int) -> Group:
     """
     shown = videos
     if len(videos) > most_rows:
-        shown = [v for v in videos if v.rate or v.failures or v.skipped][:most_rows]
-    rows = Table(*COLUMNS, box=SIMPLE_HEAD)
+        shown = [v for v in videos if v.rate or v.failures or v.skipped or _obstacles([v])]
+        shown = shown[:most_rows]
+    names = _columns(videos)
+    rows = Table(*names, box=SIMPLE_HEAD)
     for column in [*rows.columns[:1], *rows.columns[2:]]:
         column.justify = "right"
     for video in shown:
-        rows.add_row(str(video.video), video.model, *_cells(video))
+        rows.add_row(str(video.video), video.model, *_cells(video)[: len(names) - 2])
     rows.add_section()
-    rows.add_row("all", "", *_cells(_together(videos)))
-    notes = [Text(line) for line in _failures(shown)]
+    rows.add_row("all", "", *_cells(_together(videos))[: len(names) - 2])
+    notes = [Text(line) for line in [*_failures(shown), *_obstacles(shown)]]
     if len(shown) < len(videos):
         notes.append(Text(f"{len(videos) - len(shown)} more rows wait, or are done."))
     return Group(rows, *notes)
@@ -58,7 +63,7 @@ def watch(observer: Observer, console: Console, pause: float) -> None:
     else:
         last: list[str] = []
         for videos, quiet in _looks(observer, pause):
-            lines = [quiet or _line(videos), *_failures(videos)]
+            lines = [quiet or _line(videos), *_failures(videos), *_obstacles(videos)]
             for line in lines:
                 if line not in last:
                     print(time.strftime("%H:%M:%S"), line, flush=True)
@@ -89,9 +94,35 @@ def _looks(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus]
 
 def _line(videos: Sequence[VideoStatus]) -> str:
     """The sum of the table as text."""
-    names = [name for name in COLUMNS if name not in ("video", "model")]
-    cells = _cells(_together(videos))
+    names = [name for name in _columns(videos) if name not in ("video", "model")]
+    cells = _cells(_together(videos))[: len(names)]
     return ", ".join(f"{name} {cell}" for name, cell in zip(names, cells, strict=True))
+
+
+def _columns(videos: Sequence[VideoStatus]) -> list[str]:
+    in_queue = any(part.job for video in videos for part in video.slices)
+    return [*COLUMNS, *([QUEUE_COLUMN] if in_queue else [])]
+
+
+def _obstacles(videos: Sequence[VideoStatus]) -> list[str]:
+    """A line for all slices that SLURM does not start, or has ended early, for the same reason."""
+    slices: dict[str, list[str]] = {}
+    for video in videos:
+        for part in video.slices:
+            if part.job and part.is_in(Stage.DEAD):
+                why = f"{part.job.state} in SLURM"
+            elif part.job and part.is_in(Stage.PENDING) and (advice := obstacle(part.job.reason)):
+                why = f"pending in SLURM ({part.job.reason}): {advice}"
+            else:
+                continue
+            slices.setdefault(why, []).append(f"{video.model} {video.video}/{part.of.slice}")
+    return [f"{_some(names)}: {why}" for why, names in slices.items()]
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of many."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def _failures(videos: Sequence[VideoStatus]) -> list[str]:
@@ -108,7 +139,7 @@ def _together(videos: Sequence[VideoStatus]) -> RunProgress:
 
 
 def _cells(of: RunProgress) -> list[str]:
-    """The figures of one row."""
+    """The figures of one row; the last is for where there is a queue."""
     return [
         f"{of.done}/{len(of.slices)}",
         "?" if of.percent is None else f"{of.percent:.0f}%",
@@ -117,6 +148,8 @@ def _cells(of: RunProgress) -> list[str]:
         str(of.events),
         str(of.skipped),
         str(len(of.failures)),
+        ", ".join(f"{len(parts)} {stage.value}" for stage in Stage if (parts := of.in_stage(stage)))
+        or "-",
     ]
 
 

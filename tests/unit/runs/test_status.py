@@ -1,16 +1,21 @@
 """How far a run is, read from files that are half there, torn, or of an earlier attempt."""
 
+import io
 import os
 import time
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from touchline.core.files import write_json, write_json_lines
 from touchline.core.paths import DETECT_LOG, JOURNAL, LEDGER, MANIFEST, PARTIAL, PREDICTIONS, Slice
 from touchline.core.records import Manifest, ParsedEvent, WindowRecord
 from touchline.detection.journal import Journal
 from touchline.inputs.settings import Settings
+from touchline.runs.queue import QueuedJob, Stage
 from touchline.runs.status import Observer
+from touchline.runs.status_display import table
 
 
 def record(number, status="none"):
@@ -64,6 +69,14 @@ def finish(files, index):
 def look(settings, **options):
     (video,) = Observer(settings, [0]).look(**options)
     return video
+
+
+def queued(*jobs):
+    """What gives these jobs, each a number, a slice's wildcards, a state and a reason."""
+    return lambda: [
+        QueuedJob(str(number), state, reason, f"rule_detect_slice_wildcards_{of}", Path("/run"))
+        for number, of, state, reason in jobs
+    ]
 
 
 def test_before_anything_is_known(settings):
@@ -124,3 +137,35 @@ def test_partials_that_are_thrown_away_once_merged_are_done(settings, files):
     assert look(settings).done == 0
     video = look(settings.model_copy(update={"keep_partials": False}))
     assert (video.done, video.percent) == (2, 100)
+
+
+def test_a_slice_that_fell_silent_has_no_speed(settings, files):
+    folder = files(JOURNAL) / "key"
+    folder.mkdir(parents=True)
+    now = time.time()
+    lines = [record(n).model_dump_json()[:-1] + f', "at": {now - 48 + n}}}' for n in range(4)]
+    (folder / "a.jsonl").write_text("\n".join(lines) + "\n")
+    assert look(settings, now=now).rate == 0
+    assert look(settings, now=now - 35).rate == 1
+
+
+def test_slurm_s_queue_says_what_becomes_of_a_slice(settings, files):
+    journal(files, record(0), record(1))
+    queue = queued(
+        (8, "llava_0_0", "RUNNING", "None"),
+        (10, "llava_0_0", "TIMEOUT", "TimeLimit"),
+        (11, "llava_0_1", "PENDING", "PartitionTimeLimit"),
+        (12, "qwen_0_1", "RUNNING", "None"),
+    )
+    (video,) = Observer(settings, [0], Path("/run"), queue).look()
+    assert [part.of.slice for part in video.in_stage(Stage.DEAD)] == [0]
+    assert [part.of.slice for part in video.in_stage(Stage.PENDING)] == [1]
+    assert video.rate == 0
+    console = Console(width=160, file=io.StringIO())
+    console.print(table([video], 1))
+    shown = console.file.getvalue()
+    assert "1 pending, 1 dead" in shown
+    assert "llava 0/0: TIMEOUT in SLURM" in shown
+    assert "llava 0/1: pending in SLURM (PartitionTimeLimit): it asks for more minutes" in shown
+    (elsewhere,) = Observer(settings, [0], Path("/other"), queue).look()
+    assert not elsewhere.in_stage(Stage.DEAD)
