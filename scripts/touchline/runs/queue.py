@@ -100,7 +100,8 @@ def read_queue(lines: Iterable[str]) -> list[QueuedJob]:
     for line in lines:
         fields = line.rstrip("\n").split("|", 4)
         if len(fields) == 5:
-            jobs.append(QueuedJob(*fields[:4], folder=Path(fields[4])))
+            number, state, reason, comment, folder = fields
+            jobs.append(QueuedJob(number, state, reason, comment, Path(folder)))
     return jobs
 
 
