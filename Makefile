@@ -8,7 +8,7 @@ READY := $(VENV)/installed
 # The demo needs no GPU, whatever GPU or driver there is.
 ON_CPU := CUDA_VISIBLE_DEVICES=
 
-.PHONY: install demo demo-score test test-slow test-slurm test-browser bench status lint schemas
+.PHONY: install demo demo-score test test-slow test-slurm test-release test-browser bench status lint schemas
 
 install: $(READY)
 
@@ -46,9 +46,14 @@ test-slow: $(READY)
 	  tests/workflow/test_kills.py tests/workflow/test_leases.py
 	$(ON_CPU) $(BIN)/python benchmarks/end_to_end.py --size tiny --threads 1 --folder $$(mktemp -d)
 
-# On a real SLURM of one node, which the tests start and stop; root, slurm-wlm and munge are needed.
+# On a real SLURM of one node, which the tests start and stop; root, slurm-wlm and munge are needed,
+# and for accounting slurmdbd and mariadb-server.
 test-slurm: $(READY)
-	$(BIN)/python -m pytest tests/slurm
+	$(BIN)/python -m pytest tests/slurm -m "not release"
+
+# Once a release, since it takes long: every form of preemption, and each fault in a run of its own.
+test-release: $(READY)
+	$(BIN)/python -m pytest tests/slurm -m release
 
 # The pages in headless Chromium and Firefox, and their code's types. Needs npm and Debian's chromium,
 # chromium-driver and firefox-esr.

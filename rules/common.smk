@@ -14,7 +14,7 @@ sys.path.insert(0, str(PROJECT / "scripts"))
 from touchline.core import paths
 from touchline.errors import InputError
 from touchline.inputs.project import settings_files
-from touchline.runs import command_line
+from touchline.runs import command_line, slurm
 from touchline.runs.plan import Plan
 from touchline.runs.preflight import read_inputs
 
@@ -90,3 +90,19 @@ def manifest_of_footage(wildcards):
 def of_annotated(pattern):
     """An input function: the file of each video with labels that the job's model has events of."""
     return lambda wildcards: PLAN.files(pattern, PLAN.annotated_by(wildcards.model))
+
+
+def ended_by(reason, rule, wildcards):
+    """How many attempts of a job, in this run, SLURM ended for a reason, such as TIMEOUT."""
+    return EVENTS_OF_RUN.ended_by(reason, rule, wildcards)
+
+
+def longest_minutes(rule):
+    """The longest time that jobs of a rule may ask SLURM for; None if there is no limit."""
+    plugin = workflow.executor_plugin
+    if plugin is None or plugin.name != "slurm":
+        return None
+    partition = workflow.get_rule(rule).resources.get("slurm_partition")
+    return slurm.longest_minutes(
+        slurm.limits(), None if partition is None else str(partition.raw)
+    )

@@ -1,6 +1,6 @@
 # A slice of a video through the model, on a GPU of its own.
 
-from touchline.runs.limits import minutes_of_slice, slice_megabytes
+from touchline.runs.limits import SLICE_MB, megabytes, minutes_of_slice
 
 
 rule detect_slice:
@@ -31,9 +31,14 @@ rule detect_slice:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=lambda wildcards, attempt: slice_megabytes(attempt),
-        runtime=lambda wildcards, input, attempt: minutes_of_slice(
-            input.manifest, SETTINGS, attempt
+        mem_mb=lambda wildcards: megabytes(
+            SLICE_MB, ended_by("OUT_OF_MEMORY", "detect_slice", wildcards)
+        ),
+        runtime=lambda wildcards, input: minutes_of_slice(
+            input.manifest,
+            SETTINGS,
+            ended_by("TIMEOUT", "detect_slice", wildcards),
+            longest_minutes("detect_slice"),
         ),
     params:
         slices=SETTINGS.slices,

@@ -18,7 +18,6 @@ def invocation():
         import snakemake_executor_plugin_slurm as plugin
 
         submission = Submission(
-            status_command=workflow.executor_settings.status_command,
             array_jobs=workflow.executor_settings.array_jobs,
             groups=workflow.group_settings.overwrite_groups,
             rules=[rule.name for rule in workflow.rules],

@@ -2,6 +2,7 @@
 
 from touchline.models.adapters import adapter_files
 from touchline.models.checkpoints import checkpoint_files
+from touchline.runs.limits import megabytes, minutes
 
 
 rule fetch_model:
@@ -81,8 +82,14 @@ rule quantize_model:
         "../envs/detect.yaml"
     # Weights of 7 billion parameters in 16 bit, and the 4-bit copy beside them.
     resources:
-        mem_mb=lambda wildcards, attempt: 12000 * (1 + attempt),
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=lambda wildcards: megabytes(
+            24000, ended_by("OUT_OF_MEMORY", "quantize_model", wildcards)
+        ),
+        runtime=lambda wildcards: minutes(
+            60,
+            ended_by("TIMEOUT", "quantize_model", wildcards),
+            longest_minutes("quantize_model"),
+        ),
     message:
         "Quantizing {wildcards.model} to 4-bit NF4"
     script:

@@ -15,12 +15,10 @@ rule draw_thumbnails:
         pictures=result(paths.THUMBNAILS),
     log:
         result(paths.THUMBNAILS_LOG),
+    localrule: True
     conda:
         "../envs/detect.yaml"
     threads: 2
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         models=models_of_video,
         tolerance=SETTINGS.matching_tolerance,

@@ -1,11 +1,12 @@
 """A SLURM of one node on this machine, for the tests: real daemons, four GPUs that are none.
 
-    python tests/slurm/cluster.py up [--constrained]
+    python tests/slurm/cluster.py up [--constrained] [--accounting]
     python tests/slurm/cluster.py down
 
-Needs root and Debian's slurm-wlm and munge. It listens on the loopback only. Its files are all in
-one folder, but for links in /etc/slurm: the commands inside a job look nowhere else. Where a
-configuration lies there already, it is left alone and nothing is started.
+Needs root and Debian's slurm-wlm and munge, and for accounting slurmdbd and mariadb-server. It
+listens on the loopback only. Its files are all in one folder, but for links in /etc/slurm: the
+commands inside a job look nowhere else. Where a configuration lies there already, it is left alone
+and nothing is started.
 
 A fake GPU is a character device, since SLURM sets CUDA_VISIBLE_DEVICES for nothing else: a link
 to /dev/null, or on a constrained node a device of its own, which jobs then have no access to
@@ -35,6 +36,7 @@ ETC = Path("/etc/slurm")
 CGROUPS = Path("/sys/fs/cgroup")
 HOST = socket.gethostname().partition(".")[0]
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "srun"]
+ACCOUNTANTS = ["slurmdbd", "mariadbd", "mariadb", "mariadb-install-db"]
 
 # Times are short, so that tests are: a node is given up after 8 s, a requeued job waits 6 s
 # (cred_expire and one more), a killed one has 2 s.
@@ -69,9 +71,41 @@ MailProg=/bin/true
 JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/jobs.log
 {tracking}
+{accounting}
 NodeName={host} NodeAddr=127.0.0.1 CPUs=32 RealMemory=128000 Gres=gpu:4 State=UNKNOWN
 PartitionName=gpu Nodes={host} Default=YES DefMemPerCPU=256 DefaultTime=30 MaxTime=1440 State=UP
+PartitionName=urgent Nodes={host} DefMemPerCPU=256 MaxTime=1440 PriorityTier=10 State=UP
+PartitionName=short Nodes={host} DefMemPerCPU=256 MaxTime=10 State=UP
 """
+ACCOUNTING = """\
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePass={folder}/munge/socket
+AccountingStorageTRES=gres/gpu
+AccountingStorageEnforce=associations,limits,qos"""
+DATABASE = """\
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge/socket
+DbdHost={host}
+DbdAddr=127.0.0.1
+SlurmUser=root
+LogFile={folder}/slurmdbd.log
+PidFile={folder}/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort=3317
+StorageUser=slurm
+StoragePass=tests
+StorageLoc=slurm_acct
+"""
+# Accounts as a site has them: one of the user's, and a QOS that comes before the usual one.
+ACCOUNTS = [
+    "add cluster touchline",
+    "add account club",
+    "add qos urgent preempt=normal priority=100",
+    "add user root account=club qos=normal,urgent defaultqos=normal",
+    "modify user root set defaultaccount=club",
+]
 BY_CGROUP = """\
 ProctrackType=proctrack/cgroup
 TaskPlugin=task/cgroup"""
@@ -84,11 +118,15 @@ JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill"""
 
 
-def reason_against(*, constrained: bool = False) -> str | None:
+def reason_against(*, constrained: bool = False, accounting: bool = False) -> str | None:
     """Why there can be no such cluster here; None if there can."""
     lacking = [program for program in PROGRAMS if shutil.which(program) is None]
     if lacking:
         return f"SLURM is not installed ({', '.join(lacking)}): apt-get install slurm-wlm munge"
+    lacking = [program for program in ACCOUNTANTS if shutil.which(program) is None]
+    if accounting and lacking:
+        programs = ", ".join(lacking)
+        return f"no accounting ({programs}): apt-get install slurmdbd mariadb-server"
     if os.getuid() != 0:
         return "only root can run SLURM's daemons"
     if (ETC / "slurm.conf").exists() and not _is_ours(ETC / "slurm.conf"):
@@ -107,11 +145,13 @@ class Cluster:
             in it; sockets lie there.
         constrained: whether a job has access to its own GPU's device only.
         min_job_age: seconds that the controller remembers a job that has ended.
+        accounting: whether there is an accounting database, with an account of the user's.
     """
 
     folder: Path = FOLDER
     constrained: bool = False
     min_job_age: int = 3600
+    accounting: bool = False
 
     def up(self) -> None:
         """Start what does not run, and wait until the node takes jobs.
@@ -119,12 +159,14 @@ class Cluster:
         Raises:
             RuntimeError: it does not come up; with what the daemons say of it.
         """
-        against = reason_against(constrained=self.constrained)
+        against = reason_against(constrained=self.constrained, accounting=self.accounting)
         if against:
             raise RuntimeError(against)
         if not self._process("slurmctld") and not self._process("slurmd"):
             self._write_files()
         self.start("munged")
+        if self.accounting:
+            self._start_accounting()
         self.start("slurmctld")
         self.start("slurmd")
         self.wait_for_node("idle", "mixed", "allocated")
@@ -134,7 +176,7 @@ class Cluster:
         if self._process("slurmctld") and self.jobs():
             subprocess.run(["scancel", *self.jobs()], timeout=30, check=False)
             _wait(lambda: not self.jobs(), 30)
-        for daemon in ("slurmd", "slurmctld", "munged"):
+        for daemon in ("slurmd", "slurmctld", "slurmdbd", "mariadbd", "munged"):
             self.stop(daemon)
         for link in ETC.glob("*.conf"):
             if _is_ours(link):
@@ -159,6 +201,53 @@ class Cluster:
         subprocess.run(command, check=True, timeout=60)
         if not _wait(lambda: self._process(daemon) is not None, 20):
             raise RuntimeError(f"{daemon} does not start:\n{self._errors()}")
+
+    def configure(self, *lines: str) -> None:
+        """Change settings of the cluster's configuration, in place of those of the last call.
+
+        The controller is restarted; jobs run on.
+        """
+        self._write_configuration(*lines)
+        self.stop("slurmctld")
+        self.start("slurmctld")
+        self.wait_for_node("idle", "mixed", "allocated")
+
+    def _start_accounting(self) -> None:
+        """Start the database and its daemon, and enter accounts."""
+        data, socket_file = self.folder / "mysql", self.folder / "mysql.sock"
+        options = ["--no-defaults", "--user=root", f"--datadir={data}"]
+        if not (data / "mysql").exists():
+            install = ["mariadb-install-db", *options, "--auth-root-authentication-method=socket"]
+            subprocess.run([*install, "--skip-test-db"], check=True, capture_output=True)
+        if not self._process("mariadbd"):
+            # It stays in the foreground; a session of its own keeps Ctrl-C away.
+            subprocess.Popen(
+                [
+                    *("mariadbd", *options, f"--socket={socket_file}", "--port=3317"),
+                    *("--bind-address=127.0.0.1", f"--pid-file={self.folder}/mariadbd.pid"),
+                    *("--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900"),
+                    f"--log-error={self.folder}/mariadbd.log",
+                ],
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        if not _wait(socket_file.exists, 30):
+            raise RuntimeError("the database of accounting does not start")
+        sql = "create database if not exists slurm_acct;"
+        for host in ("127.0.0.1", "localhost"):
+            sql += f"create user if not exists slurm@'{host}' identified by 'tests';"
+            sql += f"grant all on slurm_acct.* to slurm@'{host}';"
+        mariadb = ["mariadb", "--no-defaults", "-S", str(socket_file), "-e", sql]
+        subprocess.run(mariadb, check=True, timeout=60)
+        self.start("slurmdbd")
+        if not _wait(lambda: "normal" in _output("sacctmgr", "-nP", "list", "qos"), 30):
+            raise RuntimeError("slurmdbd does not answer")
+        if "club" not in _output("sacctmgr", "-nP", "list", "account"):
+            for line in ACCOUNTS:
+                command = ["sacctmgr", "-i", *line.split()]
+                subprocess.run(command, check=True, timeout=60, capture_output=True)
 
     def stop(self, daemon: str, how: int = signal.SIGTERM) -> None:
         """End a daemon and wait for it."""
@@ -228,29 +317,49 @@ class Cluster:
                 os.mknod(device, 0o666 | 0o020000, os.makedev(195, 200 + number))
             else:
                 device.symlink_to("/dev/null")
+        self._write_configuration()
         texts = {
-            "slurm.conf": CONFIG.format(
-                host=HOST,
-                folder=self.folder,
-                tracking=BY_CGROUP if _cgroups() else BY_GROUP,
-                min_job_age=self.min_job_age,
-            ),
             "gres.conf": f"NodeName={HOST} Name=gpu File={self.folder}/devices/gpu[0-3] "
             "Flags=nvidia_gpu_env\n",
             "cgroup.conf": "CgroupPlugin=cgroup/v1\n"
             + ("ConstrainRAMSpace=yes\nConstrainCores=no\n" if _cgroups() else "")
             + ("ConstrainDevices=yes\n" if self.constrained else ""),
         }
-        ETC.mkdir(exist_ok=True)
+        if self.accounting:
+            database = self.folder / "slurmdbd.conf"
+            database.touch(mode=0o600)
+            database.write_text(DATABASE.format(host=HOST, folder=self.folder))
+            _link(database)
         for name, text in texts.items():
             (self.folder / name).write_text(text)
-            (ETC / name).unlink(missing_ok=True)
-            (ETC / name).symlink_to(self.folder / name)
+            _link(self.folder / name)
+
+    def _write_configuration(self, *more: str) -> None:
+        accounting = ACCOUNTING.format(folder=self.folder) if self.accounting else ""
+        text = CONFIG.format(
+            host=HOST,
+            folder=self.folder,
+            tracking=BY_CGROUP if _cgroups() else BY_GROUP,
+            min_job_age=self.min_job_age,
+            accounting=accounting,
+        )
+        changed = {line.partition("=")[0] for line in more}
+        kept = [line for line in text.splitlines() if line.partition("=")[0] not in changed]
+        text = "\n".join([*kept, *more]) + "\n"
+        (self.folder / "slurm.conf").write_text(text)
+        _link(self.folder / "slurm.conf")
 
     def _errors(self) -> str:
         logs = [self.folder / f"{daemon}.log" for daemon in ("slurmctld", "slurmd")]
         lines = [line for log in logs if log.exists() for line in log.read_text().splitlines()]
         return "\n".join(line for line in lines if "error" in line or "fatal" in line)[-2000:]
+
+
+def _link(file: Path) -> None:
+    """Have SLURM's commands find a file of its configuration."""
+    ETC.mkdir(exist_ok=True)
+    (ETC / file.name).unlink(missing_ok=True)
+    (ETC / file.name).symlink_to(file)
 
 
 def _is_ours(link: Path) -> bool:
@@ -283,8 +392,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("action", choices=["up", "down"])
     parser.add_argument("--constrained", action="store_true")
+    parser.add_argument("--accounting", action="store_true")
     options = parser.parse_args()
-    cluster = Cluster(constrained=options.constrained)
+    cluster = Cluster(constrained=options.constrained, accounting=options.accounting)
     if options.action == "down":
         cluster.down()
         return

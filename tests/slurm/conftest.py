@@ -1,6 +1,7 @@
 """A real SLURM for each test module, and clones that run the demo's match on it."""
 
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import yaml
 
 from clones import ROOT, new_clone
 from slurm.cluster import Cluster, reason_against
+from slurm.runs import Run, final_files
 
 DURATION = 120
 NOTHING_TO_CHECK = "\n\ndef check_usable(gpu):\n    pass\n"
@@ -25,12 +27,16 @@ def match(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(request):
-    """A cluster; with the parameter True one whose jobs see their own GPU only."""
+    """A cluster; with the parameter True one whose jobs see their own GPU only.
+
+    A module whose tests want an accounting database says ACCOUNTING = True.
+    """
     constrained = getattr(request, "param", False)
-    against = reason_against(constrained=constrained)
+    accounting = getattr(request.module, "ACCOUNTING", False)
+    against = reason_against(constrained=constrained, accounting=accounting)
     if against:
         pytest.skip(f"No SLURM here: {against}")
-    cluster = Cluster(constrained=constrained)
+    cluster = Cluster(constrained=constrained, accounting=accounting)
     cluster.up()
     yield cluster
     cluster.down()
@@ -39,7 +45,12 @@ def cluster(request):
 @pytest.fixture(scope="module")
 def demo(match, tmp_path_factory):
     """A clone whose own config.yaml is the demo's, as a user writes it: no --configfile."""
-    clone = new_clone(tmp_path_factory.mktemp("demo") / "clone", {})
+    return new_demo(match, tmp_path_factory.mktemp("demo") / "clone")
+
+
+def new_demo(match, folder):
+    """A clone with the demo's settings, models and match."""
+    clone = new_clone(folder, {})
     # The cluster's GPUs are none, so no torch can use them; all else is the project's own.
     with (clone.folder / "scripts" / "touchline" / "models" / "cuda.py").open("a") as cuda:
         cuda.write(NOTHING_TO_CHECK)
@@ -58,3 +69,42 @@ def merged(below, above):
     if not (isinstance(below, dict) and isinstance(above, dict)):
         return above
     return below | {key: merged(below.get(key), value) for key, value in above.items()}
+
+
+@pytest.fixture(scope="session")
+def clone(match, tmp_path_factory):
+    """The demo, a window at a time, so that there is time to disturb it; only what detects."""
+    demo = new_demo(match, tmp_path_factory.mktemp("faults") / "clone")
+    path = demo.folder / "config.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings |= {"batch": {"windows": 1}, "detect_with": "llava", "videos": "matches/short.tsv"}
+    settings["window"]["step"] = 0.15
+    path.write_text(yaml.safe_dump(settings))
+    table = demo.folder / "matches"
+    rows = [row.split("\t")[:2] for row in (table / "videos.tsv").read_text().splitlines()]
+    (table / "short.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
+    return demo
+
+
+@pytest.fixture(scope="session")
+def undisturbed(clone):
+    """The files of a run on this machine."""
+    clone.run(results="undisturbed")
+    files = final_files(clone.folder / "undisturbed")
+    assert {name.split("/")[0] for name in files} >= {"partials", "windows", "predictions"}
+    return files
+
+
+@pytest.fixture
+def new_run(clone):
+    """Starts a run by the name of its results; none outlives its test."""
+    runs = []
+
+    def start(results, *arguments):
+        runs.append(Run(clone, results, arguments))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        if run.process.poll() is None:
+            run.kill(signal.SIGINT)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +16,9 @@ import psutil
 
 from clones import Clone
 
-QUICK = Path(__file__).with_name("quick_snakemake.py")
-# On top of the profile: look often, since the test waits.
-LOOK_OFTEN = ["--slurm-init-seconds-before-status-checks", "1"]
-LOOK_OFTEN += ["--max-status-checks-per-second", "1"]
+SNAKEMAKE = Path(__file__).with_name("interruptible.py")
+# Of the match, each on a GPU of its own.
+SLICES = range(4)
 # Nothing in these tests takes longer; a run that does is interrupted, and its test fails.
 DEADLINE = 300
 
@@ -29,6 +29,7 @@ class Run:
 
     clone: Clone
     results: str
+    arguments: Sequence[str] = ()
     process: subprocess.Popen = field(init=False)
 
     def __post_init__(self) -> None:
@@ -36,7 +37,8 @@ class Run:
 
     def start(self, *arguments: str) -> None:
         """Start Snakemake (again), with --profile slurm."""
-        command = [sys.executable, str(QUICK), *arguments, "--profile", "slurm", *LOOK_OFTEN]
+        command = [sys.executable, str(SNAKEMAKE), *arguments, "--profile", "slurm"]
+        command += self.arguments
         command += ["--config", f"results={self.results}"]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
         with self.output.open("a") as output:
@@ -61,6 +63,13 @@ class Run:
                 raise AssertionError(f"not within {seconds} s: {what}\n{self.printed()}")
             time.sleep(0.2)
         return value
+
+    def ends(self) -> str:
+        """What Snakemake has printed of attempts that failed, a line each."""
+        found = re.findall(
+            r"SLURM-job '(\d+)' failed, SLURM status is: '(\w+)'", self.printed().replace("\n", " ")
+        )
+        return "\n".join(dict.fromkeys(f"SLURM job {job}: {state}" for job, state in found))
 
     def finish(self) -> int:
         """Wait for the end; the exit status."""
@@ -137,3 +146,21 @@ def final_files(folder: Path) -> dict[str, bytes]:
         if (name := str(file.relative_to(folder))).split("/")[0] not in passing
         and name != "report/index.html"
     }
+
+
+def check(run, undisturbed) -> None:
+    """The run has ended well, with the files that it would have had in peace."""
+    assert run.finish() == 0, run.printed()
+    files = final_files(run.clone.folder / run.results)
+    assert list(files) == list(undisturbed)
+    assert [name for name in files if files[name] != undisturbed[name]] == []
+    assert not (run.clone.folder / run.results / "journal").exists() or not list(
+        (run.clone.folder / run.results / "journal").iterdir()
+    )
+
+
+def sleep_through_the_end(run, cluster) -> None:
+    """Suspend Snakemake until its jobs have ended and are forgotten."""
+    run.process.send_signal(signal.SIGSTOP)
+    run.until(lambda: not cluster.queue(), "all jobs forgotten")
+    run.process.send_signal(signal.SIGCONT)

@@ -1,7 +1,8 @@
 """Whatever befalls a job, the cluster or Snakemake: the same files, and nothing asked twice.
 
 Every test runs the demo's match in four slices of 200 windows, disturbs it while the slices are at
-work, and compares all files with those of a run on this machine that nobody disturbed.
+work, and compares all files with those of a run on this machine that nobody disturbed. What
+test_accounting.py has in its first test is marked "release" here.
 """
 
 import signal
@@ -9,61 +10,9 @@ import subprocess
 import time
 
 import pytest
-import yaml
 
 from slurm.cluster import CGROUPS, HOST
-from slurm.runs import Run, final_files
-
-SLICES = range(4)
-
-
-@pytest.fixture(scope="module")
-def clone(demo):
-    """The demo, a window at a time, so that there is time to disturb it; only what detects."""
-    path = demo.folder / "config.yaml"
-    settings = yaml.safe_load(path.read_text())
-    settings |= {"batch": {"windows": 1}, "detect_with": "llava", "videos": "matches/short.tsv"}
-    settings["window"]["step"] = 0.15
-    path.write_text(yaml.safe_dump(settings))
-    table = demo.folder / "matches"
-    rows = [row.split("\t")[:2] for row in (table / "videos.tsv").read_text().splitlines()]
-    (table / "short.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
-    return demo
-
-
-@pytest.fixture(scope="module")
-def undisturbed(clone):
-    """The files of a run on this machine."""
-    clone.run(results="undisturbed")
-    files = final_files(clone.folder / "undisturbed")
-    assert {name.split("/")[0] for name in files} >= {"partials", "windows", "predictions"}
-    return files
-
-
-@pytest.fixture
-def new_run(clone):
-    """Starts a run by the name of its results; none outlives its test."""
-    runs = []
-
-    def start(results):
-        runs.append(Run(clone, results))
-        return runs[-1]
-
-    yield start
-    for run in runs:
-        if run.process.poll() is None:
-            run.kill(signal.SIGINT)
-
-
-def check(run, undisturbed) -> None:
-    """The run has ended well, with the files that it would have had in peace."""
-    assert run.finish() == 0, run.printed()
-    files = final_files(run.clone.folder / run.results)
-    assert list(files) == list(undisturbed)
-    assert [name for name in files if files[name] != undisturbed[name]] == []
-    assert not (run.clone.folder / run.results / "journal").exists() or not list(
-        (run.clone.folder / run.results / "journal").iterdir()
-    )
+from slurm.runs import SLICES, check, sleep_through_the_end
 
 
 def cancel(run, cluster, job):
@@ -112,6 +61,15 @@ def test_a_job_that_is_ended_goes_on_in_another_one(cluster, new_run, undisturbe
         known[index] = len(run.answered(index))
         disturb(run, cluster, job)
     check(run, undisturbed)
+    # Only what there was too little of grows: minutes and memory of the last attempt of each slice.
+    asked = {
+        int(job[2][-1]): job[:2]
+        for job in sorted(cluster.queue("%l|%m|%k|%A"), key=lambda job: int(job[3]))
+        if "detect_slice" in job[2]
+    }
+    minutes = [int(asked[index][0].partition(":")[0]) for index in SLICES]
+    assert minutes[0] == minutes[1] == minutes[3] < minutes[2] <= 2 * minutes[0]
+    assert [asked[index][1] for index in SLICES] == ["16000M", "16000M", "16000M", "24000M"]
     output = run.printed()
     for index, (name, (_, reason)) in enumerate(FAULTS.items()):
         assert run.resumed(index) >= known[index] > 0, name
@@ -119,6 +77,7 @@ def test_a_job_that_is_ended_goes_on_in_another_one(cluster, new_run, undisturbe
         assert (line in output) == (reason is not None), output
 
 
+@pytest.mark.release
 def test_a_node_that_is_lost_and_comes_back(cluster, new_run, undisturbed):
     run = new_run("node")
     jobs = run.wait_for_answers(cluster, SLICES)
@@ -130,6 +89,18 @@ def test_a_node_that_is_lost_and_comes_back(cluster, new_run, undisturbed):
     for index in SLICES:
         assert run.resumed(index) >= known[index]
         assert f"slice {index} (SLURM job {jobs[index]}: NODE_FAIL)" in run.printed()
+
+
+@pytest.mark.release
+def test_a_head_that_sleeps_until_its_jobs_are_forgotten(cluster, new_run, undisturbed):
+    """There is no accounting, so that only their own logs tell how they ended."""
+    cluster.configure("MinJobAge=2")
+    run = new_run("asleep")
+    run.wait_for_answers(cluster, SLICES, 1)
+    sleep_through_the_end(run, cluster)
+    check(run, undisturbed)
+    cluster.configure()
+    assert run.ends() == ""
 
 
 def test_a_scheduler_that_is_away_for_a_minute(cluster, new_run, undisturbed):

@@ -17,8 +17,8 @@ from touchline.runs.environment import check_environment
 from touchline.runs.messages import at_end, at_failure, at_others, at_start, place
 from touchline.runs.partial_summary import sum_up
 from touchline.runs.plan import Plan
-from touchline.runs.plugin_patches import keep_min_job_age, take_states_alone
-from touchline.runs.slurm import Submission, check_cluster
+from touchline.runs.plugin_patches import take_care_of
+from touchline.runs.slurm import Submission, check_cluster, has_accounting, output_of
 from touchline.runs.snakemake_events import Failure, RunEvents
 
 
@@ -51,15 +51,15 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
     """Check what only a run needs, not a look at its plan, and say what it will do.
 
     Raises:
-        InputError: jobs would fail, wait for ever, or do work twice.
+        InputError: jobs would fail, or do work twice.
     """
     settings, project = plan.inputs.settings, how.snakefile.parent
     if not how.has_environments:
         check_environment(bool(settings.detect_with or plan.inputs.shown), project)
     events.listen_for(signal.SIGINT, signal.SIGTERM)
     if how.submission:
-        keep_min_job_age(how.plugin)
-        take_states_alone(how.plugin)
+        configuration = output_of("scontrol", "show", "config")
+        take_care_of(how.plugin, has_accounting(configuration))
         if warning := check_cluster(how.submission, Path.cwd()):
             logger.warning(warning)
     lines = at_start(

@@ -1,8 +1,9 @@
 """What a slice may take of a cluster: minutes and memory, before the scheduler ends it.
 
-A limit is no forecast. It is generous, so that a slow card meets it too, and yet short
-enough for the scheduler to fit the job into a gap. A slice that meets it loses nothing: the
-next attempt gets more and goes on where this one ended.
+A limit is no forecast. It is generous, so that a slow card meets it too, and yet short enough for
+the scheduler to fit the job into a gap. A slice that meets it loses nothing: the next attempt gets
+more of what there was too little of, and goes on where this one ended. After any other end it asks
+for the same again, since a longer request waits longer.
 """
 
 from __future__ import annotations
@@ -22,35 +23,58 @@ _TOKEN_SECONDS = 3.5 / 256
 
 # Decoded frames, torch with CUDA, and a 4-bit model on its way to the GPU, and Snakemake's own
 # two processes in every job.
-_MEMORY_MB = 16_000
+SLICE_MB = 16_000
 
 
 def slice_minutes(
-    duration: float, slices: int, step: float, max_new_tokens: int, attempt: int
+    duration: float,
+    slices: int,
+    step: float,
+    max_new_tokens: int,
+    timeouts: int = 0,
+    longest: int | None = None,
 ) -> int:
-    """Time limit of a slice, minutes: grows with its windows and with the attempt.
+    """Time limit of a slice, minutes: grows with its windows; see `minutes`.
 
     Args:
         duration: of the whole video, seconds.
         step: seconds from one window's start to the next.
-        attempt: 1 for the first.
     """
     windows = math.ceil(duration / slices / step)
     seconds = windows * (_WINDOW_SECONDS + _TOKEN_SECONDS * max_new_tokens)
-    return math.ceil((_START_MINUTES + seconds / 60) * attempt)
+    return minutes(_START_MINUTES + seconds / 60, timeouts, longest)
 
 
-def minutes_of_slice(manifest: str | Path, settings: Settings, attempt: int) -> int:
-    """Time limit of a slice of a video that was probed, minutes.
+def minutes_of_slice(
+    manifest: str | Path, settings: Settings, timeouts: int, longest: int | None
+) -> int:
+    """Time limit of a slice of a video that was probed, minutes; see `slice_minutes`.
 
     Raises:
         FileNotFoundError: it was not yet; Snakemake takes this for "not yet known".
     """
     duration = json.loads(Path(manifest).read_bytes())["duration"]
     step, tokens = settings.window.step, settings.generation.max_new_tokens
-    return slice_minutes(duration, settings.slices, step, tokens, attempt)
+    return slice_minutes(duration, settings.slices, step, tokens, timeouts, longest)
 
 
-def slice_megabytes(attempt: int) -> int:
-    """Memory of a slice, megabytes: half as much again with every attempt."""
-    return _MEMORY_MB * (1 + attempt) // 2
+def minutes(first: float, timeouts: int, longest: int | None) -> int:
+    """Time limit of a job, minutes: as much again for every attempt that met its own.
+
+    Args:
+        first: minutes of the first attempt.
+        timeouts: how many attempts met theirs.
+        longest: minutes that the job's partition allows; None for any.
+    """
+    grown = math.ceil(first * (1 + timeouts))
+    return grown if longest is None else min(grown, longest)
+
+
+def megabytes(first: int, killed: int) -> int:
+    """Memory of a job: half as much again for every attempt that was killed for taking more.
+
+    Args:
+        first: megabytes of the first attempt.
+        killed: how many attempts were.
+    """
+    return first * (2 + killed) // 2

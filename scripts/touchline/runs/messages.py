@@ -87,7 +87,12 @@ def at_failure(failed: Sequence[Failure], is_interrupted: bool) -> list[str]:
     lines = []
     for failure in failed[:_MOST_FAILURES]:
         lines.append(f"Failed: {failure}")
-        lines += [f"  log: {path}" for path in failure.logs]
+        if failure.refusal:
+            lines.append(f"  SLURM does not take it: {failure.refusal.words}")
+            if failure.refusal.advice:
+                lines.append(f"  to correct: {failure.refusal.advice}")
+        else:
+            lines += [f"  log: {path}" for path in failure.logs]
     if len(failed) > _MOST_FAILURES:
         lines.append(f"… and {len(failed) - _MOST_FAILURES} more.")
     if is_interrupted:

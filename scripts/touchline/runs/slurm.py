@@ -1,7 +1,7 @@
 """What a run on a SLURM cluster has to know of it before it submits a job.
 
-Each check is of something that would otherwise end in a wait without a word, or in work
-done twice. The texts are those that SLURM's commands print.
+What is refused would otherwise end in wrong results or in work done twice. The texts are those
+that SLURM's commands print.
 """
 
 from __future__ import annotations
@@ -10,15 +10,11 @@ import re
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from touchline.errors import InputError
-
-# The executor plugin looks at its jobs every 180 s at most (2.8.0); one look may be late.
-LONGEST_PAUSE = 180
-_LEAST_MEMORY = LONGEST_PAUSE + 30
-
-_PROFILE = "profiles/slurm/config.yaml"
+from touchline.runs.queue import QUEUE, QueuedJob, Stage, read_queue
 
 
 @dataclass(frozen=True)
@@ -26,13 +22,11 @@ class Submission:
     """How a run submits its jobs.
 
     Attributes:
-        status_command: the profile's slurm-status-command, squeue or sacct.
         array_jobs: the value of slurm-array-jobs.
         groups: by rule, the group it was put into.
         rules: the names of all rules.
     """
 
-    status_command: str
     array_jobs: str | None
     groups: Mapping[str, str]
     rules: Collection[str]
@@ -48,11 +42,10 @@ def check_cluster(submission: Submission, folder: Path) -> str | None:
         a warning where jobs of an earlier run are still in the queue.
 
     Raises:
-        InputError: the run would wait for ever or do work twice.
+        InputError: the run would do work twice, or give wrong results.
     """
     check_refused(submission.array_jobs, submission.groups)
-    check_polling(output_of("scontrol", "show", "config"), submission.status_command)
-    queue = output_of("squeue", "--me", "-h", "-o", "%i|%k|%Z").splitlines()
+    queue = read_queue(output_of(*QUEUE).splitlines())
     if left := earlier_jobs(queue, folder, submission.rules):
         return (
             "Jobs of an earlier run are still in the queue and do the same work; nothing is "
@@ -63,51 +56,64 @@ def check_cluster(submission: Submission, folder: Path) -> str | None:
 
 def output_of(*command: str) -> str:
     """What one of SLURM's commands prints; "" if it is not there or does not answer."""
+    return answer_of(*command) or ""
+
+
+def answer_of(*command: str) -> str | None:
+    """What one of SLURM's commands prints; None if it is not there or does not answer."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return None
     return done.stdout
 
 
-def check_polling(configuration: str, status_command: str) -> None:
-    """Make sure that Snakemake learns when its jobs end.
+def has_accounting(configuration: str) -> bool:
+    """Whether `sacct` knows jobs of the past.
 
     Args:
         configuration: what `scontrol show config` prints; "" if it does not answer.
-        status_command: the profile's slurm-status-command, squeue or sacct.
-
-    Raises:
-        InputError: it would wait for ever.
     """
-    accounting = _value(configuration, "AccountingStorageType")
-    remembered = re.match(r"\d+", _value(configuration, "MinJobAge"))
-    accounts = accounting not in ("", "(null)", "accounting_storage/none")
-    if not configuration:
-        return
-    if status_command == "sacct" and not accounts:
-        raise InputError(
-            "This cluster has no accounting database (scontrol show config: AccountingStorageType "
-            f"= {accounting or '(null)'}), so sacct reports nothing and the run would wait for "
-            f"ever; set slurm-status-command: squeue in {_PROFILE}."
-        )
-    if status_command == "squeue" and remembered and int(remembered[0]) < _LEAST_MEMORY:
-        why = (
-            f"This cluster forgets a job {remembered[0]} s after its end (MinJobAge), and up to "
-            f"{LONGEST_PAUSE} s pass between two looks, so its end can be missed and the run would "
-            "wait for ever; "
-        )
-        if accounts:
-            raise InputError(f"{why}set slurm-status-command: sacct in {_PROFILE}.")
-        raise InputError(
-            f"{why}ask the administrators for 300 s, which is SLURM's default, or take a node "
-            "interactively and run `snakemake --cores all --resources gpu=4` there."
-        )
+    found = re.search(r"^AccountingStorageType\s*=\s*(\S+)", configuration, re.MULTILINE)
+    return found is not None and found[1] not in ("(null)", "accounting_storage/none")
 
 
-def _value(configuration: str, key: str) -> str:
-    found = re.search(rf"^{key}\s*=\s*(\S+)", configuration, re.MULTILINE)
-    return found[1] if found else ""
+@cache
+def limits() -> str:
+    """The cluster's partitions, the default one with an asterisk, and their MaxTime; asked once."""
+    return output_of("sinfo", "--noheader", "--format=%P|%l")
+
+
+def longest_minutes(partitions: str, partition: str | None) -> int | None:
+    """The longest time that a job may ask for.
+
+    Args:
+        partitions: what `limits` returns.
+        partition: that it goes to, or several with commas between them, of which SLURM takes one;
+            None for the default one.
+
+    Returns:
+        None if there is no limit or it is not known.
+    """
+    names = set(partition.split(",")) if partition else set()
+    found = []
+    for line in partitions.splitlines():
+        name, _, limit = line.partition("|")
+        chosen = name.rstrip("*") in names if names else name.endswith("*")
+        if chosen:
+            found.append(_minutes(limit))
+    if not found or None in found:
+        return None
+    return max(minutes for minutes in found if minutes is not None)
+
+
+def _minutes(limit: str) -> int | None:
+    """Whole minutes of days-hours:minutes:seconds; None for "infinite" and the like."""
+    match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit.strip())
+    if not match:
+        return None
+    days, hours, minutes = (int(part or 0) for part in match.groups()[:3])
+    return (days * 24 + hours) * 60 + minutes
 
 
 def check_refused(array_jobs: str | None, groups: Mapping[str, str]) -> None:
@@ -145,20 +151,15 @@ def reason_of(status: str, log: str) -> str:
     return "OUT_OF_MEMORY" if status == "FAILED" and killed else status
 
 
-def earlier_jobs(queue: Iterable[str], folder: Path, names: Collection[str]) -> list[str]:
-    """Jobs that a run in a folder has left behind in the queue.
+def earlier_jobs(queue: Iterable[QueuedJob], folder: Path, names: Collection[str]) -> list[str]:
+    """The numbers of jobs that a run in a folder has left behind in the queue.
 
     Args:
-        queue: lines of `squeue --me -h -o '%i|%k|%Z'`: number, comment, working folder.
         names: of the rules.
-
-    Returns:
-        the jobs' numbers.
     """
-    numbers = []
-    for line in queue:
-        number, comment, place = [*line.split("|", 2), "", ""][:3]
-        rule = comment.removeprefix("rule_").partition("_wildcards_")[0]
-        if comment.startswith("rule_") and rule in names and Path(place) == folder:
-            numbers.append(number)
-    return numbers
+    stages = (Stage.PENDING, Stage.RUNNING)
+    return [
+        job.number
+        for job in queue
+        if job.stage in stages and job.rule in names and job.folder == folder
+    ]

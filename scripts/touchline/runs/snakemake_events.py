@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from touchline.runs.refusals import Refusal, refusal_of
 from touchline.runs.slurm import reason_of
 
 
@@ -23,6 +24,7 @@ class Failure:
         wildcards: by name, what the job is of.
         cluster_job: SLURM's number of the attempt, if it ran there.
         reason: SLURM's word for how it ended, such as TIMEOUT; "" if there is none.
+        refusal: why SLURM did not take it; None if it did.
         logs: the attempt's log files, the job's own first.
     """
 
@@ -31,6 +33,7 @@ class Failure:
     wildcards: Mapping[str, str] = field(default_factory=dict)
     cluster_job: str | None = None
     reason: str = ""
+    refusal: Refusal | None = None
     logs: Sequence[str] = ()
 
     def __str__(self) -> str:
@@ -98,18 +101,28 @@ class RunEvents(logging.Handler):
             case "job_error" if self.is_interrupted:
                 pass  # Ctrl-C reaches the jobs as well.
             case "job_error":
-                status = re.search(r"status is: '(\w+)'", fields.get("rule_msg") or "")
+                message = fields.get("rule_msg") or ""
+                status = re.search(r"status is: '(\w+)'", message)
                 # Snakemake adds notes in brackets to a path.
                 logs = [str(path).split(" (")[0] for path in fields.get("log") or []]
+                log = _end_of(logs[-1]) if logs else ""
                 failure = Failure(
                     job=fields["jobid"],
                     rule=fields["rule_name"],
                     wildcards=self._wildcards.get(fields["jobid"], {}),
                     cluster_job=(fields.get("aux") or {}).get("external_jobid"),
-                    reason=reason_of(status[1], _end_of(logs[-1])) if status and logs else "",
+                    reason=reason_of(status[1], log) if status else "",
+                    refusal=refusal_of(message),
                     logs=logs,
                 )
                 self._failures.append(failure)
+
+    def ended_by(self, reason: str, rule: str, wildcards: Mapping[str, str]) -> int:
+        """How many attempts of a job so far ended for a reason, such as TIMEOUT."""
+        values = {key: str(value) for key, value in wildcards.items()}
+        return sum(
+            f.rule == rule and f.wildcards == values and f.reason == reason for f in self._failures
+        )
 
     def final(self) -> list[Failure]:
         """The last attempt of each job that was not done in the end."""

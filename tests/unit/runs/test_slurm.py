@@ -1,48 +1,55 @@
-"""What would wait for ever, or do work twice, is refused before it starts."""
+"""What is asked of a cluster before a run, and what is refused."""
 
 from pathlib import Path
 
 import pytest
 
 from touchline.errors import InputError
+from touchline.runs.queue import read_queue
 from touchline.runs.slurm import (
     Submission,
     check_cluster,
-    check_polling,
     check_refused,
     earlier_jobs,
+    has_accounting,
+    longest_minutes,
     output_of,
     reason_of,
 )
 
 
-def configuration(accounting, age):
-    return f"AccountingStorageType   = {accounting}\nMinJobAge               = {age} sec\n"
-
-
-DATABASE, NONE = "accounting_storage/slurmdbd", "accounting_storage/none"
-
-
 @pytest.mark.parametrize(
-    ("accounting", "age", "command"),
-    [(DATABASE, 300, "squeue"), (NONE, 300, "squeue"), (DATABASE, 2, "sacct"), ("", 0, "sacct")],
+    ("kind", "there"),
+    [("slurmdbd", True), ("none", False), ("", False)],
 )
-def test_clusters_that_report_how_jobs_end(accounting, age, command):
-    check_polling(configuration(accounting, age) if accounting else "", command)
+def test_whether_there_is_accounting(kind, there):
+    line = f"AccountingStorageType   = accounting_storage/{kind}\n" if kind else ""
+    assert has_accounting(f"AccountingStorageTRES   = cpu\n{line}") is there
+    assert not has_accounting("AccountingStorageType   = (null)\n")
+
+
+LIMITS = "cpu|7-00:00:00\ngpu*|1-00:00:00\nshort|10:00\nlong|infinite\n"
 
 
 @pytest.mark.parametrize(
-    ("accounting", "age", "command", "sentence"),
+    ("partition", "minutes"),
     [
-        (NONE, 300, "sacct", "set slurm-status-command: squeue in"),
-        ("(null)", 300, "sacct", "set slurm-status-command: squeue in"),
-        (DATABASE, 120, "squeue", "set slurm-status-command: sacct in"),
-        (NONE, 120, "squeue", "ask the administrators for 300 s"),
+        (None, 1440),
+        ("cpu", 7 * 1440),
+        ("short", 10),
+        ("short,gpu", 1440),
+        ("short,long", None),
+        ("long", None),
+        ("unknown", None),
     ],
 )
-def test_clusters_that_do_not(accounting, age, command, sentence):
-    with pytest.raises(InputError, match=sentence):
-        check_polling(configuration(accounting, age), command)
+def test_the_longest_job_of_a_partition(partition, minutes):
+    assert longest_minutes(LIMITS, partition) == minutes
+
+
+@pytest.mark.parametrize("printed", ["", "gpu*", "gpu*|n/a", "PARTITION|TIMELIMIT"])
+def test_a_limit_that_is_not_known_is_none(printed):
+    assert longest_minutes(printed, None) is None
 
 
 def test_array_jobs_and_groups_are_refused():
@@ -54,16 +61,17 @@ def test_array_jobs_and_groups_are_refused():
 
 
 def test_jobs_left_by_an_earlier_run_are_those_of_this_folder_and_these_rules():
-    queue = [
-        "11|rule_detect_slice_wildcards_llava_0_3|/here/a|b",
-        "12|rule_detect_slice_wildcards_llava_0_1|/elsewhere",
-        "13|rule_of_thumb|/here/a|b",
-        "14|(null)|/here/a|b",
-        "15|rule_quantize_model_wildcards_llava|/here/a|b",
+    lines = [
+        "11|RUNNING|None|rule_detect_slice_wildcards_llava_0_3|/here/a|b",
+        "12|RUNNING|None|rule_detect_slice_wildcards_llava_0_1|/elsewhere",
+        "13|RUNNING|None|rule_of_thumb|/here/a|b",
+        "14|RUNNING|None|(null)|/here/a|b",
+        "15|PENDING|Resources|rule_quantize_model_wildcards_llava|/here/a|b",
+        "16|CANCELLED|None|rule_detect_slice_wildcards_llava_0_2|/here/a|b",
         "nonsense",
     ]
     names = ["detect_slice", "quantize_model"]
-    assert earlier_jobs(queue, Path("/here/a|b"), names) == ["11", "15"]
+    assert earlier_jobs(read_queue(lines), Path("/here/a|b"), names) == ["11", "15"]
 
 
 def test_a_step_killed_for_memory_is_reported_as_such():
@@ -79,14 +87,14 @@ def test_commands_that_are_not_there_or_fail_say_nothing():
 
 
 def test_jobs_of_an_earlier_run_are_named(tmp_path, monkeypatch):
-    job = f"17|rule_detect_slice_wildcards_llava|{tmp_path}"
+    job = f"17|RUNNING|None|rule_detect_slice_wildcards_llava|{tmp_path}"
     (tmp_path / "squeue").write_text(f"#!/bin/sh\necho '{job}'\n")
     (tmp_path / "squeue").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    submission = Submission("squeue", None, {}, ["detect_slice"])
+    submission = Submission(None, {}, ["detect_slice"])
     warning = check_cluster(submission, tmp_path)
     assert warning
     assert warning.endswith("scancel 17")
     assert check_cluster(submission, tmp_path / "elsewhere") is None
     with pytest.raises(InputError, match="share one GPU"):
-        check_cluster(Submission("squeue", None, {"detect_slice": "a"}, []), tmp_path)
+        check_cluster(Submission(None, {"detect_slice": "a"}, []), tmp_path)

@@ -43,3 +43,31 @@ def test_what_an_interruption_ends_has_not_failed(events):
     assert at_failure([], is_interrupted=True)[1:] == [
         "Type the same command again: what is done stays, and slices continue where they were."
     ]
+
+
+def test_attempts_are_counted_by_how_they_ended(events):
+    for number, status in [("11", "TIMEOUT"), ("12", "CANCELLED"), ("13", "TIMEOUT")]:
+        run(events, 7, 2)
+        fail(events, 7, number, status)
+    run(events, 8, 3)
+    fail(events, 8, "14", "TIMEOUT")
+    slice_2 = {"model": "llava", "video": "3", "slice": "2"}
+    assert events.ended_by("TIMEOUT", "detect_slice", slice_2) == 2
+    assert events.ended_by("OUT_OF_MEMORY", "detect_slice", slice_2) == 0
+    assert events.ended_by("TIMEOUT", "merge_slices", slice_2) == 0
+
+
+def test_a_job_that_slurm_does_not_take_is_reported_with_its_reason_not_with_logs(events):
+    run(events, 7, 2)
+    message = (
+        "SLURM sbatch failed. The error message was 'sbatch: error: Batch job submission failed: "
+        "Invalid qos specification'.\n    sbatch call:\n        sbatch --parsable\n"
+    )
+    emit(
+        events, "job_error", jobid=7, rule_name="detect_slice", rule_msg=message, log=["a"], aux={}
+    )
+    assert at_failure(events.final(), is_interrupted=False)[:3] == [
+        "Failed: detect_slice of llava, video 3, slice 2",
+        "  SLURM does not take it: Invalid qos specification",
+        "  to correct: qos in profiles/slurm/config.yaml",
+    ]

@@ -1,0 +1,86 @@
+"""Why `sbatch` takes no job: what can never be met, and what is only a matter of time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_PROFILE = "profiles/slurm/config.yaml"
+
+# By what SLURM says (slurm/src/common/slurm_errno.c, and the executor plugin of an account), the
+# entries of the profile to look at.
+_NEVER = [
+    (r"time limit", "runtime, slurm_partition"),
+    (r"account", "slurm_account"),
+    (r"partition|reservation", "slurm_partition"),
+    (r"qos", "qos"),
+    (r"memory", "mem_mb"),
+    (r"gres|tres|gpu", "gpu, gpu_model, gres"),
+    (r"node configuration|feature|processors|node count", "gpu_model, mem_mb, set-threads"),
+    (r"permission|permitted", "slurm_account, slurm_partition, qos"),
+    (r"unrecognized option|invalid", "set-resources"),
+]
+# Limits of how many jobs somebody has in the queue: the next one may be submitted when one ends.
+_TOO_MANY = r"accounting/QOS policy|job queue full"
+_AWAY = (
+    r"Unable to contact|timed out|temporarily|standby mode|Connection refused|Zero Bytes|"
+    r"Unable to communicate|Transport endpoint"
+)
+
+
+# The executor plugin's words around those of sbatch.
+_SAID = (
+    r"sbatch failed\. The error message was '(.*?)'\.$|"
+    r"submission failed with exception: (.*)\Z|"
+    r"submission failed\. The error message was (.*)\Z"
+)
+# What Snakemake adds to every message about a job on a cluster.
+_ADDED = "For further error details"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What `sbatch` said instead of a job's number.
+
+    Attributes:
+        words: the reason, in a line.
+    """
+
+    words: str
+
+    def is_passing(self, others_queued: bool) -> bool:
+        """Whether the same request may be taken later.
+
+        Args:
+            others_queued: whether the run has other jobs in the queue, whose end makes room.
+        """
+        if re.search(_TOO_MANY, self.words):
+            return others_queued
+        return re.search(_AWAY, self.words) is not None
+
+    @property
+    def advice(self) -> str | None:
+        """What to correct in a request that can never be met; None if it is not known to be one."""
+        if re.search(_TOO_MANY, self.words):
+            return f"runtime, gpu, mem_mb or qos in {_PROFILE}, or ask for a higher limit"
+        if re.search(_AWAY, self.words):
+            return None
+        for pattern, keys in _NEVER:
+            if re.search(pattern, self.words, re.IGNORECASE):
+                return f"{keys} in {_PROFILE}"
+        return None
+
+
+def refusal_of(message: str) -> Refusal | None:
+    """Read what the executor plugin says of a job that it could not submit.
+
+    Returns:
+        None if it is about something else.
+    """
+    found = re.search(_SAID, message, re.DOTALL | re.MULTILINE)
+    if not found:
+        return None
+    said = next(filter(None, found.groups()), "").partition(_ADDED)[0].replace(":\n", ": ")
+    before = r"^sbatch: (error: )?(Batch job submission failed: )?"
+    texts = [re.sub(before, "", line).strip() for line in said.splitlines()]
+    return Refusal("; ".join(dict.fromkeys(filter(None, texts))))

@@ -1,0 +1,72 @@
+"""What `sbatch` says when it takes no job, in a line, and whether it may take it later."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from touchline.runs.refusals import refusal_of
+
+
+def refusal(words):
+    return refusal_of(
+        f"SLURM sbatch failed. The error message was '{words}'.\n    sbatch call:\n        sbatch"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        ("Invalid account or account/partition combination specified", "slurm_account"),
+        ("Invalid partition name specified", "slurm_partition"),
+        ("Invalid qos specification", "qos"),
+        ("Requested time limit is invalid (missing or exceeds some limit)", "runtime"),
+        ("Requested node configuration is not available", "gpu_model"),
+        ("Memory required by task is not available", "mem_mb"),
+        ("Invalid generic resource (gres) specification", "gres"),
+        ("User's group not permitted to use this partition", "slurm_partition"),
+    ],
+)
+def test_what_can_never_be_met(words, key):
+    refused = refusal(f"sbatch: error: Batch job submission failed: {words}")
+    assert refused.words == words
+    assert key in refused.advice
+    assert not refused.is_passing(others_queued=True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Unable to contact slurm controller (connect failure)",
+        "Socket timed out on send/recv operation",
+        "Slurm temporarily unable to accept job, sleeping and retrying",
+    ],
+)
+def test_what_is_a_matter_of_time(words):
+    refused = refusal(f"sbatch: error: Batch job submission failed: {words}")
+    assert refused.is_passing(others_queued=False)
+    assert refused.advice is None
+
+
+def test_limits_of_jobs_in_the_queue_are_one_while_there_are_jobs():
+    words = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
+    refused = refusal(f"sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: {words}")
+    assert refused.words == f"QOSMaxSubmitJobPerUserLimit; {words}"
+    assert refused.is_passing(others_queued=True)
+    assert not refused.is_passing(others_queued=False)
+    assert "ask for a higher limit" in refused.advice
+
+
+def test_what_the_plugin_itself_refuses():
+    refused = refusal_of(
+        "Job submission failed with exception: The given account a appears to be invalid. "
+        "Available accounts:\nb, cFor further error details see the cluster/cloud log and …"
+    )
+    assert refused.words == "The given account a appears to be invalid. Available accounts: b, c"
+    assert "slurm_account" in refused.advice
+
+
+@given(st.text())
+def test_of_anything_else_nothing_is_known(text):
+    assert refusal_of(f"SLURM-job '7' failed: {text}") is None
+    refused = refusal(text)
+    assert refused is None or isinstance(refused.advice, str | None)
