@@ -63,8 +63,14 @@ rule merge_adapter:
         "../envs/detect.yaml"
     # Weights of 8 billion parameters in 16 bit, and one of them at a time in 32.
     resources:
-        mem_mb=lambda wildcards, attempt: 12000 * (1 + attempt),
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=lambda wildcards: megabytes(
+            24000, ended_by("OUT_OF_MEMORY", "merge_adapter", wildcards)
+        ),
+        runtime=lambda wildcards: minutes(
+            60,
+            ended_by("TIMEOUT", "merge_adapter", wildcards),
+            longest_minutes("merge_adapter"),
+        ),
     message:
         "Merging the adapter of {wildcards.model} into its weights"
     script:
