@@ -14,7 +14,7 @@ sys.path.insert(0, str(PROJECT / "scripts"))
 from touchline.core import paths
 from touchline.errors import InputError
 from touchline.inputs.project import settings_files
-from touchline.runs import command_line, slurm
+from touchline.runs import command_line, lifecycle, slurm
 from touchline.runs.plan import Plan
 from touchline.runs.preflight import read_inputs
 
@@ -52,6 +52,10 @@ for WARNING in INPUTS.warnings:
     logger.warning(WARNING)
 
 SETTINGS = INPUTS.settings
+
+
+# For `--sdm apptainer`: every step, wherever it runs. envs/touchline.def says how it is built.
+container: lifecycle.CONTAINER
 
 
 wildcard_constraints:

@@ -2,7 +2,6 @@
 
 from snakemake.settings.types import DeploymentMethod
 
-from touchline.runs import lifecycle
 from touchline.runs.slurm import Submission
 from touchline.runs.snakemake_events import RunEvents
 
@@ -28,12 +27,15 @@ def invocation():
         environments += ["--sdm", *map(str, deployment.deployment_method)]
     if deployment.conda_prefix:
         environments += ["--conda-prefix", str(deployment.conda_prefix)]
+    if deployment.apptainer_args:
+        environments.append(f"--apptainer-args={deployment.apptainer_args}")
     return lifecycle.Invocation(
         snakefile=Path(workflow.main_snakefile),
         config=config,
         gpus=workflow.resource_settings.resources.get("gpu"),
         keep_going=workflow.execution_settings.keep_going,
         has_environments=DeploymentMethod.CONDA in deployment.deployment_method,
+        has_container=DeploymentMethod.APPTAINER in deployment.deployment_method,
         environments=environments,
         submission=submission,
         plugin=plugin,

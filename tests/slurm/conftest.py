@@ -78,7 +78,7 @@ def clone(match, tmp_path_factory):
     path = demo.folder / "config.yaml"
     settings = yaml.safe_load(path.read_text())
     settings |= {"batch": {"windows": 1}, "detect_with": "llava", "videos": "matches/short.tsv"}
-    settings["window"]["step"] = 0.15
+    settings["window"]["step"] = 0.2
     path.write_text(yaml.safe_dump(settings))
     table = demo.folder / "matches"
     rows = [row.split("\t")[:2] for row in (table / "videos.tsv").read_text().splitlines()]

@@ -3,10 +3,12 @@
 import re
 import shutil
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import requires, version
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import touchline
 from clones import ROOT
@@ -49,6 +51,49 @@ def test_the_environments_have_the_versions_of_the_requirements(environment):
     stated = pins("\n".join(pip))
     assert len(stated) == len(pip)
     assert stated == {name: DIRECT[name] for name in stated}
+
+
+@pytest.mark.parametrize(
+    "environment", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_the_environments_can_be_solved(environment):
+    """What the packages ask for, and what that asks for, is in the lock in a version that does."""
+    conda = yaml.safe_load(environment.read_text())["dependencies"]
+    assert [part for part in conda if isinstance(part, str)] == ["python =3.11", "pip"]
+    (pip,) = (part["pip"] for part in conda if isinstance(part, dict))
+    asked, solved = [Requirement(each) for each in pip], set()
+    locked = {canonicalize_name(name): pin for name, pin in LOCKED.items()}
+    while asked:
+        needed = asked.pop()
+        name = canonicalize_name(needed.name)
+        if name in locked:
+            assert needed.specifier.contains(locked[name], prereleases=True), needed
+        else:
+            # What a GPU's build of torch brings beside, which its pin settles.
+            assert re.match("nvidia-|cuda-|triton|setuptools", name), needed
+            continue
+        if (name, extras := frozenset(needed.extras)) in solved:
+            continue
+        solved.add((name, extras))
+        for text in requires(name) or ():
+            inner = Requirement(text)
+            if any(
+                inner.marker is None or inner.marker.evaluate({"extra": extra})
+                for extra in extras | {""}
+            ):
+                asked.append(inner)
+
+
+def test_the_container_has_what_make_install_installs():
+    """All but the project itself, whose scripts Snakemake reads from its folder."""
+    installed = re.findall(r"\$\(BIN\)/pip install (.*)", (ROOT / "Makefile").read_text())
+    contained = (
+        (ROOT / "envs/touchline.def").read_text().partition("%post\n")[2].partition("\n\n")[0]
+    )
+    contained = contained.replace("--no-cache-dir ", "").replace("/opt/", "")
+    assert [line.strip().removeprefix("pip install ") for line in contained.splitlines()] == [
+        line for line in installed[:3] if "-e ." not in line
+    ]
 
 
 def test_the_slurm_profile_is_found_from_a_fresh_clone():

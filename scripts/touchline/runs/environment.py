@@ -35,3 +35,20 @@ def check_environment(with_video: bool, project: Path) -> None:
             f"{sys.executable} lacks {', '.join(lacking)}: activate Touchline's environment, as "
             f"with `source {project}/.venv/bin/activate`, or add --sdm conda."
         )
+
+
+def check_container(image: Path, project: Path) -> None:
+    """Make sure of the image that jobs are to run in.
+
+    Args:
+        image: its file.
+        project: the folder of the Snakefile.
+
+    Raises:
+        InputError: it has not been built.
+    """
+    if not image.exists():
+        raise InputError(
+            f"--sdm apptainer needs {image} in the folder that Snakemake runs in: build it with "
+            f"`cd {project} && apptainer build {image.absolute()} envs/touchline.def`."
+        )

@@ -13,13 +13,16 @@ from typing import Any
 from touchline.core import paths
 from touchline.models.gpu_lease import candidates
 from touchline.runs.command_line import status_command
-from touchline.runs.environment import check_environment
+from touchline.runs.environment import check_container, check_environment
 from touchline.runs.messages import at_end, at_failure, at_others, at_start, place
 from touchline.runs.partial_summary import sum_up
 from touchline.runs.plan import Plan
 from touchline.runs.plugin_patches import take_care_of
 from touchline.runs.slurm import Submission, check_cluster, has_accounting, output_of
 from touchline.runs.snakemake_events import Failure, RunEvents
+
+# The image of `--sdm apptainer`, in the folder that Snakemake runs in.
+CONTAINER = "touchline.sif"
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Invocation:
         gpus: those that Snakemake counts (`--resources gpu=N`); None for none.
         keep_going: whether videos go on when others have failed.
         has_environments: whether jobs have environments of their own, by conda.
+        has_container: whether jobs run in the container, by Apptainer.
         environments: its arguments about these.
         submission: how jobs go to SLURM; None if they run on this machine.
         plugin: the module that submits them.
@@ -42,6 +46,7 @@ class Invocation:
     gpus: int | None
     keep_going: bool
     has_environments: bool
+    has_container: bool
     environments: Sequence[str]
     submission: Submission | None
     plugin: Any
@@ -54,7 +59,9 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
         InputError: jobs would fail, or do work twice.
     """
     settings, project = plan.inputs.settings, how.snakefile.parent
-    if not how.has_environments:
+    if how.has_container:
+        check_container(Path(CONTAINER), project)
+    elif not how.has_environments:
         check_environment(bool(settings.detect_with or plan.inputs.shown), project)
     events.listen_for(signal.SIGINT, signal.SIGTERM)
     if how.submission:

@@ -61,13 +61,19 @@ fails once the plugin needs the patch no more.
     `RemoteExecutor.cancel` cancels the jobs that are active at that moment. None is while a look is
     under way, which takes its time where the scheduler is busy, and those that still wait for one
     of the two threads that run `sbatch` are submitted after that.
+
+10. "sacct: invalid option -- '1'" at each start.
+
+    Without `slurm_account`, `get_account` asks `sacct … | tail -1` for that of the last job, but
+    without a shell, so that `sacct` gets the pipe as its arguments. It is not needed: SLURM itself
+    takes a user's default account.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,6 +110,7 @@ def take_care_of(plugin: Any, has_accounting: bool, ask: Ask = answer_of) -> Non
     executor = plugin.Executor
     report = executor._report_job_error_threadsafe
     run_job, cancel = executor.run_job, executor.cancel
+    account_chosen = executor.get_account_arg
     watch = _Watch(has_accounting, ask)
 
     async def check_active_jobs(self: Any, active_jobs: Sequence[Any]) -> AsyncIterator[Any]:
@@ -142,6 +149,12 @@ def take_care_of(plugin: Any, has_accounting: bool, ask: Ask = answer_of) -> Non
             self.workflow.scheduler.exit_gracefully()
         report(self, job_info, msg)
 
+    def account(self: Any, job: Any) -> Iterator[str]:
+        if job.resources.get("slurm_account"):
+            yield from account_chosen(self, job)
+        else:
+            yield ""
+
     def cancel_all(self: Any) -> None:
         watch.is_ending = True
         cancel(self)
@@ -151,6 +164,7 @@ def take_care_of(plugin: Any, has_accounting: bool, ask: Ask = answer_of) -> Non
     executor.cancel = cancel_all
     executor.sleep = sleep
     executor.run_job = submit
+    executor.get_account_arg = account
     executor._report_job_error_threadsafe = report_refusal
 
 

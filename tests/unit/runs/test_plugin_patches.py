@@ -75,6 +75,7 @@ class AsItIs(plugin.Executor):
         self._next_seconds_between_status_checks = None
         self._preemption_warning = False
         self._failed_nodes = set()
+        self._fallback_account_arg = None
         self._main_event_loop = None
         self._status_query_calls = self._status_query_failures = 0
         self._status_query_total_seconds = self._status_query_max_seconds = 0.0
@@ -296,6 +297,16 @@ def test_9_an_interruption_ends_what_is_not_active_at_the_moment(slurm):
     assert "scancel --name=run" in slurm.asked()
     after.run_job("queued")
     assert after.submitted == []
+
+
+def test_10_no_account_is_guessed(slurm):
+    job = SimpleNamespace(resources={})
+    before = AsItIs()
+    assert list(before.get_account_arg(job)) == [""]
+    assert "| tail -1" in slurm.asked(), "fixed"
+    asked = slurm.asked()
+    assert list(patched().get_account_arg(job)) == [""]
+    assert slurm.asked() == asked
 
 
 def test_what_keeps_a_job_from_starting_is_said_once(slurm, monkeypatch, caplog):
