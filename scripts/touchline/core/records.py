@@ -127,8 +127,9 @@ class Counts(Record):
 
 
 # What an event's score is of: its context (`touchline.events.context`), the probability that it is
-# right as learnt from other games, or the mean of several models.
-ScoreKind = Literal["context", "calibrated", "weighted"]
+# right as learnt from other games, the mean of several models, or what a file of predictions of a
+# model that was trained to spot events has.
+ScoreKind = Literal["context", "calibrated", "weighted", "given"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ class Event:
         confidence: as the model states it.
         label_probability: of the label's tokens, where the model ran here.
         n_hits: how many windows predicted it.
-        score: between 0 and 1, what every stage ranks by; None of a hit.
+        score: between 0 and 1, what every stage ranks by; None of a hit, and where none is given.
         score_kind: where the score comes from.
         said_by: the models behind a fused event; empty for one model's own.
     """

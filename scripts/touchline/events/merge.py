@@ -150,9 +150,13 @@ def merge_events(events: Iterable[Event], window: float, keep: Keep) -> tuple[li
 def merge_given(given: Predictions, window: float, keep: Keep) -> Merged:
     """Drop the repeats among given predictions, which a model or its merge may have left.
 
+    Exact ones stay as they are: no windows overlap that could show one event twice.
+
     Args:
         window, keep: see `merge_events`.
     """
+    if given.exact:
+        return Merged(given.hits, given.hits, given.counts)
     events, duplicates = merge_events(given.hits, window, keep)
     counts = given.counts.model_copy(update={"duplicates": duplicates, "events_out": len(events)})
     return Merged(events, given.hits, counts)

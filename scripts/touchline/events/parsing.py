@@ -272,10 +272,10 @@ def _of_label(label: str, part: Any, is_name: IsName) -> list[ParsedEvent]:
             label=name,
             team=_team(fields.get("team")),
             confidence=_confidence(fields.get("confidence")),
-            details=_encodable(details) if isinstance(details, str) else "",
+            details=encodable(details) if isinstance(details, str) else "",
         )
         for each in names
-        if any(map(str.isalnum, name := " ".join(_encodable(each).split())))
+        if any(map(str.isalnum, name := " ".join(encodable(each).split())))
     ]
 
 
@@ -304,7 +304,7 @@ def _plain(key: str) -> str:
     return re.sub(r"[\W_]+", "", key.casefold())
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """The text, bounded, with lone surrogates, which no file can hold, as question marks."""
     return text[:MAX_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from touchline.core import paths
 from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
 from touchline.core.paths import Slice, slices_of
+from touchline.inputs.external_predictions import place_of
 from touchline.inputs.videos import GameHalf, Name
 from touchline.runs.preflight import Inputs
 
@@ -135,10 +136,10 @@ class Plan:
         """The given predictions that are not there, by video."""
         models = self.inputs.settings.models
         return [
-            MissingPredictions(video, model, template.replace("{video}", str(video)))
+            MissingPredictions(video, model, place_of(source, video, self.inputs.videos))
             for video in self.inputs.selected
             for model in self.inputs.settings.compare_with
-            if model not in self.inputs.given[video] and (template := models[model].predictions)
+            if model not in self.inputs.given[video] and (source := models[model].predictions)
         ]
 
     # --- Files --------------------------------------------------------------------------------

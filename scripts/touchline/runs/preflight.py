@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from touchline.core.files import read_text
 from touchline.errors import InputError
 from touchline.evaluation.annotations import find_labels, read_truth
+from touchline.events.spotting import check_given
 from touchline.inputs.external_predictions import find_given, given_videos
 from touchline.inputs.labels import Labels
 from touchline.inputs.project import with_project_files
@@ -69,27 +70,25 @@ def read_inputs(
     mistakes = Mistakes()
     source = settings.videos
     videos: dict[int, Video] = mistakes.of(lambda: read_videos(source), {}) if source else {}
-    templates = {
-        name: template
-        for name in settings.compare_with
-        if (template := settings.models[name].predictions)
+    sources = {
+        name: path for name in settings.compare_with if (path := settings.models[name].predictions)
     }
     numbers: list[int] = list(videos)
     if source is None:
-        numbers = mistakes.of(lambda: given_videos(templates), numbers)
+        numbers = mistakes.of(lambda: given_videos(sources), numbers)
     selected: list[int] = []
     if numbers:
         selected = mistakes.of(lambda: select(numbers, settings.select), selected)
     skip = settings.missing_predictions == "skip"
     given: dict[int, dict[str, str]] = {}
-    given = mistakes.of(lambda: find_given(templates, selected, skip), given)
+    given = mistakes.of(lambda: find_given(sources, selected, videos, skip), given)
     annotations: dict[int, str] = {}
     annotations = mistakes.of(lambda: find_labels(videos, selected), annotations)
     games = {video: game_of(video, videos) for video in selected}
     if check:
         if settings.detect_with and with_videos:
             mistakes.extend(_missing_videos(videos, selected))
-        mistakes.extend(_unusable_files(settings, annotations, videos))
+        mistakes.extend(_unusable_files(settings, annotations, given, videos))
     mistakes.end()
     shown = selected if settings.detect_with else [v for v in selected if _is_there(videos, v)]
     found = [
@@ -158,7 +157,10 @@ def _is_there(videos: Mapping[int, Video], video: int) -> bool:
 
 
 def _unusable_files(
-    settings: Settings, truth: Mapping[int, str], videos: Mapping[int, Video]
+    settings: Settings,
+    truth: Mapping[int, str],
+    given: Mapping[int, Mapping[str, str]],
+    videos: Mapping[int, Video],
 ) -> list[str]:
     """A line for each file that settings or table name and that is not what it should be."""
     mistakes = Mistakes()
@@ -176,6 +178,10 @@ def _unusable_files(
         files = {(path, videos[video].half) for video, path in truth.items()}
         for path, half in sorted(files, key=str):
             mistakes.of(lambda: _check_truth(path, labels, half), None)  # noqa: B023
+        for video, paths in given.items():
+            row = videos.get(video)
+            for path in paths.values():
+                mistakes.of(lambda: check_given(path, video, row, labels), None)  # noqa: B023
     return mistakes.lines
 
 
