@@ -8,9 +8,9 @@ from touchline.core.logs import job_log, log
 from touchline.core.records import Manifest
 from touchline.events.context import score_by_context
 from touchline.events.coverage import coverage_of_given
+from touchline.events.given import read_given
 from touchline.events.merge import merge_given
 from touchline.events.predictions import write_events_csv
-from touchline.events.spotting import read_given
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings, WindowSettings, read_table

@@ -16,7 +16,8 @@ from touchline.core.intervals import SAME_TIME
 from touchline.core.records import UNANSWERED, Counts, Event, WindowRecord
 from touchline.errors import InputError
 from touchline.events.nms import suppress
-from touchline.events.predictions import Predictions, hits_of
+from touchline.events.predictions import hits_of
+from touchline.events.reading import Predictions
 from touchline.inputs.labels import Labels
 
 Keep = Literal["first", "best", "run"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,11 @@ from touchline.errors import InputError
 from touchline.events.asked import Asked
 from touchline.events.parsing import parse_answer, render_event
 from touchline.events.plain_answers import names_in
+from touchline.events.reading import LONGEST_VIDEO, Predictions
 from touchline.inputs.labels import Labels
 
 _EVENT = TypeAdapter(Event)
 _CONTEXT = [field.name for field in fields(Context)]
-
-# Seconds: a day. A time beyond is a mistake even where the duration is unknown.
-LONGEST_VIDEO = 86_400.0
 
 # events/events_{model}_video_{v}.csv, a line an event.
 EVENTS = Table(
@@ -50,34 +48,6 @@ EVENTS = Table(
         ("said_by", "str"),
     ]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """What a predictions file holds.
-
-    Attributes:
-        hits: sorted by time, each an event as read from one answer (nothing is merged yet).
-        times: seconds, of every item that can be used, whatever its answer is.
-        problems: one line for each item that gave no event though it should, with file
-            and number of the item (the first is 0).
-        exact: the hits are the events themselves, with the times and scores of a model that
-            spots events, and not what it answered about windows.
-    """
-
-    hits: list[Event]
-    times: list[float]
-    counts: Counts
-    problems: list[str]
-    exact: bool = False
-
-    def reach(self, window: float) -> float:
-        """How far the predictions get, seconds.
-
-        Args:
-            window: how long the windows last, seconds.
-        """
-        return max(self.times, default=-window) + (0.0 if self.exact else window)
 
 
 def hits_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:

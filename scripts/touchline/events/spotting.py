@@ -9,8 +9,7 @@ from typing import Any
 
 from touchline.core.records import Counts, Event, Team
 from touchline.errors import InputError, plain
-from touchline.events.parsing import encodable
-from touchline.events.predictions import LONGEST_VIDEO, Predictions, predictions_of
+from touchline.events.reading import LONGEST_VIDEO, Predictions, encodable
 from touchline.inputs.labels import Labels
 from touchline.inputs.spotting_files import Entries, Form, read_entries
 from touchline.inputs.videos import Video
@@ -28,42 +27,23 @@ _SCORE: Mapping[Form, tuple[str, ...]] = {
 }
 
 
-def read_given(
-    path: str | Path, video: int, row: Video | None, labels: Labels, duration: float | None = None
-) -> Predictions:
-    """Read the given predictions of a video, in whichever format they are.
-
-    Args:
-        path: a predictions file, a results_spotting.json, an OSL JSON file, or a zip.
-        row: of the table of videos, if there is one.
-        duration: seconds of video, if known; what lies beyond is left out as invalid.
-
-    Raises:
-        InputError: the file cannot be read, is about another game, or no item of it can be used.
-    """
-    entries = read_entries(path, video, row)
-    if entries.form == "answers":
-        return predictions_of(entries.items, entries.place, labels, duration)
-    return _spotted(entries, row.half if row else None, labels, duration)
-
-
 def check_given(path: str | Path, video: int, row: Video | None, labels: Labels) -> None:
     """Make sure before a run that given predictions can be read.
 
     Of a predictions file, that it is one: the job that parses its answers says the rest.
 
     Args:
-        path, video, row: as of `read_given`.
+        path, video, row: as of `touchline.events.given.read_given`.
 
     Raises:
-        InputError: as `read_given`.
+        InputError: as there.
     """
     entries = read_entries(path, video, row)
     if entries.form != "answers":
-        _spotted(entries, row.half if row else None, labels, duration=None)
+        spotted_in(entries, row.half if row else None, labels, duration=None)
 
 
-def _spotted(
+def spotted_in(
     entries: Entries, half: int | None, labels: Labels, duration: float | None
 ) -> Predictions:
     """The events of one video.

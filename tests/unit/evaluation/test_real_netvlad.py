@@ -10,7 +10,7 @@ from clones import ROOT
 from touchline.comparison.compare import Track, compare
 from touchline.comparison.ensemble import fuse
 from touchline.events.coverage import looked_at_by
-from touchline.events.spotting import read_given
+from touchline.events.given import read_given
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Video
 

@@ -12,9 +12,10 @@ from clones import ROOT
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.errors import InputError
 from touchline.events.exports import by_game, osl_json, results_spotting
+from touchline.events.given import read_given
 from touchline.events.merge import merge_given
 from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
-from touchline.events.spotting import check_given, read_given
+from touchline.events.spotting import check_given
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Video
 
