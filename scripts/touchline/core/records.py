@@ -519,8 +519,13 @@ class ModelFiles(Record):
     files: list[HashedFile] = Field(description="of the folder that slices load, by path")
 
 
-class RecordedModel(ModelFiles):
+class RecordedModel(Record):
+    """A model that ran; of one that was deleted before there was a record, little is known."""
+
     model: Model
+    origin: Origin | None
+    packages: dict[str, str]
+    files: list[HashedFile]
 
 
 class RecordedInput(Record):
@@ -555,7 +560,7 @@ class Software(Record):
 
 
 class RunRecord(Record):
-    """run.json: what ran, and what it made. The same run makes the same record."""
+    """run.json: what ran with what, and what it made."""
 
     software: Software
     settings: dict[str, Any] = Field(description="as config.yaml and the user's files have them")

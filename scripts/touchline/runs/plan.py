@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 
 from touchline.core import paths
 from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
@@ -204,6 +205,25 @@ class Plan:
         settings = self.inputs.settings
         pattern = paths.MERGED if settings.models[model].adapter else paths.CHECKPOINT
         return f"{settings.resources}/{pattern.format(model=model)}"
+
+    @cached_property
+    def hashed(self) -> list[str]:
+        """The models whose files the record of the run has.
+
+        One that is gone, as models may be deleted once a run has ended, is not fetched for that.
+        """
+        settings = self.inputs.settings
+        return [
+            model
+            for model in settings.detect_with
+            if Path(self.model_folder(model)).exists()
+            or Path(settings.results, paths.MODEL_FILES.format(model=model)).exists()
+            or not all(
+                part.is_done(settings.results, settings.keep_partials)
+                for part in self.slices
+                if part.model == model
+            )
+        ]
 
     @property
     def runs_merged(self) -> bool:
