@@ -43,7 +43,7 @@ def main() -> None:
         print(f"{one.change}: {one.what}")
     unlike = [one for one in found if one.change != "not checked"]
     print(
-        f"{len(unlike)} files differ from {path}."
+        f"Different from {path}: {len(unlike)}."
         if unlike
         else f"All {len(record.results)} results are as {path} has them."
     )
