@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import touchline
 from touchline.core.files import write_json
 from touchline.core.logs import job_log, log
 from touchline.runs.plan import Plan
 from touchline.runs.preflight import read_inputs
 from touchline.runs.record import record_run
 
-PROJECT = Path(touchline.__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[1]
 
 
 def main(job: Any) -> None:

@@ -29,6 +29,7 @@ from touchline.core.records import (
     Software,
 )
 from touchline.inputs.fingerprint import content_of
+from touchline.inputs.settings import Settings
 from touchline.models.checkpoints import read_origin
 from touchline.runs.plan import Plan
 from touchline.runs.preflight import Inputs
@@ -72,7 +73,7 @@ def record_run(
     ]
     return RunRecord(
         software=_software(project),
-        settings=dict(config),
+        settings={name: config[name] for name in Settings.model_fields if name in config},
         models=[_model(folder, model, config) for model in inputs.settings.detect_with],
         videos=[
             RecordedVideo(
