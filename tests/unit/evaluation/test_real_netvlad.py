@@ -4,11 +4,18 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from SoccerNet.Evaluation.ActionSpotting import evaluate
 
 from clones import ROOT
 from touchline.comparison.compare import Track, compare
 from touchline.comparison.ensemble import fuse
+from touchline.core.soccernet import SOCCERNET_CLASSES
+from touchline.evaluation.annotations import read_truth
+from touchline.evaluation.average_map import mean_ap
+from touchline.evaluation.metrics import by_label, games_of
+from touchline.evaluation.outcomes import Half
 from touchline.events.coverage import looked_at_by
 from touchline.events.given import read_given
 from touchline.inputs.labels import Labels
@@ -64,3 +71,25 @@ def test_fusing_keeps_what_either_says(half):
     assert {event.label for event in both} <= {"Goal", "Substitution", "Any card"}
     assert len(fuse(events, 10.0, "nms")) <= len(union)
     assert len(fuse(events, 10.0, "weighted", {"v1": 0.5}, 1.0)) == len(events["v2"])
+
+
+def test_what_is_read_is_worth_what_soccernets_evaluator_finds_in_the_file():
+    real = Path(REAL) / "soccernet"
+    theirs = evaluate(
+        str(real / "labels"),
+        str(real / "netvlad_v2"),
+        dataset=None,
+        metric="at5",
+        EVENT_DICTIONARY={name: number for number, name in enumerate(SOCCERNET_CLASSES)},
+    )
+    predicted, true = (next((real / name).rglob("*.json")) for name in ("netvlad_v2", "labels"))
+    halves = []
+    for number in (1, 2):
+        row = Video(video=number, path="x", game=predicted.parent.name, half=number)
+        events = read_given(predicted, number, row, LABELS).hits
+        truth = read_truth(true, LABELS, number).events
+        halves.append(Half(number, f"game {number}", truth, events, ((0.0, 3000.0),)))
+    lists = by_label(halves, {name: name for name in SOCCERNET_CLASSES}, games_of(halves))
+    (ours,) = mean_ap(lists, 5, np.ones((1, 2)))
+    assert ours == pytest.approx(theirs["a_mAP"], abs=1e-6)
+    assert ours > 0.05
