@@ -69,8 +69,9 @@ def spotted_in(
                 raise ValueError(f"repeats item {seen[event]}")
         except _Contradiction:
             raise InputError(
-                f"{where} is of half {item['half']}, but its gameTime is {item['gameTime']!a}; are "
-                "the halves swapped? Correct one of them."
+                f"{where} is of half {item['half']}, but its gameTime is "
+                f"{plain(ascii(item['gameTime']), 60)}; are the halves swapped? Correct one of "
+                "them."
             ) from None
         except ValueError as error:
             problems.append(f"{where}: {error}; it is left out.")

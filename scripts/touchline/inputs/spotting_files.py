@@ -346,9 +346,12 @@ def _game_and_half(sample: Mapping[str, Any]) -> tuple[str | None, int | None]:
 
 
 def _shows(sample: Mapping[str, Any], row: Video) -> bool:
+    """Whether a sample is of a video, by its metadata or, if these do not say, by a path."""
     game, half = _game_and_half(sample)
-    if game and row.game:
-        return same_game(game, row.game) and half == row.half
+    if _is_of_another(sample, row):
+        return False
+    if game and row.game and half == row.half:
+        return True
     inputs = sample.get("inputs")
     paths = [one.get("path") for one in inputs if isinstance(one, dict)] if inputs else []
     return any(isinstance(path, str) and _is_path_of(path, row) for path in paths)

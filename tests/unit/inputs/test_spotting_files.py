@@ -124,7 +124,7 @@ def test_a_sample_is_found_by_game_and_half_by_its_path_or_by_our_id(tmp_path):
             sample("second", game=ROMA, half=2),
             sample("first", game=ROMA, half="1"),
             sample("other resolution", path=f"{BURNLEY}/1_720p.mp4"),
-            sample("second of it", path=f"{BURNLEY}/2_720p.mp4"),
+            sample("second of it", path=f"{BURNLEY}/2_720p.mp4", game=BURNLEY),
             sample("video_3"),
         )
     )
