@@ -553,7 +553,10 @@ class RecordedVideo(Record):
 class Software(Record):
     touchline: str = Field(description="version of the project")
     commit: str | None = Field(description="of the checkout; null: it is no checkout of git")
-    is_changed: bool | None = Field(description="whether the checkout differs from that commit")
+    is_changed: bool | None = Field(
+        description="whether the checkout differs from that commit, by more than config.yaml, "
+        "labels.yaml and prompts/, which are recorded apart"
+    )
     python: str
     system: str = Field(description="operating system and processor")
     packages: dict[str, str] = Field(description="versions, by name, of those that are there")

@@ -41,6 +41,9 @@ _PACKAGES = (
     *("bitsandbytes", "accelerate", "peft", "safetensors", "tokenizers"),
 )
 
+# Files of the checkout that a user changes; the record has what is in them by itself.
+_RECORDED_APART = (":!config.yaml", ":!labels.yaml", ":!prompts")
+
 Change = Literal["changed", "missing", "not in the record", "not checked"]
 
 
@@ -145,7 +148,8 @@ def _software(project: Path) -> Software:
     if top is None or Path(top) != project.resolve():
         # A copy within another repository.
         commit = None
-    changes = _git(project, "status", "--porcelain", "--untracked-files=no") if commit else None
+    status = ("status", "--porcelain", "--untracked-files=no", "--", ".", *_RECORDED_APART)
+    changes = _git(project, *status) if commit else None
     return Software(
         touchline=touchline.__version__,
         commit=commit,

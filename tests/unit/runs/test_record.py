@@ -176,11 +176,15 @@ def git(folder, *arguments):
 def test_the_commit_is_that_of_the_checkout_and_no_other(run):
     assert run.record().software.commit is None
     git(run.folder, "init", "-q")
-    git(run.folder, "add", "prompt.txt")
+    (run.folder / "config.yaml").write_text("slices: 4\n")
+    git(run.folder, "add", "prompt.txt", "config.yaml")
     git(run.folder, "commit", "-qm", "first")
     software = run.record().software
     assert software.commit == git(run.folder, "rev-parse", "HEAD")
     assert software.is_changed is False
+    # The settings are in the record as they are.
+    (run.folder / "config.yaml").write_text("slices: 2\n")
+    assert run.record().software.is_changed is False
     (run.folder / "prompt.txt").write_text("Else?")
     assert run.record().software.is_changed is True
     # A copy of the project within a repository of something else.
