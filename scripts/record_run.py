@@ -5,15 +5,15 @@ from typing import Any
 
 from touchline.core.files import write_json
 from touchline.core.logs import job_log, log
+from touchline.runs.inputs import find_inputs
 from touchline.runs.plan import Plan
-from touchline.runs.preflight import read_inputs
 from touchline.runs.record import record_run
 
 PROJECT = Path(__file__).resolve().parents[1]
 
 
 def main(job: Any) -> None:
-    plan = Plan(read_inputs(job.config, check=False, project=PROJECT))
+    plan = Plan(find_inputs(job.config, PROJECT))
     record = record_run(plan, job.config, job.input.results, PROJECT)
     write_json(job.output[0], record.model_dump())
     log.info("%d results are recorded", len(record.results))

@@ -18,8 +18,8 @@ try:
     from touchline.core.files import read_record
     from touchline.core.records import RunRecord
     from touchline.errors import InputError
+    from touchline.runs.inputs import find_inputs
     from touchline.runs.plan import Plan
-    from touchline.runs.preflight import read_inputs
     from touchline.runs.record import differences
 except (ImportError, SyntaxError) as error:
     sys.exit(
@@ -34,7 +34,7 @@ def main() -> None:
     path = parser.parse_args().record
     try:
         record = read_record(path, RunRecord)
-        plan = Plan(read_inputs(record.settings, check=False, project=PROJECT))
+        plan = Plan(find_inputs(record.settings, PROJECT))
         models = {each.model: Path(plan.model_folder(each.model)) for each in record.models}
         found = differences(record, plan.inputs, path.parent, models)
     except InputError as error:

@@ -16,7 +16,7 @@ from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
 from touchline.core.paths import Slice, slices_of
 from touchline.inputs.external_predictions import place_of
 from touchline.inputs.videos import GameHalf, Name
-from touchline.runs.preflight import Inputs
+from touchline.runs.inputs import Inputs
 
 _ENSEMBLE = "ensemble"
 

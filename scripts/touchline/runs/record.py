@@ -22,6 +22,7 @@ from touchline.core.records import (
     HashedFile,
     Manifest,
     ModelFiles,
+    Origin,
     RecordedInput,
     RecordedModel,
     RecordedVideo,
@@ -30,9 +31,8 @@ from touchline.core.records import (
 )
 from touchline.inputs.fingerprint import content_of
 from touchline.inputs.settings import Settings
-from touchline.models.checkpoints import read_origin
+from touchline.runs.inputs import Inputs
 from touchline.runs.plan import Plan
-from touchline.runs.preflight import Inputs
 
 # What shapes results. Of these a machine has some: analysis needs no torch.
 _PACKAGES = (
@@ -183,7 +183,9 @@ def _model(results: Path, model: str, config: Mapping[str, Any]) -> RecordedMode
     files = ModelFiles(origin=None, packages={}, files=[])
     if path.exists():
         files = read_record(path, ModelFiles)
-    origin = files.origin or read_origin(results / paths.MODEL.format(model=model))
+    origin, note = files.origin, results / paths.MODEL.format(model=model)
+    if origin is None and note.exists():
+        origin = read_record(note, Origin)
     if origin is not None:
         stated, adapter = config["models"][model], origin.adapter
         if adapter is not None:

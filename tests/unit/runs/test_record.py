@@ -12,8 +12,8 @@ from clones import ROOT, given
 from touchline.core.files import write_json
 from touchline.core.records import Manifest, ModelFiles, Origin
 from touchline.inputs.fingerprint import fingerprint
+from touchline.runs.inputs import find_inputs
 from touchline.runs.plan import Plan
-from touchline.runs.preflight import read_inputs
 from touchline.runs.record import differences, hashed_folder, record_run
 
 TRUTH = {"annotations": [{"gameTime": "1 - 00:02", "label": "Goal", "position": "2000"}]}
@@ -41,7 +41,7 @@ class Run:
             },
             "compare_with": ["other"],
         }
-        self.plan = Plan(read_inputs(self.config, check=False))
+        self.plan = Plan(find_inputs(self.config, folder))
         self.model = Path(self.plan.model_folder("llava"))
         self.model.mkdir(parents=True)
         (self.model / "model.safetensors").write_bytes(b"weights")
