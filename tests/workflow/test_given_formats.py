@@ -82,7 +82,7 @@ def test_words_of_other_classes_are_kept_and_marked(done):
 
 def test_they_are_compared_fused_evaluated_shown_and_exported(done):
     (pair,) = done.read("comparison/comparison_video_0.json")["pairs"]
-    assert pair["overall"]["matched"] > 2 * pair["overall"]["matched_by_chance"] > 0
+    assert pair["overall"]["matched"] == 2 > 2 * pair["overall"]["matched_by_chance"]
     fused = [row for row in events(done, "ensemble", 0) if "v1 276.5" in row["said_by"]]
     assert fused
     # SoccerNet's own ranking of the model's scores: far above chance, as it is a trained spotter.
