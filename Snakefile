@@ -85,20 +85,29 @@ rule models:
 
 
 # Every file is a target by itself, so that deleting any of them makes it again.
+RESULTS = [
+    *(PLAN.files(paths.PARTIAL, PLAN.slices) if SETTINGS.keep_partials else []),
+    *(PLAN.files(paths.LEDGER, PLAN.slices) if SETTINGS.keep_partials else []),
+    *rules.predictions.input,
+    *PLAN.files(paths.EVENTS, PLAN.predicted),
+    *PLAN.files(paths.COVERAGE, PLAN.predicted),
+    *rules.comparison.input,
+    *rules.shortlist.input,
+    *(rules.evaluation.input if INPUTS.annotations else []),
+    *rules.exports.input,
+    *rules.summarize.output,
+    *rules.report.input,
+]
+
+
+include: "rules/record.smk"
+
+
 rule all:
     default_target: True
     input:
-        PLAN.files(paths.PARTIAL, PLAN.slices) if SETTINGS.keep_partials else [],
-        PLAN.files(paths.LEDGER, PLAN.slices) if SETTINGS.keep_partials else [],
-        rules.predictions.input,
-        PLAN.files(paths.EVENTS, PLAN.predicted),
-        PLAN.files(paths.COVERAGE, PLAN.predicted),
-        rules.comparison.input,
-        rules.shortlist.input,
-        rules.evaluation.input if INPUTS.annotations else [],
-        rules.exports.input,
-        rules.summarize.output,
-        rules.report.input,
+        RESULTS,
+        rules.record_run.output,
     localrule: True
     message:
         "Everything that was asked for is there"

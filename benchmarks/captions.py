@@ -31,7 +31,8 @@ from touchline.evaluation.ranking import learnt_scores
 from touchline.events.context import score_by_context
 from touchline.events.coverage import looked_at_by
 from touchline.events.merge import Keep, merge_given
-from touchline.events.predictions import Predictions, read_predictions
+from touchline.events.predictions import read_predictions
+from touchline.events.reading import Predictions
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings, MergeSettings, WindowSettings

@@ -100,3 +100,24 @@ rule quantize_model:
         "Quantizing {wildcards.model} to 4-bit NF4"
     script:
         "../scripts/quantize_model.py"
+
+
+# Once a model, so that the record of a run reads no gigabytes each time.
+rule hash_model:
+    input:
+        checkpoint=lambda wildcards: command_line.model_of_slice(
+            WORDS, PLAN, wildcards.model
+        ),
+    output:
+        result(paths.MODEL_FILES),
+    log:
+        result(paths.HASH_LOG),
+    wildcard_constraints:
+        model=paths.one_of(SETTINGS.detect_with),
+    localrule: True
+    conda:
+        "../envs/detect.yaml"
+    message:
+        "Hashing the files of {wildcards.model}"
+    script:
+        "../scripts/hash_model.py"

@@ -8,11 +8,12 @@ from touchline.core.logs import job_log, log
 from touchline.core.records import Manifest
 from touchline.events.context import score_by_context
 from touchline.events.coverage import coverage_of_given
+from touchline.events.given import read_given
 from touchline.events.merge import merge_given
-from touchline.events.predictions import read_predictions, write_events_csv
+from touchline.events.predictions import write_events_csv
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import ContextSettings, WindowSettings
+from touchline.inputs.settings import ContextSettings, WindowSettings, read_table
 from touchline.inputs.videos import GameHalf
 from touchline.video.windows import windows_from
 
@@ -22,7 +23,9 @@ def main(job: Any) -> None:
     # Without footage there is none.
     manifest = next((read_record(path, Manifest) for path in job.input.manifest), None)
     duration = manifest.duration if manifest else None
-    given = read_predictions(job.input.predictions, labels, duration)
+    video = int(job.wildcards.video)
+    row = read_table(job.config).get(video)
+    given = read_given(job.input.predictions, video, row, labels, duration)
     for problem in given.problems:
         log.warning("%s", problem)
     merged = merge_given(given, **job.params.merge)
@@ -33,9 +36,11 @@ def main(job: Any) -> None:
         merged.counts.duplicates,
         merged.counts.events_out,
     )
-    others = [read_predictions(path, labels).times for path in job.input.others]
     rule = WindowSettings(**job.params.window)
-    coverage = coverage_of_given(given.times, merged.counts, manifest, others, rule.seconds)
+    others = [read_given(path, video, row, labels) for path in job.input.others]
+    reached = max((other.reach(rule.seconds) for other in others), default=0.0)
+    seconds = 0.0 if given.exact else rule.seconds
+    coverage = coverage_of_given(given.times, merged.counts, manifest, reached, seconds)
     for lost in coverage.likely_lost:
         log.warning(
             "%s has nothing from %g to %g s; that slice was likely lost.",
@@ -43,14 +48,15 @@ def main(job: Any) -> None:
             lost.start,
             lost.end,
         )
-    windows = windows_from(given.times, duration, rule)
-    shown = shown_in((window.start, window.end, window.times) for window in windows)
-    events = locate(merged.events, merged.hits, shown)
-    looked_at = intervals_of(coverage.looked_at)
-    context = ContextSettings(**job.params.context)
-    events = score_by_context(events, merged.hits, looked_at, labels, context)
+    events = merged.events
+    if not given.exact:
+        windows = windows_from(given.times, duration, rule)
+        shown = shown_in((window.start, window.end, window.times) for window in windows)
+        looked_at = intervals_of(coverage.looked_at)
+        context = ContextSettings(**job.params.context)
+        events = locate(events, merged.hits, shown)
+        events = score_by_context(events, merged.hits, looked_at, labels, context)
     half = GameHalf(**job.params.half)
-    video = int(job.wildcards.video)
     write_events_csv(job.output.events, events, video, half.game, half.half)
     write_json(job.output.coverage, coverage.model_dump())
 

@@ -19,8 +19,10 @@ from touchline.core.records import (
     Coverage,
     EvaluationReport,
     Manifest,
+    ModelFiles,
     Origin,
     RawAnswer,
+    RunRecord,
     Thumbnail,
     WindowRecord,
 )
@@ -33,6 +35,7 @@ _FILES: dict[str, tuple[Any, str]] = {
     "video_table_row": (Video, "a row of the video table (videos.tsv)"),
     "manifest": (Manifest, paths.MANIFEST),
     "model": (Origin, paths.MODEL),
+    "model_files": (ModelFiles, paths.MODEL_FILES),
     "partial": (list[RawAnswer], paths.PARTIAL),
     "ledger_line": (WindowRecord, f"a line of {paths.LEDGER}"),
     "predictions": (list[RawAnswer], paths.PREDICTIONS),
@@ -41,6 +44,7 @@ _FILES: dict[str, tuple[Any, str]] = {
     "calibration": (CalibrationReport, paths.CALIBRATION),
     "comparison": (ComparisonReport, paths.COMPARISON),
     "thumbnails": (list[Thumbnail], paths.THUMBNAILS),
+    "run": (RunRecord, paths.RECORD),
 }
 
 

@@ -103,6 +103,6 @@ def test_what_is_done_is_summed_up_though_a_video_is_bad(project):
     jobs = project.jobs(**config)
     assert (jobs["summarize"], jobs["report_run"]) == (1, 1)
     assert jobs["probe_video"] == jobs["merge_slices"] == 1
-    # Or the video is left out: then the exports, of all videos, are made for the first time.
+    # Or the video is left out: then what is of all videos is made for the first time.
     table.write_text("\n".join(["video\tpath", rows[0], rows[2]]) + "\n")
-    assert project.jobs(**config) == {"export_model": 1}
+    assert project.jobs(**config) == {"export_model": 1, "record_run": 1}

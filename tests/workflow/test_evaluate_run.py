@@ -145,7 +145,7 @@ def test_a_shortlist_has_what_is_probable_by_the_other_match(done, model):
     assert bool(rows[0]["said_by"]) == (model == "ensemble")
 
 
-EVALUATE_ALL = {"evaluate_model": 3, "tabulate_evaluation": 1, "report_run": 1}
+EVALUATE_ALL = {"evaluate_model": 3, "tabulate_evaluation": 1, "report_run": 1, "record_run": 1}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ EVALUATE_ALL = {"evaluate_model": 3, "tabulate_evaluation": 1, "report_run": 1}
             {"ensemble": {"method": "intersection"}},
             {"fuse_models": 3, "evaluate_model": 1, "calibrate_model": 1}
             | {"tabulate_evaluation": 1, "export_model": 1, "shortlist_events": 3}
-            | {"report_match": 3, "report_run": 1},
+            | {"report_match": 3, "report_run": 1, "record_run": 1},
         ),
     ],
 )

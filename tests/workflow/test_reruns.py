@@ -207,6 +207,7 @@ FILES = {
     "delete `calibration/…`": deleted("calibration/calibration_other.json"),
     "delete `exports/{model}/`": deleted("exports/llava"),
     "delete `summary/summary.csv`": deleted("summary/summary.csv"),
+    "delete `run.json`": deleted("run.json"),
     "delete `videos/…`": deleted("videos/video_0.json"),
     "delete `logs/`": deleted("logs"),
     "delete `benchmarks/`": deleted("benchmarks"),

@@ -1,6 +1,9 @@
 """The whole workflow on small videos, then what a user does with its results."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -71,6 +74,56 @@ def test_given_predictions_are_read_into_the_classes(done):
 
 def test_a_second_run_has_nothing_to_do(done):
     assert "Nothing to be done" in done.run().stdout + done.run().stderr
+
+
+def verified(done):
+    """What scripts/verify.py says, and its status."""
+    command = [sys.executable, "scripts/verify.py"]
+    run = subprocess.run(command, cwd=done.folder, capture_output=True, text=True, check=False)
+    return run.returncode, run.stdout + run.stderr
+
+
+def test_the_record_accounts_for_every_result(done):
+    record = done.read("run.json")
+    assert record["settings"]["models"]["other"] == {"predictions": "given_{video}.json"}
+    assert [video["game"] for video in record["videos"]] == ["A vs B", "A vs B"]
+    (model,) = record["models"]
+    assert "model.safetensors" in {file["path"] for file in model["files"]}
+    assert model["packages"]["torch"]
+    recorded = {file["path"] for file in record["results"]}
+    assert {
+        "partials/partial_results_llava_vid0_gpu0.json",
+        "windows/windows_llava_vid1_gpu1.jsonl",
+        "models/model_llava.json",
+        "exports/llava/osl.json",
+        "report/index.html",
+    } <= recorded
+    status, output = verified(done)
+    assert (status, output) == (
+        0,
+        f"All {len(recorded)} results are as results/run.json has them.\n",
+    )
+
+
+def test_a_result_that_was_changed_is_named(done):
+    summary = done.folder / "results/summary/summary.txt"
+    text = summary.read_text()
+    times = summary.stat()
+    summary.write_text(text.replace("llava", "lava"))
+    status, output = verified(done)
+    assert status == 1
+    assert output.splitlines() == [
+        "changed: results/summary/summary.txt",
+        "Different from results/run.json: 1.",
+    ]
+    summary.write_text(text)
+    os.utime(summary, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert verified(done)[0] == 0
+    (done.folder / "results/run.json").rename(done.folder / "kept.json")
+    status, output = verified(done)
+    (done.folder / "kept.json").rename(done.folder / "results/run.json")
+    assert status == 1
+    assert output.startswith("results/run.json cannot be read: No such file")
 
 
 def test_the_rules_pass_snakemakes_own_checks(done):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -13,6 +14,7 @@ from typing import IO, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from touchline.core.disk import hidden, writing
+from touchline.core.records import HashedFile
 from touchline.errors import InputError
 
 
@@ -88,6 +90,23 @@ def read_json(path: str | Path) -> Any:
         return json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not a JSON file: {error}.") from error
+
+
+def hashed(path: Path, name: str) -> HashedFile:
+    """A file with its size and SHA-256.
+
+    Args:
+        name: what it is called in a list of files.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+            return HashedFile(path=name, bytes=file.tell(), sha256=digest.hexdigest())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 R = TypeVar("R", bound=BaseModel)

@@ -33,6 +33,7 @@ PAGE = "report/video_{video}.html"
 
 # A model, or the ensemble, over all videos.
 MODEL = "models/model_{model}.json"
+MODEL_FILES = "models/files_{model}.json"
 EVALUATION = "evaluation/evaluation_{model}.json"
 OUTCOMES = "evaluation/outcomes_{model}.csv"
 CURVES = "evaluation/curves_{model}.csv"
@@ -46,12 +47,16 @@ SUMMARY = "summary/summary.csv"
 SUMMARY_TEXT = "summary/summary.txt"
 INDEX = "report/index.html"
 CHART = "report/charts/{name}.svg"
+RECORD = "run.json"
+# What differs from attempt to attempt, and is no result.
+NO_RESULTS = ("benchmarks", "journal", "logs")
 
 # The log of each rule's jobs, and of what is summed up after some videos failed.
 PROBE_LOG = "logs/probe/video_{video}.log"
 FETCH_ADAPTER_LOG = "logs/models/fetch_adapter_{model}.log"
 MERGE_ADAPTER_LOG = "logs/models/merge_adapter_{model}.log"
 FETCH_LOG = "logs/models/fetch_{model}.log"
+HASH_LOG = "logs/models/hash_{model}.log"
 QUANTIZE_LOG = "logs/models/quantize_{model}.log"
 DETECT_LOG = "logs/detect/{model}_vid{video}_gpu{slice}.log"
 MERGE_LOG = "logs/merge/{model}_video_{video}.log"
@@ -67,6 +72,7 @@ SUMMARY_LOG = "logs/summary.log"
 THUMBNAILS_LOG = "logs/thumbnails/video_{video}.log"
 PAGE_LOG = "logs/report/video_{video}.log"
 INDEX_LOG = "logs/report/index.log"
+RECORD_LOG = "logs/record.log"
 OTHERS_LOG = "logs/others.log"
 
 # Under the folder of models.

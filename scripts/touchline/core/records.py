@@ -7,12 +7,13 @@ made from these classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Seconds = Annotated[float, Field(ge=0, description="seconds from the start of the video")]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Team = Literal["home", "away"]
 
 
@@ -127,8 +128,9 @@ class Counts(Record):
 
 
 # What an event's score is of: its context (`touchline.events.context`), the probability that it is
-# right as learnt from other games, or the mean of several models.
-ScoreKind = Literal["context", "calibrated", "weighted"]
+# right as learnt from other games, the mean of several models, or what a file of predictions of a
+# model that was trained to spot events has.
+ScoreKind = Literal["context", "calibrated", "weighted", "given"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,7 @@ class Event:
         confidence: as the model states it.
         label_probability: of the label's tokens, where the model ran here.
         n_hits: how many windows predicted it.
-        score: between 0 and 1, what every stage ranks by; None of a hit.
+        score: between 0 and 1, what every stage ranks by; None of a hit, and where none is given.
         score_kind: where the score comes from.
         said_by: the models behind a fused event; empty for one model's own.
     """
@@ -499,3 +501,73 @@ class Origin(Record):
     def __str__(self) -> str:
         model = f"{self.checkpoint} at commit {self.commit}" if self.commit else self.checkpoint
         return f"{model} with the adapter {self.adapter}" if self.adapter else model
+
+
+class HashedFile(Record):
+    """A file and what it is known by."""
+
+    path: str = Field(description="from the folder that the list is about")
+    bytes: int = Field(ge=0)
+    sha256: Sha256
+
+
+class ModelFiles(Record):
+    """models/files_{model}.json: the files that a model is loaded from, and what loads them."""
+
+    origin: Origin | None = Field(description="null: the folder has no note of it")
+    packages: dict[str, str] = Field(description="versions, by name, where the model runs")
+    files: list[HashedFile] = Field(description="of the folder that slices load, by path")
+
+
+class RecordedModel(Record):
+    """A model that ran; of one that was deleted before there was a record, little is known."""
+
+    model: Model
+    origin: Origin | None
+    packages: dict[str, str]
+    files: list[HashedFile]
+
+
+class RecordedInput(Record):
+    """A file that a run was given."""
+
+    role: Literal["prompt", "classes", "annotations", "predictions"]
+    video: int | None = Field(default=None, ge=0, description="whose annotations or predictions")
+    model: Model | None = Field(default=None, description="whose predictions")
+    name: str = Field(description="of the file, without its folder")
+    bytes: int = Field(ge=0)
+    sha256: Sha256
+
+
+class RecordedVideo(Record):
+    """A video by its content; where it lies is nobody's business."""
+
+    video: int = Field(ge=0)
+    game: str | None
+    half: int | None
+    bytes: int = Field(gt=0)
+    duration: float = Field(gt=0, description="seconds that were processed")
+    fingerprint: str = Field(description="SHA-256 of samples of the content")
+
+
+class Software(Record):
+    touchline: str = Field(description="version of the project")
+    commit: str | None = Field(description="of the checkout; null: it is no checkout of git")
+    is_changed: bool | None = Field(
+        description="whether the checkout differs from that commit, by more than config.yaml, "
+        "labels.yaml and prompts/, which are recorded apart"
+    )
+    python: str
+    system: str = Field(description="operating system and processor")
+    packages: dict[str, str] = Field(description="versions, by name, of those that are there")
+
+
+class RunRecord(Record):
+    """run.json: what ran with what, and what it made."""
+
+    software: Software
+    settings: dict[str, Any] = Field(description="as config.yaml and the user's files have them")
+    models: list[RecordedModel] = Field(description="those that ran")
+    videos: list[RecordedVideo] = Field(description="those with footage")
+    inputs: list[RecordedInput]
+    results: list[HashedFile] = Field(description="of the folder of results, by path")

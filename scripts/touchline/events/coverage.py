@@ -80,7 +80,7 @@ def coverage_of_given(
     times: Sequence[float],
     counts: Counts,
     manifest: Manifest | None,
-    others: Iterable[Sequence[float]],
+    reached: float,
     window: float,
 ) -> Coverage:
     """What a model must have looked at whose predictions are given.
@@ -89,15 +89,14 @@ def coverage_of_given(
         times: of the items of its predictions file, seconds.
         counts: what became of them.
         manifest: of the video; None without footage.
-        others: the times of each predictions file of the video, this model's too. Without
-            footage, all that is known of its length is how far any model got, and that a half
-            lasts 40 minutes or more.
-        window: how long the windows last that begin at these times, seconds.
+        reached: how far any model's predictions of the video get, seconds. Without footage, that
+            is all that is known of its length, and that a half lasts 40 minutes or more.
+        window: how long the windows last that begin at these times, seconds; 0 of exact times.
     """
     if manifest:
         duration, unseen = manifest.duration, manifest.no_pictures
     else:
-        duration, unseen = max((time + window for each in others for time in each), default=0.0), []
+        duration, unseen = reached, []
         if duration > _SHORTEST_HALF / 2:
             duration = max(duration, _SHORTEST_HALF)
     seen = gaps(intervals_of(unseen), duration)

@@ -16,7 +16,8 @@ from touchline.core.intervals import SAME_TIME
 from touchline.core.records import UNANSWERED, Counts, Event, WindowRecord
 from touchline.errors import InputError
 from touchline.events.nms import suppress
-from touchline.events.predictions import Predictions, hits_of
+from touchline.events.predictions import hits_of
+from touchline.events.reading import Predictions
 from touchline.inputs.labels import Labels
 
 Keep = Literal["first", "best", "run"]
@@ -150,9 +151,13 @@ def merge_events(events: Iterable[Event], window: float, keep: Keep) -> tuple[li
 def merge_given(given: Predictions, window: float, keep: Keep) -> Merged:
     """Drop the repeats among given predictions, which a model or its merge may have left.
 
+    Exact ones stay as they are: no windows overlap that could show one event twice.
+
     Args:
         window, keep: see `merge_events`.
     """
+    if given.exact:
+        return Merged(given.hits, given.hits, given.counts)
     events, duplicates = merge_events(given.hits, window, keep)
     counts = given.counts.model_copy(update={"duplicates": duplicates, "events_out": len(events)})
     return Merged(events, given.hits, counts)

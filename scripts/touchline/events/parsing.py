@@ -29,11 +29,7 @@ from touchline.events.plain_answers import (
     says_none,
     without_lead_in,
 )
-
-# An answer of 256 tokens has some 1,000 characters. Of a longer text that is not strict JSON
-# this much is read, because the other readers have no bound of their own; and so much of a
-# label or of details is kept.
-MAX_CHARACTERS = 20_000
+from touchline.events.reading import MAX_CHARACTERS, encodable
 
 # What keys of an object stand for, without case and signs. The name of the event stands under the
 # first of these that there is; the second group are words that other things have, too.
@@ -272,10 +268,10 @@ def _of_label(label: str, part: Any, is_name: IsName) -> list[ParsedEvent]:
             label=name,
             team=_team(fields.get("team")),
             confidence=_confidence(fields.get("confidence")),
-            details=_encodable(details) if isinstance(details, str) else "",
+            details=encodable(details) if isinstance(details, str) else "",
         )
         for each in names
-        if any(map(str.isalnum, name := " ".join(_encodable(each).split())))
+        if any(map(str.isalnum, name := " ".join(encodable(each).split())))
     ]
 
 
@@ -302,11 +298,6 @@ def _role(key: Any) -> str | None:
 
 def _plain(key: str) -> str:
     return re.sub(r"[\W_]+", "", key.casefold())
-
-
-def _encodable(text: str) -> str:
-    """The text, bounded, with lone surrogates, which no file can hold, as question marks."""
-    return text[:MAX_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
 
 
 def _team(value: Any) -> Team | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,11 @@ from touchline.errors import InputError
 from touchline.events.asked import Asked
 from touchline.events.parsing import parse_answer, render_event
 from touchline.events.plain_answers import names_in
+from touchline.events.reading import LONGEST_VIDEO, Predictions
 from touchline.inputs.labels import Labels
 
 _EVENT = TypeAdapter(Event)
 _CONTEXT = [field.name for field in fields(Context)]
-
-# No video is longer than a day; a time beyond is a mistake even where the duration is unknown.
-_DAY = 86_400.0
 
 # events/events_{model}_video_{v}.csv, a line an event.
 EVENTS = Table(
@@ -50,23 +48,6 @@ EVENTS = Table(
         ("said_by", "str"),
     ]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """What a predictions file holds.
-
-    Attributes:
-        hits: sorted by time, each an event as read from one answer (nothing is merged yet).
-        times: seconds, of every item that can be used, whatever its answer is.
-        problems: one line for each item that gave no event though it should, with file
-            and number of the item (the first is 0).
-    """
-
-    hits: list[Event]
-    times: list[float]
-    counts: Counts
-    problems: list[str]
 
 
 def hits_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
@@ -107,6 +88,20 @@ def read_predictions(
     items = read_json(path)
     if not isinstance(items, list):
         raise InputError(f"{path} is not a predictions file: it holds no list of items.")
+    return predictions_of(items, path, labels, duration)
+
+
+def predictions_of(
+    items: Sequence[Any], path: str | Path, labels: Labels, duration: float | None = None
+) -> Predictions:
+    """The predictions of the items of a predictions file, as `read_predictions` reads them.
+
+    Args:
+        path: of the file, for messages.
+
+    Raises:
+        InputError: no item can be used.
+    """
     hits: list[Event] = []
     times: list[float] = []
     problems: list[str] = []
@@ -225,7 +220,7 @@ def _mistake(item: Any, duration: float | None) -> str | None:
     time, raw = item.get("time"), item.get("raw")
     if isinstance(time, bool) or not isinstance(time, (int, float)):
         return "has no number as its time"
-    if not 0 <= time <= _DAY:  # NaN is not between
+    if not 0 <= time <= LONGEST_VIDEO:  # NaN is not between
         return f"has an impossible time, {_quoted(str(time))}"
     if duration is not None and time > duration:
         return f"is at {time:g} s, beyond the end of the video ({duration:g} s)"

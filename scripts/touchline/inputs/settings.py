@@ -254,7 +254,10 @@ class ModelSettings(Section):
         "float32",
     )
     predictions: Place | None = Field(
-        None, description="path of given predictions; {video} stands for the video's number"
+        None,
+        description="path of given predictions: {video} in it stands for the video's number; "
+        "without, a folder or zip of SoccerNet's results_spotting.json files, one of these, or an "
+        "OSL JSON file",
     )
 
     @model_validator(mode="after")
@@ -265,10 +268,6 @@ class ModelSettings(Section):
             )
         if self.adapter is not None and self.checkpoint is None:
             raise ValueError("adapter changes a model that runs; name its checkpoint, too")
-        if self.predictions is not None and "{video}" not in self.predictions:
-            raise ValueError(
-                "predictions must contain {video}, which stands for the video's number"
-            )
         return self
 
 
@@ -365,9 +364,17 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _videos_to_detect_in(self) -> Settings:
+    def _videos_are_known(self) -> Settings:
         if self.videos is None and self.detect_with:
             raise ValueError("videos is null, so no model can run; name none: detect_with: []")
+        for name in self.compare_with:
+            path = self.models[name].predictions or ""
+            if self.videos is None and "{video}" not in path:
+                raise ValueError(
+                    f"videos is null, so nothing says of which video the parts of {path} are; name "
+                    f"a table of videos with games and halves, or write {{video}} into "
+                    f"models.{name}.predictions in place of a video's number"
+                )
         return self
 
 

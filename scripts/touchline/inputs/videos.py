@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -99,6 +99,12 @@ def game_of(video: int, videos: Mapping[int, Video]) -> str:
     """The name of the game that a video is of; without one it is a game by itself."""
     game = videos[video].game if video in videos else None
     return f"video_{video}" if game is None else game
+
+
+def half_in_path(path: PurePath) -> int | None:
+    """Which half a file is by its name, as SoccerNet has it; None if the name does not say."""
+    match = _HALF.fullmatch(path.stem)
+    return int(match[1]) if match else None
 
 
 def left_out(source: str | Path) -> str | None:

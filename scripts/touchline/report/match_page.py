@@ -286,5 +286,8 @@ def moment_in_view(moment: Moment, window: float, duration: float) -> float:
     if not claim.predictions:
         return min(claim.time_s + 0.5, duration)
     event = min((one.event for one in claim.predictions), key=lambda event: event.time_s)
+    if event.score_kind == "given":
+        # Predicted at this moment, and not of a window that begins at it.
+        return max(0.0, min(event.time_s + 0.5, duration - 0.1))
     middle = (event.last_s + event.first_s + window) / 2
     return max(0.0, min(middle, event.last_s + window, duration - 0.1))

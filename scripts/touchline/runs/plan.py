@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 
 from touchline.core import paths
 from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
 from touchline.core.paths import Slice, slices_of
+from touchline.inputs.external_predictions import place_of
 from touchline.inputs.videos import GameHalf, Name
-from touchline.runs.preflight import Inputs
+from touchline.runs.inputs import Inputs
 
 _ENSEMBLE = "ensemble"
 
@@ -135,10 +137,10 @@ class Plan:
         """The given predictions that are not there, by video."""
         models = self.inputs.settings.models
         return [
-            MissingPredictions(video, model, template.replace("{video}", str(video)))
+            MissingPredictions(video, model, place_of(source, video, self.inputs.videos))
             for video in self.inputs.selected
             for model in self.inputs.settings.compare_with
-            if model not in self.inputs.given[video] and (template := models[model].predictions)
+            if model not in self.inputs.given[video] and (source := models[model].predictions)
         ]
 
     # --- Files --------------------------------------------------------------------------------
@@ -203,6 +205,25 @@ class Plan:
         settings = self.inputs.settings
         pattern = paths.MERGED if settings.models[model].adapter else paths.CHECKPOINT
         return f"{settings.resources}/{pattern.format(model=model)}"
+
+    @cached_property
+    def hashed(self) -> list[str]:
+        """The models whose files the record of the run has.
+
+        One that is gone, as models may be deleted once a run has ended, is not fetched for that.
+        """
+        settings = self.inputs.settings
+        return [
+            model
+            for model in settings.detect_with
+            if Path(self.model_folder(model)).exists()
+            or Path(settings.results, paths.MODEL_FILES.format(model=model)).exists()
+            or not all(
+                part.is_done(settings.results, settings.keep_partials)
+                for part in self.slices
+                if part.model == model
+            )
+        ]
 
     @property
     def runs_merged(self) -> bool:

@@ -6,49 +6,20 @@ Nothing is decoded or loaded; files are opened to see that they are there and of
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from touchline.core.files import read_text
 from touchline.errors import InputError
-from touchline.evaluation.annotations import find_labels, read_truth
-from touchline.inputs.external_predictions import find_given, given_videos
+from touchline.evaluation.annotations import read_truth
+from touchline.events.spotting import check_given
 from touchline.inputs.labels import Labels
-from touchline.inputs.project import with_project_files
-from touchline.inputs.settings import Settings, nearest, read_settings
-from touchline.inputs.videos import Video, game_of, left_out, read_videos, select
+from touchline.inputs.settings import Settings, nearest
+from touchline.inputs.videos import Video, left_out
 from touchline.models import adapters, checkpoints
-
-# A person fixes the first of so many mistakes of a kind and sees the rest the next time.
-_MOST = 10
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a run works on.
-
-    Attributes:
-        videos: the table of videos, by number; empty if there is none.
-        selected: the numbers of the videos to process.
-        given: by video and model, the files of given predictions.
-        annotations: by video, the file of its true events, where there is one.
-        games: by video, the name of its game.
-        shown: the selected videos whose files are there to be looked at.
-        warnings: a sentence for what was left out.
-    """
-
-    settings: Settings
-    videos: Mapping[int, Video]
-    selected: Sequence[int]
-    given: Mapping[int, Mapping[str, str]]
-    annotations: Mapping[int, str]
-    games: Mapping[int, str]
-    shown: Sequence[int]
-    warnings: Sequence[str] = ()
+from touchline.runs.inputs import Inputs, Mistakes, collect_inputs
 
 
 def read_inputs(
@@ -65,66 +36,23 @@ def read_inputs(
     Raises:
         InputError: one line for each mistake.
     """
-    settings = with_project_files(read_settings(config), project)
     mistakes = Mistakes()
-    source = settings.videos
-    videos: dict[int, Video] = mistakes.of(lambda: read_videos(source), {}) if source else {}
-    templates = {
-        name: template
-        for name in settings.compare_with
-        if (template := settings.models[name].predictions)
-    }
-    numbers: list[int] = list(videos)
-    if source is None:
-        numbers = mistakes.of(lambda: given_videos(templates), numbers)
-    selected: list[int] = []
-    if numbers:
-        selected = mistakes.of(lambda: select(numbers, settings.select), selected)
-    skip = settings.missing_predictions == "skip"
-    given: dict[int, dict[str, str]] = {}
-    given = mistakes.of(lambda: find_given(templates, selected, skip), given)
-    annotations: dict[int, str] = {}
-    annotations = mistakes.of(lambda: find_labels(videos, selected), annotations)
-    games = {video: game_of(video, videos) for video in selected}
+    inputs = collect_inputs(config, project, mistakes)
     if check:
-        if settings.detect_with and with_videos:
-            mistakes.extend(_missing_videos(videos, selected))
-        mistakes.extend(_unusable_files(settings, annotations, videos))
+        if inputs.settings.detect_with and with_videos:
+            mistakes.extend(_missing_videos(inputs.videos, inputs.selected))
+        mistakes.extend(_unusable_files(inputs))
     mistakes.end()
-    shown = selected if settings.detect_with else [v for v in selected if _is_there(videos, v)]
+    return replace(inputs, warnings=_warnings(inputs)) if check else inputs
+
+
+def _warnings(inputs: Inputs) -> list[str]:
+    source = inputs.settings.videos
     found = [
         left_out(source) if source else None,
-        _too_few_games(settings, {games[video] for video in annotations}),
+        _too_few_games(inputs.settings, {inputs.games[video] for video in inputs.annotations}),
     ]
-    warnings = list(filter(None, found)) if check else []
-    return Inputs(settings, videos, selected, given, annotations, games, shown, warnings)
-
-
-class Mistakes:
-    """Collects mistakes, to report them together."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def of(self, read: Callable[[], T], otherwise: T) -> T:
-        """What is read, or something else to go on with if that is a mistake."""
-        try:
-            return read()
-        except InputError as error:
-            self.extend(str(error).splitlines())
-            return otherwise
-
-    def extend(self, lines: Sequence[str]) -> None:
-        """Add mistakes of one kind; of many only the first are written out."""
-        new = [line for line in lines if line not in self.lines]
-        self.lines += new[:_MOST]
-        if len(new) > _MOST:
-            self.lines.append(f"… and {len(new) - _MOST} more like these.")
-
-    def end(self) -> None:
-        """Raise InputError if there are any."""
-        if self.lines:
-            raise InputError("\n".join(self.lines))
+    return list(filter(None, found))
 
 
 def _too_few_games(settings: Settings, games: Set[str]) -> str | None:
@@ -153,14 +81,9 @@ def _missing_videos(videos: Mapping[int, Video], selected: Sequence[int]) -> lis
     return lines
 
 
-def _is_there(videos: Mapping[int, Video], video: int) -> bool:
-    return video in videos and videos[video].path.is_file()
-
-
-def _unusable_files(
-    settings: Settings, truth: Mapping[int, str], videos: Mapping[int, Video]
-) -> list[str]:
+def _unusable_files(inputs: Inputs) -> list[str]:
     """A line for each file that settings or table name and that is not what it should be."""
+    settings, videos = inputs.settings, inputs.videos
     mistakes = Mistakes()
     labels = mistakes.of(lambda: Labels.read(settings.labels), None)
     if settings.detect_with:
@@ -173,9 +96,13 @@ def _unusable_files(
             mistakes.of(lambda: adapters.check_source(adapter), None)
     if labels is not None:
         mistakes.extend(_unknown_classes(settings.evaluation.classes or (), labels))
-        files = {(path, videos[video].half) for video, path in truth.items()}
+        files = {(path, videos[video].half) for video, path in inputs.annotations.items()}
         for path, half in sorted(files, key=str):
             mistakes.of(lambda: _check_truth(path, labels, half), None)  # noqa: B023
+        for video, paths in inputs.given.items():
+            row = videos.get(video)
+            for path in paths.values():
+                mistakes.of(lambda: check_given(path, video, row, labels), None)  # noqa: B023
     return mistakes.lines
 
 

@@ -1,46 +1,48 @@
-"""Two real models of one game, NetVLAD v1 and v2, compared and fused; run where present."""
+"""Two real models of one game, NetVLAD v1 and v2, read, compared and fused; run where present."""
 
-import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from SoccerNet.Evaluation.ActionSpotting import evaluate
 
 from clones import ROOT
 from touchline.comparison.compare import Track, compare
 from touchline.comparison.ensemble import fuse
+from touchline.core.soccernet import SOCCERNET_CLASSES
+from touchline.evaluation.annotations import read_truth
+from touchline.evaluation.average_map import mean_ap
+from touchline.evaluation.metrics import by_label, games_of
+from touchline.evaluation.outcomes import Half
 from touchline.events.coverage import looked_at_by
-from touchline.events.predictions import read_predictions
+from touchline.events.given import read_given
 from touchline.inputs.labels import Labels
+from touchline.inputs.videos import Video
 
 LABELS = Labels.read(ROOT / "labels.yaml")
 REAL = os.environ.get("TOUCHLINE_REAL_DATA")
 pytestmark = pytest.mark.skipif(REAL is None, reason="TOUCHLINE_REAL_DATA is not set")
 
-# v1 has three classes; of the cards it does not say which, so those of v2 become one class too.
-WORDS = {"soccer": "Goal", "subs": "Substitution", "card": "Any card"}
-CARDS = {"Yellow card", "Red card", "Yellow->red card"}
+# v1 does not say which card it is, so those of v2 become one class, too.
+CARDS = {"card", "Yellow card", "Red card", "Yellow->red card"}
 
 
-@pytest.fixture(params=["1", "2"])
-def half(request, tmp_path):
-    """Both models' events of a half, by way of the predictions format."""
+@pytest.fixture(params=[1, 2])
+def half(request):
+    """Both models' events of a half, as their files have them."""
     tracks = {}
     for version in ("v1", "v2"):
-        folder = Path(REAL) / "soccernet" / f"netvlad_{version}"
-        spotted = json.loads(next(folder.rglob("results_spotting.json")).read_text())
-        items = []
-        for entry in spotted["predictions"]:
-            if entry["half"] != request.param:
-                continue
-            label = "Any card" if entry["label"] in CARDS else entry["label"]
-            answer = {"label": WORDS.get(label, label), "confidence": entry["confidence"]}
-            items.append({"time": int(entry["position"]) / 1000, "raw": json.dumps(answer)})
-        path = tmp_path / f"final_predictions_{version}_video_0.json"
-        path.write_text(json.dumps(items))
-        given = read_predictions(path, LABELS)
+        path = next((Path(REAL) / "soccernet" / f"netvlad_{version}").rglob("*.json"))
+        row = Video(video=0, path="x", game=path.parent.name, half=request.param)
+        given = read_given(path, 0, row, LABELS)
         assert given.problems == []
-        tracks[version] = Track(given.hits, looked_at_by(given.times, 2800.0))
+        events = [
+            replace(hit, label="Any card", known=False) if hit.label in CARDS else hit
+            for hit in given.hits
+        ]
+        tracks[version] = Track(events, looked_at_by(given.times, 2800.0))
     return tracks
 
 
@@ -69,3 +71,25 @@ def test_fusing_keeps_what_either_says(half):
     assert {event.label for event in both} <= {"Goal", "Substitution", "Any card"}
     assert len(fuse(events, 10.0, "nms")) <= len(union)
     assert len(fuse(events, 10.0, "weighted", {"v1": 0.5}, 1.0)) == len(events["v2"])
+
+
+def test_what_is_read_is_worth_what_soccernets_evaluator_finds_in_the_file():
+    real = Path(REAL) / "soccernet"
+    theirs = evaluate(
+        str(real / "labels"),
+        str(real / "netvlad_v2"),
+        dataset=None,
+        metric="at5",
+        EVENT_DICTIONARY={name: number for number, name in enumerate(SOCCERNET_CLASSES)},
+    )
+    predicted, true = (next((real / name).rglob("*.json")) for name in ("netvlad_v2", "labels"))
+    halves = []
+    for number in (1, 2):
+        row = Video(video=number, path="x", game=predicted.parent.name, half=number)
+        events = read_given(predicted, number, row, LABELS).hits
+        truth = read_truth(true, LABELS, number).events
+        halves.append(Half(number, f"game {number}", truth, events, ((0.0, 3000.0),)))
+    lists = by_label(halves, {name: name for name in SOCCERNET_CLASSES}, games_of(halves))
+    (ours,) = mean_ap(lists, 5, np.ones((1, 2)))
+    assert ours == pytest.approx(theirs["a_mAP"], abs=1e-6)
+    assert ours > 0.05

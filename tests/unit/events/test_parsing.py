@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from clones import ROOT
 from touchline.core.records import ParsedEvent
 from touchline.events.asked import Asked
-from touchline.events.parsing import MAX_CHARACTERS, asked_by, parse_answer, render_event
+from touchline.events.parsing import asked_by, parse_answer, render_event
+from touchline.events.reading import MAX_CHARACTERS
 from touchline.inputs.labels import Labels
 
 CLASSES = Labels.read(ROOT / "labels.yaml")

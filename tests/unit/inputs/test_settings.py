@@ -54,7 +54,15 @@ def test_config_yaml_states_every_setting_with_its_default():
         ({"models": {"ensemble": {"checkpoint": "x"}}}, ["ensemble", "taken"]),
         ({"models": {"llava": {"checkpont": "x"}}}, ["models.llava.checkpont", "checkpoint?"]),
         ({"models": {"llava": {}}}, ["models.llava", "either checkpoint", "or predictions"]),
-        ({"models": {"q": {"predictions": "p.json"}}}, ["models.q", "{video}"]),
+        (
+            {
+                "models": {"q": {"predictions": "p.json"}},
+                "videos": None,
+                "detect_with": [],
+                "compare_with": "q",
+            },
+            ["videos is null", "models.q", "{video}", "a table of videos"],
+        ),
         ({"window": {"frames": 4, "seconds": 60, "step": 30}}, ["frames: 4", "never be looked at"]),
         ({"merge": {"window": float("inf")}}, ["config.merge.window", "inf"]),
         ({"slices": 10**400}, ["config.slices", "64"]),

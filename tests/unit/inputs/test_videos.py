@@ -141,10 +141,10 @@ def test_given_predictions_are_found_and_missing_ones_named(tmp_path):
         (tmp_path / f"final_predictions_qwen_video_{video}.json").touch()
     (tmp_path / "final_predictions_qwen_video_x.json").touch()
     assert given_videos({"qwen": template}) == [0, 1, 12]
-    found = find_given({"qwen": template}, [0, 2, 3], skip_missing=True)
+    found = find_given({"qwen": template}, [0, 2, 3], {}, skip_missing=True)
     assert found == {0: {"qwen": template.replace("{video}", "0")}, 2: {}, 3: {}}
     with pytest.raises(InputError) as error:
-        find_given({"qwen": template}, [0, 2, 3], skip_missing=False)
+        find_given({"qwen": template}, [0, 2, 3], {}, skip_missing=False)
     for word in ("video_2.json", "video 2-3", "missing_predictions: skip"):
         assert word in str(error.value)
 
@@ -155,7 +155,7 @@ def test_the_number_of_a_video_may_stand_in_any_part_of_a_path(tmp_path):
         (tmp_path / f"match_{folder}" / f"out_{name}.json").touch()
     template = f"{tmp_path}/match_{{video}}/out_{{video}}.json"
     assert given_videos({"qwen": template}) == [3, 7]
-    found = find_given({"qwen": template}, [3], skip_missing=False)
+    found = find_given({"qwen": template}, [3], {}, skip_missing=False)
     assert found == {3: {"qwen": f"{tmp_path}/match_3/out_3.json"}}
     with pytest.raises(InputError, match=r"No file is like .*mistyped"):
         given_videos({"qwen": f"{tmp_path}/mistyped_{{video}}.json"})

@@ -20,3 +20,9 @@ def test_a_picture_is_taken_where_the_windows_that_predict_it_meet(first, last, 
     track = Track([event(first, first_s=first, last_s=last, n_hits=2)], ((0.0, 60.0),))
     (moment,) = moments_of({"a": track}, 5)
     assert moment_in_view(moment, window=4, duration=60) == pytest.approx(seen)
+
+
+def test_a_picture_of_a_spotter_s_event_is_taken_when_it_happens():
+    track = Track([event(10, score=0.9, score_kind="given")], ((0.0, 60.0),))
+    (moment,) = moments_of({"a": track}, 5)
+    assert moment_in_view(moment, window=4, duration=60) == pytest.approx(10.5)

@@ -6,8 +6,8 @@ import pytest
 
 from touchline.inputs.settings import Settings
 from touchline.inputs.videos import Video
+from touchline.runs.inputs import Inputs
 from touchline.runs.plan import Plan
-from touchline.runs.preflight import Inputs
 from touchline.runs.snakemake_events import RunEvents
 
 SETTINGS = Settings.model_validate(

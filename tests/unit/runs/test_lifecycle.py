@@ -8,8 +8,8 @@ import pytest
 from touchline.core import paths
 from touchline.inputs.settings import Settings
 from touchline.runs import lifecycle
+from touchline.runs.inputs import Inputs
 from touchline.runs.plan import Plan
-from touchline.runs.preflight import Inputs
 from touchline.runs.snakemake_events import RunEvents
 
 LOGGER = logging.getLogger("run")

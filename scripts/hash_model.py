@@ -1,0 +1,23 @@
+"""Make models/files_{model}.json: the SHA-256 of each file that a model is loaded from."""
+
+from pathlib import Path
+from typing import Any
+
+from touchline.core.files import write_json
+from touchline.core.logs import job_log
+from touchline.core.records import ModelFiles
+from touchline.models.checkpoints import read_origin
+from touchline.runs.record import hashed_folder, packages
+
+
+def main(job: Any) -> None:
+    folder = Path(job.input.checkpoint)
+    record = ModelFiles(
+        origin=read_origin(folder), packages=packages(), files=hashed_folder(folder)
+    )
+    write_json(job.output[0], record.model_dump())
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(snakemake)

@@ -1,0 +1,24 @@
+"""Make run.json: what ran with what, and the SHA-256 of each result."""
+
+from pathlib import Path
+from typing import Any
+
+from touchline.core.files import write_json
+from touchline.core.logs import job_log, log
+from touchline.runs.inputs import find_inputs
+from touchline.runs.plan import Plan
+from touchline.runs.record import record_run
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def main(job: Any) -> None:
+    plan = Plan(find_inputs(job.config, PROJECT))
+    record = record_run(plan, job.config, job.input.results, PROJECT)
+    write_json(job.output[0], record.model_dump())
+    log.info("%d results are recorded", len(record.results))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(snakemake)

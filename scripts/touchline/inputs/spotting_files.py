@@ -1,0 +1,380 @@
+"""Predictions in the formats of the field: what a file, a folder or a zip has about one video.
+
+- SoccerNet's results_spotting.json, with both halves of a game. A challenge's folder, or the zip of
+  a submission, has one for each game, at LEAGUE/SEASON/GAME/results_spotting.json.
+- OpenSportsLab's OSL JSON 2.0, with a sample for each of any number of videos
+  (https://opensportslab.github.io/VideoAnnotationTool/OSL/).
+- A predictions file of this workflow's own format: a list.
+
+The files are untrusted. A zip is read where it is, a member at a time, and nothing of it is ever
+written; whatever is larger than any such file can sensibly be is refused before it is read.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import lzma
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from touchline.errors import InputError, plain
+from touchline.inputs.videos import Video, game_of, half_in_path
+
+RESULTS_SPOTTING = "results_spotting.json"
+
+# Of two halves, two scores a second for each of 17 classes take 25 MB of JSON.
+_MOST_BYTES = 64 * 2**20
+_MOST_ZIP_BYTES = 2**30
+# LEAGUE/SEASON, and a folder around them.
+_DEEPEST = 3
+_BAD_ZIP = (
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError),
+    *(zlib.error, lzma.LZMAError, struct.error),
+)
+
+Form = Literal["answers", "soccernet", "osl"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """What is said about one video, each item untouched.
+
+    Attributes:
+        form: which keys the items have.
+        items: of a game's file those of both halves.
+        place: the file, for messages; of a zip with the member.
+    """
+
+    form: Form
+    items: Sequence[Any]
+    place: str
+
+
+def same_game(one: str, other: str) -> bool:
+    """Whether two names are of one game: equal, or one has more folders in front."""
+    first, second = _parts(one), _parts(other)
+    shared = min(len(first), len(second))
+    return shared > 0 and first[-shared:] == second[-shared:]
+
+
+def find_entries(
+    source: str, selected: Sequence[int], videos: Mapping[int, Video]
+) -> dict[int, str]:
+    """The file with the predictions of each video that a file, a folder or a zip has some of.
+
+    Args:
+        source: a folder or zip of a challenge's layout, or one file about several videos.
+        selected: the numbers of the videos to look for.
+        videos: the table of videos.
+
+    Raises:
+        InputError: there is no such file, it cannot be read, is not of such a format, or has a
+            video twice.
+    """
+    path = Path(source)
+    if path.is_dir():
+        files = {video: _in_folder(path, game_of(video, videos)) for video in selected}
+        return {video: str(file) for video, file in files.items() if file is not None}
+    if _is_zip(path):
+        members = _members(path)
+        return {v: source for v in selected if _in_zip(path, members, game_of(v, videos))}
+    form, document = _read(path)
+    if form == "answers":
+        raise InputError(
+            f"{source} has the predictions of one video; write {{video}} in place of its number."
+        )
+    if form == "osl":
+        samples = _samples(document, source)
+        return {v: source for v in selected if _sample_of(samples, v, videos.get(v), source)}
+    game = document.get("UrlLocal")
+    if not isinstance(game, str) or not _parts(game):
+        raise InputError(
+            f"{source} does not name its game (UrlLocal); give such a file to each video, with "
+            "{video} in the path."
+        )
+    return {video: source for video in selected if same_game(game, game_of(video, videos))}
+
+
+def expected_place(source: str, video: int, videos: Mapping[int, Video]) -> str:
+    """Where the predictions of a video that `find_entries` did not find should be."""
+    path = Path(source)
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        return f"{source}/{game_of(video, videos)}/{RESULTS_SPOTTING}"
+    return source
+
+
+def read_entries(path: str | Path, video: int, row: Video | None) -> Entries:
+    """What a file has about a video.
+
+    Args:
+        row: of the table of videos; it says which game and half the video is of.
+
+    Raises:
+        InputError: it cannot be read, is of no such format, or is about another game.
+    """
+    path = Path(path)
+    place = str(path)
+    game = game_of(video, {video: row} if row else {})
+    if _is_zip(path):
+        member = _in_zip(path, _members(path), game)
+        if member is None:
+            raise InputError(f"{path} has no {game}/{RESULTS_SPOTTING}.")
+        form, document = _read(path, member.filename)
+        place = f"{path}/{plain(_name(member))}"
+    else:
+        form, document = _read(path)
+    if form == "answers":
+        return Entries(form, document, place)
+    if form == "osl":
+        samples = _samples(document, place)
+        sample = samples[0] if len(samples) == 1 else _sample_of(samples, video, row, place)
+        if sample is None or _is_of_another(sample, row):
+            raise InputError(
+                f"{place} has no sample of video {video} ({_called(row)}); is it the right file? "
+                "A sample is found by game and half in its metadata, or by the path of its video."
+            )
+        events = sample.get("events", [])
+        if not isinstance(events, list):
+            raise InputError(f"{place}: events of the sample {_id(sample)!a} are no list.")
+        return Entries(form, events, place)
+    named = document.get("UrlLocal")
+    ours = row.game if row else None
+    if ours and isinstance(named, str) and _parts(named) and not same_game(named, ours):
+        raise InputError(
+            f"{place} is about the game {plain(named)!r}, but video {video} is of {ours!r}; put "
+            "the file of that game there, or correct the table of videos."
+        )
+    return Entries(form, document["predictions"], place)
+
+
+def _called(row: Video | None) -> str:
+    if row is None or row.game is None:
+        return "the table of videos names no game of it"
+    return row.game if row.half is None else f"{row.game}, half {row.half}"
+
+
+# --- Where a game's file is ------------------------------------------------------------------
+
+
+def _parts(game: str) -> tuple[str, ...]:
+    """The folders of a game's name, the same on every system."""
+    path = PurePosixPath(unicodedata.normalize("NFC", game).replace("\\", "/").strip())
+    return tuple(part.strip() for part in path.parts if part not in ("/", "."))
+
+
+def _in_folder(folder: Path, game: str) -> Path | None:
+    """The file of a game below a folder, which may begin above or below the league's.
+
+    Raises:
+        InputError: there are several.
+    """
+    parts = _parts(game)
+    if ".." in parts:
+        return None
+    for first in range(len(parts)):
+        file = folder.joinpath(*parts[first:], RESULTS_SPOTTING)
+        if file.is_file():
+            return file
+    last = glob.escape("/".join(parts))
+    for depth in range(1, _DEEPEST + 1):
+        files = sorted(folder.glob("*/" * depth + f"{last}/{RESULTS_SPOTTING}"))
+        if len(files) > 1:
+            raise InputError(
+                f"{folder} has {len(files)} files of the game {game!r}, {files[0]} and {files[1]} "
+                "among them; name the game with its league and season in the table of videos."
+            )
+        if files:
+            return files[0]
+    return None
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        return path.suffix.lower() == ".zip" or (path.is_file() and zipfile.is_zipfile(path))
+    except OSError:
+        return False
+
+
+def _members(path: Path) -> list[zipfile.ZipInfo]:
+    """The files of games in a zip."""
+    try:
+        if path.stat().st_size > _MOST_ZIP_BYTES:
+            raise InputError(
+                f"{path} has {path.stat().st_size / 2**30:.1f} GiB, and a submission some MB; give "
+                "a zip of results_spotting.json files alone."
+            )
+        with zipfile.ZipFile(path) as archive:
+            return [m for m in archive.infolist() if _parts(_name(m))[-1:] == (RESULTS_SPOTTING,)]
+    except _BAD_ZIP as error:
+        raise InputError(f"{path} cannot be read as a zip: {plain(error)}.") from error
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """The name of a member; some programs write UTF-8 without saying so."""
+    if not member.flag_bits & 0x800:
+        try:
+            return member.filename.encode("cp437").decode("utf-8")
+        except UnicodeError:
+            pass
+    return member.filename
+
+
+def _in_zip(path: Path, members: Sequence[zipfile.ZipInfo], game: str) -> zipfile.ZipInfo | None:
+    """The member of a game.
+
+    Raises:
+        InputError: there are several.
+    """
+    found = [m for m in members if same_game("/".join(_parts(_name(m))[:-1]), game)]
+    if len(found) > 1:
+        raise InputError(
+            f"{path} has {len(found)} files of the game {game!r}, {plain(_name(found[0]))} and "
+            f"{plain(_name(found[1]))} among them; there must be one."
+        )
+    return found[0] if found else None
+
+
+# --- What is in a file -----------------------------------------------------------------------
+
+
+def _read(path: Path, member: str | None = None) -> tuple[Form, Any]:
+    """The content of a file, or of a member of a zip, and which format it is."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    return _parsed(path, member, status.st_mtime_ns, status.st_size)
+
+
+# One file can be about many videos, each of which asks for it.
+@lru_cache(maxsize=2)
+def _parsed(path: Path, member: str | None, _date: int, _size: int) -> tuple[Form, Any]:
+    place = str(path) if member is None else f"{path}/{plain(member)}"
+    content = _content(path, member, place)
+    try:
+        document = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{place} is not a JSON file in UTF-8: {plain(error)}.") from error
+    if isinstance(document, list):
+        return "answers", document
+    if isinstance(document, dict) and isinstance(document.get("predictions"), list):
+        return "soccernet", document
+    if isinstance(document, dict) and isinstance(document.get("data"), list):
+        return "osl", document
+    raise InputError(
+        f"{place} has no predictions that can be read; it must be a list of times and answers, "
+        "SoccerNet's results_spotting.json (an object with the list predictions), or OSL JSON (an "
+        "object with the list data)."
+    )
+
+
+def _content(path: Path, member: str | None, place: str) -> bytes:
+    """The bytes of a file, if they are not too many.
+
+    A zip may state any size of a member: what counts is what comes.
+    """
+    try:
+        if member is None:
+            with path.open("rb") as file:
+                content = file.read(_MOST_BYTES + 1)
+        else:
+            with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+                content = file.read(_MOST_BYTES + 1)
+    except _BAD_ZIP as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{place} cannot be read: {plain(reason)}.") from error
+    if len(content) > _MOST_BYTES:
+        raise InputError(
+            f"{place} has more than {_MOST_BYTES // 2**20} MiB, and no file of predictions has; "
+            "is it the right file?"
+        )
+    return content
+
+
+# --- OSL: the sample of a video --------------------------------------------------------------
+
+
+def _samples(document: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
+    samples = [sample for sample in document["data"] if isinstance(sample, dict)]
+    if len(samples) < len(document["data"]):
+        raise InputError(f"{place}: not every item of its data is a sample, which is an object.")
+    return samples
+
+
+def _id(sample: Mapping[str, Any]) -> str:
+    return plain(sample.get("id"), 60)
+
+
+def _sample_of(
+    samples: Sequence[dict[str, Any]], video: int, row: Video | None, place: str
+) -> dict[str, Any] | None:
+    """The sample of a video: by game and half, by the path of its video, or else by our own id.
+
+    Raises:
+        InputError: several are.
+    """
+    found = [sample for sample in samples if row and _shows(sample, row)]
+    if not found:
+        found = [
+            sample
+            for sample in samples
+            if sample.get("id") == f"video_{video}" and not _is_of_another(sample, row)
+        ]
+    if len(found) > 1:
+        raise InputError(
+            f"{place} has {len(found)} samples of video {video}, {_id(found[0])!a} and "
+            f"{_id(found[1])!a} among them; there must be one."
+        )
+    return found[0] if found else None
+
+
+def _game_and_half(sample: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    """As the metadata have them."""
+    metadata = sample.get("metadata")
+    if not isinstance(metadata, dict):
+        return None, None
+    game, half = metadata.get("game"), str(metadata.get("half"))
+    return game if isinstance(game, str) else None, int(half) if half in ("1", "2") else None
+
+
+def _shows(sample: Mapping[str, Any], row: Video) -> bool:
+    """Whether a sample is of a video, by its metadata or, if these do not say, by a path."""
+    game, half = _game_and_half(sample)
+    if _is_of_another(sample, row):
+        return False
+    if game and row.game and half == row.half:
+        return True
+    inputs = sample.get("inputs")
+    paths = [one.get("path") for one in inputs if isinstance(one, dict)] if inputs else []
+    return any(isinstance(path, str) and _is_path_of(path, row) for path in paths)
+
+
+def _is_of_another(sample: Mapping[str, Any], row: Video | None) -> bool:
+    """Whether a sample says that it is of another game or half."""
+    game, half = _game_and_half(sample)
+    if row is None:
+        return False
+    other_game = bool(game and row.game) and not same_game(game or "", row.game or "")
+    return other_game or (half is not None and row.half is not None and half != row.half)
+
+
+def _is_path_of(path: str, row: Video) -> bool:
+    """Whether a path, whatever it begins and ends with, is that of a video.
+
+    A file of another resolution is of the same half in SoccerNet's folders.
+    """
+    theirs = PurePosixPath("/".join(_parts(path)))
+    ours = PurePosixPath("/".join(_parts(str(row.path.absolute()))))
+    if same_game(str(theirs.with_suffix("")), str(ours.with_suffix(""))) and theirs.name:
+        return True
+    half = half_in_path(theirs)
+    in_game = row.game and len(theirs.parts) > 1 and same_game(str(theirs.parent), row.game)
+    return bool(in_game) and half is not None and half == row.half

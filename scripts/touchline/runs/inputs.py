@@ -1,0 +1,114 @@
+"""What a run is given: the settings, and what they name, found but not yet looked through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from touchline.errors import InputError
+from touchline.evaluation.annotations import find_labels
+from touchline.inputs.external_predictions import find_given, given_videos
+from touchline.inputs.project import with_project_files
+from touchline.inputs.settings import Settings, read_settings
+from touchline.inputs.videos import Video, game_of, read_videos, select
+
+# A person fixes the first of so many mistakes of a kind and sees the rest the next time.
+_MOST = 10
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run works on.
+
+    Attributes:
+        videos: the table of videos, by number; empty if there is none.
+        selected: the numbers of the videos to process.
+        given: by video and model, the files of given predictions.
+        annotations: by video, the file of its true events, where there is one.
+        games: by video, the name of its game.
+        shown: the selected videos whose files are there to be looked at.
+        warnings: a sentence for what was left out.
+    """
+
+    settings: Settings
+    videos: Mapping[int, Video]
+    selected: Sequence[int]
+    given: Mapping[int, Mapping[str, str]]
+    annotations: Mapping[int, str]
+    games: Mapping[int, str]
+    shown: Sequence[int]
+    warnings: Sequence[str] = ()
+
+
+class Mistakes:
+    """Collects mistakes, to report them together."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def of(self, read: Callable[[], T], otherwise: T) -> T:
+        """What is read, or something else to go on with if that is a mistake."""
+        try:
+            return read()
+        except InputError as error:
+            self.extend(str(error).splitlines())
+            return otherwise
+
+    def extend(self, lines: Sequence[str]) -> None:
+        """Add mistakes of one kind; of many only the first are written out."""
+        new = [line for line in lines if line not in self.lines]
+        self.lines += new[:_MOST]
+        if len(new) > _MOST:
+            self.lines.append(f"… and {len(new) - _MOST} more like these.")
+
+    def end(self) -> None:
+        """Raise InputError if there are any."""
+        if self.lines:
+            raise InputError("\n".join(self.lines))
+
+
+def find_inputs(config: Mapping[str, Any], project: Path) -> Inputs:
+    """Read what the settings name.
+
+    Args:
+        project: the folder of the project's own files.
+
+    Raises:
+        InputError: one line for each mistake.
+    """
+    mistakes = Mistakes()
+    inputs = collect_inputs(config, project, mistakes)
+    mistakes.end()
+    return inputs
+
+
+def collect_inputs(config: Mapping[str, Any], project: Path, mistakes: Mistakes) -> Inputs:
+    """As `find_inputs`, but all mistakes except those in the settings are collected."""
+    settings = with_project_files(read_settings(config), project)
+    source = settings.videos
+    videos: dict[int, Video] = mistakes.of(lambda: read_videos(source), {}) if source else {}
+    sources = {
+        name: path for name in settings.compare_with if (path := settings.models[name].predictions)
+    }
+    numbers: list[int] = list(videos)
+    if source is None:
+        numbers = mistakes.of(lambda: given_videos(sources), numbers)
+    selected: list[int] = []
+    if numbers:
+        selected = mistakes.of(lambda: select(numbers, settings.select), selected)
+    skip = settings.missing_predictions == "skip"
+    given: dict[int, dict[str, str]] = {}
+    given = mistakes.of(lambda: find_given(sources, selected, videos, skip), given)
+    annotations: dict[int, str] = {}
+    annotations = mistakes.of(lambda: find_labels(videos, selected), annotations)
+    games = {video: game_of(video, videos) for video in selected}
+    shown = selected if settings.detect_with else [v for v in selected if _is_there(videos, v)]
+    return Inputs(settings, videos, selected, given, annotations, games, shown)
+
+
+def _is_there(videos: Mapping[int, Video], video: int) -> bool:
+    return video in videos and videos[video].path.is_file()

@@ -1,0 +1,288 @@
+"""The record of a run: what ran with what, and what it made; and what differs from it later.
+
+It is for whoever cites a run or checks its results. It holds no date, no name of a machine or a
+person, and no path but those of the settings and those within the folder of results.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import touchline
+from touchline.core import paths
+from touchline.core.files import hashed, read_record
+from touchline.core.records import (
+    HashedFile,
+    Manifest,
+    ModelFiles,
+    Origin,
+    RecordedInput,
+    RecordedModel,
+    RecordedVideo,
+    RunRecord,
+    Software,
+)
+from touchline.inputs.fingerprint import content_of
+from touchline.inputs.settings import Settings
+from touchline.runs.inputs import Inputs
+from touchline.runs.plan import Plan
+
+# What shapes results. Of these a machine has some: analysis needs no torch.
+_PACKAGES = (
+    *("snakemake", "snakemake-executor-plugin-slurm", "pydantic", "numpy", "scipy", "pandas"),
+    *("scikit-learn", "SoccerNet", "json_repair", "av", "pillow", "torch", "transformers"),
+    *("bitsandbytes", "accelerate", "peft", "safetensors", "tokenizers"),
+)
+
+# Files of the checkout that a user changes; the record has what is in them by itself.
+_RECORDED_APART = (":!config.yaml", ":!labels.yaml", ":!prompts")
+
+Change = Literal["changed", "missing", "not in the record", "not checked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How something differs from the record, or that nobody can tell."""
+
+    change: Change
+    what: str
+
+
+def record_run(
+    plan: Plan, config: Mapping[str, Any], results: Iterable[str], project: Path
+) -> RunRecord:
+    """Record a run whose results are there.
+
+    Args:
+        config: the settings as Snakemake put them together.
+        results: files and folders that the run makes, in the folder of results.
+        project: the folder of the Snakefile.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    inputs, folder = plan.inputs, Path(plan.inputs.settings.results)
+    names = {str(Path(each).relative_to(folder)) for each in results}
+    names |= {paths.MODEL.format(model=model) for model in inputs.settings.detect_with}
+    manifests = [
+        read_record(folder / paths.MANIFEST.format(video=video), Manifest) for video in inputs.shown
+    ]
+    return RunRecord(
+        software=_software(project),
+        settings={name: config[name] for name in Settings.model_fields if name in config},
+        models=[_model(folder, model, config) for model in inputs.settings.detect_with],
+        videos=[
+            RecordedVideo(
+                video=manifest.video,
+                game=plan.half_of(manifest.video).game,
+                half=plan.half_of(manifest.video).half,
+                bytes=manifest.bytes,
+                duration=manifest.duration,
+                fingerprint=manifest.fingerprint,
+            )
+            for manifest in manifests
+        ],
+        inputs=[_hashed_input(*each) for each in _given(inputs)],
+        results=list(_hashed_results(folder, names)),
+    )
+
+
+def packages() -> dict[str, str]:
+    """The versions of what shapes results, as far as it is installed."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def differences(
+    record: RunRecord, inputs: Inputs, results: Path, models: Mapping[str, Path]
+) -> list[Difference]:
+    """What differs from a record: results, inputs, videos and models.
+
+    Args:
+        inputs: of the record's settings.
+        results: the folder of results.
+        models: by name, the folder that a model is loaded from. Of one that is not there, nothing
+            can be said: models may be deleted once a run has ended; nor of a video.
+    """
+    found = list(_differing_files(record.results, results, ""))
+    recorded = {file.path for file in record.results}
+    found += [
+        Difference("not in the record", str(results / name))
+        for name in _files_below(results)
+        if name not in recorded
+    ]
+    found += _differing_inputs(record.inputs, inputs)
+    for video in record.videos:
+        row = inputs.videos.get(video.video)
+        if row is None or not row.path.is_file():
+            found.append(Difference("not checked", f"video {video.video}, which is not there"))
+        elif content_of(row.path) != video.fingerprint:
+            found.append(Difference("changed", f"{row.path} (video {video.video})"))
+    for model in record.models:
+        folder = models[model.model]
+        if folder.is_dir():
+            found += _differing_files(model.files, folder, f" (model {model.model})")
+        else:
+            found.append(Difference("not checked", f"{folder} ({model.model}), which is not there"))
+    return found
+
+
+# --- What ran --------------------------------------------------------------------------------
+
+
+def _software(project: Path) -> Software:
+    commit = _git(project, "rev-parse", "HEAD")
+    top = _git(project, "rev-parse", "--show-toplevel")
+    if top is None or Path(top) != project.resolve():
+        # A copy within another repository.
+        commit = None
+    status = ("status", "--porcelain", "--untracked-files=no", "--", ".", *_RECORDED_APART)
+    changes = _git(project, *status) if commit else None
+    return Software(
+        touchline=touchline.__version__,
+        commit=commit,
+        is_changed=None if changes is None else bool(changes),
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+        packages=packages(),
+    )
+
+
+def _git(project: Path, *arguments: str) -> str | None:
+    """What git says of the checkout; None where there is no git, or it says nothing of it."""
+    # A hook's or a user's variables may point at another repository.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(project), *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _model(results: Path, model: str, config: Mapping[str, Any]) -> RecordedModel:
+    """A model, under the names that the settings have, which may begin with ~."""
+    path = results / paths.MODEL_FILES.format(model=model)
+    files = ModelFiles(origin=None, packages={}, files=[])
+    if path.exists():
+        files = read_record(path, ModelFiles)
+    origin, note = files.origin, results / paths.MODEL.format(model=model)
+    if origin is None and note.exists():
+        origin = read_record(note, Origin)
+    if origin is not None:
+        stated, adapter = config["models"][model], origin.adapter
+        if adapter is not None:
+            adapter = adapter.model_copy(update={"adapter": stated["adapter"]})
+        changes = {"checkpoint": stated["checkpoint"], "adapter": adapter}
+        origin = origin.model_copy(update=changes)
+    return RecordedModel(model=model, origin=origin, packages=files.packages, files=files.files)
+
+
+_Given = tuple[
+    Literal["prompt", "classes", "annotations", "predictions"], int | None, str | None, str
+]
+
+
+def _given(inputs: Inputs) -> Iterator[_Given]:
+    """What a run was given: role, video, model and path, in a fixed order."""
+    settings = inputs.settings
+    if settings.detect_with:
+        yield "prompt", None, None, settings.prompt
+    yield "classes", None, None, settings.labels
+    for video in inputs.selected:
+        if video in inputs.annotations:
+            yield "annotations", video, None, inputs.annotations[video]
+        for model, path in inputs.given[video].items():
+            yield "predictions", video, model, path
+
+
+def _hashed_input(
+    role: Literal["prompt", "classes", "annotations", "predictions"],
+    video: int | None,
+    model: str | None,
+    path: str,
+) -> RecordedInput:
+    file = hashed(Path(path), Path(path).name)
+    return RecordedInput(
+        role=role, video=video, model=model, name=file.path, bytes=file.bytes, sha256=file.sha256
+    )
+
+
+# --- Files of a folder -----------------------------------------------------------------------
+
+
+def hashed_folder(folder: Path) -> list[HashedFile]:
+    """The files of a folder, by path.
+
+    Raises:
+        InputError: one cannot be read.
+    """
+    return [hashed(folder / name, name) for name in _files_below(folder)]
+
+
+def _files_below(folder: Path) -> list[str]:
+    """The paths of the results in a folder, or of a model's files; without hidden ones."""
+    found = []
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        if not path.is_file() or parts[0] in paths.NO_RESULTS or parts == (paths.RECORD,):
+            continue
+        if not any(part.startswith(".") for part in parts):
+            found.append("/".join(parts))
+    return sorted(found)
+
+
+def _hashed_results(folder: Path, names: Iterable[str]) -> Iterator[HashedFile]:
+    files: set[str] = set()
+    for name in names:
+        below = folder / name
+        if below.is_dir():
+            files |= {f"{name}/{each}" for each in _files_below(below)}
+        elif below.exists():
+            files.add(name)
+    for name in sorted(files):
+        yield hashed(folder / name, name)
+
+
+def _differing_files(files: Iterable[HashedFile], folder: Path, of: str) -> Iterator[Difference]:
+    for file in files:
+        path = folder / file.path
+        if not path.is_file():
+            yield Difference("missing", f"{path}{of}")
+        # A file of another size need not be read.
+        elif path.stat().st_size != file.bytes or hashed(path, file.path) != file:
+            yield Difference("changed", f"{path}{of}")
+
+
+def _differing_inputs(files: Iterable[RecordedInput], inputs: Inputs) -> Iterator[Difference]:
+    there = {(role, video, model): path for role, video, model, path in _given(inputs)}
+    for file in files:
+        path = there.pop((file.role, file.video, file.model), None)
+        what = f"{file.role}{_of(file.video, file.model)}"
+        if path is None or not Path(path).is_file():
+            yield Difference("missing", f"{path or file.name} ({what})")
+        elif _hashed_input(file.role, file.video, file.model, path).sha256 != file.sha256:
+            yield Difference("changed", f"{path} ({what})")
+    for (role, video, model), path in there.items():
+        yield Difference("not in the record", f"{path} ({role}{_of(video, model)})")
+
+
+def _of(video: int | None, model: str | None) -> str:
+    return "".join([f" of {model}" if model else "", "" if video is None else f", video {video}"])

@@ -1,0 +1,263 @@
+"""What a file, a folder or a zip has about a video; what is wrong with one is a sentence."""
+
+import json
+import zipfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from touchline.errors import InputError
+from touchline.inputs.external_predictions import find_given
+from touchline.inputs.spotting_files import find_entries, read_entries, same_game
+from touchline.inputs.videos import Video
+
+ROMA = "italy_serie-a/2016-2017/2016-10-02 - 21-45 AS Roma 2 - 1 Inter"
+BURNLEY = "england_epl/2014-2015/2015-02-21 - 18-00 Chelsea 1 - 1 Burnley"
+VIDEOS = {
+    0: Video(video=0, path="/sn/a/1_224p.mkv", game=ROMA, half=1),
+    1: Video(video=1, path="/sn/a/2_224p.mkv", game=ROMA, half=2),
+    2: Video(video=2, path="/sn/b/1_224p.mkv", game=BURNLEY, half=1),
+    3: Video(video=3, path="/own/cup.mp4"),
+}
+
+
+def spotted(game=ROMA, label="Goal"):
+    item = {"gameTime": "1 - 0:05", "label": label, "position": "5500", "half": "1"}
+    return json.dumps({"UrlLocal": game, "predictions": [item | {"confidence": "0.5"}]})
+
+
+def labels_of(path, video):
+    return [item["label"] for item in read_entries(path, video, VIDEOS.get(video)).items]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A challenge's folder with the files of two games."""
+    for game, label in ((ROMA, "Goal"), (BURNLEY, "Foul")):
+        (tmp_path / "out" / game).mkdir(parents=True)
+        (tmp_path / "out" / game / "results_spotting.json").write_text(spotted(game, label))
+    return tmp_path / "out"
+
+
+def zipped(path, members, **how):
+    with zipfile.ZipFile(path, "w", **how) as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return str(path)
+
+
+def test_a_folder_has_a_file_for_each_game(folder):
+    found = find_entries(str(folder), [0, 1, 2, 3], VIDEOS)
+    roma = str(folder / ROMA / "results_spotting.json")
+    assert found == {0: roma, 1: roma, 2: str(folder / BURNLEY / "results_spotting.json")}
+    assert (labels_of(found[0], 0), labels_of(found[2], 2)) == (["Goal"], ["Foul"])
+
+
+@pytest.mark.parametrize("place", ["", "italy_serie-a", "italy_serie-a/2016-2017"])
+def test_a_folder_may_begin_above_or_below_the_leagues(folder, place):
+    start = folder.parent if not place else folder / place
+    assert set(find_entries(str(start), [0, 2], VIDEOS)) == ({0} if place else {0, 2})
+
+
+def test_a_game_may_be_named_without_its_league(folder):
+    rows = {0: Video(video=0, path="x", game=ROMA.split("/")[-1], half=1)}
+    (path,) = find_entries(str(folder), [0], rows).values()
+    assert read_entries(path, 0, rows[0]).form == "soccernet"
+
+
+def test_a_zip_is_read_where_it_is(tmp_path):
+    names = {f"{game}/results_spotting.json": spotted(game) for game in (ROMA, BURNLEY)}
+    names["__MACOSX/" + f"{ROMA}/._results_spotting.json"] = "junk"
+    path = zipped(tmp_path / "s.zip", names, compression=zipfile.ZIP_DEFLATED)
+    assert find_entries(path, [0, 1, 2, 3], VIDEOS) == {0: path, 1: path, 2: path}
+    entries = read_entries(path, 1, VIDEOS[1])
+    assert entries.place == f"{path}/{ROMA}/results_spotting.json"
+    assert [item["label"] for item in entries.items] == ["Goal"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["s.zip"]
+
+
+def test_members_that_lead_elsewhere_are_names_and_nothing_more(tmp_path):
+    path = zipped(
+        tmp_path / "s.zip",
+        {
+            "../../../evil/results_spotting.json": spotted("evil"),
+            f"/abs/{ROMA}/results_spotting.json": spotted(),
+        },
+    )
+    assert set(find_entries(path, [0, 2], VIDEOS)) == {0}
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["s.zip"]
+
+
+def test_a_name_that_a_zip_has_in_utf_8_without_saying_so(tmp_path):
+    game = "spain/2014 - 2015/Atlético 1 - 1 Málaga"
+    path = zipped(tmp_path / "s.zip", {f"{game}/results_spotting.json": spotted(game)})
+    content = bytearray((tmp_path / "s.zip").read_bytes())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = content.index(mark) + place
+        content[start : start + 2] = b"\0\0"
+    (tmp_path / "s.zip").write_bytes(content)
+    rows = {0: Video(video=0, path="x", game=game, half=1)}
+    assert set(find_entries(path, [0], rows)) == {0}
+    assert len(read_entries(path, 0, rows[0]).items) == 1
+
+
+def test_one_file_is_of_the_videos_of_its_game(tmp_path):
+    (tmp_path / "r.json").write_text(spotted(ROMA.replace("/", "\\") + "\\"))
+    assert set(find_entries(str(tmp_path / "r.json"), [0, 1, 2, 3], VIDEOS)) == {0, 1}
+
+
+def osl(*samples):
+    return json.dumps({"version": "2.0", "data": list(samples)})
+
+
+def sample(name, path="x.mp4", **metadata):
+    events = [{"head": "action", "label": name, "position_ms": 5}]
+    inputs = [{"type": "video", "path": path}]
+    return {"id": name, "inputs": inputs, "metadata": metadata, "events": events}
+
+
+def test_a_sample_is_found_by_game_and_half_by_its_path_or_by_our_id(tmp_path):
+    path = tmp_path / "osl.json"
+    path.write_text(
+        osl(
+            sample("second", game=ROMA, half=2),
+            sample("first", game=ROMA, half="1"),
+            sample("other resolution", path=f"{BURNLEY}/1_720p.mp4"),
+            sample("second of it", path=f"{BURNLEY}/2_720p.mp4", game=BURNLEY),
+            sample("video_3"),
+        )
+    )
+    assert set(find_entries(str(path), [0, 1, 2, 3, 4], VIDEOS)) == {0, 1, 2, 3}
+    found = [labels_of(path, video)[0] for video in (0, 1, 2, 3)]
+    assert found == ["first", "second", "other resolution", "video_3"]
+
+
+def test_a_moved_video_is_found_by_the_end_of_its_path(tmp_path):
+    (tmp_path / "osl.json").write_text(osl(sample("a", path="b/1_224p.mkv"), sample("b")))
+    assert labels_of(tmp_path / "osl.json", 2) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", ["r.json is not a JSON file in UTF-8"]),
+        (b"\xff\xfe\x00", ["is not a JSON file in UTF-8"]),
+        ("[" * 100_000, ["is not a JSON file in UTF-8"]),
+        ("3", ["no predictions that can be read", "results_spotting.json", "OSL JSON"]),
+        ('{"predictions": {}}', ["no predictions that can be read"]),
+        ('{"annotations": []}', ["no predictions that can be read"]),
+        ('{"data": [3]}', ["not every item of its data is a sample"]),
+        (osl(sample("a"), sample("b")), ["no sample of video 0", ROMA, "half 1"]),
+        (osl(sample("a", game=BURNLEY, half=1)), ["no sample of video 0"]),
+        (osl(sample("a", game=ROMA, half=2)), ["no sample of video 0", "half 1"]),
+        (
+            osl(sample("a", game=ROMA, half=1), sample("b", game=ROMA, half=1)),
+            ["2 samples of video 0", "'a'", "'b'"],
+        ),
+        (osl({"id": "a", "events": 3}), ["events of the sample 'a' are no list"]),
+        (spotted(BURNLEY), ["is about the game", "Burnley", "video 0 is of", "Roma"]),
+    ],
+)
+def test_what_cannot_be_read_or_is_of_another_game_is_one_sentence(tmp_path, content, words):
+    path = tmp_path / "r.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InputError) as error:
+        read_entries(path, 0, VIDEOS[0])
+    (line,) = str(error.value).splitlines()
+    assert all(word in line for word in words), line
+
+
+def broken(content):
+    """A zip whose member is damaged."""
+    place = content.index(b"Goal")
+    return content[:place] + b"Foul" + content[place + 4 :]
+
+
+def encrypted(content):
+    """A zip whose member says that it is encrypted."""
+    changed = bytearray(content)
+    changed[content.index(b"PK\x03\x04") + 6] |= 1
+    changed[content.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda content: b"no zip", ["cannot be read as a zip"]),
+        (lambda content: content[:-30], ["cannot be read as a zip"]),
+        (broken, ["results_spotting.json cannot be read", "CRC"]),
+        (encrypted, ["results_spotting.json cannot be read", "encrypted"]),
+    ],
+)
+def test_a_damaged_zip_is_one_sentence(tmp_path, damage, words):
+    path = tmp_path / "s.zip"
+    zipped(path, {f"{ROMA}/results_spotting.json": spotted()})
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError) as error:
+        read_entries(path, 0, VIDEOS[0])
+    (line,) = str(error.value).splitlines()
+    assert all(word in line for word in words), line
+
+
+def test_a_bomb_is_refused_before_it_goes_off(tmp_path):
+    path = tmp_path / "s.zip"
+    bomb = {f"{ROMA}/results_spotting.json": " " * (65 * 2**20)}
+    zipped(path, bomb, compression=zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 2**18
+    with pytest.raises(InputError, match="has more than 64 MiB"):
+        read_entries(path, 0, VIDEOS[0])
+    (tmp_path / "r.json").write_bytes(b" " * (65 * 2**20))
+    with pytest.raises(InputError, match="has more than 64 MiB"):
+        read_entries(tmp_path / "r.json", 0, VIDEOS[0])
+
+
+def test_one_game_twice_is_refused(tmp_path, folder):
+    members = {f"{top}/{ROMA}/results_spotting.json": spotted() for top in "ab"}
+    path = zipped(tmp_path / "s.zip", members)
+    with pytest.raises(InputError, match="2 files of the game"):
+        find_entries(path, [0], VIDEOS)
+    again = folder / "spain" / ROMA.split("/")[1] / ROMA.split("/")[2]
+    again.mkdir(parents=True)
+    (again / "results_spotting.json").write_text(spotted())
+    rows = {0: Video(video=0, path="x", game=ROMA.split("/")[2], half=1)}
+    with pytest.raises(InputError, match="name the game with its league and season"):
+        find_entries(str(folder), [0], rows)
+
+
+def test_what_is_missing_is_named_with_its_place(tmp_path, folder):
+    path = zipped(tmp_path / "s.zip", {f"{ROMA}/results_spotting.json": spotted()})
+    (tmp_path / "r.json").write_text(spotted())
+    for source, words in (
+        (str(folder), [f"{folder}/video_3/results_spotting.json: no such file", "video 3;"]),
+        (path, [f"{path}/{BURNLEY}/results_spotting.json: no such file", "video 2-3;"]),
+        (f"{tmp_path}/r.json", [f"r.json: it has nothing of '{BURNLEY}'", "video 2-3;"]),
+        (f"{tmp_path}/none.zip", ["none.zip", "no such file", "video 0-3;"]),
+        (f"{tmp_path}/none", ["none: no such file", "video 0-3;"]),
+    ):
+        with pytest.raises(InputError) as error:
+            find_given({"netvlad": source}, [0, 1, 2, 3], VIDEOS, skip_missing=False)
+        (line,) = str(error.value).splitlines()
+        for word in (*words, "models.netvlad.predictions", "missing_predictions: skip"):
+            assert word in line
+    some = find_given({"netvlad": path}, [0, 1, 2, 3], VIDEOS, skip_missing=True)
+    assert some == {0: {"netvlad": path}, 1: {"netvlad": path}, 2: {}, 3: {}}
+    with pytest.raises(InputError, match="name its game in the table of videos"):
+        find_given({"netvlad": str(folder)}, [3], VIDEOS, skip_missing=False)
+
+
+def test_a_list_of_answers_is_of_one_video(tmp_path):
+    (tmp_path / "p.json").write_text("[]")
+    with pytest.raises(InputError, match=r"predictions of one video; write \{video\}"):
+        find_entries(f"{tmp_path}/p.json", [0], VIDEOS)
+    (tmp_path / "r.json").write_text('{"predictions": []}')
+    with pytest.raises(InputError, match="does not name its game"):
+        find_entries(f"{tmp_path}/r.json", [0], VIDEOS)
+
+
+@given(st.lists(st.text("ab .-é", min_size=1).filter(str.strip), min_size=1, max_size=4))
+def test_a_game_is_itself_with_or_without_folders_in_front(parts):
+    name = "/".join(parts)
+    assert same_game(name, f"{name}/") == same_game(name, f"x/{name}")
+    assert not same_game(name, f"{name}/more")

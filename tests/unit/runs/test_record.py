@@ -1,0 +1,193 @@
+"""The record says what ran and made what, and which files differ from it."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from clones import ROOT, given
+from touchline.core.files import write_json
+from touchline.core.records import Manifest, ModelFiles, Origin
+from touchline.inputs.fingerprint import fingerprint
+from touchline.runs.inputs import find_inputs
+from touchline.runs.plan import Plan
+from touchline.runs.record import differences, hashed_folder, record_run
+
+TRUTH = {"annotations": [{"gameTime": "1 - 00:02", "label": "Goal", "position": "2000"}]}
+
+
+class Run:
+    """A run of one video with a model that runs and one that is given, as it ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results = folder / "results"
+        (folder / "a.mkv").write_bytes(b"pictures")
+        (folder / "truth.json").write_text(json.dumps(TRUTH))
+        (folder / "given_0.json").write_text(given([(2, "Goal")]))
+        (folder / "prompt.txt").write_text("What happens?")
+        shutil.copy(ROOT / "labels.yaml", folder)
+        (folder / "videos.tsv").write_text(
+            "video\tpath\tgame\thalf\tlabels\n0\ta.mkv\tA vs B\t2\ttruth.json\n"
+        )
+        self.config = {
+            "prompt": "prompt.txt",
+            "models": {
+                "llava": {"checkpoint": "~/weights"},
+                "other": {"predictions": "given_{video}.json"},
+            },
+            "compare_with": ["other"],
+        }
+        self.plan = Plan(find_inputs(self.config, folder))
+        self.model = Path(self.plan.model_folder("llava"))
+        self.model.mkdir(parents=True)
+        (self.model / "model.safetensors").write_bytes(b"weights")
+        manifest = Manifest(
+            video=0, path="/home/me/a.mkv", bytes=8, fingerprint=fingerprint(folder / "a.mkv"),
+            duration=9, start_time=0, frame_rate=25, width=1, height=1, rotation=0, codec="h264",
+        )  # fmt: skip
+        write_json(self.results / "videos/video_0.json", manifest.model_dump())
+        files = ModelFiles(
+            origin=Origin(checkpoint="/home/me/weights", commit=None),
+            packages={"torch": "2.13.0"},
+            files=hashed_folder(self.model),
+        )
+        write_json(self.results / "models/files_llava.json", files.model_dump())
+        (self.results / "exports/llava/webvtt").mkdir(parents=True)
+        (self.results / "exports/llava/webvtt/video_0.vtt").write_text("WEBVTT\n")
+        (self.results / "exports/llava/.snakemake_timestamp").touch()
+        (self.results / "logs").mkdir()
+        (self.results / "logs/some.log").write_text("what differs each time")
+
+    def record(self):
+        made = ["exports/llava", "videos/video_0.json", "models/files_llava.json"]
+        paths = [f"results/{name}" for name in made]
+        return record_run(self.plan, self.config, paths, self.folder)
+
+    def differences(self, record):
+        models = {"llava": self.model}
+        found = differences(record, self.plan.inputs, Path("results"), models)
+        return [(one.change, one.what) for one in found]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Run(tmp_path)
+
+
+def sha256(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def test_the_record_has_every_file_by_its_hash(run):
+    record = run.record()
+    assert {file.path: file.sha256 for file in record.results} == {
+        name: sha256(run.results / name)
+        for name in (
+            "exports/llava/webvtt/video_0.vtt",
+            "models/files_llava.json",
+            "videos/video_0.json",
+        )
+    }
+    assert [(one.role, one.video, one.model, one.name, one.sha256) for one in record.inputs] == [
+        ("prompt", None, None, "prompt.txt", sha256("prompt.txt")),
+        ("classes", None, None, "labels.yaml", sha256("labels.yaml")),
+        ("annotations", 0, None, "truth.json", sha256("truth.json")),
+        ("predictions", 0, "other", "given_0.json", sha256("given_0.json")),
+    ]
+    (video,) = record.videos
+    assert (video.game, video.half, video.bytes, video.duration) == ("A vs B", 2, 8, 9)
+    (model,) = record.models
+    assert model.origin.checkpoint == "~/weights"
+    assert model.packages == {"torch": "2.13.0"}
+    assert [file.sha256 for file in model.files] == [sha256(run.model / "model.safetensors")]
+    assert record.software.packages["pydantic"]
+    assert record == run.record()
+
+
+def test_nothing_personal_is_in_it_but_what_the_settings_say(run, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    text = run.record().model_dump_json()
+    assert "hf_secret" not in text
+    assert "/home/me" not in text
+    assert str(run.folder) not in text
+
+
+def test_what_is_as_it_was_does_not_differ(run):
+    assert run.differences(run.record()) == []
+
+
+def test_each_file_that_differs_is_named(run):
+    record = run.record()
+    write_json(run.results / "run.json", record.model_dump())
+    (run.results / "exports/llava/webvtt/video_0.vtt").write_text("WEBVTT!")
+    (run.results / "models/files_llava.json").unlink()
+    (run.results / "videos/more.json").write_text("{}")
+    (run.results / "logs/more.log").touch()
+    (run.folder / "truth.json").write_text(json.dumps(TRUTH) + "\n")
+    (run.folder / "a.mkv").write_bytes(b"pictured")
+    (run.model / "model.safetensors").write_bytes(b"weighty")
+    assert run.differences(record) == [
+        ("changed", "results/exports/llava/webvtt/video_0.vtt"),
+        ("missing", "results/models/files_llava.json"),
+        ("not in the record", "results/videos/more.json"),
+        ("changed", "truth.json (annotations, video 0)"),
+        ("changed", "a.mkv (video 0)"),
+        ("changed", f"{run.model}/model.safetensors (model llava)"),
+    ]
+
+
+def test_of_videos_and_models_that_are_gone_nothing_can_be_said(run):
+    record = run.record()
+    shutil.rmtree(run.model)
+    (run.folder / "a.mkv").unlink()
+    assert [change for change, _ in run.differences(record)] == ["not checked", "not checked"]
+
+
+def test_a_model_that_was_deleted_before_is_not_fetched_for_the_record(run):
+    """After an update: everything is made, but the model's files were never hashed."""
+    (run.results / "models/files_llava.json").unlink()
+    assert Plan(run.plan.inputs).hashed == ["llava"], "it is there"
+    shutil.rmtree(run.model)
+    assert Plan(run.plan.inputs).hashed == ["llava"], "it is needed: no slice is done"
+    for part in run.plan.slices:
+        for name in ("partials/partial_results", "windows/windows"):
+            end = "json" if name.startswith("partials") else "jsonl"
+            path = run.results / f"{name}_llava_vid0_gpu{part.slice}.{end}"
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+    assert Plan(run.plan.inputs).hashed == []
+    origin = Origin(checkpoint="/home/me/weights", commit="c" * 40)
+    write_json(run.results / "models/model_llava.json", origin.model_dump())
+    (model,) = run.record().models
+    assert (model.origin.commit, model.files) == ("c" * 40, [])
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    command = ["git", "-C", str(folder), *identity, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_commit_is_that_of_the_checkout_and_no_other(run):
+    assert run.record().software.commit is None
+    git(run.folder, "init", "-q")
+    (run.folder / "config.yaml").write_text("slices: 4\n")
+    git(run.folder, "add", "prompt.txt", "config.yaml")
+    git(run.folder, "commit", "-qm", "first")
+    software = run.record().software
+    assert software.commit == git(run.folder, "rev-parse", "HEAD")
+    assert software.is_changed is False
+    # The settings are in the record as they are.
+    (run.folder / "config.yaml").write_text("slices: 2\n")
+    assert run.record().software.is_changed is False
+    (run.folder / "prompt.txt").write_text("Else?")
+    assert run.record().software.is_changed is True
+    # A copy of the project within a repository of something else.
+    (run.folder / "copy").mkdir()
+    within = record_run(run.plan, run.config, [], run.folder / "copy").software
+    assert (within.commit, within.is_changed) == (None, None)
