@@ -55,7 +55,7 @@ SETTINGS = INPUTS.settings
 
 
 wildcard_constraints:
-    model=paths.one_of(SETTINGS.models),
+    model=paths.one_of([*SETTINGS.models, *PLAN.run]),
     video=r"\d+",
     slice=r"\d+",
 

@@ -140,8 +140,9 @@ class Counts(Record):
 
 
 # What an event's score is of: its context (`touchline.events.context`), the probability that it is
-# right as learnt from other games, or the mean of several models.
-ScoreKind = Literal["context", "calibrated", "weighted"]
+# right as learnt from other games, the mean of several models, or how far its evidence is above the
+# mean of its class (`touchline.events.spotting`).
+ScoreKind = Literal["context", "calibrated", "weighted", "evidence"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from touchline.core import paths
 from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
-from touchline.core.paths import Slice, slices_of
+from touchline.core.paths import Slice, by_evidence, slices_of
 from touchline.inputs.videos import GameHalf, Name
 from touchline.runs.preflight import Inputs
 
@@ -30,12 +30,28 @@ class Plan:
     @property
     def models(self) -> list[str]:
         """The models: those that run, those given, then the ensemble."""
+        return [*self.run, *self.inputs.settings.compare_with, _ENSEMBLE]
+
+    @property
+    def answering(self) -> list[str]:
+        """The models that run and write answers."""
         settings = self.inputs.settings
-        return [*settings.detect_with, *settings.compare_with, _ENSEMBLE]
+        return settings.detect_with if settings.generation.answers else []
+
+    @property
+    def weighing(self) -> list[str]:
+        """The models that run and whose evidence is kept."""
+        settings = self.inputs.settings
+        return settings.detect_with if settings.generation.evidence else []
+
+    @property
+    def run(self) -> list[str]:
+        """The models that have events because they run here: by answers, then by evidence."""
+        return [*self.answering, *map(by_evidence, self.weighing)]
 
     def models_of(self, video: int) -> list[str]:
         """The models that have events of a video: those that run, then those given."""
-        return [*self.inputs.settings.detect_with, *self.inputs.given[video]]
+        return [*self.run, *self.inputs.given[video]]
 
     def videos_of(self, model: str) -> list[int]:
         """The selected videos that a model, or the ensemble, has events of."""
@@ -85,8 +101,13 @@ class Plan:
 
     @property
     def detected(self) -> list[Predicted]:
-        """Every video and model that runs."""
-        models = self.inputs.settings.detect_with
+        """Every video with each model that has events because it runs."""
+        return [Predicted(video, model) for video in self.inputs.selected for model in self.run]
+
+    @property
+    def weighed(self) -> list[Predicted]:
+        """Every video and model with evidence."""
+        models = self.weighing
         return [Predicted(video, model) for video in self.inputs.selected for model in models]
 
     @cached_property
@@ -140,6 +161,11 @@ class Plan:
             for model in self.inputs.settings.compare_with
             if model not in self.inputs.given[video] and (template := models[model].predictions)
         ]
+
+    @property
+    def weighed_classes(self) -> dict[str, list[str]]:
+        """The classes that are weighed, as a parameter; no parameter without evidence."""
+        return {"classes": list(self.inputs.classes)} if self.weighing else {}
 
     # --- Files --------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from touchline.core.files import read_text
 from touchline.errors import InputError
 from touchline.evaluation.annotations import find_labels, read_truth
+from touchline.inputs.candidates import candidates_of
 from touchline.inputs.external_predictions import find_given, given_videos
 from touchline.inputs.labels import Labels
 from touchline.inputs.project import with_project_files
@@ -37,6 +38,7 @@ class Inputs:
         given: by video and model, the files of given predictions.
         annotations: by video, the file of its true events, where there is one.
         games: by video, the name of its game.
+        classes: those of labels.yaml, where models weigh them.
         shown: the selected videos whose files are there to be looked at.
         warnings: a sentence for what was left out.
     """
@@ -48,6 +50,7 @@ class Inputs:
     annotations: Mapping[int, str]
     games: Mapping[int, str]
     shown: Sequence[int]
+    classes: Sequence[str] = ()
     warnings: Sequence[str] = ()
 
 
@@ -86,6 +89,9 @@ def read_inputs(
     annotations: dict[int, str] = {}
     annotations = mistakes.of(lambda: find_labels(videos, selected), annotations)
     games = {video: game_of(video, videos) for video in selected}
+    classes: tuple[str, ...] = ()
+    if settings.detect_with and settings.generation.evidence:
+        classes = mistakes.of(lambda: _weighed(settings), classes)
     if check:
         if settings.detect_with and with_videos:
             mistakes.extend(_missing_videos(videos, selected))
@@ -97,7 +103,7 @@ def read_inputs(
         _too_few_games(settings, {games[video] for video in annotations}),
     ]
     warnings = list(filter(None, found)) if check else []
-    return Inputs(settings, videos, selected, given, annotations, games, shown, warnings)
+    return Inputs(settings, videos, selected, given, annotations, games, shown, classes, warnings)
 
 
 class Mistakes:
@@ -136,6 +142,13 @@ def _too_few_games(settings: Settings, games: Set[str]) -> str | None:
         f"{len(games)} of the selected matches have labels; where there is nothing to learn from, "
         "events keep their scores. Name labels of two or more matches in the table of videos."
     )
+
+
+def _weighed(settings: Settings) -> tuple[str, ...]:
+    """The classes that are weighed, if the prompt has what their candidates are written from."""
+    classes = Labels.read(settings.labels).classes
+    candidates_of(read_text(settings.prompt), classes)
+    return classes
 
 
 def _missing_videos(videos: Mapping[int, Video], selected: Sequence[int]) -> list[str]:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-
 from test_engine import answered, kinds, pictures_of, stock_inputs, tasks
+
 from touchline.detection.engine import Answering
 from touchline.detection.stopwatch import Stopwatch
 from touchline.errors import InputError
