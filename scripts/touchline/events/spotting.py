@@ -18,6 +18,8 @@ from touchline.core.records import Event
 from touchline.events.evidence import Evidence
 from touchline.events.nms import suppress
 
+# Less is no evidence: of an answer that a model never gives, what is computed is noise.
+_LEAST_ODDS = -20.0
 # A peak is an event if it is so many standard deviations of its class above the class's mean.
 _DEVIATIONS = 2.0
 # So many nats above the mean make 0.73 of 1/2: a score between 0 and 1 is what files and metrics
@@ -56,7 +58,7 @@ def curves_of(evidence: Evidence) -> Curves:
     odds = np.full((len(evidence.windows), len(evidence.classes)), np.nan)
     for place in range(len(evidence.classes)):
         others = logsumexp(np.delete(weights, place, axis=1), axis=1)
-        odds[weighed, place] = weights[:, place] - others
+        odds[weighed, place] = np.maximum(weights[:, place] - others, _LEAST_ODDS)
     if len(weighed):
         odds -= odds[weighed].mean(axis=0)
     begins, ends = evidence.windows[:, 0], evidence.windows[:, 1]

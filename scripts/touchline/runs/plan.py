@@ -107,8 +107,11 @@ class Plan:
     @property
     def weighed(self) -> list[Predicted]:
         """Every video and model with evidence."""
-        models = self.weighing
-        return [Predicted(video, model) for video in self.inputs.selected for model in models]
+        return [each for video in self.inputs.selected for each in self.weighed_of(video)]
+
+    def weighed_of(self, video: int) -> list[Predicted]:
+        """A video with each model whose evidence there is of it."""
+        return [Predicted(video, model) for model in self.weighing]
 
     @cached_property
     def fused(self) -> list[Predicted]:
