@@ -1,14 +1,16 @@
 """How well events are found by evidence, beside those of answers, on the demo's models.
 
-    python demo/make_matches.py --hard --seeds $(seq 201 220) --out /tmp/hard
+    python demo/make_matches.py --hard --seeds $(seq 202 221) --out /tmp/hard
     python benchmarks/evidence.py --matches /tmp/hard --models llava qwen
 
 On harder matches (signs half as long, more that resembles one) that neither model has seen. Each
 window is asked once; of its answer and its evidence events are made as the workflow makes them.
 The answers' events are ranked by the probability of their label's tokens, and by context, too.
 The figures are SoccerNet's average-mAP, of which the classes that never occur, 7 of 17, count 0,
-so that 0.588 is all of it. Intervals are of 1,000 samples of the matches, the same for all
-columns, so that a difference has one of its own. What is done is kept in the folder.
+so that 0.588 is all of it. The last row is what there is to find: each sign that a frame shows,
+at the middle of the frames that its windows have in common, as both ways have it. Intervals are
+of 1,000 samples of the matches, the same for all rows, so that a difference has one of its own.
+What is done is kept in the folder.
 
 Expected before measuring: a quarter of the signs falls between the frames, which neither way can
 find. llava answers nearly every window of the easy matches right, so its evidence can add little:
@@ -21,13 +23,14 @@ from __future__ import annotations
 import argparse
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from demo.scene.match import schedule
 from touchline.core.files import read_text
 from touchline.core.records import Event, Manifest
 from touchline.core.soccernet import SOCCERNET_CLASSES
@@ -60,7 +63,8 @@ ROOT = Path(__file__).parents[1]
 # As demo/config.yaml has it: what shows a sign twice is no second event.
 WINDOW = 5.0
 RULE = WindowSettings()
-WAYS = ("answers, by tokens", "answers, by context", "evidence")
+CEILING = "every sign that a frame shows"
+WAYS = ("answers, by tokens", "answers, by context", "evidence", CEILING)
 
 
 @dataclass(frozen=True)
@@ -113,8 +117,21 @@ def _find(video: Video, checkpoint: Path, options: argparse.Namespace, labels: L
     answers = _of_answers(ledger, manifest, labels)
     tokens = [replace(event, score=event.label_probability or 0.0) for event in answers[0]]
     evidence = spot_events(Evidence.of(records, labels.classes), WINDOW)
-    ways = dict(zip(WAYS, (tokens, answers[1], evidence), strict=True))
+    shown = list(_shown(video, manifest.duration))
+    ways = dict(zip(WAYS, (tokens, answers[1], evidence, shown), strict=True))
     return Found(truth, ways, manifest.duration)
+
+
+def _shown(video: Video, duration: float) -> Iterator[Event]:
+    """The events whose sign is on a frame, where perfect answers would have them found."""
+    seed = int(video.path.parent.name.removeprefix("match_"))
+    match = schedule(seed, duration, hard=True)
+    for event in match.events:
+        frame = math.ceil(event.time)
+        if frame < event.end:
+            # Frames a second apart, and windows every two seconds: two frames are of a moment.
+            time = 2 * (frame // 2) + 0.5
+            yield Event(time, event.label, True, None, None, None, 1, time, time, time, score=1.0)
 
 
 def _of_answers(
