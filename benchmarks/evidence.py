@@ -63,6 +63,8 @@ ROOT = Path(__file__).parents[1]
 # As demo/config.yaml has it: what shows a sign twice is no second event.
 WINDOW = 5.0
 RULE = WindowSettings()
+# Seconds in which a sign is near another, so that windows show both, and in which it is found.
+CROWD, NEAR = 3.0, 2.5
 CEILING = "every sign that a frame shows"
 WAYS = ("answers, by tokens", "answers, by context", "evidence", CEILING)
 
@@ -156,7 +158,26 @@ def _print(model: str, found: Sequence[Found]) -> None:
         cells = [_cell(values) for values in (maps[way]["loose"], maps[way]["tight"], gain)]
         events = sum(len(match.ways[way]) for match in found)
         print(f"| {way} | {events} | {' | '.join(cells)} |")
-    print(f"{sum(len(match.truth) for match in found)} true events\n", flush=True)
+    print(f"{sum(len(match.truth) for match in found)} true events")
+    for what, is_crowded in (("alone", False), ("with another near it", True)):
+        signs = [
+            (match, sign)
+            for match in found
+            for sign in match.ways[CEILING]
+            if is_crowded == (_count(match.ways[CEILING], sign.time_s, CROWD) > 1)
+        ]
+        hits = ", ".join(
+            f"{sum(_count(m.ways[way], s.time_s, NEAR, s.label) > 0 for m, s in signs)} by {way}"
+            for way in WAYS[:3]
+        )
+        print(f"of {len(signs)} signs {what}, found within {NEAR:g} s: {hits}", flush=True)
+
+
+def _count(events: Sequence[Event], time: float, within: float, label: str | None = None) -> int:
+    """How many events there are around a time, of one label or of any."""
+    return sum(
+        abs(event.time_s - time) <= within and label in (None, event.label) for event in events
+    )
 
 
 def _maps(
