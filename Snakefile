@@ -35,6 +35,7 @@ rule predictions:
         PLAN.files(paths.PREDICTIONS, PLAN.detected),
         PLAN.files(paths.EVENTS, PLAN.detected),
         PLAN.files(paths.COVERAGE, PLAN.detected),
+        PLAN.files(paths.EVIDENCE, PLAN.weighed),
     localrule: True
 
 
@@ -88,6 +89,11 @@ rule models:
 RESULTS = [
     *(PLAN.files(paths.PARTIAL, PLAN.slices) if SETTINGS.keep_partials else []),
     *(PLAN.files(paths.LEDGER, PLAN.slices) if SETTINGS.keep_partials else []),
+    *(
+        PLAN.files(paths.SLICE_EVIDENCE, PLAN.slices)
+        if SETTINGS.keep_partials and PLAN.weighing
+        else []
+    ),
     *rules.predictions.input,
     *PLAN.files(paths.EVENTS, PLAN.predicted),
     *PLAN.files(paths.COVERAGE, PLAN.predicted),

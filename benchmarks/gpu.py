@@ -28,12 +28,15 @@ from models import DEMO, PROMPT, make_checkpoint
 from worker import (
     FOOTAGE,
     FRAMES,
+    WEIGHED_HEAD,
     baseline,
     endless,
     ours,
     per,
     pictures,
+    show_weighed,
     stock_inputs,
+    weigh_in_turn,
     windows_of,
 )
 
@@ -250,6 +253,16 @@ def together(model: VideoLanguageModel, cache: str, windows: int, tokens: int) -
     return windows / (time.perf_counter() - started)
 
 
+def measure_evidence(options: argparse.Namespace, folder: Path) -> None:
+    """What evidence costs beside answers, and alone; 4-bit weights, unpacked."""
+    model = load(folder)
+    model.unpack()
+    print(WEIGHED_HEAD)
+    for tokens in options.tokens:
+        found = weigh_in_turn(model, tokens, max(options.rows), options.rounds)
+        show_weighed(options.family, tokens, found)
+
+
 def measure_memory(folder: Path) -> None:
     """The automatic number of rows on the whole card and on parts of it; then one too many."""
     total = torch.cuda.get_device_properties(0).total_memory / 2**30 if GPU else 0
@@ -352,7 +365,7 @@ def main() -> None:
     parser.add_argument(
         "--parts",
         nargs="+",
-        default=["load", "baseline", "nf4", "bfloat16", "memory", "sameness"],
+        default=["load", "baseline", "nf4", "bfloat16", "memory", "sameness", "evidence"],
     )
     options = parser.parse_args()
     source = options.folder / f"{options.family}-{options.size}-16"
@@ -372,6 +385,7 @@ def main() -> None:
         "bfloat16": lambda: measure_grid(options, load(source), "none", "bfloat16", options.tokens),
         "memory": lambda: measure_memory(folder),
         "sameness": lambda: measure_sameness(folder),
+        "evidence": lambda: measure_evidence(options, folder),
     }
     for name in options.parts:
         print(f"\n## {name}", flush=True)

@@ -1,6 +1,7 @@
 """Windows a second: the predecessor's way beside ours, in one run.
 
     python benchmarks/worker.py
+    python benchmarks/worker.py --evidence      # what evidence costs beside answers, and alone
 
 The predecessor asks one window a call and encodes each of its frames again. Answers are
 forced to a length, since random weights never end one. Both sides have the same model,
@@ -9,6 +10,10 @@ in NF4, the same pixels and the same number of threads.
 Expected on a CPU before measuring: reading the prompt is arithmetic that both sides do
 alike, and it bounds the gain; so about 1.3 times at 2 tokens (frames encoded once), 2 to
 3 times at 40, and 4 or more at 256, where one step decodes for all rows.
+
+Expected of evidence: the candidates of 18 classes and "none" are 50 to 80 tokens behind a prompt of
+some 700, which is read together with them anyway: 10 % of the prompt's time. So at 40 tokens 0.90
+to 0.95 times the windows a second of answers alone; without answers 1.2 to 2 times those.
 """
 
 from __future__ import annotations
@@ -30,14 +35,18 @@ from sides import in_turn, median_ratio
 from touchline.detection.engine import Answering
 from touchline.detection.scheduler import Picture, Task
 from touchline.detection.stopwatch import Stopwatch
+from touchline.inputs.candidates import candidates_of
 from touchline.inputs.families import FAMILIES
+from touchline.inputs.labels import Labels
 from touchline.inputs.settings import GenerationSettings
+from touchline.models.candidate_tree import CandidateTree
 from touchline.models.families import family
 from touchline.models.families.base import Dtype, Footage, VideoLanguageModel
 from touchline.models.families.qwen2_5_vl import patches_of
 from touchline.models.preprocessing import normalized
 from touchline.models.quantize import quantize
 
+ROOT = Path(__file__).parents[1]
 FRAMES = 4
 FOOTAGE = Footage(384, 216, 1.0)
 
@@ -129,6 +138,8 @@ def ours(
     tokens: int,
     rows: int,
     clock: Stopwatch,
+    evidence: bool = False,
+    answers: bool = True,
 ) -> float:
     """Windows a second, in rows of one batch."""
     ready = [Picture((float(n),) * len(pixels), pixels) for n, pixels in enumerate(shown)]
@@ -136,11 +147,51 @@ def ours(
         Task(number, list(window), torch.zeros(tokens))
         for number, window in enumerate(windows_of(model, ready))
     ]
-    settings = GenerationSettings(max_new_tokens=tokens)
-    answering = Answering(model, settings, rows, per(model), clock)
+    settings = GenerationSettings(max_new_tokens=tokens, evidence=evidence, answers=answers)
+    tree = tree_of(model) if evidence else None
+    answering = Answering(model, settings, rows, per(model), clock, tree)
     started = time.perf_counter()
     done = sum(generated is not None for _, generated in answering.answers(iter(tasks)))
     return done / (time.perf_counter() - started)
+
+
+def tree_of(model: VideoLanguageModel) -> CandidateTree:
+    """The candidates of the classes of labels.yaml."""
+    candidates = candidates_of(PROMPT, Labels.read(ROOT / "labels.yaml").classes)
+    return model.tree_of((each.text, each.decided) for each in candidates)
+
+
+def weigh_in_turn(
+    model: VideoLanguageModel, tokens: int, rows: int, rounds: int
+) -> dict[str, list[float]]:
+    """Windows a second by answers, by answers and evidence, and by evidence alone."""
+    many = pictures(model, 2 * rows)
+    sides = {
+        "answers": (False, True),
+        "answers and evidence": (True, True),
+        "evidence alone": (True, False),
+    }
+    return in_turn(
+        {
+            name: partial(ours, model, many, tokens, rows, Stopwatch(), *how)
+            for name, how in sides.items()
+        },
+        rounds,
+    )
+
+
+def show_weighed(name: str, tokens: int, found: dict[str, list[float]]) -> None:
+    """Print what `weigh_in_turn` found as a row of a table."""
+    answers = found["answers"]
+    rates = " | ".join(f"{statistics.median(side):.3f}" for side in found.values())
+    ratios = " | ".join(median_ratio(side, answers) for side in list(found.values())[1:])
+    print(f"| {name} | {tokens} | {rates} | {ratios} |", flush=True)
+
+
+WEIGHED_HEAD = (
+    "| family | tokens | answers, windows/s | and evidence | evidence alone "
+    "| with / without evidence | alone / answers |\n|---|---|---|---|---|---|---|"
+)
 
 
 def main() -> None:
@@ -151,21 +202,35 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--evidence", action="store_true", help="measure evidence instead")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.evidence:
+        print(WEIGHED_HEAD)
+        for name in options.family:
+            model = quantized(name, options.size)
+            for tokens in options.tokens:
+                found = weigh_in_turn(model, tokens, options.rows, options.rounds)
+                show_weighed(name, tokens, found)
+        return
     print("| family | tokens | baseline, windows/s | ours, windows/s | ours / baseline | of ours |")
     print("|---|---|---|---|---|---|")
     encoded = [measure(name, options) for name in options.family]
     print("\n".join(encoded))
 
 
-def measure(name: str, options: argparse.Namespace) -> str:
-    """Print a family's rows; says how many pictures were encoded."""
+def quantized(name: str, size: str) -> Any:
+    """A family's model with random weights, in NF4; see `endless`."""
     with tempfile.TemporaryDirectory() as made:
         source, folder = Path(made) / "source", Path(made) / "nf4"
-        make_checkpoint(options.size, source, name)
+        make_checkpoint(size, source, name)
         quantize(source, folder)
-        model = endless(name, folder)
+        return endless(name, folder)
+
+
+def measure(name: str, options: argparse.Namespace) -> str:
+    """Print a family's rows; says how many pictures were encoded."""
+    model = quantized(name, options.size)
     few, many = pictures(model, 2), pictures(model, 2 * options.rows)
     for tokens in options.tokens:
         clock = Stopwatch()

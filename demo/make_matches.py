@@ -23,7 +23,7 @@ def main() -> None:
     options = _options()
     rows = ["video\tpath\tgame\thalf\tlabels"]
     for number, seed in enumerate(options.seeds):
-        match, name = schedule(seed, options.duration), f"match_{seed}"
+        match, name = schedule(seed, options.duration, options.hard), f"match_{seed}"
         folder = options.out / name
         folder.mkdir(parents=True, exist_ok=True)
         write_video(match, folder / "match.mp4")
@@ -69,6 +69,7 @@ def _options() -> argparse.Namespace:
         "--seeds", type=int, nargs="+", default=[43], help="below 900000: later ones are trained on"
     )
     add("--duration", type=float, default=240.0, help="seconds")
+    add("--hard", action="store_true", help="signs half as long, and more that resembles one")
     add("--out", type=Path, required=True, help="folder to write into")
     return parser.parse_args()
 

@@ -59,7 +59,7 @@ container: lifecycle.CONTAINER
 
 
 wildcard_constraints:
-    model=paths.one_of(SETTINGS.models),
+    model=paths.one_of([*SETTINGS.models, *PLAN.run]),
     video=r"\d+",
     slice=r"\d+",
 

@@ -11,6 +11,14 @@ rule detect_slice:
         ),
         prompt=SETTINGS.prompt,
     output:
+        **{
+            "evidence": (
+                result(paths.SLICE_EVIDENCE)
+                if SETTINGS.keep_partials
+                else temp(result(paths.SLICE_EVIDENCE))
+            )
+            for _ in PLAN.weighing[:1]
+        },
         partial=(
             result(paths.PARTIAL)
             if SETTINGS.keep_partials
@@ -41,10 +49,11 @@ rule detect_slice:
             longest_minutes("detect_slice"),
         ),
     params:
+        **PLAN.weighed_classes,
         slices=SETTINGS.slices,
         window=SETTINGS.window.model_dump(),
         image=SETTINGS.image.model_dump(),
-        generation=SETTINGS.generation.model_dump(),
+        generation=SETTINGS.generation.shaping,
         dtype=lambda wildcards: SETTINGS.models[wildcards.model].dtype,
         version=SETTINGS.detector_version,
         journal=result(paths.JOURNAL),

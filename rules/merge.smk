@@ -18,7 +18,7 @@ rule merge_slices:
     log:
         result(paths.MERGE_LOG),
     wildcard_constraints:
-        model=paths.one_of(SETTINGS.detect_with),
+        model=paths.one_of(PLAN.answering),
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -30,6 +30,40 @@ rule merge_slices:
         "Merging {wildcards.model}'s slices of video {wildcards.video}"
     script:
         "../scripts/merge_slices.py"
+
+
+# What a model's evidence says, as a model of its own: the answers have no part in it.
+rule spot_evidence:
+    input:
+        manifest=result(paths.MANIFEST),
+        slices=expand(
+            result(paths.SLICE_EVIDENCE),
+            slice=range(SETTINGS.slices),
+            allow_missing=True,
+        ),
+        ledgers=expand(
+            result(paths.LEDGER), slice=range(SETTINGS.slices), allow_missing=True
+        ),
+    output:
+        evidence=result(paths.EVIDENCE),
+        predictions=result(paths.of_evidence(paths.PREDICTIONS)),
+        events=result(paths.of_evidence(paths.EVENTS)),
+        coverage=result(paths.of_evidence(paths.COVERAGE)),
+    log:
+        result(paths.EVIDENCE_LOG),
+    wildcard_constraints:
+        model=paths.one_of(PLAN.weighing),
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        **PLAN.weighed_classes,
+        half=half_of_video,
+        window=SETTINGS.merge.window,
+    message:
+        "Spotting events in {wildcards.model}'s evidence of video {wildcards.video}"
+    script:
+        "../scripts/spot_evidence.py"
 
 
 rule read_given:

@@ -44,6 +44,9 @@ rule report_match:
             paths.THUMBNAILS, int(wildcards.video)
         ),
         shortlists=of_video(paths.SHORTLIST),
+        evidence=lambda wildcards: PLAN.files(
+            paths.EVIDENCE, PLAN.weighed_of(int(wildcards.video))
+        ),
     output:
         page=report(
             result(paths.PAGE),
@@ -61,6 +64,7 @@ rule report_match:
         tolerance=SETTINGS.matching_tolerance,
         classes=SETTINGS.evaluation.classes,
         name=lambda wildcards: asdict(PLAN.name_of(int(wildcards.video))),
+        weighing=PLAN.weighing,
     message:
         "Making the page of video {wildcards.video}"
     script:

@@ -1,4 +1,7 @@
-"""Make partials/…_gpu{slice}.json and windows/…_gpu{slice}.jsonl: a slice's answers."""
+"""Make partials/…_gpu{slice}.json and windows/…_gpu{slice}.jsonl: a slice's answers.
+
+And evidence/…_gpu{slice}.csv, where models weigh the classes.
+"""
 
 import signal
 import sys
@@ -10,6 +13,7 @@ from touchline.core.files import read_record, read_text, write_json, write_json_
 from touchline.core.logs import job_log
 from touchline.core.records import Manifest
 from touchline.detection.worker import Question, answer_windows
+from touchline.events.evidence import Evidence, write_evidence
 from touchline.events.partials import partial_of
 from touchline.inputs.fingerprint import check_fingerprint
 from touchline.inputs.settings import (
@@ -40,6 +44,7 @@ def main(job: Any) -> None:
         fps=rule.fps,
         frames=most_frames(rule),
         version=job.params.version,
+        classes=tuple(job.params.get("classes", ())),
     )
     # Beside the ledgers, and no output: every slice of the model writes the same.
     results = Path(job.output.ledger).parents[1]
@@ -48,7 +53,10 @@ def main(job: Any) -> None:
     records = answer_windows(
         path, manifest, windows, question, journal, settings.batch, job.threads
     )
-    write_json_lines(job.output.ledger, (record.model_dump() for record in records))
+    if question.generation.evidence:
+        write_evidence(job.output.evidence, Evidence.of(records, question.classes))
+    lines = (record.ledger_line for record in records)
+    write_json_lines(job.output.ledger, (line.model_dump() for line in lines))
     write_json(job.output.partial, [answer.model_dump() for answer in partial_of(records)])
 
 

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from touchline.core.files import read_json, write_text
 from touchline.core.logs import job_log, log
 from touchline.core.records import Thumbnail
+from touchline.events.evidence import read_evidence
 from touchline.events.shortlist import read_shortlist
 from touchline.inputs.settings import read_table
 from touchline.inputs.videos import Name
@@ -31,8 +32,20 @@ def main(job: Any) -> None:
         for model, path in zip(job.params.models, job.input.shortlists, strict=True)
     }
     file_name = path.name if path else None
+    evidence = {
+        model: read_evidence(path, match.labels.classes)
+        for model, path in zip(job.params.weighing, job.input.evidence, strict=True)
+    }
     data = page_data(
-        match, moments, name, job.params.tolerance, shortlists, pictures, source, file_name
+        match,
+        moments,
+        name,
+        job.params.tolerance,
+        shortlists,
+        pictures,
+        source,
+        file_name,
+        evidence,
     )
     page = render(
         "match.html.j2",

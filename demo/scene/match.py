@@ -54,6 +54,12 @@ SAME_CLASS_GAP = 8.0
 FOLLOW_UP = (2.2, 4.0)
 SIGN_SECONDS = (1.0, 2.0)
 BETWEEN_PLAYS = (5.5, 13.0)
+# Of the shots without an event, the share from the main camera; the others are distractors.
+WIDE_SHARE = 0.5
+# Harder matches: signs half as long, of which a frame a second misses a quarter, and more
+# distractors.
+HARD_SIGN_SECONDS = (0.5, 1.0)
+HARD_WIDE_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -112,12 +118,17 @@ def opponent(team: Team) -> Team:
     return "away" if team == "home" else "home"
 
 
-def schedule(seed: int, duration: float) -> Match:
-    """Draw up a match of `duration` seconds."""
+def schedule(seed: int, duration: float, hard: bool = False) -> Match:
+    """Draw up a match of `duration` seconds.
+
+    Args:
+        hard: signs are half as long, and more shots resemble one.
+    """
     rng = random.Random(seed)
     kits = (rng.randrange(KITS_A_SIDE), rng.randrange(KITS_A_SIDE))
-    events = tuple(_events(rng, duration))
-    return Match(seed, duration, kits, events, tuple(_shots(rng, events, duration)))
+    events = tuple(_events(rng, duration, HARD_SIGN_SECONDS if hard else SIGN_SECONDS))
+    shots = tuple(_shots(rng, events, duration, HARD_WIDE_SHARE if hard else WIDE_SHARE))
+    return Match(seed, duration, kits, events, shots)
 
 
 def details(label: str, team: str) -> str:
@@ -143,7 +154,9 @@ def labels_v2(match: Match, name: str) -> dict[str, Any]:
     }
 
 
-def _events(rng: random.Random, duration: float) -> Iterator[Event]:
+def _events(
+    rng: random.Random, duration: float, sign_seconds: tuple[float, float]
+) -> Iterator[Event]:
     """Events until the end, so that the sign of the last still has its shortest time."""
     last = dict.fromkeys(LABELS, -SAME_CLASS_GAP)
     time = rng.uniform(1.5, 6.0)
@@ -152,10 +165,10 @@ def _events(rng: random.Random, duration: float) -> Iterator[Event]:
             team = rng.choice(TEAMS)
             for label in play:
                 time = max(time, last[label] + SAME_CLASS_GAP)
-                if time > duration - SIGN_SECONDS[0]:
+                if time > duration - sign_seconds[0]:
                     return
                 last[label] = time
-                end = min(duration, time + rng.uniform(*SIGN_SECONDS))
+                end = min(duration, time + rng.uniform(*sign_seconds))
                 yield Event(time, end, label, team)
                 if label == "Goal":
                     # The side that let it in kicks off.
@@ -178,19 +191,21 @@ def _plays(rng: random.Random) -> list[tuple[str, ...]]:
     return plays
 
 
-def _shots(rng: random.Random, events: tuple[Event, ...], duration: float) -> Iterator[Shot]:
+def _shots(
+    rng: random.Random, events: tuple[Event, ...], duration: float, wide_share: float
+) -> Iterator[Shot]:
     time = 0.0
     for event in events:
-        yield from _open_play(rng, time, event.time)
+        yield from _open_play(rng, time, event.time, wide_share)
         yield Shot(event.time, event.end, event.label, event.team, rng.getrandbits(32))
         time = event.end
-    yield from _open_play(rng, time, duration)
+    yield from _open_play(rng, time, duration, wide_share)
 
 
-def _open_play(rng: random.Random, start: float, end: float) -> Iterator[Shot]:
+def _open_play(rng: random.Random, start: float, end: float, wide_share: float) -> Iterator[Shot]:
     """Shots without an event, cut so that none is shorter than half a second."""
     while start < end:
-        wide = rng.random() < 0.5
+        wide = rng.random() < wide_share
         until = start + (rng.uniform(1.5, 5.0) if wide else rng.uniform(0.8, 2.2))
         until = end if until > end - 0.5 else until
         kind = "wide" if wide else rng.choice(DISTRACTORS)

@@ -270,6 +270,9 @@ SETTINGS = {
     "generation.temperature": 0.5,
     "generation.top_p": 0.5,
     "generation.seed": 5,
+    "generation.evidence": True,
+    # Without evidence too there would be nothing to ask.
+    "generation.answers": {"generation": {"answers": False, "evidence": True}},
     "batch.windows": 2,
     "merge.window": 9,
     "merge.keep": "best",
@@ -304,9 +307,9 @@ def leaves(section: type[Section], prefix: str = "") -> set[str]:
 
 def nested(name, value) -> dict:
     """A configuration that has a setting by its dotted name."""
-    if name.startswith("models."):
-        return value
     *groups, last = name.split(".")
+    if groups and isinstance(value, dict) and groups[0] in value:
+        return value
     config = {last: value}
     for group in reversed(groups):
         config = {group: config}

@@ -14,6 +14,7 @@ from pathlib import Path
 # Under the folder of results: a slice of a video for one model.
 PARTIAL = "partials/partial_results_{model}_vid{video}_gpu{slice}.json"
 LEDGER = "windows/windows_{model}_vid{video}_gpu{slice}.jsonl"
+SLICE_EVIDENCE = "evidence/evidence_{model}_vid{video}_gpu{slice}.csv"
 # Never an output: Snakemake deletes those when a job fails.
 JOURNAL = "journal/{model}_vid{video}_gpu{slice}"
 DETECT_BENCHMARK = "benchmarks/detect_{model}_vid{video}_gpu{slice}.tsv"
@@ -22,6 +23,7 @@ DETECT_BENCHMARK = "benchmarks/detect_{model}_vid{video}_gpu{slice}.tsv"
 MANIFEST = "videos/video_{video}.json"
 PREDICTIONS = "predictions/final_predictions_{model}_video_{video}.json"
 EVENTS = "events/events_{model}_video_{video}.csv"
+EVIDENCE = "evidence/evidence_{model}_video_{video}.csv"
 SHORTLIST = "events/shortlist_{model}_video_{video}.csv"
 COVERAGE = "coverage/coverage_{model}_video_{video}.json"
 COMPARISON = "comparison/comparison_video_{video}.json"
@@ -60,6 +62,7 @@ HASH_LOG = "logs/models/hash_{model}.log"
 QUANTIZE_LOG = "logs/models/quantize_{model}.log"
 DETECT_LOG = "logs/detect/{model}_vid{video}_gpu{slice}.log"
 MERGE_LOG = "logs/merge/{model}_video_{video}.log"
+EVIDENCE_LOG = "logs/evidence/{model}_video_{video}.log"
 GIVEN_LOG = "logs/given/{model}_video_{video}.log"
 COMPARE_LOG = "logs/compare/video_{video}.log"
 ENSEMBLE_LOG = "logs/ensemble/video_{video}.log"
@@ -82,6 +85,21 @@ MERGED = "models/{model}/merged"
 QUANTIZED = "models/{model}/nf4"
 
 
+# What is spotted from a model's evidence is a model of its own. No other can have such a name, as
+# "_" separates the parts of a file's.
+_BY_EVIDENCE = "_evidence"
+
+
+def by_evidence(model: str) -> str:
+    """The name of the model that is a model's evidence."""
+    return model + _BY_EVIDENCE
+
+
+def of_evidence(pattern: str) -> str:
+    """A pattern as it is of the evidence of {model}."""
+    return pattern.replace("{model}", by_evidence("{model}"))
+
+
 @dataclass(frozen=True)
 class Slice:
     """A slice of a video for one model; `slice` is its number."""
@@ -96,7 +114,8 @@ class Slice:
 
     def is_done(self, results: str | Path, keep_partials: bool) -> bool:
         """Whether its files are there, or were thrown away once merged."""
-        if not keep_partials and self.file(results, PREDICTIONS).exists():
+        merged = (PREDICTIONS, of_evidence(PREDICTIONS))
+        if not keep_partials and any(self.file(results, pattern).exists() for pattern in merged):
             return True
         return all(self.file(results, pattern).exists() for pattern in (PARTIAL, LEDGER))
 

@@ -78,7 +78,8 @@ class ParsedEvent(Record):
     score: Probability | None = Field(default=None, description="probability of the label's tokens")
 
 
-Status = Literal["events", "none", "unparsed", "skipped_oom", "not_finite", "no_frames"]
+# Without answers (generation.answers: false) a window that was looked at is weighed.
+Status = Literal["events", "none", "unparsed", "weighed", "skipped_oom", "not_finite", "no_frames"]
 
 # Of a window about which the model gave no answer: not looked at, and tried again when its slice
 # is made again.
@@ -102,6 +103,18 @@ class WindowRecord(Record):
     )
     tokens: int = Field(default=0, ge=0, description="tokens generated")
     attempts: int = Field(ge=0, description="more than one where memory ran out")
+
+
+class WindowOutcome(WindowRecord):
+    """A window as a worker hands it on: its line of the ledger, and its line of the evidence."""
+
+    evidence: dict[str, float] = Field(
+        default={}, description="log-likelihood of each candidate, by name; empty if not weighed"
+    )
+
+    @property
+    def ledger_line(self) -> WindowRecord:
+        return WindowRecord(**self.model_dump(exclude={"evidence"}))
 
 
 class RawAnswer(Record):
@@ -128,9 +141,9 @@ class Counts(Record):
 
 
 # What an event's score is of: its context (`touchline.events.context`), the probability that it is
-# right as learnt from other games, the mean of several models, or what a file of predictions of a
-# model that was trained to spot events has.
-ScoreKind = Literal["context", "calibrated", "weighted", "given"]
+# right as learnt from other games, the mean of several models, what a trained spotter's file states,
+# or how far its evidence is above the mean of its class (`touchline.events.peaks`).
+ScoreKind = Literal["context", "calibrated", "weighted", "given", "evidence"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import torch
 
-from touchline.core.records import UNANSWERED, Status, WindowRecord
+from touchline.core.records import UNANSWERED, Status, WindowOutcome
 from touchline.detection.batch_size import peak_memory
 from touchline.detection.engine import Answering
 from touchline.detection.sampling import random_numbers
@@ -55,7 +55,8 @@ def detect(
     answering: Answering,
     draw: Draw,
     asked: Asked,
-) -> Iterator[WindowRecord]:
+    candidates: Sequence[str] = (),
+) -> Iterator[WindowOutcome]:
     """Ask a model about windows.
 
     Args:
@@ -63,12 +64,13 @@ def detect(
         frames: those of the windows' times that the video has, by time, fitted to what the
             model sees.
         asked: what is asked about every window.
+        candidates: the names of those that are weighed, in their order.
 
     Yields:
         A record a window, as soon as it is done, which may be out of order: also of windows
         without an event, without frames, or skipped.
     """
-    unseen: list[WindowRecord] = []
+    unseen: list[WindowOutcome] = []
     shown: dict[int, Window] = {}
 
     def tasks() -> Iterator[Task]:
@@ -83,7 +85,10 @@ def detect(
     for task, generated in answering.answers(tasks()):
         window, times = shown.pop(task.index), _times(task)
         if isinstance(generated, Generated):
-            yield _answered(window, times, task.attempts, generated, model, asked, draw.count)
+            record = _answered(window, times, task.attempts, generated, model, asked, draw.count)
+            weights = zip(candidates, generated.evidence, strict=False)
+            evidence = {name: round(weight, 6) for name, weight in weights}
+            yield record.model_copy(update={"evidence": evidence})
         else:
             log.warning("%s %s: skipped.", _name(window), _WHY_NOT[generated])
             yield _record(window, times, generated, task.attempts)
@@ -143,7 +148,9 @@ def _answered(
     model: Eye,
     asked: Asked,
     most_tokens: int,
-) -> WindowRecord:
+) -> WindowOutcome:
+    if not generated.tokens:
+        return _record(window, times, "weighed", attempts)
     answer = parse_answer(generated.text, asked, len(generated.tokens) == most_tokens)
     record = _record(window, times, answer.status, attempts)
     return record.model_copy(
@@ -156,8 +163,8 @@ def _answered(
     )
 
 
-def _record(window: Window, times: list[float], status: Status, attempts: int) -> WindowRecord:
-    return WindowRecord(
+def _record(window: Window, times: list[float], status: Status, attempts: int) -> WindowOutcome:
+    return WindowOutcome(
         window=window.index,
         start=window.start,
         end=window.end,
@@ -193,7 +200,7 @@ class SliceProgress:
         self._started = self._logged = time.monotonic()
         self._estimated = torch.cuda.is_available()
 
-    def count(self, record: WindowRecord, answering: Answering) -> None:
+    def count(self, record: WindowOutcome, answering: Answering) -> None:
         """Count a window that is done, and log how it goes if it is time to."""
         self._done += 1
         self._events += len(record.events)

@@ -15,6 +15,7 @@ from touchline.detection.scheduler import Batch, Failure, Task
 from touchline.detection.scoring import Generated
 from touchline.detection.stopwatch import Stopwatch
 from touchline.inputs.settings import GenerationSettings
+from touchline.models.candidate_tree import CandidateTree
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,9 @@ _ATTEMPTS_ALONE = 2
 
 class Answering:
     """Answers tasks in batches, in smaller ones when memory runs out.
+
+    Args:
+        candidates: what is weighed before each answer, or in its place.
 
     Attributes:
         rows: windows in work at a time, now.
@@ -36,10 +40,11 @@ class Answering:
         rows: int,
         pictures: int,
         clock: Stopwatch,
+        candidates: CandidateTree | None = None,
     ) -> None:
         self.rows = rows
         self._model, self._settings, self._clock = model, settings, clock
-        self._pictures = pictures
+        self._pictures, self._candidates = pictures, candidates
 
     def answers(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Generated | Failure]]:
         """Answer tasks; gives each when it is done, which may be out of order."""
@@ -51,7 +56,14 @@ class Answering:
                 return
             batch, lost = None, []
             try:
-                batch = Batch(self._model, self._settings, self.rows, self._pictures, self._clock)
+                batch = Batch(
+                    self._model,
+                    self._settings,
+                    self.rows,
+                    self._pictures,
+                    self._clock,
+                    self._candidates,
+                )
                 yield from batch.run(waiting, source)
             except torch.OutOfMemoryError:
                 lost = batch.unfinished() if batch else []

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import torch
 
+from touchline.models.candidate_tree import CandidateTree
 from touchline.models.kv_cache import RowCache
 
 
@@ -40,6 +41,22 @@ class Model(Protocol):
             features: [n, pictures, tokens, width].
             rows: at most n.
             odd: the last picture of each is a frame that had no partner.
+        """
+
+    def weigh(
+        self,
+        tree: CandidateTree,
+        logits: torch.Tensor,
+        cache: RowCache,
+        rows: Sequence[int],
+        pictures: int,
+        odd: bool,
+    ) -> torch.Tensor:
+        """The log-likelihood of each step of a tree behind prompts that were read, [n, steps].
+
+        Args:
+            logits: that reading the prompts gave, [n, vocabulary].
+            rows: with the prompts, n; the cache is as before.
         """
 
     def step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:

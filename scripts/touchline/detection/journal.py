@@ -21,7 +21,7 @@ from typing import IO, Any
 from pydantic import Field, ValidationError
 
 from touchline.core.disk import writing
-from touchline.core.records import UNANSWERED, WindowRecord
+from touchline.core.records import UNANSWERED, WindowOutcome
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def journal_key(**identity: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-class Line(WindowRecord):
+class Line(WindowOutcome):
     """A line of a journal: a window, and when it was written. The time goes no further."""
 
     at: float = Field(default=0.0, ge=0, description="seconds since 1970")
@@ -53,16 +53,16 @@ class Journal:
     def __init__(self, folder: Path, key: str) -> None:
         self._folder = folder / key
 
-    def read(self) -> dict[int, WindowRecord]:
+    def read(self) -> dict[int, WindowOutcome]:
         """The answered windows by their number.
 
         A line that a killed worker left unfinished is passed over, and so are windows that
         were skipped: they are done again.
         """
-        answered: dict[int, WindowRecord] = {}
+        answered: dict[int, WindowOutcome] = {}
         for line in read_lines(self._folder):
             if line.status not in UNANSWERED:
-                record = WindowRecord.model_validate(line.model_dump(exclude={"at"}))
+                record = WindowOutcome.model_validate(line.model_dump(exclude={"at"}))
                 answered.setdefault(record.window, record)
         return answered
 
@@ -95,7 +95,7 @@ class Writer:
     def __init__(self, file: IO[str]) -> None:
         self._file = file
 
-    def add(self, record: WindowRecord) -> None:
+    def add(self, record: WindowOutcome) -> None:
         line = Line(**dict(record), at=round(time.time(), 3))
         with writing(self._file.name):
             self._file.write(line.model_dump_json() + "\n")

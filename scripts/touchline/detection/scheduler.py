@@ -29,6 +29,7 @@ from touchline.detection.scoring import Generated
 from touchline.detection.stopwatch import Stopwatch
 from touchline.events.parsing import is_complete
 from touchline.inputs.settings import GenerationSettings
+from touchline.models.candidate_tree import CandidateTree
 
 # Why a window has no answer: it did not fit into memory even alone, or the model computed
 # numbers for it that are not finite.
@@ -71,6 +72,7 @@ class Task:
 @dataclass
 class _Row:
     task: Task
+    evidence: tuple[float, ...]
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
 
@@ -81,6 +83,7 @@ class Batch:
     Args:
         rows: windows in work at a time.
         pictures: most that a window has.
+        candidates: what is weighed before each answer, or in its place.
     """
 
     def __init__(
@@ -90,8 +93,10 @@ class Batch:
         rows: int,
         pictures: int,
         clock: Stopwatch,
+        candidates: CandidateTree | None = None,
     ) -> None:
         self._model, self._settings, self._clock = model, settings, clock
+        self._candidates = candidates
         # Prompts are read so many at a time, always.
         self._group = max(1, rows // 4)
         self._rows: list[_Row | None] = [None] * rows
@@ -160,11 +165,34 @@ class Batch:
             # What the model makes of pictures that it could not see is no answer.
             seen = features.isfinite().flatten(1).all(1)
             logits = logits.masked_fill(~seen[:, None], math.nan)
+        evidence = self._weigh(logits, padded, numbers, odd)
+        if not self._settings.answers:
+            self._admitting = []
+            for task, weights in zip(tasks, evidence, strict=False):
+                yield task, Generated("", (), (), weights) if weights else "not_finite"
+            return
+        with self._clock.timing("prefill"):
             chosen = self._choose(logits, [task.uniforms[0] for task in padded])
         self._admitting = []
-        for task, number, token, logprob in zip(tasks, numbers, *chosen, strict=False):
-            self._rows[number] = _Row(task)
+        for task, number, weights, token, logprob in zip(
+            tasks, numbers, evidence, *chosen, strict=False
+        ):
+            self._rows[number] = _Row(task, weights)
             yield from self._take(number, token, logprob)
+
+    def _weigh(
+        self, logits: torch.Tensor, padded: list[Task], numbers: list[int], odd: bool
+    ) -> list[tuple[float, ...]]:
+        """The evidence of windows whose prompts were read; nothing where it is not finite."""
+        tree = self._candidates
+        if tree is None:
+            return [()] * len(padded)
+        with self._clock.timing("evidence"):
+            rows = [*numbers, *[numbers[-1]] * (len(padded) - len(numbers))]
+            pictures = len(padded[0].pictures)
+            steps = self._model.weigh(tree, logits, self._cache, rows, pictures, odd).tolist()
+            found = [tree.likelihoods(row) for row in steps]
+            return [each if all(map(math.isfinite, each)) else () for each in found]
 
     def _encode(self, pictures: Iterable[Picture]) -> None:
         """Encode the pictures that are not yet, a fixed number at a time."""
@@ -223,7 +251,7 @@ class Batch:
         ):
             self._rows[number] = None
             text = self._model.decode(row.tokens)
-            yield row.task, Generated(text, tuple(row.tokens), tuple(row.logprobs))
+            yield row.task, Generated(text, tuple(row.tokens), tuple(row.logprobs), row.evidence)
 
 
 def _frames(task: Task) -> int:

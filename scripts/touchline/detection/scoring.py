@@ -21,11 +21,14 @@ class Generated:
         text: the answer without special tokens, otherwise untouched.
         tokens: ids generated, the end of sequence included.
         logprobs: the model's own log probability of each token, whatever the sampling.
+        evidence: the log-likelihood of each candidate; none where they are not weighed, or
+            where one is not finite.
     """
 
     text: str
     tokens: tuple[int, ...]
     logprobs: tuple[float, ...]
+    evidence: tuple[float, ...] = ()
 
 
 def mean_probability(logprobs: Sequence[float]) -> float | None:

@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from touchline.core.records import Manifest, WindowRecord
+from touchline.core.records import Manifest, WindowOutcome
 from touchline.detection.journal import Journal, journal_key
 from touchline.detection.stopwatch import Stopwatch
 from touchline.events.parsing import asked_by
+from touchline.inputs.candidates import Candidate, candidates_of
 from touchline.inputs.fingerprint import fingerprint
 from touchline.inputs.settings import BatchSettings, GenerationSettings, ImageSettings
 from touchline.models.checkpoints import begin_reading, checkpoint_files, read_model_type
@@ -44,6 +45,7 @@ class Question:
 
     Attributes:
         checkpoint: folder of the model.
+        classes: that are weighed, beside "none"; empty without `generation.evidence`.
         fps: frames a second of a window.
         frames: most that a window has.
         version: raised by the user to have everything answered again.
@@ -57,6 +59,12 @@ class Question:
     fps: float
     frames: int
     version: int
+    classes: tuple[str, ...] = ()
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """What is weighed in every window."""
+        return candidates_of(self.prompt, self.classes) if self.generation.evidence else []
 
 
 def answer_windows(
@@ -67,7 +75,7 @@ def answer_windows(
     journal_folder: Path,
     batch: BatchSettings,
     threads: int,
-) -> list[WindowRecord]:
+) -> list[WindowOutcome]:
     """Answer the windows of a slice, going on from where an earlier attempt ended.
 
     Each answer is in the journal as soon as it is known. Once the caller has written the
@@ -105,7 +113,7 @@ def _answered(
     batch: BatchSettings,
     threads: int,
     total: int,
-) -> Iterator[WindowRecord]:
+) -> Iterator[WindowOutcome]:
     """Answer windows; what needs no GPU is done before one is leased, beside its last worker.
 
     Args:
@@ -156,12 +164,17 @@ def _answered(
         ready = begun(ahead([frames], [fitted], _FITTED_AHEAD))
         most = math.ceil(max(len(w.times) for w in windows) / kind.frames_per_picture)
         rows = rows_that_fit(model, most, generation.max_new_tokens, batch.windows)
+        candidates = question.candidates
+        tree = model.tree_of((each.text, each.decided) for each in candidates)
 
-    answering = Answering(model, generation, min(total, rows), most, clock)
+    answering = Answering(
+        model, generation, min(total, rows), most, clock, tree if candidates else None
+    )
     draw = Draw(generation.seed, manifest.video, generation.max_new_tokens)
     progress = SliceProgress(total, total - len(windows))
     asked = asked_by(question.prompt)
-    for record in detect(windows, ready, model, answering, draw, asked):
+    names = [candidate.name for candidate in candidates]
+    for record in detect(windows, ready, model, answering, draw, asked, names):
         yield record
         progress.count(record, answering)
     log.info("Time: %s.", clock)
@@ -182,6 +195,8 @@ def _footage(manifest: Manifest, question: Question) -> Footage:
 
 def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> str:
     """The journal key: all that an answer depends on."""
+    # Only where there is evidence, so that slices without it go on from journals of before.
+    evidence = {"classes": question.classes} if question.generation.evidence else {}
     return journal_key(
         video=manifest.model_dump(include=_SHAPING),
         windows=[asdict(window) for window in windows],
@@ -189,7 +204,8 @@ def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> s
         checkpoint=[fingerprint(path) for path in checkpoint_files(question.checkpoint)],
         dtype=question.dtype,
         image=question.image.model_dump(),
-        generation=question.generation.model_dump(),
+        generation=question.generation.shaping,
         frames=question.frames,
         version=question.version,
+        **evidence,
     )

@@ -89,9 +89,7 @@ def merge_slices(
         InputError: the slices do not tile the video, or a ledger lacks windows.
     """
     slices = sorted(slices, key=lambda part: part.start)
-    _check_tiles(slices, duration)
-    for part in slices:
-        _check_windows(part)
+    check_slices(slices, duration)
     windows = [record for part in slices for record in part.windows]
     hits = [
         event
@@ -236,6 +234,21 @@ def _order(event: Event) -> tuple[object, ...]:
         event.n_hits,
         event.confidence or 0.0,
     )
+
+
+def check_slices(slices: Sequence[SliceLedger], duration: float) -> None:
+    """Make sure that every moment of a video is in a window of one slice's ledger.
+
+    Args:
+        slices: by their start.
+        duration: of the video, seconds.
+
+    Raises:
+        InputError: the slices do not tile the video, or a ledger lacks windows.
+    """
+    _check_tiles(slices, duration)
+    for part in slices:
+        _check_windows(part)
 
 
 def _check_tiles(slices: Sequence[SliceLedger], duration: float) -> None:

@@ -134,6 +134,32 @@ class GenerationSettings(Section):
     )
     top_p: Annotated[float, Field(gt=0, le=1)] = Field(0.9, description="used with do_sample")
     seed: Seed = Field(0, description="used with do_sample")
+    evidence: bool = Field(
+        False,
+        description="weigh every class, and none, in every window, and spot events by that too: a "
+        "model of its own, with _evidence behind the name",
+    )
+    answers: bool = Field(
+        True, description="have answers written; false: evidence alone, which is sooner"
+    )
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> GenerationSettings:
+        if not (self.answers or self.evidence):
+            raise ValueError(
+                "answers and evidence are both false, so models would be asked nothing; set "
+                "evidence: true for evidence alone"
+            )
+        return self
+
+    @property
+    def shaping(self) -> dict[str, Any]:
+        """What shapes results, as plain data: without the two above where there is no evidence.
+
+        Results, and half-done slices, of runs without evidence stay what they were before there
+        was any.
+        """
+        return self.model_dump(exclude=set() if self.evidence else {"evidence", "answers"})
 
 
 class BatchSettings(Section):

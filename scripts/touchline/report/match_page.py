@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from touchline.core.files import read_record
 from touchline.core.intervals import Intervals, common, intervals_of, joined
 from touchline.core.records import ComparisonReport, Coverage, Event, Manifest, Thumbnail
 from touchline.evaluation.annotations import TrueEvent, read_truth
+from touchline.events.evidence import Evidence
+from touchline.events.peaks import curves_of
 from touchline.events.predictions import read_events_csv, table_of_events
 from touchline.events.shortlist import Standing
 from touchline.inputs.labels import Labels
@@ -142,6 +145,7 @@ def page_data(
     thumbnails: Sequence[Thumbnail] = (),
     source: str | None = None,
     path: str | None = None,
+    evidence: Mapping[str, Evidence] | None = None,
 ) -> dict[str, Any]:
     """What the page's code reads; kept short, since a match can have thousands of moments.
 
@@ -150,6 +154,7 @@ def page_data(
         thumbnails: of any of the moments, by their times.
         source: the video's address, as seen from the page.
         path: of the video, which some exports name.
+        evidence: of each model that weighs the classes.
     """
     lanes = _lanes(match)
     place = {
@@ -193,6 +198,27 @@ def page_data(
             for moment, priority in zip(moments, ordered, strict=True)
         ],
         "pictures": [thumbnail.webp for thumbnail in thumbnails],
+        "evidence": [
+            _evidence(model, one, match.duration) for model, one in (evidence or {}).items()
+        ],
+    }
+
+
+def _evidence(model: str, evidence: Evidence, duration: float) -> dict[str, Any]:
+    """A model's curves, to a tenth of a nat; of a class that it never gives there is none."""
+    curves = curves_of(evidence)
+    varied = {
+        name: heights
+        for name, heights in zip(evidence.classes, curves.heights.T.tolist(), strict=True)
+        if any(abs(height) >= 0.05 for height in heights)
+    }
+    return {
+        "model": model,
+        "starts": [*curves.starts.tolist(), duration],
+        "curves": {
+            name: [None if math.isnan(height) else round(height, 1) for height in heights]
+            for name, heights in varied.items()
+        },
     }
 
 

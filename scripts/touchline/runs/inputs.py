@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from touchline.core.files import read_text
 from touchline.errors import InputError
 from touchline.evaluation.annotations import find_labels
+from touchline.inputs.candidates import candidates_of
 from touchline.inputs.external_predictions import find_given, given_videos
+from touchline.inputs.labels import Labels
 from touchline.inputs.project import with_project_files
 from touchline.inputs.settings import Settings, read_settings
 from touchline.inputs.videos import Video, game_of, read_videos, select
@@ -31,6 +34,7 @@ class Inputs:
         annotations: by video, the file of its true events, where there is one.
         games: by video, the name of its game.
         shown: the selected videos whose files are there to be looked at.
+        classes: those of labels.yaml, where models weigh them.
         warnings: a sentence for what was left out.
     """
 
@@ -41,6 +45,7 @@ class Inputs:
     annotations: Mapping[int, str]
     games: Mapping[int, str]
     shown: Sequence[int]
+    classes: Sequence[str] = ()
     warnings: Sequence[str] = ()
 
 
@@ -107,7 +112,17 @@ def collect_inputs(config: Mapping[str, Any], project: Path, mistakes: Mistakes)
     annotations = mistakes.of(lambda: find_labels(videos, selected), annotations)
     games = {video: game_of(video, videos) for video in selected}
     shown = selected if settings.detect_with else [v for v in selected if _is_there(videos, v)]
-    return Inputs(settings, videos, selected, given, annotations, games, shown)
+    classes: tuple[str, ...] = ()
+    if settings.detect_with and settings.generation.evidence:
+        classes = mistakes.of(lambda: _weighed(settings), classes)
+    return Inputs(settings, videos, selected, given, annotations, games, shown, classes)
+
+
+def _weighed(settings: Settings) -> tuple[str, ...]:
+    """The classes that are weighed, if the prompt has what their candidates are written from."""
+    classes = Labels.read(settings.labels).classes
+    candidates_of(read_text(settings.prompt), classes)
+    return classes
 
 
 def _is_there(videos: Mapping[int, Video], video: int) -> bool:

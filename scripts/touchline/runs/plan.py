@@ -13,7 +13,7 @@ from pathlib import Path
 
 from touchline.core import paths
 from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
-from touchline.core.paths import Slice, slices_of
+from touchline.core.paths import Slice, by_evidence, slices_of
 from touchline.inputs.external_predictions import place_of
 from touchline.inputs.videos import GameHalf, Name
 from touchline.runs.inputs import Inputs
@@ -32,12 +32,28 @@ class Plan:
     @property
     def models(self) -> list[str]:
         """The models: those that run, those given, then the ensemble."""
+        return [*self.run, *self.inputs.settings.compare_with, _ENSEMBLE]
+
+    @property
+    def answering(self) -> list[str]:
+        """The models that run and write answers."""
         settings = self.inputs.settings
-        return [*settings.detect_with, *settings.compare_with, _ENSEMBLE]
+        return settings.detect_with if settings.generation.answers else []
+
+    @property
+    def weighing(self) -> list[str]:
+        """The models that run and whose evidence is kept."""
+        settings = self.inputs.settings
+        return settings.detect_with if settings.generation.evidence else []
+
+    @property
+    def run(self) -> list[str]:
+        """The models that have events because they run here: by answers, then by evidence."""
+        return [*self.answering, *map(by_evidence, self.weighing)]
 
     def models_of(self, video: int) -> list[str]:
         """The models that have events of a video: those that run, then those given."""
-        return [*self.inputs.settings.detect_with, *self.inputs.given[video]]
+        return [*self.run, *self.inputs.given[video]]
 
     def videos_of(self, model: str) -> list[int]:
         """The selected videos that a model, or the ensemble, has events of."""
@@ -87,9 +103,17 @@ class Plan:
 
     @property
     def detected(self) -> list[Predicted]:
-        """Every video and model that runs."""
-        models = self.inputs.settings.detect_with
-        return [Predicted(video, model) for video in self.inputs.selected for model in models]
+        """Every video with each model that has events because it runs."""
+        return [Predicted(video, model) for video in self.inputs.selected for model in self.run]
+
+    @property
+    def weighed(self) -> list[Predicted]:
+        """Every video and model with evidence."""
+        return [each for video in self.inputs.selected for each in self.weighed_of(video)]
+
+    def weighed_of(self, video: int) -> list[Predicted]:
+        """A video with each model whose evidence there is of it."""
+        return [Predicted(video, model) for model in self.weighing]
 
     @cached_property
     def fused(self) -> list[Predicted]:
@@ -142,6 +166,11 @@ class Plan:
             for model in self.inputs.settings.compare_with
             if model not in self.inputs.given[video] and (source := models[model].predictions)
         ]
+
+    @property
+    def weighed_classes(self) -> dict[str, list[str]]:
+        """The classes that are weighed, as a parameter; no parameter without evidence."""
+        return {"classes": list(self.inputs.classes)} if self.weighing else {}
 
     # --- Files --------------------------------------------------------------------------------
 

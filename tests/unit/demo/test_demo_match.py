@@ -133,3 +133,16 @@ def test_labels_are_in_soccernet_form(match: Match) -> None:
             "team": event.team,
             "visibility": "visible",
         }
+
+
+def test_harder_matches_have_shorter_signs_and_more_that_resembles_one() -> None:
+    easy = [schedule(seed, 240.0) for seed in range(8)]
+    hard = [schedule(seed, 240.0, hard=True) for seed in range(8)]
+
+    def seconds(matches: list[Match], kinds: set[str]) -> list[float]:
+        return [s.end - s.start for match in matches for s in match.shots if s.kind in kinds]
+
+    signs = seconds(hard, set(LABELS))
+    assert 0.5 <= min(signs) < 0.6
+    assert 0.9 < max(signs) <= 1.0
+    assert sum(seconds(hard, set(DISTRACTORS))) > 1.5 * sum(seconds(easy, set(DISTRACTORS)))

@@ -2,12 +2,12 @@
 
 import pytest
 
-from touchline.core.records import WindowRecord
+from touchline.core.records import WindowOutcome
 from touchline.detection.journal import Journal, journal_key
 
 
 def record(number, status="none"):
-    return WindowRecord(
+    return WindowOutcome(
         window=number, start=2 * number, end=2 * number + 4, frame_times=[], status=status,
         attempts=1, text=f"answer {number} é",
     )  # fmt: skip

@@ -8,7 +8,7 @@ import yaml
 
 from clones import ROOT
 from touchline.errors import InputError
-from touchline.inputs.settings import Section, Settings, read_settings
+from touchline.inputs.settings import GenerationSettings, Section, Settings, read_settings
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 MODELS = {"llava": {"checkpoint": "some/model"}, "qwen7b": {"predictions": "p_{video}.json"}}
@@ -125,3 +125,27 @@ def test_paths_are_taken_as_a_shell_takes_them(monkeypatch):
     assert settings.models["llava"].checkpoint == "/home/me/llava"
     assert settings.models["qwen7b"].predictions == "/data/{video}.json"
     assert settings.results == "$NONE/out"
+
+
+def test_without_evidence_what_shapes_answers_is_what_it_was_before_there_was_any():
+    """Else every half-done slice, and every result, of an earlier version would be made again."""
+    before = {
+        "max_new_tokens": 256,
+        "do_sample": False,
+        "temperature": 0.7,
+        "top_p": 0.9,
+        "seed": 0,
+    }
+    assert GenerationSettings().shaping == before
+    with_evidence = GenerationSettings(evidence=True).shaping
+    assert with_evidence == before | {"evidence": True, "answers": True}
+    assert with_evidence != GenerationSettings(evidence=True, answers=False).shaping
+
+
+def test_a_model_that_is_asked_nothing_is_refused():
+    with pytest.raises(
+        InputError, match=r"config\.generation: answers and evidence are both false"
+    ):
+        read_settings(
+            {"models": {}, "compare_with": [], "detect_with": [], "generation": {"answers": False}}
+        )

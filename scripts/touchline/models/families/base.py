@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
+from touchline.models.candidate_tree import CandidateTree
 from touchline.models.chat import end_tokens, prompt_text, read_tokenizer, token_ids
 from touchline.models.checkpoints import check
 from touchline.models.cuda import call_once
@@ -284,6 +285,61 @@ class VideoLanguageModel(ABC):
         logits: torch.Tensor = self.model.lm_head(hidden[:, 0])
         return logits
 
+    def tree_of(self, answers: Iterable[tuple[str, int]]) -> CandidateTree:
+        """Answers as the model would write them, each up to where so many characters are written.
+
+        Its own way to split an answer's text into tokens is kept: where the closing quote of a name
+        and the comma behind it are one token, that is the last one.
+        """
+        return CandidateTree.of([self._written(text, upto) for text, upto in answers])
+
+    def _written(self, text: str, upto: int) -> list[int]:
+        """The tokens of a text's beginning of so many characters, and of what they have beyond."""
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        for count in range(1, len(ids)):
+            if self.decode(ids[:count]).startswith(text[:upto]):
+                return ids[:count]
+        return ids
+
+    @torch.inference_mode()
+    def weigh(
+        self,
+        tree: CandidateTree,
+        logits: torch.Tensor,
+        cache: RowCache,
+        rows: Sequence[int],
+        pictures: int,
+        odd: bool = False,
+    ) -> torch.Tensor:
+        """The log-likelihood of each step of a tree behind prompts that were read, [n, steps].
+
+        The cache is as before: what is read here is not kept.
+
+        Args:
+            logits: that reading the prompts gave, [n, vocabulary].
+            rows: of the cache, with the prompts' keys and values, n.
+            pictures, odd: of the prompts.
+        """
+        prompt = self.prompt(pictures, odd)
+        length, nodes = len(prompt.ids), len(tree.tokens)
+        seen = tree.seen.to(self.device)
+        mask = torch.cat([seen.new_ones((nodes, length)), seen], dim=1)
+        positions = (tree.depths + length + prompt.shift).to(self.device)
+        hidden = self.model.model.language_model(
+            input_ids=tree.tokens.to(self.device).expand(len(rows), -1),
+            position_ids=positions.expand(len(rows), -1),
+            attention_mask=mask.expand(len(rows), 1, -1, -1),
+            past_key_values=_Behind(cache, rows, length),
+            use_cache=True,
+        ).last_hidden_state
+        told_by, leads_to = (each.to(self.device) for each in (tree.told_by, tree.leads_to))
+        found = []
+        # Row by row, as the numbers for all words are many.
+        for first, later in zip(logits, hidden, strict=True):
+            told = torch.cat([self.model.lm_head(later).float(), first[None].float()])
+            found.append(told[told_by, leads_to] - told.logsumexp(-1)[told_by])
+        return torch.stack(found)
+
     def decode(self, tokens: Sequence[int]) -> str:
         """Token ids to text, without special tokens."""
         text: str = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
@@ -305,6 +361,27 @@ class _Prompts(DynamicCache):  # type: ignore[misc]  # the library is untyped
     ) -> tuple[torch.Tensor, torch.Tensor]:
         self._target.put(self._rows, layer, keys, values)
         return keys, values
+
+
+class _Behind:
+    """What a language model takes for its cache: the prompts of rows, and what is read behind them.
+
+    Nothing is kept here either.
+    """
+
+    def __init__(self, source: RowCache, rows: Sequence[int], tokens: int) -> None:
+        self._source, self._tokens = source, tokens
+        self._rows = torch.tensor(rows, device=source.lengths.device)
+
+    def update(
+        self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: object, **__: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        before = (self._source.keys[layer], self._source.values[layer])
+        both = (
+            torch.cat([each[self._rows, :, : self._tokens], new], dim=2)
+            for each, new in zip(before, (keys, values), strict=True)
+        )
+        return next(both), next(both)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 // The page of a match: how its parts work together.
 
 import { $, ORDER, SHAPES, STATUSES, clock, counted, dialog, field, make, named, notice, score, secondsOf } from "./elements.js";
+import { Curves } from "./evidence.js";
 import { COMPARE, among, filtered, isDecided, leftOut } from "./filters.js";
 import { FORMATS } from "./formats.js";
 import { List, inWords } from "./list.js";
@@ -89,6 +90,8 @@ const timeline = new Timeline({
   onPick: ({ claim, time }) => choose(claim, { time }),
   onSeek: (time) => seek(time),
 });
+
+if (data.evidence.length) new Curves(data.evidence, timeline);
 
 /** @type {Item[]} */
 let added = [];

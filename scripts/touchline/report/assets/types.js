@@ -71,6 +71,12 @@
  */
 
 /**
+ * How likely a model holds each class: when each moment starts and at last when the last one ends,
+ * seconds; by class the nats above its mean over the match, null where nothing was weighed.
+ * @typedef {{ model: string, starts: number[], curves: Record<string, (number | null)[]> }} EvidenceData
+ */
+
+/**
  * What match_page.py puts into the page.
  * @typedef {object} MatchData
  * @property {number} video
@@ -91,6 +97,7 @@
  * @property {Lane[]} lanes
  * @property {MomentData[]} moments
  * @property {string[]} pictures
+ * @property {EvidenceData[]} evidence
  */
 
 /**

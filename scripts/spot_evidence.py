@@ -1,0 +1,57 @@
+"""Make evidence/… of a model's video from its slices, and the events that are spotted in it."""
+
+from typing import Any
+
+from touchline.core.files import read_record, write_json
+from touchline.core.logs import job_log, log
+from touchline.core.records import UNANSWERED, Counts, Manifest
+from touchline.events.coverage import coverage_of_slices
+from touchline.events.evidence import join_slices, read_evidence, write_evidence
+from touchline.events.merge import SliceLedger, check_slices, read_ledger
+from touchline.events.peaks import spot_events
+from touchline.events.predictions import write_events_csv, write_predictions
+from touchline.inputs.videos import GameHalf
+from touchline.video.windows import slice_bounds
+
+
+def main(job: Any) -> None:
+    manifest = read_record(job.input.manifest, Manifest)
+    paths = job.input.ledgers
+    slices = [
+        SliceLedger(*slice_bounds(manifest.duration, len(paths), i), read_ledger(path), path)
+        for i, path in enumerate(paths)
+    ]
+    check_slices(slices, manifest.duration)
+    evidence = join_slices(
+        [
+            (read_evidence(path, job.params.classes), part.windows, path)
+            for path, part in zip(job.input.slices, slices, strict=True)
+        ]
+    )
+    events = spot_events(evidence, job.params.window)
+    windows = [window for part in slices for window in part.windows]
+    counts = Counts(
+        answers=len(windows),
+        none=0,
+        unparsed=0,
+        skipped=sum(window.status in UNANSWERED for window in windows),
+        events_in=len(events),
+        events_out=len(events),
+    )
+    log.info(
+        "%d windows: %d weighed, %d skipped; %d events",
+        counts.answers,
+        int(evidence.weighed.sum()),
+        counts.skipped,
+        counts.events_out,
+    )
+    half = GameHalf(**job.params.half)
+    write_evidence(job.output.evidence, evidence)
+    write_predictions(job.output.predictions, events)
+    write_events_csv(job.output.events, events, manifest.video, half.game, half.half)
+    write_json(job.output.coverage, coverage_of_slices(manifest, windows, counts).model_dump())
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(snakemake)

@@ -1,0 +1,122 @@
+"""Tables of evidence: a line a window, with the log-likelihood of every candidate.
+
+A candidate is the answer that names a class, or "none" (`touchline.inputs.candidates`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from touchline.core.records import UNANSWERED, WindowOutcome, WindowRecord
+from touchline.core.tables import Table, columns
+from touchline.errors import InputError
+from touchline.inputs.candidates import NONE
+
+_WINDOW = ("start_s", "end_s", "first_frame_s", "last_frame_s")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a model's windows of a video, or of a slice, say of each class.
+
+    Attributes:
+        windows: start and end of each, and when its first and its last frame were on screen,
+            seconds, float [windows, 4]; NaN for frames where it has none.
+        classes: the names.
+        weights: the natural logarithm of the probability that the model gives to the answer of
+            each class, and at last to "none", float [windows, classes + 1]; NaN where a window
+            was not weighed.
+    """
+
+    windows: np.ndarray
+    classes: tuple[str, ...]
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, records: Iterable[WindowOutcome], classes: Sequence[str]) -> Evidence:
+        """What a worker found out."""
+        records = list(records)
+        names = [*classes, NONE]
+        windows = [
+            [r.start, r.end, *((r.frame_times[0], r.frame_times[-1]) if r.frame_times else _NO)]
+            for r in records
+        ]
+        weights = [[r.evidence.get(name, np.nan) for name in names] for r in records]
+        return cls(
+            np.array(windows, dtype=float).reshape(-1, len(_WINDOW)),
+            tuple(classes),
+            np.array(weights, dtype=float).reshape(-1, len(names)),
+        )
+
+    @property
+    def weighed(self) -> np.ndarray:
+        """Which windows were weighed, bool [windows]."""
+        found: np.ndarray = ~np.isnan(self.weights).any(axis=1)
+        return found
+
+
+_NO = (np.nan, np.nan)
+
+
+def write_evidence(path: str | Path, evidence: Evidence) -> None:
+    """Write a table of evidence."""
+    rows = np.hstack([evidence.windows, evidence.weights])
+    table = _table(evidence.classes)
+    # What is not known is an empty cell.
+    table.write(path, table.frame([None if np.isnan(x) else x for x in row] for row in rows))
+
+
+def read_evidence(path: str | Path, classes: Sequence[str]) -> Evidence:
+    """Read a table that `write_evidence` wrote.
+
+    Args:
+        classes: those of labels.yaml.
+
+    Raises:
+        InputError: the file cannot be read, or lacks a class.
+    """
+    cells = _table(classes).read(path).to_numpy(dtype=float, na_value=np.nan)
+    return Evidence(cells[:, : len(_WINDOW)], tuple(classes), cells[:, len(_WINDOW) :])
+
+
+def join_slices(
+    parts: Sequence[tuple[Evidence, Sequence[WindowRecord], str]],
+) -> Evidence:
+    """The evidence of a video from that of its slices: every window once, in the order of time.
+
+    Args:
+        parts: of each slice its evidence, the lines of its ledger and the path of its table.
+
+    Raises:
+        InputError: a table has not the windows of its ledger, or lacks what was weighed.
+    """
+    for evidence, ledger, path in parts:
+        starts = [record.start for record in ledger]
+        unseen = [record.status in UNANSWERED for record in ledger]
+        answered = [record.status == "weighed" for record in ledger]
+        if (
+            evidence.windows[:, 0].tolist() != starts
+            or (evidence.weighed & unseen).any()
+            or (~evidence.weighed & answered).any()
+        ):
+            raise InputError(
+                f"{path} does not hold the {len(starts)} windows of its ledger; delete it and run "
+                "again."
+            )
+    windows = np.vstack([evidence.windows for evidence, _, _ in parts])
+    order = np.argsort(windows[:, 0], kind="stable")
+    weights = np.vstack([evidence.weights for evidence, _, _ in parts])
+    return Evidence(windows[order], parts[0][0].classes, weights[order])
+
+
+def _table(classes: Sequence[str]) -> Table:
+    return Table(
+        [
+            *columns("float64", _WINDOW[:2]),
+            *columns("Float64", [*_WINDOW[2:], *classes, NONE]),
+        ]
+    )

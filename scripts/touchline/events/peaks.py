@@ -1,0 +1,136 @@
+"""Events from evidence: where a class is likelier than the same model has it over the match.
+
+A language model prefers some answers whatever it sees. What it gives a class on the average of a
+match is taken off, which needs no labels (arXiv:2405.18415 does so with the answer to no picture).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import attrgetter
+
+import numpy as np
+from scipy.special import logsumexp
+
+from touchline.core.records import Event
+from touchline.events.evidence import Evidence
+from touchline.events.nms import suppress
+
+# Less is no evidence: of an answer that a model never gives, what is computed is noise.
+_LEAST_ODDS = -20.0
+# A peak is an event if it is so many standard deviations of its class above the class's mean.
+_DEVIATIONS = 2.0
+# So many nats above the mean make 0.73 of 1/2: a score between 0 and 1 is what files and metrics
+# want, and the logistic function keeps the order.
+_SCALE = 5.0
+
+
+@dataclass(frozen=True)
+class Curves:
+    """How much likelier each class is at each moment than over the match.
+
+    A moment is a stretch that the same windows show.
+
+    Attributes:
+        starts: of the moments, seconds, ascending, float [moments].
+        heights: nats above the class's mean, float [moments, classes]; NaN where no window that
+            shows the moment was weighed.
+        by: the numbers of those windows, by moment.
+        odds: of each window, nats above the mean, float [windows, classes].
+    """
+
+    starts: np.ndarray
+    heights: np.ndarray
+    by: list[list[int]]
+    odds: np.ndarray
+
+
+def curves_of(evidence: Evidence) -> Curves:
+    """The curves of a match.
+
+    The height is the mean of the log-odds of the class against all other candidates, in the
+    windows that show the moment, less the mean of the class over the match.
+    """
+    weighed = np.flatnonzero(evidence.weighed)
+    weights = evidence.weights[weighed]
+    odds = np.full((len(evidence.windows), len(evidence.classes)), np.nan)
+    for place in range(len(evidence.classes)):
+        others = logsumexp(np.delete(weights, place, axis=1), axis=1)
+        odds[weighed, place] = np.maximum(weights[:, place] - others, _LEAST_ODDS)
+    if len(weighed):
+        odds -= odds[weighed].mean(axis=0)
+    begins, ends = evidence.windows[:, 0], evidence.windows[:, 1]
+    starts = np.unique(evidence.windows[:, :2])[:-1]
+    by = []
+    # By their starts, windows that show a moment lie together.
+    first = 0
+    for moment in starts:
+        while first < len(ends) and ends[first] <= moment:
+            first += 1
+        last = int(np.searchsorted(begins, moment, side="right"))
+        by.append([n for n in range(first, last) if ends[n] > moment and evidence.weighed[n]])
+    heights = np.array(
+        [odds[some].mean(axis=0) if some else np.full(odds.shape[1], np.nan) for some in by]
+    ).reshape(-1, odds.shape[1])
+    return Curves(starts, heights, by, odds)
+
+
+def spot_events(evidence: Evidence, window: float) -> list[Event]:
+    """The peaks of each class's curve, sorted by time.
+
+    Args:
+        window: seconds; a peak so near to a higher one of its class is no event of its own.
+    """
+    curves = curves_of(evidence)
+    events = [
+        event
+        for place, name in enumerate(evidence.classes)
+        for event in _peaks(evidence, curves, place, name, window)
+    ]
+    return sorted(events, key=attrgetter("time_s", "label"))
+
+
+def _peaks(
+    evidence: Evidence, curves: Curves, place: int, name: str, window: float
+) -> Iterator[Event]:
+    heights = curves.heights[:, place]
+    seen = np.flatnonzero(~np.isnan(heights))
+    if not len(seen):
+        return
+    least = _DEVIATIONS * float(heights[seen].std())
+    heights = heights[seen]
+    order = np.argsort(-heights, kind="stable")
+    kept_by = suppress(curves.starts[seen].tolist(), order.tolist(), window)
+    beside = np.concatenate([[-np.inf], heights, [-np.inf]])
+    for at, moment in enumerate(seen):
+        height = heights[at]
+        is_peak = height >= beside[at] and height >= beside[at + 2]
+        if kept_by[at] == at and is_peak and 0 < least <= height:
+            yield _event(evidence, curves, int(moment), place, name)
+
+
+def _event(evidence: Evidence, curves: Curves, moment: int, place: int, name: str) -> Event:
+    """The event of a peak: in the middle of the frames that all windows of the moment show."""
+    numbers = curves.by[moment]
+    windows, odds = evidence.windows[numbers], curves.odds[numbers, place]
+    best = int(np.argmax(odds))
+    # Of the others those that speak for it.
+    hits = [n for n in range(len(numbers)) if n == best or odds[n] > 0]
+    starts = windows[hits, 0]
+    weight = float(evidence.weights[numbers[best], place])
+    return Event(
+        time_s=round(float(windows[:, 2].max() + windows[:, 3].min()) / 2, 3),
+        label=name,
+        known=True,
+        team=None,
+        confidence=None,
+        label_probability=round(min(1.0, math.exp(weight)), 6),
+        n_hits=len(hits),
+        window_s=float(windows[best, 0]),
+        first_s=float(starts.min()),
+        last_s=float(starts.max()),
+        score=round(1 / (1 + math.exp(-float(curves.heights[moment, place]) / _SCALE)), 6),
+        score_kind="evidence",
+    )

@@ -1,0 +1,81 @@
+"""The curves of evidence under the timeline: there on demand, and a click goes to the moment."""
+
+import numpy as np
+import pytest
+from long_match import NAME, SECONDS, TOLERANCE, a_match, best_of
+from selenium.webdriver.common.action_chains import ActionChains
+
+from touchline.events.evidence import Evidence
+from touchline.report.match_page import MODULE, page_data, rows_of
+from touchline.report.pages import render
+
+CLASSES = ("Goal", "Corner", "Never <b>given</b>")
+
+
+def evidence_of():
+    """A goal halfway; a corner that goes up and down; and what the model never gives."""
+    starts = np.arange(0, SECONDS, 2)
+    windows = np.stack([starts, starts + 4, starts, starts + 3], axis=1)
+    goal, corner = np.full(len(starts), -12.0), -6 + np.sin(starts / 50)
+    goal[749:751] = -0.1
+    never = np.full(len(starts), -90.0)
+    none = np.log1p(-np.exp(goal) - np.exp(corner))
+    weights = np.stack([goal, corner, never, none], axis=1)
+    weights[100:110] = np.nan
+    return Evidence(windows, CLASSES, weights)
+
+
+def write(path, evidence):
+    match = a_match(("llava",), 20, False)
+    moments = match.moments(TOLERANCE)
+    shortlists = {model: best_of(track.events) for model, track in match.tracks.items()}
+    data = page_data(match, moments, NAME, TOLERANCE, shortlists, evidence=evidence)
+    values = {"match": match, "name": NAME, "rows": rows_of(match), "tolerance": TOLERANCE}
+    path.write_text(render("match.html.j2", MODULE, data, **values))
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("evidence") / "page.html"
+    return write(path, {"llava": evidence_of(), "qwen": evidence_of()})
+
+
+def painted(browser, name):
+    """How many pixels of a class's curves are drawn on."""
+    return browser.run(
+        "const row = [...document.querySelectorAll('.curve')].find((one) => "
+        "one.firstChild.textContent === arguments[0]); const canvas = row.lastChild; "
+        "const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);"
+        "return data.filter((value, n) => n % 4 === 3 && value > 0).length;",
+        name,
+    )
+
+
+def test_curves_are_drawn_once_they_are_asked_for(browser, page):
+    browser.open(page)
+    assert browser.elements(".curve") == []
+    browser.element("#evidence summary").click()
+    browser.wait(lambda: len(browser.elements(".curve")) == 2)
+    assert [row.text for row in browser.elements(".curve")] == ["Goal", "Corner"]
+    browser.wait(lambda: painted(browser, "Goal") > 1000)
+    assert browser.text("#evidence-models") == "llava · qwen dashed"
+    assert browser.logs()[0] == []
+
+
+def test_a_click_on_a_curve_goes_there(browser, page):
+    browser.open(page)
+    browser.element("#evidence summary").click()
+    browser.wait(lambda: len(browser.elements(".curve")) == 2)
+    canvas = browser.elements(".curve canvas")[0]
+    ActionChains(browser.driver).move_to_element_with_offset(canvas, 0, 0).click().perform()
+    browser.wait(
+        lambda: (
+            abs(int(browser.element("#canvas").get_attribute("aria-valuenow")) - SECONDS / 2) < 5
+        )
+    )
+
+
+def test_a_page_without_evidence_offers_none(browser, tmp_path):
+    browser.open(write(tmp_path / "page.html", None))
+    assert not browser.element("#evidence").is_displayed()

@@ -1,0 +1,180 @@
+"""Evidence: the likelihood of every class's answer, exact, whoever else is in the batch."""
+
+import random
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from test_engine import answered, kinds, pictures_of, stock_inputs, tasks
+
+from touchline.detection.engine import Answering
+from touchline.detection.stopwatch import Stopwatch
+from touchline.errors import InputError
+from touchline.inputs.candidates import candidates_of
+from touchline.inputs.families import FAMILIES
+from touchline.inputs.settings import GenerationSettings
+from touchline.models.candidate_tree import CandidateTree
+from touchline.models.families import family
+from touchline.models.families.base import Footage
+
+CLASSES = ("Goal", "Goal kick", "Yellow card", "Yellow->red card", "Hjørnespark")
+PROMPT = 'Answer like this:\n[{"label": "Goal", "team": "home"}]\nIf nothing happens: none'
+BOTH = GenerationSettings(max_new_tokens=6, evidence=True)
+ALONE = GenerationSettings(max_new_tokens=6, evidence=True, answers=False)
+FOOTAGE = Footage(320, 180, 1.0)
+FEW = (0, 4, 11)
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def model(request, checkpoints):
+    return family(request.param)(checkpoints[request.param], "What happens?", FOOTAGE)
+
+
+@pytest.fixture(scope="module")
+def pictures(model):
+    return pictures_of(model)
+
+
+def texts():
+    return [(each.text, each.decided) for each in candidates_of(PROMPT, CLASSES)]
+
+
+def weighed(model, tasks, rows, settings=BOTH):
+    answering = Answering(
+        model,
+        settings,
+        rows,
+        4 // model.frames_per_picture,
+        Stopwatch(),
+        model.tree_of(texts()),
+    )
+    return {task.index: found for task, found in answering.answers(iter(tasks))}
+
+
+def by_the_library(model, task):
+    """Each candidate alone, behind the whole prompt, by transformers' own forward pass."""
+    ids, shown = stock_inputs(model, task)
+    found = []
+    for text, decided in texts():
+        answer = model.tokenizer(text, add_special_tokens=False)["input_ids"]
+        while model.tokenizer.decode(answer[:-1]).startswith(text[:decided]):
+            answer = answer[:-1]
+        full = torch.cat([ids, torch.tensor([answer])], dim=1)
+        with torch.inference_mode():
+            logits = model.model(input_ids=full, **shown, **kinds(model, full)).logits[0]
+        rows = logits[ids.shape[1] - 1 : -1].log_softmax(-1)
+        found.append(sum(row[token].item() for row, token in zip(rows, answer, strict=True)))
+    return found
+
+
+def test_evidence_is_what_the_library_gives_each_candidate_alone(model, pictures):
+    found = weighed(model, tasks(pictures, windows=FEW), 2)
+    for task in tasks(pictures, windows=FEW):
+        expected = by_the_library(model, task)
+        assert list(found[task.index].evidence) == pytest.approx(expected, abs=2e-4)
+        assert len(set(expected)) == len(CLASSES) + 1
+
+
+def test_in_4_bits_it_is_that_too(kind, quantized):
+    model = kind(quantized, "What happens?", FOOTAGE)
+    found = weighed(model, tasks(pictures_of(model), windows=FEW), 2)
+    for task in tasks(pictures_of(model), windows=FEW):
+        expected = by_the_library(model, task)
+        assert list(found[task.index].evidence) == pytest.approx(expected, abs=2e-4)
+
+
+def test_answers_are_the_same_with_evidence_and_without(model, pictures):
+    settings = GenerationSettings(max_new_tokens=6)
+    plain = answered(model, tasks(pictures), 4, settings)
+    both = weighed(model, tasks(pictures), 4)
+    assert {n: (g.tokens, g.logprobs) for n, g in both.items()} == {
+        n: (g.tokens, g.logprobs) for n, g in plain.items()
+    }
+    assert all(not g.evidence for g in plain.values())
+
+
+def test_in_batches_of_one_size_evidence_is_the_same_to_the_last_bit(model, pictures):
+    whole = {n: g.evidence for n, g in weighed(model, tasks(pictures), 4).items()}
+    shuffled = list(range(11))
+    random.Random(3).shuffle(shuffled)
+    for windows in ([5], [9, 2, 7], [*shuffled, 11]):
+        some = weighed(model, tasks(pictures, windows=windows), 4)
+        assert {n: g.evidence for n, g in some.items()} == {n: whole[n] for n in windows}
+
+
+def test_evidence_hardly_depends_on_the_size_of_the_batch(model, pictures):
+    whole = weighed(model, tasks(pictures), 1)
+    for rows in (3, 16):
+        for number, found in weighed(model, tasks(pictures), rows).items():
+            assert found.evidence == pytest.approx(whole[number].evidence, abs=1e-4)
+
+
+def test_without_answers_the_evidence_is_the_same_and_nothing_is_written(model, pictures):
+    both, alone = (weighed(model, tasks(pictures), 4, how) for how in (BOTH, ALONE))
+    assert {n: g.evidence for n, g in alone.items()} == {n: g.evidence for n, g in both.items()}
+    assert all(not g.tokens and not g.text for g in alone.values())
+
+
+def test_a_window_whose_evidence_is_not_finite_has_none(model, pictures):
+    """Its answer stays; where no answer was asked for, the window is one that nobody looked at."""
+    broken = tasks(pictures, windows=[2])
+    tokens, width = model.encode(broken[0].pictures[0].pixels[None])[0].shape
+    broken[0].pictures[0].features = torch.full((tokens, width), torch.nan)
+    assert weighed(model, broken, 4, ALONE) == {2: "not_finite"}
+    assert weighed(model, broken, 4) == {2: "not_finite"}
+
+
+# --- The candidates and their tree ------------------------------------------------------------
+
+
+def test_a_candidate_is_the_prompt_s_example_with_its_name():
+    first, *_, last = candidates_of(PROMPT, CLASSES[1:] + CLASSES[:1])
+    assert first.text == '[{"label": "Goal kick", "team": "home"}]'
+    assert first.text[: first.decided] == '[{"label": "Goal kick"'
+    assert (last.name, last.text, last.decided) == ("none", "none", 4)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "classes", "words"),
+    [
+        ("What happens? If nothing does, say none.", ("Goal",), "no example of an answer"),
+        ('Like\n{"label": "Tor"}\nor none', ("Goal",), "no example of an answer"),
+        ('Like\n{"label": "Goal"}', ("Goal",), 'may be "none"'),
+        ('Like\n{"label": "Goal"}\nor none', ("Goal", "none"), 'called "none"'),
+    ],
+)
+def test_a_prompt_without_candidates_is_refused_with_what_to_do(prompt, classes, words):
+    with pytest.raises(InputError, match=words) as raised:
+        candidates_of(prompt, classes)
+    assert "generation.evidence" in str(raised.value)
+
+
+ANSWERS = st.lists(
+    st.lists(st.integers(0, 3), min_size=1, max_size=6), min_size=1, max_size=8, unique_by=tuple
+)
+
+
+@given(ANSWERS)
+def test_a_tree_reads_every_beginning_once_and_gives_each_answer_back(answers):
+    tree = CandidateTree.of(answers)
+    beginnings = {tuple(a[:k]) for a in answers for k in range(1, len(a))}
+    assert len(tree.tokens) == len(beginnings)
+    assert len(tree.leads_to) == len(beginnings | {tuple(a) for a in answers})
+    tokens, leads_to = tree.tokens.tolist(), tree.leads_to.tolist()
+    for answer, path in zip(answers, tree.paths, strict=True):
+        assert [leads_to[step] for step in path] == answer
+        for depth, step in enumerate(path):
+            place = tree.told_by[step].item()
+            if not depth:
+                assert place == -1
+                continue
+            assert tree.depths[place] == depth - 1
+            line = tree.seen[place].nonzero()[:, 0].tolist()
+            ordered = sorted(line, key=lambda at: tree.depths[at].item())
+            assert [tokens[at] for at in ordered] == answer[:depth]
+
+
+def test_the_likelihood_of_an_answer_is_the_sum_of_its_steps():
+    tree = CandidateTree.of([[1, 2], [1, 3], [4]])
+    assert tree.likelihoods([-1.0, -0.5, -0.25, -2.0]) == (-1.5, -1.25, -2.0)

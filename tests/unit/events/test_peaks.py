@@ -1,0 +1,185 @@
+"""Events from evidence: peaks above what a model gives a class anyway, and nothing that is lost."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from touchline.core.records import WindowOutcome, WindowRecord
+from touchline.errors import InputError
+from touchline.events.evidence import Evidence, join_slices, read_evidence, write_evidence
+from touchline.events.peaks import curves_of, spot_events
+
+CLASSES = ("Goal", "Corner")
+
+
+def evidence_of(*columns, step=2.0, seconds=4.0):
+    """Evidence whose columns are the log-likelihoods of the classes; of none what they leave."""
+    weights = np.array(columns, dtype=float).T
+    rest = np.log1p(-np.exp(weights).sum(axis=1, keepdims=True))
+    starts = step * np.arange(len(weights))
+    windows = np.stack([starts, starts + seconds, starts, starts + seconds - 1], axis=1)
+    return Evidence(windows, CLASSES[: len(columns)], np.hstack([weights, rest]))
+
+
+def outcome(number, status="none", **evidence):
+    start = 2.0 * number
+    times = [] if status == "no_frames" else [start, start + 3]
+    return WindowOutcome(
+        window=number, start=start, end=start + 4, frame_times=times, status=status,
+        attempts=1, evidence=evidence,
+    )  # fmt: skip
+
+
+def test_an_event_is_where_the_windows_that_speak_for_it_overlap():
+    goal = np.full(30, -12.0)
+    goal[10:12] = -0.1
+    (event,) = spot_events(evidence_of(goal), 5.0)
+    # Both show 22 to 24 s; their frames there are at 22 and 23 s.
+    assert (event.label, event.time_s) == ("Goal", 22.5)
+    assert (event.first_s, event.last_s, event.n_hits) == (20.0, 22.0, 2)
+    assert event.label_probability == pytest.approx(math.exp(-0.1), abs=1e-6)
+    assert event.score > 0.5
+    assert event.score_kind == "evidence"
+
+
+def test_an_event_is_found_although_every_answer_would_say_none():
+    goal = np.full(30, -9.0)
+    goal[10:12] = -1.5  # 22 %
+    assert [event.time_s for event in spot_events(evidence_of(goal), 5.0)] == [22.5]
+
+
+def test_what_a_model_prefers_anyway_is_no_event():
+    """A level is taken off: only what stands out of it counts, and how far."""
+    noise = np.random.default_rng(0).normal(0, 0.05, (2, 60))
+    often, seldom = -0.4 + noise[0], -14 + noise[1]
+    often[20:22] += 0.2
+    seldom[40:42] += 6
+    events = spot_events(evidence_of(np.minimum(often, -0.05), seldom), 5.0)
+    best = max(events, key=lambda event: event.score)
+    assert (best.label, best.time_s) == ("Corner", 82.5)
+
+
+def test_where_nothing_stands_out_there_is_no_event():
+    assert spot_events(evidence_of(np.full(30, -3.0)), 5.0) == []
+
+
+def test_noise_of_an_answer_that_is_never_given_is_no_event():
+    never = -60 + 20 * np.random.default_rng(1).random(60)
+    assert spot_events(evidence_of(np.full(60, -3.0), never), 5.0) == []
+
+
+def test_of_two_peaks_within_the_window_the_higher_is_an_event():
+    goal = np.full(40, -12.0)
+    goal[10], goal[12], goal[30] = -1.0, -0.1, -0.5
+    times = [event.time_s for event in spot_events(evidence_of(goal), 7.0)]
+    assert len(times) == 2
+    near = [event.time_s for event in spot_events(evidence_of(goal), 1.0)]
+    assert len(near) > 2
+
+
+def test_windows_that_were_not_weighed_are_no_zero_and_no_neighbour():
+    goal = np.full(30, -12.0)
+    goal[10:12] = -0.1
+    whole = evidence_of(goal)
+    holes = whole.weights.copy()
+    holes[[3, 11, 20]] = np.nan
+    curves = curves_of(Evidence(whole.windows, whole.classes, holes))
+    assert not np.isnan(curves.heights).any()
+    (event,) = spot_events(Evidence(whole.windows, whole.classes, holes), 5.0)
+    assert (event.n_hits, event.first_s) == (1, 20.0)
+    assert spot_events(Evidence(whole.windows, whole.classes, np.full_like(holes, np.nan)), 5) == []
+
+
+WEIGHTS = st.lists(st.floats(-15, -1), min_size=3, max_size=40)
+
+
+@given(WEIGHTS, st.floats(-3, 0), st.sampled_from([(2.0, 4.0), (4.0, 4.0), (1.0, 4.0), (3.0, 4.0)]))
+def test_a_level_changes_nothing_and_peaks_are_apart(weights, level, cut):
+    """As odds, so that the level is added to what is measured."""
+    step, seconds = cut
+    odds = np.array(weights)
+
+    def spotted(odds):
+        return spot_events(evidence_of(-np.log1p(np.exp(-odds)), step=step, seconds=seconds), 5.0)
+
+    first, shifted = spotted(odds), spotted(odds + level)
+    assert [e.time_s for e in shifted] == [e.time_s for e in first]
+    assert [e.score for e in shifted] == pytest.approx([e.score for e in first], abs=1e-5)
+    for event in first:
+        assert event.first_s <= event.window_s <= event.last_s <= event.time_s + seconds
+        assert 0.5 < event.score < 1
+    times = sorted(event.time_s for event in first)
+    assert all(later - earlier > 3 for earlier, later in pairwise(times))
+
+
+# --- Tables -----------------------------------------------------------------------------------
+
+
+def test_a_table_gives_back_what_was_written(tmp_path):
+    records = [
+        outcome(0, Goal=-1.25, Corner=-3.5, none=-0.5),
+        outcome(1, "no_frames"),
+        outcome(2, "weighed", Goal=-0.125, Corner=-9.0, none=-2.0),
+    ]
+    evidence = Evidence.of(records, CLASSES)
+    write_evidence(tmp_path / "table.csv", evidence)
+    again = read_evidence(tmp_path / "table.csv", CLASSES)
+    np.testing.assert_array_equal(again.windows, evidence.windows)
+    np.testing.assert_array_equal(again.weights, evidence.weights)
+    assert again.weighed.tolist() == [True, False, True]
+    head, _, blank, _ = (tmp_path / "table.csv").read_text().splitlines()
+    assert head == "start_s,end_s,first_frame_s,last_frame_s,Goal,Corner,none"
+    assert blank == "2.0,6.0,,,,,"
+
+
+def test_a_table_without_a_class_is_refused(tmp_path):
+    write_evidence(tmp_path / "table.csv", evidence_of(np.full(3, -2.0)))
+    with pytest.raises(InputError, match="no column Corner"):
+        read_evidence(tmp_path / "table.csv", CLASSES)
+
+
+def parts(*slices):
+    return [
+        (
+            Evidence.of(records, CLASSES),
+            [WindowRecord(**record.model_dump(exclude={"evidence"})) for record in records],
+            f"table {number}",
+        )
+        for number, records in enumerate(slices)
+    ]
+
+
+KNOWN = {"Goal": -1.0, "Corner": -2.0, "none": -0.5}
+
+
+def test_every_window_of_every_slice_is_in_the_table_of_the_video():
+    first = [outcome(0, **KNOWN), outcome(1, "skipped_oom")]
+    second = [outcome(2, "weighed", **KNOWN), outcome(3, "events", **KNOWN)]
+    joined = join_slices(parts(second, first))
+    assert joined.windows[:, 0].tolist() == [0, 2, 4, 6]
+    assert joined.weighed.tolist() == [True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda evidence, ledger: (evidence, ledger[:1]),
+        lambda evidence, ledger: (evidence, [ledger[1], ledger[0]]),
+        lambda evidence, ledger: (
+            evidence, [ledger[0].model_copy(update={"status": "skipped_oom"}), ledger[1]]
+        ),
+    ],
+)  # fmt: skip
+def test_a_table_of_another_attempt_than_its_ledger_is_refused(change):
+    ((evidence, ledger, path),) = parts([outcome(0, **KNOWN), outcome(1, **KNOWN)])
+    with pytest.raises(InputError, match=r"table 0 does not hold the \d windows of its ledger"):
+        join_slices([(*change(evidence, ledger), path)])
+
+
+def test_a_window_that_was_only_weighed_must_have_evidence():
+    with pytest.raises(InputError, match="delete it and run again"):
+        join_slices(parts([outcome(0, "weighed")]))

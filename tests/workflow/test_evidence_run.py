@@ -1,0 +1,93 @@
+"""Evidence through the workflow: tables that lose no window, and a model of its own."""
+
+import shutil
+
+import pytest
+
+from touchline.core.records import WindowOutcome
+from touchline.detection.journal import Journal
+from touchline.events.evidence import read_evidence
+from touchline.events.peaks import spot_events
+from touchline.events.predictions import read_events_csv
+from touchline.inputs.labels import Labels
+
+BOTH = {"max_new_tokens": 6, "evidence": True}
+ALONE = BOTH | {"answers": False}
+
+
+@pytest.fixture(scope="module")
+def done(clone, clip):
+    """A run by answers and evidence."""
+    shutil.copy(clip, clone.folder / "0.mkv")
+    (clone.folder / "videos.tsv").write_text("video\tpath\n0\t0.mkv\n")
+    clone.config["generation"] = BOTH
+    clone.run()
+    return clone
+
+
+def classes(clone):
+    return Labels.read(clone.folder / "labels.yaml").classes
+
+
+def evidence_of(clone, name="evidence/evidence_llava_video_0.csv"):
+    return read_evidence(clone.folder / "results" / name, classes(clone))
+
+
+def test_the_table_has_every_window_of_the_ledgers(done):
+    windows = [w for s in (0, 1) for w in done.read(f"windows/windows_llava_vid0_gpu{s}.jsonl")]
+    evidence = evidence_of(done)
+    assert evidence.windows[:, 0].tolist() == [window["start"] for window in windows]
+    assert evidence.windows[:, 2:].tolist() == [
+        [w["frame_times"][0], w["frame_times"][-1]] for w in windows
+    ]
+    assert evidence.weighed.all()
+    assert (evidence.weights < 0).all()
+    assert all("evidence" not in window for window in windows)
+
+
+def test_what_is_spotted_is_a_model_of_its_own(done):
+    events = read_events_csv(done.folder / "results/events/events_llava_evidence_video_0.csv")
+    again = spot_events(evidence_of(done), 3.0)
+    assert [(e.time_s, e.label) for e in events] == [(e.time_s, e.label) for e in again]
+    (pair,) = done.read("comparison/comparison_video_0.json")["pairs"]
+    assert (pair["model_a"], pair["model_b"]) == ("llava", "llava_evidence")
+    assert done.read("coverage/coverage_llava_evidence_video_0.json")["counts"]["answers"] == 6
+    for name in (
+        "predictions/final_predictions_llava_evidence_video_0.json",
+        "events/shortlist_llava_evidence_video_0.csv",
+        "exports/llava_evidence",
+    ):
+        assert (done.folder / "results" / name).exists(), name
+    assert '"model":"llava"' in (done.folder / "results/report/video_0.html").read_text()
+
+
+def test_nothing_more_is_to_be_done_then(done):
+    assert done.jobs() == {}
+
+
+def test_without_answers_the_evidence_is_the_same(done):
+    answered = evidence_of(done)
+    done.run("predictions", generation=ALONE, results="alone")
+    evidence = evidence_of(done, "../alone/evidence/evidence_llava_video_0.csv")
+    assert (evidence.weights == answered.weights).all()
+    statuses = {w["status"] for w in done.read("../alone/windows/windows_llava_vid0_gpu0.jsonl")}
+    assert statuses == {"weighed"}
+    assert not (done.folder / "alone/events/events_llava_video_0.csv").exists()
+
+
+def test_a_prompt_that_has_no_candidates_is_refused_before_anything_runs(done):
+    (done.folder / "bare.txt").write_text("Which event happens?")
+    refused = done.snakemake("-n", prompt="bare.txt")
+    assert refused.returncode != 0
+    assert "The prompt shows no example of an answer" in refused.stdout + refused.stderr
+
+
+def test_evidence_is_in_the_journal_as_soon_as_it_is_known(tmp_path):
+    record = WindowOutcome(
+        window=0, start=0, end=4, frame_times=[0.0], status="weighed", attempts=1,
+        evidence={"Goal": -1.5, "none": -0.25},
+    )  # fmt: skip
+    journal = Journal(tmp_path, "key")
+    with journal.writing() as writer:
+        writer.add(record)
+        assert journal.read() == {0: record}
