@@ -141,7 +141,7 @@ class Counts(Record):
 
 
 # What an event's score is of: its context (`touchline.events.context`), the probability that it is
-# right as learnt from other games, the mean of several models, what a trained spotter's file states,
+# right as learnt from other games, the mean of several models, what a trained spotter's file says,
 # or how far its evidence is above the mean of its class (`touchline.events.peaks`).
 ScoreKind = Literal["context", "calibrated", "weighted", "given", "evidence"]
 
