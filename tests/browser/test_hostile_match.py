@@ -46,7 +46,8 @@ def test_nothing_runs_and_the_layout_holds(browser, hostile, name, width):
             browser.press("j")
         browser.press("c", "x", "a")
         for fold in browser.elements("summary"):
-            fold.click()
+            if fold.is_displayed():
+                fold.click()
         assert browser.run("return window.pwned") is None
         assert browser.run("return ({}).pwned") is None
         assert browser.elements("img[onerror], svg[onload], script[src]") == []

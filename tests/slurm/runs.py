@@ -137,7 +137,7 @@ class Run:
 def final_files(folder: Path) -> dict[str, bytes]:
     """What users keep of a run: every file but logs, journals and measures of time.
 
-    The page of the run shows such measures.
+    The page of the run shows such measures; the record names the folder of the results.
     """
     passing = {"logs", "journal", "benchmarks"}
     files = (file for file in folder.rglob("*") if file.is_file())
@@ -145,7 +145,7 @@ def final_files(folder: Path) -> dict[str, bytes]:
         name: file.read_bytes()
         for file in sorted(files)
         if (name := str(file.relative_to(folder))).split("/")[0] not in passing
-        and name != "report/index.html"
+        and name not in ("report/index.html", "run.json")
     }
 
 
