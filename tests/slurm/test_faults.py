@@ -53,6 +53,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.release
 def test_a_job_that_is_ended_goes_on_in_another_one(cluster, new_run, undisturbed):
     run = new_run("jobs")
     jobs = run.wait_for_answers(cluster, SLICES)
@@ -103,6 +104,7 @@ def test_a_head_that_sleeps_until_its_jobs_are_forgotten(cluster, new_run, undis
     assert run.ends() == ""
 
 
+@pytest.mark.release
 def test_a_scheduler_that_is_away_for_a_minute(cluster, new_run, undisturbed):
     run = new_run("scheduler")
     run.wait_for_answers(cluster, SLICES, 1)
