@@ -167,7 +167,8 @@ def _called(row: Video | None) -> str:
 def _parts(game: str) -> tuple[str, ...]:
     """The folders of a game's name, the same on every system."""
     path = PurePosixPath(unicodedata.normalize("NFC", game).replace("\\", "/").strip())
-    return tuple(part.strip() for part in path.parts if part not in ("/", "."))
+    parts = (part.strip() for part in path.parts)
+    return tuple(part for part in parts if part not in ("/", "."))
 
 
 def _in_folder(folder: Path, game: str) -> Path | None:

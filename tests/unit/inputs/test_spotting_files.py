@@ -256,11 +256,7 @@ def test_a_list_of_answers_is_of_one_video(tmp_path):
         find_entries(f"{tmp_path}/r.json", [0], VIDEOS)
 
 
-@given(
-    st.lists(
-        st.text("ab .-é", min_size=1).filter(lambda part: part.strip(" .")), min_size=1, max_size=4
-    )
-)
+@given(st.lists(st.text("ab .-é", min_size=1).filter(str.strip), min_size=1, max_size=4))
 def test_a_game_is_itself_with_or_without_folders_in_front(parts):
     name = "/".join(parts)
     assert same_game(name, f"{name}/") == same_game(name, f"x/{name}")
