@@ -137,16 +137,22 @@ class Run:
 def final_files(folder: Path) -> dict[str, bytes]:
     """What users keep of a run: every file but logs, journals and measures of time.
 
-    The page of the run shows such measures; the record names the folder of the results.
+    The page of the run shows such measures; the record has its hash, and names the folder.
     """
     passing = {"logs", "journal", "benchmarks"}
     files = (file for file in folder.rglob("*") if file.is_file())
-    return {
+    kept = {
         name: file.read_bytes()
         for file in sorted(files)
         if (name := str(file.relative_to(folder))).split("/")[0] not in passing
-        and name not in ("report/index.html", "run.json")
+        and name != "report/index.html"
     }
+    if "run.json" in kept:
+        record = json.loads(kept["run.json"])
+        del record["settings"]["results"]
+        record["results"] = [f for f in record["results"] if f["path"] != "report/index.html"]
+        kept["run.json"] = json.dumps(record).encode()
+    return kept
 
 
 def check(run, undisturbed) -> None:
