@@ -15,6 +15,7 @@ from touchline.core import paths
 from touchline.errors import InputError
 from touchline.inputs.project import settings_files
 from touchline.runs import command_line, lifecycle, slurm
+from touchline.runs.limits import megabytes, minutes
 from touchline.runs.plan import Plan
 from touchline.runs.preflight import read_inputs
 
@@ -69,6 +70,11 @@ def result(pattern):
     return f"{SETTINGS.results}/{pattern}"
 
 
+def of_slice(pattern):
+    """A result of a slice, which goes once it is merged unless partials are kept."""
+    return result(pattern) if SETTINGS.keep_partials else temp(result(pattern))
+
+
 def models_of_video(wildcards):
     """The models that have events of the job's video, in the order of their files."""
     return PLAN.models_of(int(wildcards.video))
@@ -99,6 +105,20 @@ def of_annotated(pattern):
 def ended_by(reason, rule, wildcards):
     """How many attempts of a job, in this run, SLURM ended for a reason, such as TIMEOUT."""
     return EVENTS_OF_RUN.ended_by(reason, rule, wildcards)
+
+
+def memory(rule, first):
+    """A resource: megabytes of a job, of which the first attempt gets so many."""
+    return lambda wildcards: megabytes(
+        first, ended_by("OUT_OF_MEMORY", rule, wildcards)
+    )
+
+
+def time_limit(rule, first):
+    """A resource: minutes of a job, of which the first attempt gets so many."""
+    return lambda wildcards: minutes(
+        first, ended_by("TIMEOUT", rule, wildcards), longest_minutes(rule)
+    )
 
 
 def longest_minutes(rule):

@@ -1,6 +1,6 @@
 # A slice of a video through the model, on a GPU of its own.
 
-from touchline.runs.limits import SLICE_MB, megabytes, minutes_of_slice
+from touchline.runs.limits import SLICE_MB, minutes_of_slice
 
 
 rule detect_slice:
@@ -11,24 +11,9 @@ rule detect_slice:
         ),
         prompt=SETTINGS.prompt,
     output:
-        **{
-            "evidence": (
-                result(paths.SLICE_EVIDENCE)
-                if SETTINGS.keep_partials
-                else temp(result(paths.SLICE_EVIDENCE))
-            )
-            for _ in PLAN.weighing[:1]
-        },
-        partial=(
-            result(paths.PARTIAL)
-            if SETTINGS.keep_partials
-            else temp(result(paths.PARTIAL))
-        ),
-        ledger=(
-            result(paths.LEDGER)
-            if SETTINGS.keep_partials
-            else temp(result(paths.LEDGER))
-        ),
+        **({"evidence": of_slice(paths.SLICE_EVIDENCE)} if PLAN.weighing else {}),
+        partial=of_slice(paths.PARTIAL),
+        ledger=of_slice(paths.LEDGER),
     log:
         result(paths.DETECT_LOG),
     benchmark:
@@ -39,9 +24,7 @@ rule detect_slice:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=lambda wildcards: megabytes(
-            SLICE_MB, ended_by("OUT_OF_MEMORY", "detect_slice", wildcards)
-        ),
+        mem_mb=memory("detect_slice", SLICE_MB),
         runtime=lambda wildcards, input: minutes_of_slice(
             input.manifest,
             SETTINGS,

@@ -2,7 +2,6 @@
 
 from touchline.models.adapters import adapter_files
 from touchline.models.checkpoints import checkpoint_files
-from touchline.runs.limits import megabytes, minutes
 
 
 rule fetch_model:
@@ -63,14 +62,8 @@ rule merge_adapter:
         "../envs/detect.yaml"
     # Weights of 8 billion parameters in 16 bit, and one of them at a time in 32.
     resources:
-        mem_mb=lambda wildcards: megabytes(
-            24000, ended_by("OUT_OF_MEMORY", "merge_adapter", wildcards)
-        ),
-        runtime=lambda wildcards: minutes(
-            60,
-            ended_by("TIMEOUT", "merge_adapter", wildcards),
-            longest_minutes("merge_adapter"),
-        ),
+        mem_mb=memory("merge_adapter", 24000),
+        runtime=time_limit("merge_adapter", 60),
     message:
         "Merging the adapter of {wildcards.model} into its weights"
     script:
@@ -88,14 +81,8 @@ rule quantize_model:
         "../envs/detect.yaml"
     # Weights of 7 billion parameters in 16 bit, and the 4-bit copy beside them.
     resources:
-        mem_mb=lambda wildcards: megabytes(
-            24000, ended_by("OUT_OF_MEMORY", "quantize_model", wildcards)
-        ),
-        runtime=lambda wildcards: minutes(
-            60,
-            ended_by("TIMEOUT", "quantize_model", wildcards),
-            longest_minutes("quantize_model"),
-        ),
+        mem_mb=memory("quantize_model", 24000),
+        runtime=time_limit("quantize_model", 60),
     message:
         "Quantizing {wildcards.model} to 4-bit NF4"
     script:

@@ -165,11 +165,11 @@ def _answered(
         most = math.ceil(max(len(w.times) for w in windows) / kind.frames_per_picture)
         rows = rows_that_fit(model, most, generation.max_new_tokens, batch.windows)
         candidates = question.candidates
-        tree = model.tree_of((each.text, each.decided) for each in candidates)
+        tree = None
+        if candidates:
+            tree = model.tree_of((each.text, each.decided) for each in candidates)
 
-    answering = Answering(
-        model, generation, min(total, rows), most, clock, tree if candidates else None
-    )
+    answering = Answering(model, generation, min(total, rows), most, clock, tree)
     draw = Draw(generation.seed, manifest.video, generation.max_new_tokens)
     progress = SliceProgress(total, total - len(windows))
     asked = asked_by(question.prompt)
