@@ -8,23 +8,18 @@ from touchline.core.logs import job_log, log
 from touchline.core.records import Manifest
 from touchline.events.context import score_by_context
 from touchline.events.coverage import coverage_of_slices
-from touchline.events.merge import SliceLedger, merge_slices, read_ledger
+from touchline.events.merge import merge_slices, read_slices
 from touchline.events.partials import check_partial
 from touchline.events.predictions import write_events_csv, write_predictions
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings
 from touchline.inputs.videos import GameHalf
-from touchline.video.windows import slice_bounds
 
 
 def main(job: Any) -> None:
     manifest = read_record(job.input.manifest, Manifest)
-    paths = job.input.ledgers
-    slices = [
-        SliceLedger(*slice_bounds(manifest.duration, len(paths), i), read_ledger(path), path)
-        for i, path in enumerate(paths)
-    ]
+    slices = read_slices(job.input.ledgers, manifest.duration)
     for path, part in zip(job.input.partials, slices, strict=True):
         check_partial(path, part.windows)
     labels = Labels.read(job.input.labels)

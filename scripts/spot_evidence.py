@@ -7,20 +7,15 @@ from touchline.core.logs import job_log, log
 from touchline.core.records import UNANSWERED, Counts, Manifest
 from touchline.events.coverage import coverage_of_slices
 from touchline.events.evidence import join_slices, read_evidence, write_evidence
-from touchline.events.merge import SliceLedger, check_slices, read_ledger
+from touchline.events.merge import check_slices, read_slices
 from touchline.events.peaks import spot_events
 from touchline.events.predictions import write_events_csv, write_predictions
 from touchline.inputs.videos import GameHalf
-from touchline.video.windows import slice_bounds
 
 
 def main(job: Any) -> None:
     manifest = read_record(job.input.manifest, Manifest)
-    paths = job.input.ledgers
-    slices = [
-        SliceLedger(*slice_bounds(manifest.duration, len(paths), i), read_ledger(path), path)
-        for i, path in enumerate(paths)
-    ]
+    slices = read_slices(job.input.ledgers, manifest.duration)
     check_slices(slices, manifest.duration)
     evidence = join_slices(
         [

@@ -541,10 +541,14 @@ class RecordedModel(Record):
     files: list[HashedFile]
 
 
+# What a file is that a run was given.
+Role = Literal["prompt", "classes", "annotations", "predictions"]
+
+
 class RecordedInput(Record):
     """A file that a run was given."""
 
-    role: Literal["prompt", "classes", "annotations", "predictions"]
+    role: Role
     video: int | None = Field(default=None, ge=0, description="whose annotations or predictions")
     model: Model | None = Field(default=None, description="whose predictions")
     name: str = Field(description="of the file, without its folder")

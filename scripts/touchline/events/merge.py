@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from touchline.core.intervals import SAME_TIME
+from touchline.core.intervals import SAME_TIME, slice_bounds
 from touchline.core.records import UNANSWERED, Counts, Event, WindowRecord
 from touchline.errors import InputError
 from touchline.events.nms import suppress
@@ -49,6 +49,21 @@ class Merged:
     events: list[Event]
     hits: list[Event]
     counts: Counts
+
+
+def read_slices(paths: Sequence[str], duration: float) -> list[SliceLedger]:
+    """The slices of a video from their ledgers, which are in the order of time.
+
+    Args:
+        duration: of the video, seconds.
+
+    Raises:
+        InputError: a ledger cannot be read.
+    """
+    return [
+        SliceLedger(*slice_bounds(duration, len(paths), number), read_ledger(path), path)
+        for number, path in enumerate(paths)
+    ]
 
 
 def read_ledger(path: str | Path) -> list[WindowRecord]:

@@ -9,11 +9,12 @@ import pandas as pd
 from pandas import DataFrame
 
 from touchline.comparison.summary import Row, without_pictures
+from touchline.core.intervals import slice_bounds
 from touchline.core.records import EvaluationReport, Manifest
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Name
 from touchline.report.job_benchmarks import Benchmark, read_benchmark
-from touchline.video.windows import slice_bounds, windows_of
+from touchline.video.windows import windows_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from touchline.core.records import (
     RecordedInput,
     RecordedModel,
     RecordedVideo,
+    Role,
     RunRecord,
     Software,
 )
@@ -195,9 +196,7 @@ def _model(results: Path, model: str, config: Mapping[str, Any]) -> RecordedMode
     return RecordedModel(model=model, origin=origin, packages=files.packages, files=files.files)
 
 
-_Given = tuple[
-    Literal["prompt", "classes", "annotations", "predictions"], int | None, str | None, str
-]
+_Given = tuple[Role, int | None, str | None, str]
 
 
 def _given(inputs: Inputs) -> Iterator[_Given]:
@@ -213,12 +212,7 @@ def _given(inputs: Inputs) -> Iterator[_Given]:
             yield "predictions", video, model, path
 
 
-def _hashed_input(
-    role: Literal["prompt", "classes", "annotations", "predictions"],
-    video: int | None,
-    model: str | None,
-    path: str,
-) -> RecordedInput:
+def _hashed_input(role: Role, video: int | None, model: str | None, path: str) -> RecordedInput:
     file = hashed(Path(path), Path(path).name)
     return RecordedInput(
         role=role, video=video, model=model, name=file.path, bytes=file.bytes, sha256=file.sha256

@@ -17,13 +17,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from touchline.core.intervals import slice_bounds
 from touchline.core.paths import DETECT_LOG, JOURNAL, LEDGER, MANIFEST, Slice, slices_of
 from touchline.core.records import UNANSWERED, Manifest
 from touchline.detection.journal import Line, read_lines
 from touchline.inputs.settings import Settings
 from touchline.runs.queue import QUEUE, QueuedJob, Stage, read_queue
 from touchline.runs.slurm import output_of
-from touchline.video.windows import slice_bounds, windows_of
+from touchline.video.windows import windows_of
 
 # The current speed is that of the last minutes.
 RECENT_SECONDS = 120.0

@@ -24,11 +24,6 @@ class Window:
     times: tuple[float, ...]
 
 
-def slice_bounds(duration: float, slices: int, index: int) -> tuple[float, float]:
-    """Start and end of slice `index` of `slices` equal ones."""
-    return round(duration * index / slices, 3), round(duration * (index + 1) / slices, 3)
-
-
 def windows_of(start: float, end: float, duration: float, rule: WindowSettings) -> list[Window]:
     """The windows that start in [start, end).
 

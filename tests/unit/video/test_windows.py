@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from touchline.core.intervals import slice_bounds
 from touchline.inputs.settings import WindowSettings
-from touchline.video.windows import slice_bounds, windows_of
+from touchline.video.windows import windows_of
 
 DEFAULT = WindowSettings()
 durations = st.floats(0.04, 20_000).map(lambda d: round(d, 3))
