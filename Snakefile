@@ -112,7 +112,7 @@ include: "rules/record.smk"
 rule all:
     default_target: True
     input:
-        RESULTS,
+        list(dict.fromkeys(RESULTS)),
         rules.record_run.output,
     localrule: True
     message:

@@ -1,13 +1,16 @@
-"""A match half through the real workflow: where each slice's time goes, and how busy the GPUs are.
+r"""A match half through the real workflow: where each slice's time goes, and how busy the GPUs are.
 
     python benchmarks/end_to_end.py --folder /tmp/half                # full size, on a GPU
     python benchmarks/end_to_end.py --folder /tmp/half --size tiny    # a dry run on the CPU
     python benchmarks/end_to_end.py --folder /tmp/half --projects before=/tmp/old now=.
+    python benchmarks/end_to_end.py --folder /tmp/half --halves 2 \
+        --families llava_next_video qwen2_5_vl
 
 Makes a checkpoint of LLaVA-NeXT-Video-7B's configuration with random weights and a half of 3,000 s
 at 720p (see frames.py), has `snakemake models` quantize it, and times `snakemake predictions`:
-1,500 windows in four slices. Answers are as long as they may be, 40 tokens, since random weights
-don't end them. `--jobs-per-gpu 2` lets the next slice get ready while the last one computes.
+1,500 windows in four slices, or as many of each half and family. Answers are as long as they may
+be, 40 tokens, since random weights don't end them. `--jobs-per-gpu 2` lets the next slice get ready
+while the last one computes.
 
 Expected before measuring, on one H100 with 16 cores, slices one after the other: 14 s of a slice's
 time are the GPU's work. Before: 35 s a slice, so 40 % busy. Now: the start of a slice overlaps the
@@ -34,7 +37,7 @@ from pathlib import Path
 
 import torch
 from frames import RATE, make_video
-from models import PROMPT, make_checkpoint
+from models import PROMPT, SIZES, make_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 SLICES = 4
@@ -59,11 +62,12 @@ class Slice:
     """A slice's job.
 
     Attributes:
+        name: as its files have it, of model, video and number.
         began, ended: seconds of the clock.
         parts: seconds by what the worker says that it did.
     """
 
-    number: int
+    name: str
     began: float
     ended: float
     parts: dict[str, float]
@@ -86,7 +90,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--folder", type=Path, required=True, help="where all of it is kept")
     parser.add_argument("--size", choices=("full", "small", "tiny"), default="full")
-    parser.add_argument("--length", type=float, help="of the half, seconds")
+    parser.add_argument("--families", nargs="+", choices=SIZES, default=["llava_next_video"])
+    parser.add_argument("--halves", type=int, default=1, help="one after the other")
+    parser.add_argument("--length", type=float, help="of a half, seconds")
     parser.add_argument("--height", type=int, help="of its pictures, pixels")
     parser.add_argument("--threads", type=int, default=8, help="for decoding, of each slice")
     parser.add_argument("--gpus", type=int, default=max(1, torch.cuda.device_count()))
@@ -101,28 +107,37 @@ def arguments() -> argparse.Namespace:
 
 
 def prepare(folder: Path, options: argparse.Namespace) -> None:
-    """Make the checkpoint, the video and the settings, where they are not there yet."""
-    checkpoint, video = folder / f"model-{options.size}", folder / f"{options.height}.mp4"
-    if not checkpoint.exists():
-        with timed("making a checkpoint with random weights"):
-            make_checkpoint(options.size, checkpoint)
+    """Make the checkpoints, the video and the settings, where they are not there yet."""
+    video = folder / f"{options.height}.mp4"
+    models = {}
+    for family in options.families:
+        checkpoint = folder / f"{family}-{options.size}"
+        if not checkpoint.exists():
+            with timed(f"making a checkpoint of {family} with random weights"):
+                make_checkpoint(options.size, checkpoint, family)
+        models[family.replace("_", "-")] = {
+            "checkpoint": str(checkpoint),
+            "revision": None,
+            "family": family,
+        }
     if not video.exists():
         with timed(f"making a half of {options.length:g} s"):
             make_video(video, options.height, round(KEYFRAMES * RATE), options.length)
-    (folder / "videos.tsv").write_text(f"video\tpath\n0\t{video}\n")
+    rows = [f"{number}\t{video}\n" for number in range(options.halves)]
+    (folder / "videos.tsv").write_text("video\tpath\n" + "".join(rows))
     (folder / "prompt.txt").write_text(PROMPT)
     settings = {
         "videos": "videos.tsv",
         "prompt": "prompt.txt",
         "slices": SLICES,
-        "detect_with": ["llava"],
+        "detect_with": list(models),
         "compare_with": [],
-        "models": {"llava": {"checkpoint": str(checkpoint), "revision": None}},
+        "models": models,
         "generation": {"max_new_tokens": TOKENS},
     }
     # JSON is YAML.
     (folder / "settings.yaml").write_text(json.dumps(settings))
-    with timed("quantizing it, by `snakemake models`"):
+    with timed("quantizing, by `snakemake models`"):
         snakemake(folder, ROOT, options, "models")
 
 
@@ -145,13 +160,14 @@ def measure(folder: Path, name: str, project: Path, options: argparse.Namespace)
     with sampling() as samples:
         snakemake(folder, project, options, "predictions")
     whole = time.time() - began
-    slices = [read_slice(results, number) for number in range(SLICES)]
+    slices = sorted(map(read_slice, (results / "windows").iterdir()), key=lambda each: each.began)
     began, ended = min(each.began for each in slices), max(each.ended for each in slices)
     windows = sum(
         len(ledger.read_text().splitlines()) for ledger in (results / "windows").iterdir()
     )
     rate = windows / (ended - began) / options.gpus
-    print(f"\n## {name}: {options.length:g} s at {options.height}p, {windows} windows")
+    print(f"\n## {name}: {options.halves} x {options.length:g} s at {options.height}p, ", end="")
+    print(f"{windows} windows of {' and '.join(options.families)}")
     print(f"{options.gpus} GPUs, {options.jobs_per_gpu} slices at a time each, ", end="")
     print(f"{options.threads} threads for decoding, {os.cpu_count()} cores")
     print(f"whole run {whole:.1f} s; detection {ended - began:.1f} s, {rate:.1f} windows/s a GPU")
@@ -159,14 +175,15 @@ def measure(folder: Path, name: str, project: Path, options: argparse.Namespace)
     print_busy(samples, began, ended)
 
 
-def read_slice(results: Path, number: int) -> Slice:
-    name = f"llava_vid0_gpu{number}"
+def read_slice(ledger: Path) -> Slice:
+    """What is known of the slice of a ledger (windows_MODEL_vidV_gpuN.jsonl)."""
+    results, name = ledger.parents[1], ledger.stem.removeprefix("windows_")
     log = (results / "logs" / "detect" / f"{name}.log").read_text()
     rows = (results / "benchmarks" / f"detect_{name}.tsv").read_text().splitlines()
     seconds = float(dict(zip(rows[0].split("\t"), rows[1].split("\t"), strict=True))["s"])
-    ended = (results / "windows" / f"windows_{name}.jsonl").stat().st_mtime
+    ended = ledger.stat().st_mtime
     parts = PART.findall(log.rpartition("Time: ")[2].splitlines()[0])
-    return Slice(number, ended - seconds, ended, {what: float(each) for what, each in parts})
+    return Slice(name, ended - seconds, ended, {what: float(each) for what, each in parts})
 
 
 def print_slices(slices: Sequence[Slice], began: float) -> None:
@@ -178,7 +195,7 @@ def print_slices(slices: Sequence[Slice], began: float) -> None:
         cells = [f"{each.parts.get(name, 0.0):.1f}" for name in names]
         rest = each.ended - each.began - sum(each.parts.values())
         at = f"{each.began - began:.1f} | {each.ended - began:.1f}"
-        print(f"| {each.number} | {at} | " + " | ".join(cells) + f" | {rest:.1f} |")
+        print(f"| {each.name} | {at} | " + " | ".join(cells) + f" | {rest:.1f} |")
 
 
 def print_busy(samples: Sequence[Sample], began: float, ended: float) -> None:

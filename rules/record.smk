@@ -2,24 +2,15 @@
 
 
 rule record_run:
+    # Every other result, and all that was given, is on the way to one of these: an edge to each of
+    # twenty a video would make planning a third longer.
     input:
-        # Every file that `rule all` asks for; the manifests, which others are made from; and what
-        # was given, so that the record is made again with it.
-        results=[
-            *RESULTS,
-            *expand(result(paths.MANIFEST), video=INPUTS.shown),
-            *expand(result(paths.MODEL_FILES), model=PLAN.hashed),
-        ],
-        given=[
-            SETTINGS.labels,
-            *([SETTINGS.prompt] if SETTINGS.detect_with else []),
-            *INPUTS.annotations.values(),
-            *(
-                path
-                for video in INPUTS.selected
-                for path in INPUTS.given[video].values()
-            ),
-        ],
+        expand(result(paths.PAGE), video=INPUTS.selected),
+        rules.report_run.output,
+        rules.summarize.output,
+        rules.exports.input,
+        [result(each) for each in TABLES if PLAN.evaluated],
+        expand(result(paths.MODEL_FILES), model=PLAN.hashed),
     output:
         result(paths.RECORD),
     log:
@@ -27,6 +18,12 @@ rule record_run:
     localrule: True
     conda:
         "../envs/analysis.yaml"
+    params:
+        results=[
+            *map(str, RESULTS),
+            *expand(result(paths.MANIFEST), video=INPUTS.shown),
+            *expand(result(paths.MODEL_FILES), model=PLAN.hashed),
+        ],
     message:
         "Recording what ran"
     script:

@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 def main(job: Any) -> None:
     plan = Plan(find_inputs(job.config, PROJECT))
-    record = record_run(plan, job.config, job.input.results, PROJECT)
+    record = record_run(plan, job.config, job.params.results, PROJECT)
     write_json(job.output[0], record.model_dump())
     log.info("%d results are recorded", len(record.results))
 

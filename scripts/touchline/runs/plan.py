@@ -120,6 +120,10 @@ class Plan:
         """Every video with an ensemble."""
         return self.predicted_by(_ENSEMBLE)
 
+    def _fused_of(self, video: int) -> list[Predicted]:
+        """A video with the ensemble, if it has one."""
+        return [Predicted(video, _ENSEMBLE)] if self._is_fused(video) else []
+
     @cached_property
     def compared(self) -> list[Predicted]:
         """Of these the videos that several models have events of."""
@@ -201,11 +205,12 @@ class Plan:
 
     def of_ensemble(self, video: int) -> list[str]:
         """The ensemble's events of a video, if it has an ensemble."""
-        return self.files(paths.ENSEMBLE_EVENTS, [e for e in self.fused if e.video == video])
+        return self.files(paths.ENSEMBLE_EVENTS, self._fused_of(video))
 
     def comparison_of(self, video: int) -> list[str]:
         """The comparison of a video's models, if there are several."""
-        return self.files(paths.COMPARISON, [e for e in self.compared if e.video == video])
+        several = len(self.models_of(video)) > 1
+        return self.files(paths.COMPARISON, self._fused_of(video) if several else [])
 
     def of_footage(self, pattern: str, video: int) -> list[str]:
         """The result of a pattern of a video, if there is footage of it."""

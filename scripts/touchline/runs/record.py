@@ -67,11 +67,12 @@ def record_run(
         project: the folder of the Snakefile.
 
     Raises:
-        InputError: a file cannot be read.
+        InputError: a file cannot be read, or a result is not there.
     """
     inputs, folder = plan.inputs, Path(plan.inputs.settings.results)
     names = {str(Path(each).relative_to(folder)) for each in results}
-    names |= {paths.MODEL.format(model=model) for model in inputs.settings.detect_with}
+    notes = {paths.MODEL.format(model=model) for model in inputs.settings.detect_with}
+    names |= {note for note in notes if (folder / note).exists()}
     manifests = [
         read_record(folder / paths.MANIFEST.format(video=video), Manifest) for video in inputs.shown
     ]
@@ -249,7 +250,7 @@ def _hashed_results(folder: Path, names: Iterable[str]) -> Iterator[HashedFile]:
         below = folder / name
         if below.is_dir():
             files |= {f"{name}/{each}" for each in _files_below(below)}
-        elif below.exists():
+        else:
             files.add(name)
     for name in sorted(files):
         yield hashed(folder / name, name)

@@ -11,6 +11,7 @@ import pytest
 from clones import ROOT, given
 from touchline.core.files import write_json
 from touchline.core.records import Manifest, ModelFiles, Origin
+from touchline.errors import InputError
 from touchline.inputs.fingerprint import fingerprint
 from touchline.runs.inputs import find_inputs
 from touchline.runs.plan import Plan
@@ -63,7 +64,8 @@ class Run:
         (self.results / "logs/some.log").write_text("what differs each time")
 
     def record(self):
-        made = ["exports/llava", "videos/video_0.json", "models/files_llava.json"]
+        made = ["exports/llava", "videos/video_0.json"]
+        made += [f"models/files_{model}.json" for model in Plan(self.plan.inputs).hashed]
         paths = [f"results/{name}" for name in made]
         return record_run(self.plan, self.config, paths, self.folder)
 
@@ -119,6 +121,12 @@ def test_nothing_personal_is_in_it_but_what_the_settings_say(run, monkeypatch):
 
 def test_what_is_as_it_was_does_not_differ(run):
     assert run.differences(run.record()) == []
+
+
+def test_a_result_that_is_gone_is_not_left_out_of_the_record_in_silence(run):
+    (run.results / "videos/video_0.json").rename(run.results / "videos/other.json")
+    with pytest.raises(InputError, match=r"results/videos/video_0\.json cannot be read"):
+        run.record()
 
 
 def test_each_file_that_differs_is_named(run):
