@@ -124,7 +124,7 @@ def test_a_node_that_is_lost_and_comes_back(cluster, new_run, undisturbed):
 @pytest.mark.release
 def test_a_head_that_sleeps_longer_than_its_jobs_are_remembered(cluster, new_run, undisturbed):
     cluster.configure("MinJobAge=2")
-    run = new_run("asleep")
+    run = new_run("asleep_accounted")
     run.wait_for_answers(cluster, SLICES)
     sleep_through_the_end(run, cluster)
     check(run, undisturbed)
