@@ -22,6 +22,8 @@ from touchline.events.nms import suppress
 _LEAST_ODDS = -20.0
 # A peak is an event if it is so many standard deviations of its class above the class's mean.
 _DEVIATIONS = 2.0
+# And at least so many nats above it: less is how numbers were rounded, not what a model saw.
+_LEAST_HEIGHT = 0.001
 # So many nats above the mean make 0.73 of 1/2: a score between 0 and 1 is what files and metrics
 # want, and the logistic function keeps the order.
 _SCALE = 5.0
@@ -99,7 +101,8 @@ def _peaks(
     seen = np.flatnonzero(~np.isnan(heights))
     if not len(seen):
         return
-    least = _DEVIATIONS * float(heights[seen].std())
+    # One moment in five that is higher is two deviations above, but for the last digits.
+    least = max(_LEAST_HEIGHT, (1 - 1e-9) * _DEVIATIONS * float(heights[seen].std()))
     heights = heights[seen]
     order = np.argsort(-heights, kind="stable")
     kept_by = suppress(curves.starts[seen].tolist(), order.tolist(), window)
@@ -107,7 +110,7 @@ def _peaks(
     for at, moment in enumerate(seen):
         height = heights[at]
         is_peak = height >= beside[at] and height >= beside[at + 2]
-        if kept_by[at] == at and is_peak and 0 < least <= height:
+        if kept_by[at] == at and is_peak and height >= least:
             yield _event(evidence, curves, int(moment), place, name)
 
 

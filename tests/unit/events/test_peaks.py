@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from touchline.core.records import WindowOutcome, WindowRecord
@@ -97,6 +97,8 @@ def test_windows_that_were_not_weighed_are_no_zero_and_no_neighbour():
 WEIGHTS = st.lists(st.floats(-15, -1), min_size=3, max_size=40)
 
 
+@example([-15.0, -15.0, -14.999999999999998], -2.0, (2.0, 4.0))
+@example([-2.0, -2.0, -1.1, -2.0, -2.0], -0.7, (4.0, 4.0))
 @given(WEIGHTS, st.floats(-3, 0), st.sampled_from([(2.0, 4.0), (4.0, 4.0), (1.0, 4.0), (3.0, 4.0)]))
 def test_a_level_changes_nothing_and_peaks_are_apart(weights, level, cut):
     """As odds, so that the level is added to what is measured."""
