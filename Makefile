@@ -38,12 +38,12 @@ demo-score: $(READY)
 
 # Two files at a time; each test computes with one thread.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-# More kills and more jobs than `make test` has, and a dry run of the benchmark for a GPU.
+# Kills and many jobs, the network, containers, real footage and real predictions; and a dry run of
+# the benchmark for a GPU.
 test-slow: $(READY)
-	TOUCHLINE_KILLS=20 TOUCHLINE_LEASE_JOBS=200 $(BIN)/python -m pytest -s \
-	  tests/workflow/test_kills.py tests/workflow/test_leases.py
+	TOUCHLINE_KILLS=10 TOUCHLINE_LEASE_JOBS=200 $(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 	$(ON_CPU) $(BIN)/python benchmarks/end_to_end.py --size tiny --threads 1 --folder $$(mktemp -d)
 
 # On a real SLURM of one node, which the tests start and stop; root, slurm-wlm and munge are needed,

@@ -9,6 +9,8 @@ import yaml
 from clones import ROOT, new_clone
 from facsimiles import lora
 
+pytestmark = pytest.mark.slow
+
 TRIGGERS = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["rerun-triggers"]
 MERGING = {"fetch_adapter": 1, "merge_adapter": 1}
 FOLLOWING = {"detect_slice": 2, "merge_slices": 1, "predictions": 1}

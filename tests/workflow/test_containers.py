@@ -9,6 +9,8 @@ import pytest
 
 from clones import given, new_clone
 
+pytestmark = pytest.mark.slow
+
 # What comes after the image is the command.
 STAND_IN = """\
 #!/bin/sh

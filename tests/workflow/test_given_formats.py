@@ -12,7 +12,10 @@ import pytest
 from clones import new_clone
 
 REAL = os.environ.get("TOUCHLINE_REAL_DATA")
-pytestmark = pytest.mark.skipif(REAL is None, reason="TOUCHLINE_REAL_DATA is not set")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(REAL is None, reason="TOUCHLINE_REAL_DATA is not set"),
+]
 
 GAME = "italy_serie-a/2016-2017/2016-10-02 - 21-45 AS Roma 2 - 1 Inter"
 

@@ -8,6 +8,8 @@ from facsimiles import FAMILIES, REPOS, facsimile
 from fakehub import COMMIT, FakeHub, Order
 from touchline.models.quantize import quantize
 
+pytestmark = pytest.mark.slow
+
 CUT = {"llava": "model-00002-of-00003.safetensors", "qwen": "model-00004-of-00005.safetensors"}
 
 

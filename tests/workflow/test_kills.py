@@ -14,6 +14,8 @@ import yaml
 
 from clones import new_clone
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("TOUCHLINE_KILLS", "3"))
 FILES = ["partials/partial_results_llava_vid0_gpu0.json", "windows/windows_llava_vid0_gpu0.jsonl"]
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = pytest.mark.slow
+
 JOBS = int(os.environ.get("TOUCHLINE_LEASE_JOBS", "24"))
 KILLS = max(2, JOBS // 10)
 

@@ -10,6 +10,7 @@ from clones import ROOT, new_clone
 DATA = os.environ.get("TOUCHLINE_REAL_DATA")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DATA is None, reason="TOUCHLINE_REAL_DATA names no folder of real data")
 def test_clips_of_five_seconds(tmp_path):
     config = {

@@ -8,6 +8,8 @@ import pytest
 
 from clones import given, new_clone
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
