@@ -40,20 +40,20 @@ demo-score: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-# Kills and many jobs, the network, containers, real footage and real predictions; and a dry run of
-# the benchmark for a GPU.
+# Kills and many jobs, the network, containers, real footage and real predictions.
 test-slow: $(READY)
 	TOUCHLINE_KILLS=10 TOUCHLINE_LEASE_JOBS=200 $(BIN)/python -m pytest -n 2 --dist loadfile -m slow
-	$(ON_CPU) $(BIN)/python benchmarks/end_to_end.py --size tiny --threads 1 --folder $$(mktemp -d)
 
 # On a real SLURM of one node, which the tests start and stop; root, slurm-wlm and munge are needed,
 # and for accounting slurmdbd and mariadb-server.
 test-slurm: $(READY)
 	$(BIN)/python -m pytest tests/slurm -m "not release"
 
-# Once a release, since it takes long: every form of preemption, and each fault in a run of its own.
+# Once a release, since it takes long: every form of preemption, and each fault in a run of its own;
+# and a dry run of the benchmark for a GPU.
 test-release: $(READY)
 	$(BIN)/python -m pytest tests/slurm -m release
+	$(ON_CPU) $(BIN)/python benchmarks/end_to_end.py --size tiny --threads 1 --folder $$(mktemp -d)
 
 # The pages in headless Chromium and Firefox, and their code's types. Needs npm and Debian's chromium,
 # chromium-driver and firefox-esr.

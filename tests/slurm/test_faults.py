@@ -2,7 +2,7 @@
 
 Every test runs the demo's match in four slices of 200 windows, disturbs it while the slices are at
 work, and compares all files with those of a run on this machine that nobody disturbed. What
-test_accounting.py has in its first test is marked "release" here.
+test_accounting.py has in its first test, and a kill of Snakemake, is marked "release" here.
 """
 
 import signal
@@ -128,6 +128,7 @@ def test_ctrl_c_and_the_same_command_again(cluster, new_run, undisturbed):
     assert all(run.resumed(index) == known[index] > 0 for index in SLICES)
 
 
+@pytest.mark.release
 def test_snakemake_killed_and_started_again_while_its_jobs_run(cluster, new_run, undisturbed):
     run = new_run("killed")
     jobs = run.wait_for_answers(cluster, SLICES, 1)

@@ -11,6 +11,8 @@ from touchline.events.peaks import spot_events
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
 
+pytestmark = pytest.mark.slow
+
 BOTH = {"max_new_tokens": 6, "evidence": True}
 ALONE = BOTH | {"answers": False}
 

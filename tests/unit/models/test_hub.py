@@ -18,6 +18,8 @@ from facsimiles import FAMILIES, REPOS, facsimile
 from fakehub import COMMIT, LATER, FakeHub, Order
 from touchline.models.hub import DownloadProgress, Found, RemoteFile
 
+pytestmark = pytest.mark.slow
+
 REPO = REPOS["llava"]
 SHARD = "model-00002-of-00003.safetensors"
 
