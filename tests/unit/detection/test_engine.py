@@ -140,16 +140,12 @@ def test_an_answer_is_the_same_in_any_company(model, pictures, settings):
     }
     shuffled = list(range(11))
     random.Random(3).shuffle(shuffled)
-    shuffled.append(11)
-    for rows, windows in (
-        (1, shuffled),
-        (3, range(12)),
-        (8, shuffled),
-        (8, range(4, 9)),
-        (16, range(12)),
-    ):
-        together = answered(model, tasks(pictures, settings, windows), rows, settings)
-        assert {n: g.tokens for n, g in together.items()} == {n: alone[n].tokens for n in windows}
+    for rows in (1, 3, 8, 16):
+        for windows in (range(12), [*shuffled, 11], range(4, 9)):
+            together = answered(model, tasks(pictures, settings, windows), rows, settings)
+            assert {n: g.tokens for n, g in together.items()} == {
+                n: alone[n].tokens for n in windows
+            }
 
 
 @pytest.fixture
