@@ -91,7 +91,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, required=True, help="where all of it is kept")
     parser.add_argument("--size", choices=("full", "small", "tiny"), default="full")
     parser.add_argument("--families", nargs="+", choices=SIZES, default=["llava_next_video"])
-    parser.add_argument("--halves", type=int, default=1, help="one after the other")
+    parser.add_argument("--halves", type=int, default=1, help="how many, of the same video")
     parser.add_argument("--length", type=float, help="of a half, seconds")
     parser.add_argument("--height", type=int, help="of its pictures, pixels")
     parser.add_argument("--threads", type=int, default=8, help="for decoding, of each slice")
@@ -160,11 +160,10 @@ def measure(folder: Path, name: str, project: Path, options: argparse.Namespace)
     with sampling() as samples:
         snakemake(folder, project, options, "predictions")
     whole = time.time() - began
-    slices = sorted(map(read_slice, (results / "windows").iterdir()), key=lambda each: each.began)
-    began, ended = min(each.began for each in slices), max(each.ended for each in slices)
-    windows = sum(
-        len(ledger.read_text().splitlines()) for ledger in (results / "windows").iterdir()
-    )
+    ledgers = list((results / "windows").iterdir())
+    slices = sorted(map(read_slice, ledgers), key=lambda each: each.began)
+    began, ended = slices[0].began, max(each.ended for each in slices)
+    windows = sum(len(ledger.read_text().splitlines()) for ledger in ledgers)
     rate = windows / (ended - began) / options.gpus
     print(f"\n## {name}: {options.halves} x {options.length:g} s at {options.height}p, ", end="")
     print(f"{windows} windows of {' and '.join(options.families)}")

@@ -127,7 +127,10 @@ class Plan:
     @cached_property
     def compared(self) -> list[Predicted]:
         """Of these the videos that several models have events of."""
-        return [each for each in self.fused if len(self.models_of(each.video)) > 1]
+        return [each for each in self.fused if self._is_compared(each.video)]
+
+    def _is_compared(self, video: int) -> bool:
+        return len(self.models_of(video)) > 1
 
     @property
     def shortlisted(self) -> list[Predicted]:
@@ -209,8 +212,8 @@ class Plan:
 
     def comparison_of(self, video: int) -> list[str]:
         """The comparison of a video's models, if there are several."""
-        several = len(self.models_of(video)) > 1
-        return self.files(paths.COMPARISON, self._fused_of(video) if several else [])
+        compared = self._fused_of(video) if self._is_compared(video) else []
+        return self.files(paths.COMPARISON, compared)
 
     def of_footage(self, pattern: str, video: int) -> list[str]:
         """The result of a pattern of a video, if there is footage of it."""
