@@ -13,6 +13,8 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from operator import attrgetter
 
 from touchline.core.intervals import SAME_TIME, Intervals, common, length
 from touchline.core.records import Context, Event
@@ -23,8 +25,13 @@ from touchline.inputs.settings import ContextSettings
 # So many hits' worth of context make 0.73 of 1/2: a score between 0 and 1 is what files and metrics
 # want, and the logistic function keeps the order.
 _SCALE = 5.0
-# A run of hits goes on over a pause of so many seconds.
+# `run_s`: a run of hits goes on over a pause of so many seconds.
 _PAUSE = 30.0
+# A burst of hits ends at a pause longer than this, in seconds. In real predictions the hits that
+# follow a goal lie 4 to 12 s apart.
+_BURST_PAUSE = 12.0
+# A burst more than this many times as strong as an earlier one does not belong to it.
+_STRONGER = 2.0
 # A model that states the same confidence of a larger share of its hits does not mean it.
 _CONSTANT = 0.5
 
@@ -43,22 +50,32 @@ class _Signal:
     looked_at: Intervals
     rule: ContextSettings
 
-    def after(self, time: float) -> float:
-        """The weights in [time, time + span], each less the later it is."""
+    def after(self, time: float, limit: float = math.inf) -> float:
+        """Sum the weights in [time, time + span] and before the limit, each less the later it is."""
+        end = min(time + self.rule.span, limit)
         first = bisect_left(self.times, time - SAME_TIME)
         last = bisect_right(self.times, time + self.rule.span)
-        return self._sum(first, last, time) + self._unseen(time, time + self.rule.span, time)
+        last = min(last, bisect_left(self.times, limit - SAME_TIME))
+        return self._sum(range(first, last), time) + self._unseen(time, end, time)
 
-    def before(self, time: float) -> float:
-        """The weights in [time - span, time), each less the earlier it is."""
+    def before(self, time: float, ignored: Intervals = ()) -> float:
+        """Sum the weights in [time - span, time), each less the earlier it is.
+
+        Args:
+            ignored: stretches, both ends included, whose weights do not count.
+        """
         first = bisect_left(self.times, time - self.rule.span)
         last = bisect_left(self.times, time - SAME_TIME)
-        return self._sum(first, last, time) + self._unseen(time - self.rule.span, time, time)
-
-    def _sum(self, first: int, last: int, time: float) -> float:
-        return math.fsum(
-            self.weights[i] * math.exp(-abs(self.times[i] - time) / self.rule.decay)
+        counted = (
+            i
             for i in range(first, last)
+            if not any(start <= self.times[i] <= end for start, end in ignored)
+        )
+        return self._sum(counted, time) + self._unseen(time - self.rule.span, time, time)
+
+    def _sum(self, places: Iterable[int], time: float) -> float:
+        return math.fsum(
+            self.weights[i] * math.exp(-abs(self.times[i] - time) / self.rule.decay) for i in places
         )
 
     def _unseen(self, start: float, end: float, time: float) -> float:
@@ -74,6 +91,20 @@ class _Signal:
         return decay * (math.exp(-near / decay) - math.exp(-far / decay))
 
 
+@dataclass(frozen=True, slots=True)
+class _Burst:
+    """Hits of one class without a long pause between them.
+
+    Attributes:
+        start, end: seconds; the first hit and the last.
+        strength: the weights of the hits within `ContextSettings.span` of the start.
+    """
+
+    start: float
+    end: float
+    strength: float
+
+
 def score_by_context(
     events: Iterable[Event],
     hits: Iterable[Event],
@@ -87,7 +118,9 @@ def score_by_context(
     hits of any class whose details confirm it (`confirmed_by` in labels.yaml). A hit that is d
     seconds away weighs exp(-d / decay) times the probability of its label's tokens; where that is
     unknown, times the stated confidence, unless that is the same most of the time. The event's own
-    first hit is in what follows it. Where the model did not look, it is taken to have predicted as
+    first hit is in what follows it. A burst of hits belongs to the event where it starts to rise:
+    an event before a pause does not count a burst behind the pause that is more than twice as
+    strong as its own, and an event in that burst does not count the weaker hits before it. Where the model did not look, it is taken to have predicted as
     much as in the rest of the video.
 
     The score keeps the order of the contexts: from 1/2 on for events that are the best within
@@ -118,7 +151,8 @@ def score_by_context(
         of_class = _signal(by_label[label], weigh, looked_at, rule)
         confirming = (hit for hit in hits if labels.confirms(hit.details, label))
         of_words = _signal(confirming, weigh, looked_at, rule)
-        contexts = [_context(time, of_class, of_words) for time in times]
+        bursts = _bursts(of_class)
+        contexts = [_context(time, of_class, of_words, bursts) for time in times]
         sums = [context.after - context.before + context.words for context in contexts]
         order = sorted(range(len(times)), key=lambda place: (-sums[place], place))
         kept_by = suppress(times, order, rule.suppression)
@@ -167,16 +201,47 @@ def _signal(
     return _Signal(times, [weights[time] for time in times], rate, looked_at, rule)
 
 
-def _context(time: float, of_class: _Signal, of_words: _Signal) -> Context:
+def _bursts(signal: _Signal) -> list[_Burst]:
+    """Divide the hits of a class at their pauses."""
+    starts = [
+        place
+        for place, time in enumerate(signal.times)
+        if not place or time - signal.times[place - 1] > _BURST_PAUSE + SAME_TIME
+    ]
+    bursts = []
+    for start, end in pairwise([*starts, len(signal.times)]):
+        first, last = signal.times[start], signal.times[end - 1]
+        within = bisect_right(signal.times, first + signal.rule.span)
+        strength = math.fsum(signal.weights[start : min(end, within)])
+        bursts.append(_Burst(first, last, strength))
+    return bursts
+
+
+def _context(
+    time: float, of_class: _Signal, of_words: _Signal, bursts: Sequence[_Burst]
+) -> Context:
+    span = of_class.rule.span
+    own = bisect_right(bursts, time + SAME_TIME, key=attrgetter("start")) - 1
+    strength = bursts[own].strength
+    limit = next(
+        (burst.start for burst in bursts[own + 1 :] if burst.strength > _STRONGER * strength),
+        math.inf,
+    )
+    ignored = [
+        (burst.start, burst.end)
+        for burst in reversed(bursts[:own])
+        if burst.end >= time - span and strength > _STRONGER * burst.strength
+    ]
     times = of_class.times
     first = bisect_left(times, time - SAME_TIME)
     last = first
     while last + 1 < len(times) and times[last + 1] - times[last] <= _PAUSE:
         last += 1
+    words = of_words.after(time, limit) - of_words.before(time, ignored)
     return Context(
-        after=round(of_class.after(time), 4),
-        before=round(of_class.before(time), 4),
-        words=round(of_words.after(time) - of_words.before(time), 4),
+        after=round(of_class.after(time, limit), 4),
+        before=round(of_class.before(time, ignored), 4),
+        words=round(words, 4),
         run_s=round(times[last] - time, 3),
         quiet_s=round(time - times[first - 1] if first else time, 3),
     )
