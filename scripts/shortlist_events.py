@@ -5,7 +5,7 @@ from typing import Any
 from touchline.core.files import read_record
 from touchline.core.logs import job_log, log
 from touchline.core.records import CalibrationReport
-from touchline.evaluation.recalibration import learnt_probabilities
+from touchline.evaluation.recalibration import learnt_order
 from touchline.events.predictions import EVENTS, read_events_csv
 from touchline.events.shortlist import SHORTLIST, shortlist, table_of_shortlist
 from touchline.inputs.labels import Labels
@@ -13,15 +13,15 @@ from touchline.inputs.labels import Labels
 
 def main(job: Any) -> None:
     events = read_events_csv(job.input.events)
-    likely = None
+    learnt = None
     for path in job.input.calibration:
         others = [read_events_csv(other) for other in job.input.others]
         report = read_record(path, CalibrationReport)
-        likely = learnt_probabilities(events, report, job.params.game, others)
+        learnt = learnt_order(events, report, job.params.game, others)
     classes = Labels.read(job.input.labels).classes
-    listed = shortlist(events, classes, job.params.per_class, likely)
+    listed = shortlist(events, classes, job.params.per_class, learnt)
     SHORTLIST.write(job.output[0], table_of_shortlist(EVENTS.read(job.input.events), listed))
-    how = "score" if likely is None else "probability"
+    how = "score" if learnt is None else "probability"
     log.info("%d of %d events are listed, by %s", len(listed), len(events), how)
 
 

@@ -442,6 +442,12 @@ class ClassTerms(Record):
 
     intercept: float
     slope: float = Field(gt=0, description="of the logit of the score, so the order stays")
+    uses_features: bool = Field(
+        default=False,
+        description="whether the features count too, and events of the class rank by probability: "
+        "only where cross-validation by match found that order better, within halves and across "
+        "them, with confidence",
+    )
 
 
 class Recalibration(Record):
@@ -450,8 +456,14 @@ class Recalibration(Record):
     classes: dict[str, ClassTerms]
     other_classes: ClassTerms = Field(description="of classes that no event was learnt from")
     features: dict[str, float] = Field(
-        description="weights of what else is known of an event, where that made other matches' "
-        "probabilities better; empty where the score alone counts"
+        description="weights of what else is known of an event, for the classes that use them; "
+        "empty where none does"
+    )
+    is_better: bool = Field(
+        default=False,
+        description="whether cross-validation by match found, with confidence, that these "
+        "probabilities bring the right events of a half to the front of its list. Otherwise they "
+        "are not used, and everything is as without labels",
     )
 
 

@@ -77,6 +77,27 @@ def average_precision(precision: Floats, recall: Floats) -> Floats:
     return np.asarray(np.mean(best, axis=0))
 
 
+def precision_at_hits(scores: Sequence[float], right: Sequence[bool], positives: int) -> float:
+    """Average the precision at each true event that is found; one that is not found counts 0.
+
+    Average precision as information retrieval has it, with a threshold for each score (as
+    `average_precision_score` of scikit-learn, times the share of true events that are found).
+
+    Args:
+        scores: of the predictions, in any order.
+        right: which of them are right.
+        positives: true events, at least one.
+    """
+    if not any(right):
+        return 0.0
+    values = np.asarray(scores, float)
+    order = np.argsort(-values, kind="stable")
+    # Equal scores are one threshold.
+    last = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))
+    hits = np.cumsum(np.asarray(right, float)[order])[last]
+    return float((np.diff(hits, prepend=0.0) * hits / (last + 1)).sum() / positives)
+
+
 def over_deltas(values: Sequence[Floats]) -> Floats:
     """The mean over deltas: the area under the curve, divided by its width."""
     if len(values) == 1:

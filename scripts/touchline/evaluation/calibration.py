@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from sklearn.model_selection import GroupKFold
@@ -18,59 +18,58 @@ from touchline.core.records import (
     Bin,
     CalibrationReport,
     ClassTerms,
-    Event,
     LearntQuality,
     ProbabilityQuality,
     Recalibration,
     Reliability,
 )
 from touchline.evaluation.average_precision import Floats, found
+from touchline.evaluation.learnt_gain import (
+    LEAST_GAMES,
+    Judged,
+    JudgedHalf,
+    Scores,
+    better_classes,
+    lists_are_better,
+)
 from touchline.evaluation.outcomes import Half, annotated_classes, by_class, where_looked
 from touchline.evaluation.recalibration import SUREST, features, probability, rank_of
 
-_TENTHS = tuple(np.linspace(0, 1, 11))
+# As decimal fractions are read: a value of 0.3 has to fall into the bin from 0.3 on.
+_TENTHS = tuple(tenth / 10 for tenth in range(11))
 _HITS = (1, 2, 3, 4, 6, 11, math.inf)
 
 
-# Fewer games than this say too little about nine features besides the score.
-_GAMES_FOR_FEATURES = 4
 _LEAST_SLOPE = 1e-3
 # Standard deviations that are expected of a class's intercept, and of its slope's logarithm. Shares
 # of right events differ by class from one half to one in a hundred; what a better context means
 # differs less.
 _INTERCEPTS, _LOG_SLOPES = 1.5, 0.25
 
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """An event, the game it is of, whether it is right, and what that is learnt from."""
-
-    game: str
-    event: Event
-    right: bool
-    rank: float
-    features: dict[str, float]
+_Learn = Callable[[Sequence[Judged]], Recalibration | None]
 
 
 def judged(
     halves: Sequence[Half], tolerance: float, classes: Collection[str] | None = None
-) -> list[Judged]:
-    """The predicted events of the annotated classes, where the model looked.
+) -> list[JudgedHalf]:
+    """Judge the predicted events of the annotated classes, where the model looked.
 
     Right is, for each true event, the best-scored event in reach (SoccerNet's pairing): with the
     nearest, a repeat beside the event that ranks first would be the right one.
     """
     names = {name: name for name in annotated_classes(halves, classes)}
-    events = []
+    found_in = []
     for half in map(where_looked, halves):
-        for of_class in by_class(half, names).values():
+        groups = by_class(half, names)
+        events = {}
+        for label, of_class in groups.items():
             right = found(
                 [true.time_s for true in of_class.truth],
                 [event.time_s for event in of_class.events],
                 [event.worth for event in of_class.events],
                 tolerance,
             )
-            events += [
+            events[label] = [
                 Judged(
                     half.game,
                     event,
@@ -80,7 +79,11 @@ def judged(
                 )
                 for event, is_right in zip(of_class.events, right, strict=True)
             ]
-    return events
+        truth = {label: [true.time_s for true in one.truth] for label, one in groups.items()}
+        found_in.append(
+            JudgedHalf(half.game, {label: mine for label, mine in truth.items() if mine}, events)
+        )
+    return found_in
 
 
 def calibrate(
@@ -92,11 +95,11 @@ def calibrate(
         tolerance: most seconds between a right event and the true one.
         classes: that are evaluated, if not all that are annotated.
     """
-    events = judged(halves, tolerance, classes)
+    in_halves = judged(halves, tolerance, classes)
+    events = _events(in_halves)
     games = sorted({half.game for half in halves})
     without = {
-        game: fit([one for one in events if one.game != game]) if len(games) > 1 else None
-        for game in games
+        game: fit([half for half in in_halves if half.game != game], tolerance) for game in games
     }
     learnt = [
         (one, probability(one.event, one.features, by))
@@ -116,7 +119,7 @@ def calibrate(
             _reliability("score", [(one.event.score, one.right) for one in events]),
             _reliability("n_hits", [(one.event.n_hits, one.right) for one in events]),
         ],
-        from_all=fit(events),
+        from_all=fit(in_halves, tolerance),
         without=without,
         quality=[
             _learnt_quality(
@@ -127,25 +130,54 @@ def calibrate(
     )
 
 
-def fit(events: Sequence[Judged]) -> Recalibration | None:
-    """Learn the probability that an event is right; None if all are right, or none is.
+def fit(halves: Sequence[JudgedHalf], tolerance: float) -> Recalibration | None:
+    """Learn the probability that an event is right.
 
-    By the score alone (`fit_scores`); with `fit_features` where there are several games and that
-    predicts each part of them better from the rest.
+    The score alone counts (`fit_scores`), but for the classes whose order the other features make
+    better in cross-validation by game (`fit_features`).
+
+    Returns:
+        None if all events are right, or none is.
     """
-    right = [one.right for one in events]
-    if all(right) or not any(right):
+    events = _events(halves)
+    if not _is_mixed(events):
         return None
-    games = [one.game for one in events]
-    if len(set(games)) >= _GAMES_FOR_FEATURES:
-        losses = {fit_scores: 0.0, fit_features: 0.0}
-        for rest, part in GroupKFold(min(5, len(set(games)))).split(events, groups=games):
-            for learn in losses:
-                learnt = learn([events[i] for i in rest])
-                losses[learn] += _loss(learnt, [events[i] for i in part])
-        if losses[fit_features] < losses[fit_scores]:
-            return fit_features(events)
-    return fit_scores(events)
+    by = fit_scores(events)
+    likely = _cross_validated(halves, fit_scores)
+    if likely is None:
+        return by
+    with_features = _cross_validated(halves, fit_features)
+    better = better_classes(halves, with_features, tolerance) if with_features else set()
+    if with_features and better and (by_features := fit_features(events)):
+        by = _joined(by, by_features, better)
+        likely = [
+            {label: (new if label in better else old)[label] for label in old}
+            for old, new in zip(likely, with_features, strict=True)
+        ]
+    return by.model_copy(update={"is_better": lists_are_better(halves, likely, tolerance)})
+
+
+def _cross_validated(halves: Sequence[JudgedHalf], learn: _Learn) -> list[Scores] | None:
+    """The probability of each event, learnt from other games than its own.
+
+    Returns:
+        None where there are too few games, or some part of them has nothing to learn from.
+    """
+    games = [half.game for half in halves]
+    if len(set(games)) < LEAST_GAMES:
+        return None
+    learnt: dict[int, Scores] = {}
+    for rest, part in GroupKFold(min(5, len(set(games)))).split(halves, groups=games):
+        events = _events([halves[i] for i in rest])
+        by = learn(events) if events else None
+        if by is None:
+            return None
+        for i in part:
+            learnt[i] = {
+                label: [probability(one.event, one.features, by) for one in mine]
+                for label, mine in halves[i].events.items()
+            }
+    return [learnt[i] for i in range(len(halves))]
 
 
 def fit_scores(events: Sequence[Judged]) -> Recalibration:
@@ -165,12 +197,17 @@ def fit_scores(events: Sequence[Judged]) -> Recalibration:
     )
 
 
-def fit_features(events: Sequence[Judged]) -> Recalibration:
+def fit_features(events: Sequence[Judged]) -> Recalibration | None:
     """Learn it from what `fit_scores` learns and from what else is known of each event.
 
     A logistic regression, held back (L2), that is the same for all classes. It may change the order
     of a class's events.
+
+    Returns:
+        None if all events are right, or none is.
     """
+    if not _is_mixed(events):
+        return None
     by_score = fit_scores(events)
     names = list(events[0].features)
     table = [[_logit_of(one, by_score), *(one.features[name] for name in names)] for one in events]
@@ -180,16 +217,38 @@ def fit_features(events: Sequence[Judged]) -> Recalibration:
     of_logit, *weights = (float(weight) for weight in model.coef_[0] / scaled.scale_)
     base = float(model.intercept_[0] - (model.coef_[0] * scaled.mean_ / scaled.scale_).sum())
 
-    def joined(terms: ClassTerms) -> ClassTerms:
+    def with_features(terms: ClassTerms) -> ClassTerms:
         # Where the score adds nothing to the features, it still decides between equals.
         slope = max(_LEAST_SLOPE, of_logit * terms.slope)
-        return ClassTerms(intercept=base + of_logit * terms.intercept, slope=slope)
+        intercept = base + of_logit * terms.intercept
+        return ClassTerms(intercept=intercept, slope=slope, uses_features=True)
 
     return Recalibration(
-        classes={label: joined(terms) for label, terms in by_score.classes.items()},
-        other_classes=joined(by_score.other_classes),
+        classes={label: with_features(terms) for label, terms in by_score.classes.items()},
+        other_classes=by_score.other_classes,
         features=dict(zip(names, weights, strict=True)),
     )
+
+
+def _joined(by_score: Recalibration, by_features: Recalibration, better: set[str]) -> Recalibration:
+    """By the features for the classes that they make better, and by the score for the others."""
+    return Recalibration(
+        classes={
+            label: (by_features if label in better else by_score).classes[label]
+            for label in by_score.classes
+        },
+        other_classes=by_score.other_classes,
+        features=by_features.features,
+    )
+
+
+def _events(halves: Iterable[JudgedHalf]) -> list[Judged]:
+    return [one for half in halves for mine in half.events.values() for one in mine]
+
+
+def _is_mixed(events: Sequence[Judged]) -> bool:
+    """Whether some events are right and some are not."""
+    return len({one.right for one in events}) == 2
 
 
 def _platt(events: Sequence[Judged]) -> ClassTerms:
@@ -200,26 +259,26 @@ def _platt(events: Sequence[Judged]) -> ClassTerms:
     ranks = np.array([one.rank for one in events])
     signs = np.array([1.0 if one.right else -1.0 for one in events])
 
-    def unlikelihood(terms: Floats) -> float:
+    def unlikelihood(terms: Floats) -> tuple[float, Floats]:
+        """The value, and its gradient."""
         intercept, log_slope = terms
-        losses = np.logaddexp(0.0, -signs * (intercept + np.exp(log_slope) * ranks))
+        slope = np.exp(log_slope)
+        margins = signs * (intercept + slope * ranks)
         expected = (intercept / _INTERCEPTS) ** 2 + (log_slope / _LOG_SLOPES) ** 2
-        return float(losses.sum() + expected / 2)
+        per_logit = -signs * expit(-margins)
+        gradient = [
+            per_logit.sum() + intercept / _INTERCEPTS**2,
+            slope * (per_logit * ranks).sum() + log_slope / _LOG_SLOPES**2,
+        ]
+        return float(np.logaddexp(0.0, -margins).sum() + expected / 2), np.array(gradient)
 
-    intercept, log_slope = minimize(unlikelihood, np.zeros(2)).x
+    intercept, log_slope = minimize(unlikelihood, np.zeros(2), jac=True).x
     return ClassTerms(intercept=round(float(intercept), 6), slope=round(math.exp(log_slope), 6))
 
 
 def _logit_of(one: Judged, by: Recalibration) -> float:
     terms = by.classes[one.event.label]
     return terms.intercept + terms.slope * one.rank
-
-
-def _loss(by: Recalibration, events: Sequence[Judged]) -> float:
-    """The sum of the log losses of events."""
-    learnt = [probability(one.event, one.features, by) for one in events]
-    right = [one.right for one in events]
-    return float(log_loss(right, learnt, labels=[0, 1], normalize=False))
 
 
 def _learnt_quality(label: str | None, learnt: Sequence[tuple[Judged, float]]) -> LearntQuality:

@@ -6,13 +6,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from sklearn.metrics import average_precision_score
 
 from touchline.core.records import CalibrationReport, Event, Ranking
-from touchline.evaluation.average_precision import found
+from touchline.evaluation.average_precision import found, precision_at_hits
 from touchline.evaluation.metrics import Lists, by_label, games_of
 from touchline.evaluation.outcomes import Half, where_looked
-from touchline.evaluation.recalibration import probabilities, recalibrated
+from touchline.evaluation.recalibration import (
+    probabilities,
+    recalibrated,
+    reordered_classes,
+)
 
 
 def rankings(
@@ -36,13 +39,26 @@ def rankings(
 
 
 def learnt_scores(halves: Sequence[Half], report: CalibrationReport) -> list[list[Event]] | None:
-    """The events of each half, scored by what was learnt from other games; None without such."""
+    """Score the events of each half by what was learnt from other games.
+
+    Only the classes whose order other games showed to be better get another score
+    (`touchline.evaluation.learnt_gain`).
+
+    Returns:
+        None if nothing can be learnt for a half.
+    """
+    classes = reordered_classes(report)
     scored = []
     for half in halves:
         learnt = probabilities(half.events, report, half.game, half.others)
         if learnt is None:
             return None
-        scored.append(recalibrated(half.events, learnt))
+        scored.append(
+            [
+                new if new.label in classes else old
+                for old, new in zip(half.events, recalibrated(half.events, learnt), strict=True)
+            ]
+        )
     return scored
 
 
@@ -52,7 +68,7 @@ def average_precisions(
     """Average precision of each class by each order.
 
     SoccerNet's pairing (`touchline.evaluation.average_precision.found`), and the mean precision at
-    the true positives, as information retrieval has it (`average_precision_score` of scikit-learn).
+    the true positives, as information retrieval has it (`precision_at_hits`).
 
     Args:
         ranked: as `rankings` gives them.
@@ -102,6 +118,4 @@ def _average_precision(lists: Sequence[Lists], tolerance: float) -> float | None
         for mine in lists
         for is_right in found(mine.truth, mine.times, mine.scores, tolerance)
     ]
-    if not any(right):
-        return 0.0
-    return round(float(average_precision_score(right, scores)) * sum(right) / true, 6)
+    return round(precision_at_hits(scores, right, true), 6)

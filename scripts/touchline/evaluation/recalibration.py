@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from touchline.core.records import CalibrationReport, Context, Event, Recalibration
+from touchline.events.shortlist import LearntOrder
 
 # Probabilities of 0 and 1 have no logit; no model is taken to be surer than this.
 SUREST = 0.999
@@ -47,15 +48,16 @@ def features(event: Event, others: Sequence[Sequence[Event]], tolerance: float) 
     }
 
 
-def probability(event: Event, values: dict[str, float], by: Recalibration) -> float:
-    """The probability that an event is right.
+def probability(event: Event, values: Mapping[str, float], by: Recalibration) -> float:
+    """Return the probability that an event is right.
 
     Args:
         values: its `features`.
     """
     terms = by.classes.get(event.label, by.other_classes)
     logit = terms.intercept + terms.slope * rank_of(event)
-    logit += math.fsum(weight * values[name] for name, weight in by.features.items())
+    if terms.uses_features:
+        logit += math.fsum(weight * values[name] for name, weight in by.features.items())
     return 1 / (1 + math.exp(-logit))
 
 
@@ -65,36 +67,64 @@ def probabilities(
     game: str,
     others: Sequence[Sequence[Event]] = (),
 ) -> list[float] | None:
-    """The probability that each event of a game is right; None if there was nothing to learn from.
+    """Return the probability that each event of a game is right.
 
     Args:
         game: if it has labels itself, what was learnt from the other games is used.
         others: the events of each other model, of the same video.
+
+    Returns:
+        None if there was nothing to learn from.
     """
-    by = _learnt_for(game, report)
+    by = learnt_for(game, report)
     if by is None:
         return None
     return [probability(e, features(e, others, report.tolerance), by) for e in events]
 
 
-def learnt_probabilities(
+def learnt_order(
     events: Sequence[Event],
     report: CalibrationReport,
     game: str,
     others: Sequence[Sequence[Event]] = (),
-) -> list[float | None] | None:
-    """As `probabilities`, but None for the events of a class of which nothing was learnt."""
-    by = _learnt_for(game, report)
-    if by is None:
+) -> LearntOrder | None:
+    """Return what other games' labels say about the order of a half's events.
+
+    Args:
+        events, report, game, others: as of `probabilities`.
+
+    Returns:
+        None if that was not shown to be better than the order without labels.
+    """
+    by = learnt_for(game, report)
+    if by is None or not by.is_better:
         return None
-    return [
-        probability(e, features(e, others, report.tolerance), by) if e.label in by.classes else None
-        for e in events
-    ]
+    return LearntOrder(
+        probabilities=[
+            probability(event, features(event, others, report.tolerance), by)
+            if event.label in by.classes
+            else None
+            for event in events
+        ],
+        reordered={label for label, terms in by.classes.items() if terms.uses_features},
+    )
+
+
+def reordered_classes(report: CalibrationReport) -> set[str]:
+    """Name the classes whose events rank by probability in every game.
+
+    One order for all: in a list of several games' events a probability and a score cannot be
+    compared.
+    """
+    fits = _fits(report)
+    if not all(fit.is_better for fit in fits):
+        return set()
+    classes = [{label for label, t in fit.classes.items() if t.uses_features} for fit in fits]
+    return set.intersection(*classes) if classes else set()
 
 
 def recalibrated(events: Iterable[Event], learnt: Iterable[float]) -> list[Event]:
-    """Events, each scored with the probability that it is right."""
+    """Score each event with the probability that it is right."""
     return [
         replace(event, score=round(each, 6), score_kind="calibrated")
         for event, each in zip(events, learnt, strict=True)
@@ -104,28 +134,36 @@ def recalibrated(events: Iterable[Event], learnt: Iterable[float]) -> list[Event
 def recalibrate_all(
     events_of: Mapping[str, Sequence[Event]], reports: Mapping[str, CalibrationReport], game: str
 ) -> dict[str, list[Event]] | None:
-    """Several models' events of a game, each scored with the probability that it is right.
+    """Score several models' events of a game with the probability that each is right.
 
     Args:
         events_of, reports: by name of the model.
 
     Returns:
-        None unless that can be for all: scores and probabilities cannot be compared.
+        None unless the probabilities of every model were shown to be better than its scores, for
+        every game: scores and probabilities cannot be compared.
     """
     scored = {}
     for model, events in events_of.items():
         others = [of_other for other, of_other in events_of.items() if other != model]
         report = reports.get(model)
-        learnt = probabilities(events, report, game, others) if report else None
+        if report is None or not all(fit.is_better for fit in _fits(report)):
+            return None
+        learnt = probabilities(events, report, game, others)
         if learnt is None:
             return None
         scored[model] = recalibrated(events, learnt)
     return scored
 
 
-def _learnt_for(game: str, report: CalibrationReport) -> Recalibration | None:
-    """What was learnt from other games than this one."""
+def learnt_for(game: str, report: CalibrationReport) -> Recalibration | None:
+    """Return what was learnt from other games than this one."""
     return report.without.get(game, report.from_all)
+
+
+def _fits(report: CalibrationReport) -> list[Recalibration]:
+    """Everything that was learnt: from all games, and from all but each one."""
+    return [fit for fit in (report.from_all, *report.without.values()) if fit is not None]
 
 
 def _logit(value: float | None) -> float:

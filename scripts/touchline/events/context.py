@@ -51,7 +51,11 @@ class _Signal:
     rule: ContextSettings
 
     def after(self, time: float, limit: float = math.inf) -> float:
-        """Sum the weights in [time, time + span] and before the limit, each less the later it is."""
+        """Sum the weights in [time, time + span], each less the later it is.
+
+        Args:
+            limit: seconds; nothing counts from there on.
+        """
         end = min(time + self.rule.span, limit)
         first = bisect_left(self.times, time - SAME_TIME)
         last = bisect_right(self.times, time + self.rule.span)
@@ -118,10 +122,12 @@ def score_by_context(
     hits of any class whose details confirm it (`confirmed_by` in labels.yaml). A hit that is d
     seconds away weighs exp(-d / decay) times the probability of its label's tokens; where that is
     unknown, times the stated confidence, unless that is the same most of the time. The event's own
-    first hit is in what follows it. A burst of hits belongs to the event where it starts to rise:
-    an event before a pause does not count a burst behind the pause that is more than twice as
-    strong as its own, and an event in that burst does not count the weaker hits before it. Where the model did not look, it is taken to have predicted as
+    first hit is in what follows it. Where the model did not look, it is taken to have predicted as
     much as in the rest of the video.
+
+    A burst of hits belongs to the event where it starts to rise. An event before a pause does not
+    count a burst behind the pause that is more than twice as strong as its own. An event in that
+    burst does not count the weaker one before the pause.
 
     The score keeps the order of the contexts: from 1/2 on for events that are the best within
     `rule.suppression` seconds, below 1/2 for the others (non-maximum suppression that drops
@@ -227,11 +233,11 @@ def _context(
         (burst.start for burst in bursts[own + 1 :] if burst.strength > _STRONGER * strength),
         math.inf,
     )
-    ignored = [
+    ignored = tuple(
         (burst.start, burst.end)
-        for burst in reversed(bursts[:own])
+        for burst in bursts[:own]
         if burst.end >= time - span and strength > _STRONGER * burst.strength
-    ]
+    )
     times = of_class.times
     first = bisect_left(times, time - SAME_TIME)
     last = first

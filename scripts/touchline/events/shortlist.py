@@ -6,7 +6,7 @@ who has time for a few begins with the best of each class.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from touchline.events.predictions import EVENTS, read_events_csv
 # events/shortlist_{model}_video_{v}.csv, a line an event.
 SHORTLIST = Table([("rank", "int64"), ("probability", "Float64"), *EVENTS.columns])
 
-# Expected of what is listed by probability, class by class.
+# A list grows beyond its usual length while this share of it is expected to be right.
 _LEAST_PRECISION = 0.5
 # A context score below this is of an event that lies too near to a better one of its class.
 _BEST_OF_ITS_SURROUNDINGS = 0.5
@@ -47,11 +47,26 @@ class Standing:
         return self.probability is None, -(self.probability or 0.0), self.rank
 
 
+@dataclass(frozen=True, slots=True)
+class LearntOrder:
+    """What the labels of other games say about the order of a half's events.
+
+    Attributes:
+        probabilities: that each event is right; None for the events of a class that nobody
+            annotated.
+        reordered: classes whose events rank by probability. In the others the probability rises
+            with the worth, and they rank by that.
+    """
+
+    probabilities: Sequence[float | None]
+    reordered: Collection[str] = ()
+
+
 def shortlist(
     events: Sequence[Event],
     classes: Sequence[str],
     per_class: int,
-    probabilities: Sequence[float | None] | None = None,
+    learnt: LearntOrder | None = None,
 ) -> dict[int, Standing]:
     """Choose the events that are worth a person's look first.
 
@@ -59,37 +74,39 @@ def shortlist(
     to a better one of its class (its context score is below 1/2) shows the person the same scene
     again. Labels that are no class are no candidates: nobody knows what would make them right.
 
-    Without probabilities the `per_class` best of each class are listed, by worth. With them as many
-    of each class, the most probable first, as keep their mean probability at 1/2 or more: half of
-    what is listed of a class is expected to be right, or more. Of a class in which nothing is that
-    probable the best one is listed all the same: it costs one look, and rare classes, of which
-    little could be learnt, are not lost without one. Of equals the earlier is better. A class of
-    which nothing was learnt, since nobody annotates it, is listed as without probabilities.
+    The `per_class` best candidates of each class are listed. With labels of other games a class can
+    have more, as long as half of what is listed is expected to be right. It never has fewer: with
+    labels, too, a person finds what he finds without them. Ties go to the earlier event.
 
     Args:
         events: of one model, or of the ensemble, in a video.
         classes: of labels.yaml, in its order.
-        per_class: most events of a class, without probabilities.
-        probabilities: that each event is right, learnt from other games; None for those of a
-            class of which nothing was learnt.
+        per_class: how many events of a class are listed at least, where there are that many.
+        learnt: from the labels of other games, if that was shown to be better.
 
     Returns:
-        by place in `events`, in the order in which a person should look (`Standing.order`; of
-        equals as the classes stand).
+        by place in `events`, in the order in which a person should look (`Standing.order`; ties
+        as the classes stand).
     """
     candidates: dict[str, list[int]] = {label: [] for label in classes}
     for place, event in enumerate(events):
-        if event.label in candidates and not _is_suppressed(event):
+        if event.label in candidates and not is_suppressed(event):
             candidates[event.label].append(place)
     listed: dict[int, Standing] = {}
-    for places in candidates.values():
+    for label, places in candidates.items():
         likely = {
             place: round(probability, 6)
             for place in places
-            if probabilities and (probability := probabilities[place]) is not None
+            if learnt and (probability := learnt.probabilities[place]) is not None
         }
-        places.sort(key=lambda place: (-likely.get(place, 0.0), *_by_worth(events[place])))
-        count = _as_precise([likely[place] for place in places]) if likely else per_class
+        by_probability = learnt is not None and label in learnt.reordered
+        places.sort(
+            key=lambda place: (
+                -likely.get(place, 0.0) if by_probability else 0.0,
+                *_by_worth(events[place]),
+            )
+        )
+        count = max(per_class, _as_precise([likely[place] for place in places if place in likely]))
         for rank, place in enumerate(places[:count], start=1):
             listed[place] = Standing(rank, likely.get(place))
     return dict(sorted(listed.items(), key=lambda item: item[1].order))
@@ -144,7 +161,8 @@ def read_shortlist(path: str | Path) -> dict[Event, Standing]:
     return dict(zip(read_events_csv(path), standings, strict=True))
 
 
-def _is_suppressed(event: Event) -> bool:
+def is_suppressed(event: Event) -> bool:
+    """Whether an event lies too near to a better one of its class to be listed beside it."""
     return event.score_kind == "context" and event.worth < _BEST_OF_ITS_SURROUNDINGS
 
 
@@ -154,10 +172,10 @@ def _by_worth(event: Event) -> tuple[float, float, str]:
 
 
 def _as_precise(probabilities: Sequence[float]) -> int:
-    """How many of some probabilities, the highest first, have a mean that is high enough."""
+    """Count how many of some probabilities, from the first on, have a mean that is high enough."""
     total = 0.0
     for count, probability in enumerate(probabilities):
         total += probability
-        if count and total < _LEAST_PRECISION * (count + 1):
+        if total < _LEAST_PRECISION * (count + 1):
             return count
     return len(probabilities)

@@ -201,8 +201,8 @@ class ShortlistSettings(Section):
 
     per_class: Annotated[int, Field(ge=1, le=1_000)] = Field(
         10,
-        description="most events of a class; where other matches have labels, those that are "
-        "probable enough instead",
+        description="how many events of each class to list; with labels of other games, a class "
+        "has more while half of them are expected to be right",
     )
 
 

@@ -1,4 +1,4 @@
-"""Reliability shows what to trust, and recalibration learns it from other matches only."""
+"""Reliability shows what to trust, and recalibration learns it from other games only."""
 
 import random
 
@@ -18,14 +18,17 @@ from touchline.evaluation.calibration import (
     fit_scores,
     judged,
 )
+from touchline.evaluation.learnt_gain import Judged
 from touchline.evaluation.outcomes import Half
+from touchline.evaluation.ranking import average_precisions, learnt_scores, rankings
 from touchline.evaluation.recalibration import (
-    learnt_probabilities,
+    learnt_order,
     probabilities,
     probability,
     recalibrate_all,
     recalibrated,
 )
+from touchline.events.shortlist import shortlist
 
 WHOLE = ((0.0, 3000.0),)
 
@@ -54,6 +57,17 @@ def halves(count=4, seed=0, words=0.0):
     return made
 
 
+def events_of(these, tolerance=5) -> list[Judged]:
+    """All judged events of some halves, by time within each."""
+    return [
+        one
+        for half in judged(these, tolerance)
+        for one in sorted(
+            (one for mine in half.events.values() for one in mine), key=lambda j: j.event.time_s
+        )
+    ]
+
+
 @pytest.fixture(scope="module")
 def report():
     return calibrate(halves(), "m", 5)
@@ -75,7 +89,7 @@ def test_reliability_tells_which_signal_ranks(report):
 
 
 def test_figures_are_scikit_learns(report):
-    events = judged(halves(), 5)
+    events = events_of(halves())
     right = [one.right for one in events]
     score = [one.event.score for one in events]
     overall = report.quality[0]
@@ -94,7 +108,7 @@ def test_recalibration_is_better_on_matches_that_it_has_not_seen_in_every_class(
         assert one.recalibrated.brier < one.as_scored.brier
         assert one.recalibrated.log_loss < one.as_scored.log_loss
         assert one.recalibrated.error < one.as_scored.error
-    fresh = judged(halves(3, seed=1), 5)
+    fresh = events_of(halves(3, seed=1))
     learnt = [probability(one.event, one.features, report.from_all) for one in fresh]
     assert np.mean(learnt) == pytest.approx(np.mean([one.right for one in fresh]), abs=0.06)
 
@@ -127,7 +141,7 @@ def test_by_score_alone_the_order_of_a_class_stays_whatever_is_right(these):
     """Even where the false ones score higher than the right ones."""
     events = [event(40.0 * k, label, score=score) for k, (score, _, label) in enumerate(these)]
     truth = [TrueEvent(40.0 * k, label) for k, (_, right, label) in enumerate(these) if right]
-    by = fit(judged([Half(0, "g", truth, events, WHOLE)], 5))
+    by = fit(judged([Half(0, "g", truth, events, WHOLE)], 5), 5)
     for label in ("Goal", "Foul"):
         mine = sorted((e.score, probability(e, {}, by)) for e in events if e.label == label)
         learnt = [probability for _, probability in mine]
@@ -136,25 +150,27 @@ def test_by_score_alone_the_order_of_a_class_stays_whatever_is_right(these):
 
 
 def test_the_fewer_events_the_nearer_to_the_score_as_it_is():
-    few = fit_scores(judged(halves(1), 5)[:4])
-    many = fit_scores(judged(halves(8), 5))
+    few = fit_scores(events_of(halves(1))[:4])
+    many = fit_scores(events_of(halves(8)))
     middle = event(1, "Foul", score=0.5)
     assert abs(probability(middle, {}, few) - 0.5) < abs(probability(middle, {}, many) - 0.5)
     assert probability(middle, {}, many) == pytest.approx(0.2, abs=0.08)
 
 
-def test_features_count_where_they_help_and_are_left_out_where_they_do_not():
-    assert fit(judged(halves(3, words=0.9), 5)).features == {}, "too few games"
-    helped = fit(judged(halves(6, words=0.9), 5))
-    assert helped.features["words"] > 0.2
-    plain = calibrate(halves(6, words=0.9), "m", 5)
+def test_features_reorder_the_classes_that_they_improve():
+    assert fit(judged(halves(2, words=0.9), 5), 5).features == {}, "too few games"
+    report = calibrate(halves(8, words=0.9), "m", 5)
+    fits = [report.from_all, *report.without.values()]
+    assert all(by.is_better and by.features["words"] > 0.2 for by in fits)
+    assert all(by.classes["Goal"].uses_features for by in fits)
+    made = halves(8, words=0.9)
     by_score = [
         probability(one.event, one.features, fit_scores([o for o in events if o.game != one.game]))
-        for events in [judged(halves(6, words=0.9), 5)]
+        for events in [events_of(made)]
         for one in events
     ]
-    right = [one.right for one in judged(halves(6, words=0.9), 5)]
-    assert plain.quality[0].recalibrated.log_loss < log_loss(right, by_score) - 0.02
+    right = [one.right for one in events_of(made)]
+    assert report.quality[0].recalibrated.log_loss < log_loss(right, by_score) - 0.02
 
 
 def test_the_other_models_agreement_is_a_feature():
@@ -165,7 +181,7 @@ def test_the_other_models_agreement_is_a_feature():
              [[event(true.time_s + 1, true.label) for true in h.truth]])
         for h in one
     ]  # fmt: skip
-    by = fit_features(judged(agreeing, 5))
+    by = fit_features(events_of(agreeing))
     assert by.features["agreement"] > 1
     report = calibrate(agreeing, "m", 5)
     first = agreeing[0]
@@ -178,34 +194,150 @@ def test_the_other_models_agreement_is_a_feature():
 
 def test_a_repeat_beside_the_best_event_is_not_the_right_one():
     events = [event(100.0, score=0.9), event(112.0, score=0.3)]
-    found = judged([Half(0, "g", [TrueEvent(111.0, "Goal")], events, WHOLE)], 15)
+    found = events_of([Half(0, "g", [TrueEvent(111.0, "Goal")], events, WHOLE)], 15)
     assert [(one.event.time_s, one.right) for one in found] == [(100.0, True), (112.0, False)]
 
 
-def test_what_cannot_be_learnt_is_null_and_events_keep_their_scores():
+def test_events_keep_their_scores_where_nothing_can_be_learnt():
     single = calibrate(halves(1), "m", 5)
     assert single.from_all is not None
     assert single.without == {"game 0": None}
     assert single.quality[0].recalibrated is None
     goal = event(1, score=0.7)
     assert probabilities([goal], single, "game 0") is None
-    assert recalibrate_all({"m": [goal]}, {"m": single}, "game 0") is None
-    # A match without labels learns from all that have them.
-    (learnt,) = probabilities([goal], single, "game 9")
-    assert 0 < learnt < 1
-    # Of a class that nobody annotates, nothing.
-    corner = event(2, "Corner", score=0.7)
-    assert learnt_probabilities([goal, corner], single, "game 9") == [learnt, None]
-    assert learnt_probabilities([goal, corner], single, "game 0") is None
-    (scored,) = recalibrated([goal], [learnt])
-    assert (scored.score_kind, scored.time_s) == ("calibrated", 1)
-    # Of two models both must have learnt: their scores are compared.
-    assert recalibrate_all({"m": [goal], "n": []}, {"m": single}, "game 9") is None
-    assert set(recalibrate_all({"m": [goal], "n": []}, {"m": single, "n": single}, "game 9")) == {
-        "m", "n",
-    }  # fmt: skip
+    # One game says nothing about how its labels do on another.
+    assert not single.from_all.is_better
+    assert learnt_order([goal], single, "game 9") is None
+    assert recalibrate_all({"m": [goal]}, {"m": single}, "game 9") is None
     empty = calibrate([Half(0, "g", [], [], WHOLE)], "m", 5)
     assert (empty.events, empty.from_all, empty.reliability[2].error) == (0, None, None)
+
+
+def test_probabilities_are_used_where_they_were_better():
+    report = calibrate(simulated(8)[0], "m", 5)
+    goal, corner = event(1, score=0.7), event(2, "Corner", score=0.7)
+    assert report.from_all.is_better
+    learnt = learnt_order([goal, corner], report, "game 9")
+    (likely, unknown) = learnt.probabilities
+    assert 0 < likely < 1
+    # Nobody annotates corners, so nothing was learnt about them.
+    assert unknown is None
+    (scored,) = recalibrated([goal], [likely])
+    assert (scored.score_kind, scored.time_s) == ("calibrated", 1)
+    # Scores of models are compared, so all have to be learnt.
+    assert recalibrate_all({"m": [goal], "n": []}, {"m": report}, "game 9") is None
+    both = recalibrate_all({"m": [goal], "n": []}, {"m": report, "n": report}, "game 9")
+    assert set(both) == {"m", "n"}
+
+
+@pytest.mark.parametrize("games", [2, 3, 4, 6])
+@pytest.mark.parametrize("right_in", ["first", "none", "all"])
+def test_calibration_survives_folds_of_one_kind(games, right_in):
+    """With right events in one game only, the other games have nothing right to learn from."""
+    made = []
+    for number in range(games):
+        events = [event(40.0 * k, score=0.1 * k) for k in range(1, 9)]
+        right = right_in == "all" or (right_in == "first" and number == 0)
+        truth = [TrueEvent(e.time_s, "Goal") for e in (events if right_in == "all" else events[:1])]
+        made.append(Half(number, f"game {number}", truth if right else [], events, WHOLE))
+    report = calibrate(made, "m", 5)
+    assert report.right == {"first": 1, "none": 0, "all": 8 * games}[right_in]
+    assert (report.from_all is None) == (right_in != "first")
+    if right_in == "first":
+        assert report.without["game 0"] is None
+        assert not report.from_all.is_better
+
+
+def simulated(games, seed=0, words=0.0):
+    """Games with classes as frequent, and as hard to rank, as in real predictions.
+
+    Args:
+        words: how much the context's words tell right events from false ones.
+    """
+    # By class: true events in a half, false predictions in it, and how well the score ranks.
+    kinds = {"Goal": (1, 25, 1.3), "Yellow card": (2, 6, 1.5), "Substitution": (3, 6, 1.0),
+             "Foul": (10, 30, 0.5), "Penalty": (0, 3, 1.2), "Red card": (0, 2, 1.2)}  # fmt: skip
+    made = []
+    for number in range(2 * games):
+        source = random.Random(f"{number // 2} {number % 2} {seed}")
+        times = [float(t) for t in range(10, 2990, 15)]
+        source.shuffle(times)
+        truth, events = [], []
+        for label, (usual, false, rank) in kinds.items():
+            # A rare class occurs once in a few games.
+            true = usual or int(source.random() < 0.1)
+            for is_right in [True] * true + [False] * false:
+                strength = source.gauss(rank * is_right, 1)
+                context = Context(1.0, 0.0, source.gauss(words * is_right, 1), 2.0, 30.0)
+                score = 0.5 + 0.5 / (1 + np.exp(-strength))
+                time = times.pop()
+                events.append(
+                    event(time, label, score=score, context=context, score_kind="context")
+                )
+                truth += [TrueEvent(time, label)] if is_right else []
+        made.append(Half(number, f"game {number // 2}", truth, events, WHOLE))
+    return made, list(kinds)
+
+
+def listed_right(halves, classes, report=None):
+    """How many right events the shortlists of some halves have, by class."""
+    counts = dict.fromkeys(classes, 0)
+    for half in halves:
+        learnt = learnt_order(half.events, report, half.game) if report else None
+        true = {(one.time_s, one.label) for one in half.truth}
+        for place in shortlist(half.events, classes, 5, learnt):
+            one = half.events[place]
+            counts[one.label] += (one.time_s, one.label) in true
+    return counts
+
+
+@pytest.mark.parametrize("games", [2, 4, 8, 20])
+@pytest.mark.parametrize("words", [0.0, 1.5])
+def test_labels_never_take_right_events_from_the_list(games, words):
+    made, classes = simulated(games, seed=1, words=words)
+    report = calibrate(made, "m", 5)
+    plain, learnt = listed_right(made, classes), listed_right(made, classes, report)
+    if not any(by.features for by in report.without.values() if by):
+        assert all(learnt[label] >= plain[label] for label in classes)
+    assert sum(learnt.values()) >= sum(plain.values())
+    if words and games >= 8:
+        assert learnt["Foul"] > plain["Foul"]
+    # Rare classes keep their order and their places.
+    for label in ("Penalty", "Red card"):
+        assert learnt[label] >= plain[label]
+
+
+@pytest.mark.parametrize("games", [2, 4, 8])
+@pytest.mark.parametrize("words", [0.0, 1.5])
+def test_learnt_scores_rank_no_class_lower(games, words):
+    made, classes = simulated(games, seed=2, words=words)
+    ranked = rankings(made, learnt_scores(made, calibrate(made, "m", 5)))
+    for one in average_precisions(ranked, classes, 5).values():
+        assert (one.calibrated or 0) >= (one.score or 0) - 1e-9
+
+
+def test_a_class_is_reordered_only_if_every_game_agrees():
+    """A score and a probability cannot be compared across games."""
+    made, _ = simulated(8, seed=1, words=1.5)
+    report = calibrate(made, "m", 5)
+    assert report.without["game 3"].classes["Foul"].uses_features
+    doubtful = report.without["game 3"].classes | {
+        "Foul": report.without["game 3"].classes["Foul"].model_copy(update={"uses_features": False})
+    }
+    other = report.without["game 3"].model_copy(update={"classes": doubtful})
+    split = report.model_copy(update={"without": report.without | {"game 3": other}})
+    for scored, half in zip(learnt_scores(made, split), made, strict=True):
+        assert [e for e in scored if e.label == "Foul"] == [
+            e for e in half.events if e.label == "Foul"
+        ]
+
+
+@pytest.mark.parametrize("value", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+def test_a_score_on_an_edge_falls_into_the_bin_above_it(value):
+    truth = [TrueEvent(1.0, "Goal")]
+    report = calibrate([Half(0, "g", truth, [event(1.0, score=value)], WHOLE)], "m", 5)
+    (bin_,) = report.reliability[2].bins
+    assert (bin_.low, bin_.high) == (value, round(value + 0.1, 1))
 
 
 def test_only_the_classes_that_are_stated_count():

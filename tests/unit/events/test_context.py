@@ -46,6 +46,30 @@ def test_a_goal_is_followed_by_more_and_preceded_by_none():
     assert of[500.0].context.before == 0.0
 
 
+@pytest.mark.parametrize("gap", [16.0, 22.0, 34.0])
+@pytest.mark.parametrize("rhythm", [(0, 4, 10, 16, 40), (0, 8, 14, 18, 30), (0, 2, 4, 6, 8)])
+def test_a_burst_belongs_to_the_event_where_it_starts_to_rise(gap, rhythm):
+    """A stray hit with a confirming word, before the goal, does not take the goal's burst."""
+    stray = event(500.0 - gap, details="Player scores a goal")
+    goal = [event(500.0 + t, details="Goal scored") for t in rhythm]
+    events = scored([stray, *goal, event(100.0), event(2000.0)])
+    of = {e.time_s: e for e in events}
+    assert best_first(events)[0] == 500.0
+    assert of[500.0].score >= 0.5
+    # The stray hit has itself, and the goal is not held back by it.
+    assert of[500.0 - gap].context.after == 1.0
+    assert of[500.0].context.before == 0.0
+
+
+def test_a_burst_keeps_what_follows_a_pause():
+    """Celebration and replays follow a goal after pauses; they are not stronger than it."""
+    events = scored([event(500.0 + t) for t in (0, 4, 10, 28, 32, 36)])
+    assert best_first(events)[0] == 500.0
+    assert events[0].context.after == pytest.approx(
+        sum(math.exp(-t / 30) for t in (0, 4, 10, 28, 32, 36)), abs=1e-4
+    )
+
+
 def test_words_of_any_event_confirm():
     celebration = [
         event(t, "Other", details="Players CELEBRATE wildly", known=False) for t in (506.0, 510.0)
@@ -146,8 +170,18 @@ def test_every_event_stays_and_gets_a_score_between_0_and_1(hits, keep):
             assert e in best or any(abs(e.first_s - b.first_s) <= 20 for b in best)
 
 
+def bursts_of(times, weights):
+    """First, last and strength of each burst: hits at most 12 s apart, the first 60 s of them."""
+    found = []
+    for time in sorted(times):
+        if not found or time - found[-1][-1] > 12:
+            found.append([])
+        found[-1].append(time)
+    return [(b[0], b[-1], sum(weights[t] for t in b if t <= b[0] + 60)) for b in found]
+
+
 @given(HITS)
-def test_the_contexts_are_the_sums_that_the_docs_promise(hits):
+def test_contexts_are_the_sums_that_the_docs_promise(hits):
     """Against sums written as they are defined, where everything was looked at."""
     everywhere = ((-1000.0, 4000.0),)
     weights = {}
@@ -155,11 +189,19 @@ def test_the_contexts_are_the_sums_that_the_docs_promise(hits):
         if hit.label == "Goal":
             weight = 1.0 if hit.label_probability is None else hit.label_probability
             weights[hit.time_s] = max(weight, weights.get(hit.time_s, 0.0))
+    bursts = bursts_of(weights, weights)
     for e in scored(hits, looked_at=everywhere):
         if e.label == "Goal":
-            gaps = {time: time - e.first_s for time in weights}
-            after = sum(weights[t] * math.exp(-d / 30) for t, d in gaps.items() if 0 <= d <= 60)
-            before = sum(weights[t] * math.exp(d / 30) for t, d in gaps.items() if -60 <= d < 0)
+            (own,) = (s for start, end, s in bursts if start <= e.first_s <= end)
+            end = min([b for b, _, s in bursts if b > e.first_s and s > 2 * own], default=math.inf)
+            weaker = [(b, last) for b, last, s in bursts if last < e.first_s and own > 2 * s]
+            counted = {
+                time: time - e.first_s
+                for time in weights
+                if time < end and not any(b <= time <= last for b, last in weaker)
+            }
+            after = sum(weights[t] * math.exp(-d / 30) for t, d in counted.items() if 0 <= d <= 60)
+            before = sum(weights[t] * math.exp(d / 30) for t, d in counted.items() if -60 <= d < 0)
             assert e.context.after == pytest.approx(after, abs=1e-4)
             assert e.context.before == pytest.approx(before, abs=1e-4)
 

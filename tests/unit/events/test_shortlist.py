@@ -12,6 +12,7 @@ from touchline.core.records import Context, Vote
 from touchline.events.predictions import EVENTS, read_events_csv, write_events_csv
 from touchline.events.shortlist import (
     SHORTLIST,
+    LearntOrder,
     Standing,
     read_shortlist,
     shortlist,
@@ -26,9 +27,10 @@ def scored(time, label="Goal", score=0.7, **fields):
     return event(time, label, score=score, score_kind="context", **fields)
 
 
-def listed(events, per_class=10, probabilities=None):
+def listed(events, per_class=10, probabilities=None, reordered=CLASSES):
     """Label, time and rank of what is listed, in order."""
-    found = shortlist(events, CLASSES, per_class, probabilities)
+    learnt = LearntOrder(probabilities, reordered) if probabilities else None
+    found = shortlist(events, CLASSES, per_class, learnt)
     return [(events[n].label, events[n].time_s, one.rank) for n, one in found.items()]
 
 
@@ -67,16 +69,24 @@ def test_of_equals_the_earlier_is_better():
 # With labels of other games
 
 
-def test_as_many_are_listed_as_are_expected_to_be_right_by_half():
+def test_a_list_grows_while_half_of_it_is_expected_to_be_right():
     events = [scored(10 * k) for k in range(5)]
     assert listed(events, 1, [0.2, 0.9, 0.4, 0.3, 0.1]) == [
         ("Goal", 10, 1), ("Goal", 20, 2), ("Goal", 30, 3),
     ]  # fmt: skip
 
 
-def test_of_a_class_in_which_nothing_is_probable_the_best_one_is_listed():
+def test_a_list_with_labels_is_never_shorter():
     events = [scored(10), scored(20, "Foul"), scored(30, "Foul"), scored(40)]
-    assert listed(events, 10, [0.1, 0.9, 0.02, 0.3]) == [("Foul", 20, 1), ("Goal", 40, 1)]
+    assert listed(events, 2, [0.01, 0.9, 0.02, 0.03]) == [
+        ("Foul", 20, 1), ("Goal", 40, 1), ("Foul", 30, 2), ("Goal", 10, 2),
+    ]  # fmt: skip
+
+
+def test_a_class_keeps_its_order_unless_the_learnt_one_was_better():
+    events = [scored(10, score=0.9), scored(20, score=0.8), scored(30, score=0.7)]
+    assert [time for _, time, rank in listed(events, 1, [0.1, 0.2, 0.4], ()) if rank == 1] == [10]
+    assert [time for _, time, rank in listed(events, 1, [0.1, 0.2, 0.4]) if rank == 1] == [30]
 
 
 def test_a_class_that_nobody_annotates_is_listed_by_score():
@@ -123,32 +133,32 @@ def test_nothing_that_is_left_out_is_better(events, per_class):
     assert len(ranks) == sum(map(len, by_class(events, found).values()))
 
 
-@given(PROBABLE, st.integers(1, 12))
-def test_half_of_what_is_listed_is_expected_to_be_right_and_one_more_would_be_too_many(
-    pairs, per_class
-):
+@given(PROBABLE, st.integers(1, 12), st.booleans())
+def test_labels_only_add_to_a_list(pairs, per_class, is_reordered):
     events, likely = [e for e, _ in pairs], [p for _, p in pairs]
-    found = shortlist(events, CLASSES, per_class, likely)
+    learnt = LearntOrder(likely, CLASSES if is_reordered else ())
+    found = shortlist(events, CLASSES, per_class, learnt)
+    plain = shortlist(events, CLASSES, per_class)
     assert [one.probability for one in found.values()] == sorted(
         (one.probability for one in found.values()), reverse=True
     )
+    if not is_reordered:
+        assert set(plain) <= set(found)
     for label in CLASSES:
-        candidates = sorted(
-            (p for e, p in pairs if e.label == label and e.score >= 0.5), reverse=True
-        )
+        candidates = [p for e, p in pairs if e.label == label and e.score >= 0.5]
         mine = [standing.probability for standing, _ in by_class(events, found)[label]]
-        assert mine == candidates[: len(mine)]
-        assert bool(mine) == bool(candidates)
-        assert len(mine) < 2 or sum(mine) / len(mine) >= 0.5 - 1e-9
-        more = candidates[: len(mine) + 1]
-        assert len(more) == len(mine) or sum(more) / len(more) < 0.5 + 1e-9
+        assert len(mine) >= min(per_class, len(candidates))
+        if is_reordered:
+            assert mine == sorted(candidates, reverse=True)[: len(mine)]
+        assert len(mine) <= per_class or sum(mine) / len(mine) >= 0.5 - 1e-9
 
 
 @given(PROBABLE, st.randoms(), st.booleans())
 def test_the_order_of_the_events_does_not_matter(pairs, source, is_probable):
     def looked_at(these):
         events, likely = [e for e, _ in these], [p for _, p in these]
-        found = shortlist(events, CLASSES, 3, likely if is_probable else None)
+        learnt = LearntOrder(likely, CLASSES) if is_probable else None
+        found = shortlist(events, CLASSES, 3, learnt)
         return [(events[place].label, events[place].time_s, one) for place, one in found.items()]
 
     # Of one class and time there is one event.
@@ -185,7 +195,7 @@ def test_a_file_has_the_columns_of_the_events_and_is_read_as_they_are(tmp_path, 
     write_events_csv(tmp_path / "events.csv", events, 3, "=game", 1)
     read = read_events_csv(tmp_path / "events.csv")
     table = EVENTS.read(tmp_path / "events.csv")
-    found = shortlist(read, CLASSES, 10, likely)
+    found = shortlist(read, CLASSES, 10, LearntOrder(likely) if likely else None)
     SHORTLIST.write(tmp_path / "list.csv", table_of_shortlist(table, found))
     assert read_shortlist(tmp_path / "list.csv") == {read[n]: one for n, one in found.items()}
     assert list(EVENTS.read(tmp_path / "list.csv")["said_by"]) == [

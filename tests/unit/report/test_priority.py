@@ -4,7 +4,7 @@ from samples import event
 
 from touchline.comparison.compare import Track
 from touchline.evaluation.annotations import TrueEvent
-from touchline.events.shortlist import shortlist
+from touchline.events.shortlist import LearntOrder, shortlist
 from touchline.report.priority import priorities
 from touchline.report.review_items import moments_of
 
@@ -23,7 +23,9 @@ def looked_at(events, likely=None, truth=None, per_class=1):
     lists = {
         model: {mine[n]: one for n, one in found.items()}
         for model, mine in events.items()
-        for found in [shortlist(mine, CLASSES, per_class, (likely or {}).get(model))]
+        for found in [
+            shortlist(mine, CLASSES, per_class, LearntOrder(likely[model]) if likely else None)
+        ]
     }
     found = priorities(moments, lists, events, CLASSES)
     assert sorted(one.order for one in found) == list(range(len(moments)))
