@@ -12,7 +12,7 @@ from typing import Any
 
 from touchline.core.files import read_json, read_text
 from touchline.core.records import Team
-from touchline.errors import InputError
+from touchline.errors import InputError, nearest_file
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Video
 
@@ -66,8 +66,8 @@ def find_labels(videos: Mapping[int, Video], selected: Iterable[int]) -> dict[in
         if video in videos and (path := videos[video].labels) is not None
     }
     mistakes = [
-        f"{path}: no such file, but the table of videos names it as the labels of video {video}; "
-        "put it there, or empty that cell."
+        f"{path}: no such file, but the table of videos names it as the labels of video {video}"
+        f"{nearest_file(path)}; put it there, or empty that cell."
         for video, path in named.items()
         if not path.is_file()
     ]

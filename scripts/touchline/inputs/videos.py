@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from touchline.errors import InputError
+from touchline.errors import InputError, nearest_file
 
 # What a video file's name ends in, for files in a folder; a table may name any file.
 SUFFIXES = {
@@ -89,8 +89,8 @@ def read_videos(source: str | Path) -> dict[int, Video]:
         return _from_folder(source)
     if not source.exists():
         raise InputError(
-            f"config.videos: there is no {source}; make a table of your videos there (see "
-            "examples/videos.tsv) or set videos to a table or a folder of videos."
+            f"config.videos: there is no {source}{nearest_file(source)}; make a table of your "
+            "videos there (see examples/videos.tsv) or set videos to a table or a folder of videos."
         )
     return _from_table(source)
 

@@ -11,6 +11,7 @@ from touchline.core.files import read_text
 from touchline.errors import InputError
 from touchline.evaluation.annotations import find_labels
 from touchline.inputs.candidates import candidates_of
+from touchline.inputs.class_names import with_class_names
 from touchline.inputs.external_predictions import find_given, given_videos
 from touchline.inputs.labels import Labels
 from touchline.inputs.project import with_project_files
@@ -93,7 +94,8 @@ def find_inputs(config: Mapping[str, Any], project: Path) -> Inputs:
 
 def collect_inputs(config: Mapping[str, Any], project: Path, mistakes: Mistakes) -> Inputs:
     """As `find_inputs`, but all mistakes except those in the settings are collected."""
-    settings = with_project_files(read_settings(config), project)
+    as_given = with_project_files(read_settings(config), project)
+    settings = mistakes.of(lambda: with_class_names(as_given), as_given)
     source = settings.videos
     videos: dict[int, Video] = mistakes.of(lambda: read_videos(source), {}) if source else {}
     sources = {

@@ -177,3 +177,104 @@ def test_learning_from_one_game_is_a_warning(project, tmp_path):
     assert read_inputs(learning, check=True).warnings == []
     (warning,) = read_inputs(learning | {"select": "0"}, check=True).warnings
     assert "1 of the selected matches have labels" in warning
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (
+            {"lava": 2},
+            "config: ensemble.weights names 'lava', which is no model; did you mean llava?",
+        ),
+        ({"llava_evidnce": 2}, "did you mean llava_evidence?"),
+        ({"other_evidence": 2}, "'other_evidence', which is no model"),
+        ({"ensemble": 2}, "names 'ensemble', which is no model"),
+        (
+            {"llava": {"Gaol": 2}},
+            "config.ensemble.weights.llava: 'Gaol' is no class of labels.yaml",
+        ),
+        ({"llava": {"Gaol": 2}}, "did you mean Goal?"),
+        ({"llava": {"Corner": 2, "corner kicks": 1}}, "names the class Corner twice"),
+    ],
+)
+def test_a_weight_of_nothing_is_refused_with_the_nearest_name(project, weights, words):
+    (line,) = mistakes(project | {"ensemble": {"weights": weights}})
+    assert words in line
+
+
+def test_a_weight_may_name_a_class_by_any_spelling(project):
+    weights = {"llava": {"Corner kick": 2, "Set Pieces": 0}, "llava_evidence": 3, "other": 1}
+    settings = read_inputs(project | {"ensemble": {"weights": weights}}, check=True).settings
+    assert settings.ensemble.weights["llava"] == {"Corner": 2, "Set Pieces": 0}
+
+
+def test_a_weight_of_a_model_that_is_not_fused_is_a_warning(project):
+    config = project | {"ensemble": {"weights": {"llava_evidence": 2}}}
+    (warning,) = read_inputs(config, check=True).warnings
+    assert "the weight of llava_evidence has no effect" in warning
+    evidence = {"generation": {"evidence": True}, "prompt": str(ROOT / "prompts/soccer_events.txt")}
+    assert read_inputs(config | evidence, check=True).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "most"),
+    [
+        ({"threshold": 99}, "llava, other sum up to 2 at most"),
+        ({"threshold": 5.5, "weights": {"llava": {"Goal": 4, "Foul": 1}}}, "sum up to 5 at most"),
+        ({"threshold": 1, "weights": {"llava": 0, "other": 0}}, "sum up to 0 at most"),
+    ],
+)
+def test_a_threshold_that_no_event_can_reach_is_refused(project, ensemble, most):
+    (line,) = mistakes(project | {"ensemble": {"method": "weighted"} | ensemble})
+    assert line.startswith("config.ensemble.threshold is")
+    assert most in line
+
+
+@pytest.mark.parametrize(
+    "ensemble",
+    [
+        {"method": "weighted", "threshold": 2},
+        {"method": "weighted", "threshold": 5, "weights": {"llava": {"Goal": 4}}},
+        {"method": "weighted", "threshold": 0.3, "weights": {"llava": 0.1, "other": 0.2}},
+        {"method": "union", "threshold": 99},
+    ],
+)
+def test_a_threshold_that_some_event_can_reach_is_read(project, ensemble):
+    assert read_inputs(project | {"ensemble": ensemble}, check=True).warnings == []
+
+
+def test_classes_of_soccernet_or_of_the_labels_can_be_evaluated(project, tmp_path):
+    (tmp_path / "labels.yaml").write_text("classes:\n  Goal: []\n  Back heel: []\n")
+    classes = ["Back heel", "Throw-in"]
+    inputs = read_inputs(project | {"evaluation": {"classes": classes}}, check=True)
+    assert inputs.settings.evaluation.classes == classes
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            {"labels": "lables.yaml"},
+            "lables.yaml cannot be read: No such file or directory; did you",
+        ),
+        ({"prompt": "promt.txt"}, "did you mean prompt.txt?"),
+        ({"videos": "vidoes.tsv"}, "there is no vidoes.tsv; did you mean videos.tsv?"),
+        ({"detect_with": ["llava", "llava"]}, "detect_with names the model llava twice"),
+    ],
+)
+def test_a_misspelt_file_is_named_with_the_nearest_one(project, changed, words):
+    assert words in mistakes(project | changed)[0]
+
+
+@pytest.mark.parametrize("missing", ["error", "skip"])
+def test_a_misspelt_place_of_a_number_is_refused(project, missing):
+    project["models"]["other"] = {"predictions": "given_{vidoe}.json"}
+    (line,) = mistakes(project | {"missing_predictions": missing})
+    assert "nothing takes the place of {vidoe}" in line
+    assert "write {video}" in line
+
+
+def test_a_model_that_is_skipped_everywhere_is_a_warning(project):
+    project["models"]["other"] = {"predictions": "gvien_{video}.json"}
+    (warning,) = read_inputs(project | {"missing_predictions": "skip"}, check=True).warnings
+    assert "other has no predictions of any selected video (there is no gvien_0.json)" in warning
