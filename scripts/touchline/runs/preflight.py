@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from touchline.comparison.ensemble import weight_of
 from touchline.core.files import read_text
-from touchline.errors import InputError, nearest_file
+from touchline.errors import InputError, nearest_file, plain
 from touchline.evaluation.annotations import read_truth
 from touchline.events.spotting import check_given
 from touchline.inputs.external_predictions import place_of
+from touchline.inputs.halves import repeated_halves, same_files, untrimmed
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import Settings
-from touchline.inputs.videos import Video, left_out
+from touchline.inputs.videos import left_out, ranges
 from touchline.models import adapters, checkpoints
 from touchline.runs.inputs import Inputs, Mistakes, collect_inputs
 from touchline.runs.plan import Plan
@@ -43,8 +44,9 @@ def read_inputs(
     mistakes = Mistakes()
     inputs = collect_inputs(config, project, mistakes)
     if check:
-        if inputs.settings.detect_with and with_videos:
-            mistakes.extend(_missing_videos(inputs.videos, inputs.selected))
+        if with_videos:
+            mistakes.extend(_missing_videos(inputs))
+        mistakes.extend(repeated_halves(inputs.videos, inputs.selected))
         mistakes.extend(_unusable_files(inputs))
         if not mistakes.lines:
             mistakes.of(lambda: _check_threshold(inputs), None)
@@ -84,6 +86,8 @@ def _warnings(inputs: Inputs) -> list[str]:
         left_out(source) if source else None,
         _weights_without_effect(inputs.settings),
         *_without_any_predictions(inputs),
+        same_files(inputs.videos, inputs.selected),
+        _exports_by_another_clock(inputs),
         _too_few_games(inputs.settings, {inputs.games[video] for video in inputs.annotations}),
     ]
     return list(filter(None, found))
@@ -114,6 +118,22 @@ def _without_any_predictions(inputs: Inputs) -> Iterator[str]:
             )
 
 
+def _exports_by_another_clock(inputs: Inputs) -> str | None:
+    """A warning if there are HQ files: SoccerNet's evaluator judges by the clock of the others."""
+    found = [
+        video
+        for video in inputs.selected
+        if video in inputs.videos and untrimmed(inputs.videos[video].path)
+    ]
+    if not found:
+        return None
+    return (
+        f"Video {ranges(found)}: the clock of SoccerNet's HQ files is not that of its labels, nor "
+        "of predictions that were made on the 224p or 720p files; compare these videos only with "
+        "predictions made on the HQ files, and do not give their exports to SoccerNet's evaluator."
+    )
+
+
 def _too_few_games(settings: Settings, games: Set[str]) -> str | None:
     """A warning if scores are to be learnt from other games and there are none with labels."""
     if not settings.ensemble.calibrated or len(games) > 1:
@@ -125,20 +145,39 @@ def _too_few_games(settings: Settings, games: Set[str]) -> str | None:
     )
 
 
-def _missing_videos(videos: Mapping[int, Video], selected: Sequence[int]) -> list[str]:
+def _missing_videos(inputs: Inputs) -> list[str]:
+    """A line for each selected video that cannot be looked at."""
+    is_running = bool(inputs.settings.detect_with)
+    emptied = "" if is_running else ", or empty that cell for predictions without footage"
     lines = []
-    for video in selected:
-        path = videos[video].path
-        if not path.exists():
+    for video in inputs.selected:
+        path = inputs.videos[video].path if video in inputs.videos else None
+        if path is None:
+            if is_running:
+                lines.append(
+                    f"Video {video} has no path in {inputs.settings.videos}, so no model can watch "
+                    "it; write its path there, or leave it out of config.select."
+                )
+            continue
+        try:
+            is_empty = path.stat().st_size == 0
+        except (FileNotFoundError, NotADirectoryError):
             lines.append(
                 f"{path}: there is no such video{nearest_file(path)}; correct the path of video "
-                f"{video}."
+                f"{video}{emptied}."
             )
-        elif path.is_dir():
+            continue
+        except OSError as error:
+            lines.append(
+                f"{plain(path)} (video {video}) cannot be found: {error.strerror}; correct its "
+                "path."
+            )
+            continue
+        if path.is_dir():
             lines.append(f"{path} is a folder; give the path of a file as video {video}.")
         elif not os.access(path, os.R_OK):
             lines.append(f"{path} (video {video}) may not be read by you; ask for the right to.")
-        elif path.stat().st_size == 0:
+        elif is_empty:
             lines.append(f"{path} (video {video}) is empty (0 bytes); copy the video again.")
     return lines
 
