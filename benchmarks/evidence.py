@@ -111,7 +111,7 @@ def _find(video: Video, checkpoint: Path, options: argparse.Namespace, labels: L
     )
     journal = options.matches / "journal" / f"{checkpoint.name}_{video.video}"
     records = answer_windows(
-        video.path, manifest, windows, question, journal, BatchSettings(), options.threads
+        video.footage, manifest, windows, question, journal, BatchSettings(), options.threads
     )
     assert video.labels is not None
     truth = read_truth(video.labels, labels, video.half).events
@@ -126,7 +126,7 @@ def _find(video: Video, checkpoint: Path, options: argparse.Namespace, labels: L
 
 def _shown(video: Video, duration: float) -> Iterator[Event]:
     """The events whose sign is on a frame, where perfect answers would have them found."""
-    seed = int(video.path.parent.name.removeprefix("match_"))
+    seed = int(video.footage.parent.name.removeprefix("match_"))
     match = schedule(seed, duration, hard=True)
     for event in match.events:
         frame = math.ceil(event.time)

@@ -14,7 +14,9 @@ rule probe_video:
     conda:
         "../envs/detect.yaml"
     params:
-        content=lambda wildcards: content_of(INPUTS.videos[int(wildcards.video)].path),
+        content=lambda wildcards: content_of(
+            INPUTS.videos[int(wildcards.video)].footage
+        ),
         max_duration=SETTINGS.max_duration,
     message:
         "Probing video {wildcards.video}"

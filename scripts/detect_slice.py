@@ -31,7 +31,7 @@ from touchline.video.windows import most_frames, windows_of
 def main(job: Any) -> None:
     settings = read_settings(job.config)
     manifest = read_record(job.input.manifest, Manifest)
-    path = read_table(job.config)[manifest.video].path
+    path = read_table(job.config)[manifest.video].footage
     check_fingerprint(path, manifest)
     bounds = slice_bounds(manifest.duration, job.params.slices, int(job.wildcards.slice))
     rule = WindowSettings(**job.params.window)

@@ -29,7 +29,7 @@ def main(job: Any) -> None:
         (moment.time_s, moment_in_view(moment, job.params.window, manifest.duration))
         for moment in moments
     ]
-    path = read_table(job.config)[manifest.video].path
+    path = read_table(job.config)[manifest.video].footage
     try:
         check_fingerprint(path, manifest)
         pictures = thumbnails(manifest, path, times, job.threads)

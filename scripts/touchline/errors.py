@@ -1,4 +1,11 @@
-"""The one error that the user can fix."""
+"""The one error that the user can fix, and what its message is made of."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path
 
 
 class InputError(Exception):
@@ -15,3 +22,35 @@ def plain(text: object, most: int = 300) -> str:
     line = " ".join(str(text).split())
     line = "".join(letter if letter.isprintable() else "�" for letter in line)
     return line if len(line) <= most else f"{line[:most]}…"
+
+
+def nearest(name: str, names: Iterable[str], prefix: str = "") -> str:
+    """The end of a sentence about an unknown name: the nearest valid one, or else all of them.
+
+    Args:
+        names: the valid names.
+        prefix: stands in front of the name that is suggested.
+    """
+    valid = list(names)
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {prefix}{close[0]}?"
+    return f" (there are {', '.join(valid)})" if valid else " (there are none)"
+
+
+def nearest_file(path: str | Path) -> str:
+    """The end of a sentence about a missing file: a file of nearly the same name beside it.
+
+    Returns:
+        An empty text if the folder has no such file.
+    """
+    path = Path(path)
+    try:
+        names = [file.name for file in path.parent.iterdir()]
+    except OSError:
+        return ""
+    # Another number is another video, not a misspelling.
+    letters = re.sub(r"\d", "", path.name)
+    names = [name for name in names if re.sub(r"\d", "", name) != letters]
+    close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
+    return f"; did you mean {path.with_name(close[0])}?" if close else ""

@@ -65,7 +65,7 @@ def test_each_model_and_the_ensemble_has_a_shortlist(done):
 
 def test_footage_of_given_predictions_is_probed(done, clip):
     """Its length is known then, and there are pictures of it."""
-    (done.folder / "videos.tsv").write_text(f"video\tpath\n3\t{clip}\n4\tnowhere.mkv\n")
+    (done.folder / "videos.tsv").write_text(f"video\tpath\tgame\n3\t{clip}\n4\t\tm\n")
     for video in (3, 4):
         (done.folder / f"early_{video}.json").write_text(given([(2, "Goal"), (2700, "Foul")]))
     models = {"early": {"predictions": "early_{video}.json"}}

@@ -58,7 +58,7 @@ def fuse(
             by_label[event.label][model].append(event)
     fused = []
     for label, predicted in by_label.items():
-        weight = {model: _weight(weights, model, label) for model in events}
+        weight = {model: weight_of(weights, model, label) for model in events}
         groups = (
             _strongest(predicted, weight, tolerance)
             if method == "nms"
@@ -78,7 +78,8 @@ def fuse(
     return sorted(fused, key=lambda event: (event.time_s, event.label))
 
 
-def _weight(weights: Weights, model: str, label: str) -> float:
+def weight_of(weights: Weights, model: str, label: str) -> float:
+    """The weight of a model's events with a label."""
     weight = weights.get(model, 1.0)
     return weight.get(label, 1.0) if isinstance(weight, Mapping) else weight
 

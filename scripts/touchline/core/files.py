@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from touchline.core.disk import hidden, writing
 from touchline.core.records import HashedFile
-from touchline.errors import InputError
+from touchline.errors import InputError, nearest_file
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def read_text(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}{nearest_file(path)}.") from error
     except UnicodeError as error:
         raise InputError(f"{path} is not text in UTF-8: {error}.") from error
 

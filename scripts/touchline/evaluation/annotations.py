@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from typing import Any
 
 from touchline.core.files import read_json, read_text
 from touchline.core.records import Team
-from touchline.errors import InputError
+from touchline.errors import InputError, nearest_file
+from touchline.inputs.halves import untrimmed
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Video
 
@@ -58,7 +60,8 @@ def find_labels(videos: Mapping[int, Video], selected: Iterable[int]) -> dict[in
     """The files of the ground truth there is, by number of the video.
 
     Raises:
-        InputError: the table names files that do not exist; one line each.
+        InputError: the table names files that do not exist, or SoccerNet's labels for a video with
+            another clock; one line each.
     """
     named = {
         video: path
@@ -66,10 +69,17 @@ def find_labels(videos: Mapping[int, Video], selected: Iterable[int]) -> dict[in
         if video in videos and (path := videos[video].labels) is not None
     }
     mistakes = [
-        f"{path}: no such file, but the table of videos names it as the labels of video {video}; "
-        "put it there, or empty that cell."
+        f"{path}: no such file, but the table of videos names it as the labels of video {video}"
+        f"{nearest_file(path)}; put it there, or empty that cell."
         for video, path in named.items()
-        if not path.is_file()
+        if not os.path.isfile(path)
+    ]
+    mistakes += [
+        f"{path}: its times are not those of video {video}, {file}, because SoccerNet's labels "
+        "belong to the 224p and 720p files, and an HQ file starts earlier; use the 1_224p or "
+        "1_720p file, or leave the video's labels empty in a table of videos."
+        for video, path in named.items()
+        if path.suffix.lower() == ".json" and (file := untrimmed(videos[video].path))
     ]
     if mistakes:
         raise InputError("\n".join(mistakes))

@@ -88,7 +88,9 @@ def osl_json(
         samples.append(
             {
                 "id": f"video_{video.video}",
-                "inputs": [{"type": "video", "path": str(video.path.absolute())}],
+                "inputs": [{"type": "video", "path": str(video.path.absolute())}]
+                if video.path
+                else [],
                 "metadata": {key: value for key, value in details.items() if value is not None},
                 "events": [_osl_event(event, video.half) for event in events if event.known],
             }

@@ -42,6 +42,12 @@ def find_given(
         except InputError as error:
             mistakes.append(str(error))
             continue
+        if not found and (wrong := _placeholder(source)):
+            mistakes.append(
+                f"models.{model}.predictions: nothing takes the place of {wrong} in {source}, and "
+                "there is no such file; write {video} for the number of a video."
+            )
+            continue
         for video, path in found.items():
             given[video][model] = path
         lacking = [video for video in selected if video not in found]
@@ -57,6 +63,12 @@ def find_given(
     if mistakes:
         raise InputError("\n".join(mistakes))
     return given
+
+
+def _placeholder(source: str) -> str | None:
+    """The first name in braces that is not {video}."""
+    names = re.findall(r"\{\w*\}", source)
+    return next((name for name in names if name != _NUMBER), None)
 
 
 def place_of(source: str, video: int, videos: Mapping[int, Video]) -> str:

@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from touchline.core.records import Record
-from touchline.errors import InputError, plain
+from touchline.errors import InputError, nearest, nearest_file, plain
 
 
 class LabelFile(Record):
@@ -65,7 +65,10 @@ class Labels:
         self._confirming: dict[str, re.Pattern[str]] = {}
         for name, words in (confirmed_by or {}).items():
             if name not in classes:
-                raise InputError(f"confirmed_by has {name!r}, which is not among the classes.")
+                raise InputError(
+                    f"confirmed_by has {name!r}, which is not among the classes"
+                    f"{nearest(name, classes)}"
+                )
             if not all(re.match(r"\w", word) for word in words):
                 raise InputError(f"A word of confirmed_by: {name!r} does not begin with a letter.")
             if words:
@@ -84,7 +87,9 @@ class Labels:
             file = LabelFile.model_validate(content)
             return cls(file.classes, file.not_classes, file.confirmed_by)
         except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+            raise InputError(
+                f"{path} cannot be read: {error.strerror}{nearest_file(path)}."
+            ) from error
         except (UnicodeDecodeError, yaml.YAMLError) as error:
             raise InputError(f"{path} is not a YAML file: {plain(error)}.") from error
         except ValidationError as error:

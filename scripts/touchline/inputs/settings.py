@@ -6,10 +6,9 @@ Snakemake read into checked settings, or says in one line each what is wrong.
 
 from __future__ import annotations
 
-import difflib
 import re
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import (
@@ -23,7 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from touchline.errors import InputError
+from touchline.core.paths import by_evidence
+from touchline.errors import InputError, nearest
 from touchline.inputs.families import FAMILIES
 from touchline.inputs.videos import Video, expanded, read_videos
 
@@ -387,7 +387,32 @@ class Settings(Section):
                     f"compare_with names {name}, but models.{name} has no predictions; a model "
                     "that runs belongs in detect_with"
                 )
+        # A list could name a model twice, which would then agree with itself.
+        for key in ("detect_with", "compare_with"):
+            names = getattr(self, key)
+            if len(set(names)) < len(names):
+                twice = next(name for name in names if names.count(name) > 1)
+                raise ValueError(f"{key} names the model {twice} twice; name it once")
+        for name in self.ensemble.weights:
+            if name not in self.voters:
+                raise ValueError(
+                    f"ensemble.weights names {name!a}, which is no model"
+                    f"{nearest(name, self.voters)}"
+                )
         return self
+
+    @property
+    def voters(self) -> list[str]:
+        """Every model that could be fused, in this run or with other settings."""
+        running = [name for name, model in self.models.items() if model.checkpoint]
+        return [*self.models, *map(by_evidence, running)]
+
+    @property
+    def voting(self) -> list[str]:
+        """The models whose events are compared and fused: those that run, then those given."""
+        answering = self.detect_with if self.generation.answers else []
+        weighing = self.detect_with if self.generation.evidence else []
+        return [*answering, *map(by_evidence, weighing), *self.compare_with]
 
     @model_validator(mode="after")
     def _videos_are_known(self) -> Settings:
@@ -466,10 +491,3 @@ def _inner_section(annotation: Any) -> type[Section] | None:
             if found:
                 return found
     return None
-
-
-def nearest(name: str, names: Iterable[str], prefix: str = "") -> str:
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {prefix}{close[0]}?"
-    return f" (there are {', '.join(names)})"

@@ -354,7 +354,8 @@ def _shows(sample: Mapping[str, Any], row: Video) -> bool:
     if game and row.game and half == row.half:
         return True
     inputs = sample.get("inputs")
-    paths = [one.get("path") for one in inputs if isinstance(one, dict)] if inputs else []
+    listed = inputs if isinstance(inputs, list) else []
+    paths = [one.get("path") for one in listed if isinstance(one, dict)]
     return any(isinstance(path, str) and _is_path_of(path, row) for path in paths)
 
 
@@ -373,9 +374,12 @@ def _is_path_of(path: str, row: Video) -> bool:
     A file of another resolution is of the same half in SoccerNet's folders.
     """
     theirs = PurePosixPath("/".join(_parts(path)))
-    ours = PurePosixPath("/".join(_parts(str(row.path.absolute()))))
-    if same_game(str(theirs.with_suffix("")), str(ours.with_suffix(""))) and theirs.name:
-        return True
+    if not theirs.name:
+        return False
+    if row.path is not None:
+        ours = PurePosixPath("/".join(_parts(str(row.path.absolute()))))
+        if same_game(str(theirs.with_suffix("")), str(ours.with_suffix(""))):
+            return True
     half = half_in_path(theirs)
     in_game = row.game and len(theirs.parts) > 1 and same_game(str(theirs.parent), row.game)
     return bool(in_game) and half is not None and half == row.half

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from touchline.errors import InputError
+from touchline.errors import InputError, nearest_file
 
 # What a video file's name ends in, for files in a folder; a table may name any file.
 SUFFIXES = {
@@ -56,12 +55,30 @@ class Video(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
     video: int = Field(ge=0, description="the video's number, a part of every file name")
-    path: Path = Field(description="the video file; a relative path starts at the table's folder")
+    path: Path | None = Field(
+        None,
+        description="the video file; a relative path starts at the table's folder; empty: given "
+        "predictions without footage, of a game that is named",
+    )
     game: str | None = Field(None, description="the game this video is a part of")
     half: int | None = Field(None, ge=1, description="which half of the game")
     home: str | None = Field(None, description="the home team's name")
     away: str | None = Field(None, description="the away team's name")
     labels: Path | None = Field(None, description="ground truth; relative as path is")
+
+    @property
+    def footage(self) -> Path:
+        """The file of a video that is looked at.
+
+        Raises:
+            InputError: the table names none.
+        """
+        if self.path is None:
+            raise InputError(
+                f"Video {self.video} has no path in the table of videos, so there is nothing to "
+                "look at; write its path there, or set detect_with: []."
+            )
+        return self.path
 
     @property
     def game_half(self) -> GameHalf:
@@ -76,10 +93,10 @@ def read_videos(source: str | Path) -> dict[int, Video]:
     """The videos of a table or a folder, by number.
 
     Args:
-        source: a TSV file with the columns video and path and any of game, half, home,
-            away and labels; or a folder, whose video files are numbered from 0 in the
-            order of their paths. In a folder laid out as SoccerNet's downloader does it,
-            game, half, teams and labels follow from the path.
+        source: a TSV file, of a text editor or a spreadsheet, with the columns video and path and
+            any of game, half, home, away and labels; or a folder, whose video files are numbered
+            from 0 in the order of their paths. In a folder laid out as SoccerNet's downloader does
+            it, game, half, teams and labels follow from the path.
 
     Raises:
         InputError: there is no such file or folder, no video in it, or a bad row.
@@ -89,8 +106,8 @@ def read_videos(source: str | Path) -> dict[int, Video]:
         return _from_folder(source)
     if not source.exists():
         raise InputError(
-            f"config.videos: there is no {source}; make a table of your videos there (see "
-            "examples/videos.tsv) or set videos to a table or a folder of videos."
+            f"config.videos: there is no {source}{nearest_file(source)}; make a table of your "
+            "videos there (see examples/videos.tsv) or set videos to a table or a folder of videos."
         )
     return _from_table(source)
 
@@ -165,8 +182,9 @@ def _from_path(number: int, path: Path) -> Video:
 
 
 def _from_table(table: Path) -> dict[int, Video]:
-    lines = _text_of(table).splitlines()
-    head = [name.strip().lower() for name in (lines[0] if lines else "").split("\t")]
+    rows = _rows(_text_of(table))
+    first, head = next(rows, (1, []))
+    head = [name.lower() for name in head]
     if len(head) == 1:
         other = next((sign for sign in ";,|" if sign in head[0]), None)
         if other:
@@ -174,17 +192,44 @@ def _from_table(table: Path) -> dict[int, Video]:
                 f"{table} separates its columns by {other!r}; save it with tabs between them (in a "
                 "spreadsheet: as tab-separated text, .tsv)."
             )
-    # No quoting: a quote in a path is a quote, and a tab cannot be in one.
-    rows = list(csv.DictReader(lines[1:], head, delimiter="\t", quoting=csv.QUOTE_NONE))
+    twice = next((name for name in head if name and head.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{table}, line {first}: the column {twice} is there twice; keep one.")
     videos: dict[int, Video] = {}
-    for line, row in enumerate(rows, start=2):
-        video = _from_row(row, f"{table}, line {line}", table.parent)
+    for line, cells in rows:
+        place = f"{table}, line {line}"
+        if any(cells[len(head) :]):
+            raise InputError(f"{place}: more cells than columns; separate cells by single tabs.")
+        if any(cell for name, cell in zip(head, cells, strict=False) if not name):
+            raise InputError(f"{place}: a cell stands in a column without a name; name the column.")
+        video = _from_row({k: v for k, v in zip(head, cells, strict=False) if v}, place, table)
         if video.video in videos:
-            raise InputError(f"{table}, line {line}: video {video.video} is there twice.")
+            raise InputError(f"{place}: video {video.video} is there twice.")
         videos[video.video] = video
     if not videos:
         raise InputError(f"{table} has no rows; a row has a video's number and its path.")
     return videos
+
+
+# A quoted cell, in which spreadsheets double a quote, or else any other cell; then what ends it.
+_CELL = re.compile(r'(?:"((?:[^"]|"")*)"|([^\t\r\n]*))(\t|\r\n|\r|\n|\Z)')
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a tab-separated text that are not blank, each with the number of its line.
+
+    A quote within a cell is a quote: only a cell that begins and ends with one is quoted.
+    """
+    cells: list[str] = []
+    line = first = 1
+    for cell in _CELL.finditer(text):
+        quoted = (cell[1] or "").replace('""', '"')
+        cells.append(re.sub(r"[\r\n]+", " ", cell[2] or quoted).strip())
+        line += len(re.findall(r"\r\n|\r|\n", cell[0]))
+        if cell[3] != "\t":
+            if any(cells):
+                yield first, cells
+            cells, first = [], line
 
 
 def _text_of(table: Path) -> str:
@@ -194,7 +239,7 @@ def _text_of(table: Path) -> str:
     except OSError as error:
         raise InputError(f"{table} cannot be read: {error.strerror}.") from error
     save = "save it as text in UTF-8 (in a spreadsheet: a choice where its type is chosen)"
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:1000]:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
         raise InputError(f"{table} is in UTF-16, or no text; {save}.")
     try:
         return content.decode("utf-8-sig")
@@ -211,26 +256,29 @@ def expanded(path: str | Path) -> str:
     return os.path.expandvars(os.path.expanduser(path))
 
 
-def _from_row(row: Mapping[str | None, object], place: str, base: Path) -> Video:
-    if None in row:
-        raise InputError(f"{place}: more cells than columns; separate cells by single tabs.")
-    cells = {key: value for key, value in row.items() if value}
+def _from_row(cells: Mapping[str, str], place: str, table: Path) -> Video:
     try:
         video = Video.model_validate(cells)
     except ValidationError as error:
         mistake = error.errors()[0]
         column = mistake["loc"][0]
         if mistake["type"] == "extra_forbidden":
-            reason = f"there is no such column; there are {', '.join(Video.model_fields)}"
+            columns = ", ".join(Video.model_fields)
+            reason = f"there is no such column; there are {columns}"
         elif mistake["type"] == "missing":
             reason = "the cell is empty or the column missing (cells are separated by tabs)"
         else:
             reason = f"{mistake['input']!r}: {mistake['msg']}"
         raise InputError(f"{place}: {column}: {reason}.") from None
-    located = {"path": base / expanded(video.path)}
-    if video.labels:
-        located["labels"] = base / expanded(video.labels)
-    return video.model_copy(update=located)
+    if video.path is None and video.game is None:
+        raise InputError(
+            f"{place}: path: the cell is empty or the column missing (cells are separated by "
+            "tabs); a row without footage, for given predictions, names its game."
+        )
+    files = {"path": video.path, "labels": video.labels}
+    return video.model_copy(
+        update={key: table.parent / expanded(file) for key, file in files.items() if file}
+    )
 
 
 def select(numbers: Collection[int], selection: str) -> list[int]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from touchline.core.files import read_json, write_json
 from touchline.core.records import AdapterOrigin
-from touchline.errors import InputError, plain
+from touchline.errors import InputError, nearest_file, plain
 from touchline.models import checkpoints, hub
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def check_source(adapter: str) -> None:
         check(Path(adapter))
     elif checkpoints.is_path(adapter):
         raise InputError(
-            f"{adapter}: there is no such folder; correct models.*.adapter: a folder, or a name on "
-            "the hub."
+            f"{adapter}: there is no such folder{nearest_file(adapter)}; correct "
+            "models.*.adapter: a folder, or a name on the hub."
         )
 
 

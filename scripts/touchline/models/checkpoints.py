@@ -16,7 +16,7 @@ from typing import Any
 
 from touchline.core.files import read_json, read_record, write_json
 from touchline.core.records import AdapterOrigin, Origin
-from touchline.errors import InputError, plain
+from touchline.errors import InputError, nearest_file, plain
 from touchline.inputs.families import FAMILIES
 from touchline.models import hub
 
@@ -234,8 +234,8 @@ def check_source(checkpoint: str, family_name: str) -> None:
         _check_family(folder, checkpoint, family_name)
     elif is_path(checkpoint):
         raise InputError(
-            f"{checkpoint}: there is no such folder; correct models.*.checkpoint: a folder, or a "
-            "name on the hub."
+            f"{checkpoint}: there is no such folder{nearest_file(checkpoint)}; correct "
+            "models.*.checkpoint: a folder, or a name on the hub."
         )
 
 

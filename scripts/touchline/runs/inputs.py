@@ -11,6 +11,7 @@ from touchline.core.files import read_text
 from touchline.errors import InputError
 from touchline.evaluation.annotations import find_labels
 from touchline.inputs.candidates import candidates_of
+from touchline.inputs.class_names import with_class_names
 from touchline.inputs.external_predictions import find_given, given_videos
 from touchline.inputs.labels import Labels
 from touchline.inputs.project import with_project_files
@@ -33,7 +34,7 @@ class Inputs:
         given: by video and model, the files of given predictions.
         annotations: by video, the file of its true events, where there is one.
         games: by video, the name of its game.
-        shown: the selected videos whose files are there to be looked at.
+        shown: the selected videos with footage, which the table gives a path.
         classes: those of labels.yaml, where models weigh them.
         warnings: a sentence for what was left out.
     """
@@ -93,7 +94,8 @@ def find_inputs(config: Mapping[str, Any], project: Path) -> Inputs:
 
 def collect_inputs(config: Mapping[str, Any], project: Path, mistakes: Mistakes) -> Inputs:
     """As `find_inputs`, but all mistakes except those in the settings are collected."""
-    settings = with_project_files(read_settings(config), project)
+    as_given = with_project_files(read_settings(config), project)
+    settings = mistakes.of(lambda: with_class_names(as_given), as_given)
     source = settings.videos
     videos: dict[int, Video] = mistakes.of(lambda: read_videos(source), {}) if source else {}
     sources = {
@@ -111,7 +113,7 @@ def collect_inputs(config: Mapping[str, Any], project: Path, mistakes: Mistakes)
     annotations: dict[int, str] = {}
     annotations = mistakes.of(lambda: find_labels(videos, selected), annotations)
     games = {video: game_of(video, videos) for video in selected}
-    shown = selected if settings.detect_with else [v for v in selected if _is_there(videos, v)]
+    shown = [video for video in selected if video in videos and videos[video].path]
     classes: tuple[str, ...] = ()
     if settings.detect_with and settings.generation.evidence:
         classes = mistakes.of(lambda: _weighed(settings), classes)
@@ -123,7 +125,3 @@ def _weighed(settings: Settings) -> tuple[str, ...]:
     classes = Labels.read(settings.labels).classes
     candidates_of(read_text(settings.prompt), classes)
     return classes
-
-
-def _is_there(videos: Mapping[int, Video], video: int) -> bool:
-    return video in videos and videos[video].path.is_file()

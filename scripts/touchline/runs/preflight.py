@@ -5,21 +5,26 @@ Nothing is decoded or loaded; files are opened to see that they are there and of
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from touchline.comparison.ensemble import weight_of
 from touchline.core.files import read_text
-from touchline.errors import InputError
+from touchline.errors import InputError, nearest_file, plain
 from touchline.evaluation.annotations import read_truth
 from touchline.events.spotting import check_given
+from touchline.inputs.external_predictions import place_of
+from touchline.inputs.halves import repeated_halves, same_files, untrimmed
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import Settings, nearest
-from touchline.inputs.videos import Video, left_out
+from touchline.inputs.settings import Settings
+from touchline.inputs.videos import left_out, ranges
 from touchline.models import adapters, checkpoints
 from touchline.runs.inputs import Inputs, Mistakes, collect_inputs
+from touchline.runs.plan import Plan
 
 
 def read_inputs(
@@ -39,20 +44,94 @@ def read_inputs(
     mistakes = Mistakes()
     inputs = collect_inputs(config, project, mistakes)
     if check:
-        if inputs.settings.detect_with and with_videos:
-            mistakes.extend(_missing_videos(inputs.videos, inputs.selected))
+        if with_videos:
+            mistakes.extend(_missing_videos(inputs))
+        mistakes.extend(repeated_halves(inputs.videos, inputs.selected))
         mistakes.extend(_unusable_files(inputs))
+        if not mistakes.lines:
+            mistakes.of(lambda: _check_threshold(inputs), None)
     mistakes.end()
     return replace(inputs, warnings=_warnings(inputs)) if check else inputs
+
+
+def _check_threshold(inputs: Inputs) -> None:
+    """Refuse a threshold of the ensemble that no event can reach.
+
+    Raises:
+        InputError: says what the models' weights sum up to.
+    """
+    settings, plan = inputs.settings, Plan(inputs)
+    weights = settings.ensemble.weights
+    if settings.ensemble.method != "weighted":
+        return
+    # Where nothing is fused in this run, the settings are those of another.
+    fused = {tuple(plan.models_of(each.video)) for each in plan.fused} or {tuple(settings.voters)}
+    classes = {name for each in weights.values() if isinstance(each, dict) for name in each}
+    most, models = max(
+        (math.fsum(weight_of(weights, model, name) for model in models), models)
+        for models in fused
+        for name in [*classes, ""]
+    )
+    if most < settings.ensemble.threshold:
+        raise InputError(
+            f"config.ensemble.threshold is {settings.ensemble.threshold:g}, but the weights of "
+            f"{', '.join(models)} sum up to {most:g} at most, so no event would be kept; lower "
+            "the threshold or raise ensemble.weights."
+        )
 
 
 def _warnings(inputs: Inputs) -> list[str]:
     source = inputs.settings.videos
     found = [
         left_out(source) if source else None,
+        _weights_without_effect(inputs.settings),
+        *_without_any_predictions(inputs),
+        same_files(inputs.videos, inputs.selected),
+        _exports_by_another_clock(inputs),
         _too_few_games(inputs.settings, {inputs.games[video] for video in inputs.annotations}),
     ]
     return list(filter(None, found))
+
+
+def _weights_without_effect(settings: Settings) -> str | None:
+    """A warning if models have a weight and no part in this run."""
+    idle = [name for name in settings.ensemble.weights if name not in settings.voting]
+    if not idle:
+        return None
+    return (
+        f"config.ensemble.weights: the weight of {', '.join(idle)} has no effect, because this run "
+        f"fuses {', '.join(settings.voting) or 'no model'} (see detect_with, compare_with and "
+        "generation)."
+    )
+
+
+def _without_any_predictions(inputs: Inputs) -> Iterator[str]:
+    """A warning for each model that is skipped in every selected video."""
+    settings = inputs.settings
+    for model in settings.compare_with:
+        source = settings.models[model].predictions or ""
+        if not any(model in given for given in inputs.given.values()):
+            place = place_of(source, inputs.selected[0], inputs.videos)
+            yield (
+                f"{model} has no predictions of any selected video (there is no {place}); correct "
+                f"models.{model}.predictions, or leave {model} out of compare_with."
+            )
+
+
+def _exports_by_another_clock(inputs: Inputs) -> str | None:
+    """A warning if there are HQ files: SoccerNet's evaluator judges by the clock of the others."""
+    found = [
+        video
+        for video in inputs.selected
+        if video in inputs.videos and untrimmed(inputs.videos[video].path)
+    ]
+    if not found:
+        return None
+    return (
+        f"Video {ranges(found)}: the clock of SoccerNet's HQ files is not that of its labels, nor "
+        "of predictions that were made on the 224p or 720p files; compare these videos only with "
+        "predictions made on the HQ files, and do not give their exports to SoccerNet's evaluator."
+    )
 
 
 def _too_few_games(settings: Settings, games: Set[str]) -> str | None:
@@ -66,17 +145,39 @@ def _too_few_games(settings: Settings, games: Set[str]) -> str | None:
     )
 
 
-def _missing_videos(videos: Mapping[int, Video], selected: Sequence[int]) -> list[str]:
+def _missing_videos(inputs: Inputs) -> list[str]:
+    """A line for each selected video that cannot be looked at."""
+    is_running = bool(inputs.settings.detect_with)
+    emptied = "" if is_running else ", or empty that cell for predictions without footage"
     lines = []
-    for video in selected:
-        path = videos[video].path
-        if not path.exists():
-            lines.append(f"{path}: there is no such video; correct the path of video {video}.")
-        elif path.is_dir():
+    for video in inputs.selected:
+        path = inputs.videos[video].path if video in inputs.videos else None
+        if path is None:
+            if is_running:
+                lines.append(
+                    f"Video {video} has no path in {inputs.settings.videos}, so no model can watch "
+                    "it; write its path there, or leave it out of config.select."
+                )
+            continue
+        try:
+            is_empty = path.stat().st_size == 0
+        except (FileNotFoundError, NotADirectoryError):
+            lines.append(
+                f"{path}: there is no such video{nearest_file(path)}; correct the path of video "
+                f"{video}{emptied}."
+            )
+            continue
+        except OSError as error:
+            lines.append(
+                f"{plain(path)} (video {video}) cannot be found: {error.strerror}; correct its "
+                "path."
+            )
+            continue
+        if path.is_dir():
             lines.append(f"{path} is a folder; give the path of a file as video {video}.")
         elif not os.access(path, os.R_OK):
             lines.append(f"{path} (video {video}) may not be read by you; ask for the right to.")
-        elif path.stat().st_size == 0:
+        elif is_empty:
             lines.append(f"{path} (video {video}) is empty (0 bytes); copy the video again.")
     return lines
 
@@ -95,7 +196,6 @@ def _unusable_files(inputs: Inputs) -> list[str]:
         if adapter := settings.models[name].adapter:
             mistakes.of(lambda: adapters.check_source(adapter), None)
     if labels is not None:
-        mistakes.extend(_unknown_classes(settings.evaluation.classes or (), labels))
         files = {(path, videos[video].half) for video, path in inputs.annotations.items()}
         for path, half in sorted(files, key=str):
             mistakes.of(lambda: _check_truth(path, labels, half), None)  # noqa: B023
@@ -104,15 +204,6 @@ def _unusable_files(inputs: Inputs) -> list[str]:
             for path in paths.values():
                 mistakes.of(lambda: check_given(path, video, row, labels), None)  # noqa: B023
     return mistakes.lines
-
-
-def _unknown_classes(names: Sequence[str], labels: Labels) -> list[str]:
-    return [
-        f"config.evaluation.classes: {name!a} is no class of labels.yaml"
-        f"{nearest(name, labels.classes)}"
-        for name in names
-        if name not in labels.classes
-    ]
 
 
 def _check_prompt(path: str) -> None:

@@ -128,7 +128,7 @@ def differences(
     found += _differing_inputs(record.inputs, inputs)
     for video in record.videos:
         row = inputs.videos.get(video.video)
-        if row is None or not row.path.is_file():
+        if row is None or row.path is None or not row.path.is_file():
             found.append(Difference("not checked", f"video {video.video}, which is not there"))
         elif content_of(row.path) != video.fingerprint:
             found.append(Difference("changed", f"{row.path} (video {video.video})"))

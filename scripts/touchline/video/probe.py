@@ -66,7 +66,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
     Raises:
         InputError: the file is not a video that can be processed; says why.
     """
-    path = video.path.absolute()
+    path = video.footage.absolute()
     with open_file(path) as container:
         read = _read(container)
         pictures = _chosen(path, list(read.pictures.values()))

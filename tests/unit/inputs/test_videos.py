@@ -50,12 +50,87 @@ def test_optional_columns_may_be_there_and_empty(tmp_path):
         ("video path\n0 a.mkv\n", ["line 2", "tabs"]),
         ("video\tpath\tpitch\n0\ta.mkv\tgrass\n", ["line 2", "pitch", "no such column"]),
         ("video\tpath\n0\ta.mkv\textra\n", ["line 2", "more cells"]),
+        ("video\tpath\t\n0\ta.mkv\textra\n", ["line 2", "a column without a name"]),
+        ("video\tpath\tpath\n0\ta.mkv\tb.mkv\n", ["line 1", "path", "twice"]),
     ],
 )
 def test_a_bad_table_is_refused_with_its_line(tmp_path, text, words):
     with pytest.raises(InputError) as error:
         read_videos(table(tmp_path, text))
     assert all(word in str(error.value) for word in words), error.value
+
+
+ROWS = {0: "a.mkv", 1: "b.mkv"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "video\tpath\r\n0\ta.mkv\r\n1\tb.mkv\r\n",
+        "video\tpath\r0\ta.mkv\r1\tb.mkv",
+        "\ufeffvideo\tpath\n0\ta.mkv\n1\tb.mkv",
+        "\n\nvideo\tpath\n\n0\ta.mkv\n \t \n1\tb.mkv\n\n\n",
+        "video\tpath\t\t\n0\ta.mkv\t\t\n1\tb.mkv\n\t\t\t\n\t\t\t\n",
+        "video\tpath\n0\ta.mkv\t\t\t\n1\tb.mkv\n",
+        '"video"\t"path"\n"0"\t"a.mkv"\n"1"\t"b.mkv"\n',
+        "VIDEO\t Path \n 0 \ta.mkv \n1\t b.mkv",
+        "path\tvideo\na.mkv\t0\nb.mkv\t1\n",
+    ],
+)
+def test_a_table_is_read_as_a_spreadsheet_writes_it(tmp_path, text):
+    path = tmp_path / "videos.tsv"
+    path.write_text(text, encoding="utf-8", newline="")
+    assert {n: v.path.name for n, v in read_videos(path).items()} == ROWS
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ('"a ""b"" c.mkv"', 'a "b" c.mkv'),
+        ('"a\tb.mkv"', "a\tb.mkv"),
+        ('"a, b.mkv"', "a, b.mkv"),
+        ('a "b".mkv', 'a "b".mkv'),
+        ('"a" b.mkv', '"a" b.mkv'),
+        ('"a.mkv', '"a.mkv'),
+        ('"a\nb.mkv"', "a b.mkv"),
+    ],
+)
+def test_only_a_cell_that_is_quoted_as_a_whole_loses_its_quotes(tmp_path, cell, name):
+    videos = read_videos(table(tmp_path, f"video\tpath\tgame\n0\t{cell}\tm\n1\tb.mkv\t\n"))
+    assert {n: v.path.name for n, v in videos.items()} == {0: name, 1: "b.mkv"}
+
+
+def test_a_message_names_the_real_line_of_the_file(tmp_path):
+    text = '\n\nvideo\tpath\tgame\n\n0\ta.mkv\t"two\nlines"\n\t\t\nx\tb.mkv\t\n'
+    with pytest.raises(InputError, match=r"videos\.tsv, line 8: video: 'x'"):
+        read_videos(table(tmp_path, text))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_table_in_utf_16_is_one_sentence(tmp_path, encoding):
+    (tmp_path / "videos.tsv").write_bytes("video\tpath\n0\ta.mkv\n".encode(encoding))
+    with pytest.raises(InputError, match="is in UTF-16, or no text; save it as text in UTF-8"):
+        read_videos(tmp_path / "videos.tsv")
+
+
+def test_a_row_without_a_path_must_name_its_game(tmp_path):
+    (video,) = read_videos(table(tmp_path, "video\tpath\tgame\n0\t\tm\n")).values()
+    assert (video.path, video.game) == (None, "m")
+    with pytest.raises(InputError, match="line 2: path: the cell is empty"):
+        read_videos(table(tmp_path, "video\tgame\tpath\n0\t\t\n"))
+
+
+cells = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=9)
+names = cells.map(str.strip).filter(lambda name: name and name[0] not in '"/~$')
+
+
+@given(st.lists(names, min_size=1, max_size=5), st.booleans(), st.sampled_from(["\n", "\r\n"]))
+def test_what_a_spreadsheet_quotes_is_read_back(tmp_path_factory, found, quoted, end):
+    rows = ['"' + name.replace('"', '""') + '"' if quoted else name for name in found]
+    text = end.join(["video\tpath\tgame", *(f"{n}\t{row}\t{row}" for n, row in enumerate(rows))])
+    path = tmp_path_factory.mktemp("table") / "videos.tsv"
+    path.write_text(text, encoding="utf-8", newline="")
+    assert [video.game for video in read_videos(path).values()] == found
 
 
 def test_a_missing_table_says_what_to_do(tmp_path):

@@ -135,10 +135,116 @@ def test_a_job_of_a_run_does_not_look_again(project, tmp_path):
     read_inputs(project, check=False)
 
 
-def test_without_a_model_that_runs_videos_may_be_missing_and_are_then_not_shown(project, tmp_path):
+def test_a_video_that_does_not_exist_is_an_error_for_given_predictions_too(project, tmp_path):
     (tmp_path / "0.mkv").unlink()
+    (line,) = mistakes(project | {"detect_with": []})
+    assert line.startswith("0.mkv: there is no such video")
+    assert "or empty that cell for predictions without footage" in line
+
+
+def test_a_row_without_a_path_has_given_predictions_and_no_footage(project, tmp_path):
+    (tmp_path / "videos.tsv").write_text("video\tpath\tgame\thalf\n0\t\tm\t1\n1\t1.mkv\tn\t1\n")
     inputs = read_inputs(project | {"detect_with": []}, check=True)
     assert (list(inputs.selected), list(inputs.shown)) == ([0, 1], [1])
+    (line,) = mistakes(project)
+    assert line.startswith("Video 0 has no path in videos.tsv, so no model can watch it")
+
+
+def test_a_path_that_no_system_has_is_one_sentence(project, tmp_path):
+    (tmp_path / "videos.tsv").write_text(f"video\tpath\n0\t{'x' * 300}.mkv\n1\t0.mkv/2.mkv\n")
+    long, below_a_file = mistakes(project)
+    assert "(video 0) cannot be found: File name too long; correct its path" in long
+    assert "0.mkv/2.mkv: there is no such video" in below_a_file
+
+
+GAME = "2015-02-21 - 18-00 Chelsea 1 - 1 Burnley"
+
+
+@pytest.fixture
+def soccernet(project, tmp_path):
+    """A function that makes a folder as SoccerNet's downloader does, with some videos in it."""
+    folder = tmp_path / "soccernet" / "england_epl" / "2014-2015" / GAME
+
+    def make(*names):
+        folder.mkdir(parents=True)
+        (folder / "Labels-v2.json").write_text(json.dumps(TRUTH))
+        for name in names:
+            (folder / name).write_bytes(b"not decoded here")
+        return folder
+
+    return make
+
+
+def test_the_labels_of_an_hq_file_are_refused(project, soccernet):
+    soccernet("1_224p.mkv", "2_HQ.mkv")
+    (line,) = mistakes(project | {"videos": "soccernet"})
+    assert "Labels-v2.json: its times are not those of video 1" in line
+    assert "2_HQ.mkv" in line
+    assert "use the 1_224p or 1_720p file, or leave the video's labels empty" in line
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_an_hq_file_is_found_by_its_link_and_by_video_ini(project, soccernet, tmp_path, is_link):
+    folder = soccernet("1_HQ.mkv" if is_link else "first.mkv")
+    if is_link:
+        (tmp_path / "first.mkv").symlink_to(folder / "1_HQ.mkv")
+    else:
+        (folder / "video.ini").write_text("[first.mkv]\nstart_time_second = 12\n")
+    place = "first.mkv" if is_link else folder / "first.mkv"
+    row = f"0\t{place}\tm\t1\t{folder / 'Labels-v2.json'}\n"
+    (tmp_path / "videos.tsv").write_text(f"video\tpath\tgame\thalf\tlabels\n{row}")
+    (line,) = mistakes(project)
+    assert "its times are not those of video 0" in line
+
+
+def test_an_hq_file_runs_without_labels_or_with_a_table_of_its_own_times(
+    project, soccernet, tmp_path
+):
+    folder = soccernet("1_HQ.mkv", "video.ini")
+    (tmp_path / "mine.csv").write_text("time_s,label\n2,Goal\n")
+    for labels in ("", "mine.csv"):
+        row = f"0\t{folder / '1_HQ.mkv'}\tm\t1\t{labels}\n"
+        (tmp_path / "videos.tsv").write_text(f"video\tpath\tgame\thalf\tlabels\n{row}")
+        (warning,) = read_inputs(project, check=True).warnings
+        assert warning.startswith("Video 0: the clock of SoccerNet's HQ files is not that of")
+
+
+def test_one_half_in_two_resolutions_is_refused_with_both_paths(project, soccernet):
+    folder = soccernet("1_224p.mkv", "1_720p.mkv", "2_224p.mkv")
+    found = mistakes(project | {"videos": "soccernet", "compare_with": []})
+    (line,) = found
+    assert line.startswith(f"Videos 0, 1 are all half 1 of 'england_epl/2014-2015/{GAME}'")
+    assert f"{folder.relative_to(Path.cwd())}/1_224p.mkv" in line
+    assert f"{folder.relative_to(Path.cwd())}/1_720p.mkv" in line
+    assert "name one in config.select" in line
+    chosen = {"videos": "soccernet", "compare_with": [], "select": "0,2"}
+    assert list(read_inputs(project | chosen, check=True).selected) == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["0\t0.mkv\tm\t1", "1\t1.mkv\tm\t1"], "Videos 0, 1 are all half 1 of 'm' (0.mkv, 1.mkv)"),
+        (["0\t0.mkv\tm\t2", "1\t0.mkv\tm\t2"], "Videos 0, 1 are all half 2 of 'm' (0.mkv, 0.mkv)"),
+        (["0\t0.mkv\ta/m\t1", "1\t1.mkv\tm\t1"], "Videos 0, 1 are all half 1 of 'a/m'"),
+        (["0\t0.mkv\tm\t", "1\t1.mkv\tm\t"], "write into the column half of the table"),
+        (["0\t0.mkv\tm\t1", "1\t1.mkv\tm\t"], "write into the column half of the table"),
+    ],
+)
+def test_two_rows_of_one_half_are_refused(project, tmp_path, rows, words):
+    table = "\n".join(["video\tpath\tgame\thalf", *rows])
+    (tmp_path / "videos.tsv").write_text(table)
+    (line,) = mistakes(project)
+    assert words in line
+
+
+def test_one_file_as_two_videos_of_no_game_is_a_warning(project, tmp_path):
+    (tmp_path / "link.mkv").symlink_to("0.mkv")
+    (tmp_path / "videos.tsv").write_text("video\tpath\n0\t0.mkv\n1\tlink.mkv\n")
+    (warning,) = read_inputs(project, check=True).warnings
+    assert (
+        warning == f"Videos 0-1 are one file, {tmp_path / '0.mkv'}; is the table of videos right?"
+    )
 
 
 def test_given_predictions_that_are_nowhere_are_a_mistake(project):
@@ -177,3 +283,104 @@ def test_learning_from_one_game_is_a_warning(project, tmp_path):
     assert read_inputs(learning, check=True).warnings == []
     (warning,) = read_inputs(learning | {"select": "0"}, check=True).warnings
     assert "1 of the selected matches have labels" in warning
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (
+            {"lava": 2},
+            "config: ensemble.weights names 'lava', which is no model; did you mean llava?",
+        ),
+        ({"llava_evidnce": 2}, "did you mean llava_evidence?"),
+        ({"other_evidence": 2}, "'other_evidence', which is no model"),
+        ({"ensemble": 2}, "names 'ensemble', which is no model"),
+        (
+            {"llava": {"Gaol": 2}},
+            "config.ensemble.weights.llava: 'Gaol' is no class of labels.yaml",
+        ),
+        ({"llava": {"Gaol": 2}}, "did you mean Goal?"),
+        ({"llava": {"Corner": 2, "corner kicks": 1}}, "names the class Corner twice"),
+    ],
+)
+def test_a_weight_of_nothing_is_refused_with_the_nearest_name(project, weights, words):
+    (line,) = mistakes(project | {"ensemble": {"weights": weights}})
+    assert words in line
+
+
+def test_a_weight_may_name_a_class_by_any_spelling(project):
+    weights = {"llava": {"Corner kick": 2, "Set Pieces": 0}, "llava_evidence": 3, "other": 1}
+    settings = read_inputs(project | {"ensemble": {"weights": weights}}, check=True).settings
+    assert settings.ensemble.weights["llava"] == {"Corner": 2, "Set Pieces": 0}
+
+
+def test_a_weight_of_a_model_that_is_not_fused_is_a_warning(project):
+    config = project | {"ensemble": {"weights": {"llava_evidence": 2}}}
+    (warning,) = read_inputs(config, check=True).warnings
+    assert "the weight of llava_evidence has no effect" in warning
+    evidence = {"generation": {"evidence": True}, "prompt": str(ROOT / "prompts/soccer_events.txt")}
+    assert read_inputs(config | evidence, check=True).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "most"),
+    [
+        ({"threshold": 99}, "llava, other sum up to 2 at most"),
+        ({"threshold": 5.5, "weights": {"llava": {"Goal": 4, "Foul": 1}}}, "sum up to 5 at most"),
+        ({"threshold": 1, "weights": {"llava": 0, "other": 0}}, "sum up to 0 at most"),
+    ],
+)
+def test_a_threshold_that_no_event_can_reach_is_refused(project, ensemble, most):
+    (line,) = mistakes(project | {"ensemble": {"method": "weighted"} | ensemble})
+    assert line.startswith("config.ensemble.threshold is")
+    assert most in line
+
+
+@pytest.mark.parametrize(
+    "ensemble",
+    [
+        {"method": "weighted", "threshold": 2},
+        {"method": "weighted", "threshold": 5, "weights": {"llava": {"Goal": 4}}},
+        {"method": "weighted", "threshold": 0.3, "weights": {"llava": 0.1, "other": 0.2}},
+        {"method": "union", "threshold": 99},
+    ],
+)
+def test_a_threshold_that_some_event_can_reach_is_read(project, ensemble):
+    assert read_inputs(project | {"ensemble": ensemble}, check=True).warnings == []
+
+
+def test_classes_of_soccernet_or_of_the_labels_can_be_evaluated(project, tmp_path):
+    (tmp_path / "labels.yaml").write_text("classes:\n  Goal: []\n  Back heel: []\n")
+    classes = ["Back heel", "Throw-in"]
+    inputs = read_inputs(project | {"evaluation": {"classes": classes}}, check=True)
+    assert inputs.settings.evaluation.classes == classes
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            {"labels": "lables.yaml"},
+            "lables.yaml cannot be read: No such file or directory; did you",
+        ),
+        ({"prompt": "promt.txt"}, "did you mean prompt.txt?"),
+        ({"videos": "vidoes.tsv"}, "there is no vidoes.tsv; did you mean videos.tsv?"),
+        ({"detect_with": ["llava", "llava"]}, "detect_with names the model llava twice"),
+    ],
+)
+def test_a_misspelt_file_is_named_with_the_nearest_one(project, changed, words):
+    assert words in mistakes(project | changed)[0]
+
+
+@pytest.mark.parametrize("missing", ["error", "skip"])
+def test_a_misspelt_place_of_a_number_is_refused(project, missing):
+    project["models"]["other"] = {"predictions": "given_{vidoe}.json"}
+    (line,) = mistakes(project | {"missing_predictions": missing})
+    assert "nothing takes the place of {vidoe}" in line
+    assert "write {video}" in line
+
+
+def test_a_model_that_is_skipped_everywhere_is_a_warning(project):
+    project["models"]["other"] = {"predictions": "gvien_{video}.json"}
+    (warning,) = read_inputs(project | {"missing_predictions": "skip"}, check=True).warnings
+    assert "other has no predictions of any selected video (there is no gvien_0.json)" in warning

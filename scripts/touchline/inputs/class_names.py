@@ -1,0 +1,60 @@
+"""Classes that the settings name, checked against labels.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from touchline.core.soccernet import SOCCERNET_CLASSES
+from touchline.errors import InputError, nearest
+from touchline.inputs.labels import Labels
+from touchline.inputs.settings import Settings
+
+
+def with_class_names(settings: Settings) -> Settings:
+    """Settings whose weights name classes as labels.yaml does; they may have any spelling of it.
+
+    labels.yaml is read only if the settings name a class.
+
+    Raises:
+        InputError: labels.yaml cannot be read, or a name is no class; one line for each name.
+    """
+    weights, classes = settings.ensemble.weights, settings.evaluation.classes or ()
+    if not classes and not any(isinstance(each, dict) for each in weights.values()):
+        return settings
+    labels = Labels.read(settings.labels)
+    valid = list(dict.fromkeys([*labels.classes, *SOCCERNET_CLASSES]))
+    mistakes = [
+        f"config.evaluation.classes: {name!a} is no class of labels.yaml"
+        f"{nearest(labels.canonical(name) or name, valid)}"
+        for name in classes
+        if name not in valid
+    ]
+    weighted = {
+        model: _by_class(model, each, labels, mistakes) if isinstance(each, dict) else each
+        for model, each in weights.items()
+    }
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+    ensemble = settings.ensemble.model_copy(update={"weights": weighted})
+    return settings.model_copy(update={"ensemble": ensemble})
+
+
+def _by_class(
+    model: str, weights: Mapping[str, float], labels: Labels, mistakes: list[str]
+) -> dict[str, float]:
+    """A model's weights by class; events with a word that is foreseen as no class keep it."""
+    found: dict[str, float] = {}
+    for name, weight in weights.items():
+        label = labels.canonical(name) or name
+        if not labels.is_spelling(name):
+            mistakes.append(
+                f"config.ensemble.weights.{model}: {name!a} is no class of labels.yaml"
+                f"{nearest(name, labels.classes)}"
+            )
+        elif label in found:
+            mistakes.append(
+                f"config.ensemble.weights.{model} names the class {label} twice; keep one of its "
+                "spellings."
+            )
+        found[label] = weight
+    return found
