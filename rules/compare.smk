@@ -31,7 +31,7 @@ rule compare_models:
 
 rule fuse_models:
     input:
-        events=of_video(paths.EVENTS),
+        events=lambda wildcards: PLAN.events_to_fuse(int(wildcards.video)),
         calibration=lambda wildcards: PLAN.calibrations_of(int(wildcards.video)),
     output:
         predictions=result(paths.ENSEMBLE),
@@ -42,9 +42,11 @@ rule fuse_models:
     conda:
         "../envs/analysis.yaml"
     params:
-        models=models_of_video,
+        models=lambda wildcards: PLAN.fused_models(int(wildcards.video)),
         tolerance=SETTINGS.matching_tolerance,
-        ensemble=SETTINGS.ensemble.model_dump(),
+        ensemble=SETTINGS.ensemble.model_dump(exclude={"members"}),
+        # Whose agreement says something about a model's events.
+        others=lambda wildcards: PLAN.opinions(int(wildcards.video)),
         half=half_of_video,
         # What is learnt from a match is not used on it.
         game=lambda wildcards: INPUTS.games[int(wildcards.video)],

@@ -20,9 +20,11 @@ def main(job: Any) -> None:
     if ensemble["calibrated"]:
         paths = zip(job.params.models, job.input.calibration, strict=False)
         reports = {model: read_record(path, CalibrationReport) for model, path in paths}
-        scored = recalibrate_all(events_of, reports, job.params.game)
+        scored = recalibrate_all(events_of, reports, job.params.game, job.params.others)
         if scored is None:
-            log.warning("No other game has labels to learn scores from: events keep theirs.")
+            log.warning(
+                "Labels of other games were not shown to help, so events keep their scores."
+            )
         events_of = scored or events_of
         ensemble = ensemble | {"calibrated": scored is not None}
     events = fuse(events_of, job.params.tolerance, **ensemble)

@@ -283,6 +283,7 @@ SETTINGS = {
     "comparison.tolerance": 9,
     "comparison.chance_shifts": 30,
     "comparison.seed": 5,
+    "ensemble.members": ["llava"],
     "ensemble.method": "intersection",
     "ensemble.weights": {"other": 2},
     "ensemble.threshold": 2,

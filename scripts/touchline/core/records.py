@@ -437,6 +437,10 @@ class Reliability(Record):
     )
 
 
+# With fewer games than this no difference between them can be told from chance.
+LEAST_GAMES = 3
+
+
 class ClassTerms(Record):
     """The part of a logistic regression that is a class's own."""
 

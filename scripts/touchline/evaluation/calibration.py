@@ -15,6 +15,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
 from touchline.core.records import (
+    LEAST_GAMES,
     Bin,
     CalibrationReport,
     ClassTerms,
@@ -25,7 +26,6 @@ from touchline.core.records import (
 )
 from touchline.evaluation.average_precision import Floats, found
 from touchline.evaluation.learnt_gain import (
-    LEAST_GAMES,
     Judged,
     JudgedHalf,
     Scores,

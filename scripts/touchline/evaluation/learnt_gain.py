@@ -10,17 +10,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
-from touchline.core.records import Event
+from touchline.core.records import LEAST_GAMES, Event
 from touchline.evaluation.average_precision import found, precision_at_hits
 from touchline.events.shortlist import is_suppressed
 
 _CONFIDENCE = 0.95
 # Less is how numbers are rounded.
 _LEAST_GAIN = 1e-9
-# With fewer games than this no difference between them can be told from chance.
-LEAST_GAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ def is_better(games: Collection[str], gain: Callable[[str | None], float]) -> bo
     whole = gain(None)
     values = np.array([count * whole - (count - 1) * gain(game) for game in names])
     error = float(values.std(ddof=1)) / count**0.5
-    bound = values.mean() - student.ppf(_CONFIDENCE, count - 1) * error
+    bound = values.mean() - stdtrit(count - 1, _CONFIDENCE) * error
     return bool(bound > _LEAST_GAIN)
 
 

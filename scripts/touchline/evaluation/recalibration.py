@@ -132,12 +132,16 @@ def recalibrated(events: Iterable[Event], learnt: Iterable[float]) -> list[Event
 
 
 def recalibrate_all(
-    events_of: Mapping[str, Sequence[Event]], reports: Mapping[str, CalibrationReport], game: str
+    events_of: Mapping[str, Sequence[Event]],
+    reports: Mapping[str, CalibrationReport],
+    game: str,
+    others_of: Mapping[str, Sequence[str]],
 ) -> dict[str, list[Event]] | None:
     """Score several models' events of a game with the probability that each is right.
 
     Args:
         events_of, reports: by name of the model.
+        others_of: by name of the model, the models whose agreement was learnt from.
 
     Returns:
         None unless the probabilities of every model were shown to be better than its scores, for
@@ -145,7 +149,7 @@ def recalibrate_all(
     """
     scored = {}
     for model, events in events_of.items():
-        others = [of_other for other, of_other in events_of.items() if other != model]
+        others = [events_of[other] for other in others_of[model]]
         report = reports.get(model)
         if report is None or not all(fit.is_better for fit in _fits(report)):
             return None

@@ -244,6 +244,12 @@ class EnsembleSettings(Section):
         description="union: predicted by any; intersection: by all; weighted: by enough weight; "
         "nms: the strongest, without what lies within the tolerance of it",
     )
+    members: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
+        description="models that are fused; null: all, but of a model that runs its answers, and "
+        "its evidence only without answers: both are of the same windows, so evidence is no second "
+        "opinion",
+    )
     weights: dict[str, Weight | dict[str, Weight]] = Field(
         default_factory=dict,
         description="weight of a model, or of its classes by name; 1 where none is named",
@@ -393,6 +399,12 @@ class Settings(Section):
             if len(set(names)) < len(names):
                 twice = next(name for name in names if names.count(name) > 1)
                 raise ValueError(f"{key} names the model {twice} twice; name it once")
+        for name in self.ensemble.members or []:
+            if name not in self.voting:
+                raise ValueError(
+                    f"ensemble.members names {name!a}, which has no events in this run"
+                    f"{nearest(name, self.voting)}"
+                )
         for name in self.ensemble.weights:
             if name not in self.voters:
                 raise ValueError(
@@ -413,6 +425,22 @@ class Settings(Section):
         answering = self.detect_with if self.generation.answers else []
         weighing = self.detect_with if self.generation.evidence else []
         return [*answering, *map(by_evidence, weighing), *self.compare_with]
+
+    @property
+    def fused(self) -> list[str]:
+        """The models whose events make the ensemble, in the order of `voting`.
+
+        Answers and evidence of one model come from the same windows. They are no second opinion, so
+        of a model with both only the answers count, unless `ensemble.members` says otherwise.
+        """
+        if self.ensemble.members is not None:
+            return [name for name in self.voting if name in self.ensemble.members]
+        repeats = {by_evidence(name) for name in self.detect_with if self.generation.answers}
+        return [name for name in self.voting if name not in repeats]
+
+    def origin_of(self, name: str) -> str:
+        """The model that a name's events come from: of `llava_evidence` it is `llava`."""
+        return next((model for model in self.detect_with if name == by_evidence(model)), name)
 
     @model_validator(mode="after")
     def _videos_are_known(self) -> Settings:

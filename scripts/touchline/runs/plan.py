@@ -55,6 +55,21 @@ class Plan:
         """The models that have events of a video: those that run, then those given."""
         return [*self.run, *self.inputs.given[video]]
 
+    def fused_models(self, video: int) -> list[str]:
+        """The models whose events of a video make the ensemble."""
+        return [model for model in self.models_of(video) if model in self.inputs.settings.fused]
+
+    def second_opinions(self, video: int, model: str) -> list[str]:
+        """The fused models of a video that another model's windows or files are behind."""
+        origin_of = self.inputs.settings.origin_of
+        return [other for other in self.fused_models(video) if origin_of(other) != origin_of(model)]
+
+    def opinions(self, video: int) -> dict[str, list[str]]:
+        """By fused model, the second opinions on its events; needed where scores are learnt."""
+        if not self.calibrated:
+            return {}
+        return {model: self.second_opinions(video, model) for model in self.fused_models(video)}
+
     def videos_of(self, model: str) -> list[int]:
         """The selected videos that a model, or the ensemble, has events of."""
         if model == _ENSEMBLE:
@@ -63,7 +78,7 @@ class Plan:
 
     def _is_fused(self, video: int) -> bool:
         """Two models make an ensemble; one alone does if its events get other scores in it."""
-        models = len(self.models_of(video))
+        models = len(self.fused_models(video))
         return models > 1 or (models == 1 and self.calibrated)
 
     @property
@@ -126,8 +141,8 @@ class Plan:
 
     @cached_property
     def compared(self) -> list[Predicted]:
-        """Of these the videos that several models have events of."""
-        return [each for each in self.fused if self._is_compared(each.video)]
+        """Every video that several models have events of."""
+        return [Predicted(v, _ENSEMBLE) for v in self.inputs.selected if self._is_compared(v)]
 
     def _is_compared(self, video: int) -> bool:
         return len(self.models_of(video)) > 1
@@ -138,11 +153,19 @@ class Plan:
         return [*self.predicted, *self.fused]
 
     def calibrations_of(self, video: int) -> list[str]:
-        """The calibration of each model of a video, if the ensemble is to have learnt scores."""
-        models = self.models_of(video)
+        """The calibration of each fused model, if the ensemble is to have learnt scores."""
+        models = self.fused_models(video)
         if not self.calibrated or any(not self.annotated_by(model) for model in models):
             return []
-        return self.files(paths.CALIBRATION, self.predicted_of(video))
+        return self.files(paths.CALIBRATION, self._fused_from(video))
+
+    def _fused_from(self, video: int) -> list[Predicted]:
+        """A video with each model that is fused."""
+        return [Predicted(video, model) for model in self.fused_models(video)]
+
+    def events_to_fuse(self, video: int) -> list[str]:
+        """Events of the models of a video that are fused."""
+        return self.files(paths.EVENTS, self._fused_from(video))
 
     def predicted_by(self, model: str) -> list[Predicted]:
         """Each video that a model, or the ensemble, has events of."""
@@ -155,13 +178,14 @@ class Plan:
     def behind(self, predicted: Predicted) -> list[Predicted]:
         """Whose coverage counts: an ensemble looked where all of its models did."""
         is_fused = predicted.model == _ENSEMBLE
-        return self.predicted_of(predicted.video) if is_fused else [predicted]
+        return self._fused_from(predicted.video) if is_fused else [predicted]
 
     def besides(self, predicted: Predicted) -> list[Predicted]:
-        """The other models that have events of a video; an ensemble has no others."""
+        """The models whose agreement says something about a model's events; none of an ensemble."""
         if predicted.model == _ENSEMBLE:
             return []
-        return [each for each in self.predicted_of(predicted.video) if each != predicted]
+        others = self.second_opinions(predicted.video, predicted.model)
+        return [Predicted(predicted.video, model) for model in others]
 
     @cached_property
     def missing(self) -> list[MissingPredictions]:
@@ -212,8 +236,7 @@ class Plan:
 
     def comparison_of(self, video: int) -> list[str]:
         """The comparison of a video's models, if there are several."""
-        compared = self._fused_of(video) if self._is_compared(video) else []
-        return self.files(paths.COMPARISON, compared)
+        return self.files(paths.COMPARISON, [p for p in self.compared if p.video == video])
 
     def of_footage(self, pattern: str, video: int) -> list[str]:
         """The result of a pattern of a video, if there is footage of it."""

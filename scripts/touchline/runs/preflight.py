@@ -14,6 +14,7 @@ from typing import Any
 
 from touchline.comparison.ensemble import weight_of
 from touchline.core.files import read_text
+from touchline.core.records import LEAST_GAMES
 from touchline.errors import InputError, nearest_file, plain
 from touchline.evaluation.annotations import read_truth
 from touchline.events.spotting import check_given
@@ -65,7 +66,9 @@ def _check_threshold(inputs: Inputs) -> None:
     if settings.ensemble.method != "weighted":
         return
     # Where nothing is fused in this run, the settings are those of another.
-    fused = {tuple(plan.models_of(each.video)) for each in plan.fused} or {tuple(settings.voters)}
+    fused = {tuple(plan.fused_models(each.video)) for each in plan.fused} or {
+        tuple(settings.voters)
+    }
     classes = {name for each in weights.values() if isinstance(each, dict) for name in each}
     most, models = max(
         (math.fsum(weight_of(weights, model, name) for model in models), models)
@@ -95,13 +98,13 @@ def _warnings(inputs: Inputs) -> list[str]:
 
 def _weights_without_effect(settings: Settings) -> str | None:
     """A warning if models have a weight and no part in this run."""
-    idle = [name for name in settings.ensemble.weights if name not in settings.voting]
+    idle = [name for name in settings.ensemble.weights if name not in settings.fused]
     if not idle:
         return None
     return (
         f"config.ensemble.weights: the weight of {', '.join(idle)} has no effect, because this run "
-        f"fuses {', '.join(settings.voting) or 'no model'} (see detect_with, compare_with and "
-        "generation)."
+        f"fuses {', '.join(settings.fused) or 'no model'} (see detect_with, compare_with, "
+        "generation and ensemble.members)."
     )
 
 
@@ -135,13 +138,14 @@ def _exports_by_another_clock(inputs: Inputs) -> str | None:
 
 
 def _too_few_games(settings: Settings, games: Set[str]) -> str | None:
-    """A warning if scores are to be learnt from other games and there are none with labels."""
-    if not settings.ensemble.calibrated or len(games) > 1:
+    """A warning if scores are to be learnt from other games and too few have labels."""
+    if not settings.ensemble.calibrated or len(games) > LEAST_GAMES:
         return None
     return (
-        "config.ensemble.calibrated: scores are learnt from the labels of other matches, and "
-        f"{len(games)} of the selected matches have labels; where there is nothing to learn from, "
-        "events keep their scores. Name labels of two or more matches in the table of videos."
+        "config.ensemble.calibrated: scores are learnt from the labels of other games, and "
+        f"{len(games)} of the selected games have labels. That is too few to see whether it helps, "
+        f"so events keep their scores. Name labels of {LEAST_GAMES + 1} games or more in the table "
+        "of videos."
     )
 
 

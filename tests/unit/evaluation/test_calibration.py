@@ -208,7 +208,7 @@ def test_events_keep_their_scores_where_nothing_can_be_learnt():
     # One game says nothing about how its labels do on another.
     assert not single.from_all.is_better
     assert learnt_order([goal], single, "game 9") is None
-    assert recalibrate_all({"m": [goal]}, {"m": single}, "game 9") is None
+    assert recalibrate_all({"m": [goal]}, {"m": single}, "game 9", {"m": []}) is None
     empty = calibrate([Half(0, "g", [], [], WHOLE)], "m", 5)
     assert (empty.events, empty.from_all, empty.reliability[2].error) == (0, None, None)
 
@@ -225,8 +225,9 @@ def test_probabilities_are_used_where_they_were_better():
     (scored,) = recalibrated([goal], [likely])
     assert (scored.score_kind, scored.time_s) == ("calibrated", 1)
     # Scores of models are compared, so all have to be learnt.
-    assert recalibrate_all({"m": [goal], "n": []}, {"m": report}, "game 9") is None
-    both = recalibrate_all({"m": [goal], "n": []}, {"m": report, "n": report}, "game 9")
+    others = {"m": ["n"], "n": ["m"]}
+    assert recalibrate_all({"m": [goal], "n": []}, {"m": report}, "game 9", others) is None
+    both = recalibrate_all({"m": [goal], "n": []}, {"m": report, "n": report}, "game 9", others)
     assert set(both) == {"m", "n"}
 
 

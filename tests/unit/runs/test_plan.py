@@ -57,6 +57,45 @@ def test_one_model_is_an_ensemble_if_its_scores_are_learnt(plan):
     assert (bare.fused, bare.calibrations_of(3)) == ([Predicted(3, "ensemble")], [])
 
 
+def with_evidence(plan, answers=True, members=None):
+    settings = plan.inputs.settings
+    generation = {"evidence": True, "answers": answers}
+    changed = settings.model_copy(
+        update={
+            "generation": settings.generation.model_copy(update=generation),
+            "ensemble": settings.ensemble.model_copy(update={"members": members}),
+        }
+    )
+    return Plan(replace(plan.inputs, settings=changed))
+
+
+def test_evidence_is_no_second_opinion_beside_answers_of_the_same_model(plan):
+    both = with_evidence(plan)
+    assert both.models_of(3) == ["runs", "runs_evidence", "other"]
+    assert both.fused_models(3) == ["runs", "other"]
+    # One model with two kinds of results is no ensemble, but the two are compared.
+    assert both.fused == [Predicted(3, "ensemble")]
+    assert both.compared == [Predicted(3, "ensemble"), Predicted(4, "ensemble")]
+    assert both.second_opinions(3, "runs_evidence") == both.second_opinions(3, "runs") == ["other"]
+    assert both.second_opinions(3, "other") == ["runs"]
+    assert both.coverage_behind("ensemble") == [
+        "out/coverage/coverage_runs_video_3.json",
+        "out/coverage/coverage_other_video_3.json",
+    ]
+
+
+def test_evidence_is_fused_where_it_is_alone_or_named(plan):
+    assert with_evidence(plan, answers=False).fused_models(3) == ["runs_evidence", "other"]
+    members = ["runs_evidence", "runs"]
+    named = with_evidence(plan, members=members)
+    assert named.fused_models(3) == ["runs", "runs_evidence"]
+    assert named.second_opinions(3, "runs") == []
+    assert named.events_to_fuse(4) == [
+        "out/events/events_runs_video_4.csv",
+        "out/events/events_runs_evidence_video_4.csv",
+    ]
+
+
 def test_files_are_in_the_order_of_what_they_are_of(plan):
     assert plan.files(paths.EVENTS, plan.predicted) == [
         "out/events/events_runs_video_3.csv",

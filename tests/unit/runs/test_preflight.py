@@ -278,11 +278,24 @@ def test_a_class_to_evaluate_that_is_none_is_a_mistake(project):
     assert "Corner" in mistake.partition("labels.yaml")[2]
 
 
-def test_learning_from_one_game_is_a_warning(project, tmp_path):
-    learning = project | {"ensemble": {"calibrated": True}}
-    assert read_inputs(learning, check=True).warnings == []
-    (warning,) = read_inputs(learning | {"select": "0"}, check=True).warnings
-    assert "1 of the selected matches have labels" in warning
+@pytest.mark.parametrize(("select", "games"), [("0", 1), ("all", 2)])
+def test_learning_from_too_few_games_is_a_warning(project, select, games):
+    learning = project | {"ensemble": {"calibrated": True}, "select": select}
+    (warning,) = read_inputs(learning, check=True).warnings
+    assert f"{games} of the selected games have labels" in warning
+    assert "Name labels of 4 games or more" in warning
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        (["lava"], "ensemble.members names 'lava', which has no events in this run; did you mean"),
+        (["llava_evidence"], "names 'llava_evidence', which has no events in this run"),
+    ],
+)
+def test_a_member_without_events_is_refused(project, members, words):
+    (line,) = mistakes(project | {"ensemble": {"members": members}})
+    assert words in line
 
 
 @pytest.mark.parametrize(
