@@ -14,6 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from clones import ROOT
 from fakehub import COMMIT, LATER, FakeHub
+from rounding import assert_same_greedy
+from touchline.detection.scoring import Generated
 from touchline.errors import InputError
 from touchline.models.adapters import check, check_source, fetch, merge
 from touchline.models.checkpoints import fetch as fetch_checkpoint
@@ -95,7 +97,7 @@ def by_peft(kind, demo, adapter, tmp_path_factory):
 
 
 def answers(kind, folder):
-    """Greedy tokens about two windows, and the logits of the first."""
+    """Greedy answers of eight tokens about two windows."""
     model = kind(folder, PROMPT, FOOTAGE)
     noise = torch.Generator().manual_seed(3)
     frames = torch.randint(256, (2, 4, 3, 216, 384), generator=noise, dtype=torch.uint8)
@@ -103,14 +105,20 @@ def answers(kind, folder):
     features = model.encode(pixels.unflatten(0, (-1, model.frames_per_picture)))
     cache = model.new_cache(2, len(features) // 2, 8)
     logits = model.prefill(features.unflatten(0, (2, -1)), cache, [0, 1])
-    tokens, first = [logits.argmax(-1)], logits
-    for _ in range(7):
-        tokens.append(model.step(tokens[-1], cache).argmax(-1))
-    return torch.stack(tokens, 1), first
+    tokens, logprobs = [], []
+    for _ in range(8):
+        best = logits.float().log_softmax(-1).max(-1)
+        tokens.append(best.indices)
+        logprobs.append(best.values)
+        logits = model.step(best.indices, cache)
+    of_windows = zip(
+        torch.stack(tokens, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True
+    )
+    return [Generated(model.decode(ids), tuple(ids), tuple(each)) for ids, each in of_windows]
 
 
 @pytest.mark.parametrize("quantization", ["none", "nf4"])
-def test_answers_change_exactly_as_those_of_peft_s_own_merged_model(
+def test_answers_are_those_of_peft_s_own_merged_model(
     kind, demo, merged, by_peft, quantization, tmp_path
 ):
     def ready(folder):
@@ -119,12 +127,11 @@ def test_answers_change_exactly_as_those_of_peft_s_own_merged_model(
         quantize(folder, tmp_path / folder.name)
         return tmp_path / folder.name
 
-    tokens, logits = answers(kind, ready(merged))
-    expected, their_logits = answers(kind, ready(by_peft))
-    assert torch.equal(tokens, expected)
-    assert torch.equal(logits, their_logits)
-    before, _ = answers(kind, ready(demo))
-    assert not torch.equal(tokens, before)
+    ours, theirs, before = (answers(kind, ready(f)) for f in (merged, by_peft, demo))
+    # Weights of 16 bits may differ in their last bit.
+    for window in range(2):
+        assert_same_greedy(ours[window], theirs[window], share=2**-8)
+        assert ours[window].tokens != before[window].tokens
 
 
 def test_the_weights_are_those_of_the_paper_s_sum(demo, adapter, merged):

@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from demo.training import nf4
+from rounding import assert_near
 from touchline.errors import InputError
 from touchline.models.checkpoints import fetch
 from touchline.models.families.base import Footage
@@ -295,7 +296,7 @@ def test_attention_in_chunks_is_the_library_s_own(of_pairs):
     visual._attn_implementation = "sdpa"
     stock = qwen.encode(pixels)
     visual._attn_implementation = in_chunks
-    assert torch.allclose(ours, stock, atol=1e-5)
+    assert_near(ours, stock)
 
 
 def test_a_pair_s_features_do_not_depend_on_its_company(of_pairs):
@@ -303,7 +304,7 @@ def test_a_pair_s_features_do_not_depend_on_its_company(of_pairs):
     pixels = torch.randint(256, (3, 2, 3, *qwen.size[::-1]), dtype=torch.uint8)
     together = qwen.encode(pixels)
     alone = torch.cat([qwen.encode(pair[None]) for pair in pixels])
-    assert torch.allclose(together, alone, atol=1e-5)
+    assert_near(together, alone)
 
 
 def test_nf4_is_saved_and_loaded(kind, source, quantized):
@@ -347,7 +348,7 @@ def test_unpacked_weights_are_those_of_nf4_and_answer_as_packed_ones(kind, sourc
     )
     assert type(layer).__name__ == "Linear"
     # The demo rounds in training by an implementation of its own.
-    assert torch.allclose(layer.weight, nf4.rounded(original.weight), atol=1e-6)
+    assert_near(layer.weight, nf4.rounded(original.weight))
     frames = torch.stack([packed.pixels(frame, "pad") for frame in pictures(2)])
     pixels = frames.unflatten(0, (-1, packed.frames_per_picture))
     logits = [
@@ -355,7 +356,7 @@ def test_unpacked_weights_are_those_of_nf4_and_answer_as_packed_ones(kind, sourc
         for model in (packed, unpacked)
     ]
     # Some processors multiply packed weights in bfloat16.
-    assert torch.allclose(*logits, atol=0.05)
+    assert_near(*logits, share=0.03)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
