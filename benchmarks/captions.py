@@ -23,7 +23,6 @@ from touchline.core.files import read_json
 from touchline.core.intervals import Intervals
 from touchline.core.records import Estimate, Event
 from touchline.evaluation.annotations import TrueEvent
-from touchline.evaluation.average_precision import found
 from touchline.evaluation.calibration import calibrate
 from touchline.evaluation.evaluate import evaluate
 from touchline.evaluation.outcomes import Half
@@ -36,6 +35,7 @@ from touchline.events.reading import Predictions
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings, MergeSettings, WindowSettings
+from touchline.matching import found
 from touchline.video.windows import windows_from
 
 CLASSES = {

@@ -55,6 +55,7 @@ from touchline.inputs.settings import (
     WindowSettings,
 )
 from touchline.inputs.videos import Video, read_videos
+from touchline.matching import is_within
 from touchline.models.quantize import quantize
 from touchline.video.probe import probe
 from touchline.video.windows import most_frames, windows_of
@@ -176,7 +177,7 @@ def _print(model: str, found: Sequence[Found]) -> None:
 def _count(events: Sequence[Event], time: float, within: float, label: str | None = None) -> int:
     """How many events there are around a time, of one label or of any."""
     return sum(
-        abs(event.time_s - time) <= within and label in (None, event.label) for event in events
+        is_within(event.time_s, time, within) and label in (None, event.label) for event in events
     )
 
 

@@ -24,9 +24,10 @@ from touchline.core.records import (
     Recalibration,
     Reliability,
 )
-from touchline.evaluation.average_precision import Floats, found
+from touchline.evaluation.average_precision import Floats
 from touchline.evaluation.outcomes import Half, annotated_classes, by_class, where_looked
 from touchline.evaluation.recalibration import SUREST, features, probability, rank_of
+from touchline.matching import found
 
 _TENTHS = tuple(np.linspace(0, 1, 11))
 _HITS = (1, 2, 3, 4, 6, 11, math.inf)

@@ -8,7 +8,6 @@ from functools import reduce
 from pathlib import Path
 from typing import Literal, Protocol
 
-from touchline.comparison.matching import matched_pairs
 from touchline.core.files import read_record
 from touchline.core.intervals import Intervals, common, intervals_of, within
 from touchline.core.params import AnnotatedVideo
@@ -18,6 +17,7 @@ from touchline.core.tables import Table
 from touchline.evaluation.annotations import TrueEvent, Truth, read_truth
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
+from touchline.matching import is_within, matched_pairs
 
 # evaluation/outcomes_{model}.csv, a line an outcome; what is not there has empty cells.
 OUTCOMES = Table(
@@ -115,7 +115,7 @@ def is_undecided(event: Event, truth: Truth, tolerance: float) -> bool:
     near = [
         (abs(time - event.time_s), not decided, decided)
         for time, label, decided in truth.judged
-        if label == event.label and abs(time - event.time_s) <= tolerance
+        if label == event.label and is_within(time, event.time_s, tolerance)
     ]
     return bool(near) and not min(near)[-1]
 

@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from touchline.core.records import CalibrationReport, Event, Ranking
-from touchline.evaluation.average_precision import found
 from touchline.evaluation.metrics import Lists, by_label, games_of
 from touchline.evaluation.outcomes import Half, where_looked
 from touchline.evaluation.recalibration import probabilities, recalibrated
+from touchline.matching import found
 
 
 def rankings(

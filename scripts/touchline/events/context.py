@@ -9,7 +9,7 @@ hits (docs/evaluation.md).
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +19,7 @@ from touchline.core.records import Context, Event
 from touchline.events.nms import suppress
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings
+from touchline.matching import is_within, neighbours
 
 # So many hits' worth of context make 0.73 of 1/2: a score between 0 and 1 is what files and metrics
 # want, and the logistic function keeps the order.
@@ -46,12 +47,12 @@ class _Signal:
     def after(self, time: float) -> float:
         """The weights in [time, time + span], each less the later it is."""
         first = bisect_left(self.times, time - SAME_TIME)
-        last = bisect_right(self.times, time + self.rule.span)
+        _, last = neighbours(self.times, time, self.rule.span)
         return self._sum(first, last, time) + self._unseen(time, time + self.rule.span, time)
 
     def before(self, time: float) -> float:
         """The weights in [time - span, time), each less the earlier it is."""
-        first = bisect_left(self.times, time - self.rule.span)
+        first, _ = neighbours(self.times, time, self.rule.span)
         last = bisect_left(self.times, time - SAME_TIME)
         return self._sum(first, last, time) + self._unseen(time - self.rule.span, time, time)
 
@@ -171,7 +172,7 @@ def _context(time: float, of_class: _Signal, of_words: _Signal) -> Context:
     times = of_class.times
     first = bisect_left(times, time - SAME_TIME)
     last = first
-    while last + 1 < len(times) and times[last + 1] - times[last] <= _PAUSE:
+    while last + 1 < len(times) and is_within(times[last + 1], times[last], _PAUSE):
         last += 1
     return Context(
         after=round(of_class.after(time), 4),

@@ -19,6 +19,7 @@ from touchline.events.nms import suppress
 from touchline.events.predictions import hits_of
 from touchline.events.reading import Predictions
 from touchline.inputs.labels import Labels
+from touchline.matching import reach
 
 Keep = Literal["first", "best", "run"]
 
@@ -187,7 +188,7 @@ def _groups(events: list[Event], window: float, keep: Keep) -> Iterator[list[Eve
         run: list[Event] = []
         end = events[0].first_s
         for event in events:
-            if event.first_s - end > window + SAME_TIME:
+            if event.first_s - end > reach(window):
                 yield run
                 run = []
             run.append(event)
