@@ -6,7 +6,8 @@ import math
 import random
 from collections.abc import Iterable, Sequence
 
-# Fewer times can lie on a grid by accident: 20 times in whole seconds are all even once in a million.
+# Fewer times can lie on a grid by accident. 20 times in whole seconds are all even with a
+# probability of 1e-6.
 _FEWEST_ON_GRID = 20
 # Seconds between the starts of windows, at most. A coarser grid is how times were rounded.
 _LONGEST_STEP = 10.0
