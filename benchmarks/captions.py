@@ -35,8 +35,8 @@ from touchline.events.reading import Predictions
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings, MergeSettings, WindowSettings
+from touchline.inputs.windows import windows_from
 from touchline.matching import found
-from touchline.video.windows import windows_from
 
 CLASSES = {
     "soccer-ball": "Goal",

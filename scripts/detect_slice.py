@@ -10,7 +10,6 @@ from typing import Any
 
 from touchline.core import paths
 from touchline.core.files import read_record, read_text, write_json, write_json_lines
-from touchline.core.intervals import slice_bounds
 from touchline.core.logs import job_log
 from touchline.core.records import Manifest
 from touchline.detection.worker import Question, answer_windows
@@ -24,8 +23,8 @@ from touchline.inputs.settings import (
     read_settings,
     read_table,
 )
+from touchline.inputs.windows import most_frames, slice_bounds, windows_of
 from touchline.models.checkpoints import remember_origin
-from touchline.video.windows import most_frames, windows_of
 
 
 def main(job: Any) -> None:

@@ -13,7 +13,7 @@ from touchline.events.partials import check_partial
 from touchline.events.predictions import write_events_csv, write_predictions
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import ContextSettings
+from touchline.inputs.settings import ContextSettings, WindowSettings
 from touchline.inputs.videos import GameHalf
 
 
@@ -23,7 +23,9 @@ def main(job: Any) -> None:
     for path, part in zip(job.input.partials, slices, strict=True):
         check_partial(path, part.windows)
     labels = Labels.read(job.input.labels)
-    merged = merge_slices(slices, manifest.duration, labels, **job.params.merge)
+    merged = merge_slices(
+        slices, manifest.duration, WindowSettings(**job.params.window), labels, **job.params.merge
+    )
     counts = merged.counts
     log.info(
         "%d windows: %d none, %d unparsed, %d skipped; %d events in, %d duplicates, %d out",

@@ -15,7 +15,7 @@ from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings, WindowSettings, read_table
 from touchline.inputs.videos import GameHalf
-from touchline.video.windows import windows_from
+from touchline.inputs.windows import windows_from
 
 
 def main(job: Any) -> None:
