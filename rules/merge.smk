@@ -24,7 +24,6 @@ rule merge_slices:
         "../envs/analysis.yaml"
     params:
         half=half_of_video,
-        window=SETTINGS.window.model_dump(),
         merge=SETTINGS.merge.model_dump(),
         context=SETTINGS.context.model_dump(),
     message:
@@ -60,8 +59,7 @@ rule spot_evidence:
     params:
         **PLAN.weighed_classes,
         half=half_of_video,
-        window=SETTINGS.window.model_dump(),
-        merge_window=SETTINGS.merge.window,
+        window=SETTINGS.merge.window,
     message:
         "Spotting events in {wildcards.model}'s evidence of video {wildcards.video}"
     script:

@@ -13,7 +13,7 @@ from touchline.events.partials import check_partial
 from touchline.events.predictions import write_events_csv, write_predictions
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import ContextSettings, WindowSettings
+from touchline.inputs.settings import ContextSettings, read_settings
 from touchline.inputs.videos import GameHalf
 
 
@@ -23,9 +23,9 @@ def main(job: Any) -> None:
     for path, part in zip(job.input.partials, slices, strict=True):
         check_partial(path, part.windows)
     labels = Labels.read(job.input.labels)
-    merged = merge_slices(
-        slices, manifest.duration, WindowSettings(**job.params.window), labels, **job.params.merge
-    )
+    # Not a parameter: with keep_partials: false, a new one would have everything detected again.
+    rule = read_settings(job.config).window
+    merged = merge_slices(slices, manifest.duration, rule, labels, **job.params.merge)
     counts = merged.counts
     log.info(
         "%d windows: %d none, %d unparsed, %d skipped; %d events in, %d duplicates, %d out",
@@ -39,11 +39,11 @@ def main(job: Any) -> None:
     )
     windows = [window for part in slices for window in part.windows]
     coverage = coverage_of_slices(manifest, windows, counts)
-    rule = ContextSettings(**job.params.context)
+    context = ContextSettings(**job.params.context)
     looked_at = intervals_of(coverage.looked_at)
     shown = shown_in((window.start, window.end, window.frame_times) for window in windows)
     events = locate(merged.events, merged.hits, shown)
-    events = score_by_context(events, merged.hits, looked_at, labels, rule)
+    events = score_by_context(events, merged.hits, looked_at, labels, context)
     half = GameHalf(**job.params.half)
     write_predictions(job.output.predictions, merged.events)
     write_events_csv(job.output.events, events, manifest.video, half.game, half.half)

@@ -10,21 +10,21 @@ from touchline.events.evidence import join_slices, read_evidence, write_evidence
 from touchline.events.merge import check_slices, read_slices
 from touchline.events.peaks import spot_events
 from touchline.events.predictions import write_events_csv, write_predictions
-from touchline.inputs.settings import WindowSettings
+from touchline.inputs.settings import read_settings
 from touchline.inputs.videos import GameHalf
 
 
 def main(job: Any) -> None:
     manifest = read_record(job.input.manifest, Manifest)
     slices = read_slices(job.input.ledgers, manifest.duration)
-    check_slices(slices, manifest.duration, WindowSettings(**job.params.window))
+    check_slices(slices, manifest.duration, read_settings(job.config).window)
     evidence = join_slices(
         [
             (read_evidence(path, job.params.classes), part.windows, path)
             for path, part in zip(job.input.slices, slices, strict=True)
         ]
     )
-    events = spot_events(evidence, job.params.merge_window)
+    events = spot_events(evidence, job.params.window)
     windows = [window for part in slices for window in part.windows]
     counts = Counts(
         answers=len(windows),
