@@ -7,7 +7,7 @@ from touchline.core.intervals import intervals_of
 from touchline.core.logs import job_log, log
 from touchline.core.records import Manifest
 from touchline.events.context import score_by_context
-from touchline.events.coverage import coverage_of_given
+from touchline.events.coverage import coverage_of_given, coverage_of_spotter
 from touchline.events.given import read_given
 from touchline.events.merge import merge_given
 from touchline.events.predictions import write_events_csv
@@ -37,10 +37,13 @@ def main(job: Any) -> None:
         merged.counts.events_out,
     )
     rule = WindowSettings(**job.params.window)
-    others = [read_given(path, video, row, labels) for path in job.input.others]
-    reached = max((other.reach(rule.seconds) for other in others), default=0.0)
-    seconds = 0.0 if given.exact else rule.seconds
-    coverage = coverage_of_given(given.times, merged.counts, manifest, reached, seconds)
+    half = GameHalf(**job.params.half)
+    if given.exact:
+        coverage = coverage_of_spotter(given.times, merged.counts, manifest, half.half)
+    else:
+        others = [read_given(path, video, row, labels) for path in job.input.others]
+        reached = max((other.reach(rule.seconds) for other in others), default=0.0)
+        coverage = coverage_of_given(given.times, merged.counts, manifest, reached, rule.seconds)
     for lost in coverage.likely_lost:
         log.warning(
             "%s has nothing from %g to %g s; that slice was likely lost.",
@@ -56,7 +59,6 @@ def main(job: Any) -> None:
         context = ContextSettings(**job.params.context)
         events = locate(events, merged.hits, shown)
         events = score_by_context(events, merged.hits, looked_at, labels, context)
-    half = GameHalf(**job.params.half)
     write_events_csv(job.output.events, events, video, half.game, half.half)
     write_json(job.output.coverage, coverage.model_dump())
 

@@ -310,6 +310,11 @@ class Coverage(Record):
         default=0.0, description="what a player's clock shows at the video's start, seconds"
     )
     looked_at: list[Interval]
+    has_open_end: bool = Field(
+        default=False,
+        description="the model watched the whole video, whose duration is not known: it looked "
+        "beyond the end of looked_at, too",
+    )
     no_pictures: list[Interval] = Field(
         default=[], description="stretches in which the video shows nothing to look at"
     )
