@@ -4,7 +4,8 @@ from typing import Any
 
 from touchline.comparison.compare import Track, compare, write_comparison_csv
 from touchline.core.files import read_record, write_json
-from touchline.core.logs import job_log, log
+from touchline.core.jobs import recorded_job
+from touchline.core.logs import log
 from touchline.core.records import Coverage
 from touchline.events.coverage import looked_at_together
 from touchline.events.predictions import read_events_csv
@@ -32,5 +33,5 @@ def main(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

@@ -4,7 +4,8 @@ from typing import Any
 
 from touchline.core.files import read_record, write_json
 from touchline.core.intervals import intervals_of
-from touchline.core.logs import job_log, log
+from touchline.core.jobs import recorded_job
+from touchline.core.logs import log
 from touchline.core.records import Manifest
 from touchline.events.context import score_by_context
 from touchline.events.coverage import coverage_of_given, coverage_of_spotter
@@ -64,5 +65,5 @@ def main(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

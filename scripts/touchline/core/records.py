@@ -529,6 +529,12 @@ class HashedFile(Record):
     sha256: Sha256
 
 
+class JobResults(Record):
+    """hashes/….json: what a job had written when it ended; named as its log."""
+
+    results: list[HashedFile] = Field(description="of the folder of results")
+
+
 class ModelFiles(Record):
     """models/files_{model}.json: the files that a model is loaded from, and what loads them."""
 
@@ -567,9 +573,9 @@ class RecordedVideo(Record):
     video: int = Field(ge=0)
     game: str | None
     half: int | None
-    bytes: int = Field(gt=0)
-    duration: float = Field(gt=0, description="seconds that were processed")
-    fingerprint: str = Field(description="SHA-256 of samples of the content")
+    bytes: int | None = Field(gt=0, description="null without footage, as what follows")
+    duration: float | None = Field(gt=0, description="seconds that were processed")
+    fingerprint: str | None = Field(description="SHA-256 of samples of the content")
 
 
 class Software(Record):
@@ -590,6 +596,11 @@ class RunRecord(Record):
     software: Software
     settings: dict[str, Any] = Field(description="as config.yaml and the user's files have them")
     models: list[RecordedModel] = Field(description="those that ran")
-    videos: list[RecordedVideo] = Field(description="those with footage")
+    videos: list[RecordedVideo] = Field(description="those that were selected")
     inputs: list[RecordedInput]
-    results: list[HashedFile] = Field(description="of the folder of results, by path")
+    results: list[HashedFile] = Field(
+        description="of the folder of results, by path, as each was when its job ended"
+    )
+    changed: list[str] = Field(
+        default=[], description="results that were changed after their job had ended, by path"
+    )
