@@ -38,9 +38,16 @@ def neighbours(times: Sequence[float], time: float, tolerance: float) -> tuple[i
         first and last, so that times[first:last] are within the tolerance.
     """
     limit = reach(tolerance)
-    # Differences are compared, as in is_within: sums would round otherwise.
-    first = bisect_left(times, -limit, key=lambda other: other - time)
-    last = bisect_right(times, limit, lo=first, key=lambda other: other - time)
+    first, last = bisect_left(times, time - limit), bisect_right(times, time + limit)
+    # A sum rounds otherwise than the difference that is_within compares.
+    while first > 0 and time - times[first - 1] <= limit:
+        first -= 1
+    while first < len(times) and time - times[first] > limit:
+        first += 1
+    while last < len(times) and times[last] - time <= limit:
+        last += 1
+    while last > 0 and times[last - 1] - time > limit:
+        last -= 1
     return first, last
 
 
