@@ -279,10 +279,11 @@ def _recorded_results(folder: Path, names: Iterable[str]) -> tuple[list[HashedFi
     changed = []
     for name in sorted(files):
         kept, path = at_end.get(name), folder / name
-        is_gone = kept is not None and not path.exists()
-        now = None if is_gone else hashed(path, name)
-        recorded.append(kept or hashed(path, name))
-        if kept is not None and now != kept:
+        if kept is None:
+            recorded.append(hashed(path, name))
+            continue
+        recorded.append(kept)
+        if not path.exists() or hashed(path, name) != kept:
             changed.append(name)
     return recorded, changed
 
