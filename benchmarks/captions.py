@@ -23,7 +23,6 @@ from touchline.core.files import read_json
 from touchline.core.intervals import Intervals
 from touchline.core.records import Estimate, Event
 from touchline.evaluation.annotations import TrueEvent
-from touchline.evaluation.average_precision import found
 from touchline.evaluation.calibration import calibrate
 from touchline.evaluation.evaluate import evaluate
 from touchline.evaluation.outcomes import Half
@@ -36,7 +35,8 @@ from touchline.events.reading import Predictions
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings, MergeSettings, WindowSettings
-from touchline.video.windows import windows_from
+from touchline.inputs.windows import windows_from
+from touchline.matching import found
 
 CLASSES = {
     "soccer-ball": "Goal",

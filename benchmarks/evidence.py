@@ -55,9 +55,10 @@ from touchline.inputs.settings import (
     WindowSettings,
 )
 from touchline.inputs.videos import Video, read_videos
+from touchline.inputs.windows import most_frames, windows_of
+from touchline.matching import is_within
 from touchline.models.quantize import quantize
 from touchline.video.probe import probe
-from touchline.video.windows import most_frames, windows_of
 
 ROOT = Path(__file__).parents[1]
 # As demo/config.yaml has it: what shows a sign twice is no second event.
@@ -140,7 +141,7 @@ def _of_answers(
     ledger: SliceLedger, manifest: Manifest, labels: Labels
 ) -> tuple[list[Event], list[Event]]:
     """The events of answers, without scores and scored by context."""
-    merged = merge_slices([ledger], manifest.duration, labels, WINDOW, "first")
+    merged = merge_slices([ledger], manifest.duration, RULE, labels, WINDOW, "first")
     shown = shown_in((w.start, w.end, w.frame_times) for w in ledger.windows)
     events = locate(merged.events, merged.hits, shown)
     looked_at = ((0.0, manifest.duration),)
@@ -176,7 +177,7 @@ def _print(model: str, found: Sequence[Found]) -> None:
 def _count(events: Sequence[Event], time: float, within: float, label: str | None = None) -> int:
     """How many events there are around a time, of one label or of any."""
     return sum(
-        abs(event.time_s - time) <= within and label in (None, event.label) for event in events
+        is_within(event.time_s, time, within) and label in (None, event.label) for event in events
     )
 
 

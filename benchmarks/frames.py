@@ -50,10 +50,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from touchline.inputs.settings import WindowSettings
+from touchline.inputs.windows import Window, windows_of
 from touchline.video.packets import open_video
 from touchline.video.sampler import sample_frames
 from touchline.video.transforms import capped
-from touchline.video.windows import Window, windows_of
 
 ROOT = Path(__file__).parents[1]
 

@@ -49,8 +49,8 @@ def ours(video: Path, nf4: Path, threads: int) -> int:
         WindowSettings,
     )
     from touchline.inputs.videos import Video
+    from touchline.inputs.windows import windows_of
     from touchline.video.probe import probe
-    from touchline.video.windows import windows_of
 
     manifest = probe(Video(video=0, path=video))
     windows = windows_of(0, manifest.duration, manifest.duration, WindowSettings())
@@ -78,10 +78,10 @@ def predecessor(video: Path, nf4: Path, threads: int, most: int | None) -> Part:
 
     from touchline.inputs.settings import WindowSettings
     from touchline.inputs.videos import Video
+    from touchline.inputs.windows import windows_of
     from touchline.models.families.base import Footage
     from touchline.models.families.llava_next_video import LlavaNextVideo
     from touchline.video.probe import probe
-    from touchline.video.windows import windows_of
 
     torch.set_num_threads(threads)
     manifest = probe(Video(video=0, path=video))

@@ -16,7 +16,6 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from touchline.comparison.matching import matched_pairs
 from touchline.core import paths
 from touchline.core.files import read_record
 from touchline.core.records import ClassFigures, Estimate, EvaluationReport, Event
@@ -26,6 +25,7 @@ from touchline.evaluation.evaluate import ALL
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import read_videos
+from touchline.matching import matched_pairs
 
 MODELS = ("llava", "qwen", "ensemble")
 TOLERANCE = 3.0  # seconds, one of evaluation.tolerances in config.yaml

@@ -1,13 +1,13 @@
 """Make calibration/calibration_{model}.json: which of a model's events can be trusted."""
 
 from touchline.core.files import write_json
-from touchline.core.logs import job_log
+from touchline.core.jobs import recorded_job
 from touchline.core.params import AnnotatedVideo
 from touchline.evaluation.calibration import calibrate
 from touchline.evaluation.outcomes import read_halves
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         videos = [AnnotatedVideo(**video) for video in snakemake.params.videos]
         halves, _ = read_halves(
             videos, snakemake.input, snakemake.params.classes, snakemake.params.tolerance

@@ -4,21 +4,18 @@ from typing import Any
 
 from touchline.comparison.compare import Track, compare, write_comparison_csv
 from touchline.core.files import read_record, write_json
-from touchline.core.intervals import intervals_of
-from touchline.core.logs import job_log, log
+from touchline.core.jobs import recorded_job
+from touchline.core.logs import log
 from touchline.core.records import Coverage
+from touchline.events.coverage import looked_at_together
 from touchline.events.predictions import read_events_csv
 
 
 def main(job: Any) -> None:
-    tracks = {
-        model: Track(
-            read_events_csv(events), intervals_of(read_record(coverage, Coverage).looked_at)
-        )
-        for model, events, coverage in zip(
-            job.params.models, job.input.events, job.input.coverage, strict=True
-        )
-    }
+    events = [read_events_csv(path) for path in job.input.events]
+    coverages = [read_record(path, Coverage) for path in job.input.coverage]
+    looked_at = looked_at_together(coverages, (one.time_s for some in events for one in some))
+    tracks = dict(zip(job.params.models, map(Track, events, looked_at), strict=True))
     report, findings = compare(tracks, job.params.tolerance, job.params.shifts, job.params.seed)
     for pair in report.pairs:
         log.info(
@@ -36,5 +33,5 @@ def main(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

@@ -10,8 +10,7 @@ from typing import Any
 
 from touchline.core import paths
 from touchline.core.files import read_record, read_text, write_json, write_json_lines
-from touchline.core.intervals import slice_bounds
-from touchline.core.logs import job_log
+from touchline.core.jobs import recorded_job
 from touchline.core.records import Manifest
 from touchline.detection.worker import Question, answer_windows
 from touchline.events.evidence import Evidence, write_evidence
@@ -24,8 +23,8 @@ from touchline.inputs.settings import (
     read_settings,
     read_table,
 )
+from touchline.inputs.windows import most_frames, slice_bounds, windows_of
 from touchline.models.checkpoints import remember_origin
-from touchline.video.windows import most_frames, windows_of
 
 
 def main(job: Any) -> None:
@@ -47,9 +46,7 @@ def main(job: Any) -> None:
         version=job.params.version,
         classes=tuple(job.params.get("classes", ())),
     )
-    # Beside the ledgers, and no output: every slice of the model writes the same.
-    results = Path(job.output.ledger).parents[1]
-    remember_origin(question.checkpoint, results / paths.MODEL.format(model=job.wildcards.model))
+    remember_origin(question.checkpoint, model_note(job))
     journal = Path(job.params.journal)
     records = answer_windows(
         path, manifest, windows, question, journal, settings.batch, job.threads
@@ -61,8 +58,17 @@ def main(job: Any) -> None:
     write_json(job.output.partial, [answer.model_dump() for answer in partial_of(records)])
 
 
+def model_note(job: Any) -> Path:
+    """Return the file that names the model's checkpoint.
+
+    It is no output, as every slice of the model writes the same.
+    """
+    results = Path(job.output.ledger).parents[1]
+    return results / paths.MODEL.format(model=job.wildcards.model)
+
+
 if __name__ == "__main__":
     # What a scheduler sends before it kills. Every answer is in the journal already.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped; the next attempt goes on here."))
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake, [model_note(snakemake)]):
         main(snakemake)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from touchline.core.files import read_record, write_json
-from touchline.core.logs import job_log, log
+from touchline.core.jobs import recorded_job
+from touchline.core.logs import log
 from touchline.core.records import Manifest
 from touchline.errors import InputError
 from touchline.events.shortlist import shortlist
@@ -42,5 +43,5 @@ def main(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

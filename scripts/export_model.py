@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from touchline.core.files import read_record, write_json, write_text
-from touchline.core.logs import job_log
+from touchline.core.jobs import recorded_job
 from touchline.core.records import Coverage
 from touchline.errors import InputError
 from touchline.events.exports import by_game, osl_json, results_spotting, sportscode_xml, webvtt
@@ -43,5 +43,5 @@ def main(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

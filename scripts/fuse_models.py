@@ -4,7 +4,8 @@ from typing import Any
 
 from touchline.comparison.ensemble import fuse
 from touchline.core.files import read_record
-from touchline.core.logs import job_log, log
+from touchline.core.jobs import recorded_job
+from touchline.core.logs import log
 from touchline.core.records import CalibrationReport
 from touchline.evaluation.recalibration import recalibrate_all
 from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
@@ -34,5 +35,5 @@ def main(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

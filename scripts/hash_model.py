@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from touchline.core.files import write_json
-from touchline.core.logs import job_log
+from touchline.core.jobs import recorded_job
 from touchline.core.records import ModelFiles
 from touchline.models.checkpoints import read_origin
 from touchline.runs.record import hashed_folder, packages
@@ -19,5 +19,5 @@ def main(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

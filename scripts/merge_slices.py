@@ -4,7 +4,8 @@ from typing import Any
 
 from touchline.core.files import read_record, write_json
 from touchline.core.intervals import intervals_of
-from touchline.core.logs import job_log, log
+from touchline.core.jobs import recorded_job
+from touchline.core.logs import log
 from touchline.core.records import Manifest
 from touchline.events.context import score_by_context
 from touchline.events.coverage import coverage_of_slices
@@ -13,7 +14,7 @@ from touchline.events.partials import check_partial
 from touchline.events.predictions import write_events_csv, write_predictions
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import ContextSettings
+from touchline.inputs.settings import ContextSettings, read_settings
 from touchline.inputs.videos import GameHalf
 
 
@@ -23,7 +24,9 @@ def main(job: Any) -> None:
     for path, part in zip(job.input.partials, slices, strict=True):
         check_partial(path, part.windows)
     labels = Labels.read(job.input.labels)
-    merged = merge_slices(slices, manifest.duration, labels, **job.params.merge)
+    # Not a parameter: with keep_partials: false, a new one would have everything detected again.
+    rule = read_settings(job.config).window
+    merged = merge_slices(slices, manifest.duration, rule, labels, **job.params.merge)
     counts = merged.counts
     log.info(
         "%d windows: %d none, %d unparsed, %d skipped; %d events in, %d duplicates, %d out",
@@ -37,11 +40,11 @@ def main(job: Any) -> None:
     )
     windows = [window for part in slices for window in part.windows]
     coverage = coverage_of_slices(manifest, windows, counts)
-    rule = ContextSettings(**job.params.context)
+    context = ContextSettings(**job.params.context)
     looked_at = intervals_of(coverage.looked_at)
     shown = shown_in((window.start, window.end, window.frame_times) for window in windows)
     events = locate(merged.events, merged.hits, shown)
-    events = score_by_context(events, merged.hits, looked_at, labels, rule)
+    events = score_by_context(events, merged.hits, looked_at, labels, context)
     half = GameHalf(**job.params.half)
     write_predictions(job.output.predictions, merged.events)
     write_events_csv(job.output.events, events, manifest.video, half.game, half.half)
@@ -49,5 +52,5 @@ def main(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

@@ -4,10 +4,11 @@ from typing import Any
 
 from touchline.core.files import read_record, write_json
 from touchline.core.intervals import intervals_of
-from touchline.core.logs import job_log, log
+from touchline.core.jobs import recorded_job
+from touchline.core.logs import log
 from touchline.core.records import Manifest
 from touchline.events.context import score_by_context
-from touchline.events.coverage import coverage_of_given
+from touchline.events.coverage import coverage_of_given, coverage_of_spotter
 from touchline.events.given import read_given
 from touchline.events.merge import merge_given
 from touchline.events.predictions import write_events_csv
@@ -15,7 +16,7 @@ from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings, WindowSettings, read_table
 from touchline.inputs.videos import GameHalf
-from touchline.video.windows import windows_from
+from touchline.inputs.windows import windows_from
 
 
 def main(job: Any) -> None:
@@ -37,10 +38,13 @@ def main(job: Any) -> None:
         merged.counts.events_out,
     )
     rule = WindowSettings(**job.params.window)
-    others = [read_given(path, video, row, labels) for path in job.input.others]
-    reached = max((other.reach(rule.seconds) for other in others), default=0.0)
-    seconds = 0.0 if given.exact else rule.seconds
-    coverage = coverage_of_given(given.times, merged.counts, manifest, reached, seconds)
+    half = GameHalf(**job.params.half)
+    if given.exact:
+        coverage = coverage_of_spotter(given.times, merged.counts, manifest, half.half)
+    else:
+        others = [read_given(path, video, row, labels) for path in job.input.others]
+        reached = max((other.reach(rule.seconds) for other in others), default=0.0)
+        coverage = coverage_of_given(given.times, merged.counts, manifest, reached, rule.seconds)
     for lost in coverage.likely_lost:
         log.warning(
             "%s has nothing from %g to %g s; that slice was likely lost.",
@@ -56,11 +60,10 @@ def main(job: Any) -> None:
         context = ContextSettings(**job.params.context)
         events = locate(events, merged.hits, shown)
         events = score_by_context(events, merged.hits, looked_at, labels, context)
-    half = GameHalf(**job.params.half)
     write_events_csv(job.output.events, events, video, half.game, half.half)
     write_json(job.output.coverage, coverage.model_dump())
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

@@ -16,6 +16,12 @@ def main(job: Any) -> None:
     plan = Plan(find_inputs(job.config, PROJECT))
     record = record_run(plan, job.config, job.params.results, PROJECT)
     write_json(job.output[0], record.model_dump())
+    for name in record.changed:
+        log.warning(
+            "%s was changed after the job that made it had ended. To have it made again, delete it "
+            "and run again.",
+            name,
+        )
     log.info("%d results are recorded", len(record.results))
 
 

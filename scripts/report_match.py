@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from touchline.core.files import read_json, write_text
-from touchline.core.logs import job_log, log
+from touchline.core.jobs import recorded_job
+from touchline.core.logs import log
 from touchline.core.records import Thumbnail
 from touchline.events.evidence import read_evidence
 from touchline.events.shortlist import read_shortlist
@@ -61,5 +62,5 @@ def main(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

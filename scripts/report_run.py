@@ -8,7 +8,8 @@ from markupsafe import Markup
 
 from touchline.comparison.summary import Row, read_rows
 from touchline.core.files import read_record, write_text
-from touchline.core.logs import job_log, log
+from touchline.core.jobs import recorded_job
+from touchline.core.logs import log
 from touchline.core.params import MissingPredictions, Predicted
 from touchline.core.records import CalibrationReport, ComparisonReport, EvaluationReport, Manifest
 from touchline.evaluation.evaluate import CURVES
@@ -110,5 +111,5 @@ def main(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from touchline.core.files import read_record
-from touchline.core.logs import job_log, log
+from touchline.core.jobs import recorded_job
+from touchline.core.logs import log
 from touchline.core.records import CalibrationReport
 from touchline.evaluation.recalibration import learnt_order
 from touchline.events.predictions import EVENTS, read_events_csv
@@ -26,5 +27,5 @@ def main(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

@@ -3,20 +3,22 @@
 from typing import Any
 
 from touchline.core.files import read_record, write_json
-from touchline.core.logs import job_log, log
+from touchline.core.jobs import recorded_job
+from touchline.core.logs import log
 from touchline.core.records import UNANSWERED, Counts, Manifest
 from touchline.events.coverage import coverage_of_slices
 from touchline.events.evidence import join_slices, read_evidence, write_evidence
 from touchline.events.merge import check_slices, read_slices
 from touchline.events.peaks import spot_events
 from touchline.events.predictions import write_events_csv, write_predictions
+from touchline.inputs.settings import read_settings
 from touchline.inputs.videos import GameHalf
 
 
 def main(job: Any) -> None:
     manifest = read_record(job.input.manifest, Manifest)
     slices = read_slices(job.input.ledgers, manifest.duration)
-    check_slices(slices, manifest.duration)
+    check_slices(slices, manifest.duration, read_settings(job.config).window)
     evidence = join_slices(
         [
             (read_evidence(path, job.params.classes), part.windows, path)
@@ -48,5 +50,5 @@ def main(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

@@ -4,7 +4,7 @@ from typing import Any
 
 from touchline.comparison.summary import read_rows, summary_table, write_summary_csv
 from touchline.core.files import read_record, replacing
-from touchline.core.logs import job_log
+from touchline.core.jobs import recorded_job
 from touchline.core.params import MissingPredictions, Predicted
 from touchline.core.records import ComparisonReport
 from touchline.inputs.labels import Labels
@@ -25,5 +25,5 @@ def main(job: Any) -> None:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with recorded_job(snakemake):
         main(snakemake)

@@ -15,12 +15,15 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 
 try:
-    from touchline.core.files import read_record
-    from touchline.core.records import RunRecord
     from touchline.errors import InputError
-    from touchline.runs.inputs import find_inputs
+    from touchline.runs.inputs import Mistakes, collect_inputs
     from touchline.runs.plan import Plan
-    from touchline.runs.record import differences
+    from touchline.runs.record import (
+        Difference,
+        differences,
+        differing_results,
+        read_run_record,
+    )
 except (ImportError, SyntaxError) as error:
     sys.exit(
         f"{sys.executable} cannot run this ({error}): activate Touchline's environment, as with "
@@ -33,12 +36,18 @@ def main() -> None:
     parser.add_argument("record", type=Path, nargs="?", default=Path("results/run.json"))
     path = parser.parse_args().record
     try:
-        record = read_record(path, RunRecord)
-        plan = Plan(find_inputs(record.settings, PROJECT))
-        models = {each.model: Path(plan.model_folder(each.model)) for each in record.models}
-        found = differences(record, plan.inputs, path.parent, models)
+        record = read_run_record(path)
     except InputError as error:
         sys.exit(str(error))
+    try:
+        # What is missing is named below, each by itself.
+        plan = Plan(collect_inputs(record.settings, PROJECT, Mistakes()))
+    except InputError as error:
+        found = differing_results(record, path.parent)
+        found.append(Difference("not checked", f"inputs, videos and models: {error}"))
+    else:
+        models = {each.model: Path(plan.model_folder(each.model)) for each in record.models}
+        found = differences(record, plan.inputs, path.parent, models)
     for one in found:
         print(f"{one.change}: {one.what}")
     unlike = [one for one in found if one.change != "not checked"]

@@ -18,6 +18,7 @@ from touchline.core.records import (
     ComparisonReport,
     Coverage,
     EvaluationReport,
+    JobResults,
     Manifest,
     ModelFiles,
     Origin,
@@ -44,6 +45,7 @@ _FILES: dict[str, tuple[Any, str]] = {
     "calibration": (CalibrationReport, paths.CALIBRATION),
     "comparison": (ComparisonReport, paths.COMPARISON),
     "thumbnails": (list[Thumbnail], paths.THUMBNAILS),
+    "hashes": (JobResults, f"{paths.HASHES}/….json"),
     "run": (RunRecord, paths.RECORD),
 }
 

@@ -210,6 +210,7 @@ FILES = {
     "delete `run.json`": deleted("run.json"),
     "delete `videos/…`": deleted("videos/video_0.json"),
     "delete `logs/`": deleted("logs"),
+    "delete `hashes/`": deleted("hashes"),
     "delete `benchmarks/`": deleted("benchmarks"),
     "delete `thumbnails/…`": deleted("thumbnails/thumbnails_video_1.json"),
     "delete `report/video_….html`": deleted("report/video_0.html"),

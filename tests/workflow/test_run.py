@@ -105,6 +105,27 @@ def test_the_record_accounts_for_every_result(done):
     )
 
 
+def test_result_that_was_edited_is_named_although_a_run_followed(done):
+    summary, pictures = (
+        done.folder / "results" / name
+        for name in ("summary/summary.txt", "thumbnails/thumbnails_video_0.json")
+    )
+    text = summary.read_text()
+    summary.write_text(text + "x\n")
+    pictures.unlink()
+    done.run()
+    status, output = verified(done)
+    assert status == 1
+    assert output.splitlines()[0] == "changed: results/summary/summary.txt"
+    assert done.read("run.json")["changed"] == ["summary/summary.txt"]
+    log = (done.folder / "results/logs/record.log").read_text()
+    assert "summary/summary.txt was changed after the job that made it had ended" in log
+    summary.unlink()
+    done.run()
+    assert verified(done)[0] == 0
+    assert done.read("run.json")["changed"] == []
+
+
 def test_a_result_that_was_changed_is_named(done):
     summary = done.folder / "results/summary/summary.txt"
     text = summary.read_text()

@@ -12,7 +12,6 @@ from statistics import fmean
 from typing import Any, Literal
 
 from touchline.comparison.chance_level import shifts as shifts_of
-from touchline.comparison.matching import matched_pairs, moments
 from touchline.core.intervals import Intervals, as_records, common, elapsed, length, within
 from touchline.core.records import (
     Agreement,
@@ -25,6 +24,7 @@ from touchline.core.records import (
     PairComparison,
 )
 from touchline.core.tables import Dtype, Table
+from touchline.matching import matched_pairs, moments
 
 # What stands in a comparison of each event.
 _OF_EVENT: tuple[tuple[str, Dtype], ...] = (

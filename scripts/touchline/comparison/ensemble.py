@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from touchline.comparison.matching import moments
 from touchline.core.records import Event, Vote
 from touchline.events.nms import suppress
+from touchline.matching import moments
 
 Method = Literal["union", "intersection", "weighted", "nms"]
 # A weight for all of a model's events, or one for each class; 1 where none is named.
@@ -31,7 +31,7 @@ def fuse(
     """Fuse the events of several models, label by label.
 
     For all methods but "nms" the models' events are first put together to moments, at most
-    one event of each model in a moment (`touchline.comparison.matching.moments`).
+    one event of each model in a moment (`touchline.matching.moments`).
 
     Args:
         events: by name of the model. The order matters where three lists are put together.

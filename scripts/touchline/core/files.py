@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -121,6 +122,7 @@ def read_record(path: str | Path, kind: type[R]) -> R:
     try:
         return kind.model_validate(read_json(path))
     except ValidationError as error:
+        name = re.sub(r"(?<!^)(?=[A-Z])", " ", kind.__name__).lower()
         raise InputError(
-            f"{path} is not a {kind.__name__.lower()} of this version; delete it and run again."
+            f"{path} is not a {name} of this version; delete it and run again."
         ) from error

@@ -16,11 +16,6 @@ Intervals = tuple[tuple[float, float], ...]
 SAME_TIME = 0.001
 
 
-def slice_bounds(duration: float, slices: int, index: int) -> tuple[float, float]:
-    """Start and end of slice `index` of `slices` equal ones of a video, seconds."""
-    return round(duration * index / slices, 3), round(duration * (index + 1) / slices, 3)
-
-
 def joined(intervals: Iterable[tuple[float, float]]) -> Intervals:
     """The union of intervals that may overlap and come in any order."""
     result: list[tuple[float, float]] = []

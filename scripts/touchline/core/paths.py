@@ -50,8 +50,11 @@ SUMMARY_TEXT = "summary/summary.txt"
 INDEX = "report/index.html"
 CHART = "report/charts/{name}.svg"
 RECORD = "run.json"
+# The logs, and beside each log the hashes of its job's results (touchline.core.jobs).
+LOGS = "logs"
+HASHES = "hashes"
 # What differs from attempt to attempt, and is no result.
-NO_RESULTS = ("benchmarks", "journal", "logs")
+NO_RESULTS = ("benchmarks", HASHES, "journal", LOGS)
 
 # The log of each rule's jobs, and of what is summed up after some videos failed.
 PROBE_LOG = "logs/probe/video_{video}.log"

@@ -310,6 +310,11 @@ class Coverage(Record):
         default=0.0, description="what a player's clock shows at the video's start, seconds"
     )
     looked_at: list[Interval]
+    has_open_end: bool = Field(
+        default=False,
+        description="the model watched the whole video, whose duration is not known: it looked "
+        "beyond the end of looked_at, too",
+    )
     no_pictures: list[Interval] = Field(
         default=[], description="stretches in which the video shows nothing to look at"
     )
@@ -540,6 +545,12 @@ class HashedFile(Record):
     sha256: Sha256
 
 
+class JobResults(Record):
+    """hashes/….json: what a job had written when it ended; named as its log."""
+
+    results: list[HashedFile] = Field(description="of the folder of results")
+
+
 class ModelFiles(Record):
     """models/files_{model}.json: the files that a model is loaded from, and what loads them."""
 
@@ -578,9 +589,9 @@ class RecordedVideo(Record):
     video: int = Field(ge=0)
     game: str | None
     half: int | None
-    bytes: int = Field(gt=0)
-    duration: float = Field(gt=0, description="seconds that were processed")
-    fingerprint: str = Field(description="SHA-256 of samples of the content")
+    bytes: int | None = Field(gt=0, description="null without footage, as what follows")
+    duration: float | None = Field(gt=0, description="seconds that were processed")
+    fingerprint: str | None = Field(description="SHA-256 of samples of the content")
 
 
 class Software(Record):
@@ -601,6 +612,11 @@ class RunRecord(Record):
     software: Software
     settings: dict[str, Any] = Field(description="as config.yaml and the user's files have them")
     models: list[RecordedModel] = Field(description="those that ran")
-    videos: list[RecordedVideo] = Field(description="those with footage")
+    videos: list[RecordedVideo] = Field(description="those that were selected")
     inputs: list[RecordedInput]
-    results: list[HashedFile] = Field(description="of the folder of results, by path")
+    results: list[HashedFile] = Field(
+        description="of the folder of results, by path, as each was when its job ended"
+    )
+    changed: list[str] = Field(
+        default=[], description="results that were changed after their job had ended, by path"
+    )

@@ -18,8 +18,8 @@ from touchline.detection.scheduler import Failure, Picture, Task
 from touchline.detection.scoring import Generated, mean_probability, score_events
 from touchline.events.asked import Asked
 from touchline.events.parsing import parse_answer
+from touchline.inputs.windows import Window
 from touchline.video.sampler import Frame
-from touchline.video.windows import Window
 
 log = logging.getLogger(__name__)
 

@@ -18,11 +18,11 @@ from touchline.events.parsing import asked_by
 from touchline.inputs.candidates import Candidate, candidates_of
 from touchline.inputs.fingerprint import fingerprint
 from touchline.inputs.settings import BatchSettings, GenerationSettings, ImageSettings
+from touchline.inputs.windows import Window
 from touchline.models.checkpoints import begin_reading, checkpoint_files, read_model_type
 from touchline.models.cuda import check_usable, give_memory_back, has_room_beside
 from touchline.models.gpu_lease import lease_gpu, release_gpu
 from touchline.models.lean_imports import without_collecting
-from touchline.video.windows import Window
 
 if TYPE_CHECKING:
     from touchline.models.families.base import Footage, VideoLanguageModel

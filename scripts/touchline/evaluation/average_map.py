@@ -46,14 +46,13 @@ def average_maps(
         for delta in deltas
     }
     occurs = {event.label for half in halves for event in half.truth}
-    any_predicted = any(mine.times for lists in here.values() for mine in lists)
     maps = {}
     for metric, of_metric in soccernet_evaluator.METRICS.items():
         result = theirs[metric]
         samples = over_deltas([mean_aps[delta] for delta in of_metric])
         values = np.array([result["a_mAP"], *samples[1:]])
-        # Without predictions or true events the figures are not known, which is not 0.
-        is_known = any_predicted and bool(occurs & set(SOCCERNET_CLASSES))
+        # Without true events the figures are not known, which is not 0.
+        is_known = bool(occurs & set(SOCCERNET_CLASSES))
         maps[metric] = AverageMap(
             deltas=list(of_metric),
             mean=estimate(

@@ -7,7 +7,6 @@ holds them to the evaluator's figures.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -19,28 +18,6 @@ Floats = NDArray[np.float64]
 # As SoccerNet.Evaluation.ActionSpotting has them.
 _THRESHOLDS = np.linspace(0, 1, 200)
 _RECALLS = np.arange(11) / 10
-
-
-def found(
-    truth: Sequence[float], times: Sequence[float], scores: Sequence[float], tolerance: float
-) -> list[bool]:
-    """Which predictions SoccerNet counts as right.
-
-    Each true event, in order of time, takes the prediction with the highest score, of equals
-    the earliest, that is within the tolerance and not taken yet.
-
-    Args:
-        truth, times: seconds; `times` ascending.
-        scores: of the predictions.
-    """
-    taken = [False] * len(times)
-    for moment in sorted(truth):
-        first = bisect_left(times, moment - tolerance)
-        last = bisect_right(times, moment + tolerance)
-        free = [index for index in range(first, last) if not taken[index]]
-        if free:
-            taken[max(free, key=lambda index: (scores[index], -index))] = True
-    return taken
 
 
 def precision_recall(

@@ -24,7 +24,7 @@ from touchline.core.records import (
     Recalibration,
     Reliability,
 )
-from touchline.evaluation.average_precision import Floats, found
+from touchline.evaluation.average_precision import Floats
 from touchline.evaluation.learnt_gain import (
     Judged,
     JudgedHalf,
@@ -34,6 +34,7 @@ from touchline.evaluation.learnt_gain import (
 )
 from touchline.evaluation.outcomes import Half, annotated_classes, by_class, where_looked
 from touchline.evaluation.recalibration import SUREST, features, probability, rank_of
+from touchline.matching import found
 
 # As decimal fractions are read: a value of 0.3 has to fall into the bin from 0.3 on.
 _TENTHS = tuple(tenth / 10 for tenth in range(11))

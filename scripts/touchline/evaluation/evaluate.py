@@ -74,9 +74,9 @@ def evaluate(
     """Set a model's events against the truth.
 
     True positives are as many pairs of one class within the tolerance as there can be
-    (`touchline.comparison.matching`). Average precision ranks by score, so there, as SoccerNet
+    (`touchline.matching.matched_pairs`). Average precision ranks by score, so there, as SoccerNet
     does it, each true event takes the best-scored prediction
-    (`touchline.evaluation.average_precision`).
+    (`touchline.matching.found`).
 
     Args:
         halves: at least one, each of another video.

@@ -13,8 +13,9 @@ import numpy as np
 from scipy.special import stdtrit
 
 from touchline.core.records import LEAST_GAMES, Event
-from touchline.evaluation.average_precision import found, precision_at_hits
+from touchline.evaluation.average_precision import precision_at_hits
 from touchline.events.shortlist import is_suppressed
+from touchline.matching import found
 
 _CONFIDENCE = 0.95
 # Less is how numbers are rounded.

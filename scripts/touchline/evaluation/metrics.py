@@ -9,16 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from touchline.comparison.chance_level import shifts as shifts_of
-from touchline.comparison.matching import matched_pairs
 from touchline.core.intervals import elapsed, length
 from touchline.evaluation.average_precision import (
     Floats,
     average_precision,
-    found,
     precision_recall,
     ratio,
 )
 from touchline.evaluation.outcomes import Half, by_class
+from touchline.matching import found, matched_pairs
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,17 @@ from functools import reduce
 from pathlib import Path
 from typing import Literal, Protocol
 
-from touchline.comparison.matching import matched_pairs
 from touchline.core.files import read_record
-from touchline.core.intervals import Intervals, common, intervals_of, within
+from touchline.core.intervals import Intervals, common, within
 from touchline.core.params import AnnotatedVideo
 from touchline.core.records import Coverage, Event
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.core.tables import Table
 from touchline.evaluation.annotations import TrueEvent, Truth, read_truth
+from touchline.events.coverage import looked_at_together
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
+from touchline.matching import is_within, matched_pairs
 
 # evaluation/outcomes_{model}.csv, a line an outcome; what is not there has empty cells.
 OUTCOMES = Table(
@@ -100,8 +101,9 @@ def read_halves(
     for of, truth_path, events_path in zip(videos, files.truth, files.events, strict=True):
         coverage = [read_record(next(coverages), Coverage) for _ in range(of.models)]
         truth = read_truth(truth_path, labels, of.half, coverage[0].duration, classes)
-        looked_at = reduce(common, (intervals_of(one.looked_at) for one in coverage))
         events = read_events_csv(events_path)
+        times = [*(true.time_s for true in truth.events), *(event.time_s for event in events)]
+        looked_at = reduce(common, looked_at_together(coverage, times))
         events = [event for event in events if not is_undecided(event, truth, tolerance)]
         of_others = [read_events_csv(next(others)) for _ in range(of.others)]
         halves.append(Half(of.video, of.game, truth.events, events, looked_at, of_others))
@@ -115,7 +117,7 @@ def is_undecided(event: Event, truth: Truth, tolerance: float) -> bool:
     near = [
         (abs(time - event.time_s), not decided, decided)
         for time, label, decided in truth.judged
-        if label == event.label and abs(time - event.time_s) <= tolerance
+        if label == event.label and is_within(time, event.time_s, tolerance)
     ]
     return bool(near) and not min(near)[-1]
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from touchline.core.records import CalibrationReport, Context, Event, Recalibration
 from touchline.events.shortlist import LearntOrder
+from touchline.matching import is_within
 
 # Probabilities of 0 and 1 have no logit; no model is taken to be surer than this.
 SUREST = 0.999
@@ -30,7 +31,7 @@ def features(event: Event, others: Sequence[Sequence[Event]], tolerance: float) 
     context = event.context or _NO_CONTEXT
     agreeing = [
         any(
-            other.label == event.label and abs(other.time_s - event.time_s) <= tolerance
+            other.label == event.label and is_within(other.time_s, event.time_s, tolerance)
             for other in of_model
         )
         for of_model in others

@@ -21,6 +21,7 @@ from touchline.core.records import Context, Event
 from touchline.events.nms import suppress
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings
+from touchline.matching import is_within, neighbours
 
 # So many hits' worth of context make 0.73 of 1/2: a score between 0 and 1 is what files and metrics
 # want, and the logistic function keeps the order.
@@ -58,7 +59,7 @@ class _Signal:
         """
         end = min(time + self.rule.span, limit)
         first = bisect_left(self.times, time - SAME_TIME)
-        last = bisect_right(self.times, time + self.rule.span)
+        _, last = neighbours(self.times, time, self.rule.span)
         last = min(last, bisect_left(self.times, limit - SAME_TIME))
         return self._sum(range(first, last), time) + self._unseen(time, end, time)
 
@@ -68,7 +69,7 @@ class _Signal:
         Args:
             ignored: stretches, both ends included, whose weights do not count.
         """
-        first = bisect_left(self.times, time - self.rule.span)
+        first, _ = neighbours(self.times, time, self.rule.span)
         last = bisect_left(self.times, time - SAME_TIME)
         counted = (
             i
@@ -212,12 +213,12 @@ def _bursts(signal: _Signal) -> list[_Burst]:
     starts = [
         place
         for place, time in enumerate(signal.times)
-        if not place or time - signal.times[place - 1] > _BURST_PAUSE + SAME_TIME
+        if not place or not is_within(time, signal.times[place - 1], _BURST_PAUSE)
     ]
     bursts = []
     for start, end in pairwise([*starts, len(signal.times)]):
         first, last = signal.times[start], signal.times[end - 1]
-        within = bisect_right(signal.times, first + signal.rule.span)
+        _, within = neighbours(signal.times, first, signal.rule.span)
         strength = math.fsum(signal.weights[start : min(end, within)])
         bursts.append(_Burst(first, last, strength))
     return bursts
@@ -241,7 +242,7 @@ def _context(
     times = of_class.times
     first = bisect_left(times, time - SAME_TIME)
     last = first
-    while last + 1 < len(times) and times[last + 1] - times[last] <= _PAUSE:
+    while last + 1 < len(times) and is_within(times[last + 1], times[last], _PAUSE):
         last += 1
     words = of_words.after(time, limit) - of_words.before(time, ignored)
     return Context(

@@ -83,7 +83,7 @@ def coverage_of_given(
     reached: float,
     window: float,
 ) -> Coverage:
-    """What a model must have looked at whose predictions are given.
+    """What a model must have looked at whose answers about windows are given.
 
     Args:
         times: of the items of its predictions file, seconds.
@@ -91,14 +91,12 @@ def coverage_of_given(
         manifest: of the video; None without footage.
         reached: how far any model's predictions of the video get, seconds. Without footage, that
             is all that is known of its length, and that a half lasts 40 minutes or more.
-        window: how long the windows last that begin at these times, seconds; 0 of exact times.
+        window: how long the windows last that begin at these times, seconds.
     """
     if manifest:
         duration, unseen = manifest.duration, manifest.no_pictures
     else:
-        duration, unseen = reached, []
-        if duration > _SHORTEST_HALF / 2:
-            duration = max(duration, _SHORTEST_HALF)
+        duration, unseen = _least_duration(reached), []
     seen = gaps(intervals_of(unseen), duration)
     return Coverage(
         duration=manifest.duration if manifest else None,
@@ -108,3 +106,52 @@ def coverage_of_given(
         likely_lost=as_records(likely_lost(times, duration, window)),
         counts=counts,
     )
+
+
+def coverage_of_spotter(
+    times: Sequence[float], counts: Counts, manifest: Manifest | None, half: int | None
+) -> Coverage:
+    """What a trained spotter looked at: the whole video, however few events it predicts.
+
+    Without footage the end is open (`looked_at_together` closes it), since labels and other models'
+    events may follow the last prediction.
+
+    Args:
+        times: of its predictions, seconds.
+        counts: what became of them.
+        manifest: of the video; None without footage.
+        half: of the game, which the video shows; None if that is not known.
+    """
+    if manifest:
+        unseen, duration = manifest.no_pictures, manifest.duration
+    else:
+        least = [] if half is None else [_SHORTEST_HALF]
+        unseen, duration = [], _least_duration(*times, *least)
+    return Coverage(
+        duration=manifest.duration if manifest else None,
+        clock_offset=manifest.clock_offset if manifest else 0.0,
+        looked_at=as_records(gaps(intervals_of(unseen), duration)),
+        has_open_end=manifest is None,
+        no_pictures=unseen,
+        likely_lost=[],
+        counts=counts,
+    )
+
+
+def looked_at_together(coverages: Sequence[Coverage], times: Iterable[float]) -> list[Intervals]:
+    """Where each of some models looked in a video, all open ends closed at one time.
+
+    Args:
+        coverages: of each model.
+        times: seconds, of all events that are to be set against each other: the models' and, if
+            there are labels, the true ones. No open end is before the last of them.
+    """
+    ends = [one.end for each in coverages if each.has_open_end for one in each.looked_at]
+    whole = joined([(0.0, _least_duration(*ends, *times))])
+    return [whole if each.has_open_end else intervals_of(each.looked_at) for each in coverages]
+
+
+def _least_duration(*times: float) -> float:
+    """How long a video lasts at the least that reaches some times, seconds."""
+    reached = max(times, default=0.0)
+    return max(reached, _SHORTEST_HALF) if reached > _SHORTEST_HALF / 2 else reached

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, zip_longest
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
 
-from touchline.core.intervals import SAME_TIME, slice_bounds
+from touchline.core.intervals import SAME_TIME
 from touchline.core.records import UNANSWERED, Counts, Event, WindowRecord
 from touchline.errors import InputError
 from touchline.events.nms import suppress
 from touchline.events.predictions import hits_of
 from touchline.events.reading import Predictions
 from touchline.inputs.labels import Labels
+from touchline.inputs.settings import WindowSettings
+from touchline.inputs.windows import Window, slice_bounds, windows_of
+from touchline.matching import is_within, reach
 
 Keep = Literal["first", "best", "run"]
+
+_AGAIN = "Delete the file and run again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +96,26 @@ def read_ledger(path: str | Path) -> list[WindowRecord]:
 
 
 def merge_slices(
-    slices: Iterable[SliceLedger], duration: float, labels: Labels, window: float, keep: Keep
+    slices: Iterable[SliceLedger],
+    duration: float,
+    rule: WindowSettings,
+    labels: Labels,
+    window: float,
+    keep: Keep,
 ) -> Merged:
     """Put the slices of a video together and drop the repeats.
 
     Args:
         slices: in any order.
         duration: of the video, seconds.
+        rule: which windows the slices must have.
         window, keep: see `merge_events`.
 
     Raises:
-        InputError: the slices do not tile the video, or a ledger lacks windows.
+        InputError: the slices do not tile the video, or a ledger has other windows.
     """
     slices = sorted(slices, key=lambda part: part.start)
-    check_slices(slices, duration)
+    check_slices(slices, duration, rule)
     windows = [record for part in slices for record in part.windows]
     hits = [
         event
@@ -187,7 +198,7 @@ def _groups(events: list[Event], window: float, keep: Keep) -> Iterator[list[Eve
         run: list[Event] = []
         end = events[0].first_s
         for event in events:
-            if event.first_s - end > window + SAME_TIME:
+            if event.first_s - end > reach(window):
                 yield run
                 run = []
             run.append(event)
@@ -251,19 +262,20 @@ def _order(event: Event) -> tuple[object, ...]:
     )
 
 
-def check_slices(slices: Sequence[SliceLedger], duration: float) -> None:
-    """Make sure that every moment of a video is in a window of one slice's ledger.
+def check_slices(slices: Sequence[SliceLedger], duration: float, rule: WindowSettings) -> None:
+    """Make sure that the ledgers have exactly the windows that the settings ask for.
 
     Args:
         slices: by their start.
         duration: of the video, seconds.
+        rule: which windows the slices must have.
 
     Raises:
-        InputError: the slices do not tile the video, or a ledger lacks windows.
+        InputError: the slices do not tile the video, or a ledger has other windows.
     """
     _check_tiles(slices, duration)
     for part in slices:
-        _check_windows(part)
+        _check_windows(part, windows_of(part.start, part.end, duration, rule))
 
 
 def _check_tiles(slices: Sequence[SliceLedger], duration: float) -> None:
@@ -286,32 +298,30 @@ def _check_step(reached: float, start: float, by: str, of: str) -> None:
     )
 
 
-def _check_windows(part: SliceLedger) -> None:
-    """Raise InputError unless a slice's windows are all there, each once, to its end.
+def _check_windows(part: SliceLedger, expected: Sequence[Window]) -> None:
+    """Raise InputError unless a ledger has each expected window once, and no other.
 
     And unless a window has events if, and only if, its status says so: then every window is
     counted once, as none, as unparsed, as skipped, or by its events.
     """
-    windows = sorted(part.windows, key=lambda record: record.window)
-    numbers = [record.window for record in windows]
-    if numbers != list(range(len(windows))):
-        wrong = next(i for i, number in enumerate([*numbers, -1]) if number != i)
-        raise InputError(
-            f"{part.source} has no window {wrong}, or one twice; delete it and run again."
-        )
-    for record in windows:
+    records = sorted(part.windows, key=lambda record: record.window)
+    for number, (record, window) in enumerate(zip_longest(records, expected)):
+        if window is None and record.window >= len(expected):
+            raise InputError(
+                f"{part.source} has window {record.window}, but by the settings this slice has "
+                f"{len(expected)} windows. {_AGAIN}"
+            )
+        if record is None or window is None or record.window != number:
+            wrong = number if record is None or window is not None else record.window
+            raise InputError(f"{part.source} lacks window {wrong} or repeats a window. {_AGAIN}")
+        is_there = is_within(record.start, window.start, 0) and is_within(record.end, window.end, 0)
+        if not is_there:
+            raise InputError(
+                f"{part.source} has window {number} from {record.start:g} to {record.end:g} s, but "
+                f"by the settings it goes from {window.start:g} to {window.end:g} s. {_AGAIN}"
+            )
         if (record.status == "events") != bool(record.events):
             raise InputError(
-                f"{part.source} has window {record.window} with the status {record.status} and "
-                f"{len(record.events)} events; delete it and run again."
+                f"{part.source} has window {number} with the status {record.status} and "
+                f"{len(record.events)} events. {_AGAIN}"
             )
-    # Windows may be shorter than the step between them, so the end of one is not the measure.
-    steps = [later.start - earlier.start for earlier, later in pairwise(windows)]
-    reached = part.start
-    if windows:
-        reached = max(windows[-1].end, windows[-1].start + max(steps, default=0.0))
-    if reached < part.end - SAME_TIME:
-        raise InputError(
-            f"{part.source} ends at {reached:g} s, {part.end - reached:g} s before the end of its "
-            f"slice ({part.end:g} s); delete it and run again."
-        )

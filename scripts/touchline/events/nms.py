@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from touchline.core.intervals import SAME_TIME
+from touchline.matching import reach
 
 
 def suppress(times: Sequence[float], order: Iterable[int], window: float) -> list[int]:
@@ -18,6 +18,7 @@ def suppress(times: Sequence[float], order: Iterable[int], window: float) -> lis
     Returns:
         for each index the index of the one kept that it falls to, its own if it is kept.
     """
+    limit = reach(window)
     kept_by = [-1] * len(times)
     # A linked list of those that are still free: what is dropped is never met again.
     before = list(range(-1, len(times) - 1))
@@ -27,10 +28,10 @@ def suppress(times: Sequence[float], order: Iterable[int], window: float) -> lis
             continue
         kept_by[best] = best
         left, right = before[best], after[best]
-        while left >= 0 and times[best] - times[left] <= window + SAME_TIME:
+        while left >= 0 and times[best] - times[left] <= limit:
             kept_by[left] = best
             left = before[left]
-        while right < len(times) and times[right] - times[best] <= window + SAME_TIME:
+        while right < len(times) and times[right] - times[best] <= limit:
             kept_by[right] = best
             right = after[right]
         if left >= 0:

@@ -22,6 +22,8 @@ from touchline.events.nms import suppress
 _LEAST_ODDS = -20.0
 # A peak is an event if it is so many standard deviations of its class above the class's mean.
 _DEVIATIONS = 2.0
+# Decimal places of a nat: plateaus are level to this, although their means are of other sums.
+_DIGITS = 9
 # And at least so many nats above it: less is how numbers were rounded, not what a model saw.
 _LEAST_HEIGHT = 0.001
 # So many nats above the mean make 0.73 of 1/2: a score between 0 and 1 is what files and metrics
@@ -83,18 +85,31 @@ def spot_events(evidence: Evidence, window: float) -> list[Event]:
     """The peaks of each class's curve, sorted by time.
 
     Args:
-        window: seconds; a peak so near to a higher one of its class is no event of its own.
+        window: seconds; a peak this near to a higher one that is an event is no event itself.
+            Slopes are no peaks and drop none, so a longer window never makes more events.
     """
     curves = curves_of(evidence)
     events = [
         event
         for place, name in enumerate(evidence.classes)
-        for event in _peaks(evidence, curves, place, name, window)
+        for event in _events(evidence, curves, place, name, window)
     ]
     return sorted(events, key=attrgetter("time_s", "label"))
 
 
-def _peaks(
+def peaks(heights: np.ndarray) -> np.ndarray:
+    """Return the places of the local maxima, ascending; of a plateau the first place.
+
+    A maximum at the beginning or the end counts.
+    """
+    if not len(heights):
+        return np.array([], dtype=int)
+    firsts = np.flatnonzero(np.diff(heights, prepend=np.inf))
+    levels = np.concatenate([[-np.inf], heights[firsts], [-np.inf]])
+    return firsts[(levels[1:-1] > levels[:-2]) & (levels[1:-1] > levels[2:])]
+
+
+def _events(
     evidence: Evidence, curves: Curves, place: int, name: str, window: float
 ) -> Iterator[Event]:
     heights = curves.heights[:, place]
@@ -103,15 +118,14 @@ def _peaks(
         return
     # One moment in five that is higher is two deviations above, but for the last digits.
     least = max(_LEAST_HEIGHT, (1 - 1e-9) * _DEVIATIONS * float(heights[seen].std()))
-    heights = heights[seen]
-    order = np.argsort(-heights, kind="stable")
-    kept_by = suppress(curves.starts[seen].tolist(), order.tolist(), window)
-    beside = np.concatenate([[-np.inf], heights, [-np.inf]])
-    for at, moment in enumerate(seen):
-        height = heights[at]
-        is_peak = height >= beside[at] and height >= beside[at + 2]
-        if kept_by[at] == at and is_peak and height >= least:
-            yield _event(evidence, curves, int(moment), place, name)
+    heights = heights[seen].round(_DIGITS)
+    tops = peaks(heights)
+    tops = tops[heights[tops] >= least]
+    order = np.argsort(-heights[tops], kind="stable")
+    kept_by = suppress(curves.starts[seen[tops]].tolist(), order.tolist(), window)
+    for number, top in enumerate(tops):
+        if kept_by[number] == number:
+            yield _event(evidence, curves, int(seen[top]), place, name)
 
 
 def _event(evidence: Evidence, curves: Curves, moment: int, place: int, name: str) -> Event:

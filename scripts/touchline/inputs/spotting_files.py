@@ -106,7 +106,7 @@ def find_entries(
 def expected_place(source: str, video: int, videos: Mapping[int, Video]) -> str:
     """Where the predictions of a video that `find_entries` did not find should be."""
     path = Path(source)
-    if path.is_dir() or path.suffix.lower() == ".zip":
+    if path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()):
         return f"{source}/{game_of(video, videos)}/{RESULTS_SPOTTING}"
     return source
 

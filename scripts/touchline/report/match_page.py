@@ -14,9 +14,10 @@ from urllib.parse import quote
 from touchline.comparison.compare import Track
 from touchline.comparison.summary import Row, agreement_of
 from touchline.core.files import read_record
-from touchline.core.intervals import Intervals, common, intervals_of, joined
+from touchline.core.intervals import Intervals, common, joined
 from touchline.core.records import ComparisonReport, Coverage, Event, Manifest, Thumbnail
 from touchline.evaluation.annotations import TrueEvent, read_truth
+from touchline.events.coverage import looked_at_together
 from touchline.events.evidence import Evidence
 from touchline.events.peaks import curves_of
 from touchline.events.predictions import read_events_csv, table_of_events
@@ -115,13 +116,14 @@ def read_match(
         model: read_record(path, Coverage)
         for model, path in zip(models, files.coverage, strict=True)
     }
-    tracks = {
-        model: Track(read_events_csv(path), intervals_of(coverage[model].looked_at))
-        for model, path in zip(models, files.events, strict=True)
-    }
+    events = [read_events_csv(path) for path in files.events]
     # None where no model predicted anything in the video.
     duration = next((one.duration for one in coverage.values()), None)
     truth = read_truth(files.truth[0], labels, half, duration, classes) if files.truth else None
+    times = [event.time_s for some in events for event in some]
+    times += [true.time_s for true in truth.events] if truth else []
+    looked_at = looked_at_together(list(coverage.values()), times)
+    tracks = dict(zip(models, map(Track, events, looked_at), strict=True))
     return VideoPage(
         video=video,
         tracks=tracks,

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from touchline.comparison.compare import Track
-from touchline.comparison.matching import moments
 from touchline.core.intervals import within
 from touchline.core.records import Event
 from touchline.evaluation.annotations import TrueEvent
 from touchline.evaluation.outcomes import Half, annotated_classes, outcomes
+from touchline.matching import is_within, moments
 
 # conflict: models give one moment different labels; only: one of the models that looked
 # predicts it; some: several of them do, not all; missed: it is true and none predicts it; agreed:
@@ -135,7 +135,7 @@ def _close(predictions: Sequence[Prediction], tolerance: float) -> list[list[Pre
     """
     groups: list[list[Prediction]] = []
     for one in sorted(predictions, key=lambda one: one.event.time_s):
-        if not groups or one.event.time_s - groups[-1][0].event.time_s > tolerance:
+        if not groups or not is_within(one.event.time_s, groups[-1][0].event.time_s, tolerance):
             groups.append([])
         groups[-1].append(one)
     place = {id(one): number for number, one in enumerate(predictions)}
@@ -156,7 +156,8 @@ def _contradictions(
         together = sorted({*group_of[one], *group_of[other]})
         these = [claims[number] for number in together]
         times = [each.event.time_s for claim in these for each in claim.predictions]
-        if max(times) - min(times) > tolerance or len({c.label for c in these}) < len(these):
+        is_moment = is_within(max(times), min(times), tolerance)
+        if not is_moment or len({claim.label for claim in these}) < len(these):
             return
         for number in together:
             group_of[number] = together

@@ -9,12 +9,11 @@ import pandas as pd
 from pandas import DataFrame
 
 from touchline.comparison.summary import Row, without_pictures
-from touchline.core.intervals import slice_bounds
 from touchline.core.records import EvaluationReport, Manifest
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Name
+from touchline.inputs.windows import windows_per_slice
 from touchline.report.job_benchmarks import Benchmark, read_benchmark
-from touchline.video.windows import windows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +116,8 @@ def slices_of(
         benchmarks: path of the measurements, with {model}, {video} and {slice}.
     """
     found = []
-    for number in range(slices):
-        bounds = slice_bounds(manifest.duration, slices, number)
+    for number, windows in enumerate(windows_per_slice(manifest.duration, slices, window)):
         path = benchmarks.format(model=model, video=manifest.video, slice=number)
-        windows = len(windows_of(*bounds, manifest.duration, window))
         found.append(SliceRow(number, windows, read_benchmark(path)))
     return found
 

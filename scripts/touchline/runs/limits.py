@@ -13,6 +13,7 @@ import math
 from pathlib import Path
 
 from touchline.inputs.settings import Settings
+from touchline.inputs.windows import windows_per_slice
 
 # Loading a model from a busy file system; measured: 6 s from a fast one.
 _START_MINUTES = 15
@@ -27,20 +28,9 @@ SLICE_MB = 16_000
 
 
 def slice_minutes(
-    duration: float,
-    slices: int,
-    step: float,
-    max_new_tokens: int,
-    timeouts: int = 0,
-    longest: int | None = None,
+    windows: int, max_new_tokens: int, timeouts: int = 0, longest: int | None = None
 ) -> int:
-    """Time limit of a slice, minutes: grows with its windows; see `minutes`.
-
-    Args:
-        duration: of the whole video, seconds.
-        step: seconds from one window's start to the next.
-    """
-    windows = math.ceil(duration / slices / step)
+    """Time limit of a slice, minutes: grows with its windows; see `minutes`."""
     seconds = windows * (_WINDOW_SECONDS + _TOKEN_SECONDS * max_new_tokens)
     return minutes(_START_MINUTES + seconds / 60, timeouts, longest)
 
@@ -48,14 +38,14 @@ def slice_minutes(
 def minutes_of_slice(
     manifest: str | Path, settings: Settings, timeouts: int, longest: int | None
 ) -> int:
-    """Time limit of a slice of a video that was probed, minutes; see `slice_minutes`.
+    """Time limit of the longest slice of a video that was probed, minutes; see `slice_minutes`.
 
     Raises:
         FileNotFoundError: it was not yet; Snakemake takes this for "not yet known".
     """
     duration = json.loads(Path(manifest).read_bytes())["duration"]
-    step, tokens = settings.window.step, settings.generation.max_new_tokens
-    return slice_minutes(duration, settings.slices, step, tokens, timeouts, longest)
+    windows = max(windows_per_slice(duration, settings.slices, settings.window))
+    return slice_minutes(windows, settings.generation.max_new_tokens, timeouts, longest)
 
 
 def minutes(first: float, timeouts: int, longest: int | None) -> int:

@@ -15,9 +15,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 import touchline
 from touchline.core import paths
-from touchline.core.files import hashed, read_record
+from touchline.core.files import hashed, read_json, read_record
+from touchline.core.jobs import files_below, hashes_at_end
 from touchline.core.records import (
     HashedFile,
     Manifest,
@@ -30,8 +33,11 @@ from touchline.core.records import (
     RunRecord,
     Software,
 )
+from touchline.errors import InputError
+from touchline.inputs.external_predictions import place_of
 from touchline.inputs.fingerprint import content_of
 from touchline.inputs.settings import Settings
+from touchline.inputs.videos import GameHalf, Video
 from touchline.runs.inputs import Inputs
 from touchline.runs.plan import Plan
 
@@ -73,27 +79,31 @@ def record_run(
     names = {str(Path(each).relative_to(folder)) for each in results}
     notes = {paths.MODEL.format(model=model) for model in inputs.settings.detect_with}
     names |= {note for note in notes if (folder / note).exists()}
-    manifests = [
-        read_record(folder / paths.MANIFEST.format(video=video), Manifest) for video in inputs.shown
-    ]
+    files, changed = _recorded_results(folder, names)
     return RunRecord(
         software=_software(project),
         settings={name: config[name] for name in Settings.model_fields if name in config},
         models=[_model(folder, model, config) for model in inputs.settings.detect_with],
-        videos=[
-            RecordedVideo(
-                video=manifest.video,
-                game=plan.half_of(manifest.video).game,
-                half=plan.half_of(manifest.video).half,
-                bytes=manifest.bytes,
-                duration=manifest.duration,
-                fingerprint=manifest.fingerprint,
-            )
-            for manifest in manifests
-        ],
+        videos=[_video(folder, video, plan) for video in inputs.selected],
         inputs=[_hashed_input(*each) for each in _given(inputs)],
-        results=list(_hashed_results(folder, names)),
+        results=files,
+        changed=changed,
     )
+
+
+def read_run_record(path: Path) -> RunRecord:
+    """Read the record of a run.
+
+    Raises:
+        InputError: the file cannot be read, or is no such record.
+    """
+    try:
+        return RunRecord.model_validate(read_json(path))
+    except ValidationError as error:
+        raise InputError(
+            f"{path} is not the record of a run by this version of Touchline. Name the run.json of "
+            "a run."
+        ) from error
 
 
 def packages() -> dict[str, str]:
@@ -112,26 +122,18 @@ def differences(
 ) -> list[Difference]:
     """What differs from a record: results, inputs, videos and models.
 
+    Nothing can be said of an input, a video or a model that is not there: the folder of results may
+    have been copied, and models may be deleted once a run has ended.
+
     Args:
-        inputs: of the record's settings.
+        inputs: of the record's settings, as far as they are there.
         results: the folder of results.
-        models: by name, the folder that a model is loaded from. Of one that is not there, nothing
-            can be said: models may be deleted once a run has ended; nor of a video.
+        models: by name, the folder that a model is loaded from.
     """
-    found = list(_differing_files(record.results, results, ""))
-    recorded = {file.path for file in record.results}
-    found += [
-        Difference("not in the record", str(results / name))
-        for name in _files_below(results)
-        if name not in recorded
-    ]
+    found = differing_results(record, results)
     found += _differing_inputs(record.inputs, inputs)
     for video in record.videos:
-        row = inputs.videos.get(video.video)
-        if row is None or row.path is None or not row.path.is_file():
-            found.append(Difference("not checked", f"video {video.video}, which is not there"))
-        elif content_of(row.path) != video.fingerprint:
-            found.append(Difference("changed", f"{row.path} (video {video.video})"))
+        found += _differing_video(video, inputs.videos.get(video.video))
     for model in record.models:
         folder = models[model.model]
         if folder.is_dir():
@@ -139,6 +141,19 @@ def differences(
         else:
             found.append(Difference("not checked", f"{folder} ({model.model}), which is not there"))
     return found
+
+
+def differing_results(record: RunRecord, results: Path) -> list[Difference]:
+    """What differs from a record in the folder of results."""
+    recorded = {file.path for file in record.results}
+    return [
+        *_differing_files(record.results, results, ""),
+        *(
+            Difference("not in the record", str(results / name))
+            for name in files_below(results)
+            if name not in recorded
+        ),
+    ]
 
 
 # --- What ran --------------------------------------------------------------------------------
@@ -179,6 +194,21 @@ def _git(project: Path, *arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
+def _video(results: Path, video: int, plan: Plan) -> RecordedVideo:
+    manifest = None
+    if video in plan.inputs.shown:
+        manifest = read_record(results / paths.MANIFEST.format(video=video), Manifest)
+    of = plan.half_of(video)
+    return RecordedVideo(
+        video=video,
+        game=of.game,
+        half=of.half,
+        bytes=manifest.bytes if manifest else None,
+        duration=manifest.duration if manifest else None,
+        fingerprint=manifest.fingerprint if manifest else None,
+    )
+
+
 def _model(results: Path, model: str, config: Mapping[str, Any]) -> RecordedModel:
     """A model, under the names that the settings have, which may begin with ~."""
     path = results / paths.MODEL_FILES.format(model=model)
@@ -209,7 +239,7 @@ def _given(inputs: Inputs) -> Iterator[_Given]:
     for video in inputs.selected:
         if video in inputs.annotations:
             yield "annotations", video, None, inputs.annotations[video]
-        for model, path in inputs.given[video].items():
+        for model, path in inputs.given.get(video, {}).items():
             yield "predictions", video, model, path
 
 
@@ -229,31 +259,33 @@ def hashed_folder(folder: Path) -> list[HashedFile]:
     Raises:
         InputError: one cannot be read.
     """
-    return [hashed(folder / name, name) for name in _files_below(folder)]
+    return [hashed(folder / name, name) for name in files_below(folder)]
 
 
-def _files_below(folder: Path) -> list[str]:
-    """The paths of the results in a folder, or of a model's files; without hidden ones."""
-    found = []
-    for path in folder.rglob("*"):
-        parts = path.relative_to(folder).parts
-        if not path.is_file() or parts[0] in paths.NO_RESULTS or parts == (paths.RECORD,):
-            continue
-        if not any(part.startswith(".") for part in parts):
-            found.append("/".join(parts))
-    return sorted(found)
+def _recorded_results(folder: Path, names: Iterable[str]) -> tuple[list[HashedFile], list[str]]:
+    """Return the hash of each result when its job ended, and the paths of those changed since.
 
-
-def _hashed_results(folder: Path, names: Iterable[str]) -> Iterator[HashedFile]:
+    A result whose job kept no hash, as before an update, has the hash that it has now.
+    """
+    at_end = hashes_at_end(folder)
     files: set[str] = set()
     for name in names:
-        below = folder / name
-        if below.is_dir():
-            files |= {f"{name}/{each}" for each in _files_below(below)}
+        if (folder / name).is_dir():
+            made = {each for each in at_end if each.startswith(f"{name}/")}
+            files |= made or {f"{name}/{each}" for each in files_below(folder / name)}
         else:
             files.add(name)
+    recorded = []
+    changed = []
     for name in sorted(files):
-        yield hashed(folder / name, name)
+        kept, path = at_end.get(name), folder / name
+        if kept is None:
+            recorded.append(hashed(path, name))
+            continue
+        recorded.append(kept)
+        if not path.exists() or hashed(path, name) != kept:
+            changed.append(name)
+    return recorded, changed
 
 
 def _differing_files(files: Iterable[HashedFile], folder: Path, of: str) -> Iterator[Difference]:
@@ -269,14 +301,51 @@ def _differing_files(files: Iterable[HashedFile], folder: Path, of: str) -> Iter
 def _differing_inputs(files: Iterable[RecordedInput], inputs: Inputs) -> Iterator[Difference]:
     there = {(role, video, model): path for role, video, model, path in _given(inputs)}
     for file in files:
-        path = there.pop((file.role, file.video, file.model), None)
-        what = f"{file.role}{_of(file.video, file.model)}"
-        if path is None or not Path(path).is_file():
-            yield Difference("missing", f"{path or file.name} ({what})")
+        path = there.pop((file.role, file.video, file.model), None) or _expected(file, inputs)
+        what = f"{path} ({file.role}{_of(file.video, file.model)})"
+        if not Path(path).is_file():
+            yield Difference("not checked", f"{what}, which is not there")
         elif _hashed_input(file.role, file.video, file.model, path).sha256 != file.sha256:
-            yield Difference("changed", f"{path} ({what})")
+            yield Difference("changed", what)
     for (role, video, model), path in there.items():
-        yield Difference("not in the record", f"{path} ({role}{_of(video, model)})")
+        if Path(path).is_file():
+            what = f"{path} ({role}{_of(video, model)})"
+            yield Difference("not in the record", what)
+
+
+def _expected(file: RecordedInput, inputs: Inputs) -> str:
+    """Where an input that was not found should be; its name if nothing says where."""
+    row = inputs.videos.get(file.video) if file.video is not None else None
+    if file.role == "annotations" and row is not None and row.labels is not None:
+        return str(row.labels)
+    model = inputs.settings.models.get(file.model or "")
+    if file.role == "predictions" and file.video is not None and model and model.predictions:
+        return place_of(model.predictions, file.video, inputs.videos)
+    return file.name
+
+
+def _differing_video(video: RecordedVideo, row: Video | None) -> Iterator[Difference]:
+    what = f"video {video.video}"
+    if row is None:
+        if (video.game, video.half, video.fingerprint) != (None, None, None):
+            yield Difference("not checked", f"{what}, which is in no table of videos")
+        return
+    recorded, now = GameHalf(video.game, video.half), row.game_half
+    if recorded != now:
+        yield Difference("changed", f"{what}: {_half(now)}; in the record {_half(recorded)}")
+    if video.fingerprint is None:
+        return
+    if row.path is None:
+        yield Difference("not checked", f"{what}, which has no path in the table of videos")
+    elif not row.path.is_file():
+        yield Difference("not checked", f"{row.path} ({what}), which is not there")
+    elif content_of(row.path) != video.fingerprint:
+        yield Difference("changed", f"{row.path} ({what})")
+
+
+def _half(of: GameHalf) -> str:
+    half = "no half" if of.half is None else f"half {of.half}"
+    return f"{half} of {of.game or 'no game'}"
 
 
 def _of(video: int | None, model: str | None) -> str:

@@ -17,14 +17,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from touchline.core.intervals import slice_bounds
 from touchline.core.paths import DETECT_LOG, JOURNAL, LEDGER, MANIFEST, Slice, slices_of
 from touchline.core.records import UNANSWERED, Manifest
 from touchline.detection.journal import Line, read_lines
 from touchline.inputs.settings import Settings
+from touchline.inputs.windows import windows_per_slice
 from touchline.runs.queue import QUEUE, QueuedJob, Stage, read_queue
 from touchline.runs.slurm import output_of
-from touchline.video.windows import windows_of
 
 # The current speed is that of the last minutes.
 RECENT_SECONDS = 120.0
@@ -196,7 +195,9 @@ class Observer:
             key = path, path.stat().st_mtime_ns
             if key not in self._totals:
                 manifest = Manifest.model_validate_json(path.read_bytes())
-                self._totals[key] = _windows_of_slices(manifest.duration, self.settings)
+                self._totals[key] = windows_per_slice(
+                    manifest.duration, self.settings.slices, self.settings.window
+                )
         except (OSError, ValidationError):
             return None
         return self._totals[key][part.slice]
@@ -233,11 +234,6 @@ def _counts(records: Iterable[dict[str, Any]]) -> tuple[int, int, int]:
     kept = list(records)
     events = sum(len(record["events"]) for record in kept)
     return len(kept), events, sum(record["status"] in UNANSWERED for record in kept)
-
-
-def _windows_of_slices(duration: float, settings: Settings) -> list[int]:
-    bounds = (slice_bounds(duration, settings.slices, k) for k in range(settings.slices))
-    return [len(windows_of(*each, duration, settings.window)) for each in bounds]
 
 
 def _lines_of(journal: Path) -> Iterator[Line]:

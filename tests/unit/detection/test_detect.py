@@ -7,16 +7,15 @@ import pytest
 import torch
 
 from media import number_in, steady, write_video
-from touchline.core.intervals import slice_bounds
 from touchline.detection.detect import Draw, SliceProgress, detect
 from touchline.detection.scoring import Generated
 from touchline.events.parsing import asked_by
 from touchline.events.partials import partial_of
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Video
+from touchline.inputs.windows import slice_bounds, windows_of
 from touchline.video.probe import probe
 from touchline.video.sampler import sample_frames
-from touchline.video.windows import windows_of
 
 GOAL = '[{"label": "Goal", "team": "home", "confidence": 0.9, "details": ""}]'
 DEFAULT = WindowSettings()

@@ -44,13 +44,15 @@ def test_the_fast_way_that_chance_and_intervals_come_from_is_soccernets(maps):
         assert mean[0] == pytest.approx(theirs[metric]["a_mAP"], abs=1e-9)
 
 
-def test_without_predictions_the_average_map_is_null(monkeypatch):
+def test_average_map_is_zero_without_predictions_and_null_without_annotations(monkeypatch):
     zeros = {"a_mAP": 0.0, "a_mAP_visible": 0.0, "a_mAP_unshown": 0.0}
     zeros |= {"a_mAP_per_class": [0.0] * 17}
     theirs = dict.fromkeys(soccernet_evaluator.METRICS, zeros)
     monkeypatch.setattr(soccernet_evaluator, "evaluate", lambda halves: theirs)
+    unknown = average_maps([half([], [(10, "Goal", 0.5)])], resamples=1)["loose"]
+    assert (unknown.mean.value, unknown.visible, unknown.classes["Goal"]) == (None, None, None)
     nothing = average_maps([half([(10, "Goal")], [])], resamples=1)["loose"]
-    assert (nothing.mean.value, nothing.visible, nothing.classes["Goal"]) == (None, None, None)
+    assert (nothing.mean.value, nothing.visible, nothing.classes["Goal"]) == (0, 0, 0)
     wrong = average_maps([half([(10, "Goal")], [(900, "Goal", 0.5)])], resamples=1)["loose"]
     assert (wrong.mean.value, wrong.classes["Goal"], wrong.classes["Foul"]) == (0, 0, None)
 

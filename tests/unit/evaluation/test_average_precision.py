@@ -4,8 +4,7 @@ from halves import soccernets_hits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from touchline.comparison.matching import matched_pairs
-from touchline.evaluation.average_precision import found
+from touchline.matching import found, matched_pairs
 
 FRAMES = st.lists(st.integers(0, 300).map(lambda n: n / 10), max_size=12, unique=True)
 

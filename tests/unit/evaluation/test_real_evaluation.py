@@ -17,16 +17,15 @@ from SoccerNet.Evaluation.ActionSpotting import compute_class_scores
 from SoccerNet.Evaluation.ActionSpotting import evaluate as soccernets_evaluate
 
 from clones import ROOT
-from touchline.comparison.matching import matched_pairs
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.evaluation import soccernet_evaluator
 from touchline.evaluation.annotations import read_truth
-from touchline.evaluation.average_precision import found
 from touchline.evaluation.evaluate import evaluate
 from touchline.evaluation.outcomes import Half
 from touchline.events.exports import by_game, results_spotting
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Video
+from touchline.matching import found, matched_pairs
 
 LABELS = Labels.read(ROOT / "labels.yaml")
 REAL = os.environ.get("TOUCHLINE_REAL_DATA")

@@ -13,6 +13,7 @@ from touchline.core.records import Counts, Interval, Manifest
 from touchline.events.coverage import (
     coverage_of_given,
     coverage_of_slices,
+    coverage_of_spotter,
     likely_lost,
     looked_at,
     looked_at_by,
@@ -97,6 +98,22 @@ def test_what_has_no_picture_was_not_looked_at():
     shown = coverage_of_given([1.0, 9.0], COUNTS, MANIFEST, 0.0, 4.0)
     assert intervals_of(shown.looked_at) == ((0, 4), (6, 30))
     assert shown.no_pictures == ran.no_pictures == [Interval(start=4, end=6)]
+
+
+def test_spotter_watched_the_whole_video_whatever_it_predicts():
+    """However quiet, and never where the video has no picture."""
+    dense_but_quiet = [*(k / 10 for k in range(40)), *(28 + k / 10 for k in range(20))]
+    for times in ([], [1.0], dense_but_quiet):
+        seen = coverage_of_spotter(times, COUNTS, MANIFEST, 1)
+        assert intervals_of(seen.looked_at) == ((0, 4), (6, 30))
+        assert (seen.duration, seen.clock_offset, seen.likely_lost) == (30, 2, [])
+        assert not seen.has_open_end
+
+
+def test_empty_answers_of_known_footage_were_looked_for_everywhere():
+    seen = coverage_of_given([], COUNTS, MANIFEST, 0.0, 4.0)
+    assert intervals_of(seen.looked_at) == ((0, 4), (6, 30))
+    assert seen.likely_lost == []
 
 
 def test_without_footage_a_video_is_as_long_as_any_model_got():

@@ -1,5 +1,7 @@
 """Slices become one list of events, and nothing is lost on the way."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,8 +11,12 @@ from touchline.errors import InputError
 from touchline.events import merge
 from touchline.events.merge import SliceLedger, merge_events, merge_slices, read_ledger
 from touchline.inputs.labels import Labels
+from touchline.inputs.settings import WindowSettings
+from touchline.inputs.windows import slice_bounds, windows_of
 
 LABELS = Labels({"Goal": [], "Foul": [], "Corner": []})
+# Windows of 4 s, every 2 s.
+RULE = WindowSettings()
 
 
 KEEPS = ["first", "best", "run"]
@@ -160,9 +166,9 @@ def test_the_order_of_slices_does_not_matter(source, keep):
         for start in range(27)
     }
     slices = slices_of((0, 9), (9, 18), (18, 27), predicted=predicted)
-    merged = merge_slices(slices, 27.0, LABELS, 3.0, keep)
+    merged = merge_slices(slices, 27.0, RULE, LABELS, 3.0, keep)
     source.shuffle(slices)
-    assert merge_slices(slices, 27.0, LABELS, 3.0, keep) == merged
+    assert merge_slices(slices, 27.0, RULE, LABELS, 3.0, keep) == merged
 
 
 def test_a_lost_event_stops_the_run(monkeypatch):
@@ -188,7 +194,7 @@ def test_a_video_of_four_slices():
         ],
         "ledger_15",
     )
-    merged = merge_slices(slices, 20.0, LABELS, 3.0, "first")
+    merged = merge_slices(slices, 20.0, RULE, LABELS, 3.0, "first")
     assert [(e.time_s, e.label, e.known) for e in merged.events] == [
         (4.0, "Goal", True),
         (10.0, "Other", False),
@@ -212,50 +218,99 @@ def test_a_video_of_four_slices():
 )
 def test_slices_that_do_not_tile_the_video_name_the_gap(bounds, complaint):
     with pytest.raises(InputError) as caught:
-        merge_slices(slices_of(*bounds), 30.0, LABELS, 3.0, "first")
+        merge_slices(slices_of(*bounds), 30.0, RULE, LABELS, 3.0, "first")
     assert complaint in str(caught.value)
 
 
 def test_slices_meet_though_their_borders_are_rounded():
     thirds = slices_of((0, 33.333), (33.333, 66.667), (66.667, 100.0))
-    merge_slices(thirds, 100.0004, LABELS, 3.0, "first")
+    merge_slices(thirds, 100.0004, RULE, LABELS, 3.0, "first")
+
+
+def ledgers(duration, slices, rule=RULE):
+    """The ledgers of a video with all their windows."""
+    parts = []
+    for number in range(slices):
+        start, end = slice_bounds(duration, slices, number)
+        windows = [
+            window(each.index, each.start, end=each.end)
+            for each in windows_of(start, end, duration, rule)
+        ]
+        parts.append(SliceLedger(start, end, windows, f"ledger_{number}"))
+    return parts
+
+
+@pytest.mark.parametrize("cross_slices", [False, True])
+@pytest.mark.parametrize("duration", [0.04, 12.0, 100.0, 3247.04])
+@pytest.mark.parametrize("slices", [1, 3, 4])
+def test_ledger_with_all_its_windows_is_accepted(duration, slices, cross_slices):
+    rule = WindowSettings(cross_slices=cross_slices)
+    parts = ledgers(duration, slices, rule)
+    counts = merge_slices(parts, duration, rule, LABELS, 3.0, "first").counts
+    assert counts.answers == sum(len(part.windows) for part in parts)
+
+
+@pytest.mark.parametrize("cross_slices", [False, True])
+@pytest.mark.parametrize("slices", [1, 3])
+@pytest.mark.parametrize("missing", [0, 1, -2, -1])
+def test_ledger_without_one_window_is_refused(missing, slices, cross_slices):
+    rule = WindowSettings(cross_slices=cross_slices)
+    parts = ledgers(36.0, slices, rule)
+    kept = list(parts[-1].windows)
+    gone = kept.pop(missing)
+    parts[-1] = replace(parts[-1], windows=kept)
+    with pytest.raises(InputError) as caught:
+        merge_slices(parts, 36.0, rule, LABELS, 3.0, "first")
+    assert str(caught.value) == (
+        f"ledger_{slices - 1} lacks window {gone.window} or repeats a window. Delete the file and "
+        "run again."
+    )
+
+
+@pytest.mark.parametrize("cross_slices", [False, True])
+def test_empty_ledger_is_refused(cross_slices):
+    rule = WindowSettings(cross_slices=cross_slices)
+    parts = [replace(ledgers(12.0, 1, rule)[0], windows=[])]
+    with pytest.raises(InputError, match="ledger_0 lacks window 0 or repeats a window"):
+        merge_slices(parts, 12.0, rule, LABELS, 3.0, "first")
+
+
+@pytest.mark.parametrize("again", [0, 3, 5])
+def test_repeated_window_is_refused(again):
+    (part,) = ledgers(12.0, 1)
+    part = replace(part, windows=[*part.windows, part.windows[again]])
+    with pytest.raises(InputError, match=r"ledger_0 .*or repeats a window"):
+        merge_slices([part], 12.0, RULE, LABELS, 3.0, "first")
 
 
 @pytest.mark.parametrize(
-    ("left_out", "complaint"),
+    ("made_with", "complaint"),
     [
-        ([4], "ends at 10 s, 2 s before the end of its slice (12 s)"),
-        ([2], "has no window 2"),
-        ([0], "has no window 0"),
-        (range(6), "ends at 0 s, 12 s before the end of its slice (12 s)"),
+        ({"step": 1}, "ledger_0 has window 1 from 1 to 5 s, but by the settings it goes from 2 to"),
+        ({"seconds": 5}, "ledger_0 has window 0 from 0 to 5 s, but by the settings it goes from 0"),
+        ({"cross_slices": True}, "ledger_0 has window 4 from 8 to 12 s, but by the settings it "),
     ],
 )
-def test_a_ledger_that_lacks_windows(left_out, complaint):
-    windows = [window(n, 2.0 * n, end=min(2.0 * n + 4, 12.0)) for n in range(5)]
-    windows = [record for record in windows if record.window not in left_out]
-    with pytest.raises(InputError, match="ledger") as caught:
-        merge_slices([SliceLedger(0, 12, windows, "ledger")], 12.0, LABELS, 3.0, "first")
-    assert complaint in str(caught.value)
+def test_ledger_of_other_settings_is_refused(made_with, complaint):
+    parts = ledgers(20.0, 2, WindowSettings(**made_with))
+    with pytest.raises(InputError) as caught:
+        merge_slices(parts, 20.0, RULE, LABELS, 3.0, "first")
+    assert str(caught.value).startswith(complaint)
 
 
-def test_a_window_twice_is_an_error():
-    windows = [window(0, 0.0), window(1, 2.0), window(1, 2.0)]
-    with pytest.raises(InputError, match="twice"):
-        merge_slices([SliceLedger(0, 6, windows, "ledger")], 6.0, LABELS, 3.0, "first")
+def test_window_beyond_the_slice_is_refused():
+    (part,) = ledgers(12.0, 1)
+    part = replace(part, windows=[*part.windows, window(6, 12.0, end=14.0)])
+    with pytest.raises(InputError, match="has window 6, but by the settings this slice has 6 win"):
+        merge_slices([part], 12.0, RULE, LABELS, 3.0, "first")
 
 
 @pytest.mark.parametrize("status", ["none", "unparsed", "skipped_oom"])
 def test_a_window_whose_status_and_events_differ_is_an_error(status):
-    windows = [window(0, 0.0), window(1, 2.0, "Goal").model_copy(update={"status": status})]
+    second = window(1, 2.0, "Goal", end=4.0).model_copy(update={"status": status})
+    windows = [window(0, 0.0, end=4.0), second]
     with pytest.raises(InputError, match=f"window 1 with the status {status} and 1 events"):
-        merge_slices([SliceLedger(0, 4, windows, "ledger")], 4.0, LABELS, 3.0, "first")
-
-
-def test_windows_that_run_on_past_their_slice():
-    first = [window(0, 0.0), window(1, 2.0)]
-    second = [window(0, 4.0), window(1, 6.0, end=8.0)]
-    slices = [SliceLedger(0, 4, first, "a"), SliceLedger(4, 8, second, "b")]
-    assert merge_slices(slices, 8.0, LABELS, 3.0, "first").counts.answers == 4
+        merge_slices([SliceLedger(0, 4, windows, "ledger")], 4.0, RULE, LABELS, 3.0, "first")
 
 
 def test_read_ledger(tmp_path):

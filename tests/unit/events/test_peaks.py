@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from touchline.core.records import WindowOutcome, WindowRecord
 from touchline.errors import InputError
 from touchline.events.evidence import Evidence, join_slices, read_evidence, write_evidence
-from touchline.events.peaks import curves_of, spot_events
+from touchline.events.nms import suppress
+from touchline.events.peaks import curves_of, peaks, spot_events
 
 CLASSES = ("Goal", "Corner")
 
@@ -74,11 +75,78 @@ def test_noise_of_an_answer_that_is_never_given_is_no_event():
 
 def test_of_two_peaks_within_the_window_the_higher_is_an_event():
     goal = np.full(40, -12.0)
-    goal[10], goal[12], goal[30] = -1.0, -0.1, -0.5
-    times = [event.time_s for event in spot_events(evidence_of(goal), 7.0)]
-    assert len(times) == 2
-    near = [event.time_s for event in spot_events(evidence_of(goal), 1.0)]
-    assert len(near) > 2
+    goal[10], goal[14], goal[30] = -1.0, -0.1, -0.5
+    times = [event.time_s for event in spot_events(evidence_of(goal), 9.0)]
+    assert times == [28.5, 60.5]
+    near = [event.time_s for event in spot_events(evidence_of(goal), 7.0)]
+    assert near == [20.5, 28.5, 60.5]
+
+
+# Nats above the rest at 1 s from each other, which windows of 1 s show one by one.
+SLOPE = [10, 9, 8, 7.5, 7, 5, 6.5]
+
+
+@pytest.mark.parametrize(
+    ("window", "count"), [(1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (6, 1), (7, 1)]
+)
+def test_slope_of_a_peak_drops_no_other_peak(window, count):
+    heights = np.array([*SLOPE, *[0.0] * 60])
+    weights = -np.log1p(np.exp(12 - heights))
+    events = spot_events(evidence_of(weights, step=1.0, seconds=1.0), window)
+    assert len(events) == count
+    assert events[0].first_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("heights", "places"),
+    [
+        ([], []),
+        ([1], [0]),
+        ([1, 1, 1], [0]),
+        ([0, 2, 2, 1], [1]),
+        ([2, 2, 0, 1, 1], [0, 3]),
+        ([0, 1, 1, 2], [3]),
+        ([2, 1, 1, 2, 1, 3, 3], [0, 3, 5]),
+    ],
+)
+def test_plateau_is_one_peak(heights, places):
+    assert peaks(np.array(heights, dtype=float)).tolist() == places
+
+
+CURVES = st.lists(st.integers(0, 6), min_size=1, max_size=40)
+
+
+def spotted_on(heights, window):
+    weights = -np.log1p(np.exp(12.0 - 2 * np.array([*heights, *[0] * 300])))
+    events = spot_events(evidence_of(weights, step=1.0, seconds=1.0), window)
+    return [round(event.window_s) for event in events]
+
+
+@given(CURVES)
+def test_longer_window_never_makes_more_events(heights):
+    counts = [len(spotted_on(heights, window)) for window in range(12)]
+    assert counts == sorted(counts, reverse=True)
+
+
+@given(CURVES, st.integers(0, 12))
+def test_dropped_peak_is_near_a_higher_event(heights, window):
+    curve = np.array([*heights, 0])
+    kept = spotted_on(heights, window)
+    everything = spotted_on(heights, 0)
+    assert set(kept) <= set(everything) <= set(peaks(curve).tolist())
+    assert all(later - earlier > window for earlier, later in pairwise(kept))
+    for place in set(everything) - set(kept):
+        assert any(abs(place - k) <= window and curve[k] >= curve[place] for k in kept)
+
+
+@given(st.permutations(range(9)), st.lists(st.integers(0, 30), min_size=9, max_size=9))
+def test_longer_window_never_keeps_more_of_any_points(order, times):
+    times = sorted(times)
+    counts = [
+        sum(place == leader for place, leader in enumerate(suppress(times, order, window)))
+        for window in range(31)
+    ]
+    assert counts == sorted(counts, reverse=True)
 
 
 def test_windows_that_were_not_weighed_are_no_zero_and_no_neighbour():

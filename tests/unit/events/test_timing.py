@@ -8,7 +8,7 @@ from samples import event
 from touchline.events.merge import merge_events
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.settings import WindowSettings
-from touchline.video.windows import windows_from, windows_of
+from touchline.inputs.windows import windows_from, windows_of
 
 RULE = WindowSettings()
 

@@ -233,7 +233,7 @@ def test_what_is_missing_is_named_with_its_place(tmp_path, folder):
         (str(folder), [f"{folder}/video_3/results_spotting.json: no such file", "video 3;"]),
         (path, [f"{path}/{BURNLEY}/results_spotting.json: no such file", "video 2-3;"]),
         (f"{tmp_path}/r.json", [f"r.json: it has nothing of '{BURNLEY}'", "video 2-3;"]),
-        (f"{tmp_path}/none.zip", ["none.zip", "no such file", "video 0-3;"]),
+        (f"{tmp_path}/none.zip", ["none.zip: no such file", "video 0-3;"]),
         (f"{tmp_path}/none", ["none: no such file", "video 0-3;"]),
     ):
         with pytest.raises(InputError) as error:

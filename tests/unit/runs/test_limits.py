@@ -2,6 +2,8 @@
 
 import pytest
 
+from touchline.inputs.settings import WindowSettings
+from touchline.inputs.windows import windows_per_slice
 from touchline.runs.limits import SLICE_MB, megabytes, slice_minutes
 
 
@@ -20,7 +22,8 @@ from touchline.runs.limits import SLICE_MB, megabytes, slice_minutes
     ],
 )
 def test_minutes(duration, slices, step, tokens, timeouts, longest, minutes):
-    assert slice_minutes(duration, slices, step, tokens, timeouts, longest) == minutes
+    (windows, *_) = windows_per_slice(duration, slices, WindowSettings(step=step))
+    assert slice_minutes(windows, tokens, timeouts, longest) == minutes
 
 
 def test_memory():

@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from clones import ROOT, given
 from touchline.core.files import write_json
+from touchline.core.jobs import hashes_at_end, recorded_job
 from touchline.core.records import Manifest, ModelFiles, Origin
 from touchline.errors import InputError
 from touchline.inputs.fingerprint import fingerprint
@@ -173,6 +177,172 @@ def test_a_model_that_was_deleted_before_is_not_fetched_for_the_record(run):
     write_json(run.results / "models/model_llava.json", origin.model_dump())
     (model,) = run.record().models
     assert (model.origin.commit, model.files) == ("c" * 40, [])
+
+
+def ended(run, name, *outputs):
+    """A job of the run ends that wrote some results."""
+    job = SimpleNamespace(
+        log=[f"results/logs/{name}.log"], output=[f"results/{o}" for o in outputs]
+    )
+    with recorded_job(job):
+        pass
+
+
+def test_result_that_was_edited_after_its_job_is_named(run):
+    """Also when the run is recorded again after the edit."""
+    ended(run, "probe/video_0", "videos/video_0.json")
+    ended(run, "exports/llava", "exports/llava")
+    before = run.record()
+    assert before.changed == []
+    with (run.results / "videos/video_0.json").open("a") as file:
+        file.write("\n")
+    (run.results / "exports/llava/webvtt/video_0.vtt").write_text("WEBVTT!")
+    record = run.record()
+    assert record.changed == ["exports/llava/webvtt/video_0.vtt", "videos/video_0.json"]
+    assert record.results == before.results
+    assert run.differences(record) == [
+        ("changed", "results/exports/llava/webvtt/video_0.vtt"),
+        ("changed", "results/videos/video_0.json"),
+    ]
+    ended(run, "exports/llava", "exports/llava")
+    assert run.record().changed == ["videos/video_0.json"]
+
+
+def test_files_added_to_or_deleted_from_a_folder_of_results_are_named(run):
+    ended(run, "exports/llava", "exports/llava")
+    (run.results / "exports/llava/more.txt").touch()
+    (run.results / "exports/llava/webvtt/video_0.vtt").unlink()
+    record = run.record()
+    assert record.changed == ["exports/llava/webvtt/video_0.vtt"]
+    assert run.differences(record) == [
+        ("missing", "results/exports/llava/webvtt/video_0.vtt"),
+        ("not in the record", "results/exports/llava/more.txt"),
+    ]
+
+
+def test_job_that_fails_keeps_no_hashes(run):
+    job = SimpleNamespace(log=["results/logs/a.log"], output=["results/videos/video_0.json"])
+    with pytest.raises(SystemExit), recorded_job(job):
+        raise InputError("No.")
+    assert not (run.results / "hashes").exists()
+
+
+def test_notes_are_kept_and_results_may_lie_below_logs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("logs/results/models/note.json", "logs/results/videos/video_0.json"):
+        write_json(name, {})
+    job = SimpleNamespace(
+        log=["logs/results/logs/detect/a.b.log"], output=["logs/results/videos/video_0.json"]
+    )
+    with recorded_job(job, [Path("logs/results/models/note.json")]):
+        pass
+    assert Path("logs/results/hashes/detect/a.b.json").exists()
+    assert sorted(hashes_at_end(Path("logs/results"))) == [
+        "models/note.json",
+        "videos/video_0.json",
+    ]
+
+
+def moved(run, tmp_path):
+    """The folder of results alone, somewhere else, and what differs in it."""
+    record = run.record()
+    write_json(run.results / "run.json", record.model_dump())
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(run.results, elsewhere / "copy")
+    return elsewhere
+
+
+def verified(folder, record):
+    command = [sys.executable, str(ROOT / "scripts/verify.py"), record]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+def test_copied_results_are_verified_without_the_inputs(run, tmp_path):
+    elsewhere = moved(run, tmp_path)
+    status, lines = verified(elsewhere, "copy/run.json")
+    assert lines[-1] == "All 3 results are as copy/run.json has them."
+    assert status == 0
+    for name in ("prompt.txt (prompt)", "truth.json (annotations, video 0)",
+                 "given_0.json (predictions of other, video 0)"):  # fmt: skip
+        assert f"not checked: {name}, which is not there" in lines
+    assert "not checked: video 0, which is in no table of videos" in lines
+    (elsewhere / "copy/videos/video_0.json").write_text("{}")
+    status, lines = verified(elsewhere, "copy/run.json")
+    assert status == 1
+    assert "changed: copy/videos/video_0.json" in lines
+
+
+def test_one_missing_input_hides_nothing(run):
+    write_json(run.results / "run.json", run.record().model_dump())
+    (run.folder / "given_0.json").unlink()
+    (run.folder / "truth.json").unlink()
+    (run.folder / "prompt.txt").write_text("Else?")
+    status, lines = verified(run.folder, "results/run.json")
+    assert lines == [
+        "changed: prompt.txt (prompt)",
+        "not checked: truth.json (annotations, video 0), which is not there",
+        "not checked: given_0.json (predictions of other, video 0), which is not there",
+        "Different from results/run.json: 1.",
+    ]
+    assert status == 1
+
+
+def test_settings_of_another_version_do_not_keep_results_from_being_verified(run):
+    record = run.record().model_dump()
+    record["settings"]["nonsense"] = 1
+    write_json(run.results / "run.json", record)
+    status, lines = verified(run.folder, "results/run.json")
+    assert status == 0
+    assert lines[0].startswith("not checked: inputs, videos and models: config.nonsense")
+    assert lines[-1] == "All 3 results are as results/run.json has them."
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"results": []}'])
+def test_file_that_is_no_record_is_refused_in_one_sentence(run, text):
+    (run.folder / "some.json").write_text(text)
+    status, lines = verified(run.folder, "some.json")
+    assert status == 1
+    assert lines == [
+        "some.json is not the record of a run by this version of Touchline. Name the run.json of "
+        "a run."
+    ]
+
+
+def test_swapped_halves_differ_from_the_record_without_footage(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "labels.yaml", tmp_path)
+    for video in (0, 1):
+        (tmp_path / f"given_{video}.json").write_text(given([(2, "Goal")]))
+    config = {
+        "videos": "videos.tsv",
+        "models": {"other": {"predictions": "given_{video}.json"}},
+        "detect_with": [],
+        "compare_with": ["other"],
+    }
+
+    def table(*halves):
+        rows = [f"{v}\tnowhere_{v}.mkv\tA vs B\t{half}" for v, half in enumerate(halves)]
+        text = "\n".join(["video\tpath\tgame\thalf", *rows]) + "\n"
+        (tmp_path / "videos.tsv").write_text(text)
+        return Plan(find_inputs(config, tmp_path))
+
+    (tmp_path / "results").mkdir()
+    record = record_run(table(1, 2), config, [], tmp_path)
+    assert [(one.video, one.game, one.half) for one in record.videos] == [
+        (0, "A vs B", 1),
+        (1, "A vs B", 2),
+    ]
+    assert {one.fingerprint for one in record.videos} == {None}
+    assert differences(record, table(1, 2).inputs, Path("results"), {}) == []
+    found = differences(record, table(2, 1).inputs, Path("results"), {})
+    assert [(one.change, one.what) for one in found] == [
+        ("changed", "video 0: half 2 of A vs B; in the record half 1 of A vs B"),
+        ("changed", "video 1: half 1 of A vs B; in the record half 2 of A vs B"),
+    ]
 
 
 def git(folder, *arguments):

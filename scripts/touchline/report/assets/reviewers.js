@@ -1,5 +1,7 @@
 // Two people's verdicts on the same events, set beside each other.
 
+import { isWithin } from "./matching.js";
+
 /** @import { Claim, Decision } from "./types.js" */
 
 /**
@@ -48,5 +50,5 @@ export function agreement(claims, mine, theirs) {
  * @param {Decision[]} mine @param {Decision[]} theirs @param {number} tolerance
  */
 export function onlyAdded(mine, theirs, tolerance) {
-  return theirs.filter((one) => !mine.some((other) => other.label === one.label && Math.abs(other.time - one.time) <= tolerance));
+  return theirs.filter((one) => !mine.some((other) => other.label === one.label && isWithin(other.time, one.time, tolerance)));
 }

@@ -4,6 +4,7 @@
 // so that two tabs of a page do not undo each other. What is kept is about events by time and label,
 // and is put to the events that the page has: models may have come or gone since.
 
+import { isWithin, reach } from "./matching.js";
 import { cells, tableText } from "./table.js";
 
 /** @import { Claim, Decision, Lane, MatchData } from "./types.js" */
@@ -179,9 +180,9 @@ export class Verdicts {
     const label = plain(saidLabel ?? "");
     /** @type {[Claim, number][]} */
     const found = [];
-    for (let place = this.firstAt(saidTime - this.tolerance); place < this.claims.length; place++) {
+    for (let place = this.firstAt(saidTime - reach(this.tolerance)); place < this.claims.length; place++) {
       const claim = this.claims[place];
-      if (claim.time > saidTime + this.tolerance) break;
+      if (!isWithin(claim.time, saidTime, this.tolerance)) break;
       if (plain(claim.label) === label) found.push([claim, Math.abs(claim.time - saidTime)]);
     }
     return found;

@@ -1,10 +1,76 @@
-"""Which of two lists of times mean the same moments."""
+"""Which times mean the same moment: one rule for merging, comparison, evaluation and pages.
+
+Two times are within a tolerance if |a - b| <= tolerance, with a millisecond of slack. Files round
+times to a millisecond, and 10.3 - 5.3 is more than 5 in binary.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from touchline.core.intervals import SAME_TIME
+
+# Seconds: more than what binary numbers add to a difference of decimal times.
+_NOISE = 1e-6
 _MATCH, _SKIP_A, _SKIP_B = 0, 1, 2
+
+
+def reach(tolerance: float) -> float:
+    """Return the largest difference that is within a tolerance, seconds."""
+    return tolerance + SAME_TIME + _NOISE
+
+
+def is_within(a: float, b: float, tolerance: float) -> bool:
+    """Tell whether two times, in seconds, are within a tolerance of each other."""
+    return abs(a - b) <= reach(tolerance)
+
+
+def neighbours(times: Sequence[float], time: float, tolerance: float) -> tuple[int, int]:
+    """Return where the times within a tolerance of one time begin and end.
+
+    Args:
+        times: seconds, ascending.
+        time: seconds.
+        tolerance: seconds.
+
+    Returns:
+        first and last, so that times[first:last] are within the tolerance.
+    """
+    limit = reach(tolerance)
+    first, last = bisect_left(times, time - limit), bisect_right(times, time + limit)
+    # A sum rounds otherwise than the difference that is_within compares.
+    while first > 0 and time - times[first - 1] <= limit:
+        first -= 1
+    while first < len(times) and time - times[first] > limit:
+        first += 1
+    while last < len(times) and times[last] - time <= limit:
+        last += 1
+    while last > 0 and times[last - 1] - time > limit:
+        last -= 1
+    return first, last
+
+
+def found(
+    truth: Sequence[float], times: Sequence[float], scores: Sequence[float], tolerance: float
+) -> list[bool]:
+    """Tell which predictions SoccerNet counts as right.
+
+    Each true event, in order of time, takes the prediction within the tolerance that has the
+    highest score and is not taken yet. Ties go to the earliest prediction.
+
+    Args:
+        truth, times: seconds; `times` ascending.
+        scores: of the predictions.
+        tolerance: seconds.
+    """
+    taken = [False] * len(times)
+    for moment in sorted(truth):
+        first, last = neighbours(times, moment, tolerance)
+        free = [index for index in range(first, last) if not taken[index]]
+        if free:
+            taken[max(free, key=lambda index: (scores[index], -index))] = True
+    return taken
 
 
 def matched_pairs(
@@ -71,7 +137,8 @@ def _align(a: list[float], b: list[float], tolerance: float) -> list[tuple[int, 
     only, where b[lows[i]:highs[i]] is within the tolerance of a[i]: left of it a[i] changes
     nothing, and right of it b[j] is too late for all of a so far.
     """
-    worth = (len(a) + 1) * (round(1e6 * tolerance) + 1)
+    limit = reach(tolerance)
+    worth = (len(a) + 1) * (round(1e6 * limit) + 1)
     lows: list[int] = []
     highs: list[int] = []
     starts: list[int] = []
@@ -79,10 +146,10 @@ def _align(a: list[float], b: list[float], tolerance: float) -> list[tuple[int, 
     low = high = 0
     best, best_low = [0], 0
     for time in a:
-        while low < len(b) and time - b[low] > tolerance:
+        while low < len(b) and time - b[low] > limit:
             low += 1
         high = max(high, low)
-        while high < len(b) and b[high] - time <= tolerance:
+        while high < len(b) and b[high] - time <= limit:
             high += 1
         # Beyond its end a row goes on as it ends.
         last = len(best) - 1

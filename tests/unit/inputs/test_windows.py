@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchline.core.intervals import slice_bounds
 from touchline.inputs.settings import WindowSettings
-from touchline.video.windows import windows_of
+from touchline.inputs.windows import slice_bounds, windows_of, windows_per_slice
 
 DEFAULT = WindowSettings()
 durations = st.floats(0.04, 20_000).map(lambda d: round(d, 3))
@@ -80,6 +79,12 @@ def test_windows_cover_their_slice_and_show_frames_in_it(duration, slices, rule)
             assert len(window.times) <= rule.frames
             reached = max(reached, window.end)
         assert reached >= end
+
+
+@given(durations.filter(lambda d: d < 500), slice_counts, rules)
+def test_windows_are_counted_as_they_are_listed(duration, slices, rule):
+    listed = [len(windows) for windows in all_windows(duration, slices, rule)]
+    assert windows_per_slice(duration, slices, rule) == listed
 
 
 @pytest.mark.parametrize("duration", [0.04, 1.0, 5.04])

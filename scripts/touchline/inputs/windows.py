@@ -1,5 +1,8 @@
 """Slices of a video and the overlapping windows in them.
 
+The settings and a video's duration say which windows there must be. Every stage that lists, counts
+or checks windows asks this module.
+
 Times are seconds from the start of the video, rounded to a millisecond, so that
 they read the same in every file and neighbouring slices share their border exactly.
 """
@@ -9,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import count, takewhile
+from itertools import takewhile
 
 from touchline.inputs.settings import WindowSettings
 
@@ -24,6 +27,21 @@ class Window:
     times: tuple[float, ...]
 
 
+def slice_bounds(duration: float, slices: int, index: int) -> tuple[float, float]:
+    """Start and end of slice `index` of `slices` equal ones of a video, seconds."""
+    return round(duration * index / slices, 3), round(duration * (index + 1) / slices, 3)
+
+
+def windows_per_slice(duration: float, slices: int, rule: WindowSettings) -> list[int]:
+    """Count the windows of each slice of a video.
+
+    Args:
+        duration: of the video, seconds.
+    """
+    bounds = (slice_bounds(duration, slices, index) for index in range(slices))
+    return [_count(start, end, rule) for start, end in bounds]
+
+
 def windows_of(start: float, end: float, duration: float, rule: WindowSettings) -> list[Window]:
     """The windows that start in [start, end).
 
@@ -31,8 +49,10 @@ def windows_of(start: float, end: float, duration: float, rule: WindowSettings) 
     every moment of the slice lies in a window, and a cut window shows fewer frames.
     """
     limit = duration if rule.cross_slices else end
-    starts = takewhile(lambda s: s < end, (round(start + k * rule.step, 3) for k in count()))
-    return [_window(index, window_start, limit, rule) for index, window_start in enumerate(starts)]
+    return [
+        _window(index, _start(start, index, rule), limit, rule)
+        for index in range(_count(start, end, rule))
+    ]
 
 
 def windows_from(
@@ -50,6 +70,22 @@ def windows_from(
 def most_frames(rule: WindowSettings) -> int:
     """How many frames a window shows that nothing cuts."""
     return len(_window(0, 0.0, math.inf, rule).times)
+
+
+def _start(start: float, index: int, rule: WindowSettings) -> float:
+    """When a window of the slice that begins at `start` begins, seconds."""
+    return round(start + index * rule.step, 3)
+
+
+def _count(start: float, end: float, rule: WindowSettings) -> int:
+    """How many windows begin in [start, end); faster than to list them."""
+    count = max(0, math.ceil((end - start) / rule.step))
+    # Starts are rounded, so the last one may fall to either side of the end.
+    while count and _start(start, count - 1, rule) >= end:
+        count -= 1
+    while _start(start, count, rule) < end:
+        count += 1
+    return count
 
 
 def _window(index: int, start: float, limit: float, rule: WindowSettings) -> Window:

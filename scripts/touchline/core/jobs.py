@@ -1,0 +1,64 @@
+"""The hashes of a job's results, taken when the job ends, so that later edits can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from touchline.core import paths
+from touchline.core.files import hashed, read_record, write_json
+from touchline.core.logs import job_log
+from touchline.core.records import HashedFile, JobResults
+
+
+@contextmanager
+def recorded_job(job: Any, notes: Sequence[str | Path] = ()) -> Iterator[None]:
+    """Log a job (`touchline.core.logs.job_log`) and keep the hashes of its results when it ends.
+
+    Args:
+        job: Snakemake's object of the job. Its log lies in the folder of results, below logs/.
+        notes: further files among the results that it writes.
+    """
+    with job_log(job.log[0]):
+        yield
+        _keep_hashes(Path(job.log[0]), [*job.output, *notes])
+
+
+def hashes_at_end(results: Path) -> dict[str, HashedFile]:
+    """Read the hashes that jobs kept, by path of the result in the folder of results.
+
+    A result that several jobs wrote has the hash of the last of them.
+
+    Raises:
+        InputError: a file of hashes cannot be read.
+    """
+    files = sorted((results / paths.HASHES).rglob("*.json"), key=lambda path: path.stat().st_mtime)
+    kept = [read_record(path, JobResults) for path in files if not path.name.startswith(".")]
+    return {file.path: file for one in kept for file in one.results}
+
+
+def files_below(folder: Path) -> list[str]:
+    """List the paths of the results in a folder, or of a model's files; without hidden ones."""
+    found = []
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        if not path.is_file() or parts[0] in paths.NO_RESULTS or parts == (paths.RECORD,):
+            continue
+        if not any(part.startswith(".") for part in parts):
+            found.append("/".join(parts))
+    return sorted(found)
+
+
+def _keep_hashes(log: Path, outputs: Iterable[str | Path]) -> None:
+    after = log.parts[::-1].index(paths.LOGS)
+    results, name_of_job = log.parents[after], Path(*log.parts[-after:])
+    names: list[str] = []
+    for output in map(Path, outputs):
+        name = output.relative_to(results).as_posix()
+        names += [f"{name}/{each}" for each in files_below(output)] if output.is_dir() else [name]
+    record = JobResults(
+        results=[hashed(results / name, name) for name in names if (results / name).exists()]
+    )
+    write_json(results / paths.HASHES / name_of_job.with_suffix(".json"), record.model_dump())

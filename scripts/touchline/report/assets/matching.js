@@ -1,0 +1,13 @@
+// Which times mean the same moment: the rule of touchline/matching.py.
+
+/** Seconds: a millisecond, as files round times, and what binary numbers add to a difference. */
+const SLACK = 0.001001;
+
+/** Return the largest difference that is within a tolerance, seconds. @param {number} tolerance */
+export const reach = (tolerance) => tolerance + SLACK;
+
+/**
+ * Tell whether two times, in seconds, are within a tolerance of each other.
+ * @param {number} a @param {number} b @param {number} tolerance
+ */
+export const isWithin = (a, b, tolerance) => Math.abs(a - b) <= reach(tolerance);

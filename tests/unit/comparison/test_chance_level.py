@@ -1,0 +1,107 @@
+"""Chance is what shifted events reach, however few they are."""
+
+import math
+import random
+from statistics import fmean
+
+import pytest
+from halves import half
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import event
+
+from touchline.comparison.chance_level import shifts
+from touchline.comparison.compare import Track, compare
+from touchline.evaluation.evaluate import evaluate
+
+SPAN = 2700.0
+TIMES = st.lists(st.integers(0, 2_700_000).map(lambda n: n / 1000), min_size=1, max_size=40)
+
+
+@given(
+    TIMES | TIMES.map(lambda times: [2.0 * round(time / 2) for time in times]),
+    st.sampled_from([3.0, 20.0, 100.0, SPAN]),
+    st.sampled_from([0.0, 0.5, 5.0, 60.0]),
+    st.integers(0, 1000),
+)
+def test_no_shift_lies_within_the_margin(times, span, tolerance, seed):
+    margin = min(4 * tolerance, span / 4)
+    drawn = shifts([time % span for time in times], span, tolerance, 20, seed)
+    assert len(drawn) == 20
+    assert all(margin - 1e-9 <= shift <= span - margin + 1e-9 for shift in drawn)
+
+
+def by_comparison(ones, others, span=SPAN, tolerance=5.0):
+    """F1 by chance of two lists of goals, the mean over many seeds."""
+    looked_at = ((0.0, span),)
+    a, b = (Track([event(time) for time in times], looked_at) for times in (ones, others))
+    return fmean(
+        compare({"a": a, "b": b}, tolerance, 50, seed)[0].pairs[0].overall.f1_by_chance
+        for seed in range(80)
+    )
+
+
+def by_evaluation(ones, others, span=SPAN, tolerance=5.0):
+    """As `by_comparison`, of predictions and labels."""
+    truth, events = [(time, "Goal") for time in ones], [(time, "Goal", 0.5) for time in others]
+    this = half(truth, events, looked_at=((0.0, span),))
+    reports = (
+        evaluate([this], "m", [tolerance], shifts=50, resamples=1, seed=seed, classes=["Goal"])[0]
+        for seed in range(80)
+    )
+    return fmean(report.overall[0].f1.by_chance for report in reports)
+
+
+WAYS = pytest.mark.parametrize("by_chance", [by_comparison, by_evaluation])
+
+
+@WAYS
+def test_one_common_event_is_found_by_chance_as_rarely_as_its_window_is_short(by_chance):
+    # 2 * tolerance / span is .004; a shift of about 0 is never drawn.
+    assert by_chance([1501.5], [1501.5]) <= 2 * 5 / SPAN
+    assert by_chance([1501.5], [700.0]) == pytest.approx(2 * 5 / (SPAN - 40), abs=0.003)
+
+
+@WAYS
+def test_two_common_events_have_the_analytic_chance(by_chance):
+    # Each goes onto the other at shifts of ±600 s, within ±5 s.
+    analytic = 2 * (2 * 5 / (SPAN - 40)) / 2
+    assert by_chance([1500.0, 2100.0], [1500.0, 2100.0]) == pytest.approx(analytic, abs=0.003)
+
+
+@WAYS
+def test_regular_events_far_apart_are_no_grid(by_chance):
+    minutes = [60.0 * k for k in range(1, 45)]
+    # On a grid of a minute all would meet at each shift. As many pairs as at a random place:
+    assert by_chance(minutes, minutes) == pytest.approx(2 * 5 / 60, abs=0.03)
+
+
+@WAYS
+def test_many_events_on_a_grid_of_2_s_have_the_chance_of_that_grid(by_chance):
+    source = random.Random(3)
+    ones, others = ([2.0 * k for k in source.sample(range(1350), 25)] for _ in range(2))
+    # ±4 s hold five places of the grid. Few of 25 events compete for one.
+    analytic = 25 * 5 * 2 / SPAN
+    assert by_chance(ones, others, tolerance=4.0) == pytest.approx(analytic, abs=0.03)
+    # Only the same place is within ±0.5 s; between the lines of the grid nothing would be.
+    assert by_chance(ones, others, tolerance=0.5) == pytest.approx(25 * 2 / SPAN, abs=0.008)
+
+
+@WAYS
+@pytest.mark.parametrize("span", [60.0, 120.0])
+def test_short_videos_have_the_analytic_chance(by_chance, span):
+    # On the circle the other event lies a quarter of the span away, at the edge of the margin.
+    ones, others = [span / 4], [span / 2 + 3]
+    margin = min(20.0, span / 4)
+    # The shift that moves the second onto the first goes around the end.
+    needed = ones[0] - others[0] + span
+    low, high = max(margin, needed - 5), min(span - margin, needed + 5)
+    assert by_chance(ones, others, span) == pytest.approx(
+        max(0.0, high - low) / (span - 2 * margin), abs=0.03
+    )
+
+
+def test_shifts_are_steps_of_a_grid_with_any_phase():
+    source = random.Random(3)
+    times = [0.04 + 2.0 * k for k in source.sample(range(1300), 30)]
+    assert all(math.isclose(s % 2, 0, abs_tol=1e-9) for s in shifts(times, SPAN, 5.0, 50, 0))
