@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from touchline.core.files import read_json, write_json
 from touchline.core.records import Context, Counts, Event, ParsedEvent
-from touchline.core.soccernet import game_time
+from touchline.core.soccernet import LONGEST_HALF, game_time
 from touchline.core.tables import Table, columns
 from touchline.errors import InputError
 from touchline.events.asked import Asked
@@ -92,33 +92,28 @@ def read_predictions(
 
 
 def predictions_of(
-    items: Sequence[Any], path: str | Path, labels: Labels, duration: float | None = None
+    items: Sequence[Any],
+    path: str | Path,
+    labels: Labels,
+    duration: float | None = None,
+    half: int | None = None,
 ) -> Predictions:
     """The predictions of the items of a predictions file, as `read_predictions` reads them.
 
     Args:
         path: of the file, for messages.
+        half: of the game, which the video shows; None if it is not known.
 
     Raises:
         InputError: no item can be used.
     """
     hits: list[Event] = []
     times: list[float] = []
-    problems: list[str] = []
-    tally = {"events": 0, "none": 0, "unparsed": 0, "invalid": 0}
-    seen: dict[tuple[float, str], int] = {}
+    tally = {"events": 0, "none": 0, "unparsed": 0}
     asked = Asked.by_labels(labels)
-    for number, item in enumerate(items):
-        mistake = _mistake(item, duration)
-        if mistake is None:
-            time, raw = float(item["time"]), item["raw"]
-            first = seen.setdefault((time, raw), number)
-            if first != number:
-                mistake = f"repeats item {first}"
-        if mistake is not None:
-            tally["invalid"] += 1
-            problems.append(f"{path}, item {number}: {mistake}; it is left out.")
-            continue
+    usable, problems = usable_items(items, path, half, duration)
+    for number in usable:
+        time, raw = float(items[number]["time"]), items[number]["raw"]
         times.append(time)
         answer = parse_answer(raw, asked)
         tally[answer.status] += 1
@@ -128,18 +123,47 @@ def predictions_of(
             )
         for parsed in answer.events:
             hits += hits_of(time, parsed, labels)
-    if items and tally["invalid"] == len(items):
-        raise InputError(f"{path} has no usable item. The first problem: {problems[0]}")
     hits.sort(key=lambda hit: hit.time_s)
     counts = Counts(
         answers=len(items),
         none=tally["none"],
         unparsed=tally["unparsed"],
-        invalid=tally["invalid"],
+        invalid=len(items) - len(usable),
         events_in=len(hits),
         events_out=len(hits),
     )
     return Predictions(hits, times, counts, problems)
+
+
+def usable_items(
+    items: Sequence[Any], path: str | Path, half: int | None, duration: float | None
+) -> tuple[list[int], list[str]]:
+    """Find the items of a predictions file that have a time and an answer.
+
+    Args:
+        path, half, duration: as of `predictions_of`.
+
+    Returns:
+        their numbers, and a line for each other item.
+
+    Raises:
+        InputError: there are items, and none can be used.
+    """
+    usable: list[int] = []
+    problems: list[str] = []
+    seen: dict[tuple[float, str], int] = {}
+    for number, item in enumerate(items):
+        mistake = _mistake(item, duration, half)
+        if mistake is None:
+            first = seen.setdefault((float(item["time"]), item["raw"]), number)
+            mistake = None if first == number else f"repeats item {first}"
+        if mistake is None:
+            usable.append(number)
+        else:
+            problems.append(f"{path}, item {number}: {mistake}; it is left out.")
+    if items and not usable:
+        raise InputError(f"{path} has no usable item. The first problem: {problems[0]}")
+    return usable, problems
 
 
 def write_predictions(path: str | Path, events: Iterable[Event]) -> None:
@@ -213,7 +237,7 @@ def read_events_csv(path: str | Path) -> list[Event]:
         ) from error
 
 
-def _mistake(item: Any, duration: float | None) -> str | None:
+def _mistake(item: Any, duration: float | None, half: int | None) -> str | None:
     """What is wrong with an item of a predictions file, or None."""
     if not isinstance(item, dict):
         return "is no object"
@@ -224,6 +248,8 @@ def _mistake(item: Any, duration: float | None) -> str | None:
         return f"has an impossible time, {_quoted(str(time))}"
     if duration is not None and time > duration:
         return f"is at {time:g} s, beyond the end of the video ({duration:g} s)"
+    if duration is None and half is not None and time > LONGEST_HALF:
+        return f"is at {time:g} s, and no half is longer than {LONGEST_HALF:g} s"
     if not isinstance(raw, str):
         return "has no text as its raw answer"
     return None
