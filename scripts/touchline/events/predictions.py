@@ -16,7 +16,7 @@ from touchline.core.soccernet import LONGEST_HALF, game_time
 from touchline.core.tables import Table, columns
 from touchline.errors import InputError
 from touchline.events.asked import Asked
-from touchline.events.parsing import parse_answer, render_event
+from touchline.events.parsing import is_cut_off, parse_answer, render_event
 from touchline.events.plain_answers import names_in
 from touchline.events.reading import LONGEST_VIDEO, Predictions
 from touchline.inputs.labels import Labels
@@ -110,6 +110,7 @@ def predictions_of(
     hits: list[Event] = []
     times: list[float] = []
     tally = {"events": 0, "none": 0, "unparsed": 0}
+    cut_off = 0
     asked = Asked.by_labels(labels)
     usable, problems = usable_items(items, path, half, duration)
     for number in usable:
@@ -117,6 +118,7 @@ def predictions_of(
         times.append(time)
         answer = parse_answer(raw, asked)
         tally[answer.status] += 1
+        cut_off += bool(answer.events) and is_cut_off(raw)
         if answer.status == "unparsed":
             problems.append(
                 f"{path}, item {number} ({time:g} s): no event can be read in {_quoted(raw)}."
@@ -129,6 +131,7 @@ def predictions_of(
         none=tally["none"],
         unparsed=tally["unparsed"],
         invalid=len(items) - len(usable),
+        cut_off=cut_off,
         events_in=len(hits),
         events_out=len(hits),
     )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
+import time
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,9 @@ from touchline.inputs.videos import left_out, ranges
 from touchline.models import adapters, checkpoints
 from touchline.runs.inputs import Inputs, Mistakes, collect_inputs
 from touchline.runs.plan import Plan
+
+# Seconds. Machines of one network differ by less.
+_CLOCKS_DIFFER = 5.0
 
 
 def read_inputs(
@@ -47,6 +52,7 @@ def read_inputs(
         if with_videos:
             mistakes.extend(_missing_videos(inputs))
         mistakes.extend(repeated_halves(inputs.videos, inputs.selected))
+        mistakes.extend(_dated_in_the_future(inputs))
         mistakes.extend(_unusable_files(inputs))
         if not mistakes.lines:
             mistakes.of(lambda: _check_threshold(inputs), None)
@@ -143,6 +149,30 @@ def _too_few_games(settings: Settings, games: Set[str]) -> str | None:
         f"{len(games)} of the selected matches have labels; where there is nothing to learn from, "
         "events keep their scores. Name labels of two or more matches in the table of videos."
     )
+
+
+def _dated_in_the_future(inputs: Inputs) -> list[str]:
+    """A line for each file that Snakemake would take for newer than whatever is made of it."""
+    settings = inputs.settings
+    files = [
+        settings.labels,
+        *([settings.prompt] if settings.detect_with else []),
+        *inputs.annotations.values(),
+        *(path for paths in inputs.given.values() for path in paths.values()),
+    ]
+    lines = []
+    for file in dict.fromkeys(files):
+        try:
+            date = os.stat(file).st_mtime
+        except OSError:
+            continue
+        if date > time.time() + _CLOCKS_DIFFER:
+            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(date))
+            lines.append(
+                f"{file} is dated {when}, in the future, so every result of it would count as "
+                f"older; type touch {shlex.quote(file)}, or set this machine's clock."
+            )
+    return lines
 
 
 def _missing_videos(inputs: Inputs) -> list[str]:

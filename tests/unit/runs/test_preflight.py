@@ -1,6 +1,8 @@
 """Before anything runs, all that is wrong with what a run was given is named at once."""
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -384,3 +386,28 @@ def test_a_model_that_is_skipped_everywhere_is_a_warning(project):
     project["models"]["other"] = {"predictions": "gvien_{video}.json"}
     (warning,) = read_inputs(project | {"missing_predictions": "skip"}, check=True).warnings
     assert "other has no predictions of any selected video (there is no gvien_0.json)" in warning
+
+
+@pytest.mark.parametrize("name", ["given_0.json", "truth_1.json", "labels.yaml", "prompt.txt"])
+def test_a_file_that_is_dated_in_the_future_is_refused(project, tmp_path, name):
+    os.utime(tmp_path / name, (time.time() + 86_400,) * 2)
+    (line,) = mistakes(project)
+    assert line.startswith(f"{name} is dated ")
+    assert f"in the future, so every result of it would count as older; type touch {name}" in line
+    os.utime(tmp_path / name, (time.time() + 1,) * 2)
+    read_inputs(project, check=True)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+@pytest.mark.parametrize("name", ["config.yaml", "prompt.txt", "truth_0.json"])
+def test_a_file_that_is_not_in_utf_8_is_named(project, tmp_path, name, encoding):
+    text = "# è\nslices: 4\n"
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    place = "it is in UTF-16" if encoding == "utf-16" else "line 1 has another byte"
+    sentence = f"{name} is not text in UTF-8 ({place}); save it as UTF-8."
+    if name == "config.yaml":
+        with pytest.raises(InputError) as error:
+            settings_files(ROOT)
+        assert str(error.value) == sentence
+    else:
+        assert mistakes(project) == [sentence]
