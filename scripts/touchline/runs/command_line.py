@@ -68,14 +68,20 @@ def _check_file(target: str, plan: Plan) -> None:
 
 
 def check_results(words: Collection[str], plan: Plan) -> None:
-    """Refuse a folder of results that cannot be written to, unless the results are only looked at.
+    """Refuse folders that cannot be written to, unless results are only looked at.
 
     Raises:
         InputError: names the folder.
     """
     if any(word.startswith(_LOOKING) for word in words):
         return
-    results = Path(plan.inputs.settings.results)
+    settings = plan.inputs.settings
+    if settings.detect_with and Path(settings.resources).is_file():
+        raise InputError(
+            f"{settings.resources} is a file, so models cannot be kept in a folder there; set "
+            "config.resources to another one."
+        )
+    results = Path(settings.results)
     there = next(folder for folder in (results, *results.absolute().parents) if folder.exists())
     folders = [there]
     if there == results and results.is_dir():

@@ -20,7 +20,7 @@ from touchline.errors import InputError, nearest_file, plain
 from touchline.evaluation.annotations import read_truth
 from touchline.events.spotting import check_given
 from touchline.inputs.external_predictions import place_of
-from touchline.inputs.halves import repeated_halves, same_files, untrimmed
+from touchline.inputs.halves import contradictions, repeated_halves, same_files, untrimmed
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import Settings
 from touchline.inputs.videos import left_out, ranges
@@ -52,12 +52,13 @@ def read_inputs(
         if with_videos:
             mistakes.extend(_missing_videos(inputs))
         mistakes.extend(repeated_halves(inputs.videos, inputs.selected))
+        mistakes.extend(contradictions(inputs.videos, inputs.selected))
         mistakes.extend(_dated_in_the_future(inputs))
         mistakes.extend(_unusable_files(inputs))
         if not mistakes.lines:
             mistakes.of(lambda: _check_threshold(inputs), None)
     mistakes.end()
-    return replace(inputs, warnings=_warnings(inputs)) if check else inputs
+    return replace(inputs, warnings=_warnings(inputs, with_videos)) if check else inputs
 
 
 def _check_threshold(inputs: Inputs) -> None:
@@ -86,13 +87,13 @@ def _check_threshold(inputs: Inputs) -> None:
         )
 
 
-def _warnings(inputs: Inputs) -> list[str]:
+def _warnings(inputs: Inputs, with_videos: bool) -> list[str]:
     source = inputs.settings.videos
     found = [
         left_out(source) if source else None,
         _weights_without_effect(inputs.settings),
         *_without_any_predictions(inputs),
-        same_files(inputs.videos, inputs.selected),
+        same_files(inputs.videos, inputs.selected) if with_videos else None,
         _exports_by_another_clock(inputs),
         _too_few_games(inputs.settings, {inputs.games[video] for video in inputs.annotations}),
     ]

@@ -82,3 +82,6 @@ def test_results_that_cannot_be_written_are_refused(plan, tmp_path, monkeypatch)
     (tmp_path / "out").touch()
     with pytest.raises(InputError, match="out is a file, so results cannot be a folder there"):
         check_results([], plan)
+    (tmp_path / "resources").touch()
+    with pytest.raises(InputError, match="resources is a file, so models cannot be kept"):
+        check_results([], plan)

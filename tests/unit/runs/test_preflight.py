@@ -240,13 +240,53 @@ def test_two_rows_of_one_half_are_refused(project, tmp_path, rows, words):
     assert words in line
 
 
-def test_one_file_as_two_videos_of_no_game_is_a_warning(project, tmp_path):
-    (tmp_path / "link.mkv").symlink_to("0.mkv")
+@pytest.mark.parametrize("is_hard", [False, True])
+def test_one_file_as_two_videos_of_no_game_is_a_warning(project, tmp_path, is_hard):
+    if is_hard:
+        (tmp_path / "link.mkv").hardlink_to(tmp_path / "0.mkv")
+    else:
+        (tmp_path / "link.mkv").symlink_to("0.mkv")
     (tmp_path / "videos.tsv").write_text("video\tpath\n0\t0.mkv\n1\tlink.mkv\n")
     (warning,) = read_inputs(project, check=True).warnings
-    assert (
-        warning == f"Videos 0-1 are one file, {tmp_path / '0.mkv'}; is the table of videos right?"
-    )
+    assert warning == "Videos 0-1 are one file, 0.mkv; is the table of videos right?"
+
+
+OTHER_GAME = "2015-02-22 - 19-15 Southampton 0 - 2 Liverpool"
+
+
+@pytest.mark.parametrize(
+    ("path", "game", "half", "labels", "words"),
+    [
+        (
+            f"{GAME}/2_224p.mkv",
+            GAME,
+            1,
+            "",
+            "2_224p.mkv is half 2 by its name, but video 0 is half 1",
+        ),
+        (f"{GAME}/1_224p.mkv", f"a/{OTHER_GAME}", 1, "", f"and game of '{OTHER_GAME}'"),
+        (f"{GAME}/1_224p.mkv", GAME, 1, f"{OTHER_GAME}/Labels-v2.json", "labels of"),
+        ("0.mkv", f"a/{GAME}", 1, f"{OTHER_GAME}/Labels-v2.json", f"has '{GAME}' as video 0"),
+        (f"{GAME}/1_224p.mkv", f"a/{GAME}", 1, f"{GAME}/Labels-v2.json", None),
+        (f"{GAME}/1_224p.mkv", "Chelsea", 1, "truth_0.json", None),
+        (f"{GAME}/1_224p.mkv", "", "", f"{GAME}/Labels-v2.json", None),
+    ],
+)
+def test_a_row_that_contradicts_soccernet_s_names_is_refused(
+    project, tmp_path, path, game, half, labels, words
+):
+    for folder in (GAME, OTHER_GAME):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "Labels-v2.json").write_text(json.dumps(TRUTH))
+        for half_of_it in (1, 2):
+            (tmp_path / folder / f"{half_of_it}_224p.mkv").write_bytes(b"not decoded here")
+    table = f"video\tpath\tgame\thalf\tlabels\n0\t{path}\t{game}\t{half}\t{labels}\n"
+    (tmp_path / "videos.tsv").write_text(table)
+    if words is None:
+        read_inputs(project, check=True)
+    else:
+        (line,) = mistakes(project)
+        assert words in line
 
 
 def test_given_predictions_that_are_nowhere_are_a_mistake(project):
@@ -363,10 +403,10 @@ def test_classes_of_soccernet_or_of_the_labels_can_be_evaluated(project, tmp_pat
     [
         (
             {"labels": "lables.yaml"},
-            "lables.yaml cannot be read: No such file or directory; did you",
+            "lables.yaml cannot be read: No such file or directory (did you",
         ),
         ({"prompt": "promt.txt"}, "did you mean prompt.txt?"),
-        ({"videos": "vidoes.tsv"}, "there is no vidoes.tsv; did you mean videos.tsv?"),
+        ({"videos": "vidoes.tsv"}, "there is no vidoes.tsv (did you mean videos.tsv?); make"),
         ({"detect_with": ["llava", "llava"]}, "detect_with names the model llava twice"),
     ],
 )
