@@ -12,13 +12,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from touchline.core.files import read_json, write_json
 from touchline.core.records import Context, Counts, Event, ParsedEvent
-from touchline.core.soccernet import LONGEST_HALF, game_time
+from touchline.core.soccernet import game_time
 from touchline.core.tables import Table, columns
 from touchline.errors import InputError
 from touchline.events.asked import Asked
 from touchline.events.parsing import is_cut_off, parse_answer, render_event
 from touchline.events.plain_answers import names_in
-from touchline.events.reading import LONGEST_VIDEO, Predictions
+from touchline.events.reading import Predictions, quoted, usable_items
 from touchline.inputs.labels import Labels
 
 _EVENT = TypeAdapter(Event)
@@ -121,7 +121,7 @@ def predictions_of(
         cut_off += bool(answer.events) and is_cut_off(raw)
         if answer.status == "unparsed":
             problems.append(
-                f"{path}, item {number} ({time:g} s): no event can be read in {_quoted(raw)}."
+                f"{path}, item {number} ({time:g} s): no event can be read in {quoted(raw)}."
             )
         for parsed in answer.events:
             hits += hits_of(time, parsed, labels)
@@ -136,37 +136,6 @@ def predictions_of(
         events_out=len(hits),
     )
     return Predictions(hits, times, counts, problems)
-
-
-def usable_items(
-    items: Sequence[Any], path: str | Path, half: int | None, duration: float | None
-) -> tuple[list[int], list[str]]:
-    """Find the items of a predictions file that have a time and an answer.
-
-    Args:
-        path, half, duration: as of `predictions_of`.
-
-    Returns:
-        their numbers, and a line for each other item.
-
-    Raises:
-        InputError: there are items, and none can be used.
-    """
-    usable: list[int] = []
-    problems: list[str] = []
-    seen: dict[tuple[float, str], int] = {}
-    for number, item in enumerate(items):
-        mistake = _mistake(item, duration, half)
-        if mistake is None:
-            first = seen.setdefault((float(item["time"]), item["raw"]), number)
-            mistake = None if first == number else f"repeats item {first}"
-        if mistake is None:
-            usable.append(number)
-        else:
-            problems.append(f"{path}, item {number}: {mistake}; it is left out.")
-    if items and not usable:
-        raise InputError(f"{path} has no usable item. The first problem: {problems[0]}")
-    return usable, problems
 
 
 def write_predictions(path: str | Path, events: Iterable[Event]) -> None:
@@ -235,32 +204,9 @@ def read_events_csv(path: str | Path) -> list[Event]:
     except ValidationError as error:
         mistake = error.errors()[0]
         raise InputError(
-            f"{path}, column {mistake['loc'][-1]}: {_quoted(str(mistake['input']))} is impossible "
+            f"{path}, column {mistake['loc'][-1]}: {quoted(str(mistake['input']))} is impossible "
             f"({mistake['msg']})."
         ) from error
-
-
-def _mistake(item: Any, duration: float | None, half: int | None) -> str | None:
-    """What is wrong with an item of a predictions file, or None."""
-    if not isinstance(item, dict):
-        return "is no object"
-    time, raw = item.get("time"), item.get("raw")
-    if isinstance(time, bool) or not isinstance(time, (int, float)):
-        return "has no number as its time"
-    if not 0 <= time <= LONGEST_VIDEO:  # NaN is not between
-        return f"has an impossible time, {_quoted(str(time))}"
-    if duration is not None and time > duration:
-        return f"is at {time:g} s, beyond the end of the video ({duration:g} s)"
-    if duration is None and half is not None and time > LONGEST_HALF:
-        return f"is at {time:g} s, and no half is longer than {LONGEST_HALF:g} s"
-    if not isinstance(raw, str):
-        return "has no text as its raw answer"
-    return None
-
-
-def _quoted(text: str) -> str:
-    """A model's text, short and on one line, for a message."""
-    return ascii(text if len(text) <= 60 else f"{text[:60]}…")
 
 
 def _raw(event: Event) -> str:

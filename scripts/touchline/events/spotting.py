@@ -12,8 +12,7 @@ from typing import Any
 from touchline.core.records import Counts, Event, Team
 from touchline.core.soccernet import LONGEST_HALF, is_another_time, positions_per_second
 from touchline.errors import InputError, plain
-from touchline.events.predictions import usable_items
-from touchline.events.reading import LONGEST_VIDEO, Predictions, encodable
+from touchline.events.reading import LONGEST_VIDEO, Predictions, encodable, usable_items
 from touchline.inputs.labels import Labels
 from touchline.inputs.spotting_files import Entries, Form, read_entries
 from touchline.inputs.videos import Video

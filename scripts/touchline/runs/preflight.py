@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from touchline.comparison.ensemble import weight_of
 from touchline.core.files import read_text
 from touchline.errors import InputError, nearest_file, plain
 from touchline.evaluation.annotations import read_truth
@@ -22,7 +21,7 @@ from touchline.events.spotting import check_given
 from touchline.inputs.external_predictions import place_of
 from touchline.inputs.halves import contradictions, repeated_halves, same_files, untrimmed
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import Settings
+from touchline.inputs.settings import Settings, weight_of
 from touchline.inputs.videos import left_out, ranges
 from touchline.models import adapters, checkpoints
 from touchline.runs.inputs import Inputs, Mistakes, collect_inputs
