@@ -48,6 +48,8 @@ INPUTS = checked(
 PLAN = Plan(INPUTS)
 
 checked(command_line.check_targets, WORDS, PLAN)
+if workflow.is_main_process:
+    checked(command_line.check_results, WORDS, PLAN)
 
 for WARNING in INPUTS.warnings:
     logger.warning(WARNING)

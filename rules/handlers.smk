@@ -3,10 +3,11 @@
 from snakemake.settings.types import DeploymentMethod
 
 from touchline.runs.slurm import Submission
-from touchline.runs.snakemake_events import RunEvents
+from touchline.runs.snakemake_events import RunEvents, shorten_reason
 
 EVENTS_OF_RUN = RunEvents()
 logger.addHandler(EVENTS_OF_RUN)
+logger.addFilter(shorten_reason)
 
 
 def invocation():

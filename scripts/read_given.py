@@ -31,8 +31,9 @@ def main(job: Any) -> None:
         log.warning("%s", problem)
     merged = merge_given(given, **job.params.merge)
     log.info(
-        "%d items: %d events in, %d duplicates, %d out",
+        "%d items, %d of them invalid: %d events in, %d duplicates, %d out",
         merged.counts.answers,
+        merged.counts.invalid,
         merged.counts.events_in,
         merged.counts.duplicates,
         merged.counts.events_out,

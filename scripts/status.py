@@ -43,6 +43,13 @@ def main() -> None:
         videos = select(read_videos(settings.videos), settings.select) if settings.videos else []
     except InputError as error:
         sys.exit(str(error))
+    if not settings.detect_with:
+        console.print(
+            "This run has no slices, because no model runs in it (detect_with is empty). Its steps "
+            "are short, and Snakemake's output shows them.",
+            soft_wrap=True,
+        )
+        return
     observer = Observer(settings, videos)
     if options.watch is None:
         console.print(table(observer.look(), len(videos)))

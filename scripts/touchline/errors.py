@@ -39,7 +39,7 @@ def nearest(name: str, names: Iterable[str], prefix: str = "") -> str:
 
 
 def nearest_file(path: str | Path) -> str:
-    """The end of a sentence about a missing file: a file of nearly the same name beside it.
+    """What a sentence about a missing file adds: a file of nearly the same name beside it.
 
     Returns:
         An empty text if the folder has no such file.
@@ -53,4 +53,4 @@ def nearest_file(path: str | Path) -> str:
     letters = re.sub(r"\d", "", path.name)
     names = [name for name in names if re.sub(r"\d", "", name) != letters]
     close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
-    return f"; did you mean {path.with_name(close[0])}?" if close else ""
+    return f" (did you mean {path.with_name(close[0])}?)" if close else ""

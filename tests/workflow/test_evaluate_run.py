@@ -69,8 +69,7 @@ def done(tmp_path_factory):
         )
         for half in (1, 2)[: 2 - number]:
             video = 2 * number + half - 1
-            path = f"soccernet/{game}/{half}_224p.mkv"
-            rows.append(f"{video}\t{path}\t{game}\t{half}\tsoccernet/{game}/Labels-v2.json")
+            rows.append(f"{video}\t\t{game}\t{half}\tsoccernet/{game}/Labels-v2.json")
             true = TRUE if half == 1 else TRUE[:9]
             good = [(time + 2, name) for time, name in true[1:]]
             good += [(1650, "Goal")] if half == 1 else []

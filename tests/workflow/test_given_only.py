@@ -1,6 +1,9 @@
 """Predictions that are all given are compared without a video, a model or a GPU."""
 
 import csv
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -93,3 +96,51 @@ def test_a_target_of_nothing_says_what_is_missing(done, target, sentence):
     assert run.returncode != 0
     assert sentence in run.stdout + run.stderr
     assert "Traceback" not in run.stdout + run.stderr
+
+
+def refused(run):
+    """The sentence that a run ends with."""
+    output = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert "Traceback" not in output
+    return " ".join(output.split())
+
+
+def test_a_result_of_no_video_is_refused_in_a_sentence(done):
+    for name in ("comparison/comparison_video_7.json", "report/video_7.html"):
+        run = done.snakemake("-n", f"results/{name}")
+        assert "video 7 is not among the selected ones (3-4)" in refused(run)
+
+
+def test_predictions_that_are_dated_in_the_future_end_the_run_before_it_starts(done):
+    path = done.folder / "a" / "final_predictions_one_video_3.json"
+    before = path.stat().st_mtime
+    os.utime(path, (2e9, 2e9))
+    run = done.snakemake("-n")
+    os.utime(path, (before, before))
+    assert "type touch a/final_predictions_one_video_3.json" in refused(run)
+
+
+def test_nothing_is_said_of_slices_where_there_are_none(done):
+    run = done.run("--forcerun", "summarize")
+    assert "To do: " in run.stdout + run.stderr
+    assert "slices" not in run.stdout + run.stderr
+    command = [sys.executable, "scripts/status.py", "--configfile", "my.yaml"]
+    status = subprocess.run(command, cwd=done.folder, capture_output=True, text=True, check=True)
+    assert status.stdout.startswith("This run has no slices, because no model runs in it")
+
+
+def test_a_reason_is_a_line_or_two_long_however_many_files_there_are(tmp_path):
+    config = {
+        "videos": None,
+        "detect_with": [],
+        "compare_with": ["one"],
+        "models": {"one": {"predictions": "predictions_{video}.json"}},
+    }
+    clone = new_clone(tmp_path / "clone", config)
+    for video in range(60):
+        (clone.folder / f"predictions_{video}.json").write_text(given([(10, "Goal")]))
+    output = clone.run("-n").stdout
+    reasons = [line for line in output.splitlines() if "reason:" in line.lower()]
+    assert reasons
+    assert max(map(len, reasons)) < 350

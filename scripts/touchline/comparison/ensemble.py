@@ -10,11 +10,10 @@ from typing import Literal
 
 from touchline.core.records import Event, Vote
 from touchline.events.nms import suppress
+from touchline.inputs.settings import Weights, weight_of
 from touchline.matching import moments
 
 Method = Literal["union", "intersection", "weighted", "nms"]
-# A weight for all of a model's events, or one for each class; 1 where none is named.
-Weights = Mapping[str, float | Mapping[str, float]]
 
 # One model's event, as one of a group that means the same moment.
 _OfModel = tuple[str, Event]
@@ -76,12 +75,6 @@ def fuse(
             event = _fused(group, weight)
             fused.append(_averaged(event, group, weight) if method == "weighted" else event)
     return sorted(fused, key=lambda event: (event.time_s, event.label))
-
-
-def weight_of(weights: Weights, model: str, label: str) -> float:
-    """The weight of a model's events with a label."""
-    weight = weights.get(model, 1.0)
-    return weight.get(label, 1.0) if isinstance(weight, Mapping) else weight
 
 
 def _moments(predicted: Mapping[str, Sequence[Event]], tolerance: float) -> list[list[_OfModel]]:

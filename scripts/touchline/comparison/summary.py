@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from touchline.core.tables import Dtype, Table, columns
 from touchline.core.text_table import text_table
 from touchline.events.predictions import EVENTS
 from touchline.inputs.labels import Labels
+from touchline.inputs.videos import ranges
 
 # A stretch without pictures is named, unless there are many: a damaged file can have hundreds.
 _MOST_GAPS = 5
@@ -269,9 +270,30 @@ def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
         if row.coverage
         for lost in row.coverage.likely_lost
     ]
+    warnings += [f"warning: {line}" for line in _left_out_or_cut(rows)]
     warnings += [f"warning: {line}" for line in without_pictures(rows)]
     warnings += [f"warning: {path} is missing." for row in rows for path in row.missing]
     return [*lines, "", *warnings] if warnings else lines
+
+
+def _left_out_or_cut(rows: Sequence[Row]) -> Iterator[str]:
+    """A sentence for each model with invalid items, and for each with answers that were cut off."""
+    for model in dict.fromkeys(row.model for row in rows):
+        counts = {
+            row.video: row.coverage.counts for row in rows if row.model == model and row.coverage
+        }
+        invalid = {video: each.invalid for video, each in counts.items() if each.invalid}
+        cut_off = {video: each.cut_off for video, each in counts.items() if each.cut_off}
+        if invalid:
+            yield (
+                f"{sum(invalid.values())} items of {model}'s predictions are invalid and left out "
+                f"(video {ranges(invalid)}); logs/given/ has the reason of each."
+            )
+        if cut_off:
+            yield (
+                f"{sum(cut_off.values())} answers of {model} were cut off, and the events that can "
+                f"be read in them count (video {ranges(cut_off)})."
+            )
 
 
 def _others(rows: Iterable[Row]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -68,17 +69,24 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def read_text(path: str | Path) -> str:
-    """Read a text file in UTF-8.
+    """Read a text file in UTF-8, without a byte order mark.
 
     Raises:
         InputError: there is no such file, or it is not text.
     """
     try:
-        return Path(path).read_text(encoding="utf-8")
+        content = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}{nearest_file(path)}.") from error
-    except UnicodeError as error:
-        raise InputError(f"{path} is not text in UTF-8: {error}.") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        is_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        found = "it is in UTF-16" if is_16 else f"line {line} has another byte"
+        raise InputError(f"{path} is not text in UTF-8 ({found}); save it as UTF-8.") from error
+    # As files opened as text have it.
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_json(path: str | Path) -> Any:

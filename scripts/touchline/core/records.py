@@ -135,6 +135,9 @@ class Counts(Record):
     unparsed: int = Field(ge=0, description="answers in which no event can be read")
     skipped: int = Field(default=0, ge=0, description="windows that no answer exists for")
     invalid: int = Field(default=0, ge=0, description="items left out: no time, no text, a repeat")
+    cut_off: int = Field(
+        default=0, ge=0, description="answers that end in the middle, with events that can be read"
+    )
     events_in: int = Field(ge=0, description="events in the answers")
     duplicates: int = Field(default=0, ge=0, description="events merged into another one")
     events_out: int = Field(ge=0, description="events that stand in the result")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 from touchline.core.files import read_json, read_text
 from touchline.core.records import Team
+from touchline.core.soccernet import positions_per_second
 from touchline.errors import InputError, nearest_file
 from touchline.inputs.halves import untrimmed
 from touchline.inputs.labels import Labels
@@ -108,11 +110,17 @@ def read_truth(
         InputError: the file is neither, or has events of two halves and `half` is None.
     """
     is_table = Path(path).suffix.lower() == ".csv"
-    rows = _of_table(path) if is_table else _of_soccernet(path, half)
+    rows = list(_of_table(path) if is_table else _of_soccernet(path, half))
     events: list[TrueEvent] = []
     problems: list[str] = []
     undecided, beyond = 0, []
     judged: list[tuple[float, str, bool]] = []
+    per_second = 1000 if is_table else _positions_per_second(rows)
+    if per_second == 1:
+        problems.append(
+            f"{path}: position is in seconds by gameTime, not in milliseconds as in SoccerNet's "
+            "files, and is read as seconds."
+        )
     for place, row in rows:
         if is_table and row.get("verdict"):
             judged += _judged(row, labels)
@@ -120,7 +128,7 @@ def read_truth(
             undecided += row["verdict"] == "undecided"
             continue
         try:
-            event = _event(row, labels, half)
+            event = _event(row, labels, half, per_second)
         except ValueError as error:
             problems.append(f"{path}, {place}: {error}; it is left out.")
             continue
@@ -192,8 +200,26 @@ def _of_table(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
     return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
 
 
-def _event(row: Mapping[str, Any], labels: Labels, half: int | None) -> TrueEvent | None:
+def _positions_per_second(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
+    """The unit of the annotations' positions: 1,000 for milliseconds, 1 for seconds."""
+    positions = []
+    for _, row in rows:
+        try:
+            positions.append(
+                (_seconds(row.get("position"), "position"), _clock(row.get("gameTime"))[1])
+            )
+        except ValueError:
+            continue
+    return positions_per_second(positions)
+
+
+def _event(
+    row: Mapping[str, Any], labels: Labels, half: int | None, per_second: int
+) -> TrueEvent | None:
     """The event of a row, None if it is of the other half.
+
+    Args:
+        per_second: the unit of a position.
 
     Raises:
         ValueError: the row cannot be used; says why.
@@ -207,9 +233,9 @@ def _event(row: Mapping[str, Any], labels: Labels, half: int | None) -> TrueEven
             raise ValueError(f"there is no half {of_half}")
         if half is not None and of_half != half:
             return None
-        # The clock has whole seconds; the position, in milliseconds of the half, is exact.
+        # The clock has whole seconds; the position is exact.
         if "position" in row:
-            time = _seconds(row["position"], "position") / 1000
+            time = _seconds(row["position"], "position") / per_second
     if "time_s" in row and row.get("verdict") not in (None, "", "confirmed"):
         raise ValueError(f"verdict is {row['verdict']!a}, not confirmed, rejected or undecided")
     name = labels.canonical(row["label"]) if isinstance(row.get("label"), str) else None
@@ -233,10 +259,12 @@ def _clock(value: Any) -> tuple[int, int]:
 
 def _seconds(value: Any, name: str) -> float:
     try:
-        time = float(value)
-    except (TypeError, ValueError):
-        time = -1.0
-    if not 0 <= time < float("inf"):
+        time = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        time = math.nan
+    if -math.inf < time < 0:
+        raise ValueError(f"{name} is {value!a}, before the start of the video")
+    if not 0 <= time < math.inf:
         clock = ", but 12:30 is 750" if isinstance(value, str) and ":" in value else ""
         raise ValueError(f"{name} is {value!a}, not a number of {_UNITS[name]}{clock}")
     if time > _DAY * (1 if name == "time_s" else 1000):

@@ -18,14 +18,17 @@ def read_given(
     """Read the given predictions of a video, in whichever format they are.
 
     Args:
-        path: a predictions file, a results_spotting.json, an OSL JSON file, or a zip.
+        path: a predictions file, a results_spotting.json, an OSL JSON file, a pred-*.json of
+            E2E-Spot or T-DEED, or a zip.
         row: of the table of videos, if there is one.
-        duration: seconds of video, if known; what lies beyond is left out as invalid.
+        duration: seconds of video, if known; what lies beyond is left out as invalid. Of a half
+            whose video is not known, what lies beyond any half.
 
     Raises:
         InputError: the file cannot be read, is about another game, or no item of it can be used.
     """
     entries = read_entries(path, video, row)
+    half = row.half if row else None
     if entries.form == "answers":
-        return predictions_of(entries.items, entries.place, labels, duration)
-    return spotted_in(entries, row.half if row else None, labels, duration)
+        return predictions_of(entries.items, entries.place, labels, duration, half)
+    return spotted_in(entries, half, labels, duration)

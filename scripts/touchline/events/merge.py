@@ -16,6 +16,7 @@ from touchline.core.intervals import SAME_TIME
 from touchline.core.records import UNANSWERED, Counts, Event, WindowRecord
 from touchline.errors import InputError
 from touchline.events.nms import suppress
+from touchline.events.parsing import is_cut_off
 from touchline.events.predictions import hits_of
 from touchline.events.reading import Predictions
 from touchline.inputs.labels import Labels
@@ -130,6 +131,7 @@ def merge_slices(
         none=status["none"],
         unparsed=status["unparsed"],
         skipped=sum(status[each] for each in UNANSWERED),
+        cut_off=sum(bool(record.events) and is_cut_off(record.text) for record in windows),
         events_in=len(hits),
         duplicates=duplicates,
         events_out=len(events),

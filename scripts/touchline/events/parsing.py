@@ -109,6 +109,18 @@ def is_complete(text: str) -> bool:
         return False
 
 
+def is_cut_off(text: str) -> bool:
+    """Whether an answer ends in the middle of a list or an object."""
+    begin = re.search(r"[\[{]", text)
+    if begin is None:
+        return False
+    try:
+        json.JSONDecoder().raw_decode(text, begin.start())
+    except (ValueError, RecursionError):
+        return not text.rstrip("` \n").endswith(("]", "}"))
+    return False
+
+
 def render_event(event: ParsedEvent, **more: object) -> str:
     """An event as the Python literal that stands in predictions files, without its score.
 

@@ -16,9 +16,9 @@ from touchline.core.soccernet import game_time
 from touchline.core.tables import Table, columns
 from touchline.errors import InputError
 from touchline.events.asked import Asked
-from touchline.events.parsing import parse_answer, render_event
+from touchline.events.parsing import is_cut_off, parse_answer, render_event
 from touchline.events.plain_answers import names_in
-from touchline.events.reading import LONGEST_VIDEO, Predictions
+from touchline.events.reading import Predictions, quoted, usable_items
 from touchline.inputs.labels import Labels
 
 _EVENT = TypeAdapter(Event)
@@ -92,50 +92,46 @@ def read_predictions(
 
 
 def predictions_of(
-    items: Sequence[Any], path: str | Path, labels: Labels, duration: float | None = None
+    items: Sequence[Any],
+    path: str | Path,
+    labels: Labels,
+    duration: float | None = None,
+    half: int | None = None,
 ) -> Predictions:
     """The predictions of the items of a predictions file, as `read_predictions` reads them.
 
     Args:
         path: of the file, for messages.
+        half: of the game, which the video shows; None if it is not known.
 
     Raises:
         InputError: no item can be used.
     """
     hits: list[Event] = []
     times: list[float] = []
-    problems: list[str] = []
-    tally = {"events": 0, "none": 0, "unparsed": 0, "invalid": 0}
-    seen: dict[tuple[float, str], int] = {}
+    tally = {"events": 0, "none": 0, "unparsed": 0}
+    cut_off = 0
     asked = Asked.by_labels(labels)
-    for number, item in enumerate(items):
-        mistake = _mistake(item, duration)
-        if mistake is None:
-            time, raw = float(item["time"]), item["raw"]
-            first = seen.setdefault((time, raw), number)
-            if first != number:
-                mistake = f"repeats item {first}"
-        if mistake is not None:
-            tally["invalid"] += 1
-            problems.append(f"{path}, item {number}: {mistake}; it is left out.")
-            continue
+    usable, problems = usable_items(items, path, half, duration)
+    for number in usable:
+        time, raw = float(items[number]["time"]), items[number]["raw"]
         times.append(time)
         answer = parse_answer(raw, asked)
         tally[answer.status] += 1
+        cut_off += bool(answer.events) and is_cut_off(raw)
         if answer.status == "unparsed":
             problems.append(
-                f"{path}, item {number} ({time:g} s): no event can be read in {_quoted(raw)}."
+                f"{path}, item {number} ({time:g} s): no event can be read in {quoted(raw)}."
             )
         for parsed in answer.events:
             hits += hits_of(time, parsed, labels)
-    if items and tally["invalid"] == len(items):
-        raise InputError(f"{path} has no usable item. The first problem: {problems[0]}")
     hits.sort(key=lambda hit: hit.time_s)
     counts = Counts(
         answers=len(items),
         none=tally["none"],
         unparsed=tally["unparsed"],
-        invalid=tally["invalid"],
+        invalid=len(items) - len(usable),
+        cut_off=cut_off,
         events_in=len(hits),
         events_out=len(hits),
     )
@@ -208,30 +204,9 @@ def read_events_csv(path: str | Path) -> list[Event]:
     except ValidationError as error:
         mistake = error.errors()[0]
         raise InputError(
-            f"{path}, column {mistake['loc'][-1]}: {_quoted(str(mistake['input']))} is impossible "
+            f"{path}, column {mistake['loc'][-1]}: {quoted(str(mistake['input']))} is impossible "
             f"({mistake['msg']})."
         ) from error
-
-
-def _mistake(item: Any, duration: float | None) -> str | None:
-    """What is wrong with an item of a predictions file, or None."""
-    if not isinstance(item, dict):
-        return "is no object"
-    time, raw = item.get("time"), item.get("raw")
-    if isinstance(time, bool) or not isinstance(time, (int, float)):
-        return "has no number as its time"
-    if not 0 <= time <= LONGEST_VIDEO:  # NaN is not between
-        return f"has an impossible time, {_quoted(str(time))}"
-    if duration is not None and time > duration:
-        return f"is at {time:g} s, beyond the end of the video ({duration:g} s)"
-    if not isinstance(raw, str):
-        return "has no text as its raw answer"
-    return None
-
-
-def _quoted(text: str) -> str:
-    """A model's text, short and on one line, for a message."""
-    return ascii(text if len(text) <= 60 else f"{text[:60]}…")
 
 
 def _raw(event: Event) -> str:

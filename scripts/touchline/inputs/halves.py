@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from touchline.inputs.spotting_files import same_game
-from touchline.inputs.videos import Video, ranges
+from touchline.inputs.videos import Video, half_in_path, ranges, soccernet_game
 
-_HQ = re.compile(r"(?i)[12]_HQ(_\w+)?")
+_HQ = re.compile(r"(?i)[12]_HQ\w*")
 # SoccerNet's downloader puts it beside HQ files; it says where in each the half begins.
 _CUTS = "video.ini"
 
@@ -48,16 +48,44 @@ def _repeated(game: str, half: int, rows: Collection[Video]) -> str:
     )
 
 
+def contradictions(videos: Mapping[int, Video], selected: Collection[int]) -> list[str]:
+    """A line for each selected video whose row contradicts the names of SoccerNet's folders.
+
+    Such a row would have the labels of another half or game.
+    """
+    lines = []
+    for video in sorted(set(selected) & set(videos)):
+        row = videos[video]
+        game = soccernet_game(row.path) or soccernet_game(Path(row.game or "", "file"))
+        half = half_in_path(row.path) if row.path and soccernet_game(row.path) else None
+        if half and row.half and half != row.half:
+            lines.append(
+                f"{row.path} is half {half} by its name, but video {video} is half {row.half} in "
+                "the table of videos; correct one of them."
+            )
+        for place in (Path(row.game or "", "file"), row.labels):
+            named = soccernet_game(place)
+            if game and named and named != game:
+                what = "game" if place != row.labels else "labels"
+                lines.append(
+                    f"The table of videos has {game!r} as video {video}, and {what} of {named!r}; "
+                    "correct one of them."
+                )
+    return lines
+
+
 def same_files(videos: Mapping[int, Video], selected: Collection[int]) -> str | None:
     """A warning about selected videos that are one file, by whatever paths; None for none."""
-    numbers: defaultdict[Path, list[int]] = defaultdict(list)
+    numbers: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for video in sorted(set(selected) & set(videos)):
         if path := videos[video].path:
-            numbers[path.resolve()].append(video)
-    found = [(path, same) for path, same in numbers.items() if len(same) > 1]
+            status = path.stat()
+            numbers[status.st_dev, status.st_ino].append(video)
+    found = [same for same in numbers.values() if len(same) > 1]
     if not found:
         return None
-    path, same = found[0]
+    same = found[0]
+    path = videos[same[0]].path
     more = f" (and {len(found) - 1} more files are several videos)" if len(found) > 1 else ""
     return f"Videos {ranges(same)} are one file, {path}{more}; is the table of videos right?"
 

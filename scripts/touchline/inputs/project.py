@@ -52,16 +52,15 @@ def read_config(project: Path, files: Sequence[Path], words: Sequence[str]) -> d
     config: dict[str, Any] = {}
     own = [path for path in [Path("config.yaml")] if path.exists()]
     for path in [project / "config.yaml", *own, *files]:
-        try:
-            with path.open(encoding="utf-8") as file:
-                _update(config, dict(yaml.safe_load(file) or {}))
-        except FileNotFoundError:
+        if not path.exists():
             raise InputError(
                 f"There is no {path}; Snakemake takes every word after --configfile for a file, "
                 "so use --configfile=my.yaml."
-            ) from None
-        except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-            raise InputError(f"{path} cannot be read as settings: {error}") from None
+            )
+        try:
+            _update(config, dict(yaml.safe_load(read_text(path)) or {}))
+        except (ValueError, TypeError, yaml.YAMLError) as error:
+            raise InputError(f"{path} cannot be read as settings: {plain(error)}") from None
     for word in words:
         key, equals, value = word.partition("=")
         if not equals:

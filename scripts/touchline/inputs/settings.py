@@ -236,6 +236,16 @@ class EvaluationSettings(Section):
     )
 
 
+# A weight for all of a model's events, or one for each class; 1 where none is named.
+Weights = Mapping[str, float | Mapping[str, float]]
+
+
+def weight_of(weights: Weights, model: str, label: str) -> float:
+    """The weight of a model's events with a label."""
+    weight = weights.get(model, 1.0)
+    return weight.get(label, 1.0) if isinstance(weight, Mapping) else weight
+
+
 class EnsembleSettings(Section):
     """How the models' events are fused."""
 

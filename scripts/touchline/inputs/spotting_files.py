@@ -4,7 +4,11 @@
   a submission, has one for each game, at LEAGUE/SEASON/GAME/results_spotting.json.
 - OpenSportsLab's OSL JSON 2.0, with a sample for each of any number of videos
   (https://opensportslab.github.io/VideoAnnotationTool/OSL/).
-- A predictions file of this workflow's own format: a list.
+- The pred-*.json files of E2E-Spot (util/eval.py and eval_soccernetv2.py of
+  https://github.com/jhong93/spot) and of T-DEED (util/eval.py of https://github.com/arturxe2/T-DEED):
+  a list with an object for each video, whose events have the number of a frame. Such a file may be
+  compressed (.json.gz).
+- A predictions file of this workflow's own format: a list of other objects.
 
 The files are untrusted. A zip is read where it is, a member at a time, and nothing of it is ever
 written; whatever is larger than any such file can sensibly be is refused before it is read.
@@ -13,6 +17,7 @@ written; whatever is larger than any such file can sensibly be is refused before
 from __future__ import annotations
 
 import glob
+import gzip
 import json
 import lzma
 import struct
@@ -33,14 +38,19 @@ RESULTS_SPOTTING = "results_spotting.json"
 # Of two halves, two scores a second for each of 17 classes take 25 MB of JSON.
 _MOST_BYTES = 64 * 2**20
 _MOST_ZIP_BYTES = 2**30
+# E2E-Spot's files of recall have a score for each frame, of all the videos of a data set.
+_MOST_GZIP_BYTES = 256 * 2**20
+_GZIP = b"\x1f\x8b"
 # LEAGUE/SEASON, and a folder around them.
 _DEEPEST = 3
+_MOST_FPS = 1_000
+_HALVES = ("1", "2")
 _BAD_ZIP = (
     *(zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError),
     *(zlib.error, lzma.LZMAError, struct.error),
 )
 
-Form = Literal["answers", "soccernet", "osl"]
+Form = Literal["answers", "soccernet", "osl", "frames"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +61,16 @@ class Entries:
         form: which keys the items have.
         items: of a game's file those of both halves.
         place: the file, for messages; of a zip with the member.
+        fps: frames per second, where items have the number of a frame.
+        is_suppressed: whether non-maximum suppression has dropped all but the best of the
+            neighbouring frames, where items have the number of a frame.
     """
 
     form: Form
     items: Sequence[Any]
     place: str
+    fps: float = 1.0
+    is_suppressed: bool = True
 
 
 def same_game(one: str, other: str) -> bool:
@@ -91,11 +106,11 @@ def find_entries(
         raise InputError(
             f"{source} has the predictions of one video; write {{video}} in place of its number."
         )
-    if form == "osl":
-        samples = _samples(document, source)
+    if form in ("osl", "frames"):
+        samples = _samples(form, document, source)
         return {v: source for v in selected if _sample_of(samples, v, videos.get(v), source)}
-    game = document.get("UrlLocal")
-    if not isinstance(game, str) or not _parts(game):
+    game = _game_at(document.get("UrlLocal"))
+    if not game:
         raise InputError(
             f"{source} does not name its game (UrlLocal); give such a file to each video, with "
             "{video} in the path."
@@ -133,21 +148,23 @@ def read_entries(path: str | Path, video: int, row: Video | None) -> Entries:
         form, document = _read(path)
     if form == "answers":
         return Entries(form, document, place)
-    if form == "osl":
-        samples = _samples(document, place)
+    if form in ("osl", "frames"):
+        samples = _samples(form, document, place)
         sample = samples[0] if len(samples) == 1 else _sample_of(samples, video, row, place)
         if sample is None or _is_of_another(sample, row):
             raise InputError(
                 f"{place} has no sample of video {video} ({_called(row)}); is it the right file? "
                 "A sample is found by game and half in its metadata, or by the path of its video."
             )
+        if form == "frames":
+            return _of_frames(sample, place)
         events = sample.get("events", [])
         if not isinstance(events, list):
             raise InputError(f"{place}: events of the sample {_id(sample)!a} are no list.")
         return Entries(form, events, place)
-    named = document.get("UrlLocal")
+    named = _game_at(document.get("UrlLocal"))
     ours = row.game if row else None
-    if ours and isinstance(named, str) and _parts(named) and not same_game(named, ours):
+    if ours and named and not same_game(named, ours):
         raise InputError(
             f"{place} is about the game {plain(named)!r}, but video {video} is of {ours!r}; put "
             "the file of that game there, or correct the table of videos."
@@ -169,6 +186,12 @@ def _parts(game: str) -> tuple[str, ...]:
     path = PurePosixPath(unicodedata.normalize("NFC", game).replace("\\", "/").strip())
     parts = (part.strip() for part in path.parts)
     return tuple(part for part in parts if part not in ("/", "."))
+
+
+def _game_at(place: object) -> str:
+    """The game that a file names; T-DEED's have the half behind it. Empty if it names none."""
+    parts = _parts(place) if isinstance(place, str) else ()
+    return "/".join(parts[:-1] if len(parts) > 1 and parts[-1] in _HALVES else parts)
 
 
 def _in_folder(folder: Path, game: str) -> Path | None:
@@ -265,15 +288,18 @@ def _parsed(path: Path, member: str | None, _date: int, _size: int) -> tuple[For
     except (ValueError, RecursionError) as error:
         raise InputError(f"{place} is not a JSON file in UTF-8: {plain(error)}.") from error
     if isinstance(document, list):
-        return "answers", document
+        first = document[0] if document else None
+        has_events = isinstance(first, dict) and isinstance(first.get("events"), list)
+        return "frames" if has_events else "answers", document
     if isinstance(document, dict) and isinstance(document.get("predictions"), list):
         return "soccernet", document
     if isinstance(document, dict) and isinstance(document.get("data"), list):
         return "osl", document
     raise InputError(
-        f"{place} has no predictions that can be read; it must be a list of times and answers, "
-        "SoccerNet's results_spotting.json (an object with the list predictions), or OSL JSON (an "
-        "object with the list data)."
+        f"{place} has no predictions that can be read; it must be a list of times and answers, a "
+        "list of videos with events at frames (E2E-Spot, T-DEED), SoccerNet's "
+        "results_spotting.json (an object with the list predictions), or OSL JSON (an object with "
+        "the list data)."
     )
 
 
@@ -282,32 +308,67 @@ def _content(path: Path, member: str | None, place: str) -> bytes:
 
     A zip may state any size of a member: what counts is what comes.
     """
+    most = _MOST_BYTES
     try:
         if member is None:
             with path.open("rb") as file:
-                content = file.read(_MOST_BYTES + 1)
+                content = file.read(most + 1)
+            if content.startswith(_GZIP):
+                most = _MOST_GZIP_BYTES
+                with gzip.open(path) as file:
+                    content = file.read(most + 1)
         else:
             with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-                content = file.read(_MOST_BYTES + 1)
+                content = file.read(most + 1)
     except _BAD_ZIP as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{place} cannot be read: {plain(reason)}.") from error
-    if len(content) > _MOST_BYTES:
+    if len(content) > most:
         raise InputError(
-            f"{place} has more than {_MOST_BYTES // 2**20} MiB, and no file of predictions has; "
+            f"{place} has more than {most // 2**20} MiB, and no file of predictions has; "
             "is it the right file?"
         )
     return content
 
 
-# --- OSL: the sample of a video --------------------------------------------------------------
+# --- The sample of a video: an object of OSL, or one of a list with events at frames --------------
 
 
-def _samples(document: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
-    samples = [sample for sample in document["data"] if isinstance(sample, dict)]
-    if len(samples) < len(document["data"]):
+def _samples(form: Form, document: Any, place: str) -> list[dict[str, Any]]:
+    """The samples of a document; those with frames as OSL would have them.
+
+    E2E-Spot and T-DEED call a video LEAGUE/SEASON/GAME/HALF, or as the user does.
+    """
+    items = document["data"] if form == "osl" else document
+    samples = [sample for sample in items if isinstance(sample, dict)]
+    if len(samples) < len(items):
         raise InputError(f"{place}: not every item of its data is a sample, which is an object.")
-    return samples
+    if form == "osl":
+        return samples
+    return [_with_metadata(sample) for sample in samples]
+
+
+def _with_metadata(sample: Mapping[str, Any]) -> dict[str, Any]:
+    video = sample.get("video")
+    parts = _parts(video) if isinstance(video, str) else ()
+    found = {"id": video, "inputs": [{"path": video}]}
+    if len(parts) > 1 and parts[-1] in _HALVES:
+        found["metadata"] = {"game": "/".join(parts[:-1]), "half": parts[-1]}
+    return {**sample, **found}
+
+
+def _of_frames(sample: Mapping[str, Any], place: str) -> Entries:
+    """The events of a video at the numbers of frames."""
+    place = f"{place}, video {_id(sample)!a}"
+    events, fps = sample.get("events"), sample.get("fps")
+    if not isinstance(events, list):
+        raise InputError(f"{place}: its events are no list.")
+    if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= _MOST_FPS:
+        raise InputError(
+            f"{place}: fps is {plain(ascii(fps), 60)}, not the frames per second of the video."
+        )
+    # Both projects count the events when they suppress.
+    return Entries("frames", events, place, float(fps), "num_events" in sample)
 
 
 def _id(sample: Mapping[str, Any]) -> str:
@@ -343,7 +404,7 @@ def _game_and_half(sample: Mapping[str, Any]) -> tuple[str | None, int | None]:
     if not isinstance(metadata, dict):
         return None, None
     game, half = metadata.get("game"), str(metadata.get("half"))
-    return game if isinstance(game, str) else None, int(half) if half in ("1", "2") else None
+    return game if isinstance(game, str) else None, int(half) if half in _HALVES else None
 
 
 def _shows(sample: Mapping[str, Any], row: Video) -> bool:
@@ -380,6 +441,9 @@ def _is_path_of(path: str, row: Video) -> bool:
         ours = PurePosixPath("/".join(_parts(str(row.path.absolute()))))
         if same_game(str(theirs.with_suffix("")), str(ours.with_suffix(""))):
             return True
+    # A game that is one video, as those of SoccerNet's ball actions, counts as a first half.
+    if row.game and row.half in (None, 1) and same_game(str(theirs), row.game):
+        return True
     half = half_in_path(theirs)
     in_game = row.game and len(theirs.parts) > 1 and same_game(str(theirs.parent), row.game)
     return bool(in_game) and half is not None and half == row.half

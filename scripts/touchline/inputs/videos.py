@@ -124,6 +124,12 @@ def half_in_path(path: PurePath) -> int | None:
     return int(match[1]) if match else None
 
 
+def soccernet_game(path: PurePath | None) -> str | None:
+    """The folder that a file is in, if SoccerNet calls a game like that."""
+    name = path.parent.name if path else ""
+    return name if _GAME.fullmatch(name) else None
+
+
 def left_out(source: str | Path) -> str | None:
     """A sentence on the files in a folder of videos that are none by their names; None for none.
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection
 from pathlib import Path
 
 from touchline.errors import InputError
+from touchline.inputs.videos import ranges
 from touchline.runs.plan import Plan
+
+# In the name of a result: a video, or a video and a slice. No model's name has "_" in it.
+_OF_VIDEO = re.compile(r"video_(\d+)|_vid(\d+)_gpu(\d+)")
+# With these, Snakemake makes no results.
+_LOOKING = (
+    *("--archive", "--d3dag", "--dag", "--detailed-summary", "--filegraph", "--lint", "--list"),
+    *("--report", "--rulegraph", "--summary"),
+)
 
 
 def status_command(project: Path) -> str:
@@ -33,6 +43,62 @@ def check_no_status(words: Collection[str], project: Path) -> None:
         )
 
 
+def _check_file(target: str, plan: Plan) -> None:
+    """Refuse a result of a video or a slice that the run does not have."""
+    selected, settings = plan.inputs.selected, plan.inputs.settings
+    found = _OF_VIDEO.search(os.path.basename(target))
+    if found is None:
+        return
+    video = int(found[1] or found[2])
+    if plan.inputs.videos and video not in plan.inputs.videos:
+        raise InputError(
+            f"{target}: there is no video {video} in {settings.videos}, which has "
+            f"{ranges(plan.inputs.videos)}."
+        )
+    if video not in selected:
+        raise InputError(
+            f"{target}: video {video} is not among the selected ones ({ranges(selected)}); "
+            "change config.select."
+        )
+    if found[3] and int(found[3]) >= settings.slices:
+        raise InputError(
+            f"{target}: there is no slice {found[3]}, because a video has {settings.slices} slices "
+            f"(0-{settings.slices - 1}; config.slices)."
+        )
+
+
+def check_results(words: Collection[str], plan: Plan) -> None:
+    """Refuse folders that cannot be written to, unless results are only looked at.
+
+    Raises:
+        InputError: names the folder.
+    """
+    if any(word.startswith(_LOOKING) for word in words):
+        return
+    settings = plan.inputs.settings
+    if settings.detect_with and Path(settings.resources).is_file():
+        raise InputError(
+            f"{settings.resources} is a file, so models cannot be kept in a folder there; set "
+            "config.resources to another one."
+        )
+    results = Path(settings.results)
+    there = next(folder for folder in (results, *results.absolute().parents) if folder.exists())
+    folders = [there]
+    if there == results and results.is_dir():
+        folders += [folder for folder in results.iterdir() if folder.is_dir()]
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(
+                f"{folder} is a file, so results cannot be a folder there; set config.results to "
+                "another one."
+            )
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise InputError(
+                f"{folder} may not be written to, so no result can be made; get the right to, or "
+                "set config.results to a folder that is yours."
+            )
+
+
 def asks_for_models(words: Collection[str]) -> bool:
     """Whether the target is models: they can be fetched where the videos are not."""
     return "models" in words
@@ -55,6 +121,10 @@ def check_targets(words: Collection[str], plan: Plan) -> None:
     Raises:
         InputError: says what is missing.
     """
+    results = os.path.normpath(plan.inputs.settings.results)
+    for word in words:
+        if os.path.normpath(word).startswith(f"{results}/"):
+            _check_file(word, plan)
     if "evaluation" in words and not plan.evaluated:
         raise InputError(
             "There is nothing to evaluate: no selected video has labels. Name their files in the "

@@ -24,7 +24,7 @@ def at_start(
         videos: those selected.
         models: those that run.
         to_do: by rule, the number of jobs that are to run.
-        where: see `place`.
+        where: see `place`; it is left out where no slice is to run.
         status: the command that shows how far the run is.
     """
     chosen = sorted(videos)
@@ -33,8 +33,8 @@ def at_start(
     if models:
         done = f"; {total - todo} are there already" if todo < total else ""
         lines.append(f"To watch: {todo} of {_count(total, 'slice')}, by {', '.join(models)}{done}")
-    others = sum(to_do.values()) - todo - to_do.get("all", 0)
-    lines.append(f"Beside that {_count(others, 'short step')}; {where}")
+    others = _count(sum(to_do.values()) - todo - to_do.get("all", 0), "short step")
+    lines.append(f"Beside that {others}; {where}" if todo else f"To do: {others}")
     if todo:
         lines.append(f"To follow it from another terminal: {status}")
     return lines

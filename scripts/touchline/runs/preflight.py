@@ -7,25 +7,29 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
+import time
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from touchline.comparison.ensemble import weight_of
 from touchline.core.files import read_text
 from touchline.core.records import LEAST_GAMES
 from touchline.errors import InputError, nearest_file, plain
 from touchline.evaluation.annotations import read_truth
 from touchline.events.spotting import check_given
 from touchline.inputs.external_predictions import place_of
-from touchline.inputs.halves import repeated_halves, same_files, untrimmed
+from touchline.inputs.halves import contradictions, repeated_halves, same_files, untrimmed
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import Settings
+from touchline.inputs.settings import Settings, weight_of
 from touchline.inputs.videos import left_out, ranges
 from touchline.models import adapters, checkpoints
 from touchline.runs.inputs import Inputs, Mistakes, collect_inputs
 from touchline.runs.plan import Plan
+
+# Seconds. Machines of one network differ by less.
+_CLOCKS_DIFFER = 5.0
 
 
 def read_inputs(
@@ -48,11 +52,13 @@ def read_inputs(
         if with_videos:
             mistakes.extend(_missing_videos(inputs))
         mistakes.extend(repeated_halves(inputs.videos, inputs.selected))
+        mistakes.extend(contradictions(inputs.videos, inputs.selected))
+        mistakes.extend(_dated_in_the_future(inputs))
         mistakes.extend(_unusable_files(inputs))
         if not mistakes.lines:
             mistakes.of(lambda: _check_threshold(inputs), None)
     mistakes.end()
-    return replace(inputs, warnings=_warnings(inputs)) if check else inputs
+    return replace(inputs, warnings=_warnings(inputs, with_videos)) if check else inputs
 
 
 def _check_threshold(inputs: Inputs) -> None:
@@ -83,13 +89,13 @@ def _check_threshold(inputs: Inputs) -> None:
         )
 
 
-def _warnings(inputs: Inputs) -> list[str]:
+def _warnings(inputs: Inputs, with_videos: bool) -> list[str]:
     source = inputs.settings.videos
     found = [
         left_out(source) if source else None,
         _weights_without_effect(inputs.settings),
         *_without_any_predictions(inputs),
-        same_files(inputs.videos, inputs.selected),
+        same_files(inputs.videos, inputs.selected) if with_videos else None,
         _exports_by_another_clock(inputs),
         _too_few_games(inputs.settings, {inputs.games[video] for video in inputs.annotations}),
     ]
@@ -147,6 +153,30 @@ def _too_few_games(settings: Settings, games: Set[str]) -> str | None:
         f"so events keep their scores. Name labels of {LEAST_GAMES + 1} games or more in the table "
         "of videos."
     )
+
+
+def _dated_in_the_future(inputs: Inputs) -> list[str]:
+    """A line for each file that Snakemake would take for newer than whatever is made of it."""
+    settings = inputs.settings
+    files = [
+        settings.labels,
+        *([settings.prompt] if settings.detect_with else []),
+        *inputs.annotations.values(),
+        *(path for paths in inputs.given.values() for path in paths.values()),
+    ]
+    lines = []
+    for file in dict.fromkeys(files):
+        try:
+            date = os.stat(file).st_mtime
+        except OSError:
+            continue
+        if date > time.time() + _CLOCKS_DIFFER:
+            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(date))
+            lines.append(
+                f"{file} is dated {when}, in the future, so every result of it would count as "
+                f"older; type touch {shlex.quote(file)}, or set this machine's clock."
+            )
+    return lines
 
 
 def _missing_videos(inputs: Inputs) -> list[str]:

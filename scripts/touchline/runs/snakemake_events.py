@@ -14,6 +14,9 @@ from typing import Any
 from touchline.runs.refusals import Refusal, refusal_of
 from touchline.runs.slurm import reason_of
 
+# A screen's line or two. Snakemake names each of the files that a job is made again for.
+_MOST_OF_REASON = 300
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -56,6 +59,15 @@ def _end_of(path: str) -> str:
         return Path(path).read_bytes()[-20_000:].decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def shorten_reason(record: logging.LogRecord) -> bool:
+    """Cut the reason of a job that has many files, as a filter of Snakemake's logger."""
+    reason = vars(record).get("reason")
+    if isinstance(reason, str) and len(reason) > _MOST_OF_REASON:
+        kept = reason[:_MOST_OF_REASON].rpartition(", ")[0] or reason[:_MOST_OF_REASON]
+        vars(record)["reason"] = f"{kept} and {reason[len(kept) :].count(', ')} more"
+    return True
 
 
 class RunEvents(logging.Handler):

@@ -122,3 +122,23 @@ def test_no_duration_and_no_events():
     assert row.share_looked_at is None
     assert "0" in summary_table([row], LABELS)
     assert summary_table([], LABELS)
+
+
+def test_invalid_items_and_answers_that_were_cut_off_are_reported_by_model():
+    rows = [
+        Row(0, "qwen7b", coverage=coverage(invalid=2)),
+        Row(1, "qwen7b", coverage=coverage(invalid=1, cut_off=3)),
+        Row(2, "qwen7b", coverage=coverage()),
+        Row(0, "llava", coverage=coverage(cut_off=1)),
+    ]
+    *_, invalid, of_qwen, of_llava = summary_table(rows, LABELS).splitlines()
+    assert invalid == (
+        "warning: 3 items of qwen7b's predictions are invalid and left out (video 0-1); "
+        "logs/given/ has the reason of each."
+    )
+    assert [of_qwen, of_llava] == [
+        "warning: 3 answers of qwen7b were cut off, and the events that can be read in them count "
+        "(video 1).",
+        "warning: 1 answers of llava were cut off, and the events that can be read in them count "
+        "(video 0).",
+    ]

@@ -59,7 +59,9 @@ def test_which_half_must_be_known_only_if_there_are_two(write):
         (annotation("3 - 00:10"), "there is no half 3"),
         (annotation(label="Throw"), "'Throw' is no class of the labels"),
         (annotation(label=["Goal"]), "is no class"),
-        (annotation(position="-5"), "position is '-5', not a number of milliseconds"),
+        (annotation(position="-5"), "position is '-5', before the start of the video"),
+        (annotation(position=10**400), ", not a number of milliseconds"),
+        (annotation(position=True), "position is True, not a number of milliseconds"),
         (annotation(position="nan"), "position is 'nan', not a number of milliseconds"),
         (annotation(position="99000000000"), "longer than a day: it must be in milliseconds"),
         ("no object", "gameTime is None"),
@@ -74,6 +76,17 @@ def test_a_bad_annotation_is_one_line_and_the_rest_is_used(write, bad, words):
     assert "\n" not in line
 
 
+def test_positions_in_seconds_are_read_by_their_game_times(write):
+    path = write(annotation("1 - 05:30", position="330"), annotation("1 - 12:01", position="721.5"))
+    truth = read_truth(path, LABELS, 1)
+    assert [event.time_s for event in truth.events] == [330, 721.5]
+    (line,) = truth.problems
+    assert line == (
+        f"{path}: position is in seconds by gameTime, not in milliseconds as in SoccerNet's files, "
+        "and is read as seconds."
+    )
+
+
 def test_events_beyond_the_end_are_one_line_with_their_number(write):
     late = [annotation(position=str(position)) for position in (2_700_001, 5_000_000, 2_699_999)]
     truth = read_truth(write(annotation(), *late), LABELS, 1, duration=2700)
@@ -86,6 +99,8 @@ def test_events_beyond_the_end_are_one_line_with_their_number(write):
     ("time", "words"),
     [
         ("12:30", "time_s is '12:30', not a number of seconds, but 12:30 is 750"),
+        ("-16", "time_s is '-16', before the start of the video"),
+        ("inf", "time_s is 'inf', not a number of seconds"),
         ("245000", "time_s is '245000', longer than a day: it must be in seconds"),
     ],
 )

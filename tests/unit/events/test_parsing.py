@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from clones import ROOT
 from touchline.core.records import ParsedEvent
 from touchline.events.asked import Asked
-from touchline.events.parsing import asked_by, parse_answer, render_event
+from touchline.events.parsing import asked_by, is_cut_off, parse_answer, render_event
 from touchline.events.reading import MAX_CHARACTERS
 from touchline.inputs.labels import Labels
 
@@ -446,3 +446,24 @@ def test_bare_words_are_names_where_the_prompt_lists_them():
 def test_a_last_name_that_may_be_cut_off_is_not_read():
     for text, whole in (("- Foul\n- Goal", ["Foul"]), ("Foul, Goal", ["Foul"]), ("Goal", [])):
         assert [e.label for e in parse_answer(text, ASKED, is_cut=True).events] == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "is_cut"),
+    [
+        ('[{"label": "Goal"}, {"label": "Cor', True),
+        ('```json\n[{"label": "Goal", "details": "the ball', True),
+        ('Here it is: [{"label": "Goal"},', True),
+        ("[{'label': 'Goal'}, {'label'", True),
+        ('[{"label": "Goal"}]', False),
+        ('```json\n[{"label": "Goal"}]\n```', False),
+        ('[{"label": "Goal"}] That is all', False),
+        ("[{'label': 'Goal'}]", False),
+        ("Goal", False),
+        ("none", False),
+        ("", False),
+        ("[" * 100_000, True),
+    ],
+)
+def test_an_answer_that_ends_in_the_middle_is_known(text, is_cut):
+    assert is_cut_off(text) == is_cut

@@ -1,22 +1,30 @@
 """Spotters' predictions come with their exact times and scores; what we export comes back."""
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import event
 
 from clones import ROOT
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.errors import InputError
+from touchline.evaluation.annotations import read_truth
 from touchline.events.exports import by_game, osl_json, results_spotting
 from touchline.events.given import read_given
 from touchline.events.merge import merge_given
-from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
+from touchline.events.predictions import (
+    read_events_csv,
+    read_predictions,
+    write_events_csv,
+    write_predictions,
+)
 from touchline.events.spotting import check_given
 from touchline.inputs.labels import Labels
+from touchline.inputs.spotting_files import find_entries
 from touchline.inputs.videos import Video
 
 LABELS = Labels.read(ROOT / "labels.yaml")
@@ -90,7 +98,7 @@ def test_what_cannot_be_used_is_left_out_and_named(results):
     )
     read = read_given(path, 0, FIRST, LABELS, 2700.0)
     assert [hit.time_s for hit in read.hits] == [1.0]
-    assert read.counts.invalid == read.counts.answers - 1 == 12
+    assert read.counts.invalid == read.counts.answers - 1 == 14
     for place, reason in (
         (1, "repeats item 0"),
         (2, "position is '-1', not milliseconds of a video"),
@@ -107,7 +115,7 @@ def test_what_cannot_be_used_is_left_out_and_named(results):
     ):
         assert read.problems[place - 1].startswith(f"{path}, item {place}: {reason}")
     assert read.problems[12] == (
-        f"{path}: 2 of 13 predictions lie beyond the end of the video (2700 s), the last at 9000 "
+        f"{path}: 2 of 15 predictions lie beyond the end of the video (2700 s), the last at 9000 "
         "s; they are left out. Is it the right file, and half?"
     )
 
@@ -135,6 +143,273 @@ def test_a_file_that_contradicts_itself_is_refused_before_a_run(results, items, 
 def test_a_file_that_lies_beyond_the_video_is_refused(results):
     with pytest.raises(InputError, match="Is it the right file, and half"):
         read_given(results(item("90000")), 0, FIRST, LABELS, 60.0)
+
+
+@pytest.mark.parametrize("row", [FIRST, SECOND])
+def test_items_of_no_half_are_counted_as_invalid(results, row):
+    path = results(*[item(half="3", clock=None) for _ in range(5)])
+    with pytest.raises(InputError, match=r"no usable prediction.*half is '3', not 1 or 2"):
+        check_given(path, row.video, row, LABELS)
+    path = results(item(), item(half="2", clock="2 - 0:05"), item(half="3", clock=None),
+                   item(half=None, clock="0 - 0:05"), item(half=None, clock=None))  # fmt: skip
+    read = read_given(path, row.video, row, LABELS)
+    assert (read.counts.answers, read.counts.invalid, read.counts.events_out) == (4, 3, 1)
+    assert [line.partition("item ")[2] for line in read.problems] == [
+        "2: half is '3', not 1 or 2; it is left out.",
+        "3: half is 0, not 1 or 2; it is left out.",
+        "4: names no half, as other items do; it is left out.",
+    ]
+
+
+def test_a_half_with_nothing_but_invalid_items_of_no_half_is_no_error(results):
+    path = results(item(), item(half="3", clock=None))
+    read = read_given(path, 1, SECOND, LABELS)
+    assert (read.hits, read.counts.invalid) == ([], 1)
+
+
+def test_positions_in_seconds_are_read_by_their_game_times(results):
+    path = results(item("330", clock="1 - 05:30"), item("1", clock="1 - 00:01"),
+                   item(721.5, clock="1 - 12:01"))  # fmt: skip
+    read = read_given(path, 0, FIRST, LABELS)
+    assert [hit.time_s for hit in read.hits] == [1, 330, 721.5]
+    assert "position is in seconds by gameTime" in read.problems[-1]
+
+
+def test_a_position_far_from_its_game_time_is_left_out(results):
+    """In frames, in seconds among milliseconds, or by the match's clock."""
+    path = results(item("331000", clock="1 - 05:30"), item("660", clock="1 - 05:30"),
+                   item("400000", clock="1 - 6:40"), item("120000", clock="1 - 47:00"))  # fmt: skip
+    read = read_given(path, 0, FIRST, LABELS)
+    assert [hit.time_s for hit in read.hits] == [331, 400]
+    assert read.counts.invalid == 2
+    assert "item 1: position is at 0.66 s, but gameTime is '1 - 05:30'" in read.problems[0]
+    with pytest.raises(InputError, match=r"no usable prediction.*position is at 0.66 s"):
+        check_given(results(item("660", clock="1 - 05:30")), 0, FIRST, LABELS)
+
+
+def test_nothing_happens_later_than_any_half_or_than_the_video(results, tmp_path):
+    path = results(item("9000000", clock=None), item("5000", clock=None))
+    read = read_given(path, 0, FIRST, LABELS)
+    assert ([hit.time_s for hit in read.hits], read.counts.invalid) == ([5], 1)
+    assert "1 of 2 predictions lie beyond any half (7200 s), the last at 9000 s" in read.problems[0]
+    assert len(read_given(path, 0, FIRST, LABELS, 9500.0).hits) == 2
+    without_footage = Video(video=0, game=GAME, half=1)
+    late = results(item("9000000", clock=None))
+    with pytest.raises(InputError, match="beyond any half"):
+        check_given(late, 0, without_footage, LABELS)
+    check_given(late, 0, FIRST, LABELS)
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps([{"time": 9000, "raw": "Goal"}, {"time": 5, "raw": "Goal"}]))
+    assert read_given(answers, 0, without_footage, LABELS).counts.invalid == 1
+    assert read_given(answers, 0, None, LABELS).counts.invalid == 0
+
+
+def test_answers_of_which_none_can_be_used_are_refused_before_a_run(tmp_path):
+    path = tmp_path / "answers.json"
+    path.write_text(json.dumps([{"time": "soon", "raw": "Goal"}]))
+    with pytest.raises(InputError, match=r"no usable item.*has no number as its time"):
+        check_given(path, 0, FIRST, LABELS)
+
+
+# --- E2E-Spot and T-DEED -----------------------------------------------------------------------
+
+
+def at_frame(frame, label="Goal", score=0.5):
+    return {"label": label, "frame": frame, "score": score}
+
+
+def spotted_video(video, *events, fps=2.0, **more):
+    """As both projects' util/eval.py writes it; after suppression with the number of events."""
+    return {"video": video, "events": list(events), "fps": fps, **more}
+
+
+@pytest.fixture
+def frames(tmp_path):
+    def write(*videos, name="pred-test.json"):
+        content = json.dumps(list(videos)).encode()
+        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.mark.parametrize("name", ["pred-test.json", "pred-test.100.recall.json.gz"])
+def test_events_at_frames_have_their_time_by_the_frame_rate(frames, name):
+    path = frames(
+        spotted_video(f"{GAME}/1", at_frame(553, score=0.9), at_frame(3, "Foul"), num_events=2),
+        spotted_video(f"{GAME}/2", at_frame(100, "card", 1.0000001), fps=25 / 12, num_events=1),
+        name=name,
+    )
+    exact = {"score_kind": "given"}
+    assert find_entries(str(path), [0, 1], {0: FIRST, 1: SECOND}) == {0: str(path), 1: str(path)}
+    read = read_given(path, 0, FIRST, LABELS)
+    assert read.hits == [
+        event(1.5, "Foul", confidence=0.5, score=0.5, **exact),
+        event(276.5, confidence=0.9, score=0.9, **exact),
+    ]
+    assert (read.problems, read.exact, read.counts.answers) == ([], True, 2)
+    (card,) = read_given(path, 1, SECOND, LABELS).hits
+    assert (card.time_s, card.known, card.score) == (48.0, False, 1.0)
+
+
+def test_scores_of_neighbouring_frames_are_suppressed_unless_they_were(frames):
+    events = [at_frame(n, score=s) for n, s in ((10, 0.2), (11, 0.4), (12, 0.9), (13, 0.3))]
+    events += [at_frame(15, score=0.1), at_frame(12, "Foul", 0.1)]
+    read = read_given(frames(spotted_video(f"{GAME}/1", *events)), 0, FIRST, LABELS)
+    assert [(hit.time_s, hit.label) for hit in read.hits] == [(6, "Foul"), (6, "Goal")]
+    assert (read.counts.events_in, read.counts.duplicates, read.counts.events_out) == (6, 4, 2)
+    path = frames(spotted_video(f"{GAME}/1", *events, num_events=6))
+    assert len(read_given(path, 0, FIRST, LABELS).hits) == 6
+
+
+def test_a_video_with_frames_is_found_by_its_game_path_or_number(frames):
+    path = frames(
+        *(spotted_video(name, at_frame(n)) for n, name in enumerate(("a/b", "halves/1", "video_7")))
+    )
+    rows = {
+        4: Video(video=4, path="/x/b.mp4"),
+        5: Video(video=5, path="/x/halves/1.mkv", game="halves", half=1),
+        6: Video(video=6, path="/x/6.mkv", game="league/a/b"),
+        7: Video(video=7, path="/x/y.mkv"),
+        8: Video(video=8, path="/x/z.mkv", game="halves", half=2),
+    }
+    found = find_entries(str(path), list(rows), rows)
+    assert set(found) == {5, 6, 7}
+    times = {v: read_given(path, v, rows[v], LABELS).hits[0].time_s for v in found}
+    assert times == {5: 0.5, 6: 0.0, 7: 1.0}
+
+
+@pytest.mark.parametrize(
+    ("video", "words"),
+    [
+        (
+            spotted_video(f"{GAME}/1", at_frame(3), fps=None),
+            "fps is None, not the frames per second",
+        ),
+        (spotted_video(f"{GAME}/1", at_frame(3), fps=0), "fps is 0"),
+        (spotted_video(f"{GAME}/1", at_frame(3), fps=True), "fps is True"),
+        (spotted_video(f"{GAME}/1", at_frame("x")), "frame is 'x', not the number of a frame"),
+        (spotted_video(f"{GAME}/1", at_frame(1, score=7)), "score is 7, not between 0 and 1"),
+        (spotted_video(f"{GAME}/2", at_frame(3)), "has no sample of video 0"),
+    ],
+)
+def test_a_bad_file_with_frames_is_one_sentence(frames, video, words):
+    with pytest.raises(InputError) as error:
+        check_given(frames(video), 0, FIRST, LABELS)
+    (line,) = str(error.value).splitlines()
+    assert words in line
+
+
+def test_a_damaged_or_huge_gzip_is_one_sentence(tmp_path):
+    path = tmp_path / "pred-test.recall.json.gz"
+    path.write_bytes(gzip.compress(b"[]" * 10**6)[:-20])
+    with pytest.raises(InputError, match="cannot be read"):
+        check_given(path, 0, FIRST, LABELS)
+    path.write_bytes(b"\x1f\x8bno gzip at all")
+    with pytest.raises(InputError, match="cannot be read"):
+        check_given(path, 0, FIRST, LABELS)
+
+
+def test_the_results_of_t_deed_name_the_half_with_the_game(tmp_path):
+    """Its store_json_sn writes UrlLocal with the half, seconds of one digit, and numbers."""
+    path = tmp_path / "results_spotting.json"
+    one = {"gameTime": "1 - 5:3", "label": "Goal", "position": 303360, "confidence": 0.5, "half": 1}
+    path.write_text(json.dumps({"UrlLocal": f"{GAME}/1", "predictions": [one]}))
+    assert find_entries(str(path), [0, 1], {0: FIRST, 1: SECOND}) == {0: str(path), 1: str(path)}
+    assert [hit.time_s for hit in read_given(path, 0, FIRST, LABELS).hits] == [303.36]
+
+
+# --- Any JSON ----------------------------------------------------------------------------------
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+SCALARS |= st.sampled_from(["1", "2", 1, 2, GAME, "1 - 00:05", "Goal", 10**400, "", ".", "..", "/"])
+KEYS = st.sampled_from(
+    [
+        *("predictions", "data", "annotations", "UrlLocal", "id", "inputs", "path", "metadata"),
+        *("game", "half", "events", "label", "position", "position_ms", "gameTime", "confidence"),
+        *(
+            "confidence_score",
+            "team",
+            "video",
+            "fps",
+            "frame",
+            "score",
+            "time",
+            "raw",
+            "num_events",
+        ),
+        *("visibility", "time_s", "verdict"),
+    ]
+)
+ANY = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6)
+)
+ITEMS = st.lists(st.dictionaries(KEYS, SCALARS, max_size=8) | ANY, max_size=4)
+DOCUMENTS = (
+    ANY
+    | ITEMS
+    | st.dictionaries(st.sampled_from(["predictions", "data", "annotations"]), ITEMS)
+    | st.lists(st.fixed_dictionaries({"events": ITEMS, "video": SCALARS, "fps": SCALARS}))
+    | st.fixed_dictionaries({"predictions": ITEMS, "UrlLocal": SCALARS})
+)
+ROWS = [FIRST, Video(video=0, game=GAME), Video(video=0, path="/v/0.mkv"), None]
+
+
+@settings(max_examples=400)
+@given(DOCUMENTS, st.sampled_from(ROWS))
+def test_any_json_is_read_or_refused_in_a_sentence(tmp_path_factory, document, row):
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_text(json.dumps(document))
+    videos = {0: row} if row else {}
+    for read in (
+        lambda: check_given(path, 0, row, LABELS),
+        lambda: read_given(path, 0, row, LABELS, 100.0),
+        lambda: find_entries(str(path), [0], videos),
+        lambda: read_truth(path, LABELS, row.half if row else None, 100.0),
+        lambda: read_predictions(path, LABELS),
+    ):
+        assert len(mistake(read).splitlines()) <= 1
+
+
+def mistake(read):
+    """What is wrong with the input that is read; empty if nothing is."""
+    try:
+        read()
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        {"inputs": 5},
+        {"inputs": [5, {"path": 5}]},
+        *({"inputs": [{"path": path}]} for path in ("", ".", "..", "/", "\\", "//x/", "a\0b")),
+        {"inputs": {"path": "x"}, "metadata": [1]},
+        {"id": {"a": 1}, "metadata": {"game": 3, "half": [1]}},
+    ],
+)
+def test_samples_of_any_shape_are_of_no_video(tmp_path, sample):
+    path = tmp_path / "osl.json"
+    path.write_text(json.dumps({"data": [sample, sample]}))
+    assert find_entries(str(path), [0], {0: FIRST}) == {}
+    assert "has no sample of video 0" in mistake(lambda: check_given(path, 0, FIRST, LABELS))
+
+
+@pytest.mark.parametrize("depth", [100, 500, 950, 100_000])
+def test_json_of_any_depth_is_one_sentence(tmp_path, depth):
+    path = tmp_path / "deep.json"
+    deep = "[" * depth + "]" * depth
+    for text in (
+        deep,
+        f'{{"predictions": [{{"half": {deep}}}, {{"label": {deep}}}, {deep}]}}',
+        f'{{"data": [{{"id": {deep}, "inputs": {deep}}}]}}',
+        f'{{"annotations": [{{"gameTime": {deep}, "label": {deep}}}]}}',
+    ):
+        path.write_text(text)
+        assert len(mistake(lambda: check_given(path, 0, FIRST, LABELS)).splitlines()) <= 1
+        mistake(lambda: read_truth(path, LABELS, 1))
 
 
 def test_a_half_that_the_file_lacks_is_a_warning(results):

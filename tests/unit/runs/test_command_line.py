@@ -1,9 +1,18 @@
 """What a command names is checked before anything runs."""
 
+import os
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from touchline.errors import InputError
-from touchline.runs.command_line import asks_for_models, check_targets, model_of_slice
+from touchline.runs.command_line import (
+    asks_for_models,
+    check_results,
+    check_targets,
+    model_of_slice,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,3 +32,56 @@ def test_words_that_snakemake_keeps_to_itself(plan):
     assert model_of_slice(["--delete-all"], plan, "runs") == []
     folder = model_of_slice(["--delete-temp-output"], plan, "runs")
     assert folder == "resources/models/runs/nf4"
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("out/predictions/final_predictions_runs_video_7.json", "there is no video 7"),
+        ("out/videos/video_7.json", "there is no video 7 in videos.tsv, which has 3-4."),
+        ("./out/report/video_7.html", "there is no video 7"),
+        ("out/logs/probe/video_7.log", "there is no video 7"),
+        ("out/partials/partial_results_runs_vid7_gpu0.json", "there is no video 7"),
+        ("out/windows/windows_runs_vid3_gpu2.jsonl", "there is no slice 2, because a video has 2"),
+    ],
+)
+def test_a_result_of_no_video_or_slice_is_refused(plan, target, sentence):
+    with pytest.raises(InputError) as error:
+        check_targets(["--cores", "1", target], plan)
+    assert f"{target}: {sentence}" in str(error.value)
+
+
+def test_a_result_of_a_video_that_is_not_selected_is_refused(plan, bare):
+    one = replace(plan, inputs=replace(plan.inputs, selected=[3]))
+    with pytest.raises(InputError, match=r"video 4 is not among the selected ones \(3\)"):
+        check_targets(["out/videos/video_4.json"], one)
+    with pytest.raises(InputError, match=r"video 9 is not among the selected ones \(0\)"):
+        check_targets(["out/events/events_other_video_9.csv"], bare)
+
+
+def test_other_words_are_no_results(plan):
+    check_targets(
+        ["out/videos/video_3.json", "other/video_7.json", "out", "out/summary/summary.txt"], plan
+    )
+
+
+def test_results_that_cannot_be_written_are_refused(plan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_results([], plan)
+    (tmp_path / "out" / "logs").mkdir(parents=True)
+    check_results([], plan)
+    for closed in ("out", "out/logs"):
+        with monkeypatch.context() as patch:
+            # Who runs the tests may be allowed everything.
+            patch.setattr(os, "access", lambda path, _, closed=closed: path != Path(closed))
+            with pytest.raises(InputError, match=f"^{closed} may not be written to"):
+                check_results(["-n"], plan)
+            check_results(["--report", "r.html"], plan)
+    (tmp_path / "out" / "logs").rmdir()
+    (tmp_path / "out").rmdir()
+    (tmp_path / "out").touch()
+    with pytest.raises(InputError, match="out is a file, so results cannot be a folder there"):
+        check_results([], plan)
+    (tmp_path / "resources").touch()
+    with pytest.raises(InputError, match="resources is a file, so models cannot be kept"):
+        check_results([], plan)

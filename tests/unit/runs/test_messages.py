@@ -39,6 +39,12 @@ def test_the_start_says_what_is_to_do_and_where(events):
     assert lines[3].endswith(": status.py")
 
 
+def test_without_slices_the_start_says_nothing_of_where_they_run(events):
+    emit(events, "run_info", stats={"read_given": 60, "compare_models": 6, "all": 1, "total": 67})
+    lines = at_start([0, 1], [], 4, events.to_do, "so slices run on its CPU", "out", "status.py")
+    assert lines == ["2 videos (0-1); results go to out/", "To do: 66 short steps"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -1,6 +1,8 @@
 """Before anything runs, all that is wrong with what a run was given is named at once."""
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -238,13 +240,53 @@ def test_two_rows_of_one_half_are_refused(project, tmp_path, rows, words):
     assert words in line
 
 
-def test_one_file_as_two_videos_of_no_game_is_a_warning(project, tmp_path):
-    (tmp_path / "link.mkv").symlink_to("0.mkv")
+@pytest.mark.parametrize("is_hard", [False, True])
+def test_one_file_as_two_videos_of_no_game_is_a_warning(project, tmp_path, is_hard):
+    if is_hard:
+        (tmp_path / "link.mkv").hardlink_to(tmp_path / "0.mkv")
+    else:
+        (tmp_path / "link.mkv").symlink_to("0.mkv")
     (tmp_path / "videos.tsv").write_text("video\tpath\n0\t0.mkv\n1\tlink.mkv\n")
     (warning,) = read_inputs(project, check=True).warnings
-    assert (
-        warning == f"Videos 0-1 are one file, {tmp_path / '0.mkv'}; is the table of videos right?"
-    )
+    assert warning == "Videos 0-1 are one file, 0.mkv; is the table of videos right?"
+
+
+OTHER_GAME = "2015-02-22 - 19-15 Southampton 0 - 2 Liverpool"
+
+
+@pytest.mark.parametrize(
+    ("path", "game", "half", "labels", "words"),
+    [
+        (
+            f"{GAME}/2_224p.mkv",
+            GAME,
+            1,
+            "",
+            "2_224p.mkv is half 2 by its name, but video 0 is half 1",
+        ),
+        (f"{GAME}/1_224p.mkv", f"a/{OTHER_GAME}", 1, "", f"and game of '{OTHER_GAME}'"),
+        (f"{GAME}/1_224p.mkv", GAME, 1, f"{OTHER_GAME}/Labels-v2.json", "labels of"),
+        ("0.mkv", f"a/{GAME}", 1, f"{OTHER_GAME}/Labels-v2.json", f"has '{GAME}' as video 0"),
+        (f"{GAME}/1_224p.mkv", f"a/{GAME}", 1, f"{GAME}/Labels-v2.json", None),
+        (f"{GAME}/1_224p.mkv", "Chelsea", 1, "truth_0.json", None),
+        (f"{GAME}/1_224p.mkv", "", "", f"{GAME}/Labels-v2.json", None),
+    ],
+)
+def test_a_row_that_contradicts_soccernet_s_names_is_refused(
+    project, tmp_path, path, game, half, labels, words
+):
+    for folder in (GAME, OTHER_GAME):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "Labels-v2.json").write_text(json.dumps(TRUTH))
+        for half_of_it in (1, 2):
+            (tmp_path / folder / f"{half_of_it}_224p.mkv").write_bytes(b"not decoded here")
+    table = f"video\tpath\tgame\thalf\tlabels\n0\t{path}\t{game}\t{half}\t{labels}\n"
+    (tmp_path / "videos.tsv").write_text(table)
+    if words is None:
+        read_inputs(project, check=True)
+    else:
+        (line,) = mistakes(project)
+        assert words in line
 
 
 def test_given_predictions_that_are_nowhere_are_a_mistake(project):
@@ -374,10 +416,10 @@ def test_classes_of_soccernet_or_of_the_labels_can_be_evaluated(project, tmp_pat
     [
         (
             {"labels": "lables.yaml"},
-            "lables.yaml cannot be read: No such file or directory; did you",
+            "lables.yaml cannot be read: No such file or directory (did you",
         ),
         ({"prompt": "promt.txt"}, "did you mean prompt.txt?"),
-        ({"videos": "vidoes.tsv"}, "there is no vidoes.tsv; did you mean videos.tsv?"),
+        ({"videos": "vidoes.tsv"}, "there is no vidoes.tsv (did you mean videos.tsv?); make"),
         ({"detect_with": ["llava", "llava"]}, "detect_with names the model llava twice"),
     ],
 )
@@ -397,3 +439,28 @@ def test_a_model_that_is_skipped_everywhere_is_a_warning(project):
     project["models"]["other"] = {"predictions": "gvien_{video}.json"}
     (warning,) = read_inputs(project | {"missing_predictions": "skip"}, check=True).warnings
     assert "other has no predictions of any selected video (there is no gvien_0.json)" in warning
+
+
+@pytest.mark.parametrize("name", ["given_0.json", "truth_1.json", "labels.yaml", "prompt.txt"])
+def test_a_file_that_is_dated_in_the_future_is_refused(project, tmp_path, name):
+    os.utime(tmp_path / name, (time.time() + 86_400,) * 2)
+    (line,) = mistakes(project)
+    assert line.startswith(f"{name} is dated ")
+    assert f"in the future, so every result of it would count as older; type touch {name}" in line
+    os.utime(tmp_path / name, (time.time() + 1,) * 2)
+    read_inputs(project, check=True)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+@pytest.mark.parametrize("name", ["config.yaml", "prompt.txt", "truth_0.json"])
+def test_a_file_that_is_not_in_utf_8_is_named(project, tmp_path, name, encoding):
+    text = "# è\nslices: 4\n"
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    place = "it is in UTF-16" if encoding == "utf-16" else "line 1 has another byte"
+    sentence = f"{name} is not text in UTF-8 ({place}); save it as UTF-8."
+    if name == "config.yaml":
+        with pytest.raises(InputError) as error:
+            settings_files(ROOT)
+        assert str(error.value) == sentence
+    else:
+        assert mistakes(project) == [sentence]

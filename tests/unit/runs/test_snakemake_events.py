@@ -1,11 +1,13 @@
 """Which jobs failed for good, and which went on in another attempt."""
 
+import logging
 import signal
 
 import pytest
 from snakemake_log import emit, fail, run
 
 from touchline.runs.messages import at_end, at_failure
+from touchline.runs.snakemake_events import shorten_reason
 
 
 def test_what_went_on_in_another_attempt_is_reported_at_the_end(events):
@@ -71,3 +73,17 @@ def test_a_job_that_slurm_does_not_take_is_reported_with_its_reason_not_with_log
         "  SLURM does not take it: Invalid qos specification",
         "  to correct: qos in profiles/slurm/config.yaml",
     ]
+
+
+@pytest.mark.parametrize("count", [1, 200])
+def test_a_reason_of_many_files_is_cut(count):
+    files = ", ".join(f"results/events/events_llava_video_{n}.csv" for n in range(count))
+    reason = f"Input files updated by another job: {files}"
+    record = logging.makeLogRecord({"reason": reason})
+    assert shorten_reason(record)
+    if count == 1:
+        assert record.reason == reason
+    else:
+        assert len(record.reason) < 330
+        named = record.reason.count("results/")
+        assert record.reason.endswith(f"video_{named - 1}.csv and {count - named} more")
