@@ -34,7 +34,7 @@ class Inputs:
         given: by video and model, the files of given predictions.
         annotations: by video, the file of its true events, where there is one.
         games: by video, the name of its game.
-        shown: the selected videos with footage, which the table gives a path.
+        shown: the selected videos whose files are there to be looked at.
         classes: those of labels.yaml, where models weigh them.
         warnings: a sentence for what was left out.
     """
@@ -113,7 +113,7 @@ def collect_inputs(config: Mapping[str, Any], project: Path, mistakes: Mistakes)
     annotations: dict[int, str] = {}
     annotations = mistakes.of(lambda: find_labels(videos, selected), annotations)
     games = {video: game_of(video, videos) for video in selected}
-    shown = [video for video in selected if video in videos and videos[video].path]
+    shown = selected if settings.detect_with else [v for v in selected if _is_there(videos, v)]
     classes: tuple[str, ...] = ()
     if settings.detect_with and settings.generation.evidence:
         classes = mistakes.of(lambda: _weighed(settings), classes)
@@ -125,3 +125,8 @@ def _weighed(settings: Settings) -> tuple[str, ...]:
     classes = Labels.read(settings.labels).classes
     candidates_of(read_text(settings.prompt), classes)
     return classes
+
+
+def _is_there(videos: Mapping[int, Video], video: int) -> bool:
+    path = videos[video].path if video in videos else None
+    return path is not None and path.exists()

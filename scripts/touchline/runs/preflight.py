@@ -96,6 +96,7 @@ def _warnings(inputs: Inputs, with_videos: bool) -> list[str]:
         _weights_without_effect(inputs.settings),
         *_without_any_predictions(inputs),
         same_files(inputs.videos, inputs.selected) if with_videos else None,
+        _without_footage(inputs),
         _exports_by_another_clock(inputs),
         _too_few_games(inputs.settings, {inputs.games[video] for video in inputs.annotations}),
     ]
@@ -111,6 +112,24 @@ def _weights_without_effect(settings: Settings) -> str | None:
         f"config.ensemble.weights: the weight of {', '.join(idle)} has no effect, because this run "
         f"fuses {', '.join(settings.fused) or 'no model'} (see detect_with, compare_with, "
         "generation and ensemble.members)."
+    )
+
+
+def _without_footage(inputs: Inputs) -> str | None:
+    """A warning if the table names videos that are not there."""
+    named = [video for video in inputs.selected if video in inputs.videos]
+    absent = {
+        video: path
+        for video in named
+        if (path := inputs.videos[video].path) is not None and video not in inputs.shown
+    }
+    if not absent:
+        return None
+    first, path = next(iter(absent.items()))
+    return (
+        f"{path} (video {first}) is not there{nearest_file(path)}, so the given predictions of video "
+        f"{ranges(list(absent))} are read without footage: pages have no pictures, and nothing says "
+        "where a video ends. Correct the path, or leave that cell empty."
     )
 
 
@@ -182,7 +201,6 @@ def _dated_in_the_future(inputs: Inputs) -> list[str]:
 def _missing_videos(inputs: Inputs) -> list[str]:
     """A line for each selected video that cannot be looked at."""
     is_running = bool(inputs.settings.detect_with)
-    emptied = "" if is_running else ", or empty that cell for predictions without footage"
     lines = []
     for video in inputs.selected:
         path = inputs.videos[video].path if video in inputs.videos else None
@@ -196,10 +214,12 @@ def _missing_videos(inputs: Inputs) -> list[str]:
         try:
             is_empty = path.stat().st_size == 0
         except (FileNotFoundError, NotADirectoryError):
-            lines.append(
-                f"{path}: there is no such video{nearest_file(path)}; correct the path of video "
-                f"{video}{emptied}."
-            )
+            # Given predictions need no footage.
+            if is_running:
+                lines.append(
+                    f"{path}: there is no such video{nearest_file(path)}; correct the path of "
+                    f"video {video}."
+                )
             continue
         except OSError as error:
             lines.append(

@@ -137,11 +137,13 @@ def test_a_job_of_a_run_does_not_look_again(project, tmp_path):
     read_inputs(project, check=False)
 
 
-def test_a_video_that_does_not_exist_is_an_error_for_given_predictions_too(project, tmp_path):
+def test_given_predictions_of_a_video_that_is_not_there_are_a_warning(project, tmp_path):
     (tmp_path / "0.mkv").unlink()
-    (line,) = mistakes(project | {"detect_with": []})
-    assert line.startswith("0.mkv: there is no such video")
-    assert "or empty that cell for predictions without footage" in line
+    inputs = read_inputs(project | {"detect_with": []}, check=True)
+    assert list(inputs.shown) == [1]
+    (warning,) = inputs.warnings
+    assert warning.startswith("0.mkv (video 0) is not there, so the given predictions of video 0")
+    assert "pages have no pictures" in warning
 
 
 def test_a_row_without_a_path_has_given_predictions_and_no_footage(project, tmp_path):
@@ -374,6 +376,10 @@ def test_a_weight_of_a_model_that_is_not_fused_is_a_warning(project):
     (warning,) = read_inputs(config, check=True).warnings
     assert "the weight of llava_evidence has no effect" in warning
     evidence = {"generation": {"evidence": True}, "prompt": str(ROOT / "prompts/soccer_events.txt")}
+    # Beside answers of the same model, evidence is fused only if it is named.
+    (warning,) = read_inputs(config | evidence, check=True).warnings
+    assert "this run fuses llava, other" in warning
+    config["ensemble"]["members"] = ["llava", "llava_evidence", "other"]
     assert read_inputs(config | evidence, check=True).warnings == []
 
 
