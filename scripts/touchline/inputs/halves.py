@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import configparser
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from touchline.inputs.spotting_files import same_game
 from touchline.inputs.videos import Video, half_in_path, ranges, soccernet_game
@@ -21,15 +22,24 @@ def repeated_halves(videos: Mapping[int, Video], selected: Collection[int]) -> l
 
     A video whose half is not known counts as a first half, as in the exports.
     """
-    halves: defaultdict[tuple[str, int], list[Video]] = defaultdict(list)
+    halves: defaultdict[tuple[str, int], list[tuple[str, list[Video]]]] = defaultdict(list)
     for video in sorted(set(selected) & set(videos)):
         row = videos[video]
         if row.game is None:
             continue
-        half = row.half or 1
-        known = (game for game, other in halves if other == half and same_game(game, row.game))
-        halves[next(known, row.game), half].append(row)
-    return [_repeated(game, half, rows) for (game, half), rows in halves.items() if len(rows) > 1]
+        # Names of one game end alike, so few need to be compared.
+        alike = halves[unicodedata.normalize("NFC", PurePath(row.game).name), row.half or 1]
+        same = next((rows for game, rows in alike if same_game(game, row.game)), None)
+        if same is None:
+            alike.append((row.game, [row]))
+        else:
+            same.append(row)
+    return [
+        _repeated(game, half, rows)
+        for (_, half), alike in halves.items()
+        for game, rows in alike
+        if len(rows) > 1
+    ]
 
 
 def _repeated(game: str, half: int, rows: Collection[Video]) -> str:
