@@ -61,7 +61,7 @@ def _repeated(game: str, half: int, rows: Collection[Video]) -> str:
 def contradictions(videos: Mapping[int, Video], selected: Collection[int]) -> list[str]:
     """A line for each selected video whose row contradicts the names of SoccerNet's folders.
 
-    Such a row would have the labels of another half or game.
+    Its labels would be those of another half or game.
     """
     lines = []
     for video in sorted(set(selected) & set(videos)):
@@ -73,12 +73,11 @@ def contradictions(videos: Mapping[int, Video], selected: Collection[int]) -> li
                 f"{row.path} is half {half} by its name, but video {video} is half {row.half} in "
                 "the table of videos; correct one of them."
             )
-        for place in (Path(row.game or "", "file"), row.labels):
+        for column, place in (("game", Path(row.game or "", "file")), ("labels", row.labels)):
             named = soccernet_game(place)
             if game and named and named != game:
-                what = "game" if place != row.labels else "labels"
                 lines.append(
-                    f"The table of videos has {game!r} as video {video}, and {what} of {named!r}; "
+                    f"Video {video} is of the game {game!r}, but its column {column} has {named!r}; "
                     "correct one of them."
                 )
     return lines
