@@ -77,8 +77,8 @@ def contradictions(videos: Mapping[int, Video], selected: Collection[int]) -> li
             named = soccernet_game(place)
             if game and named and named != game:
                 lines.append(
-                    f"Video {video} is of the game {game!r}, but its column {column} has {named!r}; "
-                    "correct one of them."
+                    f"Video {video} is of the game {game!r}, but its column {column} has "
+                    f"{named!r}; correct one of them."
                 )
     return lines
 

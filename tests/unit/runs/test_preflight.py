@@ -271,7 +271,7 @@ OTHER_GAME = "2015-02-22 - 19-15 Southampton 0 - 2 Liverpool"
             f"a/{GAME}",
             1,
             f"{OTHER_GAME}/Labels-v2.json",
-            f"Video 0 is of the game '{GAME}'",
+            f"0 is of the game '{GAME}'",
         ),
         (f"{GAME}/1_224p.mkv", f"a/{GAME}", 1, f"{GAME}/Labels-v2.json", None),
         (f"{GAME}/1_224p.mkv", "Chelsea", 1, "truth_0.json", None),
