@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -107,7 +108,7 @@ def untrimmed(path: Path | None) -> Path | None:
     Returns:
         None for any other file.
     """
-    for file in (path, path.resolve()) if path else ():
+    for file in (path, Path(os.path.realpath(path))) if path else ():
         if _HQ.fullmatch(file.stem) or file.name in _cut(file.parent):
             return file
     return None

@@ -323,6 +323,9 @@ def test_the_results_of_t_deed_name_the_half_with_the_game(tmp_path):
     path.write_text(json.dumps({"UrlLocal": f"{GAME}/1", "predictions": [one]}))
     assert find_entries(str(path), [0, 1], {0: FIRST, 1: SECOND}) == {0: str(path), 1: str(path)}
     assert [hit.time_s for hit in read_given(path, 0, FIRST, LABELS).hits] == [303.36]
+    other = Video(video=0, path="x", game="cup/1", half=1)
+    path.write_text(json.dumps({"UrlLocal": "cup/1", "predictions": [one]}))
+    assert len(read_given(path, 0, other, LABELS).hits) == 1
 
 
 # --- Any JSON ----------------------------------------------------------------------------------

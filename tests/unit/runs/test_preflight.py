@@ -154,7 +154,11 @@ def test_a_row_without_a_path_has_given_predictions_and_no_footage(project, tmp_
 
 def test_a_path_that_no_system_has_is_one_sentence(project, tmp_path):
     (tmp_path / "videos.tsv").write_text(f"video\tpath\n0\t{'x' * 300}.mkv\n1\t0.mkv/2.mkv\n")
-    long, below_a_file = mistakes(project)
+    (tmp_path / "loop.mkv").symlink_to("loop.mkv")
+    with (tmp_path / "videos.tsv").open("a") as table:
+        table.write("2\tloop.mkv\n")
+    long, below_a_file, loop = mistakes(project | {"compare_with": []})
+    assert "loop.mkv (video 2) cannot be found: Too many levels of symbolic links" in loop
     assert "(video 0) cannot be found: File name too long; correct its path" in long
     assert "0.mkv/2.mkv: there is no such video" in below_a_file
 
