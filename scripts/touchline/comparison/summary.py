@@ -286,13 +286,13 @@ def _left_out_or_cut(rows: Sequence[Row]) -> Iterator[str]:
         cut_off = {video: each.cut_off for video, each in counts.items() if each.cut_off}
         if invalid:
             yield (
-                f"{sum(invalid.values())} items of {model}'s predictions are invalid and left out "
-                f"(video {ranges(invalid)}); logs/given/ has the reason of each."
+                f"invalid items of {model}, left out: {sum(invalid.values())} (video "
+                f"{ranges(invalid)}); logs/given/ has the reason of each."
             )
         if cut_off:
             yield (
-                f"{sum(cut_off.values())} answers of {model} were cut off, and the events that can "
-                f"be read in them count (video {ranges(cut_off)})."
+                f"answers of {model} that were cut off: {sum(cut_off.values())} (video "
+                f"{ranges(cut_off)}); the events that can be read in them count."
             )
 
 

@@ -31,7 +31,7 @@ _SCORE: Mapping[Form, tuple[str, ...]] = {
     "osl": ("confidence_score", "confidence"),
     "frames": ("score",),
 }
-# Frames within which both projects keep the best of a class when they evaluate.
+# Frames around the best of a class in which the others are dropped: the default of E2E-Spot.
 _SUPPRESSED_FRAMES = 2
 # A mean of probabilities in 32 bits can be a little more than 1.
 _ROUNDING = 1e-6
@@ -102,7 +102,7 @@ def spotted_in(
             continue
         if event.time_s > longest:
             beyond.append(event.time_s)
-        elif (mistake := _contradiction(item, event.time_s)) is not None:
+        elif entries.form == "soccernet" and (mistake := _contradiction(item, event.time_s)):
             problems.append(f"{where}: {mistake}; it is left out.")
         else:
             events.append(event)
@@ -123,7 +123,7 @@ def spotted_in(
         )
     if half is not None and stated and half not in stated:
         problems.append(f"{entries.place} has nothing of half {half}, which the video is.")
-    if per_second == 1:
+    if entries.form == "soccernet" and per_second == 1:
         problems.append(
             f"{entries.place}: position is in seconds by gameTime, not in milliseconds as in "
             "SoccerNet's files, and is read as seconds."

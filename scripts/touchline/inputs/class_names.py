@@ -11,9 +11,10 @@ from touchline.inputs.settings import Settings
 
 
 def with_class_names(settings: Settings) -> Settings:
-    """Settings whose weights name classes as labels.yaml does; they may have any spelling of it.
+    """Check the classes that the settings name, and bring those of weights to their own spelling.
 
-    labels.yaml is read only if the settings name a class.
+    Weights may name a class by any spelling of labels.yaml. The file is read only if the settings
+    name a class.
 
     Raises:
         InputError: labels.yaml cannot be read, or a name is no class; one line for each name.
@@ -42,7 +43,7 @@ def with_class_names(settings: Settings) -> Settings:
 def _by_class(
     model: str, weights: Mapping[str, float], labels: Labels, mistakes: list[str]
 ) -> dict[str, float]:
-    """A model's weights by class; events with a word that is foreseen as no class keep it."""
+    """A model's weights by class. Words that are foreseen as no class stay as they are."""
     found: dict[str, float] = {}
     for name, weight in weights.items():
         label = labels.canonical(name) or name

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from touchline.inputs.spotting_files import same_game
 from touchline.inputs.videos import Video, half_in_path, ranges, soccernet_game
@@ -21,15 +23,24 @@ def repeated_halves(videos: Mapping[int, Video], selected: Collection[int]) -> l
 
     A video whose half is not known counts as a first half, as in the exports.
     """
-    halves: defaultdict[tuple[str, int], list[Video]] = defaultdict(list)
+    halves: defaultdict[tuple[str, int], list[tuple[str, list[Video]]]] = defaultdict(list)
     for video in sorted(set(selected) & set(videos)):
         row = videos[video]
         if row.game is None:
             continue
-        half = row.half or 1
-        known = (game for game, other in halves if other == half and same_game(game, row.game))
-        halves[next(known, row.game), half].append(row)
-    return [_repeated(game, half, rows) for (game, half), rows in halves.items() if len(rows) > 1]
+        # Names of one game end alike, so few need to be compared.
+        alike = halves[unicodedata.normalize("NFC", PurePath(row.game).name), row.half or 1]
+        same = next((rows for game, rows in alike if same_game(game, row.game)), None)
+        if same is None:
+            alike.append((row.game, [row]))
+        else:
+            same.append(row)
+    return [
+        _repeated(game, half, rows)
+        for (_, half), alike in halves.items()
+        for game, rows in alike
+        if len(rows) > 1
+    ]
 
 
 def _repeated(game: str, half: int, rows: Collection[Video]) -> str:
@@ -51,7 +62,7 @@ def _repeated(game: str, half: int, rows: Collection[Video]) -> str:
 def contradictions(videos: Mapping[int, Video], selected: Collection[int]) -> list[str]:
     """A line for each selected video whose row contradicts the names of SoccerNet's folders.
 
-    Such a row would have the labels of another half or game.
+    Its labels would be those of another half or game.
     """
     lines = []
     for video in sorted(set(selected) & set(videos)):
@@ -63,13 +74,12 @@ def contradictions(videos: Mapping[int, Video], selected: Collection[int]) -> li
                 f"{row.path} is half {half} by its name, but video {video} is half {row.half} in "
                 "the table of videos; correct one of them."
             )
-        for place in (Path(row.game or "", "file"), row.labels):
+        for column, place in (("game", Path(row.game or "", "file")), ("labels", row.labels)):
             named = soccernet_game(place)
             if game and named and named != game:
-                what = "game" if place != row.labels else "labels"
                 lines.append(
-                    f"The table of videos has {game!r} as video {video}, and {what} of {named!r}; "
-                    "correct one of them."
+                    f"Video {video} is of the game {game!r}, but its column {column} has "
+                    f"{named!r}; correct one of them."
                 )
     return lines
 
@@ -98,7 +108,7 @@ def untrimmed(path: Path | None) -> Path | None:
     Returns:
         None for any other file.
     """
-    for file in (path, path.resolve()) if path else ():
+    for file in (path, Path(os.path.realpath(path))) if path else ():
         if _HQ.fullmatch(file.stem) or file.name in _cut(file.parent):
             return file
     return None

@@ -109,13 +109,13 @@ def find_entries(
     if form in ("osl", "frames"):
         samples = _samples(form, document, source)
         return {v: source for v in selected if _sample_of(samples, v, videos.get(v), source)}
-    game = _game_at(document.get("UrlLocal"))
-    if not game:
+    place = document.get("UrlLocal")
+    if not _names_of(place):
         raise InputError(
             f"{source} does not name its game (UrlLocal); give such a file to each video, with "
             "{video} in the path."
         )
-    return {video: source for video in selected if same_game(game, game_of(video, videos))}
+    return {video: source for video in selected if _is_of_game(place, game_of(video, videos))}
 
 
 def expected_place(source: str, video: int, videos: Mapping[int, Video]) -> str:
@@ -162,9 +162,9 @@ def read_entries(path: str | Path, video: int, row: Video | None) -> Entries:
         if not isinstance(events, list):
             raise InputError(f"{place}: events of the sample {_id(sample)!a} are no list.")
         return Entries(form, events, place)
-    named = _game_at(document.get("UrlLocal"))
+    named = document.get("UrlLocal")
     ours = row.game if row else None
-    if ours and named and not same_game(named, ours):
+    if ours and _names_of(named) and not _is_of_game(named, ours):
         raise InputError(
             f"{place} is about the game {plain(named)!r}, but video {video} is of {ours!r}; put "
             "the file of that game there, or correct the table of videos."
@@ -188,10 +188,15 @@ def _parts(game: str) -> tuple[str, ...]:
     return tuple(part for part in parts if part not in ("/", "."))
 
 
-def _game_at(place: object) -> str:
-    """The game that a file names; T-DEED's have the half behind it. Empty if it names none."""
+def _names_of(place: object) -> list[str]:
+    """The names that the game may have by a file's UrlLocal; T-DEED's has the half behind it."""
     parts = _parts(place) if isinstance(place, str) else ()
-    return "/".join(parts[:-1] if len(parts) > 1 and parts[-1] in _HALVES else parts)
+    has_half = len(parts) > 1 and parts[-1] in _HALVES
+    return ["/".join(each) for each in (parts, parts[:-1] if has_half else ()) if each]
+
+
+def _is_of_game(place: object, game: str) -> bool:
+    return any(same_game(name, game) for name in _names_of(place))
 
 
 def _in_folder(folder: Path, game: str) -> Path | None:

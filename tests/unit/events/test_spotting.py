@@ -252,6 +252,12 @@ def test_events_at_frames_have_their_time_by_the_frame_rate(frames, name):
     assert (card.time_s, card.known, card.score) == (48.0, False, 1.0)
 
 
+def test_a_frame_per_second_is_no_wrong_unit(frames):
+    path = frames(spotted_video(f"{GAME}/1", at_frame(7), fps=1, num_events=1))
+    read = read_given(path, 0, FIRST, LABELS)
+    assert ([hit.time_s for hit in read.hits], read.problems) == ([7], [])
+
+
 def test_scores_of_neighbouring_frames_are_suppressed_unless_they_were(frames):
     events = [at_frame(n, score=s) for n, s in ((10, 0.2), (11, 0.4), (12, 0.9), (13, 0.3))]
     events += [at_frame(15, score=0.1), at_frame(12, "Foul", 0.1)]
@@ -317,6 +323,9 @@ def test_the_results_of_t_deed_name_the_half_with_the_game(tmp_path):
     path.write_text(json.dumps({"UrlLocal": f"{GAME}/1", "predictions": [one]}))
     assert find_entries(str(path), [0, 1], {0: FIRST, 1: SECOND}) == {0: str(path), 1: str(path)}
     assert [hit.time_s for hit in read_given(path, 0, FIRST, LABELS).hits] == [303.36]
+    other = Video(video=0, path="x", game="cup/1", half=1)
+    path.write_text(json.dumps({"UrlLocal": "cup/1", "predictions": [one]}))
+    assert len(read_given(path, 0, other, LABELS).hits) == 1
 
 
 # --- Any JSON ----------------------------------------------------------------------------------

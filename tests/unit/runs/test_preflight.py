@@ -156,7 +156,11 @@ def test_a_row_without_a_path_has_given_predictions_and_no_footage(project, tmp_
 
 def test_a_path_that_no_system_has_is_one_sentence(project, tmp_path):
     (tmp_path / "videos.tsv").write_text(f"video\tpath\n0\t{'x' * 300}.mkv\n1\t0.mkv/2.mkv\n")
-    long, below_a_file = mistakes(project)
+    (tmp_path / "loop.mkv").symlink_to("loop.mkv")
+    with (tmp_path / "videos.tsv").open("a") as table:
+        table.write("2\tloop.mkv\n")
+    long, below_a_file, loop = mistakes(project | {"compare_with": []})
+    assert "loop.mkv (video 2) cannot be found: Too many levels of symbolic links" in loop
     assert "(video 0) cannot be found: File name too long; correct its path" in long
     assert "0.mkv/2.mkv: there is no such video" in below_a_file
 
@@ -266,9 +270,15 @@ OTHER_GAME = "2015-02-22 - 19-15 Southampton 0 - 2 Liverpool"
             "",
             "2_224p.mkv is half 2 by its name, but video 0 is half 1",
         ),
-        (f"{GAME}/1_224p.mkv", f"a/{OTHER_GAME}", 1, "", f"and game of '{OTHER_GAME}'"),
-        (f"{GAME}/1_224p.mkv", GAME, 1, f"{OTHER_GAME}/Labels-v2.json", "labels of"),
-        ("0.mkv", f"a/{GAME}", 1, f"{OTHER_GAME}/Labels-v2.json", f"has '{GAME}' as video 0"),
+        (f"{GAME}/1_224p.mkv", f"a/{OTHER_GAME}", 1, "", f"column game has '{OTHER_GAME}'"),
+        (f"{GAME}/1_224p.mkv", GAME, 1, f"{OTHER_GAME}/Labels-v2.json", "column labels has"),
+        (
+            "0.mkv",
+            f"a/{GAME}",
+            1,
+            f"{OTHER_GAME}/Labels-v2.json",
+            f"0 is of the game '{GAME}'",
+        ),
         (f"{GAME}/1_224p.mkv", f"a/{GAME}", 1, f"{GAME}/Labels-v2.json", None),
         (f"{GAME}/1_224p.mkv", "Chelsea", 1, "truth_0.json", None),
         (f"{GAME}/1_224p.mkv", "", "", f"{GAME}/Labels-v2.json", None),
