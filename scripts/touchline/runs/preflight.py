@@ -95,7 +95,7 @@ def _warnings(inputs: Inputs, with_videos: bool) -> list[str]:
         left_out(source) if source else None,
         _weights_without_effect(inputs.settings),
         *_without_any_predictions(inputs),
-        same_files(inputs.videos, inputs.selected) if with_videos else None,
+        same_files(inputs.videos, inputs.shown) if with_videos else None,
         _without_footage(inputs),
         _exports_by_another_clock(inputs),
         _too_few_games(inputs.settings, {inputs.games[video] for video in inputs.annotations}),
@@ -127,9 +127,9 @@ def _without_footage(inputs: Inputs) -> str | None:
         return None
     first, path = next(iter(absent.items()))
     return (
-        f"{path} (video {first}) is not there{nearest_file(path)}, so the given predictions of video "
-        f"{ranges(list(absent))} are read without footage: pages have no pictures, and nothing says "
-        "where a video ends. Correct the path, or leave that cell empty."
+        f"{path} (video {first}) is not there{nearest_file(path)}, so the given predictions of "
+        f"video {ranges(list(absent))} are read without footage: pages have no pictures, and "
+        "nothing says where a video ends. Correct the path, or leave that cell empty."
     )
 
 
