@@ -6,7 +6,8 @@ DATA holds qwen7b/final_predictions_qwen7b_video_N.json, epl_video_index.csv (vi
 half) and captions/…/GAME/Labels-caption.json, as SoccerNet-Caption has them. They are aligned with
 the video by machine and come late, by what differs from event to event; they report only what the
 commentator mentions. Prints, in Markdown: what was found of each class, beside chance; what events
-can be ranked by; and what calibration, learnt from the other games, makes of the scores.
+can be ranked by; what calibration, learnt from the other games, makes of the scores; and how many
+of the captioned events shortlists have, without labels and with those of the other games.
 """
 
 from __future__ import annotations
@@ -27,16 +28,23 @@ from touchline.evaluation.calibration import calibrate
 from touchline.evaluation.evaluate import evaluate
 from touchline.evaluation.outcomes import Half
 from touchline.evaluation.ranking import learnt_scores
+from touchline.evaluation.recalibration import learnt_order
 from touchline.events.context import score_by_context
 from touchline.events.coverage import looked_at_by
 from touchline.events.merge import Keep, merge_given
 from touchline.events.predictions import read_predictions
 from touchline.events.reading import Predictions
+from touchline.events.shortlist import shortlist
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import ContextSettings, MergeSettings, WindowSettings
+from touchline.inputs.settings import (
+    ContextSettings,
+    MergeSettings,
+    ShortlistSettings,
+    WindowSettings,
+)
 from touchline.inputs.windows import windows_from
-from touchline.matching import found
+from touchline.matching import found, matched_pairs
 
 CLASSES = {
     "soccer-ball": "Goal",
@@ -62,6 +70,7 @@ def main() -> None:
     show_found(halves, options.tolerance)
     show_orders(halves, options.tolerance)
     show_calibration(halves, options.tolerance)
+    show_shortlists(halves, options.tolerance)
 
 
 def read_half(data: Path, video: int, labels: Labels, keep: Keep = "first") -> Half:
@@ -188,6 +197,29 @@ def show_calibration(halves: Sequence[Half], tolerance: float) -> None:
             row(one.label or "all", one.events, one.right,
                 f"{one.as_scored.log_loss:.3f}", f"{one.recalibrated.log_loss:.3f}",
                 f"{one.as_scored.brier:.3f}", f"{one.recalibrated.brier:.3f}")  # fmt: skip
+
+
+def show_shortlists(halves: Sequence[Half], tolerance: float) -> None:
+    """How many captioned events the shortlists have, each game by what the others taught."""
+    report = calibrate(halves, "qwen7b", tolerance, list(LAGS))
+    per_class = ShortlistSettings().per_class
+    print()
+    table("class", "true", "listed without labels", "listed with labels of the other games")
+    for label in LAGS:
+        counts = [0, 0, 0]
+        for half in halves:
+            true = [one.time_s for one in half.truth if one.label == label]
+            counts[0] += len(true)
+            learnt = learnt_order(half.events, report, half.game)
+            for column, order in enumerate((None, learnt), start=1):
+                listed = shortlist(half.events, list(LAGS), per_class, order)
+                times = [
+                    half.events[place].time_s
+                    for place in listed
+                    if half.events[place].label == label
+                ]
+                counts[column] += len(matched_pairs(true, times, tolerance))
+        row(label, *counts)
 
 
 def table(*heads: str) -> None:

@@ -46,39 +46,51 @@ def answers(events, confidence):
 TRUE = [(60 * k, name) for k, name in enumerate(["Goal", "Foul", "Corner"] * 9, start=1)]
 
 
+CONFIG = {
+    "videos": "games.tsv",
+    "detect_with": [],
+    "compare_with": ["good", "poor"],
+    "models": {
+        "good": {"predictions": "good_{video}.json"},
+        "poor": {"predictions": "poor_{video}.json"},
+    },
+    "comparison": {"chance_shifts": 20},
+    "evaluation": {"resamples": 50},
+}
+
+
+def with_halves(clone, halves):
+    """Write labels, predictions and the table of videos of some halves, (game, half)."""
+    rows = ["video\tpath\tgame\thalf\tlabels"]
+    for video, (game, half) in enumerate(halves):
+        folder = clone.folder / "soccernet" / game
+        folder.mkdir(parents=True, exist_ok=True)
+        both = (game, 2) in halves
+        (folder / "Labels-v2.json").write_text(labels({1: TRUE} | ({2: TRUE[:9]} if both else {})))
+        rows.append(f"{video}\t\t{game}\t{half}\tsoccernet/{game}/Labels-v2.json")
+        true = TRUE if half == 1 else TRUE[:9]
+        good = [(time + 2, name) for time, name in true[1:]]
+        good += [(1650, "Goal")] if half == 1 else []
+        poor = [(time + (3 if time % 180 else 40), name) for time, name in true]
+        (clone.folder / f"good_{video}.json").write_text(answers(good, 0.9))
+        (clone.folder / f"poor_{video}.json").write_text(answers(poor, 0.9))
+    (clone.folder / "games.tsv").write_text("\n".join(rows) + "\n")
+    return clone
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    config = {
-        "videos": "games.tsv",
-        "detect_with": [],
-        "compare_with": ["good", "poor"],
-        "models": {
-            "good": {"predictions": "good_{video}.json"},
-            "poor": {"predictions": "poor_{video}.json"},
-        },
-        "comparison": {"chance_shifts": 20},
-        "evaluation": {"resamples": 50},
-    }
-    clone = new_clone(tmp_path_factory.mktemp("evaluation") / "clone", config)
-    rows = ["video\tpath\tgame\thalf\tlabels"]
-    for number, game in enumerate(GAMES):
-        folder = clone.folder / "soccernet" / game
-        folder.mkdir(parents=True)
-        (folder / "Labels-v2.json").write_text(
-            labels({1: TRUE} | ({2: TRUE[:9]} if number == 0 else {}))
-        )
-        for half in (1, 2)[: 2 - number]:
-            video = 2 * number + half - 1
-            rows.append(f"{video}\t\t{game}\t{half}\tsoccernet/{game}/Labels-v2.json")
-            true = TRUE if half == 1 else TRUE[:9]
-            good = [(time + 2, name) for time, name in true[1:]]
-            good += [(1650, "Goal")] if half == 1 else []
-            poor = [(time + (3 if time % 180 else 40), name) for time, name in true]
-            (clone.folder / f"good_{video}.json").write_text(answers(good, 0.9))
-            (clone.folder / f"poor_{video}.json").write_text(answers(poor, 0.9))
-    (clone.folder / "games.tsv").write_text("\n".join(rows) + "\n")
+    clone = new_clone(tmp_path_factory.mktemp("evaluation") / "clone", CONFIG)
+    with_halves(clone, [(GAMES[0], 1), (GAMES[0], 2), (GAMES[1], 1)])
     clone.run()
     return clone
+
+
+@pytest.fixture(scope="module")
+def season(tmp_path_factory):
+    """Four games with labels: each is judged by what the other three teach."""
+    clone = new_clone(tmp_path_factory.mktemp("season") / "clone", CONFIG)
+    return with_halves(clone, [(f"2016-2017/game {number}", 1) for number in range(4)])
 
 
 def test_every_file_is_there_and_a_second_run_has_nothing_to_do(done):
@@ -129,19 +141,29 @@ def shortlist_of(clone, name):
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("model", ["good", "poor", "ensemble"])
-def test_a_shortlist_has_what_is_probable_by_the_other_match(done, model):
-    rows = shortlist_of(done, f"{model}_video_2")
-    probable = [float(row["probability"]) for row in rows]
-    assert probable == sorted(probable, reverse=True)
-    for label in {row["label"] for row in rows}:
-        mine = [row for row in rows if row["label"] == label]
-        assert [int(row["rank"]) for row in mine] == list(range(1, len(mine) + 1))
-        mean = sum(float(row["probability"]) for row in mine) / len(mine)
-        assert mean >= 0.5 or len(mine) == 1
-    assert {row["video"] for row in rows} == {"2"}
-    assert all(row["details"] == f"'{NASTY}" for row in rows)
-    assert bool(rows[0]["said_by"]) == (model == "ensemble")
+def test_a_shortlist_is_ordered_by_what_the_other_games_teach(season):
+    names = {model: f"events/shortlist_{model}_video_2.csv" for model in ("poor", "ensemble")}
+    season.run(*(f"results/{name}" for name in names.values()))
+    for model in names:
+        rows = shortlist_of(season, f"{model}_video_2")
+        probable = [float(row["probability"]) for row in rows]
+        assert probable == sorted(probable, reverse=True)
+        for label in {row["label"] for row in rows}:
+            mine = [row for row in rows if row["label"] == label]
+            assert [int(row["rank"]) for row in mine] == list(range(1, len(mine) + 1))
+        assert {row["video"] for row in rows} == {"2"}
+        assert all(row["details"] == f"'{NASTY}" for row in rows)
+        assert bool(rows[0]["said_by"]) == (model == "ensemble")
+    # The poor model's corners are 40 s late in every game.
+    poor = shortlist_of(season, "poor_video_2")
+    assert {row["label"] for row in poor[-9:]} == {"Corner"}
+    assert all(float(row["probability"]) < 0.5 for row in poor[-9:])
+
+
+def test_a_shortlist_is_as_without_labels_where_too_few_games_have_some(done):
+    rows = shortlist_of(done, "good_video_2")
+    assert {row["probability"] for row in rows} == {""}
+    assert [row["rank"] for row in rows] == sorted(row["rank"] for row in rows)
 
 
 EVALUATE_ALL = {"evaluate_model": 3, "tabulate_evaluation": 1, "report_run": 1, "record_run": 1}
@@ -171,36 +193,36 @@ def scores_of(clone, path):
         ]
 
 
-def test_calibrated_scores_are_learnt_from_the_other_matches(done):
+def test_calibrated_scores_are_learnt_from_the_other_games(season):
     ensemble = {"calibrated": True, "method": "nms"}
     target = "calibrated/events/events_ensemble_video_0.csv"
-    done.run(target, ensemble=ensemble, results="calibrated")
-    scores = scores_of(done, target)
+    season.run(target, ensemble=ensemble, results="calibrated")
+    scores = scores_of(season, target)
     assert {kind for _, kind, _ in scores} == {"calibrated"}
-    # Both models state 0.9 throughout; what was right in the other match makes the difference.
+    # Both models state 0.9 throughout; what was right in the other games makes the difference.
     assert min(score for label, _, score in scores if label == "Foul") > 0.6
-    assert len({score for _, _, score in scores}) > 1
+    assert min(score for label, _, score in scores if label == "Corner") < 0.5
 
 
-def test_one_model_alone_can_have_calibrated_scores(done):
-    alone = {"compare_with": ["good"], "results": "alone", "ensemble": {"calibrated": True}}
-    alone["select"] = "0,2"
-    done.run("all", **alone)
-    scores = scores_of(done, "alone/events/events_ensemble_video_0.csv")
+def test_one_model_alone_can_have_calibrated_scores(season):
+    alone = {"compare_with": ["poor"], "results": "alone", "ensemble": {"calibrated": True}}
+    events, page = "alone/events/events_ensemble_video_0.csv", "alone/report/video_0.html"
+    season.run(events, page, **alone)
+    scores = scores_of(season, events)
     assert {kind for _, kind, _ in scores} == {"calibrated"}
-    assert done.jobs(**alone) == {}
-    assert "ensemble" in (done.folder / "alone/report/video_0.html").read_text()
-    assert not (done.folder / "alone/comparison").exists()
+    assert "ensemble" in (season.folder / page).read_text()
+    assert not (season.folder / "alone/comparison").exists()
 
 
-def test_calibration_without_another_match_keeps_the_scores_and_reports_it(done):
+def test_calibration_with_too_few_games_keeps_the_scores_and_reports_it(done):
     one = {"ensemble": {"calibrated": True}, "select": "0-1", "results": "single"}
     run = done.snakemake("comparison", **one)
     assert run.returncode == 0
-    assert "1 of the selected matches have labels" in run.stdout + run.stderr
+    assert "1 of the selected games have labels" in run.stdout + run.stderr
     scores = scores_of(done, "single/events/events_ensemble_video_0.csv")
     assert {kind for _, kind, _ in scores} == {"context"}
-    assert "events keep theirs" in (done.folder / "single/logs/ensemble/video_0.log").read_text()
+    log = (done.folder / "single/logs/ensemble/video_0.log").read_text()
+    assert "so events keep their scores" in log
 
 
 def test_what_helps_to_rank_stands_in_the_tables(done):

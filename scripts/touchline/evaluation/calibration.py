@@ -30,7 +30,7 @@ from touchline.evaluation.learnt_gain import (
     JudgedHalf,
     Scores,
     better_classes,
-    lists_are_better,
+    list_gains,
 )
 from touchline.evaluation.outcomes import Half, annotated_classes, by_class, where_looked
 from touchline.evaluation.recalibration import SUREST, features, probability, rank_of
@@ -155,7 +155,7 @@ def fit(halves: Sequence[JudgedHalf], tolerance: float) -> Recalibration | None:
             {label: (new if label in better else old)[label] for label in old}
             for old, new in zip(likely, with_features, strict=True)
         ]
-    return by.model_copy(update={"is_better": lists_are_better(halves, likely, tolerance)})
+    return by.model_copy(update={"list_gains": list_gains(halves, likely, tolerance)})
 
 
 def _cross_validated(halves: Sequence[JudgedHalf], learn: _Learn) -> list[Scores] | None:

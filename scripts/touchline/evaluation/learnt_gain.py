@@ -6,7 +6,8 @@ unless cross-validation by game, inside the games with labels, finds it better w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,56 +72,57 @@ def better_classes(
             for half, worths, scores in zip(halves, plain, learnt, strict=True)
         ]
         occurs = [pair for pair in pairs if pair.true]
-        if is_better([pair.game for pair in occurs], _mean_gain(occurs)) and is_better(
-            [pair.game for pair in occurs], _pooled_gain(pairs)
+        games = [pair.game for pair in occurs]
+        if is_gain(_by_game(_mean_gain(occurs), games)) and is_gain(
+            _by_game(_pooled_gain(pairs), games)
         ):
             better.add(label)
     return better
 
 
-def lists_are_better(
+def list_gains(
     halves: Sequence[JudgedHalf], learnt: Sequence[Scores], tolerance: float
-) -> bool:
-    """Whether learnt probabilities bring the right events of a half to the front of its list.
+) -> dict[str, float]:
+    """How much nearer learnt probabilities bring right events to the front of a half's list.
 
     Without labels the list has the best of every class, then the second best of every class, and so
     on (`touchline.events.shortlist`).
+
+    Returns:
+        by game, the mean difference in average precision over its halves with true events.
     """
-    gains = []
+    gains: defaultdict[str, list[float]] = defaultdict(list)
     for half, scores in zip(halves, learnt, strict=True):
-        true = sum(map(len, half.truth.values()))
-        if not true:
-            continue
-        plain, likely = (
-            _list_precision(half, ranks, tolerance, true)
-            for ranks in (_places(half, half.worths), scores)
-        )
-        gains.append((half.game, likely - plain))
-
-    def gain(without: str | None) -> float:
-        return float(np.mean([value for game, value in gains if game != without]))
-
-    return is_better([game for game, _ in gains], gain)
+        if true := sum(map(len, half.truth.values())):
+            plain = _list_precision(half, _places(half, half.worths), tolerance, true)
+            gains[half.game].append(_list_precision(half, scores, tolerance, true) - plain)
+    return {game: round(float(np.mean(of_game)), 6) for game, of_game in gains.items()}
 
 
-def is_better(games: Collection[str], gain: Callable[[str | None], float]) -> bool:
-    """Whether a gain is above 0 with a confidence of 95 %, by the differences between games.
+def is_gain(values: Collection[float]) -> bool:
+    """Whether the mean of games' values is above 0 with a confidence of 95 % (Student's t)."""
+    count = len(values)
+    if count < LEAST_GAMES:
+        return False
+    of_games = np.array([*values])
+    error = float(of_games.std(ddof=1)) / count**0.5
+    return bool(of_games.mean() - stdtrit(count - 1, _CONFIDENCE) * error > _LEAST_GAIN)
 
-    Jackknife over games with Student's t (Tukey, 1958, Annals of Mathematical Statistics 29: 614).
+
+def _by_game(gain: Callable[[str | None], float], games: Iterable[str]) -> list[float]:
+    """What each game adds to a gain (pseudo-values of the jackknife).
+
+    Source: Tukey, 1958, Annals of Mathematical Statistics 29: 614.
 
     Args:
-        games: that the gain is of; repeats do not matter.
         gain: without the game named, or of all for None.
     """
     names = sorted(set(games))
     count = len(names)
     if count < LEAST_GAMES:
-        return False
+        return []
     whole = gain(None)
-    values = np.array([count * whole - (count - 1) * gain(game) for game in names])
-    error = float(values.std(ddof=1)) / count**0.5
-    bound = values.mean() - stdtrit(count - 1, _CONFIDENCE) * error
-    return bool(bound > _LEAST_GAIN)
+    return [count * whole - (count - 1) * gain(game) for game in names]
 
 
 @dataclass(frozen=True, slots=True)

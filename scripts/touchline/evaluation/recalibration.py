@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from statistics import fmean
 
 from touchline.core.records import CalibrationReport, Context, Event, Recalibration
+from touchline.evaluation.learnt_gain import is_gain
 from touchline.events.shortlist import LearntOrder
 from touchline.matching import is_within
 
@@ -98,7 +101,7 @@ def learnt_order(
         None if that was not shown to be better than the order without labels.
     """
     by = learnt_for(game, report)
-    if by is None or not by.is_better:
+    if by is None or not is_gain(by.list_gains.values()):
         return None
     return LearntOrder(
         probabilities=[
@@ -118,7 +121,7 @@ def reordered_classes(report: CalibrationReport) -> set[str]:
     compared.
     """
     fits = _fits(report)
-    if not all(fit.is_better for fit in fits):
+    if not all(is_gain(fit.list_gains.values()) for fit in fits):
         return set()
     classes = [{label for label, t in fit.classes.items() if t.uses_features} for fit in fits]
     return set.intersection(*classes) if classes else set()
@@ -145,20 +148,35 @@ def recalibrate_all(
         others_of: by name of the model, the models whose agreement was learnt from.
 
     Returns:
-        None unless the probabilities of every model were shown to be better than its scores, for
+        None unless probabilities were shown to be better than scores for the models together, for
         every game: scores and probabilities cannot be compared.
     """
+    if set(events_of) - set(reports) or not _help_together(list(reports.values())):
+        return None
     scored = {}
     for model, events in events_of.items():
         others = [events_of[other] for other in others_of[model]]
-        report = reports.get(model)
-        if report is None or not all(fit.is_better for fit in _fits(report)):
-            return None
-        learnt = probabilities(events, report, game, others)
+        learnt = probabilities(events, reports[model], game, others)
         if learnt is None:
             return None
         scored[model] = recalibrated(events, learnt)
     return scored
+
+
+def _help_together(reports: Sequence[CalibrationReport]) -> bool:
+    """Whether probabilities improve the lists of several models on average, whichever game is new.
+
+    One model's list may have nothing to gain where another's has.
+    """
+    for game in [None, *sorted({game for report in reports for game in report.without})]:
+        fits = [r.from_all if game is None else learnt_for(game, r) for r in reports]
+        gains: defaultdict[str, list[float]] = defaultdict(list)
+        for fit in fits:
+            for other, gain in (fit.list_gains if fit else {}).items():
+                gains[other].append(gain)
+        if not is_gain([fmean(of_game) for of_game in gains.values()]):
+            return False
+    return True
 
 
 def learnt_for(game: str, report: CalibrationReport) -> Recalibration | None:

@@ -31,8 +31,8 @@ _PAUSE = 30.0
 # A burst of hits ends at a pause longer than this, in seconds. In real predictions the hits that
 # follow a goal lie 4 to 12 s apart.
 _BURST_PAUSE = 12.0
-# A burst more than this many times as strong as an earlier one does not belong to it.
-_STRONGER = 2.0
+# A burst this many times as strong as an earlier one, or more, does not belong to it.
+_STRONGER = 3.0
 # A model that states the same confidence of a larger share of its hits does not mean it.
 _CONSTANT = 0.5
 
@@ -127,8 +127,8 @@ def score_by_context(
     much as in the rest of the video.
 
     A burst of hits belongs to the event where it starts to rise. An event before a pause does not
-    count a burst behind the pause that is more than twice as strong as its own. An event in that
-    burst does not count the weaker one before the pause.
+    count a burst behind the pause that is at least three times as strong as its own. An event in
+    that burst does not count the weaker one before the pause.
 
     The score keeps the order of the contexts: from 1/2 on for events that are the best within
     `rule.suppression` seconds, below 1/2 for the others (non-maximum suppression that drops
@@ -231,13 +231,13 @@ def _context(
     own = bisect_right(bursts, time + SAME_TIME, key=attrgetter("start")) - 1
     strength = bursts[own].strength
     limit = next(
-        (burst.start for burst in bursts[own + 1 :] if burst.strength > _STRONGER * strength),
+        (burst.start for burst in bursts[own + 1 :] if burst.strength >= _STRONGER * strength),
         math.inf,
     )
     ignored = tuple(
         (burst.start, burst.end)
         for burst in bursts[:own]
-        if burst.end >= time - span and strength > _STRONGER * burst.strength
+        if burst.end >= time - span and strength >= _STRONGER * burst.strength
     )
     times = of_class.times
     first = bisect_left(times, time - SAME_TIME)

@@ -18,7 +18,7 @@ from touchline.evaluation.calibration import (
     fit_scores,
     judged,
 )
-from touchline.evaluation.learnt_gain import Judged
+from touchline.evaluation.learnt_gain import Judged, is_gain
 from touchline.evaluation.outcomes import Half
 from touchline.evaluation.ranking import average_precisions, learnt_scores, rankings
 from touchline.evaluation.recalibration import (
@@ -161,7 +161,7 @@ def test_features_reorder_the_classes_that_they_improve():
     assert fit(judged(halves(2, words=0.9), 5), 5).features == {}, "too few games"
     report = calibrate(halves(8, words=0.9), "m", 5)
     fits = [report.from_all, *report.without.values()]
-    assert all(by.is_better and by.features["words"] > 0.2 for by in fits)
+    assert all(is_gain(by.list_gains.values()) and by.features["words"] > 0.2 for by in fits)
     assert all(by.classes["Goal"].uses_features for by in fits)
     made = halves(8, words=0.9)
     by_score = [
@@ -206,7 +206,7 @@ def test_events_keep_their_scores_where_nothing_can_be_learnt():
     goal = event(1, score=0.7)
     assert probabilities([goal], single, "game 0") is None
     # One game says nothing about how its labels do on another.
-    assert not single.from_all.is_better
+    assert single.from_all.list_gains == {}
     assert learnt_order([goal], single, "game 9") is None
     assert recalibrate_all({"m": [goal]}, {"m": single}, "game 9", {"m": []}) is None
     empty = calibrate([Half(0, "g", [], [], WHOLE)], "m", 5)
@@ -216,7 +216,7 @@ def test_events_keep_their_scores_where_nothing_can_be_learnt():
 def test_probabilities_are_used_where_they_were_better():
     report = calibrate(simulated(8)[0], "m", 5)
     goal, corner = event(1, score=0.7), event(2, "Corner", score=0.7)
-    assert report.from_all.is_better
+    assert is_gain(report.from_all.list_gains.values())
     learnt = learnt_order([goal, corner], report, "game 9")
     (likely, unknown) = learnt.probabilities
     assert 0 < likely < 1
@@ -246,7 +246,7 @@ def test_calibration_survives_folds_of_one_kind(games, right_in):
     assert (report.from_all is None) == (right_in != "first")
     if right_in == "first":
         assert report.without["game 0"] is None
-        assert not report.from_all.is_better
+        assert not is_gain(report.from_all.list_gains.values())
 
 
 def simulated(games, seed=0, words=0.0):
@@ -315,6 +315,36 @@ def test_learnt_scores_rank_no_class_lower(games, words):
     ranked = rankings(made, learnt_scores(made, calibrate(made, "m", 5)))
     for one in average_precisions(ranked, classes, 5).values():
         assert (one.calibrated or 0) >= (one.score or 0) - 1e-9
+
+
+def test_a_model_with_nothing_to_gain_is_scored_beside_one_that_gains():
+    """The list of a model that is nearly always right cannot be better, but the ensemble's can."""
+    made, _ = simulated(8)
+    good = []
+    for half in made:
+        events = [event(t.time_s, "Foul", score=0.9) for t in half.truth if t.label == "Foul"]
+        events.append(event(5.0, "Foul", score=0.6))
+        good.append(Half(half.video, half.game, half.truth, events, WHOLE))
+    reports = {"m": calibrate(made, "m", 5), "good": calibrate(good, "good", 5)}
+    assert not is_gain(reports["good"].from_all.list_gains.values())
+    events = {"m": made[0].events, "good": good[0].events}
+    others = {"m": ["good"], "good": ["m"]}
+    assert recalibrate_all(events, reports, "game 0", others) is not None
+
+
+@pytest.mark.parametrize(
+    ("gains", "expected"),
+    [
+        ([0.1, 0.2], False),
+        ([0.1, 0.2, 0.15], True),
+        ([0.1, 0.1, 0.1], True),
+        ([0.0, 0.0, 0.0], False),
+        ([0.5, -0.1, 0.0, 0.1], False),
+        ([-0.1, -0.2, -0.15], False),
+    ],
+)
+def test_a_gain_has_to_be_seen_in_most_games(gains, expected):
+    assert is_gain(gains) is expected
 
 
 def test_a_class_is_reordered_only_if_every_game_agrees():

@@ -193,8 +193,8 @@ def test_contexts_are_the_sums_that_the_docs_promise(hits):
     for e in scored(hits, looked_at=everywhere):
         if e.label == "Goal":
             (own,) = (s for start, end, s in bursts if start <= e.first_s <= end)
-            end = min([b for b, _, s in bursts if b > e.first_s and s > 2 * own], default=math.inf)
-            weaker = [(b, last) for b, last, s in bursts if last < e.first_s and own > 2 * s]
+            end = min([b for b, _, s in bursts if b > e.first_s and s >= 3 * own], default=math.inf)
+            weaker = [(b, last) for b, last, s in bursts if last < e.first_s and own >= 3 * s]
             counted = {
                 time: time - e.first_s
                 for time in weights
