@@ -365,7 +365,13 @@ def test_a_stated_dtype_is_used_throughout(kind, quantized, dtype):
     frames = torch.stack([model.pixels(frame, "pad") for frame in pictures(4)])
     features = model.encode(frames.unflatten(0, (-1, model.frames_per_picture)))
     cache = model.new_cache(1, len(features), 4)
-    logits = model.prefill(features[None], cache, [0])
+    try:
+        logits = model.prefill(features[None], cache, [0])
+    except RuntimeError as error:
+        # PyTorch asks the processor, not ATEN_CPU_CAPABILITY, whether it may use AMX.
+        if "only supported when avx512" in str(error):
+            pytest.skip("PyTorch cannot compute in bfloat16 with this ATEN_CPU_CAPABILITY")
+        raise
     assert torch.isfinite(model.step(logits.argmax(-1), cache)).all()
     used = {features.dtype, cache.keys[0].dtype, logits.dtype, model.model.lm_head.weight.dtype}
     assert used == {getattr(torch, dtype)}
