@@ -135,11 +135,11 @@ class Run:
 
 
 def final_files(folder: Path) -> dict[str, bytes]:
-    """What users keep of a run: every file but logs, journals and measures of time.
+    """What users keep of a run: every file but logs, journals, hashes and measures of time.
 
     The page of the run shows such measures; the record has its hash, and names the folder.
     """
-    passing = {"logs", "journal", "benchmarks"}
+    passing = {"logs", "journal", "benchmarks", "hashes"}
     files = (file for file in folder.rglob("*") if file.is_file())
     kept = {
         name: file.read_bytes()
