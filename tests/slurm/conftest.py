@@ -15,6 +15,21 @@ from slurm.runs import Run, final_files
 DURATION = 120
 NOTHING_TO_CHECK = "\n\ndef check_usable(gpu):\n    pass\n"
 
+# A slice of 150 windows lasts a minute or more, so that a fast machine leaves time to disturb it.
+PACED = """
+
+_add = Writer.add
+
+
+def _add_paced(self, record):
+    _add(self, record)
+    time.sleep(max(0.0, getattr(self, "_due", 0.0) - time.monotonic()))
+    self._due = time.monotonic() + 0.4
+
+
+Writer.add = _add_paced
+"""
+
 
 @pytest.fixture(scope="session")
 def match(tmp_path_factory):
@@ -80,6 +95,8 @@ def clone(match, tmp_path_factory):
     settings |= {"batch": {"windows": 1}, "detect_with": "llava", "videos": "matches/short.tsv"}
     settings["window"]["step"] = 0.2
     path.write_text(yaml.safe_dump(settings))
+    with (demo.folder / "scripts" / "touchline" / "detection" / "journal.py").open("a") as journal:
+        journal.write(PACED)
     table = demo.folder / "matches"
     rows = [row.split("\t")[:2] for row in (table / "videos.tsv").read_text().splitlines()]
     (table / "short.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
