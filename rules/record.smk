@@ -9,6 +9,8 @@ rule record_run:
         rules.report_run.output,
         rules.summarize.output,
         rules.exports.input,
+        # On the way to no page.
+        PLAN.files(paths.SHORTLIST, PLAN.fused),
         [result(each) for each in TABLES if PLAN.evaluated],
         expand(result(paths.MODEL_FILES), model=PLAN.hashed),
     output:
