@@ -87,7 +87,7 @@ def test_more_pairs_are_worth_more_than_near_ones():
     assert matched_pairs([4.0, 6.0], [1.0, 4.0], 4.0) == [(0, 0), (1, 1)]
 
 
-def test_of_equals_the_earlier():
+def test_ties_go_to_the_earlier_time():
     assert matched_pairs([0.0, 2.0], [1.0], 5.0) == [(0, 0)]
     assert matched_pairs([1.0], [0.0, 2.0], 5.0) == [(0, 0)]
 

@@ -141,7 +141,7 @@ def shortlist_of(clone, name):
         return list(csv.DictReader(file))
 
 
-def test_a_shortlist_is_ordered_by_what_the_other_games_teach(season):
+def test_a_shortlist_ranks_by_probabilities_from_other_games(season):
     names = {model: f"events/shortlist_{model}_video_2.csv" for model in ("poor", "ensemble")}
     season.run(*(f"results/{name}" for name in names.values()))
     for model in names:

@@ -80,7 +80,7 @@ def probabilities(
     Returns:
         None if there was nothing to learn from.
     """
-    by = learnt_for(game, report)
+    by = _learnt_for(game, report)
     if by is None:
         return None
     return [probability(e, features(e, others, report.tolerance), by) for e in events]
@@ -100,7 +100,7 @@ def learnt_order(
     Returns:
         None if that was not shown to be better than the order without labels.
     """
-    by = learnt_for(game, report)
+    by = _learnt_for(game, report)
     if by is None or not is_gain(by.list_gains.values()):
         return None
     return LearntOrder(
@@ -169,7 +169,7 @@ def _help_together(reports: Sequence[CalibrationReport]) -> bool:
     One model's list may have nothing to gain where another's has.
     """
     for game in [None, *sorted({game for report in reports for game in report.without})]:
-        fits = [r.from_all if game is None else learnt_for(game, r) for r in reports]
+        fits = [r.from_all if game is None else _learnt_for(game, r) for r in reports]
         gains: defaultdict[str, list[float]] = defaultdict(list)
         for fit in fits:
             for other, gain in (fit.list_gains if fit else {}).items():
@@ -179,7 +179,7 @@ def _help_together(reports: Sequence[CalibrationReport]) -> bool:
     return True
 
 
-def learnt_for(game: str, report: CalibrationReport) -> Recalibration | None:
+def _learnt_for(game: str, report: CalibrationReport) -> Recalibration | None:
     """Return what was learnt from other games than this one."""
     return report.without.get(game, report.from_all)
 

@@ -57,7 +57,8 @@ class Plan:
 
     def fused_models(self, video: int) -> list[str]:
         """The models whose events of a video make the ensemble."""
-        return [model for model in self.models_of(video) if model in self.inputs.settings.fused]
+        fused = self.inputs.settings.fused
+        return [model for model in self.models_of(video) if model in fused]
 
     def second_opinions(self, video: int, model: str) -> list[str]:
         """The fused models of a video that another model's windows or files are behind."""
@@ -142,7 +143,11 @@ class Plan:
     @cached_property
     def compared(self) -> list[Predicted]:
         """Every video that several models have events of."""
-        return [Predicted(v, _ENSEMBLE) for v in self.inputs.selected if self._is_compared(v)]
+        return [each for v in self.inputs.selected for each in self._compared_of(v)]
+
+    def _compared_of(self, video: int) -> list[Predicted]:
+        """A video, if several models have events of it."""
+        return [Predicted(video, _ENSEMBLE)] if self._is_compared(video) else []
 
     def _is_compared(self, video: int) -> bool:
         return len(self.models_of(video)) > 1
@@ -236,7 +241,7 @@ class Plan:
 
     def comparison_of(self, video: int) -> list[str]:
         """The comparison of a video's models, if there are several."""
-        return self.files(paths.COMPARISON, [p for p in self.compared if p.video == video])
+        return self.files(paths.COMPARISON, self._compared_of(video))
 
     def of_footage(self, pattern: str, video: int) -> list[str]:
         """The result of a pattern of a video, if there is footage of it."""

@@ -56,7 +56,7 @@ WAYS = pytest.mark.parametrize("by_chance", [by_comparison, by_evaluation])
 
 
 @WAYS
-def test_one_common_event_is_found_by_chance_as_rarely_as_its_window_is_short(by_chance):
+def test_chance_of_one_common_event_is_its_window_over_the_span(by_chance):
     # 2 * tolerance / span is .004; a shift of about 0 is never drawn.
     assert by_chance([1501.5], [1501.5]) <= 2 * 5 / SPAN
     assert by_chance([1501.5], [700.0]) == pytest.approx(2 * 5 / (SPAN - 40), abs=0.003)

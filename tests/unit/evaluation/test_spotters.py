@@ -207,7 +207,7 @@ def test_empty_list_is_worth_nothing(halves):
     assert average_maps(nothing, shifts=1, resamples=1)["loose"].mean.value == 0
 
 
-def test_another_model_changes_nothing(games, halves):
+def test_figures_do_not_depend_on_another_model(games, halves):
     folder, _ = games
     answers = folder / "answers.json"
     answers.write_text(json.dumps([{"time": 3300.0, "raw": "Goal"}, {"time": 2.0, "raw": "Goal"}]))

@@ -110,7 +110,7 @@ def test_spotter_watched_the_whole_video_whatever_it_predicts():
         assert not seen.has_open_end
 
 
-def test_empty_answers_of_known_footage_were_looked_for_everywhere():
+def test_an_empty_file_covers_all_known_footage():
     seen = coverage_of_given([], COUNTS, MANIFEST, 0.0, 4.0)
     assert intervals_of(seen.looked_at) == ((0, 4), (6, 30))
     assert seen.likely_lost == []

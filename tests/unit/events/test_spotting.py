@@ -187,7 +187,7 @@ def test_a_position_far_from_its_game_time_is_left_out(results):
         check_given(results(item("660", clock="1 - 05:30")), 0, FIRST, LABELS)
 
 
-def test_nothing_happens_later_than_any_half_or_than_the_video(results, tmp_path):
+def test_items_beyond_the_half_or_the_video_are_invalid(results, tmp_path):
     path = results(item("9000000", clock=None), item("5000", clock=None))
     read = read_given(path, 0, FIRST, LABELS)
     assert ([hit.time_s for hit in read.hits], read.counts.invalid) == ([5], 1)
@@ -204,7 +204,7 @@ def test_nothing_happens_later_than_any_half_or_than_the_video(results, tmp_path
     assert read_given(answers, 0, None, LABELS).counts.invalid == 0
 
 
-def test_answers_of_which_none_can_be_used_are_refused_before_a_run(tmp_path):
+def test_a_file_without_usable_answers_is_refused_before_a_run(tmp_path):
     path = tmp_path / "answers.json"
     path.write_text(json.dumps([{"time": "soon", "raw": "Goal"}]))
     with pytest.raises(InputError, match=r"no usable item.*has no number as its time"):
@@ -252,7 +252,7 @@ def test_events_at_frames_have_their_time_by_the_frame_rate(frames, name):
     assert (card.time_s, card.known, card.score) == (48.0, False, 1.0)
 
 
-def test_a_frame_per_second_is_no_wrong_unit(frames):
+def test_one_frame_per_second_gives_times_in_seconds(frames):
     path = frames(spotted_video(f"{GAME}/1", at_frame(7), fps=1, num_events=1))
     read = read_given(path, 0, FIRST, LABELS)
     assert ([hit.time_s for hit in read.hits], read.problems) == ([7], [])

@@ -125,7 +125,7 @@ names = cells.map(str.strip).filter(lambda name: name and name[0] not in '"/~$')
 
 
 @given(st.lists(names, min_size=1, max_size=5), st.booleans(), st.sampled_from(["\n", "\r\n"]))
-def test_what_a_spreadsheet_quotes_is_read_back(tmp_path_factory, found, quoted, end):
+def test_quoted_cells_are_read_back(tmp_path_factory, found, quoted, end):
     rows = ['"' + name.replace('"', '""') + '"' if quoted else name for name in found]
     text = end.join(["video\tpath\tgame", *(f"{n}\t{row}\t{row}" for n, row in enumerate(rows))])
     path = tmp_path_factory.mktemp("table") / "videos.tsv"

@@ -59,7 +59,7 @@ def test_a_result_of_a_video_that_is_not_selected_is_refused(plan, bare):
         check_targets(["out/events/events_other_video_9.csv"], bare)
 
 
-def test_other_words_are_no_results(plan):
+def test_targets_of_selected_videos_and_other_words_are_accepted(plan):
     check_targets(
         ["out/videos/video_3.json", "other/video_7.json", "out", "out/summary/summary.txt"], plan
     )

@@ -276,7 +276,7 @@ def test_copied_results_are_verified_without_the_inputs(run, tmp_path):
     assert "changed: copy/videos/video_0.json" in lines
 
 
-def test_one_missing_input_hides_nothing(run):
+def test_results_are_verified_although_an_input_is_missing(run):
     write_json(run.results / "run.json", run.record().model_dump())
     (run.folder / "given_0.json").unlink()
     (run.folder / "truth.json").unlink()
