@@ -17,7 +17,7 @@ from touchline.runs.environment import check_container, check_environment
 from touchline.runs.messages import at_end, at_failure, at_others, at_start, place
 from touchline.runs.partial_summary import sum_up
 from touchline.runs.plan import Plan
-from touchline.runs.plugin_patches import take_care_of
+from touchline.runs.plugin_patches import apply_patches
 from touchline.runs.slurm import Submission, check_cluster, has_accounting, output_of
 from touchline.runs.snakemake_events import Failure, RunEvents
 
@@ -66,7 +66,7 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
     events.listen_for(signal.SIGINT, signal.SIGTERM)
     if how.submission:
         configuration = output_of("scontrol", "show", "config")
-        take_care_of(how.plugin, has_accounting(configuration))
+        apply_patches(how.plugin, has_accounting=has_accounting(configuration), logger=logger)
         if warning := check_cluster(how.submission, Path.cwd()):
             logger.warning(warning)
     lines = at_start(
