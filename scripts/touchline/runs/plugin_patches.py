@@ -38,19 +38,15 @@ _PLUGIN = "snakemake-executor-plugin-slurm"
 # requirements.lock pins it.
 _TESTED = "2.8.0"
 
-Ask = Callable[..., str | None]
 Method = Callable[..., Any]
 
 
-def apply_patches(
-    plugin: Any, *, has_accounting: bool, logger: Logger, ask: Ask = answer_of
-) -> None:
+def apply_patches(plugin: Any, *, has_accounting: bool, logger: Logger) -> None:
     """Patch the plugin, if it is the version that the patches were tested with.
 
     Args:
         plugin: the module snakemake_executor_plugin_slurm, which is Snakemake's to import.
         has_accounting: whether `sacct` knows the cluster's jobs.
-        ask: runs one of SLURM's commands.
     """
     if (found := version(_PLUGIN)) != _TESTED:
         logger.warning(
@@ -60,7 +56,7 @@ def apply_patches(
         )
         return
     executor = plugin.Executor
-    watch = _Watch(has_accounting, ask)
+    watch = _Watch(has_accounting)
     executor.check_active_jobs = _patched_look(executor.check_active_jobs, watch)
     executor.sleep = _patched_sleep(executor.sleep)
     executor.run_job = _patched(executor.run_job, _hold_back, watch)
@@ -129,8 +125,10 @@ def _patched_cancel(original: Method, watch: _Watch) -> Method:
 
     def cancel(self: Any) -> None:
         watch.is_ending = True
-        original(self)
-        watch.ask("scancel", f"--name={self.run_uuid}")
+        try:
+            original(self)
+        finally:
+            answer_of("scancel", f"--name={self.run_uuid}")
 
     return cancel
 
@@ -171,10 +169,9 @@ def _patched_look(original: Method, watch: _Watch) -> Method:
 
 @dataclass
 class _Watch:
-    """What is known of a run's jobs from one look to the next. Times are of time.monotonic()."""
+    """The state of a run's jobs between two looks. Times are of time.monotonic()."""
 
     has_accounting: bool
-    ask: Ask
     changed: float = field(default_factory=time.monotonic)
     seen: Mapping[str, str] = field(default_factory=dict)
     missed: dict[str, float] = field(default_factory=dict)
@@ -187,21 +184,21 @@ class _Watch:
     def states(
         self, run: str, numbers: Sequence[str], clusters: Collection[str]
     ) -> dict[str, QueuedJob] | None:
-        """What SLURM knows of some jobs, by number; None if it does not answer.
+        """Ask SLURM for jobs, by number. Return None if it does not answer.
 
         Args:
             run: the name of all jobs of the run.
-            clusters: that they went to; none for the one that is asked without a name.
+            clusters: the clusters that the jobs went to, or none for the default one.
         """
         where = [f"--clusters={','.join(sorted(clusters))}"] if clusters else []
-        queue = self.ask(*QUEUE, f"--name={run}", *where)
+        queue = answer_of(*QUEUE, f"--name={run}", *where)
         if queue is None:
             return None
         known = {job.number: job for job in read_queue(queue.splitlines())}
         missing = [number for number in numbers if number not in known]
         if missing and self.has_accounting:
             command = ("sacct", "-X", "--parsable2", "--noheader", "--format=JobIdRaw,State")
-            accounts = self.ask(*command, f"--jobs={','.join(missing)}", *where)
+            accounts = answer_of(*command, f"--jobs={','.join(missing)}", *where)
             if accounts is None:
                 return None
             for line in accounts.splitlines():
@@ -214,17 +211,17 @@ class _Watch:
         return known
 
     def pause(self, states: Mapping[str, str]) -> float:
-        """Seconds until the next look, after jobs were found in some states."""
+        """Return the seconds until the next look."""
         if states != self.seen:
             self.changed, self.seen = time.monotonic(), dict(states)
         return min(max((time.monotonic() - self.changed) / _SHARE, _SHORTEST), _LONGEST)
 
     def is_lost(self, number: str) -> bool:
-        """Whether a job that is not known now has been so for too long."""
+        """Return whether SLURM has not known a job for too long."""
         return time.monotonic() - self.missed.setdefault(number, time.monotonic()) >= _GRACE
 
     def put_off(self, job: Any, refusal: Refusal) -> bool:
-        """Note a refused job to be submitted later; False if that helps nothing."""
+        """Submit a refused job again later. Return False if that cannot help."""
         times = self.refusals[job] = self.refusals.get(job, 0) + 1
         if times > _MOST_REFUSALS or not refusal.is_passing(others_queued=bool(self.seen)):
             return False
@@ -232,16 +229,16 @@ class _Watch:
         return True
 
     def due(self) -> list[Any]:
-        """The refused jobs whose time has come."""
+        """Take the refused jobs that are to be submitted now."""
         now = time.monotonic()
         jobs = [job for when, job in self.waiting if when <= now]
         self.waiting = [(when, job) for when, job in self.waiting if when > now]
         return jobs
 
-    def say(self, logger: Any, what: str, sentence: str) -> None:
-        """Warn of something, once."""
-        if what not in self.said:
-            self.said.add(what)
+    def say(self, logger: Any, reason: str, sentence: str) -> None:
+        """Warn once per reason."""
+        if reason not in self.said:
+            self.said.add(reason)
             logger.warning(sentence)
 
     def tell_fault(self, logger: Any, error: Exception) -> None:
@@ -300,7 +297,7 @@ def _stage_of_forgotten(job: Any, watch: _Watch) -> Stage:
 
 
 def _explain(queued: QueuedJob, executor: Any, watch: _Watch) -> None:
-    """Say once what keeps a job from starting, if it does so for some time."""
+    """Warn of a reason that has kept a job from starting for some time."""
     advice = obstacle(queued.reason) if queued.stage is Stage.PENDING else None
     if advice is None:
         watch.hindered.pop(queued.number, None)
