@@ -22,22 +22,14 @@ def invocation():
             groups=workflow.group_settings.overwrite_groups,
             rules=[rule.name for rule in workflow.rules],
         )
-    deployment = workflow.deployment_settings
-    environments = []
-    if deployment.deployment_method:
-        environments += ["--sdm", *map(str, deployment.deployment_method)]
-    if deployment.conda_prefix:
-        environments += ["--conda-prefix", str(deployment.conda_prefix)]
-    if deployment.apptainer_args:
-        environments.append(f"--apptainer-args={deployment.apptainer_args}")
+    methods = workflow.deployment_settings.deployment_method
     return lifecycle.Invocation(
         snakefile=Path(workflow.main_snakefile),
-        config=config,
+        words=WORDS,
         gpus=workflow.resource_settings.resources.get("gpu"),
         keep_going=workflow.execution_settings.keep_going,
-        has_environments=DeploymentMethod.CONDA in deployment.deployment_method,
-        has_container=DeploymentMethod.APPTAINER in deployment.deployment_method,
-        environments=environments,
+        has_environments=DeploymentMethod.CONDA in methods,
+        has_container=DeploymentMethod.APPTAINER in methods,
         submission=submission,
         plugin=plugin,
     )

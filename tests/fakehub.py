@@ -74,8 +74,11 @@ class FakeHub:
         """Bytes that were sent of the files with names that end so."""
         return sum(count for path, count in self.served.items() if path.endswith(ending))
 
-    def _order(self, path: str) -> Order | None:
+    def _order(self, path: str, is_head: bool = False) -> Order | None:
+        """The next order for a path. A HEAD has no content that could be wrong."""
         for order in self.orders:
+            if is_head and not order.status:
+                continue
             if order.times and path.endswith(order.path):
                 order.times -= 1
                 return order
@@ -97,29 +100,46 @@ class FakeHub:
                 path = unquote(urlsplit(self.path).path)
                 hub.asked.append(path)
                 hub.tokens[path] = self.headers.get("Authorization")
-                if path.endswith(".safetensors") and not path.startswith("/cdn/"):
-                    # As large files lie elsewhere: another host, as far as a client can tell.
-                    place = f"http://localhost:{hub._server.server_port}/cdn{path}"
-                    return self.answer(302, b"", {"Location": place})
                 path = path.removeprefix("/cdn")
                 order = hub._order(path)
                 if order and order.status:
                     return self.answer(order.status, b"", order.headers)
-                if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/(.+)", path):
+                if found := re.fullmatch(
+                    r"/api/models/([^/]+/[^/]+)/(revision|tree)/([^/]+)", path
+                ):
                     return self.model(*found.groups(), order)
                 if found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
                     return self.file(*found.groups(), order)
                 return self.answer(404, b"")
 
-            def model(self, name, revision, order):
+            def do_HEAD(self):
+                path = unquote(urlsplit(self.path).path)
+                hub.asked.append(path)
+                hub.tokens[path] = self.headers.get("Authorization")
+                order = hub._order(path, is_head=True)
+                if order:
+                    return self.answer(order.status, b"", order.headers)
+                name, commit, file = re.fullmatch(
+                    r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path
+                ).groups()
+                content = hub.models[name] / file
+                size, etag = content.stat().st_size, f'"{digest(content)}"'
+                headers = {"X-Repo-Commit": commit, "X-Linked-Etag": etag, "X-Linked-Size": size}
+                if not path.endswith(".safetensors"):
+                    return self.answer(200, b"", headers)
+                # As large files lie elsewhere: another host, as far as a client can tell.
+                place = f"http://localhost:{hub._server.server_port}/cdn{path}"
+                return self.answer(302, b"", headers | {"Location": place})
+
+            def model(self, name, kind, revision, order):
                 commit = hub.branches.get(revision, revision)
                 if name not in hub.models:
                     # So does the hub whoever is not known to it.
                     return self.answer(401, b"", {"X-Error-Code": "RepoNotFound"})
                 if commit not in hub.branches.values():
                     return self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
-                files = sorted(hub.models[name].iterdir())
-                stated = {"id": name, "sha": commit, "siblings": [listed(f) for f in files]}
+                files = [listed(file) for file in sorted(hub.models[name].iterdir())]
+                stated = files if kind == "tree" else {"id": name, "sha": commit}
                 body = json.dumps(stated).encode() if not order else order.body
                 return self.answer(200, body, {"Content-Type": "application/json"})
 
@@ -163,8 +183,8 @@ def digest(path: Path) -> str:
 
 def listed(path: Path) -> dict:
     """A file as the hub lists it."""
-    entry = {"rfilename": path.name, "size": path.stat().st_size, "blobId": digest(path)}
+    size, oid = path.stat().st_size, digest(path)
+    entry = {"type": "file", "path": path.name, "size": size, "oid": oid}
     if path.suffix == ".safetensors":
-        sha, size = entry.pop("blobId"), entry["size"]
-        entry |= {"blobId": "0" * 40, "lfs": {"sha256": sha, "size": size, "pointerSize": 134}}
+        entry |= {"oid": "0" * 40, "lfs": {"oid": oid, "size": size, "pointerSize": 134}}
     return entry

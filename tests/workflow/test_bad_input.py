@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import pytest
 
@@ -73,7 +74,7 @@ def test_a_missing_second_opinion_can_be_skipped(project):
     assert jobs["merge_slices"] == 2
 
 
-def test_what_is_done_is_summed_up_though_a_video_is_bad(project):
+def test_finished_videos_can_be_summed_up_though_one_is_bad(project):
     (project.folder / "text.mkv").write_text("no video\n" * 100)
     clip = (project.folder / "videos.tsv").read_text().split()[3]
     # And one that has no picture from 4 to 14 s.
@@ -85,7 +86,10 @@ def test_what_is_done_is_summed_up_though_a_video_is_bad(project):
     done = project.snakemake("--keep-going", **config)
     assert done.returncode != 0
     output = done.stdout + done.stderr
-    assert "Of what is done (2 videos: 0,2):" in output
+    assert "For summary and index of what is done (2 videos: 0,2), type:" in output
+    assert not (project.folder / "some/summary").exists()
+    command = re.search(r"^  snakemake (.* select=0,2)$", output, re.MULTILINE)[1].split()
+    project.run(*command, **config)
     with (project.folder / "some/summary/summary.csv").open() as file:
         good, gap = csv.DictReader(file)
     assert (good["video"], good["share_looked_at"], good["no_pictures_s"]) == ("0", "1.0", "0.0")

@@ -79,7 +79,6 @@ THUMBNAILS_LOG = "logs/thumbnails/video_{video}.log"
 PAGE_LOG = "logs/report/video_{video}.log"
 INDEX_LOG = "logs/report/index.log"
 RECORD_LOG = "logs/record.log"
-OTHERS_LOG = "logs/others.log"
 
 # Under the folder of models.
 CHECKPOINT = "models/{model}/checkpoint"

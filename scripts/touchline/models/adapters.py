@@ -75,14 +75,14 @@ def _from_hub(adapter: str, revision: str | None, folder: Path) -> str:
     """Fill the folder from the hub; gives the commit."""
     record = folder.with_name("adapter_commit.json")
     commit = checkpoints.commit_of(record, adapter, revision, folder)
-    found = hub.find(adapter, commit, (*_FILES, _PICKLE), _is_whole)
-    checkpoints.keep_commit(record, adapter, revision, found.commit)
-    names = [file.name for file in found.files]
+    commit = hub.find_commit(adapter, commit)
+    checkpoints.keep_commit(record, adapter, revision, commit)
+    snapshot = hub.open_snapshot(adapter, commit, [_CONFIG])
     for name in _FILES:
-        some = [file for file in found.files if file.name == name]
-        checkpoints.place(hub.download(found, some), folder)
-        check(folder, names)
-    return found.commit
+        wanted = [name] if name in snapshot.sizes else []
+        checkpoints.place(hub.download(snapshot, wanted), folder)
+        check(folder, snapshot.sizes)
+    return commit
 
 
 def adapter_files(folder: str | Path) -> list[Path]:
@@ -153,14 +153,6 @@ def _not_merged(config: dict[str, Any]) -> str | None:
     known = _MERGED | _OF_TRAINING | {"init_lora_weights", "bias"}
     others = (f"{key}: {value}" for key, value in config.items() if value and key not in known)
     return next(others, None)
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        check(folder)
-    except (InputError, OSError):
-        return False
-    return True
 
 
 def merge(source: Path, adapter: Path, folder: Path) -> None:

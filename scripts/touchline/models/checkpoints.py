@@ -11,6 +11,7 @@ import shutil
 import threading
 from collections.abc import Collection
 from contextlib import suppress
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from touchline.models import hub
 
 log = logging.getLogger(__name__)
 
-_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+_SMALL_FILES = ("*.json", "*.model", "*.txt", "*.jinja")
+_FILES = (*_SMALL_FILES, "*.safetensors")
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 ORIGIN = "touchline_origin.json"
@@ -62,24 +64,24 @@ def fetch(checkpoint: str, revision: str | None, family_name: str, folder: Path)
 def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: Path) -> str:
     """Fill the folder from the hub; gives the commit."""
     record = folder.with_name("commit.json")
-    commit = commit_of(record, checkpoint, revision, folder)
-    found = hub.find(checkpoint, commit, _FILES, _is_whole)
-    keep_commit(record, checkpoint, revision, found.commit)
-    weights = [file for file in found.files if file.name.endswith(".safetensors")]
-    small = [file for file in found.files if file not in weights]
-    place(hub.download(found, small), folder)
+    commit = hub.find_commit(checkpoint, commit_of(record, checkpoint, revision, folder))
+    keep_commit(record, checkpoint, revision, commit)
+    snapshot = hub.open_snapshot(checkpoint, commit, _SMALL_FILES)
+    names = [name for name in snapshot.sizes if any(fnmatch(name, one) for one in _FILES)]
+    weights = [name for name in names if name.endswith(".safetensors")]
+    place([snapshot.folder / name for name in names if name not in weights], folder)
     # What these show to be wrong is refused before gigabytes come.
     try:
-        check(folder, [file.name for file in found.files])
+        check(folder, names)
     except InputError as error:
         # Of the model by its name, as this folder goes when the job has failed.
         raise InputError(str(error).replace(str(folder), checkpoint)) from None
     _check_family(folder, checkpoint, family_name)
     is_linked = any(file.stat().st_nlink > 1 for file in folder.iterdir())
-    hub.check_room(found, weights, None if is_linked else folder)
-    place(hub.download(found, weights), folder)
+    hub.check_room(snapshot, weights, None if is_linked else folder)
+    place(hub.download(snapshot, weights), folder)
     check(folder)
-    return found.commit
+    return commit
 
 
 def place(files: Collection[Path], folder: Path) -> None:
@@ -243,14 +245,6 @@ def is_path(name: str) -> bool:
     """Whether a name that is no folder can be no name on the hub either."""
     is_local = "/" in name and Path(name).parent.is_dir()
     return name.startswith((".", "/", "~")) or name.count("/") > 1 or is_local
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        check(folder)
-    except InputError:
-        return False
-    return True
 
 
 def check_no_pointer(file: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+import shlex
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from touchline.errors import InputError
@@ -27,6 +28,21 @@ def status_command(project: Path) -> str:
         project: the folder of the Snakefile.
     """
     return f"python {os.path.relpath(project / 'scripts' / 'status.py')} --watch"
+
+
+def selecting_command(targets: Sequence[str], videos: Iterable[int], words: Sequence[str]) -> str:
+    """Return a run's command, changed to make some files of some videos first.
+
+    Args:
+        words: the words after `snakemake` in the run's command.
+    """
+    # Snakemake takes the values of the last --config only.
+    split = [part for word in words for part in re.split(r"(?<=^--config)=", word)]
+    kept = [word for word in split if not word.startswith("select=")]
+    option = next((word for word in kept if word in ("--config", "-C")), None)
+    place = kept.index(option) if option else len(kept)
+    changed = ["--config", f"select={ranges(sorted(videos))}"]
+    return shlex.join(["snakemake", *targets, *kept[:place], *changed, *kept[place + 1 :]])
 
 
 def check_no_status(words: Collection[str], project: Path) -> None:

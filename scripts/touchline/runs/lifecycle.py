@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import Logger
 from pathlib import Path
@@ -12,12 +12,11 @@ from typing import Any
 
 from touchline.core import paths
 from touchline.models.gpu_lease import candidates
-from touchline.runs.command_line import status_command
+from touchline.runs.command_line import selecting_command, status_command
 from touchline.runs.environment import check_container, check_environment
 from touchline.runs.messages import at_end, at_failure, at_others, at_start, place
-from touchline.runs.partial_summary import sum_up
 from touchline.runs.plan import Plan
-from touchline.runs.plugin_patches import take_care_of
+from touchline.runs.plugin_patches import apply_patches
 from touchline.runs.slurm import Submission, check_cluster, has_accounting, output_of
 from touchline.runs.snakemake_events import Failure, RunEvents
 
@@ -31,23 +30,21 @@ class Invocation:
 
     Attributes:
         snakefile: its path; the project's other files lie in its folder.
-        config: the settings, as Snakemake put them together.
+        words: the words after `snakemake`.
         gpus: those that Snakemake counts (`--resources gpu=N`); None for none.
         keep_going: whether videos go on when others have failed.
         has_environments: whether jobs have environments of their own, by conda.
         has_container: whether jobs run in the container, by Apptainer.
-        environments: its arguments about these.
         submission: how jobs go to SLURM; None if they run on this machine.
         plugin: the module that submits them.
     """
 
     snakefile: Path
-    config: Mapping[str, Any]
+    words: Sequence[str]
     gpus: int | None
     keep_going: bool
     has_environments: bool
     has_container: bool
-    environments: Sequence[str]
     submission: Submission | None
     plugin: Any
 
@@ -66,7 +63,7 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
     events.listen_for(signal.SIGINT, signal.SIGTERM)
     if how.submission:
         configuration = output_of("scontrol", "show", "config")
-        take_care_of(how.plugin, has_accounting(configuration))
+        apply_patches(how.plugin, has_accounting=has_accounting(configuration), logger=logger)
         if warning := check_cluster(how.submission, Path.cwd()):
             logger.warning(warning)
     lines = at_start(
@@ -95,27 +92,24 @@ def end(plan: Plan, events: RunEvents, logger: Logger) -> None:
 
 
 def fail(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> None:
-    """Say what failed; with --keep-going, sum up the videos that are done."""
+    """Say what failed; with --keep-going, say how to sum up the videos that are done."""
     failed = events.final()
     _say(logger, at_failure(failed, events.is_interrupted))
     if how.keep_going and not events.is_interrupted:
-        _sum_up_others(plan, failed, events, how, logger)
+        _advise_summary(plan, failed, events, how.words, logger)
 
 
-def _sum_up_others(
-    plan: Plan, failed: Sequence[Failure], events: RunEvents, how: Invocation, logger: Logger
+def _advise_summary(
+    plan: Plan, failed: Sequence[Failure], events: RunEvents, words: Sequence[str], logger: Logger
 ) -> None:
-    """Make summary and index of the videos that are done, if the run was to make these."""
+    """Print the command for summary and index of finished videos, if the run was to make these."""
     results = plan.inputs.settings.results
     targets = {"summarize": paths.SUMMARY_TEXT, "report_run": paths.INDEX}
     wanted = [f"{results}/{file}" for rule, file in targets.items() if rule in events.to_do]
     ended = {failure.wildcards.get("video") for failure in failed}
     done = [v for v in plan.inputs.selected if str(v) not in ended and _is_predicted(plan, v)]
-    if not (wanted and done):
-        return
-    log = Path(results) / paths.OTHERS_LOG
-    made = sum_up(done, wanted, how.config, str(how.snakefile), how.environments, log)
-    _say(logger, at_others(done, wanted if made else [], log))
+    if wanted and done:
+        _say(logger, at_others(done, selecting_command(wanted, done, words)))
 
 
 def _is_predicted(plan: Plan, video: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from touchline.inputs.videos import ranges
 from touchline.runs.snakemake_events import Failure
@@ -107,20 +106,11 @@ def at_failure(failed: Sequence[Failure], is_interrupted: bool) -> list[str]:
     return lines
 
 
-def at_others(videos: Iterable[int], files: Sequence[str], log: Path) -> list[str]:
-    """What was made of the other videos after some failed.
-
-    Args:
-        videos: those that are done.
-        files: what sums them up; none if it could not be made.
-        log: of making them.
-    """
-    if not files:
-        return [f"What is done could not be summed up: {log}"]
+def at_others(videos: Iterable[int], command: str) -> list[str]:
+    """Name the command that sums up the finished videos after some failed."""
     done = sorted(videos)
-    return [f"Of what is done ({_count(len(done), 'video')}: {ranges(done)}):"] + [
-        f"  {file}" for file in files
-    ]
+    found = f"{_count(len(done), 'video')}: {ranges(done)}"
+    return [f"For summary and index of what is done ({found}), type:", f"  {command}"]
 
 
 def _count(number: int, noun: str) -> str:

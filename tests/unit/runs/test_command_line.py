@@ -12,6 +12,7 @@ from touchline.runs.command_line import (
     check_results,
     check_targets,
     model_of_slice,
+    selecting_command,
 )
 
 
@@ -85,3 +86,16 @@ def test_results_that_cannot_be_written_are_refused(plan, tmp_path, monkeypatch)
     (tmp_path / "resources").touch()
     with pytest.raises(InputError, match="resources is a file, so models cannot be kept"):
         check_results([], plan)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("--profile slurm", "--profile slurm --config select=0,2-3"),
+        ("-C select=0-9 slices=2 -k", "--config select=0,2-3 slices=2 -k"),
+        ("--config=slices=2 --cores 4", "--config select=0,2-3 slices=2 --cores 4"),
+    ],
+)
+def test_selecting_command_keeps_the_other_words(words, expected):
+    command = selecting_command(["summary.txt"], [3, 0, 2], words.split())
+    assert command == f"snakemake summary.txt {expected}"

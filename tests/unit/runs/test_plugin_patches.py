@@ -1,7 +1,4 @@
-"""The executor plugin as it is, and patched. Once it needs a patch no more, a test fails.
-
-Numbers in names are those of the faults in touchline/runs/plugin_patches.py.
-"""
+"""The executor plugin without and with patches. Once it needs a patch no more, a test fails."""
 
 import asyncio
 import logging
@@ -9,12 +6,16 @@ import os
 import threading
 import time
 from types import SimpleNamespace
+from typing import ClassVar
+from unittest.mock import Mock
 
 import pytest
 import snakemake_executor_plugin_slurm as plugin
+from snakemake_interface_executor_plugins.settings import SharedFSUsage
 
+from clones import ROOT
 from touchline.runs import plugin_patches
-from touchline.runs.plugin_patches import take_care_of
+from touchline.runs.plugin_patches import apply_patches
 
 REFUSED = "SLURM sbatch failed. The error message was 'sbatch: error: {}'.\n    sbatch call:\n …"
 ACCOUNT = REFUSED.format("Batch job submission failed: Invalid account")
@@ -23,7 +24,7 @@ TOO_MANY = REFUSED.format(
 )
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def slurm(tmp_path, monkeypatch):
     """SLURM's commands, each of which prints what a test says; squeue and sacct know no job."""
 
@@ -34,6 +35,8 @@ def slurm(tmp_path, monkeypatch):
         (tmp_path / name).write_text("\n".join(lines))
         (tmp_path / name).chmod(0o755)
 
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     command("scontrol", "MinJobAge = 300 sec\n")
     command("squeue", "")
@@ -44,79 +47,65 @@ def slurm(tmp_path, monkeypatch):
     return command
 
 
-class AsItIs(plugin.Executor):
-    """The plugin's executor without a workflow; what it reports is kept."""
+class Recorded(plugin.Executor):
+    """The plugin's executor, which keeps its reports and submissions instead of making them."""
 
     def __init__(self, command="squeue"):
         self.events, self.submitted = [], []
-        self.wait = True
-        self.active_jobs, self.lock = [], threading.Lock()
-        self._submitted_job_clusters = set()
-        settings = SimpleNamespace(
-            status_command=command,
-            status_attempts=1,
-            init_seconds_before_status_checks=1,
-            keep_successful_logs=True,
-            exclude_failed_nodes=None,
-            requeue=False,
-        )
         scheduler = SimpleNamespace(
             exit_gracefully=lambda: self.events.append("the run ends"),
             error_callback=lambda job: self.events.append(("not tried", job)),
         )
-        self.workflow = SimpleNamespace(
-            executor_settings=settings,
+        workflow = Mock(
             scheduler=scheduler,
-            remote_execution_settings=SimpleNamespace(seconds_between_status_checks=1),
+            executor_settings=plugin.ExecutorSettings(
+                status_command=command,
+                status_attempts=1,
+                init_seconds_before_status_checks=1,
+                keep_successful_logs=True,
+                no_requeue=True,
+            ),
+            remote_execution_settings=Mock(
+                max_status_checks_per_second=1000,
+                jobname="{jobid}",
+                jobscript=None,
+                seconds_between_status_checks=1,
+            ),
+            storage_settings=Mock(shared_fs_usage=SharedFSUsage.all()),
         )
-        self.logger = logging.getLogger("plugin")
-        self.run_uuid = "run"
-        self.status_rate_limiter = Unlimited()
-        self._next_seconds_between_status_checks = None
-        self._preemption_warning = False
-        self._failed_nodes = set()
-        self._fallback_account_arg = None
-        self._main_event_loop = None
-        self._status_query_calls = self._status_query_failures = 0
-        self._status_query_total_seconds = self._status_query_max_seconds = 0.0
-        self._status_query_min_seconds = None
-        self._status_query_cycle_rows = []
-        self._job_submission_executor = SimpleNamespace(submit=lambda run, job: run(job))
+        # The plugin's own thread looks at no job while a test runs.
+        workflow.executor_plugin.common_settings.init_seconds_before_status_checks = 3600
+        super().__init__(workflow, logging.getLogger("plugin"))
+        self.wait_thread = threading.Thread(target=lambda: None)
+        self.wait_thread.start()
 
     def report_job_success(self, job_info):
         self.events.append("done")
 
-    def report_job_error(self, job_info, msg=None, **kwargs):
+    def report_job_error(self, job_info, msg=None, **_):
         self.events.append(msg)
 
     def run_job(self, job):
-        self.submitted.append((job, set(self._failed_nodes)))
-
-    def shutdown(self):
-        pass
+        self.submitted.append(job)
 
     def look(self, log=None):
-        """Look at job 7 once; whether it is kept for the next look."""
-        job = SimpleNamespace(external_jobid="7", aux={"slurm_logfile": log}, job="job")
+        """Look at job 7 once; return whether it is kept for the next look."""
+        name = SimpleNamespace(resources=self.resources)
+        job = SimpleNamespace(external_jobid="7", aux={"slurm_logfile": log}, job=name)
 
         async def kept():
             return [each async for each in self.check_active_jobs([job])]
 
         return asyncio.run(kept()) == [job]
 
-
-class Unlimited:
-    async def __aenter__(self):
-        pass
-
-    async def __aexit__(self, *_):
-        pass
+    resources: ClassVar = {}
 
 
 def patched(has_accounting=True, command="squeue"):
     """An executor whose class is patched, and no other."""
-    module = SimpleNamespace(Executor=type("Patched", (AsItIs,), {}))
-    take_care_of(module, has_accounting)
+    module = SimpleNamespace(Executor=type("Patched", (Recorded,), {}))
+    logger = logging.getLogger("plugin")
+    apply_patches(module, has_accounting=has_accounting, logger=logger)
     return module.Executor(command)
 
 
@@ -125,19 +114,19 @@ def in_queue(state, reason="None"):
     return f"7|{state}|{reason}|rule_detect_slice_wildcards_llava_0_3|/here\n"
 
 
-def test_1_a_preempted_job_is_submitted_again(slurm, caplog):
+def test_preempted_job_is_submitted_again(slurm, caplog):
     slurm("squeue", in_queue("PREEMPTED"))
-    before = AsItIs()
+    before = Recorded()
     assert before.look(), "fixed"
     assert before.submitted == []
     after = patched()
     assert not after.look()
-    assert [job for job, _ in after.submitted] == ["job"]
+    assert len(after.submitted) == 1
     assert after.events == [], "no attempt failed"
     assert "SLURM job 7 gave way to another one" in caplog.text
 
 
-def test_1_what_slurm_has_put_back_is_left_to_it(slurm):
+def test_requeued_job_is_left_to_slurm(slurm):
     # The database still has the end that the job came to before.
     slurm("squeue", in_queue("PENDING", "BeginTime"))
     slurm("sacct", "7|PREEMPTED\n")
@@ -146,31 +135,16 @@ def test_1_what_slurm_has_put_back_is_left_to_it(slurm):
     assert after.submitted == []
 
 
-def test_2_the_first_word_is_the_state(slurm):
+def test_job_that_a_user_cancelled_has_failed(slurm):
     slurm("sacct", "7|CANCELLED by 1000\n")
-    assert AsItIs("sacct").look(), "fixed"
+    assert Recorded("sacct").look(), "fixed"
     after = patched()
     assert not after.look()
     assert "SLURM status is: 'CANCELLED'" in after.events[0]
 
 
-def test_3_a_node_that_failed_is_not_excluded(slurm):
-    slurm("squeue", in_queue("NODE_FAIL"))
-    slurm("sacct", "n1\n")
-    before = AsItIs()
-    before.look()
-    assert before._failed_nodes, "fixed"
-    after = patched()
-    assert not after.look()
-    assert "SLURM status is: 'NODE_FAIL'" in after.events[0]
-    after.run_job("again")
-    after.workflow.executor_settings.exclude_failed_nodes = "n2, n3"
-    after.run_job("as the user says")
-    assert after.submitted == [("again", set()), ("as the user says", {"n2", "n3"})]
-
-
-def test_4_a_forgotten_job_is_settled(slurm, tmp_path, monkeypatch):
-    assert AsItIs().look(), "fixed"
+def test_forgotten_job_ends_as_its_log_says(slurm, tmp_path, monkeypatch):
+    assert Recorded().look(), "fixed"
     log = tmp_path / "7.log"
     after = patched()
     assert after.look(log), "it may just not be known yet"
@@ -184,25 +158,25 @@ def test_4_a_forgotten_job_is_settled(slurm, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("state", "event"), [("COMPLETED", "done"), ("TIMEOUT", "'TIMEOUT'")])
-def test_4_the_database_remembers_longer(slurm, state, event):
+def test_forgotten_job_ends_as_the_database_says(slurm, state, event):
     slurm("sacct", f"7|{state}\n")
     after = patched()
     assert not after.look()
     assert event in after.events[0]
 
 
-def test_4_jobs_of_another_cluster_are_asked_for_there(slurm):
+def test_jobs_of_another_cluster_are_asked_for_there(slurm):
     after = patched()
-    after._submitted_job_clusters = {"second"}
+    after.resources = {"slurm_cluster": "second"}
     after.look()
     asked = slurm.asked().splitlines()
     assert [line.split()[0] for line in asked if "--clusters=second" in line] == ["squeue", "sacct"]
 
 
 @pytest.mark.parametrize("away", ["squeue", "sacct"])
-def test_5_who_does_not_answer_forgets_nothing(slurm, away):
+def test_failed_query_keeps_all_jobs(slurm, away):
     slurm("squeue", "", 1)
-    assert not AsItIs().look(), "fixed"
+    assert not Recorded().look(), "fixed"
     slurm("squeue", "", int(away == "squeue"))
     slurm("sacct", "", int(away == "sacct"))
     after = patched()
@@ -210,18 +184,9 @@ def test_5_who_does_not_answer_forgets_nothing(slurm, away):
     assert after.events == []
 
 
-def test_6_squeue_is_asked_whatever_scontrol_says(slurm):
-    slurm("scontrol", "", 1)
+def test_pause_grows_with_the_time_without_changes(slurm, monkeypatch):
     slurm("squeue", in_queue("RUNNING"))
-    AsItIs().look()
-    assert "sacct" in slurm.asked(), "fixed"
-    after = patched(has_accounting=False)
-    assert after.look()
-
-
-def test_7_short_jobs_are_looked_at_often_and_long_ones_seldom(slurm, monkeypatch):
-    slurm("squeue", in_queue("RUNNING"))
-    before = AsItIs()
+    before = Recorded()
     before.look()
     assert before.next_seconds_between_status_checks >= 11, "fixed"
     now = time.monotonic()
@@ -237,7 +202,7 @@ def test_7_short_jobs_are_looked_at_often_and_long_ones_seldom(slurm, monkeypatc
     assert after.next_seconds_between_status_checks == 2, "something happens"
 
 
-def test_7_the_end_of_a_run_does_not_wait_for_the_next_look():
+def test_pause_ends_with_the_run():
     async def seconds(executor):
         executor.next_seconds_between_status_checks = 5
         begun = time.monotonic()
@@ -248,31 +213,38 @@ def test_7_the_end_of_a_run_does_not_wait_for_the_next_look():
         sleeping.cancel()
         return time.monotonic() - begun
 
-    assert asyncio.run(seconds(AsItIs())) > 2, "fixed"
+    assert asyncio.run(seconds(Recorded())) > 2, "fixed"
     assert asyncio.run(seconds(patched())) < 1
 
 
-def test_8_what_can_never_be_met_is_tried_once():
+def test_impossible_request_ends_the_run():
     job = SimpleNamespace(job="first")
-    before = AsItIs()
-    before._report_job_error_threadsafe(job, ACCOUNT)
+    before = Recorded()
+    before.report_job_error(job, ACCOUNT)
     assert "the run ends" not in before.events, "fixed"
     after = patched()
-    after._report_job_error_threadsafe(job, ACCOUNT)
+    after.report_job_error(job, ACCOUNT)
     assert after.events == ["the run ends", ACCOUNT]
     # One that was submitted at the same time, and one that was to follow.
-    after._report_job_error_threadsafe(SimpleNamespace(job="second"), ACCOUNT)
+    after.report_job_error(SimpleNamespace(job="second"), ACCOUNT)
     after.run_job("third")
     assert after.submitted == []
     assert after.events[2:] == [("not tried", "second"), ("not tried", "third")]
 
 
-def test_8_what_is_met_later_is_tried_later(slurm, monkeypatch, caplog):
+def test_plugin_reports_a_refusal_where_the_patch_reads_it():
+    after = patched()
+    job = Mock(is_group=Mock(side_effect=ValueError("Invalid account")))
+    plugin.Executor.run_job(after, job)
+    assert after.events == ["the run ends", "Job submission failed with exception: Invalid account"]
+
+
+def test_passing_refusal_is_tried_again_later(slurm, monkeypatch, caplog):
     slurm("squeue", in_queue("RUNNING"))
     after = patched()
     after.look()
     for job in ("first", "second"):
-        after._report_job_error_threadsafe(SimpleNamespace(job=job), TOO_MANY)
+        after.report_job_error(SimpleNamespace(job=job), TOO_MANY)
     assert after.events == []
     assert caplog.text.count("SLURM takes no job now (Job violates accounting/QOS policy") == 1
     after.look()
@@ -280,36 +252,26 @@ def test_8_what_is_met_later_is_tried_later(slurm, monkeypatch, caplog):
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 61)
     after.look()
-    assert [job for job, _ in after.submitted] == ["first", "second"]
+    assert after.submitted == ["first", "second"]
 
 
-def test_8_a_limit_that_none_of_the_runs_jobs_meets_is_final(slurm):
+def test_limit_without_queued_jobs_ends_the_run(slurm):
     after = patched()
-    after._report_job_error_threadsafe(SimpleNamespace(job="only"), TOO_MANY)
+    after.report_job_error(SimpleNamespace(job="only"), TOO_MANY)
     assert after.events == ["the run ends", TOO_MANY]
 
 
-def test_9_an_interruption_ends_what_is_not_active_at_the_moment(slurm):
-    AsItIs().cancel()
+def test_cancelling_ends_jobs_that_are_not_active(slurm):
+    Recorded().cancel()
     assert "scancel" not in slurm.asked(), "fixed"
     after = patched()
     after.cancel()
-    assert "scancel --name=run" in slurm.asked()
+    assert f"scancel --name={after.run_uuid}" in slurm.asked()
     after.run_job("queued")
     assert after.submitted == []
 
 
-def test_10_no_account_is_guessed(slurm):
-    job = SimpleNamespace(resources={})
-    before = AsItIs()
-    assert list(before.get_account_arg(job)) == [""]
-    assert "| tail -1" in slurm.asked(), "fixed"
-    asked = slurm.asked()
-    assert list(patched().get_account_arg(job)) == [""]
-    assert slurm.asked() == asked
-
-
-def test_what_keeps_a_job_from_starting_is_said_once(slurm, monkeypatch, caplog):
+def test_obstacle_to_a_start_is_reported_once(slurm, monkeypatch, caplog):
     slurm("squeue", in_queue("PENDING", "PartitionTimeLimit"))
     now = time.monotonic()
     after = patched()
@@ -320,3 +282,33 @@ def test_what_keeps_a_job_from_starting_is_said_once(slurm, monkeypatch, caplog)
         after.look()
     assert caplog.text.count("SLURM job 7 (detect_slice llava_0_3) does not start") == 1
     assert "(PartitionTimeLimit): it asks for more minutes than it may" in caplog.text
+
+
+@pytest.mark.parametrize(("state", "is_kept"), [("RUNNING", True), ("COMPLETED", False)])
+def test_failing_patch_leaves_the_look_to_the_plugin(slurm, monkeypatch, caplog, state, is_kept):
+    slurm("squeue", in_queue(state))
+    monkeypatch.setattr(plugin_patches, "read_queue", Mock(side_effect=KeyError("changed")))
+    after = patched()
+    assert [after.look(), after.look()] == [is_kept, is_kept]
+    assert caplog.text.count("A patch of snakemake-executor-plugin-slurm fails (KeyError") == 1
+
+
+def test_failing_patch_leaves_a_refusal_to_the_plugin(slurm, monkeypatch):
+    monkeypatch.setattr(plugin_patches, "refusal_of", Mock(side_effect=KeyError("changed")))
+    after = patched()
+    after.report_job_error(SimpleNamespace(job="first"), ACCOUNT)
+    assert after.events == [ACCOUNT]
+
+
+def test_other_version_of_the_plugin_is_not_patched(monkeypatch, caplog):
+    monkeypatch.setattr(plugin_patches, "version", lambda _: "2.9.0")
+    module = SimpleNamespace(Executor=type("Patched", (Recorded,), {}))
+    before = dict(vars(module.Executor))
+    apply_patches(module, has_accounting=True, logger=logging.getLogger("plugin"))
+    assert dict(vars(module.Executor)) == before
+    assert "is version 2.9.0, and the patches of its faults are for 2.8.0" in caplog.text
+
+
+def test_patches_are_for_the_pinned_version():
+    lock = (ROOT / "requirements.lock").read_text().splitlines()
+    assert f"snakemake-executor-plugin-slurm=={plugin_patches._TESTED}" in lock
