@@ -104,7 +104,7 @@ class _Marks:
 
 
 def compare(
-    tracks: Mapping[str, Track], tolerance: float, shifts: int = 20, seed: int = 0
+    tracks: Mapping[str, Track], tolerance: float, *, shifts: int = 20, seed: int = 0
 ) -> tuple[ComparisonReport, list[Finding]]:
     """Compare models pairwise and together.
 
@@ -273,7 +273,7 @@ def _chance(
     a = _Marks(a.labels, elapsed(compared, a.times))
     positions = elapsed(compared, b.times)
     confusions = []
-    for shift in shifts_of([*a.times, *positions], span, tolerance, shifts, seed):
+    for shift in shifts_of([*a.times, *positions], span, tolerance, count=shifts, seed=seed):
         shifted = _Marks(b.labels, [(position + shift) % span for position in positions])
         same, different = _pair_up(a, shifted, tolerance)
         confusions.append(_confusion(a, shifted, same + different))
