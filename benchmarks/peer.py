@@ -231,7 +231,9 @@ def ours(options: argparse.Namespace) -> None:
                 yield Task(index, shown[-FRAMES:], torch.zeros(options.tokens))
 
     def run(number: int) -> int:
-        answering = Answering(model, settings, options.rows, FRAMES, Stopwatch())
+        answering = Answering(
+            model, settings, rows=options.rows, pictures=FRAMES, clock=Stopwatch()
+        )
         answers = answering.answers(tasks(number))
         given = [answer for _, answer in answers if isinstance(answer, Generated)]
         return sum(len(answer.tokens) == options.tokens for answer in given)

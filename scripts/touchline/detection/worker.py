@@ -179,7 +179,9 @@ def _answered(
         if candidates:
             tree = model.tree_of((each.text, each.decided) for each in candidates)
 
-    answering = Answering(model, generation, min(total, rows), most, clock, tree)
+    answering = Answering(
+        model, generation, rows=min(total, rows), pictures=most, clock=clock, candidates=tree
+    )
     draw = Draw(generation.seed, manifest.video, generation.max_new_tokens)
     progress = SliceProgress(total, total - len(windows))
     asked = asked_by(question.prompt)
