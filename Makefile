@@ -50,9 +50,9 @@ test-slurm: $(READY)
 	$(BIN)/python -m pytest tests/slurm -m "not release"
 
 # Once a release, since it takes long: every form of preemption, and each fault in a run of its own;
-# and a dry run of the benchmark for a GPU.
+# the newest torch and transformers, which pip downloads; and a dry run of the benchmark for a GPU.
 test-release: $(READY)
-	$(BIN)/python -m pytest tests/slurm -m release
+	$(BIN)/python -m pytest tests/slurm tests/release -m release
 	$(ON_CPU) $(BIN)/python benchmarks/end_to_end.py --size tiny --threads 1 --folder $$(mktemp -d)
 
 # The pages in headless Chromium and Firefox, and their code's types. Needs npm and Debian's chromium,

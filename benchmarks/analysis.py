@@ -123,7 +123,9 @@ def once(one: list[Event], other: list[Event], length: int) -> tuple[float, floa
     merged = [merge_events(events, WINDOW, "first")[0] for events in (one, other)]
     middle = time.process_time()
     looked_at = ((0.0, DURATION * length),)
-    compare({m: Track(e, looked_at) for m, e in zip("ab", merged, strict=True)}, TOLERANCE, 1)
+    compare(
+        {m: Track(e, looked_at) for m, e in zip("ab", merged, strict=True)}, TOLERANCE, shifts=1
+    )
     return middle - begin, time.process_time() - middle
 
 

@@ -102,11 +102,13 @@ def where_looked(given: Predictions) -> Intervals:
 
 def ranked(given: Predictions, labels: Labels, keep: Keep) -> list[Event]:
     """Given predictions merged, timed and scored, as scripts/read_given.py does it."""
-    merged = merge_given(given, MergeSettings().window, keep)
+    merged = merge_given(given, MergeSettings(keep=keep))
     windows = windows_from(given.times, None, WINDOW)
     shown = shown_in((window.start, window.end, window.times) for window in windows)
     events = locate(merged.events, merged.hits, shown)
-    return score_by_context(events, merged.hits, where_looked(given), labels, ContextSettings())
+    return score_by_context(
+        events, merged.hits, where_looked(given), labels=labels, rule=ContextSettings()
+    )
 
 
 def show_found(halves: Sequence[Half], tolerance: float) -> None:

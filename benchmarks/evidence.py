@@ -52,6 +52,7 @@ from touchline.inputs.settings import (
     ContextSettings,
     GenerationSettings,
     ImageSettings,
+    MergeSettings,
     WindowSettings,
 )
 from touchline.inputs.videos import Video, read_videos
@@ -112,10 +113,16 @@ def _find(video: Video, checkpoint: Path, options: argparse.Namespace, labels: L
     )
     journal = options.matches / "journal" / f"{checkpoint.name}_{video.video}"
     records = answer_windows(
-        video.footage, manifest, windows, question, journal, BatchSettings(), options.threads
+        video.footage,
+        manifest,
+        windows,
+        question,
+        journal_folder=journal,
+        batch=BatchSettings(),
+        threads=options.threads,
     )
     assert video.labels is not None
-    truth = read_truth(video.labels, labels, video.half).events
+    truth = read_truth(video.labels, labels, half=video.half).events
     ledger = SliceLedger(0.0, manifest.duration, [r.ledger_line for r in records], "ledger")
     answers = _of_answers(ledger, manifest, labels)
     tokens = [replace(event, score=event.label_probability or 0.0) for event in answers[0]]
@@ -141,11 +148,15 @@ def _of_answers(
     ledger: SliceLedger, manifest: Manifest, labels: Labels
 ) -> tuple[list[Event], list[Event]]:
     """The events of answers, without scores and scored by context."""
-    merged = merge_slices([ledger], manifest.duration, RULE, labels, WINDOW, "first")
+    merged = merge_slices(
+        [ledger], manifest.duration, rule=RULE, labels=labels, merge=MergeSettings(window=WINDOW)
+    )
     shown = shown_in((w.start, w.end, w.frame_times) for w in ledger.windows)
     events = locate(merged.events, merged.hits, shown)
     looked_at = ((0.0, manifest.duration),)
-    return events, score_by_context(events, merged.hits, looked_at, labels, ContextSettings())
+    return events, score_by_context(
+        events, merged.hits, looked_at, labels=labels, rule=ContextSettings()
+    )
 
 
 def _print(model: str, found: Sequence[Found]) -> None:

@@ -66,7 +66,7 @@ SLICES = 4
 
 
 def ours(threads: int, path: Path, windows: Sequence[Window]) -> int:
-    return sum(1 for _ in sample_frames(path, times_of(windows), 0.0, MAX_SIZE, threads))
+    return sum(1 for _ in sample_frames(path, times_of(windows), 0.0, MAX_SIZE, threads=threads))
 
 
 def predecessor_frames(path: Path, window: Window) -> list[np.ndarray]:

@@ -283,7 +283,7 @@ def measure_memory(folder: Path) -> None:
             for n, window in enumerate(windows_of(model, shown))
         ]
         short = settings.model_copy(update={"max_new_tokens": 40})
-        answering = Answering(model, short, rows, per(model), Stopwatch())
+        answering = Answering(model, short, rows=rows, pictures=per(model), clock=Stopwatch())
         started = time.perf_counter()
         done = [generated for _, generated in answering.answers(iter(tasks))]
         pace = len(done) / (time.perf_counter() - started)
@@ -349,7 +349,7 @@ def greedy(
         for n, window in enumerate(windows)
     ]
     settings = GenerationSettings(max_new_tokens=40)
-    answering = Answering(model, settings, rows, len(windows[0]), Stopwatch())
+    answering = Answering(model, settings, rows=rows, pictures=len(windows[0]), clock=Stopwatch())
     done = answering.answers(iter(tasks[::-1] if reverse else tasks))
     return {task.index: one.tokens for task, one in done if isinstance(one, Generated)}
 

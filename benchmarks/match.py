@@ -66,7 +66,13 @@ def ours(video: Path, nf4: Path, threads: int) -> int:
     )
     with tempfile.TemporaryDirectory() as journal:
         records = answer_windows(
-            video, manifest, windows, question, Path(journal), BatchSettings(), threads
+            video,
+            manifest,
+            windows,
+            question,
+            journal_folder=Path(journal),
+            batch=BatchSettings(),
+            threads=threads,
         )
     return len(records)
 

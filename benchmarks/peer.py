@@ -127,7 +127,7 @@ def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
     torch.set_num_threads(1)
     seconds = 2 * (options.windows + 1)
     times = [float(number * seconds + second) for second in range(seconds)]
-    shown = sample_frames(options.folder / "720.mp4", times, 0.0, MAX_SIZE, options.threads)
+    shown = sample_frames(options.folder / "720.mp4", times, 0.0, MAX_SIZE, threads=options.threads)
     return begun(ahead([shown], [fitted], FRAMES_AHEAD))
 
 
@@ -231,7 +231,9 @@ def ours(options: argparse.Namespace) -> None:
                 yield Task(index, shown[-FRAMES:], torch.zeros(options.tokens))
 
     def run(number: int) -> int:
-        answering = Answering(model, settings, options.rows, FRAMES, Stopwatch())
+        answering = Answering(
+            model, settings, rows=options.rows, pictures=FRAMES, clock=Stopwatch()
+        )
         answers = answering.answers(tasks(number))
         given = [answer for _, answer in answers if isinstance(answer, Generated)]
         return sum(len(answer.tokens) == options.tokens for answer in given)

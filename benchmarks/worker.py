@@ -149,7 +149,9 @@ def ours(
     ]
     settings = GenerationSettings(max_new_tokens=tokens, evidence=evidence, answers=answers)
     tree = tree_of(model) if evidence else None
-    answering = Answering(model, settings, rows, per(model), clock, tree)
+    answering = Answering(
+        model, settings, rows=rows, pictures=per(model), clock=clock, candidates=tree
+    )
     started = time.perf_counter()
     done = sum(generated is not None for _, generated in answering.answers(iter(tasks)))
     return done / (time.perf_counter() - started)

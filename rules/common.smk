@@ -1,7 +1,6 @@
 # Settings, the plan of a run, and the input functions that several rules share.
 
 import sys
-from dataclasses import asdict
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -14,7 +13,7 @@ sys.path.insert(0, str(PROJECT / "scripts"))
 from touchline.core import paths
 from touchline.errors import InputError
 from touchline.inputs.project import settings_files
-from touchline.runs import command_line, lifecycle, slurm
+from touchline.runs import command_line, lifecycle, rule_params, slurm
 from touchline.runs.limits import megabytes, minutes
 from touchline.runs.plan import Plan
 from touchline.runs.preflight import read_inputs
@@ -77,14 +76,22 @@ def of_slice(pattern):
     return result(pattern) if SETTINGS.keep_partials else temp(result(pattern))
 
 
-def models_of_video(wildcards):
-    """The models that have events of the job's video, in the order of their files."""
-    return PLAN.models_of(int(wildcards.video))
+def params_of(record):
+    """The parameters of a rule: each field of its record (runs/rule_params.py) by itself."""
+    made = {}
 
+    def field(name):
+        def of_job(wildcards):
+            # Snakemake asks for one field after the other, and a fingerprint takes a while.
+            job = tuple(wildcards)
+            if job not in made:
+                made.clear()
+                made[job] = record.of(PLAN, wildcards).model_dump()
+            return made[job][name]
 
-def half_of_video(wildcards):
-    """Which half of which game the job's video is."""
-    return asdict(PLAN.half_of(int(wildcards.video)))
+        return of_job
+
+    return {name: field(name) for name in record.param_names(PLAN)}
 
 
 def of_video(pattern):

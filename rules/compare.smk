@@ -19,10 +19,7 @@ rule compare_models:
     conda:
         "../envs/analysis.yaml"
     params:
-        models=models_of_video,
-        tolerance=SETTINGS.matching_tolerance,
-        shifts=SETTINGS.chance_shifts,
-        seed=SETTINGS.random_seed,
+        **params_of(rule_params.CompareModelsParams),
     message:
         "Comparing {params.models} on video {wildcards.video}"
     script:
@@ -42,14 +39,7 @@ rule fuse_models:
     conda:
         "../envs/analysis.yaml"
     params:
-        models=lambda wildcards: PLAN.fused_models(int(wildcards.video)),
-        tolerance=SETTINGS.matching_tolerance,
-        ensemble=SETTINGS.ensemble.model_dump(exclude={"members"}),
-        # Whose agreement says something about a model's events.
-        others=lambda wildcards: PLAN.opinions(int(wildcards.video)),
-        half=half_of_video,
-        # What is learnt from a match is not used on it.
-        game=lambda wildcards: INPUTS.games[int(wildcards.video)],
+        **params_of(rule_params.FuseModelsParams),
     message:
         "Fusing {params.models} on video {wildcards.video}"
     script:

@@ -32,14 +32,7 @@ rule detect_slice:
             longest_minutes("detect_slice"),
         ),
     params:
-        **PLAN.weighed_classes,
-        slices=SETTINGS.slices,
-        window=SETTINGS.window.model_dump(),
-        image=SETTINGS.image.model_dump(),
-        generation=SETTINGS.generation.shaping,
-        dtype=lambda wildcards: SETTINGS.models[wildcards.model].dtype,
-        version=SETTINGS.detector_version,
-        journal=result(paths.JOURNAL),
+        **params_of(rule_params.DetectSliceParams),
     message:
         "Detecting events with {wildcards.model} in video {wildcards.video}, slice {wildcards.slice}"
     script:

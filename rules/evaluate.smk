@@ -21,16 +21,7 @@ rule evaluate_model:
     conda:
         "../envs/analysis.yaml"
     params:
-        # In the order of the inputs.
-        videos=lambda wildcards: [
-            asdict(video) for video in PLAN.annotated_videos(wildcards.model)
-        ],
-        tolerance=SETTINGS.matching_tolerance,
-        tolerances=SETTINGS.evaluation.tolerances,
-        shifts=SETTINGS.chance_shifts,
-        resamples=SETTINGS.evaluation.resamples,
-        seed=SETTINGS.random_seed,
-        classes=SETTINGS.evaluation.classes,
+        **params_of(rule_params.EvaluateModelParams),
     message:
         "Evaluating {wildcards.model} against the truth"
     script:
@@ -54,12 +45,7 @@ rule calibrate_model:
     conda:
         "../envs/analysis.yaml"
     params:
-        # In the order of the inputs.
-        videos=lambda wildcards: [
-            asdict(video) for video in PLAN.annotated_videos(wildcards.model)
-        ],
-        tolerance=SETTINGS.matching_tolerance,
-        classes=SETTINGS.evaluation.classes,
+        **params_of(rule_params.CalibrateModelParams),
     message:
         "Calibrating {wildcards.model}"
     script:

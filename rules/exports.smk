@@ -22,11 +22,7 @@ rule export_model:
     conda:
         "../envs/analysis.yaml"
     params:
-        # In the order of the inputs, without where the videos are: to move one changes nothing.
-        videos=lambda wildcards: [
-            INPUTS.videos[v].model_dump(exclude={"path", "labels"})
-            for v in PLAN.videos_of(wildcards.model)
-        ],
+        **params_of(rule_params.ExportModelParams),
     message:
         "Exporting {wildcards.model}'s events"
     script:

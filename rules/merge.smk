@@ -23,9 +23,7 @@ rule merge_slices:
     conda:
         "../envs/analysis.yaml"
     params:
-        half=half_of_video,
-        merge=SETTINGS.merge.model_dump(),
-        context=SETTINGS.context.model_dump(),
+        **params_of(rule_params.MergeSlicesParams),
     message:
         "Merging {wildcards.model}'s slices of video {wildcards.video}"
     script:
@@ -57,9 +55,7 @@ rule spot_evidence:
     conda:
         "../envs/analysis.yaml"
     params:
-        **PLAN.weighed_classes,
-        half=half_of_video,
-        window=SETTINGS.merge.window,
+        **params_of(rule_params.SpotEvidenceParams),
     message:
         "Spotting events in {wildcards.model}'s evidence of video {wildcards.video}"
     script:
@@ -90,10 +86,7 @@ rule read_given:
     conda:
         "../envs/analysis.yaml"
     params:
-        half=half_of_video,
-        window=SETTINGS.window.model_dump(),
-        merge=SETTINGS.merge.model_dump(),
-        context=SETTINGS.context.model_dump(),
+        **params_of(rule_params.ReadGivenParams),
     message:
         "Reading {wildcards.model}'s given predictions of video {wildcards.video}"
     script:

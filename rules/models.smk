@@ -16,9 +16,7 @@ rule fetch_model:
     conda:
         "../envs/detect.yaml"
     params:
-        checkpoint=lambda wildcards: SETTINGS.models[wildcards.model].checkpoint,
-        revision=lambda wildcards: SETTINGS.models[wildcards.model].revision,
-        family=lambda wildcards: SETTINGS.models[wildcards.model].family,
+        **params_of(rule_params.FetchModelParams),
     message:
         "Fetching {params.checkpoint}"
     script:
@@ -37,8 +35,7 @@ rule fetch_adapter:
     conda:
         "../envs/detect.yaml"
     params:
-        adapter=lambda wildcards: SETTINGS.models[wildcards.model].adapter,
-        revision=lambda wildcards: SETTINGS.models[wildcards.model].adapter_revision,
+        **params_of(rule_params.FetchAdapterParams),
     message:
         "Fetching {params.adapter}"
     script:

@@ -21,11 +21,13 @@ rule record_run:
     conda:
         "../envs/analysis.yaml"
     params:
-        results=[
-            *map(str, RESULTS),
-            *expand(result(paths.MANIFEST), video=INPUTS.shown),
-            *expand(result(paths.MODEL_FILES), model=PLAN.hashed),
-        ],
+        **rule_params.RecordRunParams(
+            results=[
+                *map(str, RESULTS),
+                *expand(result(paths.MANIFEST), video=INPUTS.shown),
+                *expand(result(paths.MODEL_FILES), model=PLAN.hashed),
+            ]
+        ).model_dump(),
     message:
         "Recording what ran"
     script:

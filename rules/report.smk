@@ -20,11 +20,7 @@ rule draw_thumbnails:
         "../envs/detect.yaml"
     threads: 2
     params:
-        models=models_of_video,
-        tolerance=SETTINGS.matching_tolerance,
-        classes=SETTINGS.evaluation.classes,
-        per_class=SETTINGS.shortlist.per_class,
-        window=SETTINGS.window.seconds,
+        **params_of(rule_params.DrawThumbnailsParams),
     message:
         "Drawing thumbnails of video {wildcards.video}"
     script:
@@ -60,11 +56,7 @@ rule report_match:
     conda:
         "../envs/analysis.yaml"
     params:
-        models=models_of_video,
-        tolerance=SETTINGS.matching_tolerance,
-        classes=SETTINGS.evaluation.classes,
-        name=lambda wildcards: asdict(PLAN.name_of(int(wildcards.video))),
-        weighing=PLAN.weighing,
+        **params_of(rule_params.ReportMatchParams),
     message:
         "Making the page of video {wildcards.video}"
     script:
@@ -112,16 +104,7 @@ rule report_run:
     conda:
         "../envs/analysis.yaml"
     params:
-        rows=[asdict(row) for row in PLAN.predicted],
-        missing=[asdict(row) for row in PLAN.missing],
-        names={v: asdict(PLAN.name_of(v)) for v in INPUTS.selected},
-        run=SETTINGS.detect_with,
-        slices=SETTINGS.slices,
-        window=SETTINGS.window.model_dump(),
-        fused=[each.video for each in PLAN.fused],
-        tolerance=SETTINGS.matching_tolerance,
-        # Read as they are, and no input: what was measured makes nothing run again.
-        benchmarks=lambda wildcards: result(paths.DETECT_BENCHMARK),
+        **params_of(rule_params.ReportRunParams),
     message:
         "Making the page of the run"
     script:

@@ -20,9 +20,7 @@ rule shortlist_events:
     conda:
         "../envs/analysis.yaml"
     params:
-        per_class=SETTINGS.shortlist.per_class,
-        # What is learnt from a match is not used on it.
-        game=lambda wildcards: INPUTS.games[int(wildcards.video)],
+        **params_of(rule_params.ShortlistEventsParams),
     message:
         "Listing what to look at first of {wildcards.model} on video {wildcards.video}"
     script:

@@ -21,9 +21,7 @@ rule summarize:
     conda:
         "../envs/analysis.yaml"
     params:
-        # In the order of the inputs.
-        rows=[asdict(row) for row in PLAN.predicted],
-        missing=[asdict(row) for row in PLAN.missing],
+        **params_of(rule_params.SummarizeParams),
     message:
         "Summing up"
     script:

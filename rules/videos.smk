@@ -1,7 +1,5 @@
 # What each video is: length, frame rate, size, identity.
 
-from touchline.inputs.fingerprint import content_of
-
 
 # The video is no input: Snakemake would then probe and detect again when it is touched
 # or moved. Its content is a parameter instead, so that replacing the video counts.
@@ -14,10 +12,7 @@ rule probe_video:
     conda:
         "../envs/detect.yaml"
     params:
-        content=lambda wildcards: content_of(
-            INPUTS.videos[int(wildcards.video)].footage
-        ),
-        max_duration=SETTINGS.max_duration,
+        **params_of(rule_params.ProbeVideoParams),
     message:
         "Probing video {wildcards.video}"
     script:

@@ -9,14 +9,16 @@ from touchline.core.logs import log
 from touchline.core.records import Coverage
 from touchline.events.coverage import looked_at_together
 from touchline.events.predictions import read_events_csv
+from touchline.runs.rule_params import CompareModelsParams
 
 
 def main(job: Any) -> None:
+    params = CompareModelsParams.read(job)
     events = [read_events_csv(path) for path in job.input.events]
     coverages = [read_record(path, Coverage) for path in job.input.coverage]
     looked_at = looked_at_together(coverages, (one.time_s for some in events for one in some))
-    tracks = dict(zip(job.params.models, map(Track, events, looked_at), strict=True))
-    report, findings = compare(tracks, job.params.tolerance, job.params.shifts, job.params.seed)
+    tracks = dict(zip(params.models, map(Track, events, looked_at), strict=True))
+    report, findings = compare(tracks, params.tolerance, shifts=params.shifts, seed=params.seed)
     for pair in report.pairs:
         log.info(
             "%s and %s: %d found by both, %d with another label, %d and %d by one only",

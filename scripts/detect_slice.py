@@ -16,40 +16,40 @@ from touchline.detection.worker import Question, answer_windows
 from touchline.events.evidence import Evidence, write_evidence
 from touchline.events.partials import partial_of
 from touchline.inputs.fingerprint import check_fingerprint
-from touchline.inputs.settings import (
-    GenerationSettings,
-    ImageSettings,
-    WindowSettings,
-    read_settings,
-    read_table,
-)
+from touchline.inputs.settings import read_settings, read_table
 from touchline.inputs.windows import most_frames, slice_bounds, windows_of
 from touchline.models.checkpoints import remember_origin
+from touchline.runs.rule_params import DetectSliceParams
 
 
 def main(job: Any) -> None:
+    params = DetectSliceParams.read(job)
     settings = read_settings(job.config)
     manifest = read_record(job.input.manifest, Manifest)
     path = read_table(job.config)[manifest.video].footage
     check_fingerprint(path, manifest)
-    bounds = slice_bounds(manifest.duration, job.params.slices, int(job.wildcards.slice))
-    rule = WindowSettings(**job.params.window)
-    windows = windows_of(*bounds, manifest.duration, rule)
+    bounds = slice_bounds(manifest.duration, params.slices, int(job.wildcards.slice))
+    windows = windows_of(*bounds, manifest.duration, params.window)
     question = Question(
         prompt=read_text(job.input.prompt),
         checkpoint=Path(job.input.checkpoint),
-        dtype=job.params.dtype,
-        image=ImageSettings(**job.params.image),
-        generation=GenerationSettings(**job.params.generation),
-        fps=rule.fps,
-        frames=most_frames(rule),
-        version=job.params.version,
-        classes=tuple(job.params.get("classes", ())),
+        dtype=params.dtype,
+        image=params.image,
+        generation=params.generation,
+        fps=params.window.fps,
+        frames=most_frames(params.window),
+        version=params.version,
+        classes=tuple(params.classes),
     )
     remember_origin(question.checkpoint, model_note(job))
-    journal = Path(job.params.journal)
     records = answer_windows(
-        path, manifest, windows, question, journal, settings.batch, job.threads
+        path,
+        manifest,
+        windows,
+        question,
+        journal_folder=Path(params.journal),
+        batch=settings.batch,
+        threads=job.threads,
     )
     if question.generation.evidence:
         write_evidence(job.output.evidence, Evidence.of(records, question.classes))

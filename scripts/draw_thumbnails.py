@@ -12,22 +12,28 @@ from touchline.inputs.fingerprint import check_fingerprint
 from touchline.inputs.settings import read_table
 from touchline.report.match_page import moment_in_view, read_match
 from touchline.report.thumbnails import pictured, thumbnails
+from touchline.runs.rule_params import DrawThumbnailsParams
 
 
 def main(job: Any) -> None:
+    params = DrawThumbnailsParams.read(job)
     manifest = read_record(job.input.manifest[0], Manifest)
     match = read_match(
-        manifest.video, job.params.models, manifest.half, job.input, job.params.classes
+        manifest.video,
+        params.models,
+        job.input,
+        half=manifest.half,
+        classes=params.classes,
     )
     # By score: what is learnt from other games' labels need not draw every picture again.
     listed = {
         track.events[place]
         for track in match.tracks.values()
-        for place in shortlist(track.events, match.labels.classes, job.params.per_class)
+        for place in shortlist(track.events, match.labels.classes, params.per_class)
     }
-    moments = pictured(match.moments(job.params.tolerance), listed)
+    moments = pictured(match.moments(params.tolerance), listed)
     times = [
-        (moment.time_s, moment_in_view(moment, job.params.window, manifest.duration))
+        (moment.time_s, moment_in_view(moment, params.window, manifest.duration))
         for moment in moments
     ]
     path = read_table(job.config)[manifest.video].footage

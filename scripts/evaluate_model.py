@@ -5,7 +5,6 @@ from typing import Any
 from touchline.core.files import read_record, write_json
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
-from touchline.core.params import AnnotatedVideo
 from touchline.core.records import CalibrationReport
 from touchline.evaluation.average_map import average_maps
 from touchline.evaluation.evaluate import evaluate, write_curves_csv
@@ -16,25 +15,27 @@ from touchline.evaluation.outcomes import (
     write_outcomes_csv,
 )
 from touchline.evaluation.ranking import learnt_scores
+from touchline.runs.rule_params import EvaluateModelParams
 
 
 def main(job: Any) -> None:
-    videos = [AnnotatedVideo(**video) for video in job.params.videos]
-    halves, problems = read_halves(videos, job.input, job.params.classes, job.params.tolerance)
+    params = EvaluateModelParams.read(job)
+    halves, problems = read_halves(params.videos, job.input, params.classes, params.tolerance)
     for problem in problems:
         log.warning("%s", problem)
-    settings = (job.params.shifts, job.params.resamples, job.params.seed)
     report, curves = evaluate(
         halves,
         job.wildcards.model,
-        job.params.tolerances,
-        *settings,
-        job.params.classes,
-        learnt_scores(halves, read_record(job.input.calibration, CalibrationReport)),
+        params.tolerances,
+        shifts=params.shifts,
+        resamples=params.resamples,
+        seed=params.seed,
+        classes=params.classes,
+        calibrated=learnt_scores(halves, read_record(job.input.calibration, CalibrationReport)),
     )
-    maps = average_maps(halves, *settings)
+    maps = average_maps(halves, shifts=params.shifts, resamples=params.resamples, seed=params.seed)
     report = report.model_copy(update={"soccernet": maps, "problems": problems})
-    found = outcomes(halves, annotated_classes(halves, job.params.classes), job.params.tolerance)
+    found = outcomes(halves, annotated_classes(halves, params.classes), params.tolerance)
     write_json(job.output.report, report.model_dump())
     write_outcomes_csv(job.output.outcomes, found)
     write_curves_csv(job.output.curves, curves)

@@ -12,16 +12,18 @@ from touchline.events.exports import by_game, osl_json, results_spotting, sports
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import read_table
+from touchline.runs.rule_params import ExportModelParams
 
 log = logging.getLogger("touchline")
 
 
 def main(job: Any) -> None:
+    params = ExportModelParams.read(job)
     folder = Path(job.output.folder)
     table = read_table(job.config)
     videos = [
-        (table[row["video"]], read_events_csv(path))
-        for row, path in zip(job.params.videos, job.input.events, strict=True)
+        (table[row.video], read_events_csv(path))
+        for row, path in zip(params.videos, job.input.events, strict=True)
     ]
     for (video, events), coverage in zip(videos, job.input.coverage, strict=True):
         known = read_record(coverage, Coverage)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from touchline.core.logs import job_log
 from touchline.models.adapters import fetch
+from touchline.runs.rule_params import FetchAdapterParams
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        params = snakemake.params
+        params = FetchAdapterParams.read(snakemake)
         fetch(params.adapter, params.revision, Path(snakemake.output.adapter))

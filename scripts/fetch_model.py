@@ -4,9 +4,10 @@ from pathlib import Path
 
 from touchline.core.logs import job_log
 from touchline.models.checkpoints import fetch
+from touchline.runs.rule_params import FetchModelParams
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        params = snakemake.params
+        params = FetchModelParams.read(snakemake)
         folder = Path(snakemake.output.checkpoint)
         fetch(params.checkpoint, params.revision, params.family, folder)

@@ -9,29 +9,43 @@ from touchline.core.logs import log
 from touchline.core.records import CalibrationReport
 from touchline.evaluation.recalibration import recalibrate_all
 from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
-from touchline.inputs.videos import GameHalf
+from touchline.runs.rule_params import FuseModelsParams
 
 
 def main(job: Any) -> None:
+    params = FuseModelsParams.read(job)
     events_of = {
         model: read_events_csv(path)
-        for model, path in zip(job.params.models, job.input.events, strict=True)
+        for model, path in zip(params.models, job.input.events, strict=True)
     }
-    ensemble = job.params.ensemble
-    if ensemble["calibrated"]:
-        paths = zip(job.params.models, job.input.calibration, strict=False)
+    rule = params.ensemble
+    is_calibrated = rule.calibrated
+    if is_calibrated:
+        paths = zip(params.models, job.input.calibration, strict=False)
         reports = {model: read_record(path, CalibrationReport) for model, path in paths}
-        scored = recalibrate_all(events_of, reports, job.params.game, job.params.others)
+        scored = recalibrate_all(events_of, reports, params.game, params.others)
         if scored is None:
             log.warning(
                 "Labels of other games were not shown to help, so events keep their scores."
             )
         events_of = scored or events_of
-        ensemble = ensemble | {"calibrated": scored is not None}
-    events = fuse(events_of, job.params.tolerance, **ensemble)
+        is_calibrated = scored is not None
+    events = fuse(
+        events_of,
+        params.tolerance,
+        rule.method,
+        weights=rule.weights,
+        threshold=rule.threshold,
+        calibrated=is_calibrated,
+    )
     write_predictions(job.output.predictions, events)
-    half = GameHalf(**job.params.half)
-    write_events_csv(job.output.events, events, int(job.wildcards.video), half.game, half.half)
+    write_events_csv(
+        job.output.events,
+        events,
+        video=int(job.wildcards.video),
+        game=params.half.game,
+        half=params.half.half,
+    )
 
 
 if __name__ == "__main__":

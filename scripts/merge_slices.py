@@ -14,11 +14,12 @@ from touchline.events.partials import check_partial
 from touchline.events.predictions import write_events_csv, write_predictions
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import ContextSettings, read_settings
-from touchline.inputs.videos import GameHalf
+from touchline.inputs.settings import read_settings
+from touchline.runs.rule_params import MergeSlicesParams
 
 
 def main(job: Any) -> None:
+    params = MergeSlicesParams.read(job)
     manifest = read_record(job.input.manifest, Manifest)
     slices = read_slices(job.input.ledgers, manifest.duration)
     for path, part in zip(job.input.partials, slices, strict=True):
@@ -26,7 +27,7 @@ def main(job: Any) -> None:
     labels = Labels.read(job.input.labels)
     # Not a parameter: with keep_partials: false, a new one would have everything detected again.
     rule = read_settings(job.config).window
-    merged = merge_slices(slices, manifest.duration, rule, labels, **job.params.merge)
+    merged = merge_slices(slices, manifest.duration, rule=rule, labels=labels, merge=params.merge)
     counts = merged.counts
     log.info(
         "%d windows: %d none, %d unparsed, %d skipped; %d events in, %d duplicates, %d out",
@@ -40,14 +41,18 @@ def main(job: Any) -> None:
     )
     windows = [window for part in slices for window in part.windows]
     coverage = coverage_of_slices(manifest, windows, counts)
-    context = ContextSettings(**job.params.context)
     looked_at = intervals_of(coverage.looked_at)
     shown = shown_in((window.start, window.end, window.frame_times) for window in windows)
     events = locate(merged.events, merged.hits, shown)
-    events = score_by_context(events, merged.hits, looked_at, labels, context)
-    half = GameHalf(**job.params.half)
+    events = score_by_context(events, merged.hits, looked_at, labels=labels, rule=params.context)
     write_predictions(job.output.predictions, merged.events)
-    write_events_csv(job.output.events, events, manifest.video, half.game, half.half)
+    write_events_csv(
+        job.output.events,
+        events,
+        video=manifest.video,
+        game=params.half.game,
+        half=params.half.half,
+    )
     write_json(job.output.coverage, coverage.model_dump())
 
 

@@ -14,22 +14,23 @@ from touchline.events.merge import merge_given
 from touchline.events.predictions import write_events_csv
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import ContextSettings, WindowSettings, read_table
-from touchline.inputs.videos import GameHalf
+from touchline.inputs.settings import read_table
 from touchline.inputs.windows import windows_from
+from touchline.runs.rule_params import ReadGivenParams
 
 
 def main(job: Any) -> None:
+    params = ReadGivenParams.read(job)
     labels = Labels.read(job.input.labels)
     # Without footage there is none.
     manifest = next((read_record(path, Manifest) for path in job.input.manifest), None)
     duration = manifest.duration if manifest else None
     video = int(job.wildcards.video)
     row = read_table(job.config).get(video)
-    given = read_given(job.input.predictions, video, row, labels, duration)
+    given = read_given(job.input.predictions, video, row, labels, duration=duration)
     for problem in given.problems:
         log.warning("%s", problem)
-    merged = merge_given(given, **job.params.merge)
+    merged = merge_given(given, params.merge)
     log.info(
         "%d items, %d of them invalid: %d events in, %d duplicates, %d out",
         merged.counts.answers,
@@ -38,14 +39,15 @@ def main(job: Any) -> None:
         merged.counts.duplicates,
         merged.counts.events_out,
     )
-    rule = WindowSettings(**job.params.window)
-    half = GameHalf(**job.params.half)
+    rule = params.window
     if given.exact:
-        coverage = coverage_of_spotter(given.times, merged.counts, manifest, half.half)
+        coverage = coverage_of_spotter(given.times, merged.counts, manifest, params.half.half)
     else:
         others = [read_given(path, video, row, labels) for path in job.input.others]
         reached = max((other.reach(rule.seconds) for other in others), default=0.0)
-        coverage = coverage_of_given(given.times, merged.counts, manifest, reached, rule.seconds)
+        coverage = coverage_of_given(
+            given.times, merged.counts, manifest, reached=reached, window=rule.seconds
+        )
     for lost in coverage.likely_lost:
         log.warning(
             "%s has nothing from %g to %g s; that slice was likely lost.",
@@ -58,10 +60,17 @@ def main(job: Any) -> None:
         windows = windows_from(given.times, duration, rule)
         shown = shown_in((window.start, window.end, window.times) for window in windows)
         looked_at = intervals_of(coverage.looked_at)
-        context = ContextSettings(**job.params.context)
         events = locate(events, merged.hits, shown)
-        events = score_by_context(events, merged.hits, looked_at, labels, context)
-    write_events_csv(job.output.events, events, video, half.game, half.half)
+        events = score_by_context(
+            events, merged.hits, looked_at, labels=labels, rule=params.context
+        )
+    write_events_csv(
+        job.output.events,
+        events,
+        video=video,
+        game=params.half.game,
+        half=params.half.half,
+    )
     write_json(job.output.coverage, coverage.model_dump())
 
 

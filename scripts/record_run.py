@@ -8,13 +8,15 @@ from touchline.core.logs import job_log, log
 from touchline.runs.inputs import find_inputs
 from touchline.runs.plan import Plan
 from touchline.runs.record import record_run
+from touchline.runs.rule_params import RecordRunParams
 
 PROJECT = Path(__file__).resolve().parents[1]
 
 
 def main(job: Any) -> None:
     plan = Plan(find_inputs(job.config, PROJECT))
-    record = record_run(plan, job.config, job.params.results, PROJECT)
+    results = RecordRunParams.read(job).results
+    record = record_run(plan, job.config, results, PROJECT)
     write_json(job.output[0], record.model_dump())
     for name in record.changed:
         log.warning(

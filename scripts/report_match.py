@@ -11,16 +11,18 @@ from touchline.core.records import Thumbnail
 from touchline.events.evidence import read_evidence
 from touchline.events.shortlist import read_shortlist
 from touchline.inputs.settings import read_table
-from touchline.inputs.videos import Name
 from touchline.report.match_page import MODULE, address_of, page_data, read_match, rows_of
 from touchline.report.pages import render
+from touchline.runs.rule_params import ReportMatchParams
 
 
 def main(job: Any) -> None:
     video = int(job.wildcards.video)
-    name = Name(**job.params.name)
-    match = read_match(video, job.params.models, name.half, job.input, job.params.classes)
-    moments = match.moments(job.params.tolerance)
+    params = ReportMatchParams.read(job)
+    match = read_match(
+        video, params.models, job.input, half=params.name.half, classes=params.classes
+    )
+    moments = match.moments(params.tolerance)
     pictures = []
     for path in job.input.pictures:
         pictures = TypeAdapter(list[Thumbnail]).validate_python(read_json(path))
@@ -30,32 +32,31 @@ def main(job: Any) -> None:
     source = address_of(path, job.output.page) if path else None
     shortlists = {
         model: read_shortlist(path)
-        for model, path in zip(job.params.models, job.input.shortlists, strict=True)
+        for model, path in zip(params.models, job.input.shortlists, strict=True)
     }
-    file_name = path.name if path else None
     evidence = {
         model: read_evidence(path, match.labels.classes)
-        for model, path in zip(job.params.weighing, job.input.evidence, strict=True)
+        for model, path in zip(params.weighing, job.input.evidence, strict=True)
     }
     data = page_data(
         match,
         moments,
-        name,
-        job.params.tolerance,
-        shortlists,
-        pictures,
-        source,
-        file_name,
-        evidence,
+        name=params.name,
+        tolerance=params.tolerance,
+        shortlists=shortlists,
+        thumbnails=pictures,
+        source=source,
+        path=path.name if path else None,
+        evidence=evidence,
     )
     page = render(
         "match.html.j2",
         MODULE,
         data,
         match=match,
-        name=name,
+        name=params.name,
         rows=rows_of(match),
-        tolerance=job.params.tolerance,
+        tolerance=params.tolerance,
     )
     write_text(job.output.page, page)
     log.info("%d moments, %d pictures, %.2f MB", len(moments), len(pictures), len(page) / 1e6)

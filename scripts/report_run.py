@@ -10,13 +10,10 @@ from touchline.comparison.summary import Row, read_rows
 from touchline.core.files import read_record, write_text
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
-from touchline.core.params import MissingPredictions, Predicted
 from touchline.core.records import CalibrationReport, ComparisonReport, EvaluationReport, Manifest
 from touchline.evaluation.evaluate import CURVES
 from touchline.evaluation.outcomes import OUTCOMES
 from touchline.events.predictions import EVENTS
-from touchline.inputs.settings import WindowSettings
-from touchline.inputs.videos import Name
 from touchline.report.charts import (
     Chart,
     agreement_by_class,
@@ -27,10 +24,12 @@ from touchline.report.charts import (
 from touchline.report.pages import render
 from touchline.report.run_page import VideoRow, scores, slices_of, video_rows, warnings
 from touchline.report.vega import of_page, on_paper
+from touchline.runs.rule_params import ReportRunParams
 
 
 def read_videos(
     job: Any,
+    params: ReportRunParams,
     rows: Sequence[Row],
     evaluations: Sequence[EvaluationReport],
 ) -> list[VideoRow]:
@@ -41,22 +40,25 @@ def read_videos(
     }
     fused = {
         video: len(EVENTS.read(path))
-        for video, path in zip(job.params.fused, job.input.fused, strict=True)
+        for video, path in zip(params.fused, job.input.fused, strict=True)
     }
-    window = WindowSettings(**job.params.window)
     slices = {
         (manifest.video, model): slices_of(
-            manifest, model, job.params.slices, window, job.params.benchmarks
+            manifest,
+            model,
+            slices=params.slices,
+            window=params.window,
+            benchmarks=params.benchmarks,
         )
         for manifest in (read_record(path, Manifest) for path in job.input.manifests)
-        for model in job.params.run
+        for model in params.run
     }
-    names = [(video, Name(**name)) for video, name in job.params.names.items()]
-    return video_rows(names, rows, scored, fused, slices)
+    return video_rows(params.names, rows, scored=scored, fused=fused, slices=slices)
 
 
 def read_charts(
     job: Any,
+    params: ReportRunParams,
     rows: Sequence[Row],
     comparisons: Sequence[ComparisonReport],
     evaluations: Sequence[EvaluationReport],
@@ -70,7 +72,7 @@ def read_charts(
             report.model: CURVES.read(path)
             for report, path in zip(evaluations, job.input.curves, strict=True)
         }
-        yield precision_and_recall(evaluations, curves, job.params.tolerance)
+        yield precision_and_recall(evaluations, curves, params.tolerance)
         yield reliability_of_models(
             [read_record(path, CalibrationReport) for path in job.input.calibrations]
         )
@@ -79,15 +81,16 @@ def read_charts(
 def main(job: Any) -> None:
     comparisons = [read_record(path, ComparisonReport) for path in job.input.comparisons]
     evaluations = [read_record(path, EvaluationReport) for path in job.input.evaluations]
+    params = ReportRunParams.read(job)
     rows = read_rows(
-        [Predicted(**row) for row in job.params.rows],
+        params.rows,
         job.input.events,
         job.input.coverage,
-        [MissingPredictions(**row) for row in job.params.missing],
-        comparisons,
+        missing=params.missing,
+        reports=comparisons,
     )
-    videos = read_videos(job, rows, evaluations)
-    charts = list(read_charts(job, rows, comparisons, evaluations))
+    videos = read_videos(job, params, rows, evaluations)
+    charts = list(read_charts(job, params, rows, comparisons, evaluations))
     for chart in charts:
         write_text(job.output[chart.name], chart.svg(on_paper))
     unknown = sum((row.unknown for row in rows), Counter())
@@ -97,7 +100,7 @@ def main(job: Any) -> None:
         models=list(dict.fromkeys(row.model for row in rows)),
         seconds=sum(video.duration or 0 for video in videos),
         events=sum(len(row.events) for row in rows),
-        tolerance=job.params.tolerance,
+        tolerance=params.tolerance,
         reports=evaluations,
         warnings=warnings(rows, evaluations),
         lengths_known=all(row.share_looked_at is not None for row in rows),

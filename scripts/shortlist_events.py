@@ -10,17 +10,19 @@ from touchline.evaluation.recalibration import learnt_order
 from touchline.events.predictions import EVENTS, read_events_csv
 from touchline.events.shortlist import SHORTLIST, shortlist, table_of_shortlist
 from touchline.inputs.labels import Labels
+from touchline.runs.rule_params import ShortlistEventsParams
 
 
 def main(job: Any) -> None:
+    params = ShortlistEventsParams.read(job)
     events = read_events_csv(job.input.events)
     learnt = None
     for path in job.input.calibration:
         others = [read_events_csv(other) for other in job.input.others]
         report = read_record(path, CalibrationReport)
-        learnt = learnt_order(events, report, job.params.game, others)
+        learnt = learnt_order(events, report, params.game, others)
     classes = Labels.read(job.input.labels).classes
-    listed = shortlist(events, classes, job.params.per_class, learnt)
+    listed = shortlist(events, classes, params.per_class, learnt)
     SHORTLIST.write(job.output[0], table_of_shortlist(EVENTS.read(job.input.events), listed))
     how = "score" if learnt is None else "probability"
     log.info("%d of %d events are listed, by %s", len(listed), len(events), how)

@@ -12,20 +12,21 @@ from touchline.events.merge import check_slices, read_slices
 from touchline.events.peaks import spot_events
 from touchline.events.predictions import write_events_csv, write_predictions
 from touchline.inputs.settings import read_settings
-from touchline.inputs.videos import GameHalf
+from touchline.runs.rule_params import SpotEvidenceParams
 
 
 def main(job: Any) -> None:
+    params = SpotEvidenceParams.read(job)
     manifest = read_record(job.input.manifest, Manifest)
     slices = read_slices(job.input.ledgers, manifest.duration)
     check_slices(slices, manifest.duration, read_settings(job.config).window)
     evidence = join_slices(
         [
-            (read_evidence(path, job.params.classes), part.windows, path)
+            (read_evidence(path, params.classes), part.windows, path)
             for path, part in zip(job.input.slices, slices, strict=True)
         ]
     )
-    events = spot_events(evidence, job.params.window)
+    events = spot_events(evidence, params.window)
     windows = [window for part in slices for window in part.windows]
     counts = Counts(
         answers=len(windows),
@@ -42,10 +43,15 @@ def main(job: Any) -> None:
         counts.skipped,
         counts.events_out,
     )
-    half = GameHalf(**job.params.half)
     write_evidence(job.output.evidence, evidence)
     write_predictions(job.output.predictions, events)
-    write_events_csv(job.output.events, events, manifest.video, half.game, half.half)
+    write_events_csv(
+        job.output.events,
+        events,
+        video=manifest.video,
+        game=params.half.game,
+        half=params.half.half,
+    )
     write_json(job.output.coverage, coverage_of_slices(manifest, windows, counts).model_dump())
 
 

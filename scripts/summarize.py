@@ -5,18 +5,19 @@ from typing import Any
 from touchline.comparison.summary import read_rows, summary_table, write_summary_csv
 from touchline.core.files import read_record, replacing
 from touchline.core.jobs import recorded_job
-from touchline.core.params import MissingPredictions, Predicted
 from touchline.core.records import ComparisonReport
 from touchline.inputs.labels import Labels
+from touchline.runs.rule_params import SummarizeParams
 
 
 def main(job: Any) -> None:
+    params = SummarizeParams.read(job)
     rows = read_rows(
-        [Predicted(**row) for row in job.params.rows],
+        params.rows,
         job.input.events,
         job.input.coverage,
-        [MissingPredictions(**row) for row in job.params.missing],
-        [read_record(path, ComparisonReport) for path in job.input.comparisons],
+        missing=params.missing,
+        reports=[read_record(path, ComparisonReport) for path in job.input.comparisons],
     )
     labels = Labels.read(job.input.labels)
     write_summary_csv(job.output.table, rows, labels)

@@ -51,7 +51,9 @@ def write_page(
         if priority.listed or moment.status in DISAGREEMENTS
     }
     pictures = draw(sorted(wanted))
-    data = page_data(match, moments, NAME, TOLERANCE, shortlists, pictures)
+    data = page_data(
+        match, moments, name=NAME, tolerance=TOLERANCE, shortlists=shortlists, thumbnails=pictures
+    )
     values = {"match": match, "name": NAME, "rows": rows_of(match)}
     path.write_text(render("match.html.j2", MODULE, data, tolerance=TOLERANCE, **values))
     return len(moments), len(pictures)

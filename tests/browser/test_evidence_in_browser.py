@@ -29,7 +29,9 @@ def write(path, evidence):
     match = a_match(("llava",), 20, False)
     moments = match.moments(TOLERANCE)
     shortlists = {model: best_of(track.events) for model, track in match.tracks.items()}
-    data = page_data(match, moments, NAME, TOLERANCE, shortlists, evidence=evidence)
+    data = page_data(
+        match, moments, name=NAME, tolerance=TOLERANCE, shortlists=shortlists, evidence=evidence
+    )
     values = {"match": match, "name": NAME, "rows": rows_of(match), "tolerance": TOLERANCE}
     path.write_text(render("match.html.j2", MODULE, data, **values))
     return path

@@ -54,7 +54,15 @@ def page(tmp_path_factory):
     times = [(moment.time_s, moment_in_view(moment, 4, 20)) for moment in moments]
     drawn = thumbnails(manifest, video, times)
     shortlists = {model: {each: Standing(1) for each in mine} for model, mine in PREDICTED.items()}
-    data = page_data(match, moments, Name(), 5, shortlists, drawn, "video.mp4")
+    data = page_data(
+        match,
+        moments,
+        name=Name(),
+        tolerance=5,
+        shortlists=shortlists,
+        thumbnails=drawn,
+        source="video.mp4",
+    )
     html = render(
         "match.html.j2", MODULE, data, match=match, name=Name(), rows=rows_of(match), tolerance=5.0
     )

@@ -161,7 +161,7 @@ def test_every_stage_agrees_about_two_single_events(edge):
             keep: len(merge_events([goal, event(other)], tolerance, keep)[0]) == 1
             for keep in ("first", "best", "run")
         },
-        "comparison": compare(tracks, tolerance, 1)[0].pairs[0].overall.matched == 1,
+        "comparison": compare(tracks, tolerance, shifts=1)[0].pairs[0].overall.matched == 1,
         "ensembles": {
             method: len(fuse(fused, tolerance, method)) == 1 for method in ("union", "nms")
         },

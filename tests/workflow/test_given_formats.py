@@ -136,7 +136,7 @@ def test_replacing_a_file_reads_again_what_is_in_it(done):
         ("other.json", '{"UrlLocal": "a/b/c", "predictions": []}', "it has nothing of"),
         ("broken.json", '{"UrlLocal": ', "is not a JSON file in UTF-8"),
         ("list.json", "[]", "write {video} in place of its number"),
-        ("no.zip", "PK", "cannot be read as a zip"),
+        ("no.zip", "PK", "no.zip cannot be read"),
         (
             "swapped.json",
             json.dumps(

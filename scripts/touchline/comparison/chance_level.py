@@ -14,7 +14,7 @@ _LONGEST_STEP = 10.0
 
 
 def shifts(
-    times: Sequence[float], span: float, tolerance: float, count: int, seed: int
+    times: Sequence[float], span: float, tolerance: float, *, count: int, seed: int
 ) -> list[float]:
     """Draw random circular shifts, in seconds, that leave no true pair together.
 

@@ -104,7 +104,7 @@ class _Marks:
 
 
 def compare(
-    tracks: Mapping[str, Track], tolerance: float, shifts: int = 20, seed: int = 0
+    tracks: Mapping[str, Track], tolerance: float, *, shifts: int = 20, seed: int = 0
 ) -> tuple[ComparisonReport, list[Finding]]:
     """Compare models pairwise and together.
 
@@ -126,7 +126,11 @@ def compare(
     findings: list[Finding] = []
     for model_a, model_b in combinations(tracks, 2):
         pair, lines = _compare_two(
-            (model_a, tracks[model_a]), (model_b, tracks[model_b]), tolerance, shifts, seed
+            (model_a, tracks[model_a]),
+            (model_b, tracks[model_b]),
+            tolerance,
+            shifts=shifts,
+            seed=seed,
         )
         pairs.append(pair)
         findings.extend(lines)
@@ -173,7 +177,7 @@ def _row(finding: Finding, video: int | None) -> list[object]:
 
 
 def _compare_two(
-    one: tuple[str, Track], other: tuple[str, Track], tolerance: float, shifts: int, seed: int
+    one: tuple[str, Track], other: tuple[str, Track], tolerance: float, *, shifts: int, seed: int
 ) -> tuple[PairComparison, list[Finding]]:
     (model_a, track_a), (model_b, track_b) = one, other
     compared = common(track_a.looked_at, track_b.looked_at)
@@ -196,7 +200,7 @@ def _compare_two(
     findings.sort(key=lambda finding: finding.time_s)
 
     seen = _confusion(marks_a, marks_b, same + different)
-    chance = _chance(marks_a, marks_b, compared, tolerance, shifts, seed)
+    chance = _chance(marks_a, marks_b, compared, tolerance, shifts=shifts, seed=seed)
     in_a = Counter(event.label for event in events_a if event.known)
     in_b = Counter(event.label for event in events_b if event.known)
     classes = sorted(in_a | in_b)
@@ -263,7 +267,7 @@ def _split(events: Iterable[Event], compared: Intervals) -> tuple[list[Event], l
 
 
 def _chance(
-    a: _Marks, b: _Marks, compared: Intervals, tolerance: float, shifts: int, seed: int
+    a: _Marks, b: _Marks, compared: Intervals, tolerance: float, *, shifts: int, seed: int
 ) -> list[Counter[tuple[str, str]]]:
     """The confusion after each of several circular shifts of b.
 
@@ -273,7 +277,7 @@ def _chance(
     a = _Marks(a.labels, elapsed(compared, a.times))
     positions = elapsed(compared, b.times)
     confusions = []
-    for shift in shifts_of([*a.times, *positions], span, tolerance, shifts, seed):
+    for shift in shifts_of([*a.times, *positions], span, tolerance, count=shifts, seed=seed):
         shifted = _Marks(b.labels, [(position + shift) % span for position in positions])
         same, different = _pair_up(a, shifted, tolerance)
         confusions.append(_confusion(a, shifted, same + different))

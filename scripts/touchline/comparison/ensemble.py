@@ -23,6 +23,7 @@ def fuse(
     events: Mapping[str, Sequence[Event]],
     tolerance: float,
     method: Method,
+    *,
     weights: Weights | None = None,
     threshold: float = 1.0,
     calibrated: bool = False,

@@ -84,6 +84,7 @@ def read_rows(
     there: Iterable[Predicted],
     events: Iterable[str],
     coverage: Iterable[str],
+    *,
     missing: Iterable[MissingPredictions],
     reports: Iterable[ComparisonReport],
 ) -> list[Row]:

@@ -1,8 +1,4 @@
-"""What rules hand to scripts as parameters, by the names of its fields.
-
-A rule's parameters are plain data, which Snakemake compares and prints; a script makes these
-records of them again.
-"""
+"""Records of videos and models that several rules' parameters have as fields."""
 
 from __future__ import annotations
 

@@ -52,6 +52,7 @@ def detect(
     windows: Sequence[Window],
     frames: Iterator[Frame],
     model: Eye,
+    *,
     answering: Answering,
     draw: Draw,
     asked: Asked,
@@ -85,7 +86,15 @@ def detect(
     for task, generated in answering.answers(tasks()):
         window, times = shown.pop(task.index), _times(task)
         if isinstance(generated, Generated):
-            record = _answered(window, times, task.attempts, generated, model, asked, draw.count)
+            record = _answered(
+                window,
+                times,
+                task.attempts,
+                generated,
+                model=model,
+                asked=asked,
+                most_tokens=draw.count,
+            )
             weights = zip(candidates, generated.evidence, strict=False)
             evidence = {name: round(weight, 6) for name, weight in weights}
             yield record.model_copy(update={"evidence": evidence})
@@ -145,6 +154,7 @@ def _answered(
     times: list[float],
     attempts: int,
     generated: Generated,
+    *,
     model: Eye,
     asked: Asked,
     most_tokens: int,

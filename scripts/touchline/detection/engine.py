@@ -37,6 +37,7 @@ class Answering:
         self,
         model: Model,
         settings: GenerationSettings,
+        *,
         rows: int,
         pictures: int,
         clock: Stopwatch,
@@ -59,10 +60,10 @@ class Answering:
                 batch = Batch(
                     self._model,
                     self._settings,
-                    self.rows,
-                    self._pictures,
-                    self._clock,
-                    self._candidates,
+                    rows=self.rows,
+                    pictures=self._pictures,
+                    clock=self._clock,
+                    candidates=self._candidates,
                 )
                 yield from batch.run(waiting, source)
             except torch.OutOfMemoryError:

@@ -90,6 +90,7 @@ class Batch:
         self,
         model: Model,
         settings: GenerationSettings,
+        *,
         rows: int,
         pictures: int,
         clock: Stopwatch,

@@ -72,6 +72,7 @@ def answer_windows(
     manifest: Manifest,
     windows: Sequence[Window],
     question: Question,
+    *,
     journal_folder: Path,
     batch: BatchSettings,
     threads: int,
@@ -96,7 +97,7 @@ def answer_windows(
     if missing:
         with journal.writing() as writer:
             for record in _answered(
-                path, manifest, missing, question, batch, threads, len(windows)
+                path, manifest, missing, question, batch=batch, threads=threads, total=len(windows)
             ):
                 writer.add(record)
                 records[record.window] = record
@@ -110,6 +111,7 @@ def _answered(
     manifest: Manifest,
     windows: Sequence[Window],
     question: Question,
+    *,
     batch: BatchSettings,
     threads: int,
     total: int,
@@ -135,7 +137,15 @@ def _answered(
 
         times = sorted({time for window in windows for time in window.times})
         # Decoding begins while the model loads.
-        frames = begun(frames_of(manifest, path, times, question.image.max_size, threads))
+        frames = begun(
+            frames_of(
+                manifest,
+                path,
+                times,
+                max_size=question.image.max_size,
+                threads=threads,
+            )
+        )
         kind = family(read_model_type(question.checkpoint))
 
     def load() -> VideoLanguageModel:
@@ -169,12 +179,16 @@ def _answered(
         if candidates:
             tree = model.tree_of((each.text, each.decided) for each in candidates)
 
-    answering = Answering(model, generation, min(total, rows), most, clock, tree)
+    answering = Answering(
+        model, generation, rows=min(total, rows), pictures=most, clock=clock, candidates=tree
+    )
     draw = Draw(generation.seed, manifest.video, generation.max_new_tokens)
     progress = SliceProgress(total, total - len(windows))
     asked = asked_by(question.prompt)
     names = [candidate.name for candidate in candidates]
-    for record in detect(windows, ready, model, answering, draw, asked, names):
+    for record in detect(
+        windows, ready, model, answering=answering, draw=draw, asked=asked, candidates=names
+    ):
         yield record
         progress.count(record, answering)
     log.info("Time: %s.", clock)

@@ -91,6 +91,7 @@ def find_labels(videos: Mapping[int, Video], selected: Iterable[int]) -> dict[in
 def read_truth(
     path: str | Path,
     labels: Labels,
+    *,
     half: int | None = None,
     duration: float | None = None,
     classes: Collection[str] | None = None,

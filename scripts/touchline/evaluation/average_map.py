@@ -18,7 +18,7 @@ from touchline.evaluation.outcomes import Half, where_looked
 
 
 def average_maps(
-    halves: Sequence[Half], shifts: int = 20, resamples: int = 1000, seed: int = 0
+    halves: Sequence[Half], *, shifts: int = 20, resamples: int = 1000, seed: int = 0
 ) -> dict[str, AverageMap]:
     """SoccerNet's figures, by name of the metric.
 

@@ -65,6 +65,7 @@ def evaluate(
     halves: Sequence[Half],
     model: str,
     tolerances: Sequence[float],
+    *,
     shifts: int = 20,
     resamples: int = 1000,
     seed: int = 0,

@@ -80,7 +80,9 @@ def by_chance(halves: Sequence[Half], tolerance: float, shifts: int, seed: int) 
     for half in halves:
         moments = [*(true.time_s for true in half.truth), *(event.time_s for event in half.events)]
         times = elapsed(half.looked_at, moments)
-        of_half = shifts_of(times, length(half.looked_at), tolerance, shifts, seed + half.video)
+        of_half = shifts_of(
+            times, length(half.looked_at), tolerance, count=shifts, seed=seed + half.video
+        )
         drawn.append([_shifted(half, shift) for shift in of_half])
     return [list(run) for run in zip(*drawn, strict=True)]
 

@@ -100,7 +100,13 @@ def read_halves(
     problems: list[str] = []
     for of, truth_path, events_path in zip(videos, files.truth, files.events, strict=True):
         coverage = [read_record(next(coverages), Coverage) for _ in range(of.models)]
-        truth = read_truth(truth_path, labels, of.half, coverage[0].duration, classes)
+        truth = read_truth(
+            truth_path,
+            labels,
+            half=of.half,
+            duration=coverage[0].duration,
+            classes=classes,
+        )
         events = read_events_csv(events_path)
         times = [*(true.time_s for true in truth.events), *(event.time_s for event in events)]
         looked_at = reduce(common, looked_at_together(coverage, times))

@@ -114,6 +114,7 @@ def score_by_context(
     events: Iterable[Event],
     hits: Iterable[Event],
     looked_at: Intervals,
+    *,
     labels: Labels,
     rule: ContextSettings,
 ) -> list[Event]:

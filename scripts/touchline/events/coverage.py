@@ -80,6 +80,7 @@ def coverage_of_given(
     times: Sequence[float],
     counts: Counts,
     manifest: Manifest | None,
+    *,
     reached: float,
     window: float,
 ) -> Coverage:

@@ -13,7 +13,12 @@ from touchline.inputs.videos import Video
 
 
 def read_given(
-    path: str | Path, video: int, row: Video | None, labels: Labels, duration: float | None = None
+    path: str | Path,
+    video: int,
+    row: Video | None,
+    labels: Labels,
+    *,
+    duration: float | None = None,
 ) -> Predictions:
     """Read the given predictions of a video, in whichever format they are.
 
@@ -30,5 +35,5 @@ def read_given(
     entries = read_entries(path, video, row)
     half = row.half if row else None
     if entries.form == "answers":
-        return predictions_of(entries.items, entries.place, labels, duration, half)
+        return predictions_of(entries.items, entries.place, labels, duration=duration, half=half)
     return spotted_in(entries, half, labels, duration)

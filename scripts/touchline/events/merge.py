@@ -20,7 +20,7 @@ from touchline.events.parsing import is_cut_off
 from touchline.events.predictions import hits_of
 from touchline.events.reading import Predictions
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import WindowSettings
+from touchline.inputs.settings import MergeSettings, WindowSettings
 from touchline.inputs.windows import Window, slice_bounds, windows_of
 from touchline.matching import is_within, reach
 
@@ -99,10 +99,10 @@ def read_ledger(path: str | Path) -> list[WindowRecord]:
 def merge_slices(
     slices: Iterable[SliceLedger],
     duration: float,
+    *,
     rule: WindowSettings,
     labels: Labels,
-    window: float,
-    keep: Keep,
+    merge: MergeSettings,
 ) -> Merged:
     """Put the slices of a video together and drop the repeats.
 
@@ -110,7 +110,7 @@ def merge_slices(
         slices: in any order.
         duration: of the video, seconds.
         rule: which windows the slices must have.
-        window, keep: see `merge_events`.
+        merge: which events are repeats.
 
     Raises:
         InputError: the slices do not tile the video, or a ledger has other windows.
@@ -124,7 +124,7 @@ def merge_slices(
         for parsed in record.events
         for event in hits_of(record.start, parsed, labels)
     ]
-    events, duplicates = merge_events(hits, window, keep)
+    events, duplicates = merge_events(hits, merge.window, merge.keep)
     status = Counter(record.status for record in windows)
     counts = Counts(
         answers=len(windows),
@@ -174,17 +174,14 @@ def merge_events(events: Iterable[Event], window: float, keep: Keep) -> tuple[li
     return merged, duplicates
 
 
-def merge_given(given: Predictions, window: float, keep: Keep) -> Merged:
+def merge_given(given: Predictions, merge: MergeSettings) -> Merged:
     """Drop the repeats among given predictions, which a model or its merge may have left.
 
     Exact ones stay as they are: no windows overlap that could show one event twice.
-
-    Args:
-        window, keep: see `merge_events`.
     """
     if given.exact:
         return Merged(given.hits, given.hits, given.counts)
-    events, duplicates = merge_events(given.hits, window, keep)
+    events, duplicates = merge_events(given.hits, merge.window, merge.keep)
     counts = given.counts.model_copy(update={"duplicates": duplicates, "events_out": len(events)})
     return Merged(events, given.hits, counts)
 

@@ -88,13 +88,14 @@ def read_predictions(
     items = read_json(path)
     if not isinstance(items, list):
         raise InputError(f"{path} is not a predictions file: it holds no list of items.")
-    return predictions_of(items, path, labels, duration)
+    return predictions_of(items, path, labels, duration=duration)
 
 
 def predictions_of(
     items: Sequence[Any],
     path: str | Path,
     labels: Labels,
+    *,
     duration: float | None = None,
     half: int | None = None,
 ) -> Predictions:
@@ -152,16 +153,18 @@ def write_predictions(path: str | Path, events: Iterable[Event]) -> None:
 def write_events_csv(
     path: str | Path,
     events: Iterable[Event],
+    *,
     video: int | None = None,
     game: str | None = None,
     half: int | None = None,
 ) -> None:
     """Write events as a table, in the order given."""
-    EVENTS.write(path, table_of_events(events, video, game, half))
+    EVENTS.write(path, table_of_events(events, video=video, game=game, half=half))
 
 
 def table_of_events(
     events: Iterable[Event],
+    *,
     video: int | None = None,
     game: str | None = None,
     half: int | None = None,

@@ -10,8 +10,8 @@
   compressed (.json.gz).
 - A predictions file of this workflow's own format: a list of other objects.
 
-The files are untrusted. A zip is read where it is, a member at a time, and nothing of it is ever
-written; whatever is larger than any such file can sensibly be is refused before it is read.
+The files are untrusted. Each zip is read in place, one member at a time, and nothing is unpacked.
+A file or member above the size limit is refused.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ from __future__ import annotations
 import glob
 import gzip
 import json
-import lzma
-import struct
 import unicodedata
 import zipfile
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -37,7 +35,6 @@ RESULTS_SPOTTING = "results_spotting.json"
 
 # Of two halves, two scores a second for each of 17 classes take 25 MB of JSON.
 _MOST_BYTES = 64 * 2**20
-_MOST_ZIP_BYTES = 2**30
 # E2E-Spot's files of recall have a score for each frame, of all the videos of a data set.
 _MOST_GZIP_BYTES = 256 * 2**20
 _GZIP = b"\x1f\x8b"
@@ -45,10 +42,6 @@ _GZIP = b"\x1f\x8b"
 _DEEPEST = 3
 _MOST_FPS = 1_000
 _HALVES = ("1", "2")
-_BAD_ZIP = (
-    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError),
-    *(zlib.error, lzma.LZMAError, struct.error),
-)
 
 Form = Literal["answers", "soccernet", "osl", "frames"]
 
@@ -142,8 +135,8 @@ def read_entries(path: str | Path, video: int, row: Video | None) -> Entries:
         member = _in_zip(path, _members(path), game)
         if member is None:
             raise InputError(f"{path} has no {game}/{RESULTS_SPOTTING}.")
-        form, document = _read(path, member.filename)
-        place = f"{path}/{plain(_name(member))}"
+        form, document = _read(path, member)
+        place = f"{path}/{plain(member)}"
     else:
         form, document = _read(path)
     if form == "answers":
@@ -226,47 +219,26 @@ def _in_folder(folder: Path, game: str) -> Path | None:
 
 
 def _is_zip(path: Path) -> bool:
-    try:
-        return path.suffix.lower() == ".zip" or (path.is_file() and zipfile.is_zipfile(path))
-    except OSError:
-        return False
+    return path.suffix.lower() == ".zip" or zipfile.is_zipfile(path)
 
 
-def _members(path: Path) -> list[zipfile.ZipInfo]:
-    """The files of games in a zip."""
-    try:
-        if path.stat().st_size > _MOST_ZIP_BYTES:
-            raise InputError(
-                f"{path} has {path.stat().st_size / 2**30:.1f} GiB, and a submission some MB; give "
-                "a zip of results_spotting.json files alone."
-            )
-        with zipfile.ZipFile(path) as archive:
-            return [m for m in archive.infolist() if _parts(_name(m))[-1:] == (RESULTS_SPOTTING,)]
-    except _BAD_ZIP as error:
-        raise InputError(f"{path} cannot be read as a zip: {plain(error)}.") from error
+def _members(path: Path) -> list[str]:
+    """List the members of a zip that are files of games."""
+    with _readable(str(path)), zipfile.ZipFile(path) as archive:
+        return [name for name in archive.namelist() if _parts(name)[-1:] == (RESULTS_SPOTTING,)]
 
 
-def _name(member: zipfile.ZipInfo) -> str:
-    """The name of a member; some programs write UTF-8 without saying so."""
-    if not member.flag_bits & 0x800:
-        try:
-            return member.filename.encode("cp437").decode("utf-8")
-        except UnicodeError:
-            pass
-    return member.filename
-
-
-def _in_zip(path: Path, members: Sequence[zipfile.ZipInfo], game: str) -> zipfile.ZipInfo | None:
-    """The member of a game.
+def _in_zip(path: Path, members: Sequence[str], game: str) -> str | None:
+    """Find the member of a game.
 
     Raises:
         InputError: there are several.
     """
-    found = [m for m in members if same_game("/".join(_parts(_name(m))[:-1]), game)]
+    found = [name for name in members if same_game("/".join(_parts(name)[:-1]), game)]
     if len(found) > 1:
         raise InputError(
-            f"{path} has {len(found)} files of the game {game!r}, {plain(_name(found[0]))} and "
-            f"{plain(_name(found[1]))} among them; there must be one."
+            f"{path} has {len(found)} files of the game {game!r}, {plain(found[0])} and "
+            f"{plain(found[1])} among them; there must be one."
         )
     return found[0] if found else None
 
@@ -276,10 +248,8 @@ def _in_zip(path: Path, members: Sequence[zipfile.ZipInfo], game: str) -> zipfil
 
 def _read(path: Path, member: str | None = None) -> tuple[Form, Any]:
     """The content of a file, or of a member of a zip, and which format it is."""
-    try:
+    with _readable(str(path)):
         status = path.stat()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     return _parsed(path, member, status.st_mtime_ns, status.st_size)
 
 
@@ -309,12 +279,12 @@ def _parsed(path: Path, member: str | None, _date: int, _size: int) -> tuple[For
 
 
 def _content(path: Path, member: str | None, place: str) -> bytes:
-    """The bytes of a file, if they are not too many.
+    """Read the bytes of a file or member up to the size limit.
 
-    A zip may state any size of a member: what counts is what comes.
+    A zip may state any size of a member, so the limit counts the bytes that come out of it.
     """
     most = _MOST_BYTES
-    try:
+    with _readable(place):
         if member is None:
             with path.open("rb") as file:
                 content = file.read(most + 1)
@@ -325,15 +295,23 @@ def _content(path: Path, member: str | None, place: str) -> bytes:
         else:
             with zipfile.ZipFile(path) as archive, archive.open(member) as file:
                 content = file.read(most + 1)
-    except _BAD_ZIP as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{place} cannot be read: {plain(reason)}.") from error
     if len(content) > most:
         raise InputError(
             f"{place} has more than {most // 2**20} MiB, and no file of predictions has; "
             "is it the right file?"
         )
     return content
+
+
+@contextmanager
+def _readable(place: str) -> Iterator[None]:
+    """Report a file that is damaged, encrypted or missing in one sentence."""
+    try:
+        yield
+    # The archive modules pass on errors of each compression, of the system and their own.
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{place} cannot be read: {plain(reason)}.") from error
 
 
 # --- The sample of a video: an object of OSL, or one of a list with events at frames --------------

@@ -91,11 +91,12 @@ def compile_kernels() -> Kernels | None:
     if not torch.cuda.is_available():
         return None
     torch.ones(1, device="cuda")  # a thread has no GPU before it has used it
+    # PyTorch's function is private, so any version may change it.
     try:
         compiled = torch.cuda._compile_kernel  # of torch 2.9 and later
         return Kernels(compiled(_SOURCE, "rotate"), compiled(_SOURCE, "gate"))
-    except (AttributeError, OSError, RuntimeError) as error:
-        log.info("Rotations and gates are computed in PyTorch's steps: %s.", error)
+    except Exception as error:
+        log.info("Rotations and gates are computed in PyTorch's steps: %r.", error)
         return None
 
 

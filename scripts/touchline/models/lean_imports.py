@@ -9,6 +9,7 @@ the compiler comes with the first call of what they would compile.
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,8 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+log = logging.getLogger(__name__)
+
 _COMPILER = "torch._dynamo"
 _IN_COMPILER = "torch._dynamo._trace_wrapped_higher_order_op"
 
@@ -25,12 +28,14 @@ _IN_COMPILER = "torch._dynamo._trace_wrapped_higher_order_op"
 def lean_import(name: str) -> ModuleType:
     """Import a module without compiler, collectives and scipy; imports torch.
 
-    Should something need them that happens to be installed, too, they come after all.
+    If that fails for any reason, import the module with all of them.
     """
     try:
         with _without_compiler():
             return import_module(name)
-    except ImportError:
+    # Each version of torch and transformers can fail in its own way without its parts.
+    except Exception as error:
+        log.info("%s is imported in full, as the short way failed: %r.", name, error)
         return import_module(name)
 
 

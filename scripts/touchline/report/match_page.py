@@ -94,14 +94,21 @@ class VideoPage:
 
     def moments(self, tolerance: float) -> list[Moment]:
         """What was predicted of each moment, at most `tolerance` seconds apart."""
-        return moments_of(self.tracks, tolerance, self.fused or (), self.truth, self.classes)
+        return moments_of(
+            self.tracks,
+            tolerance,
+            fused=self.fused or (),
+            truth=self.truth,
+            classes=self.classes,
+        )
 
 
 def read_match(
     video: int,
     models: Sequence[str],
-    half: int | None,
     files: PageFiles,
+    *,
+    half: int | None,
     classes: Collection[str] | None = None,
 ) -> VideoPage:
     """Read all that is known of a match.
@@ -119,7 +126,9 @@ def read_match(
     events = [read_events_csv(path) for path in files.events]
     # None where no model predicted anything in the video.
     duration = next((one.duration for one in coverage.values()), None)
-    truth = read_truth(files.truth[0], labels, half, duration, classes) if files.truth else None
+    truth = None
+    if files.truth:
+        truth = read_truth(files.truth[0], labels, half=half, duration=duration, classes=classes)
     times = [event.time_s for some in events for event in some]
     times += [true.time_s for true in truth.events] if truth else []
     looked_at = looked_at_together(list(coverage.values()), times)
@@ -141,6 +150,7 @@ def read_match(
 def page_data(
     match: VideoPage,
     moments: Sequence[Moment],
+    *,
     name: Name,
     tolerance: float,
     shortlists: Mapping[str, Mapping[Event, Standing]],

@@ -77,6 +77,7 @@ class Moment:
 def moments_of(
     tracks: Mapping[str, Track],
     tolerance: float,
+    *,
     fused: Sequence[Event] = (),
     truth: Sequence[TrueEvent] | None = None,
     classes: Collection[str] | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -107,7 +107,7 @@ def scores(outcomes: DataFrame) -> dict[int, Score]:
 
 
 def slices_of(
-    manifest: Manifest, model: str, slices: int, window: WindowSettings, benchmarks: str
+    manifest: Manifest, model: str, *, slices: int, window: WindowSettings, benchmarks: str
 ) -> list[SliceRow]:
     """What each slice of a video took.
 
@@ -123,8 +123,9 @@ def slices_of(
 
 
 def video_rows(
-    names: Iterable[tuple[int, Name]],
+    names: Mapping[int, Name],
     rows: Sequence[Row],
+    *,
     scored: Mapping[str, Mapping[int, Score]],
     fused: Mapping[int, int],
     slices: Mapping[tuple[int, str], Sequence[SliceRow]],
@@ -132,13 +133,13 @@ def video_rows(
     """Put together what is known of each video.
 
     Args:
-        names: the videos, in order.
+        names: of the videos, in order.
         scored: by model (and ensemble) and video, where labels are known.
         fused: how many events the ensemble has, by video.
         slices: by video and model that runs here.
     """
     found = []
-    for video, name in names:
+    for video, name in names.items():
         mine = [row for row in rows if row.video == video]
         lengths = [row.coverage.duration for row in mine if row.coverage]
         models = [

@@ -61,7 +61,9 @@ def thumbnails(
         moments_at.setdefault(picture, []).append(moment)
     frames = {
         frame.wanted: np.ascontiguousarray(frame.picture.permute(1, 2, 0).numpy())
-        for frame in frames_of(manifest, path, sorted(moments_at), _SIZES[0][0], threads)
+        for frame in frames_of(
+            manifest, path, sorted(moments_at), max_size=_SIZES[0][0], threads=threads
+        )
     }
     encoded: dict[float, str] = {}
     for size, quality in _SIZES:

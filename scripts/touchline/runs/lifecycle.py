@@ -71,9 +71,9 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
         settings.detect_with,
         settings.slices,
         events.to_do,
-        place(how.submission is not None, how.gpus, candidates()),
-        settings.results,
-        status_command(project),
+        where=place(how.submission is not None, how.gpus, candidates()),
+        results=settings.results,
+        status=status_command(project),
     )
     _say(logger, lines)
 

@@ -13,6 +13,7 @@ def at_start(
     models: Sequence[str],
     slices: int,
     to_do: Mapping[str, int],
+    *,
     where: str,
     results: str,
     status: str,

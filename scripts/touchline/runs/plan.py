@@ -204,9 +204,9 @@ class Plan:
         ]
 
     @property
-    def weighed_classes(self) -> dict[str, list[str]]:
-        """The classes that are weighed, as a parameter; no parameter without evidence."""
-        return {"classes": list(self.inputs.classes)} if self.weighing else {}
+    def weighed_classes(self) -> list[str]:
+        """The classes that are weighed; none without evidence."""
+        return list(self.inputs.classes) if self.weighing else []
 
     # --- Files --------------------------------------------------------------------------------
 

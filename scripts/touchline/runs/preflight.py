@@ -266,6 +266,6 @@ def _check_prompt(path: str) -> None:
 
 
 def _check_truth(path: str, labels: Labels, half: int | None) -> None:
-    truth = read_truth(path, labels, half)
+    truth = read_truth(path, labels, half=half)
     if truth.problems and not truth.events:
         raise InputError(f"{path} has no event that can be used. The first: {truth.problems[0]}")

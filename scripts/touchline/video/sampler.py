@@ -63,7 +63,7 @@ class Frame:
 
 
 def frames_of(
-    manifest: Manifest, path: str | Path, times: Sequence[float], max_size: int, threads: int
+    manifest: Manifest, path: str | Path, times: Sequence[float], *, max_size: int, threads: int
 ) -> Iterator[Frame]:
     """The frames of a video that was probed: `sample_frames` with what the manifest says.
 
@@ -73,7 +73,13 @@ def frames_of(
     source = Source(Path(path), manifest.stream, manifest.restarts)
     gaps = tuple((gap.start, gap.end) for gap in manifest.no_pictures)
     return sample_frames(
-        source, times, manifest.start_time, max_size, threads, gaps, manifest.pixel_aspect
+        source,
+        times,
+        manifest.start_time,
+        max_size,
+        threads=threads,
+        no_pictures=gaps,
+        pixel_aspect=manifest.pixel_aspect,
     )
 
 
@@ -82,6 +88,7 @@ def sample_frames(
     times: Sequence[float],
     start_time: float,
     max_size: int,
+    *,
     threads: int = 1,
     no_pictures: Intervals = (),
     pixel_aspect: float = 1.0,

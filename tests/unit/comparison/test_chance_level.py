@@ -26,7 +26,7 @@ TIMES = st.lists(st.integers(0, 2_700_000).map(lambda n: n / 1000), min_size=1, 
 )
 def test_no_shift_lies_within_the_margin(times, span, tolerance, seed):
     margin = min(4 * tolerance, span / 4)
-    drawn = shifts([time % span for time in times], span, tolerance, 20, seed)
+    drawn = shifts([time % span for time in times], span, tolerance, count=20, seed=seed)
     assert len(drawn) == 20
     assert all(margin - 1e-9 <= shift <= span - margin + 1e-9 for shift in drawn)
 
@@ -36,7 +36,7 @@ def by_comparison(ones, others, span=SPAN, tolerance=5.0):
     looked_at = ((0.0, span),)
     a, b = (Track([event(time) for time in times], looked_at) for times in (ones, others))
     return fmean(
-        compare({"a": a, "b": b}, tolerance, 50, seed)[0].pairs[0].overall.f1_by_chance
+        compare({"a": a, "b": b}, tolerance, shifts=50, seed=seed)[0].pairs[0].overall.f1_by_chance
         for seed in range(80)
     )
 
@@ -104,4 +104,6 @@ def test_short_videos_have_the_analytic_chance(by_chance, span):
 def test_shifts_are_steps_of_a_grid_with_any_phase():
     source = random.Random(3)
     times = [0.04 + 2.0 * k for k in source.sample(range(1300), 30)]
-    assert all(math.isclose(s % 2, 0, abs_tol=1e-9) for s in shifts(times, SPAN, 5.0, 50, 0))
+    assert all(
+        math.isclose(s % 2, 0, abs_tol=1e-9) for s in shifts(times, SPAN, 5.0, count=50, seed=0)
+    )

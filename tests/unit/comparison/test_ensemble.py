@@ -59,13 +59,13 @@ def test_the_same_moment_with_another_label_is_another_event():
     ],
 )
 def test_weighted_sums_the_weights_of_those_who_say_it(weights, threshold, times):
-    fused = fuse(PREDICTED, 5.0, "weighted", weights, threshold)
+    fused = fuse(PREDICTED, 5.0, "weighted", weights=weights, threshold=threshold)
     assert [e.time_s for e in fused] == pytest.approx(times, abs=0.06)
 
 
 def test_weighted_averages_time_and_score():
     predicted = {"a": [event(10.0, score=0.8)], "b": [event(13.0, score=0.4)], "c": []}
-    (fused,) = fuse(predicted, 5.0, "weighted", {"c": 2.0}, 1.0)
+    (fused,) = fuse(predicted, 5.0, "weighted", weights={"c": 2.0})
     assert fused.time_s == 11.0
     assert fused.score == pytest.approx((0.8 + 0.4) / 4)
     (fused,) = fuse({"a": [event(10.0, score=0.0)]}, 5.0, "weighted")
@@ -79,7 +79,7 @@ def test_nms_keeps_the_strongest_of_all_models():
     }
     fused = fuse(predicted, 3.0, "nms")
     assert brief(fused) == [(12.0, "Goal", ["a", "b", "a"]), (30.0, "Goal", ["b"])]
-    assert [e.time_s for e in fuse(predicted, 3.0, "nms", {"b": 0.5})] == [13.0, 30.0]
+    assert [e.time_s for e in fuse(predicted, 3.0, "nms", weights={"b": 0.5})] == [13.0, 30.0]
 
 
 def test_an_unrated_model_counts_as_sure():

@@ -74,7 +74,7 @@ def run(path, answers, eye=None, bounds=None, duration=None, seed=0, rule=DEFAUL
     draw, asked = Draw(seed, 3, 8), asked_by("Which of these happen?\nGoal, Foul")
     eye = eye or Eye()
     fitted = (replace(frame, picture=eye.pixels(frame.picture)) for frame in frames)
-    done = detect(windows, fitted, eye, answers, draw, asked)
+    done = detect(windows, fitted, eye, answering=answers, draw=draw, asked=asked)
     return sorted(done, key=lambda record: record.window)
 
 

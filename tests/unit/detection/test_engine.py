@@ -75,7 +75,7 @@ def tasks(pictures, settings=GREEDY, windows=range(12)):
 
 def answered(model, tasks, rows, settings=GREEDY):
     most = 4 // model.frames_per_picture
-    answering = Answering(model, settings, rows, most, Stopwatch())
+    answering = Answering(model, settings, rows=rows, pictures=most, clock=Stopwatch())
     return {task.index: generated for task, generated in answering.answers(iter(tasks))}
 
 
@@ -257,7 +257,9 @@ def scripted(answers):
 
 
 def run(script, rows, tokens=40, tasks=None):
-    answering = Answering(script, GenerationSettings(max_new_tokens=tokens), rows, 1, Stopwatch())
+    answering = Answering(
+        script, GenerationSettings(max_new_tokens=tokens), rows=rows, pictures=1, clock=Stopwatch()
+    )
     done = list(answering.answers(iter(tasks or scripted(script.answers))))
     return {task.index: generated for task, generated in done}, answering.rows, done
 
@@ -296,7 +298,9 @@ def test_each_picture_is_encoded_once():
     pictures = [Picture((float(n),), torch.full((1, 1, 1, 1), float(n))) for n in range(9)]
     windows = [Task(n, pictures[n : n + 3], torch.zeros(40)) for n in range(7)]
     script = Script([[LETTER, 0]] * 9)
-    answering = Answering(script, GenerationSettings(max_new_tokens=40), 4, 3, Stopwatch())
+    answering = Answering(
+        script, GenerationSettings(max_new_tokens=40), rows=4, pictures=3, clock=Stopwatch()
+    )
     assert len(list(answering.answers(iter(windows)))) == 7
     assert script.encoded == 9
 

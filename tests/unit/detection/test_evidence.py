@@ -45,10 +45,10 @@ def weighed(model, tasks, rows, settings=BOTH):
     answering = Answering(
         model,
         settings,
-        rows,
-        4 // model.frames_per_picture,
-        Stopwatch(),
-        model.tree_of(texts()),
+        rows=rows,
+        pictures=4 // model.frames_per_picture,
+        clock=Stopwatch(),
+        candidates=model.tree_of(texts()),
     )
     return {task.index: found for task, found in answering.answers(iter(tasks))}
 

@@ -79,7 +79,7 @@ def answered(model, windows, bright=(), rows=4, settings=GREEDY):
         )
         for n in windows
     ]
-    answering = Answering(model, settings, rows, 2, Stopwatch())
+    answering = Answering(model, settings, rows=rows, pictures=2, clock=Stopwatch())
     return {task.index: answer for task, answer in answering.answers(iter(tasks))}
 
 

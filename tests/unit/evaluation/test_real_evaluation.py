@@ -47,7 +47,7 @@ def halves(labels):
     spotted = json.loads(path.read_text())["predictions"]
     made = []
     for half in (1, 2):
-        truth = read_truth(labels, LABELS, half)
+        truth = read_truth(labels, LABELS, half=half)
         assert truth.problems == []
         events = [
             event(int(one["position"]) / 1000, one["label"], confidence=float(one["confidence"]))

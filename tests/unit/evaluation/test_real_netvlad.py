@@ -70,7 +70,9 @@ def test_fusing_keeps_what_either_says(half):
     assert 1 <= len(both) <= len(events["v1"])
     assert {event.label for event in both} <= {"Goal", "Substitution", "Any card"}
     assert len(fuse(events, 10.0, "nms")) <= len(union)
-    assert len(fuse(events, 10.0, "weighted", {"v1": 0.5}, 1.0)) == len(events["v2"])
+    assert len(fuse(events, 10.0, "weighted", weights={"v1": 0.5}, threshold=1.0)) == len(
+        events["v2"]
+    )
 
 
 def test_what_is_read_is_worth_what_soccernets_evaluator_finds_in_the_file():
@@ -87,7 +89,7 @@ def test_what_is_read_is_worth_what_soccernets_evaluator_finds_in_the_file():
     for number in (1, 2):
         row = Video(video=number, path="x", game=predicted.parent.name, half=number)
         events = read_given(predicted, number, row, LABELS).hits
-        truth = read_truth(true, LABELS, number).events
+        truth = read_truth(true, LABELS, half=number).events
         halves.append(Half(number, f"game {number}", truth, events, ((0.0, 3000.0),)))
     lists = by_label(halves, {name: name for name in SOCCERNET_CLASSES}, games_of(halves))
     (ours,) = mean_ap(lists, 5, np.ones((1, 2)))

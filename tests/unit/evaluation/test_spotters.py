@@ -20,6 +20,8 @@ from touchline.evaluation.evaluate import evaluate
 from touchline.evaluation.outcomes import read_halves
 from touchline.events.coverage import coverage_of_spotter, looked_at_together
 from touchline.inputs.settings import ContextSettings, MergeSettings, WindowSettings
+from touchline.inputs.videos import GameHalf
+from touchline.runs.rule_params import ReadGivenParams
 
 CLASSES = ["Goal", "Foul", "Penalty", "Ball out of play"]
 SEED = 4
@@ -123,12 +125,12 @@ def halves_of(games, others=(), name="results", spotter="spotter"):
                 events=folder / f"{name}/events_{video}.csv",
                 coverage=folder / f"{name}/coverage_{video}.json",
             ),
-            params=SimpleNamespace(
-                half={"game": game, "half": half},
-                window=WindowSettings().model_dump(),
-                merge=MergeSettings().model_dump(),
-                context=ContextSettings().model_dump(),
-            ),
+            params=ReadGivenParams(
+                half=GameHalf(game, half),
+                window=WindowSettings(),
+                merge=MergeSettings(),
+                context=ContextSettings(),
+            ).model_dump(),
             wildcards=SimpleNamespace(video=str(video), model="spotter"),
             config={
                 "videos": str(folder / "videos.tsv"),

@@ -20,7 +20,7 @@ RULE = ContextSettings()
 
 def scored(hits, looked_at=WHOLE, rule=RULE, keep="first"):
     merged, _ = merge_events(hits, 3.0, keep)
-    return score_by_context(merged, hits, looked_at, LABELS, rule)
+    return score_by_context(merged, hits, looked_at, labels=LABELS, rule=rule)
 
 
 def best_first(events):
@@ -157,7 +157,7 @@ KEEP = st.sampled_from(["first", "best", "run"])
 @given(HITS, KEEP)
 def test_every_event_stays_and_gets_a_score_between_0_and_1(hits, keep):
     merged, _ = merge_events(hits, 3.0, keep)
-    found = score_by_context(merged, hits, WHOLE, LABELS, RULE)
+    found = score_by_context(merged, hits, WHOLE, labels=LABELS, rule=RULE)
     assert [(e.time_s, e.label, e.n_hits) for e in found] == [
         (e.time_s, e.label, e.n_hits) for e in merged
     ]
@@ -210,8 +210,8 @@ def test_contexts_are_the_sums_that_the_docs_promise(hits):
 def test_the_order_of_the_hits_does_not_matter(hits, source):
     merged, _ = merge_events(hits, 3.0, "first")
     shuffled = source.sample(hits, len(hits))
-    assert score_by_context(merged, shuffled, WHOLE, LABELS, RULE) == score_by_context(
-        merged, hits, WHOLE, LABELS, RULE
+    assert score_by_context(merged, shuffled, WHOLE, labels=LABELS, rule=RULE) == score_by_context(
+        merged, hits, WHOLE, labels=LABELS, rule=RULE
     )
 
 

@@ -95,7 +95,7 @@ def test_what_has_no_picture_was_not_looked_at():
     ran = coverage_of_slices(MANIFEST, windows, COUNTS)
     assert intervals_of(ran.looked_at) == ((0, 4), (6, 18))
     assert (ran.duration, ran.clock_offset, ran.likely_lost) == (30, 2, [])
-    shown = coverage_of_given([1.0, 9.0], COUNTS, MANIFEST, 0.0, 4.0)
+    shown = coverage_of_given([1.0, 9.0], COUNTS, MANIFEST, reached=0.0, window=4.0)
     assert intervals_of(shown.looked_at) == ((0, 4), (6, 30))
     assert shown.no_pictures == ran.no_pictures == [Interval(start=4, end=6)]
 
@@ -111,16 +111,16 @@ def test_spotter_watched_the_whole_video_whatever_it_predicts():
 
 
 def test_an_empty_file_covers_all_known_footage():
-    seen = coverage_of_given([], COUNTS, MANIFEST, 0.0, 4.0)
+    seen = coverage_of_given([], COUNTS, MANIFEST, reached=0.0, window=4.0)
     assert intervals_of(seen.looked_at) == ((0, 4), (6, 30))
     assert seen.likely_lost == []
 
 
 def test_without_footage_a_video_is_as_long_as_any_model_got():
-    given = coverage_of_given([1.0, 9.0], COUNTS, None, 44.0, 4.0)
+    given = coverage_of_given([1.0, 9.0], COUNTS, None, reached=44.0, window=4.0)
     assert intervals_of(given.looked_at) == ((0, 44),)
     assert (given.duration, given.clock_offset, given.no_pictures) == (None, 0, [])
-    assert coverage_of_given([], COUNTS, None, 0.0, 4.0).looked_at == []
+    assert coverage_of_given([], COUNTS, None, reached=0.0, window=4.0).looked_at == []
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,9 @@ def test_without_footage_a_video_is_as_long_as_any_model_got():
 def test_a_lost_tail_is_noticed_without_footage_and_without_another_model(end, lost):
     """A half lasts 40 minutes or more; what ends sooner and is no clip lost its last slice."""
     times = dense(0, end, random.Random(2))
-    found = intervals_of(coverage_of_given(times, COUNTS, None, times[-1] + 4, 4.0).likely_lost)
+    found = intervals_of(
+        coverage_of_given(times, COUNTS, None, reached=times[-1] + 4, window=4.0).likely_lost
+    )
     assert bool(found) == lost
     if lost:
         ((start, until),) = found

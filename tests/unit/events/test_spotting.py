@@ -24,6 +24,7 @@ from touchline.events.predictions import (
 )
 from touchline.events.spotting import check_given
 from touchline.inputs.labels import Labels
+from touchline.inputs.settings import MergeSettings
 from touchline.inputs.spotting_files import find_entries
 from touchline.inputs.videos import Video
 
@@ -59,7 +60,7 @@ def test_times_are_exact_and_scores_are_scores(results):
         item(5500, half=2, clock="2 - 0:05", label="Goal"),
         item("7000", label="Foul", confidence=None),
     )
-    read = read_given(path, 0, FIRST, LABELS, 2700.0)
+    read = read_given(path, 0, FIRST, LABELS, duration=2700.0)
     exact = {"score_kind": "given"}
     assert read.hits == [
         event(7.0, "Foul", **exact),
@@ -73,7 +74,7 @@ def test_times_are_exact_and_scores_are_scores(results):
 def test_events_a_second_apart_both_stay(results):
     """They are no repeats in overlapping windows: the model has said what is one event."""
     path = results(item("5000", confidence="0.2"), item("6000", confidence="0.9"))
-    merged = merge_given(read_given(path, 0, FIRST, LABELS), 3.0, "first")
+    merged = merge_given(read_given(path, 0, FIRST, LABELS), MergeSettings())
     assert [each.score for each in merged.events] == [0.2, 0.9]
     assert merged.counts.duplicates == 0
 
@@ -96,7 +97,7 @@ def test_what_cannot_be_used_is_left_out_and_named(results):
         item("9000000"),
         item("2700001"),
     )
-    read = read_given(path, 0, FIRST, LABELS, 2700.0)
+    read = read_given(path, 0, FIRST, LABELS, duration=2700.0)
     assert [hit.time_s for hit in read.hits] == [1.0]
     assert read.counts.invalid == read.counts.answers - 1 == 14
     for place, reason in (
@@ -142,7 +143,7 @@ def test_a_file_that_contradicts_itself_is_refused_before_a_run(results, items, 
 
 def test_a_file_that_lies_beyond_the_video_is_refused(results):
     with pytest.raises(InputError, match="Is it the right file, and half"):
-        read_given(results(item("90000")), 0, FIRST, LABELS, 60.0)
+        read_given(results(item("90000")), 0, FIRST, LABELS, duration=60.0)
 
 
 @pytest.mark.parametrize("row", [FIRST, SECOND])
@@ -192,7 +193,7 @@ def test_items_beyond_the_half_or_the_video_are_invalid(results, tmp_path):
     read = read_given(path, 0, FIRST, LABELS)
     assert ([hit.time_s for hit in read.hits], read.counts.invalid) == ([5], 1)
     assert "1 of 2 predictions lie beyond any half (7200 s), the last at 9000 s" in read.problems[0]
-    assert len(read_given(path, 0, FIRST, LABELS, 9500.0).hits) == 2
+    assert len(read_given(path, 0, FIRST, LABELS, duration=9500.0).hits) == 2
     without_footage = Video(video=0, game=GAME, half=1)
     late = results(item("9000000", clock=None))
     with pytest.raises(InputError, match="beyond any half"):
@@ -372,9 +373,9 @@ def test_any_json_is_read_or_refused_in_a_sentence(tmp_path_factory, document, r
     videos = {0: row} if row else {}
     for read in (
         lambda: check_given(path, 0, row, LABELS),
-        lambda: read_given(path, 0, row, LABELS, 100.0),
+        lambda: read_given(path, 0, row, LABELS, duration=100.0),
         lambda: find_entries(str(path), [0], videos),
-        lambda: read_truth(path, LABELS, row.half if row else None, 100.0),
+        lambda: read_truth(path, LABELS, half=row.half if row else None, duration=100.0),
         lambda: read_predictions(path, LABELS),
     ):
         assert len(mistake(read).splitlines()) <= 1
@@ -418,7 +419,7 @@ def test_json_of_any_depth_is_one_sentence(tmp_path, depth):
     ):
         path.write_text(text)
         assert len(mistake(lambda: check_given(path, 0, FIRST, LABELS)).splitlines()) <= 1
-        mistake(lambda: read_truth(path, LABELS, 1))
+        mistake(lambda: read_truth(path, LABELS, half=1))
 
 
 def test_a_half_that_the_file_lacks_is_a_warning(results):
@@ -484,7 +485,7 @@ def test_what_we_export_we_read_back_unchanged(tmp_path_factory, first, second, 
             read = read_given(path, row.video, row, LABELS)
             assert essence(read.hits, team) == essence(events, team)
             # And once more, by way of the events table, exactly.
-            write_events_csv(folder / "e.csv", read.hits, row.video, game, row.half)
+            write_events_csv(folder / "e.csv", read.hits, video=row.video, game=game, half=row.half)
             assert read_events_csv(folder / "e.csv") == read.hits
 
 

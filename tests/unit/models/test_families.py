@@ -166,7 +166,7 @@ def test_qwen_s_patches_are_those_of_the_stock_processor():
     normalization = Normalization(tuple(REFERENCE["mean"]), tuple(REFERENCE["std"]))
     for case in REFERENCE["qwen"]:
         height, width = case["size"]
-        size = picture_size(width, height, 28, 3136, 12845056)
+        size = picture_size(width, height, 28, least=3136, most=12845056)
         assert case["grid"] == [2, size[1] // 14, size[0] // 14]
         fitted = [resized(frame, *size) for frame in pictures(size=(height, width))]
         pairs = torch.stack([*fitted, fitted[-1]]).unflatten(0, (2, 2))
@@ -259,7 +259,7 @@ def test_a_picture_s_size_is_the_library_s(width, height, least, more):
 
     assume(max(width, height) / min(width, height) <= 200)
     expected = smart_resize(height, width, 28, least, least + more)
-    assert picture_size(width, height, 28, least, least + more) == expected[::-1]
+    assert picture_size(width, height, 28, least=least, most=least + more) == expected[::-1]
 
 
 @given(
@@ -271,7 +271,8 @@ def test_the_size_of_frames_of_a_video_is_the_library_s(width, height, frames, l
 
     assume(max(width, height) / min(width, height) <= 150)
     expected = smart_resize(frames, height, width, 2, 32, least, least + more)
-    assert video_size(width, height, 32, least, least + more, frames) == expected[::-1]
+    found = video_size(width, height, 32, least=least, most=least + more, frames=frames)
+    assert found == expected[::-1]
 
 
 def test_the_full_size_checkpoint_s_limits_are_read_as_it_states_them():

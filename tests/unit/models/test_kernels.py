@@ -1,6 +1,7 @@
 """The kernels compute what PyTorch does; here their source runs as C++, thread by thread."""
 
 import ctypes
+import logging
 import shutil
 import subprocess
 import sys
@@ -148,3 +149,18 @@ def test_a_fused_language_model_of_each_family_equals_the_library_s(
 
 def test_without_a_gpu_there_are_no_kernels():
     assert kernels.compile_kernels() is None
+
+
+@pytest.mark.parametrize("error", [AttributeError, TypeError, KeyError, RuntimeError])
+def test_any_failure_to_compile_falls_back_to_pytorch(monkeypatch, caplog, error):
+    def compiled(*_):
+        raise error("another version")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", lambda *_, **__: None)
+    monkeypatch.setattr(torch.cuda, "_compile_kernel", compiled, raising=False)
+    kernels.compile_kernels.cache_clear()
+    with caplog.at_level(logging.INFO, "touchline"):
+        assert kernels.compile_kernels() is None
+    kernels.compile_kernels.cache_clear()
+    assert "computed in PyTorch's steps" in caplog.text

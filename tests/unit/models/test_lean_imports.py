@@ -1,7 +1,12 @@
 """A worker answers without what only training and compiling need, and may import it later."""
 
+import logging
 import subprocess
 import sys
+
+import pytest
+
+from touchline.models import lean_imports
 
 ANSWERS = """
 import sys
@@ -33,3 +38,36 @@ def test_a_model_answers_without_the_compiler(quantized):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "line", ["raise AttributeError('no collectives')", "1 / 0", "import no_such_module"]
+)
+def test_any_failure_falls_back_to_the_full_import(tmp_path, monkeypatch, caplog, line):
+    (tmp_path / "needs_scipy.py").write_text(
+        f"import sys\nif sys.lean:\n    sys.lean = False\n    {line}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "lean", True, raising=False)
+    monkeypatch.delitem(sys.modules, "needs_scipy", raising=False)
+    with caplog.at_level(logging.INFO, "touchline"):
+        assert lean_imports.lean_import("needs_scipy").__name__ == "needs_scipy"
+    (record,) = caplog.records
+    assert "needs_scipy is imported in full" in record.getMessage()
+
+
+def test_failure_of_the_preparation_falls_back_to_the_full_import(monkeypatch, caplog):
+    def broken():
+        raise TypeError("another version")
+
+    monkeypatch.setattr(lean_imports, "_without_compiler", broken)
+    with caplog.at_level(logging.INFO, "touchline"):
+        assert lean_imports.lean_import("json").__name__ == "json"
+    assert "another version" in caplog.text
+
+
+def test_module_that_fails_both_ways_raises_its_own_error(tmp_path, monkeypatch):
+    (tmp_path / "never_works.py").write_text("raise ZeroDivisionError")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        lean_imports.lean_import("never_works")

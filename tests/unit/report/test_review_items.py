@@ -70,7 +70,7 @@ def test_the_truth_stands_beside_what_found_it_and_alone_where_nothing_did():
 def test_a_fused_event_stands_beside_what_it_is_made_of():
     tracks = {"a": track((10, "Goal"), (40, "Goal")), "b": track((12, "Goal"))}
     fused = [event(11, "Goal"), event(40, "Goal")]
-    assert [m.claims[0].fused for m in moments_of(tracks, 5, fused)] == [fused[:1], fused[1:]]
+    assert [m.claims[0].fused for m in moments_of(tracks, 5, fused=fused)] == [fused[:1], fused[1:]]
 
 
 events = st.lists(
@@ -108,7 +108,8 @@ def test_an_event_of_a_class_that_nobody_annotated_is_neither_right_nor_false():
     truth = [TrueEvent(11.0, "Goal")]
     verdicts = {
         classes: [
-            m.claims[0].predictions[0].right for m in moments_of(tracks, 5, (), truth, classes)
+            m.claims[0].predictions[0].right
+            for m in moments_of(tracks, 5, truth=truth, classes=classes)
         ]
         for classes in (None, ("Goal",))
     }

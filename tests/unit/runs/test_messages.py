@@ -32,7 +32,9 @@ def test_of_many_failures_ten_are_named(events):
 def test_the_start_says_what_is_to_do_and_where(events):
     counts = {"detect_slice": 3, "merge_slices": 1, "all": 1, "total": 5}
     emit(events, "run_info", stats=counts)
-    lines = at_start([4, 0, 1], ["llava"], 4, events.to_do, "here", "out", "status.py")
+    lines = at_start(
+        [4, 0, 1], ["llava"], 4, events.to_do, where="here", results="out", status="status.py"
+    )
     assert lines[0] == "3 videos (0-1,4); results go to out/"
     assert lines[1] == "To watch: 3 of 12 slices, by llava; 9 are there already"
     assert lines[2] == "Beside that 1 short step; here"
@@ -41,7 +43,15 @@ def test_the_start_says_what_is_to_do_and_where(events):
 
 def test_without_slices_the_start_says_nothing_of_where_they_run(events):
     emit(events, "run_info", stats={"read_given": 60, "compare_models": 6, "all": 1, "total": 67})
-    lines = at_start([0, 1], [], 4, events.to_do, "so slices run on its CPU", "out", "status.py")
+    lines = at_start(
+        [0, 1],
+        [],
+        4,
+        events.to_do,
+        where="so slices run on its CPU",
+        results="out",
+        status="status.py",
+    )
     assert lines == ["2 videos (0-1); results go to out/", "To do: 66 short steps"]
 
 

@@ -27,7 +27,7 @@ def shown(path, every=0.25):
     """The probe's manifest, and the numbers of the pictures at even times."""
     manifest = probe(Video(video=0, path=path))
     times = [round(k * every, 3) for k in range(int(min(manifest.duration, 30) / every))]
-    frames = frames_of(manifest, path, times, 4096, 2)
+    frames = frames_of(manifest, path, times, max_size=4096, threads=2)
     return manifest, {frame.wanted: number_in(frame.picture) for frame in frames}
 
 

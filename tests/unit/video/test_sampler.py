@@ -39,7 +39,7 @@ def sampled(path, times, max_size=4096):
 def shown(path, times):
     """What a video that was probed shows at the times, by time: the numbers of its pictures."""
     manifest = probe(Video(video=0, path=path))
-    frames = frames_of(manifest, path, times, 4096, threads=2)
+    frames = frames_of(manifest, path, times, max_size=4096, threads=2)
     return manifest, {frame.wanted: number_in(frame.picture) for frame in frames}
 
 
@@ -120,7 +120,7 @@ def test_a_picture_has_the_shape_that_a_player_gives_it(tmp_path, suffix, size, 
     )
     manifest = probe(Video(video=0, path=path))
     assert manifest.pixel_aspect == pytest.approx(pixel[0] / pixel[1], abs=0.02)
-    (frame,) = frames_of(manifest, path, [0.2], 384, 1)
+    (frame,) = frames_of(manifest, path, [0.2], max_size=384, threads=1)
     assert frame.picture.shape[1:] == pytest.approx(shown[::-1], abs=4)
     assert number_in(frame.picture, scale=shown[0] / size[0]) == 5
 
@@ -238,7 +238,7 @@ def check_against(pictures, path, times, threads):
     for wanted in times:
         before = [each for each in pictures if round(each[0] - start, 6) <= wanted]
         expected[wanted] = before[-1]
-    got = list(sample_frames(path, times, start, 4096, threads))
+    got = list(sample_frames(path, times, start, 4096, threads=threads))
     assert [frame.wanted for frame in got] == list(times)
     for frame in got:
         seconds, picture = expected[frame.wanted]
@@ -389,7 +389,7 @@ def test_damage_costs_no_frame_of_another_group(tmp_path, kind, victim):
     # An open group's leading pictures depend on the group before.
     hurt = set(range(keyframes[2] - 4, keyframes[3] + 4))
     times = [round(k * 0.04, 3) for k in range(125)]
-    got = {f.wanted: f for f in sample_frames(damaged, times, pictures[0][0], 4096, 2)}
+    got = {f.wanted: f for f in sample_frames(damaged, times, pictures[0][0], 4096, threads=2)}
     for number, (_, picture) in enumerate(pictures):
         if number not in hurt:
             assert torch.equal(got[times[number]].picture, picture), number
@@ -402,7 +402,7 @@ def test_lost_pictures_freeze_for_a_second_then_give_a_line_a_time(tmp_path, cap
     damaged = overwritten(path, packets_of(path)[40:80], value=0xFF)
     shown = {1.0: 25, 1.56: 39, 1.6: 39, 2.4: 39, 2.6: None, 3.16: None, 3.2: 80, 4.0: 100}
     with caplog.at_level(logging.WARNING):
-        got = {f.wanted: f for f in sample_frames(damaged, list(shown), 0.0, 4096, 2)}
+        got = {f.wanted: f for f in sample_frames(damaged, list(shown), 0.0, 4096, threads=2)}
     for wanted, number in shown.items():
         if number is None:
             assert wanted not in got
@@ -589,7 +589,7 @@ def frames_alive():
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_frames_wait_for_a_slow_caller_but_not_all_of_them(long_video, threads):
-    frames = sample_frames(long_video, steady(59), 0.0, 64, threads)
+    frames = sample_frames(long_video, steady(59), 0.0, 64, threads=threads)
     for _ in range(3):
         next(frames)
     deadline = time.monotonic() + 10
@@ -604,7 +604,7 @@ def test_frames_wait_for_a_slow_caller_but_not_all_of_them(long_video, threads):
 @pytest.mark.parametrize("taken", [0, 1, 40])
 def test_no_thread_outlives_the_iterator(long_video, threads, taken):
     before = threading.active_count()
-    frames = sample_frames(long_video, steady(59), 0.0, 64, threads)
+    frames = sample_frames(long_video, steady(59), 0.0, 64, threads=threads)
     for _ in range(taken):
         next(frames)
     frames.close()
@@ -618,5 +618,5 @@ def test_what_a_thread_raises_reaches_the_caller(long_video, monkeypatch):
     monkeypatch.setattr(Decoder, "pictures", broken)
     before = threading.active_count()
     with pytest.raises(ZeroDivisionError):
-        list(sample_frames(long_video, [1.0, 30.0], 0.0, 64, 2))
+        list(sample_frames(long_video, [1.0, 30.0], 0.0, 64, threads=2))
     assert threading.active_count() == before

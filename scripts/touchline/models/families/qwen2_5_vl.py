@@ -53,7 +53,7 @@ class Qwen25VL(VideoLanguageModel):
     def _size(self, least: int, most: int) -> tuple[int, int]:
         """Width and height of a frame as the vision tower reads it, pixels."""
         unit = self._patch * self._merged
-        return picture_size(self.footage.width, self.footage.height, unit, least, most)
+        return picture_size(self.footage.width, self.footage.height, unit, least=least, most=most)
 
     @property
     def tokens_per_picture(self) -> int:
@@ -103,7 +103,7 @@ def pixel_limits(processor: dict[str, Any], usual: tuple[int, int]) -> tuple[int
 
 
 def picture_size(
-    width: int, height: int, unit: int, least: int, most: int, frames: int = 1, counted: int = 1
+    width: int, height: int, unit: int, *, least: int, most: int, frames: int = 1, counted: int = 1
 ) -> tuple[int, int]:
     """Width and height in whole units with `least` to `most` pixels, nearly in proportion.
 

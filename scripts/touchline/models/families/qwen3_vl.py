@@ -35,7 +35,9 @@ class Qwen3VL(Qwen25VL):
     def _size(self, least: int, most: int) -> tuple[int, int]:
         """Width and height of a frame as the vision tower reads it, pixels."""
         width, height, frames = self.footage.width, self.footage.height, self.footage.frames
-        return video_size(width, height, self._patch * self._merged, least, most, frames)
+        return video_size(
+            width, height, self._patch * self._merged, least=least, most=most, frames=frames
+        )
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
         """Normalized pairs of frames [n, 2, 3, h, w] to features [n, tokens, depths * width]."""
@@ -58,7 +60,7 @@ class Qwen3VL(Qwen25VL):
 
 
 def video_size(
-    width: int, height: int, unit: int, least: int, most: int, frames: int
+    width: int, height: int, unit: int, *, least: int, most: int, frames: int
 ) -> tuple[int, int]:
     """Width and height in whole units of frames that have `least` to `most` pixels together.
 
@@ -68,4 +70,6 @@ def video_size(
         scale = max(unit / width, unit / height)
         width, height = int(width * scale), int(height * scale)
     frames = max(frames, 2)  # one is its own partner
-    return picture_size(width, height, unit, least, most, frames, 2 * round(frames / 2))
+    return picture_size(
+        width, height, unit, least=least, most=most, frames=frames, counted=2 * round(frames / 2)
+    )

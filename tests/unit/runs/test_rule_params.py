@@ -1,0 +1,72 @@
+"""Rules and scripts agree on each record of parameters, and Snakemake can compare its fields."""
+
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from clones import ROOT
+from touchline.runs.plan import Plan
+from touchline.runs.rule_params import (
+    DetectSliceParams,
+    FetchAdapterParams,
+    RecordRunParams,
+    RuleParams,
+)
+
+WILDCARDS = SimpleNamespace(model="runs", video="3", slice="0")
+RECORDS = RuleParams.__subclasses__()
+
+
+def is_plain(value) -> bool:
+    """Whether a value is of the types whose changes Snakemake sees."""
+    if isinstance(value, dict):
+        return all(is_plain(each) for pair in value.items() for each in pair)
+    if isinstance(value, list):
+        return all(is_plain(each) for each in value)
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def with_adapter(plan):
+    settings = plan.inputs.settings
+    model = settings.models["runs"].model_copy(update={"adapter": "adapter"})
+    models = settings.models | {"runs": model}
+    return with_settings(plan, models=models)
+
+
+def with_settings(plan, **changes):
+    settings = plan.inputs.settings.model_copy(update=changes)
+    return Plan(replace(plan.inputs, settings=settings))
+
+
+@pytest.mark.parametrize("record", [each for each in RECORDS if each is not RecordRunParams])
+def test_script_reads_the_record_that_the_rule_made(plan, record):
+    plan = with_adapter(plan) if record is FetchAdapterParams else plan
+    made = record.of(plan, WILDCARDS).model_dump()
+    passed = {name: made[name] for name in record.param_names(plan)}
+    assert is_plain(passed)
+    assert record.read(SimpleNamespace(params=passed)).model_dump() == made
+
+
+def test_classes_are_no_parameter_without_evidence(plan):
+    assert "classes" not in DetectSliceParams.param_names(plan)
+    generation = plan.inputs.settings.generation.model_copy(update={"evidence": True})
+    weighing = with_settings(plan, generation=generation)
+    assert "classes" in DetectSliceParams.param_names(weighing)
+    assert DetectSliceParams.of(weighing, WILDCARDS).classes == list(plan.inputs.classes)
+
+
+def test_each_rule_and_its_script_name_the_same_record():
+    rules = [
+        rule
+        for path in (ROOT / "rules").glob("*.smk")
+        for rule in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]
+        if "    params:" in rule
+    ]
+    records = {re.search(r"rule_params\.(\w+)", rule)[1] for rule in rules}
+    assert len(records) == len(rules) == len(RECORDS)
+    for rule in rules:
+        record = re.search(r"rule_params\.(\w+)", rule)[1]
+        script = re.search(r'"\.\./(scripts/\w+\.py)"', rule)[1]
+        assert f"{record}.read(" in (ROOT / script).read_text(), script
