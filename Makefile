@@ -86,6 +86,6 @@ lint: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-# After a change of touchline/inputs/settings.py, inputs/videos.py or core/records.py.
+# After a change of settings, of the table of videos or of a record: inputs/, */records.py.
 schemas: $(READY)
 	$(BIN)/python -m touchline.schemas schemas

@@ -20,20 +20,21 @@ from pathlib import Path
 
 import numpy as np
 
+from touchline.answers.reading import Predictions
 from touchline.core.files import read_json
 from touchline.core.intervals import Intervals
-from touchline.core.records import Estimate, Event
+from touchline.core.records import Event
 from touchline.evaluation.annotations import TrueEvent
 from touchline.evaluation.calibration import calibrate
 from touchline.evaluation.evaluate import evaluate
 from touchline.evaluation.outcomes import Half
 from touchline.evaluation.ranking import learnt_scores
 from touchline.evaluation.recalibration import learnt_order
+from touchline.evaluation.records import Estimate
 from touchline.events.context import score_by_context
 from touchline.events.coverage import looked_at_by
 from touchline.events.merge import Keep, merge_given
 from touchline.events.predictions import read_predictions
-from touchline.events.reading import Predictions
 from touchline.events.shortlist import shortlist
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels

@@ -42,10 +42,10 @@ from touchline.evaluation.metrics import by_label, samples_of
 from touchline.evaluation.outcomes import Half
 from touchline.evaluation.soccernet_evaluator import METRICS
 from touchline.events.context import score_by_context
-from touchline.events.evidence import Evidence
 from touchline.events.merge import SliceLedger, merge_slices
-from touchline.events.peaks import spot_events
 from touchline.events.timing import locate, shown_in
+from touchline.evidence.peaks import spot_events
+from touchline.evidence.tables import Evidence
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import (
     BatchSettings,

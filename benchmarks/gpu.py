@@ -50,10 +50,10 @@ from touchline.detection.scoring import Generated
 from touchline.detection.stopwatch import Stopwatch
 from touchline.inputs.families import FAMILIES
 from touchline.inputs.settings import GenerationSettings
-from touchline.models.checkpoints import read_model_type
 from touchline.models.families import family
 from touchline.models.families.base import Dtype, VideoLanguageModel
 from touchline.models.quantize import quantize
+from touchline.weights.checkpoints import read_model_type
 
 GPU = torch.cuda.is_available()
 

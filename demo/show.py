@@ -18,10 +18,11 @@ from rich.table import Table
 
 from touchline.core import paths
 from touchline.core.files import read_record
-from touchline.core.records import ClassFigures, Estimate, EvaluationReport, Event
+from touchline.core.records import Event
 from touchline.core.soccernet import game_time
 from touchline.evaluation.annotations import TrueEvent, read_truth
 from touchline.evaluation.evaluate import ALL
+from touchline.evaluation.records import ClassFigures, Estimate, EvaluationReport
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import read_videos

@@ -13,10 +13,11 @@ sys.path.insert(0, str(PROJECT / "scripts"))
 from touchline.core import paths
 from touchline.errors import InputError
 from touchline.inputs.project import settings_files
-from touchline.runs import command_line, lifecycle, rule_params, slurm
+from touchline.runs import command_line, lifecycle, rule_params
 from touchline.runs.limits import megabytes, minutes
 from touchline.runs.plan import Plan
 from touchline.runs.preflight import read_inputs
+from touchline.slurm import partitions
 
 # The words typed after `snakemake`.
 WORDS = sys.argv[1:]
@@ -136,6 +137,6 @@ def longest_minutes(rule):
     if plugin is None or plugin.name != "slurm":
         return None
     partition = workflow.get_rule(rule).resources.get("slurm_partition")
-    return slurm.longest_minutes(
-        slurm.limits(), None if partition is None else str(partition.raw)
+    return partitions.longest_minutes(
+        partitions.limits(), None if partition is None else str(partition.raw)
     )

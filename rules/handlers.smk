@@ -2,7 +2,7 @@
 
 from snakemake.settings.types import DeploymentMethod
 
-from touchline.runs.slurm import Submission
+from touchline.slurm.partitions import Submission
 from touchline.runs.snakemake_events import RunEvents, shorten_reason
 
 EVENTS_OF_RUN = RunEvents()

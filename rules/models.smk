@@ -1,7 +1,7 @@
 # The models: fetched where there is internet, quantized once, read by every slice.
 
-from touchline.models.adapters import adapter_files
-from touchline.models.checkpoints import checkpoint_files
+from touchline.weights.adapters import adapter_files
+from touchline.weights.checkpoints import checkpoint_files
 
 
 rule fetch_model:

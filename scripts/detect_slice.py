@@ -13,13 +13,13 @@ from touchline.core.files import read_record, read_text, write_json, write_json_
 from touchline.core.jobs import recorded_job
 from touchline.core.records import Manifest
 from touchline.detection.worker import Question, answer_windows
-from touchline.events.evidence import Evidence, write_evidence
 from touchline.events.partials import partial_of
+from touchline.evidence.tables import Evidence, write_evidence
 from touchline.inputs.fingerprint import check_fingerprint
 from touchline.inputs.settings import read_settings, read_table
 from touchline.inputs.windows import most_frames, slice_bounds, windows_of
-from touchline.models.checkpoints import remember_origin
 from touchline.runs.rule_params import DetectSliceParams
+from touchline.weights.checkpoints import remember_origin
 
 
 def main(job: Any) -> None:

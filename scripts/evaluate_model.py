@@ -5,7 +5,6 @@ from typing import Any
 from touchline.core.files import read_record, write_json
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
-from touchline.core.records import CalibrationReport
 from touchline.evaluation.average_map import average_maps
 from touchline.evaluation.evaluate import evaluate, write_curves_csv
 from touchline.evaluation.outcomes import (
@@ -15,6 +14,7 @@ from touchline.evaluation.outcomes import (
     write_outcomes_csv,
 )
 from touchline.evaluation.ranking import learnt_scores
+from touchline.evaluation.records import CalibrationReport
 from touchline.runs.rule_params import EvaluateModelParams
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from touchline.core.logs import job_log
-from touchline.models.adapters import fetch
 from touchline.runs.rule_params import FetchAdapterParams
+from touchline.weights.adapters import fetch
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):

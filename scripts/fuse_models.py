@@ -6,8 +6,8 @@ from touchline.comparison.ensemble import fuse
 from touchline.core.files import read_record
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
-from touchline.core.records import CalibrationReport
 from touchline.evaluation.recalibration import recalibrate_all
+from touchline.evaluation.records import CalibrationReport
 from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
 from touchline.runs.rule_params import FuseModelsParams
 

@@ -6,8 +6,8 @@ from typing import Any
 from touchline.core.files import write_json
 from touchline.core.jobs import recorded_job
 from touchline.core.records import ModelFiles
-from touchline.models.checkpoints import read_origin
 from touchline.runs.record import hashed_folder, packages
+from touchline.weights.checkpoints import read_origin
 
 
 def main(job: Any) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from touchline.core.logs import job_log
-from touchline.models.adapters import merge
+from touchline.models.merge_adapter import merge
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):

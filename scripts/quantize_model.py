@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from touchline.core.gpu_lease import lease_gpu
 from touchline.core.logs import job_log
 from touchline.models.cuda import check_usable
-from touchline.models.gpu_lease import lease_gpu
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):

@@ -8,8 +8,8 @@ from touchline.core.files import read_json, write_text
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
 from touchline.core.records import Thumbnail
-from touchline.events.evidence import read_evidence
 from touchline.events.shortlist import read_shortlist
+from touchline.evidence.tables import read_evidence
 from touchline.inputs.settings import read_table
 from touchline.report.match_page import MODULE, address_of, page_data, read_match, rows_of
 from touchline.report.pages import render

@@ -6,13 +6,15 @@ from typing import Any
 
 from markupsafe import Markup
 
+from touchline.comparison.records import ComparisonReport
 from touchline.comparison.summary import Row, read_rows
 from touchline.core.files import read_record, write_text
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
-from touchline.core.records import CalibrationReport, ComparisonReport, EvaluationReport, Manifest
+from touchline.core.records import Manifest
 from touchline.evaluation.evaluate import CURVES
 from touchline.evaluation.outcomes import OUTCOMES
+from touchline.evaluation.records import CalibrationReport, EvaluationReport
 from touchline.events.predictions import EVENTS
 from touchline.report.charts import (
     Chart,

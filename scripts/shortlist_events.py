@@ -5,8 +5,8 @@ from typing import Any
 from touchline.core.files import read_record
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
-from touchline.core.records import CalibrationReport
 from touchline.evaluation.recalibration import learnt_order
+from touchline.evaluation.records import CalibrationReport
 from touchline.events.predictions import EVENTS, read_events_csv
 from touchline.events.shortlist import SHORTLIST, shortlist, table_of_shortlist
 from touchline.inputs.labels import Labels

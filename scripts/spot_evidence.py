@@ -7,10 +7,10 @@ from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
 from touchline.core.records import UNANSWERED, Counts, Manifest
 from touchline.events.coverage import coverage_of_slices
-from touchline.events.evidence import join_slices, read_evidence, write_evidence
 from touchline.events.merge import check_slices, read_slices
-from touchline.events.peaks import spot_events
 from touchline.events.predictions import write_events_csv, write_predictions
+from touchline.evidence.peaks import spot_events
+from touchline.evidence.tables import join_slices, read_evidence, write_evidence
 from touchline.inputs.settings import read_settings
 from touchline.runs.rule_params import SpotEvidenceParams
 

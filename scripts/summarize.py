@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from touchline.comparison.records import ComparisonReport
 from touchline.comparison.summary import read_rows, summary_table, write_summary_csv
 from touchline.core.files import read_record, replacing
 from touchline.core.jobs import recorded_job
-from touchline.core.records import ComparisonReport
 from touchline.inputs.labels import Labels
 from touchline.runs.rule_params import SummarizeParams
 

@@ -2,7 +2,7 @@
 
 from touchline.core.files import read_record, write_text
 from touchline.core.jobs import recorded_job
-from touchline.core.records import EvaluationReport
+from touchline.evaluation.records import EvaluationReport
 from touchline.evaluation.tables import evaluation_text, write_evaluation_csv
 
 if __name__ == "__main__":

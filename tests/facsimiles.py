@@ -72,8 +72,8 @@ def lora(checkpoint: Path, folder: Path, seed: int = 0) -> Path:
     import torch
     from peft import LoraConfig, get_peft_model
 
-    from touchline.models.checkpoints import read_model_type
     from touchline.models.families import family
+    from touchline.weights.checkpoints import read_model_type
 
     torch.manual_seed(seed)
     model = family(read_model_type(checkpoint)).architecture.from_pretrained(checkpoint)

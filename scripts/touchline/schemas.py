@@ -12,23 +12,22 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from touchline.comparison.records import ComparisonReport
 from touchline.core import paths
 from touchline.core.records import (
-    CalibrationReport,
-    ComparisonReport,
     Coverage,
-    EvaluationReport,
     JobResults,
     Manifest,
     ModelFiles,
     Origin,
     RawAnswer,
-    RunRecord,
     Thumbnail,
     WindowRecord,
 )
+from touchline.evaluation.records import CalibrationReport, EvaluationReport
 from touchline.inputs.settings import Settings
 from touchline.inputs.videos import Video
+from touchline.runs.records import RunRecord
 
 # By name of the schema, the type of the whole file; of a table or JSON Lines, of a row.
 _FILES: dict[str, tuple[Any, str]] = {

@@ -5,7 +5,7 @@ import pytest
 from long_match import NAME, SECONDS, TOLERANCE, a_match, best_of
 from selenium.webdriver.common.action_chains import ActionChains
 
-from touchline.events.evidence import Evidence
+from touchline.evidence.tables import Evidence
 from touchline.report.match_page import MODULE, page_data, rows_of
 from touchline.report.pages import render
 

@@ -6,9 +6,9 @@ import pytest
 
 from touchline.core.records import WindowOutcome
 from touchline.detection.journal import Journal
-from touchline.events.evidence import read_evidence
-from touchline.events.peaks import spot_events
 from touchline.events.predictions import read_events_csv
+from touchline.evidence.peaks import spot_events
+from touchline.evidence.tables import read_evidence
 from touchline.inputs.labels import Labels
 
 pytestmark = pytest.mark.slow

@@ -32,7 +32,7 @@ rule hold:
 HOLD = """
 import fcntl, os, random, sys, time
 from pathlib import Path
-from touchline.models.gpu_lease import lease_gpu
+from touchline.core.gpu_lease import lease_gpu
 gpu = lease_gpu(Path("leases"))
 assert os.environ["CUDA_VISIBLE_DEVICES"] == gpu
 with open(f"witness_{gpu}", "a") as witness:

@@ -12,17 +12,17 @@ from statistics import fmean
 from typing import Any, Literal
 
 from touchline.comparison.chance_level import shifts as shifts_of
-from touchline.core.intervals import Intervals, as_records, common, elapsed, length, within
-from touchline.core.records import (
+from touchline.comparison.records import (
     Agreement,
     ClassAgreement,
     ComparedModel,
     ComparisonReport,
     Confusion,
-    Event,
     Moments,
     PairComparison,
 )
+from touchline.core.intervals import Intervals, as_records, common, elapsed, length, within
+from touchline.core.records import Event
 from touchline.core.tables import Dtype, Table
 from touchline.matching import matched_pairs, moments
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pandas as pd
 from pandas import DataFrame
 
+from touchline.comparison.records import Agreement, ComparisonReport
 from touchline.core.files import read_record
 from touchline.core.intervals import intervals_of, length
 from touchline.core.params import MissingPredictions, Predicted
-from touchline.core.records import Agreement, ComparisonReport, Coverage, Interval
+from touchline.core.records import Coverage, Interval
 from touchline.core.tables import Dtype, Table, columns
 from touchline.core.text_table import text_table
 from touchline.events.predictions import EVENTS

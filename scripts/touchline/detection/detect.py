@@ -10,14 +10,14 @@ from typing import Protocol
 
 import torch
 
+from touchline.answers.asked import Asked
+from touchline.answers.parsing import parse_answer
 from touchline.core.records import UNANSWERED, Status, WindowOutcome
 from touchline.detection.batch_size import peak_memory
 from touchline.detection.engine import Answering
 from touchline.detection.sampling import random_numbers
 from touchline.detection.scheduler import Failure, Picture, Task
 from touchline.detection.scoring import Generated, mean_probability, score_events
-from touchline.events.asked import Asked
-from touchline.events.parsing import parse_answer
 from touchline.inputs.windows import Window
 from touchline.video.sampler import Frame
 

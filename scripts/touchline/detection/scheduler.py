@@ -23,11 +23,11 @@ from typing import Literal
 
 import torch
 
+from touchline.answers.parsing import is_complete
 from touchline.detection.interface import Model
 from touchline.detection.sampling import choose
 from touchline.detection.scoring import Generated
 from touchline.detection.stopwatch import Stopwatch
-from touchline.events.parsing import is_complete
 from touchline.inputs.settings import GenerationSettings
 from touchline.models.candidate_tree import CandidateTree
 

@@ -11,18 +11,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from touchline.answers.parsing import asked_by
+from touchline.core.gpu_lease import lease_gpu, release_gpu
 from touchline.core.records import Manifest, WindowOutcome
 from touchline.detection.journal import Journal, journal_key
 from touchline.detection.stopwatch import Stopwatch
-from touchline.events.parsing import asked_by
 from touchline.inputs.candidates import Candidate, candidates_of
 from touchline.inputs.fingerprint import fingerprint
 from touchline.inputs.settings import BatchSettings, GenerationSettings, ImageSettings
 from touchline.inputs.windows import Window
-from touchline.models.checkpoints import begin_reading, checkpoint_files, read_model_type
 from touchline.models.cuda import check_usable, give_memory_back, has_room_beside
-from touchline.models.gpu_lease import lease_gpu, release_gpu
 from touchline.models.lean_imports import without_collecting
+from touchline.weights.checkpoints import begin_reading, checkpoint_files, read_model_type
 
 if TYPE_CHECKING:
     from touchline.models.families.base import Footage, VideoLanguageModel

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from touchline.core.records import AverageMap
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.evaluation import soccernet_evaluator
 from touchline.evaluation.average_precision import Floats, average_precision, over_deltas
 from touchline.evaluation.evaluate import estimate, known
 from touchline.evaluation.metrics import Lists, by_chance, by_label, curve, games_of, samples_of
 from touchline.evaluation.outcomes import Half, where_looked
+from touchline.evaluation.records import AverageMap
 
 
 def average_maps(

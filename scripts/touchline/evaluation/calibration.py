@@ -14,16 +14,6 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
-from touchline.core.records import (
-    LEAST_GAMES,
-    Bin,
-    CalibrationReport,
-    ClassTerms,
-    LearntQuality,
-    ProbabilityQuality,
-    Recalibration,
-    Reliability,
-)
 from touchline.evaluation.average_precision import Floats
 from touchline.evaluation.learnt_gain import (
     Judged,
@@ -34,6 +24,16 @@ from touchline.evaluation.learnt_gain import (
 )
 from touchline.evaluation.outcomes import Half, annotated_classes, by_class, where_looked
 from touchline.evaluation.recalibration import SUREST, features, probability, rank_of
+from touchline.evaluation.records import (
+    LEAST_GAMES,
+    Bin,
+    CalibrationReport,
+    ClassTerms,
+    LearntQuality,
+    ProbabilityQuality,
+    Recalibration,
+    Reliability,
+)
 from touchline.matching import found
 
 # As decimal fractions are read: a value of 0.3 has to fall into the bin from 0.3 on.

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from touchline.core.intervals import length
-from touchline.core.records import ClassFigures, Estimate, EvaluationReport, Event, Ranking
+from touchline.core.records import Event
 from touchline.core.tables import Table
 from touchline.evaluation.average_precision import Floats, ratio
 from touchline.evaluation.metrics import (
@@ -24,6 +24,7 @@ from touchline.evaluation.metrics import (
 )
 from touchline.evaluation.outcomes import Half, annotated_classes, where_looked
 from touchline.evaluation.ranking import average_precisions, mean_ranking, rankings
+from touchline.evaluation.records import ClassFigures, Estimate, EvaluationReport, Ranking
 from touchline.inputs.labels import Labels
 
 # evaluation/curves_{model}.csv: of each class and tolerance, a line for each of 200 least scores.

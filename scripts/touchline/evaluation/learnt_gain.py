@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from touchline.core.records import LEAST_GAMES, Event
+from touchline.core.records import Event
 from touchline.evaluation.average_precision import precision_at_hits
+from touchline.evaluation.records import LEAST_GAMES
 from touchline.events.shortlist import is_suppressed
 from touchline.matching import found
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from touchline.core.records import CalibrationReport, Event, Ranking
+from touchline.core.records import Event
 from touchline.evaluation.average_precision import precision_at_hits
 from touchline.evaluation.metrics import Lists, by_label, games_of
 from touchline.evaluation.outcomes import Half, where_looked
@@ -16,6 +16,7 @@ from touchline.evaluation.recalibration import (
     recalibrated,
     reordered_classes,
 )
+from touchline.evaluation.records import CalibrationReport, Ranking
 from touchline.matching import found
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from touchline.core.records import CalibrationReport, Context, Event, Recalibration
+from touchline.core.records import Context, Event
 from touchline.evaluation.learnt_gain import is_gain
+from touchline.evaluation.records import CalibrationReport, Recalibration
 from touchline.events.shortlist import LearntOrder
 from touchline.matching import is_within
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from touchline.core.records import ClassFigures, Estimate, EvaluationReport, Ranking
 from touchline.core.tables import Table, columns
 from touchline.core.text_table import text_table
+from touchline.evaluation.records import ClassFigures, Estimate, EvaluationReport, Ranking
 
 _COUNTS = ("true", "not_shown", "predicted", "true_positives", "false_positives", "misses")
 _FIGURES = ("precision", "recall", "f1", "average_precision")

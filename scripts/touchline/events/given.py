@@ -1,14 +1,21 @@
-"""Given predictions, in whichever format they are."""
+"""Given predictions as events, in whichever format they are."""
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from touchline.answers.reading import LONGEST_VIDEO, Predictions, encodable, usable_items
+from touchline.core.records import Counts, Event, Team
+from touchline.core.soccernet import LONGEST_HALF, is_another_time, positions_per_second
+from touchline.errors import InputError, plain
 from touchline.events.predictions import predictions_of
-from touchline.events.reading import Predictions
-from touchline.events.spotting import spotted_in
+from touchline.inputs.given import Entries, Form, read_entries
 from touchline.inputs.labels import Labels
-from touchline.inputs.spotting_files import read_entries
 from touchline.inputs.videos import Video
 
 
@@ -37,3 +44,266 @@ def read_given(
     if entries.form == "answers":
         return predictions_of(entries.items, entries.place, labels, duration=duration, half=half)
     return spotted_in(entries, half, labels, duration)
+
+
+# Some tools write 5:3 for 05:03.
+_GAME_TIME = re.compile(r"(\d{1,2}) - (\d{1,5}):(\d{1,2})")
+_TEAMS: dict[object, Team] = {"home": "home", "away": "away"}
+# What the formats call the same: the first of these that an item has.
+_POSITION: Mapping[Form, tuple[str, ...]] = {
+    "soccernet": ("position",),
+    "osl": ("position_ms", "position"),
+    "frames": ("frame",),
+}
+_SCORE: Mapping[Form, tuple[str, ...]] = {
+    "soccernet": ("confidence",),
+    "osl": ("confidence_score", "confidence"),
+    "frames": ("score",),
+}
+# Frames around the best of a class in which the others are dropped: the default of E2E-Spot.
+_SUPPRESSED_FRAMES = 2
+# A mean of probabilities in 32 bits can be a little more than 1.
+_ROUNDING = 1e-6
+
+
+def check_given(path: str | Path, video: int, row: Video | None, labels: Labels) -> None:
+    """Make sure before a run that given predictions can be read.
+
+    Of a predictions file, that it has items: the job that parses their answers says the rest.
+
+    Args:
+        path, video, row: as of `touchline.events.given.read_given`.
+
+    Raises:
+        InputError: as there.
+    """
+    entries = read_entries(path, video, row)
+    half = row.half if row else None
+    # Footage may be longer than a half. How long it is, the job knows.
+    duration = LONGEST_VIDEO if row and row.path else None
+    if entries.form == "answers":
+        usable_items(entries.items, entries.place, half, duration)
+    else:
+        spotted_in(entries, half, labels, duration)
+
+
+def spotted_in(
+    entries: Entries, half: int | None, labels: Labels, duration: float | None
+) -> Predictions:
+    """The events of one video.
+
+    An event has the time and the score that the file has: nothing is known of windows. A label
+    that is no class stays, marked unknown. Only scores of neighbouring frames, which are no events
+    yet, are suppressed as the projects do that write them.
+
+    Args:
+        half: of the game, which the video shows; None if it is not known.
+        duration: seconds of video, if known. Otherwise the longest half there is counts.
+
+    Raises:
+        InputError: an item is of two halves, the file is of two and `half` is None, or no item can
+            be used.
+    """
+    events: list[Event] = []
+    problems: list[str] = []
+    beyond: list[float] = []
+    seen: dict[Event, int] = {}
+    halves = [_half_or_mistake(entries, number) for number in range(len(entries.items))]
+    stated = {each for each in halves if isinstance(each, int)}
+    per_second = _positions_per_second(entries)
+    longest, end = _longest(half is not None or bool(stated), duration)
+    count = 0
+    for number, (item, of_half) in enumerate(zip(entries.items, halves, strict=True)):
+        where = f"{entries.place}, item {number}"
+        if half is not None and isinstance(of_half, int) and of_half != half:
+            continue
+        count += 1
+        try:
+            if isinstance(of_half, str):
+                raise ValueError(of_half)
+            if of_half is None and stated:
+                raise ValueError("names no half, as other items do")
+            event = _event(item, entries, per_second, labels)
+            if seen.setdefault(event, number) != number:
+                raise ValueError(f"repeats item {seen[event]}")
+        except ValueError as error:
+            problems.append(f"{where}: {error}; it is left out.")
+            continue
+        if event.time_s > longest:
+            beyond.append(event.time_s)
+        elif entries.form == "soccernet" and (mistake := _contradiction(item, event.time_s)):
+            problems.append(f"{where}: {mistake}; it is left out.")
+        else:
+            events.append(event)
+    if half is None and len(stated) > 1:
+        raise InputError(
+            f"{entries.place} has predictions of two halves; write into the table of videos which "
+            "half the video is."
+        )
+    if beyond:
+        problems.append(
+            f"{entries.place}: {len(beyond)} of {count} predictions lie beyond {end} ({longest:g} "
+            f"s), the last at {max(beyond):g} s; they are left out. Is it the right file, and half?"
+        )
+    has_others = half is not None and bool(stated - {half})
+    if count and not events and not (has_others and half not in stated):
+        raise InputError(
+            f"{entries.place} has no usable prediction. The first problem: {problems[0]}"
+        )
+    if half is not None and stated and half not in stated:
+        problems.append(f"{entries.place} has nothing of half {half}, which the video is.")
+    if entries.form == "soccernet" and per_second == 1:
+        problems.append(
+            f"{entries.place}: position is in seconds by gameTime, not in milliseconds as in "
+            "SoccerNet's files, and is read as seconds."
+        )
+    events.sort(key=lambda event: (event.time_s, event.label))
+    kept = events if entries.is_suppressed else _suppressed(events, entries.fps)
+    counts = Counts(
+        answers=count,
+        none=0,
+        unparsed=0,
+        invalid=count - len(events),
+        events_in=len(events),
+        duplicates=len(events) - len(kept),
+        events_out=len(kept),
+    )
+    return Predictions(kept, [event.time_s for event in kept], counts, problems, exact=True)
+
+
+def _half_or_mistake(entries: Entries, number: int) -> int | str | None:
+    """The half that an item is of, None if it does not say, or what is wrong with it.
+
+    Raises:
+        InputError: it says two.
+    """
+    item = entries.items[number]
+    if not isinstance(item, dict):
+        return "is no object"
+    if entries.form != "soccernet":
+        return None
+    clock = _GAME_TIME.match(str(item.get("gameTime")))
+    by_clock = int(clock[1]) if clock else None
+    stated = by_clock if item.get("half") is None else item["half"]
+    if stated is None:
+        return None
+    if str(stated) not in ("1", "2"):
+        return f"half is {plain(ascii(stated), 60)}, not 1 or 2"
+    if by_clock not in (None, int(stated)):
+        raise InputError(
+            f"{entries.place}, item {number} is of half {stated}, but its gameTime is "
+            f"{plain(ascii(item['gameTime']), 60)}; are the halves swapped? Correct one of them."
+        )
+    return int(stated)
+
+
+def _longest(is_half: bool, duration: float | None) -> tuple[float, str]:
+    """The latest time that an event can have, seconds, and what ends there."""
+    if duration is not None:
+        return duration, "the end of the video"
+    return (LONGEST_HALF, "any half") if is_half else (LONGEST_VIDEO, "any video")
+
+
+def _positions_per_second(entries: Entries) -> float:
+    """The unit of the items' times: 1,000 for milliseconds, or the frames per second."""
+    if entries.form == "frames":
+        return entries.fps
+    if entries.form == "osl":
+        return 1000
+    return positions_per_second(
+        (position, clock)
+        for item in entries.items
+        if (clock := _clock(item)) is not None
+        and (position := _number(item.get("position"))) is not None
+    )
+
+
+def _clock(item: Any) -> float | None:
+    """The gameTime of an item, seconds."""
+    text = str(item.get("gameTime")) if isinstance(item, dict) else ""
+    match = _GAME_TIME.match(text)
+    return 60.0 * int(match[2]) + int(match[3]) if match else None
+
+
+def _contradiction(item: Mapping[str, Any], time: float) -> str | None:
+    """What is wrong if the position of an item cannot be the moment of its gameTime."""
+    clock = _clock(item)
+    if clock is None or not is_another_time(time, clock):
+        return None
+    return f"position is at {time:g} s, but gameTime is {plain(ascii(item['gameTime']), 60)}"
+
+
+def _suppressed(events: Sequence[Event], fps: float) -> list[Event]:
+    """Events but those with a better one of their label in a neighbouring frame, by time.
+
+    As `non_maximum_supression` of E2E-Spot's util/eval.py, which its evaluation calls.
+    """
+    kept: list[Event] = []
+    by_label: defaultdict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        by_label[event.label].append(event)
+    reach = (_SUPPRESSED_FRAMES + 0.5) / fps
+    for same in by_label.values():
+        times = [event.time_s for event in same]
+        for event in same:
+            near = same[
+                bisect_left(times, event.time_s - reach) : bisect_right(times, event.time_s + reach)
+            ]
+            if all(other.worth <= event.worth or other.time_s == event.time_s for other in near):
+                kept.append(event)
+    return sorted(kept, key=lambda event: (event.time_s, event.label))
+
+
+def _event(item: Mapping[str, Any], entries: Entries, per_second: float, labels: Labels) -> Event:
+    """The event of an item.
+
+    Raises:
+        ValueError: the item cannot be used; says why.
+    """
+    label = item.get("label")
+    word = " ".join(encodable(label).split()) if isinstance(label, str) else ""
+    if not word:
+        raise ValueError(f"label is {plain(ascii(label), 60)}, not a word")
+    position, value = _first(item, _POSITION[entries.form])
+    time = _number(value)
+    if time is None or not 0 <= time <= per_second * LONGEST_VIDEO:
+        unit = "the number of a frame" if entries.form == "frames" else "milliseconds"
+        raise ValueError(f"{position} is {plain(ascii(value), 60)}, not {unit} of a video")
+    name, value = _first(item, _SCORE[entries.form])
+    score = _number(value)
+    if value is not None and (score is None or not 0 <= score <= 1 + _ROUNDING):
+        raise ValueError(f"{name} is {plain(ascii(value), 60)}, not between 0 and 1")
+    known = labels.canonical(word)
+    seconds = round(time / per_second, 3)
+    score = None if score is None else min(score, 1.0)
+    return Event(
+        time_s=seconds,
+        label=known or word,
+        known=known is not None,
+        team=_TEAMS.get(str(item.get("team"))),
+        confidence=score,
+        label_probability=None,
+        n_hits=1,
+        window_s=seconds,
+        first_s=seconds,
+        last_s=seconds,
+        score=score,
+        score_kind="given",
+    )
+
+
+def _first(item: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, Any]:
+    """The first of some keys that has a value, and that."""
+    return next(
+        ((name, item[name]) for name in names if item.get(name) is not None), (names[0], None)
+    )
+
+
+def _number(value: Any) -> float | None:
+    """A number, which SoccerNet's files have as text; None of anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None

@@ -10,15 +10,15 @@ from typing import Any
 from pandas import DataFrame
 from pydantic import TypeAdapter, ValidationError
 
+from touchline.answers.asked import Asked
+from touchline.answers.parsing import is_cut_off, parse_answer, render_event
+from touchline.answers.plain_answers import names_in
+from touchline.answers.reading import Predictions, quoted, usable_items
 from touchline.core.files import read_json, write_json
 from touchline.core.records import Context, Counts, Event, ParsedEvent
 from touchline.core.soccernet import game_time
 from touchline.core.tables import Table, columns
 from touchline.errors import InputError
-from touchline.events.asked import Asked
-from touchline.events.parsing import is_cut_off, parse_answer, render_event
-from touchline.events.plain_answers import names_in
-from touchline.events.reading import Predictions, quoted, usable_items
 from touchline.inputs.labels import Labels
 
 _EVENT = TypeAdapter(Event)

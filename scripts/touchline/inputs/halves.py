@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePath
 
-from touchline.inputs.spotting_files import same_game
+from touchline.inputs.given import same_game
 from touchline.inputs.videos import Video, half_in_path, ranges, soccernet_game
 
 _HQ = re.compile(r"(?i)[12]_HQ\w*")

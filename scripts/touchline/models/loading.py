@@ -16,8 +16,8 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from touchline.errors import InputError, plain
-from touchline.models.checkpoints import remedy
 from touchline.models.lean_imports import lean_import
+from touchline.weights.checkpoints import remedy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

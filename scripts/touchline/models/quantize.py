@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from touchline.errors import InputError
-from touchline.models.checkpoints import (
+from touchline.models.families import family
+from touchline.models.loading import hush_libraries, load_weights, read_config
+from touchline.weights.checkpoints import (
     check,
     quantization_of,
     read_model_type,
 )
-from touchline.models.families import family
-from touchline.models.loading import hush_libraries, load_weights, read_config
-from touchline.models.saving import save
+from touchline.weights.saving import save
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

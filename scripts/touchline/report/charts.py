@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 from pandas import DataFrame
 
+from touchline.comparison.records import ComparisonReport
 from touchline.comparison.summary import Row, events_by_class
-from touchline.core.records import CalibrationReport, ComparisonReport, EvaluationReport
+from touchline.evaluation.records import CalibrationReport, EvaluationReport
 from touchline.report import vega
 from touchline.report.vega import Palette, Spec
 

@@ -12,16 +12,17 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from touchline.comparison.compare import Track
+from touchline.comparison.records import ComparisonReport
 from touchline.comparison.summary import Row, agreement_of
 from touchline.core.files import read_record
 from touchline.core.intervals import Intervals, common, joined
-from touchline.core.records import ComparisonReport, Coverage, Event, Manifest, Thumbnail
+from touchline.core.records import Coverage, Event, Manifest, Thumbnail
 from touchline.evaluation.annotations import TrueEvent, read_truth
 from touchline.events.coverage import looked_at_together
-from touchline.events.evidence import Evidence
-from touchline.events.peaks import curves_of
 from touchline.events.predictions import read_events_csv, table_of_events
 from touchline.events.shortlist import Standing
+from touchline.evidence.peaks import curves_of
+from touchline.evidence.tables import Evidence
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name
 from touchline.report.filters import shortened

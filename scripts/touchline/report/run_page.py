@@ -9,7 +9,8 @@ import pandas as pd
 from pandas import DataFrame
 
 from touchline.comparison.summary import Row, without_pictures
-from touchline.core.records import EvaluationReport, Manifest
+from touchline.core.records import Manifest
+from touchline.evaluation.records import EvaluationReport
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Name
 from touchline.inputs.windows import windows_per_slice

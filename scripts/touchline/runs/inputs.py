@@ -12,7 +12,7 @@ from touchline.errors import InputError
 from touchline.evaluation.annotations import find_labels
 from touchline.inputs.candidates import candidates_of
 from touchline.inputs.class_names import with_class_names
-from touchline.inputs.external_predictions import find_given, given_videos
+from touchline.inputs.given import find_given, given_videos
 from touchline.inputs.labels import Labels
 from touchline.inputs.project import with_project_files
 from touchline.inputs.settings import Settings, read_settings

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from touchline.core import paths
-from touchline.models.gpu_lease import candidates
+from touchline.core.gpu_lease import candidates
 from touchline.runs.command_line import selecting_command, status_command
 from touchline.runs.environment import check_container, check_environment
 from touchline.runs.messages import at_end, at_failure, at_others, at_start, place
 from touchline.runs.plan import Plan
-from touchline.runs.plugin_patches import apply_patches
-from touchline.runs.slurm import Submission, check_cluster, has_accounting, output_of
 from touchline.runs.snakemake_events import Failure, RunEvents
+from touchline.slurm.partitions import Submission, check_cluster, has_accounting, output_of
+from touchline.slurm.plugin_patches import apply_patches
 
 # The image of `--sdm apptainer`, in the folder that Snakemake runs in.
 CONTAINER = "touchline.sif"

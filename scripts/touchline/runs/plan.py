@@ -14,7 +14,7 @@ from pathlib import Path
 from touchline.core import paths
 from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
 from touchline.core.paths import Slice, by_evidence, slices_of
-from touchline.inputs.external_predictions import place_of
+from touchline.inputs.given import place_of
 from touchline.inputs.videos import GameHalf, Name
 from touchline.runs.inputs import Inputs
 

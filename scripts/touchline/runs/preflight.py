@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from touchline.core.files import read_text
-from touchline.core.records import LEAST_GAMES
 from touchline.errors import InputError, nearest_file, plain
 from touchline.evaluation.annotations import read_truth
-from touchline.events.spotting import check_given
-from touchline.inputs.external_predictions import place_of
+from touchline.evaluation.records import LEAST_GAMES
+from touchline.events.given import check_given
+from touchline.inputs.given import place_of
 from touchline.inputs.halves import contradictions, repeated_halves, same_files, untrimmed
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import Settings, weight_of
 from touchline.inputs.videos import left_out, ranges
-from touchline.models import adapters, checkpoints
 from touchline.runs.inputs import Inputs, Mistakes, collect_inputs
 from touchline.runs.plan import Plan
+from touchline.weights import adapters, checkpoints
 
 # Seconds. Machines of one network differ by less.
 _CLOCKS_DIFFER = 5.0

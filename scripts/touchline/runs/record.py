@@ -21,11 +21,15 @@ import touchline
 from touchline.core import paths
 from touchline.core.files import hashed, read_json, read_record
 from touchline.core.jobs import files_below, hashes_at_end
-from touchline.core.records import (
-    HashedFile,
-    Manifest,
-    ModelFiles,
-    Origin,
+from touchline.core.records import HashedFile, Manifest, ModelFiles, Origin
+from touchline.errors import InputError
+from touchline.inputs.fingerprint import content_of
+from touchline.inputs.given import place_of
+from touchline.inputs.settings import Settings
+from touchline.inputs.videos import GameHalf, Video
+from touchline.runs.inputs import Inputs
+from touchline.runs.plan import Plan
+from touchline.runs.records import (
     RecordedInput,
     RecordedModel,
     RecordedVideo,
@@ -33,13 +37,6 @@ from touchline.core.records import (
     RunRecord,
     Software,
 )
-from touchline.errors import InputError
-from touchline.inputs.external_predictions import place_of
-from touchline.inputs.fingerprint import content_of
-from touchline.inputs.settings import Settings
-from touchline.inputs.videos import GameHalf, Video
-from touchline.runs.inputs import Inputs
-from touchline.runs.plan import Plan
 
 # What shapes results. Of these a machine has some: analysis needs no torch.
 _PACKAGES = (

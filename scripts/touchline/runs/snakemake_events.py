@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from touchline.runs.refusals import Refusal, refusal_of
-from touchline.runs.slurm import reason_of
+from touchline.slurm.partitions import reason_of
+from touchline.slurm.refusals import Refusal, refusal_of
 
 # A screen's line or two. Snakemake names each of the files that a job is made again for.
 _MOST_OF_REASON = 300

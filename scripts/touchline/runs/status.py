@@ -22,8 +22,8 @@ from touchline.core.records import UNANSWERED, Manifest
 from touchline.detection.journal import Line, read_lines
 from touchline.inputs.settings import Settings
 from touchline.inputs.windows import windows_per_slice
-from touchline.runs.queue import QUEUE, QueuedJob, Stage, read_queue
-from touchline.runs.slurm import output_of
+from touchline.slurm.partitions import output_of
+from touchline.slurm.queue import QUEUE, QueuedJob, Stage, read_queue
 
 # The current speed is that of the last minutes.
 RECENT_SECONDS = 120.0

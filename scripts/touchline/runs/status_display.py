@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from touchline.runs.queue import Stage, obstacle
 from touchline.runs.status import Observer, RunProgress, VideoStatus, is_under_way
+from touchline.slurm.queue import Stage, obstacle
 
 COLUMNS = ["video", "model", "slices", "done", "windows/s", "left", "events", "skipped", "failed"]
 # Where some job is in SLURM's queue.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from samples import event
 
 from touchline.comparison.compare import Track, compare, write_comparison_csv
-from touchline.core.records import ComparisonReport
+from touchline.comparison.records import ComparisonReport
 from touchline.matching import matched_pairs
 
 ALL = ((0.0, 600.0),)

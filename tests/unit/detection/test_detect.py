@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from media import number_in, steady, write_video
+from touchline.answers.parsing import asked_by
 from touchline.detection.detect import Draw, SliceProgress, detect
 from touchline.detection.scoring import Generated
-from touchline.events.parsing import asked_by
 from touchline.events.partials import partial_of
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Video

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from samples import event
 from sklearn.metrics import average_precision_score
 
-from touchline.core.records import Ranking
 from touchline.evaluation.annotations import TrueEvent
 from touchline.evaluation.calibration import calibrate
 from touchline.evaluation.evaluate import evaluate
@@ -18,6 +17,7 @@ from touchline.evaluation.ranking import (
     mean_ranking,
     rankings,
 )
+from touchline.evaluation.records import Ranking
 
 
 def one_class(*events, truth=(100.0,)):

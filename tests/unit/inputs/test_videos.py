@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from touchline.errors import InputError
-from touchline.inputs.external_predictions import find_given, given_videos
+from touchline.inputs.given import find_given, given_videos
 from touchline.inputs.videos import SOCCERNET_LABELS, left_out, ranges, read_videos, select
 
 GAME = "2015-02-21 - 18-00 Chelsea 1 - 1 Burnley"

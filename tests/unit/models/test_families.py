@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from demo.training import nf4
 from rounding import assert_near
 from touchline.errors import InputError
-from touchline.models.checkpoints import fetch
 from touchline.models.families.base import Footage
 from touchline.models.families.llava_next_video import LlavaNextVideo
 from touchline.models.families.qwen2_5_vl import Qwen25VL, patches_of, picture_size, pixel_limits
 from touchline.models.families.qwen3_vl import Qwen3VL, video_size
 from touchline.models.preprocessing import Normalization, normalized
 from touchline.video.transforms import resized, square_of
+from touchline.weights.checkpoints import fetch
 
 REFERENCE = json.loads((Path(__file__).parent / "processor_reference.json").read_text())
 PROMPT = "What happens?\n"

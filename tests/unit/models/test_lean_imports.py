@@ -12,7 +12,7 @@ ANSWERS = """
 import sys
 from pathlib import Path
 import torch
-from touchline.models.checkpoints import read_model_type
+from touchline.weights.checkpoints import read_model_type
 from touchline.models.families import family
 
 folder = Path(sys.argv[1])

@@ -13,9 +13,9 @@ from touchline.core.paths import DETECT_LOG, JOURNAL, LEDGER, MANIFEST, PARTIAL,
 from touchline.core.records import Manifest, ParsedEvent, WindowRecord
 from touchline.detection.journal import Journal
 from touchline.inputs.settings import Settings
-from touchline.runs.queue import QueuedJob, Stage
 from touchline.runs.status import Observer
 from touchline.runs.status_display import table
+from touchline.slurm.queue import QueuedJob, Stage
 
 
 def record(number, status="none"):

@@ -22,15 +22,15 @@ from transformers import DynamicCache, PreTrainedModel
 
 from touchline.models.candidate_tree import CandidateTree
 from touchline.models.chat import end_tokens, prompt_text, read_tokenizer, token_ids
-from touchline.models.checkpoints import check
 from touchline.models.cuda import call_once
 from touchline.models.cuda_graph import Replayed
 from touchline.models.kernels import compile_kernels, fuse_steps
 from touchline.models.kv_cache import RowCache
 from touchline.models.loading import hush_libraries, load_weights, read_config
 from touchline.models.preprocessing import CLIP, Normalization, normalized, read_normalization
-from touchline.models.weights import fuse_norms, unpack, unpacked_bytes
+from touchline.models.unpacking import fuse_norms, unpack, unpacked_bytes
 from touchline.video.transforms import Fit
+from touchline.weights.checkpoints import check
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from touchline.errors import InputError
-from touchline.runs.queue import QUEUE, QueuedJob, Stage, read_queue
+from touchline.slurm.queue import QUEUE, QueuedJob, Stage, read_queue
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from touchline.answers.plain_answers import MOST_WORDS_OF_A_NAME, says_none
 from touchline.core.records import ParsedEvent
-from touchline.events.plain_answers import MOST_WORDS_OF_A_NAME, says_none
 from touchline.inputs.labels import Labels, key_of
 
 # So many names in a row, in the prompt's own order, are its list repeated.

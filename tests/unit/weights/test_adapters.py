@@ -17,11 +17,12 @@ from fakehub import COMMIT, LATER, FakeHub
 from rounding import assert_same_greedy
 from touchline.detection.scoring import Generated
 from touchline.errors import InputError
-from touchline.models.adapters import check, check_source, fetch, merge
-from touchline.models.checkpoints import fetch as fetch_checkpoint
 from touchline.models.families import family
 from touchline.models.families.base import Footage
+from touchline.models.merge_adapter import merge
 from touchline.models.quantize import quantize
+from touchline.weights.adapters import check, check_source, fetch
+from touchline.weights.checkpoints import fetch as fetch_checkpoint
 
 PROMPT = (ROOT / "prompts" / "soccer_events.txt").read_text()
 FOOTAGE = Footage(384, 216, 1.0)
@@ -301,7 +302,7 @@ FETCH = """
 import sys
 from pathlib import Path
 from touchline.errors import InputError
-from touchline.models.adapters import fetch
+from touchline.weights.adapters import fetch
 try:
     fetch(sys.argv[1], None, Path("adapter"))
 except InputError as error:

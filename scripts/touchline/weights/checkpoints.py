@@ -19,7 +19,7 @@ from touchline.core.files import read_json, read_record, write_json
 from touchline.core.records import AdapterOrigin, Origin
 from touchline.errors import InputError, nearest_file, plain
 from touchline.inputs.families import FAMILIES
-from touchline.models import hub
+from touchline.weights import hub
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ _POINTER = b"version https://git-lfs.github.com/spec/"
 def fetch(checkpoint: str, revision: str | None, family_name: str, folder: Path) -> None:
     """Bring a checkpoint into a folder: from the hub, or as links to a folder on disk.
 
-    What comes from the hub lies in the hub's cache (`touchline.models.hub`), and here are hard
+    What comes from the hub lies in the hub's cache (`touchline.weights.hub`), and here are hard
     links to it, or copies where the cache is on another file system: never symbolic links, as the
     cache may be emptied, or not be there on the machine that runs the model.
 

@@ -17,9 +17,8 @@ from typing import Any, Literal
 
 import json_repair
 
-from touchline.core.records import ParsedEvent, Team
-from touchline.events.asked import Asked
-from touchline.events.plain_answers import (
+from touchline.answers.asked import Asked
+from touchline.answers.plain_answers import (
     IsName,
     attributes,
     begins_with_none,
@@ -29,7 +28,8 @@ from touchline.events.plain_answers import (
     says_none,
     without_lead_in,
 )
-from touchline.events.reading import MAX_CHARACTERS, encodable
+from touchline.answers.reading import MAX_CHARACTERS, encodable
+from touchline.core.records import ParsedEvent, Team
 
 # What keys of an object stand for, without case and signs. The name of the event stands under the
 # first of these that there is; the second group are words that other things have, too.

@@ -27,7 +27,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from touchline.models.checkpoints import fetch
+from touchline.weights.checkpoints import fetch
 from touchline.core.logs import job_log
 time.sleep = lambda seconds: None
 exec(os.environ.get("FIRST", ""))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchline.runs.queue import Stage, obstacle, read_queue, stage_of
+from touchline.slurm.queue import Stage, obstacle, read_queue, stage_of
 
 
 def test_a_job_of_a_slice():

@@ -14,7 +14,7 @@ from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.errors import InputError
 from touchline.evaluation.annotations import read_truth
 from touchline.events.exports import by_game, osl_json, results_spotting
-from touchline.events.given import read_given
+from touchline.events.given import check_given, read_given
 from touchline.events.merge import merge_given
 from touchline.events.predictions import (
     read_events_csv,
@@ -22,10 +22,9 @@ from touchline.events.predictions import (
     write_events_csv,
     write_predictions,
 )
-from touchline.events.spotting import check_given
+from touchline.inputs.given import find_entries
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import MergeSettings
-from touchline.inputs.spotting_files import find_entries
 from touchline.inputs.videos import Video
 
 LABELS = Labels.read(ROOT / "labels.yaml")

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from touchline.errors import InputError
-from touchline.inputs.external_predictions import find_given
-from touchline.inputs.spotting_files import find_entries, read_entries, same_game
+from touchline.inputs.given import find_entries, find_given, read_entries, same_game
 from touchline.inputs.videos import Video
 
 ROMA = "italy_serie-a/2016-2017/2016-10-02 - 21-45 AS Roma 2 - 1 Inter"

@@ -14,8 +14,8 @@ import snakemake_executor_plugin_slurm as plugin
 from snakemake_interface_executor_plugins.settings import SharedFSUsage
 
 from clones import ROOT
-from touchline.runs import plugin_patches
-from touchline.runs.plugin_patches import apply_patches
+from touchline.slurm import plugin_patches
+from touchline.slurm.plugin_patches import apply_patches
 
 REFUSED = "SLURM sbatch failed. The error message was 'sbatch: error: {}'.\n    sbatch call:\n …"
 ACCOUNT = REFUSED.format("Batch job submission failed: Invalid account")

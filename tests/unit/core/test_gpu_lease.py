@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from touchline.models.gpu_lease import lease_gpu
+from touchline.core.gpu_lease import lease_gpu
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from touchline.models.gpu_lease import lease_gpu
+from touchline.core.gpu_lease import lease_gpu
 ready = lambda gpu: print("ready on", gpu, flush=True)
 print(lease_gpu(Path(sys.argv[1]), ready), flush=True)
 time.sleep(60)

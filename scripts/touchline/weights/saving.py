@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from touchline.core.disk import writing
-from touchline.models.checkpoints import checkpoint_files
+from touchline.weights.checkpoints import checkpoint_files
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from touchline.errors import InputError
-from touchline.runs.queue import read_queue
-from touchline.runs.slurm import (
+from touchline.slurm.partitions import (
     Submission,
     check_cluster,
     check_refused,
@@ -16,6 +15,7 @@ from touchline.runs.slurm import (
     output_of,
     reason_of,
 )
+from touchline.slurm.queue import read_queue
 
 
 @pytest.mark.parametrize(

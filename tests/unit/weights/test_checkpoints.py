@@ -9,7 +9,7 @@ import pytest
 from facsimiles import facsimile
 from touchline.core.files import read_json
 from touchline.errors import InputError
-from touchline.models.checkpoints import check, fetch, remember_origin
+from touchline.weights.checkpoints import check, fetch, remember_origin
 
 INDEX = "model.safetensors.index.json"
 SHARD = "model-00002-of-00003.safetensors"

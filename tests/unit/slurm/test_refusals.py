@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchline.runs.refusals import refusal_of
+from touchline.slurm.refusals import refusal_of
 
 
 def refusal(words):

@@ -16,9 +16,9 @@ from logging import Logger
 from pathlib import Path
 from typing import Any
 
-from touchline.runs.queue import QUEUE, QueuedJob, Stage, obstacle, read_queue, stage_of
-from touchline.runs.refusals import Refusal, refusal_of
-from touchline.runs.slurm import answer_of
+from touchline.slurm.partitions import answer_of
+from touchline.slurm.queue import QUEUE, QueuedJob, Stage, obstacle, read_queue, stage_of
+from touchline.slurm.refusals import Refusal, refusal_of
 
 # Seconds between two looks: at first, when nothing changes for long, and while no job is queued.
 _SHORTEST, _LONGEST = 2.0, 30.0

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clones import ROOT
+from touchline.answers.asked import Asked
+from touchline.answers.parsing import parse_answer
 from touchline.core.records import ParsedEvent
-from touchline.events.asked import Asked
-from touchline.events.parsing import parse_answer
 from touchline.inputs.labels import Labels
 
 CLASSES = Labels.read(ROOT / "labels.yaml")

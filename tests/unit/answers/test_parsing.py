@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clones import ROOT
+from touchline.answers.asked import Asked
+from touchline.answers.parsing import asked_by, is_cut_off, parse_answer, render_event
+from touchline.answers.reading import MAX_CHARACTERS
 from touchline.core.records import ParsedEvent
-from touchline.events.asked import Asked
-from touchline.events.parsing import asked_by, is_cut_off, parse_answer, render_event
-from touchline.events.reading import MAX_CHARACTERS
 from touchline.inputs.labels import Labels
 
 CLASSES = Labels.read(ROOT / "labels.yaml")

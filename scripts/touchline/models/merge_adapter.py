@@ -1,0 +1,107 @@
+"""Merge an adapter into a model's weights."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from touchline.core.files import write_json
+from touchline.errors import InputError, plain
+from touchline.models.families import family
+from touchline.models.loading import hush_libraries, load_weights, read_config
+from touchline.weights import adapters, checkpoints
+from touchline.weights.saving import save
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+log = logging.getLogger(__name__)
+
+
+def merge(source: Path, adapter: Path, folder: Path) -> None:
+    """Save a checkpoint with an adapter merged into its weights, in their own precision.
+
+    Raises:
+        InputError: the adapter is of another model, or one of the two is not whole.
+    """
+    import torch
+
+    hush_libraries()
+    checkpoints.check(source)
+    config = adapters.check(adapter)
+    if checkpoints.quantization_of(source) is not None:
+        raise InputError(
+            f"{source} is quantized already, and an adapter is merged into 16-bit weights; choose "
+            "the checkpoint that it was made from, with quantization: nf4."
+        )
+    kind = family(checkpoints.read_model_type(source))
+    model = load_weights(
+        kind.architecture, source, config=read_config(source), dtype="auto", device_map="cpu"
+    )
+    with torch.no_grad():
+        merged = _merged(model, adapter, f"{adapter} does not fit {source}; {_advice(config)}")
+    save(merged, source, folder)
+    origin = checkpoints.read_origin(source)
+    made_with = checkpoints.read_adapter_origin(adapter)
+    if origin is not None and made_with is not None:
+        _tell_base(origin.checkpoint, config, made_with.adapter)
+        origin = origin.model_copy(update={"adapter": made_with})
+        write_json(folder / checkpoints.ORIGIN, origin.model_dump())
+
+
+def _merged(model: PreTrainedModel, adapter: Path, refusal: str) -> PreTrainedModel:
+    import torch
+    from peft import LoraConfig, PeftModel
+    from safetensors import SafetensorError
+
+    # PEFT expects it; models are imported without (`touchline.models.lean_imports`).
+    if torch.distributed.is_available():
+        import_module("torch.distributed.tensor")
+    try:
+        adapted = PeftModel(model, LoraConfig.from_pretrained(adapter))
+        found = adapted.load_adapter(adapter, "default")
+    # What PEFT raises of modules that are not there, shapes and settings.
+    except (ValueError, RuntimeError, TypeError, KeyError, OSError, SafetensorError) as error:
+        raise InputError(f"{refusal} ({plain(error)}).") from error
+    for keys, what in (
+        (found.unexpected_keys, "weights of no part of the model"),
+        (found.missing_keys, "weights that the adapter lacks"),
+    ):
+        if keys:
+            raise InputError(f"{refusal} ({what}: {len(keys)}, as {plain(min(keys))}).")
+    names = adapted.base_model.targeted_module_names
+    tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    if tied and any(name.endswith(("lm_head", "embed_tokens")) for name in names):
+        raise InputError(
+            f"{adapter} changes the embeddings or the output layer, which are one and the same in "
+            "this model, so that a change of one would change the other; train it without."
+        )
+    # Its "safe" merge would round twice, and so be another model than the one that others have.
+    merged: PreTrainedModel = adapted.merge_and_unload()
+    for name in names:
+        if not merged.get_submodule(name).weight.isfinite().all():
+            raise InputError(
+                f"{adapter} cannot be merged: {plain(name)} would have numbers that are not "
+                "finite; take it from an earlier step of its training."
+            )
+    return merged
+
+
+def _advice(config: dict[str, Any]) -> str:
+    base = config.get("base_model_name_or_path") or "a model that it does not name"
+    return f"it was trained on {plain(base)}: give that as models.*.checkpoint, or another adapter"
+
+
+def _tell_base(checkpoint: str, config: dict[str, Any], adapter: str) -> None:
+    """Copies of a model have many names, so another name may be the same model."""
+    base = config.get("base_model_name_or_path")
+    if base and Path(str(base)).name != Path(checkpoint).name:
+        log.warning(
+            "%s was trained on %s and is merged into %s, which it fits; make sure that the two are "
+            "the same model.",
+            adapter,
+            plain(base),
+            checkpoint,
+        )

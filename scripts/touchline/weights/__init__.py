@@ -1,0 +1,1 @@
+"""The files of models: fetched from the hub, checked, kept at one commit."""
