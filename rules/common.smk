@@ -87,7 +87,7 @@ def params_of(record):
             job = tuple(wildcards)
             if job not in made:
                 made.clear()
-                made[job] = record.of(PLAN, wildcards).model_dump()
+                made[job] = record.plain(rule_params.PlannedJob(PLAN, wildcards))
             return made[job][name]
 
         return of_job

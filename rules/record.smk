@@ -21,13 +21,15 @@ rule record_run:
     conda:
         "../envs/analysis.yaml"
     params:
-        **rule_params.RecordRunParams(
-            results=[
-                *map(str, RESULTS),
-                *expand(result(paths.MANIFEST), video=INPUTS.shown),
-                *expand(result(paths.MODEL_FILES), model=PLAN.hashed),
-            ]
-        ).model_dump(),
+        **asdict(
+            rule_params.RecordRunParams(
+                results=[
+                    *map(str, RESULTS),
+                    *expand(result(paths.MANIFEST), video=INPUTS.shown),
+                    *expand(result(paths.MODEL_FILES), model=PLAN.hashed),
+                ]
+            )
+        ),
     message:
         "Recording what ran"
     script:

@@ -7,9 +7,11 @@ record as plain data, and its script makes the record again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import ConfigDict, PlainSerializer, TypeAdapter
 
 from touchline.core import paths
 from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
@@ -20,12 +22,16 @@ from touchline.inputs.settings import (
     GenerationSettings,
     ImageSettings,
     MergeSettings,
+    ModelSettings,
+    Settings,
     WindowSettings,
 )
 from touchline.inputs.videos import GameHalf, Name, Video
 
 if TYPE_CHECKING:
     from touchline.runs.plan import Plan
+
+T = TypeVar("T")
 
 
 class Wildcards(Protocol):
@@ -36,27 +42,75 @@ class Wildcards(Protocol):
     slice: str
 
 
-class RuleParams(BaseModel):
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job of a run, as its wildcards name it."""
+
+    plan: Plan
+    wildcards: Wildcards
+
+    @property
+    def settings(self) -> Settings:
+        return self.plan.inputs.settings
+
+    @property
+    def video(self) -> int:
+        return int(self.wildcards.video)
+
+    @property
+    def model(self) -> ModelSettings:
+        return self.settings.models[self.wildcards.model]
+
+    @property
+    def half(self) -> GameHalf:
+        return self.plan.half_of(self.video)
+
+    @property
+    def journal(self) -> str:
+        place = {name: getattr(self.wildcards, name) for name in ("model", "video", "slice")}
+        return f"{self.settings.results}/{paths.JOURNAL.format(**place)}"
+
+    @property
+    def videos_of_model(self) -> list[Video]:
+        videos = self.plan.inputs.videos
+        return [videos[video] for video in self.plan.videos_of(self.wildcards.model)]
+
+    @property
+    def game(self) -> str:
+        return self.plan.inputs.games[self.video]
+
+
+def taken(value: Callable[[PlannedJob], T], **options: Any) -> T:
+    """Declare a field of a record by the value that it has for a job."""
+    declared: T = field(metadata={"value": value}, **options)
+    return declared
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleParams:
     """Base of every record; each field is a parameter of the rule."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        """Make the record of a job."""
-        raise NotImplementedError
+    def plain(cls, job: PlannedJob) -> dict[str, Any]:
+        """Make the parameters of a job, as plain data."""
+        made = cls(**{each.name: each.metadata["value"](job) for each in fields(cls)})
+        plain: dict[str, Any] = TypeAdapter(cls).dump_python(made)
+        return plain
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:  # noqa: ARG003
         """Name the parameters that the rule has in this run."""
-        return list(cls.model_fields)
+        return [each.name for each in fields(cls)]
 
     @classmethod
     def read(cls, job: Any) -> Self:
         """Make the record again from the parameters of Snakemake's object of the job."""
-        return cls.model_validate(dict(job.params.items()))
+        return TypeAdapter(cls).validate_python(dict(job.params.items()))
 
 
+@dataclass(frozen=True, kw_only=True)
 class ProbeVideoParams(RuleParams):
     """Parameters of probe_video.
 
@@ -64,45 +118,28 @@ class ProbeVideoParams(RuleParams):
         content: fingerprint of the video, so that the job runs again if the video is replaced.
     """
 
-    content: str | None
-    max_duration: float | None
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        inputs = plan.inputs
-        return cls(
-            content=content_of(inputs.videos[int(wildcards.video)].footage),
-            max_duration=inputs.settings.max_duration,
-        )
+    content: str | None = taken(lambda job: content_of(job.plan.inputs.videos[job.video].footage))
+    max_duration: float | None = taken(lambda job: job.settings.max_duration)
 
 
+@dataclass(frozen=True, kw_only=True)
 class FetchModelParams(RuleParams):
     """Parameters of fetch_model."""
 
-    checkpoint: str
-    revision: str | None
-    family: str
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        model = plan.inputs.settings.models[wildcards.model]
-        assert model.checkpoint is not None
-        return cls(checkpoint=model.checkpoint, revision=model.revision, family=model.family)
+    checkpoint: str = taken(lambda job: job.model.checkpoint or "")
+    revision: str | None = taken(lambda job: job.model.revision)
+    family: str = taken(lambda job: job.model.family)
 
 
+@dataclass(frozen=True, kw_only=True)
 class FetchAdapterParams(RuleParams):
     """Parameters of fetch_adapter."""
 
-    adapter: str
-    revision: str | None
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        model = plan.inputs.settings.models[wildcards.model]
-        assert model.adapter is not None
-        return cls(adapter=model.adapter, revision=model.adapter_revision)
+    adapter: str = taken(lambda job: job.model.adapter or "")
+    revision: str | None = taken(lambda job: job.model.adapter_revision)
 
 
+@dataclass(frozen=True, kw_only=True)
 class DetectSliceParams(RuleParams):
     """Parameters of detect_slice.
 
@@ -112,39 +149,24 @@ class DetectSliceParams(RuleParams):
         journal: folder of the answers so far.
     """
 
-    classes: list[str] = []
-    slices: int
-    window: WindowSettings
-    image: ImageSettings
-    generation: Annotated[
-        GenerationSettings, PlainSerializer(lambda generation: generation.shaping)
-    ]
-    dtype: Literal["auto", "bfloat16", "float16", "float32"]
-    version: int
-    journal: str
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        settings = plan.inputs.settings
-        journal = paths.JOURNAL.format(
-            model=wildcards.model, video=wildcards.video, slice=wildcards.slice
-        )
-        return cls(
-            classes=plan.weighed_classes,
-            slices=settings.slices,
-            window=settings.window,
-            image=settings.image,
-            generation=settings.generation,
-            dtype=settings.models[wildcards.model].dtype,
-            version=settings.detector_version,
-            journal=f"{settings.results}/{journal}",
-        )
+    classes: list[str] = taken(lambda job: job.plan.weighed_classes, default_factory=list)
+    slices: int = taken(lambda job: job.settings.slices)
+    window: WindowSettings = taken(lambda job: job.settings.window)
+    image: ImageSettings = taken(lambda job: job.settings.image)
+    generation: Annotated[GenerationSettings, PlainSerializer(lambda given: given.shaping)] = taken(
+        lambda job: job.settings.generation
+    )
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = taken(lambda job: job.model.dtype)
+    version: int = taken(lambda job: job.settings.detector_version)
+    journal: str = taken(lambda job: job.journal)
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
-        return [name for name in cls.model_fields if name != "classes" or plan.weighing]
+        names = super().param_names(plan)
+        return names if plan.weighing else [name for name in names if name != "classes"]
 
 
+@dataclass(frozen=True, kw_only=True)
 class MergeSlicesParams(RuleParams):
     """Parameters of merge_slices.
 
@@ -153,20 +175,12 @@ class MergeSlicesParams(RuleParams):
             would detect the video again.
     """
 
-    half: GameHalf
-    merge: MergeSettings
-    context: ContextSettings
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        settings = plan.inputs.settings
-        return cls(
-            half=plan.half_of(int(wildcards.video)),
-            merge=settings.merge,
-            context=settings.context,
-        )
+    half: GameHalf = taken(lambda job: job.half)
+    merge: MergeSettings = taken(lambda job: job.settings.merge)
+    context: ContextSettings = taken(lambda job: job.settings.context)
 
 
+@dataclass(frozen=True, kw_only=True)
 class SpotEvidenceParams(RuleParams):
     """Parameters of spot_evidence.
 
@@ -174,38 +188,22 @@ class SpotEvidenceParams(RuleParams):
         window: most seconds between an event and its repeats.
     """
 
-    classes: list[str]
-    half: GameHalf
-    window: float
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        return cls(
-            classes=plan.weighed_classes,
-            half=plan.half_of(int(wildcards.video)),
-            window=plan.inputs.settings.merge.window,
-        )
+    classes: list[str] = taken(lambda job: job.plan.weighed_classes)
+    half: GameHalf = taken(lambda job: job.half)
+    window: float = taken(lambda job: job.settings.merge.window)
 
 
+@dataclass(frozen=True, kw_only=True)
 class ReadGivenParams(RuleParams):
     """Parameters of read_given."""
 
-    half: GameHalf
-    window: WindowSettings
-    merge: MergeSettings
-    context: ContextSettings
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        settings = plan.inputs.settings
-        return cls(
-            half=plan.half_of(int(wildcards.video)),
-            window=settings.window,
-            merge=settings.merge,
-            context=settings.context,
-        )
+    half: GameHalf = taken(lambda job: job.half)
+    window: WindowSettings = taken(lambda job: job.settings.window)
+    merge: MergeSettings = taken(lambda job: job.settings.merge)
+    context: ContextSettings = taken(lambda job: job.settings.context)
 
 
+@dataclass(frozen=True, kw_only=True)
 class CompareModelsParams(RuleParams):
     """Parameters of compare_models.
 
@@ -213,22 +211,13 @@ class CompareModelsParams(RuleParams):
         models: in the order of their files.
     """
 
-    models: list[str]
-    tolerance: float
-    shifts: int
-    seed: int
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        settings = plan.inputs.settings
-        return cls(
-            models=plan.models_of(int(wildcards.video)),
-            tolerance=settings.matching_tolerance,
-            shifts=settings.chance_shifts,
-            seed=settings.random_seed,
-        )
+    models: list[str] = taken(lambda job: job.plan.models_of(job.video))
+    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
+    shifts: int = taken(lambda job: job.settings.chance_shifts)
+    seed: int = taken(lambda job: job.settings.random_seed)
 
 
+@dataclass(frozen=True, kw_only=True)
 class FuseModelsParams(RuleParams):
     """Parameters of fuse_models.
 
@@ -239,29 +228,17 @@ class FuseModelsParams(RuleParams):
         game: what is learnt from a game is not used on it.
     """
 
-    models: list[str]
-    tolerance: float
+    models: list[str] = taken(lambda job: job.plan.fused_models(job.video))
+    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
     ensemble: Annotated[
-        EnsembleSettings,
-        PlainSerializer(lambda ensemble: ensemble.model_dump(exclude={"members"})),
-    ]
-    others: dict[str, list[str]]
-    half: GameHalf
-    game: str
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        settings, video = plan.inputs.settings, int(wildcards.video)
-        return cls(
-            models=plan.fused_models(video),
-            tolerance=settings.matching_tolerance,
-            ensemble=settings.ensemble,
-            others=plan.opinions(video),
-            half=plan.half_of(video),
-            game=plan.inputs.games[video],
-        )
+        EnsembleSettings, PlainSerializer(lambda given: given.model_dump(exclude={"members"}))
+    ] = taken(lambda job: job.settings.ensemble)
+    others: dict[str, list[str]] = taken(lambda job: job.plan.opinions(job.video))
+    half: GameHalf = taken(lambda job: job.half)
+    game: str = taken(lambda job: job.game)
 
 
+@dataclass(frozen=True, kw_only=True)
 class EvaluateModelParams(RuleParams):
     """Parameters of evaluate_model.
 
@@ -269,28 +246,16 @@ class EvaluateModelParams(RuleParams):
         videos: in the order of the inputs.
     """
 
-    videos: list[AnnotatedVideo]
-    tolerance: float
-    tolerances: list[float]
-    shifts: int
-    resamples: int
-    seed: int
-    classes: list[str] | None
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        settings = plan.inputs.settings
-        return cls(
-            videos=plan.annotated_videos(wildcards.model),
-            tolerance=settings.matching_tolerance,
-            tolerances=settings.evaluation.tolerances,
-            shifts=settings.chance_shifts,
-            resamples=settings.evaluation.resamples,
-            seed=settings.random_seed,
-            classes=settings.evaluation.classes,
-        )
+    videos: list[AnnotatedVideo] = taken(lambda job: job.plan.annotated_videos(job.wildcards.model))
+    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
+    tolerances: list[float] = taken(lambda job: job.settings.evaluation.tolerances)
+    shifts: int = taken(lambda job: job.settings.chance_shifts)
+    resamples: int = taken(lambda job: job.settings.evaluation.resamples)
+    seed: int = taken(lambda job: job.settings.random_seed)
+    classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
 
 
+@dataclass(frozen=True, kw_only=True)
 class CalibrateModelParams(RuleParams):
     """Parameters of calibrate_model.
 
@@ -298,20 +263,12 @@ class CalibrateModelParams(RuleParams):
         videos: in the order of the inputs.
     """
 
-    videos: list[AnnotatedVideo]
-    tolerance: float
-    classes: list[str] | None
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        settings = plan.inputs.settings
-        return cls(
-            videos=plan.annotated_videos(wildcards.model),
-            tolerance=settings.matching_tolerance,
-            classes=settings.evaluation.classes,
-        )
+    videos: list[AnnotatedVideo] = taken(lambda job: job.plan.annotated_videos(job.wildcards.model))
+    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
+    classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
 
 
+@dataclass(frozen=True, kw_only=True)
 class ShortlistEventsParams(RuleParams):
     """Parameters of shortlist_events.
 
@@ -319,17 +276,11 @@ class ShortlistEventsParams(RuleParams):
         game: what is learnt from a game is not used on it.
     """
 
-    per_class: int
-    game: str
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        return cls(
-            per_class=plan.inputs.settings.shortlist.per_class,
-            game=plan.inputs.games[int(wildcards.video)],
-        )
+    per_class: int = taken(lambda job: job.settings.shortlist.per_class)
+    game: str = taken(lambda job: job.game)
 
 
+@dataclass(frozen=True, kw_only=True)
 class ExportModelParams(RuleParams):
     """Parameters of export_model.
 
@@ -341,14 +292,10 @@ class ExportModelParams(RuleParams):
         Annotated[
             Video, PlainSerializer(lambda video: video.model_dump(exclude={"path", "labels"}))
         ]
-    ]
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        videos = plan.inputs.videos
-        return cls(videos=[videos[video] for video in plan.videos_of(wildcards.model)])
+    ] = taken(lambda job: job.videos_of_model)
 
 
+@dataclass(frozen=True, kw_only=True)
 class SummarizeParams(RuleParams):
     """Parameters of summarize.
 
@@ -356,14 +303,11 @@ class SummarizeParams(RuleParams):
         rows: in the order of the inputs.
     """
 
-    rows: list[Predicted]
-    missing: list[MissingPredictions]
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:  # noqa: ARG003
-        return cls(rows=plan.predicted, missing=plan.missing)
+    rows: list[Predicted] = taken(lambda job: job.plan.predicted)
+    missing: list[MissingPredictions] = taken(lambda job: job.plan.missing)
 
 
+@dataclass(frozen=True, kw_only=True)
 class DrawThumbnailsParams(RuleParams):
     """Parameters of draw_thumbnails.
 
@@ -372,24 +316,14 @@ class DrawThumbnailsParams(RuleParams):
         window: length of a window, seconds.
     """
 
-    models: list[str]
-    tolerance: float
-    classes: list[str] | None
-    per_class: int
-    window: float
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        settings = plan.inputs.settings
-        return cls(
-            models=plan.models_of(int(wildcards.video)),
-            tolerance=settings.matching_tolerance,
-            classes=settings.evaluation.classes,
-            per_class=settings.shortlist.per_class,
-            window=settings.window.seconds,
-        )
+    models: list[str] = taken(lambda job: job.plan.models_of(job.video))
+    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
+    classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
+    per_class: int = taken(lambda job: job.settings.shortlist.per_class)
+    window: float = taken(lambda job: job.settings.window.seconds)
 
 
+@dataclass(frozen=True, kw_only=True)
 class ReportMatchParams(RuleParams):
     """Parameters of report_match.
 
@@ -398,24 +332,14 @@ class ReportMatchParams(RuleParams):
         weighing: the models with evidence, in the order of its files.
     """
 
-    models: list[str]
-    tolerance: float
-    classes: list[str] | None
-    name: Name
-    weighing: list[str]
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:
-        settings, video = plan.inputs.settings, int(wildcards.video)
-        return cls(
-            models=plan.models_of(video),
-            tolerance=settings.matching_tolerance,
-            classes=settings.evaluation.classes,
-            name=plan.name_of(video),
-            weighing=plan.weighing,
-        )
+    models: list[str] = taken(lambda job: job.plan.models_of(job.video))
+    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
+    classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
+    name: Name = taken(lambda job: job.plan.name_of(job.video))
+    weighing: list[str] = taken(lambda job: job.plan.weighing)
 
 
+@dataclass(frozen=True, kw_only=True)
 class ReportRunParams(RuleParams):
     """Parameters of report_run.
 
@@ -426,32 +350,20 @@ class ReportRunParams(RuleParams):
             nothing run again.
     """
 
-    rows: list[Predicted]
-    missing: list[MissingPredictions]
-    names: dict[int, Name]
-    run: list[str]
-    slices: int
-    window: WindowSettings
-    fused: list[int]
-    tolerance: float
-    benchmarks: str
-
-    @classmethod
-    def of(cls, plan: Plan, wildcards: Wildcards) -> Self:  # noqa: ARG003
-        settings = plan.inputs.settings
-        return cls(
-            rows=plan.predicted,
-            missing=plan.missing,
-            names={video: plan.name_of(video) for video in plan.inputs.selected},
-            run=settings.detect_with,
-            slices=settings.slices,
-            window=settings.window,
-            fused=[each.video for each in plan.fused],
-            tolerance=settings.matching_tolerance,
-            benchmarks=f"{settings.results}/{paths.DETECT_BENCHMARK}",
-        )
+    rows: list[Predicted] = taken(lambda job: job.plan.predicted)
+    missing: list[MissingPredictions] = taken(lambda job: job.plan.missing)
+    names: dict[int, Name] = taken(
+        lambda job: {v: job.plan.name_of(v) for v in job.plan.inputs.selected}
+    )
+    run: list[str] = taken(lambda job: job.settings.detect_with)
+    slices: int = taken(lambda job: job.settings.slices)
+    window: WindowSettings = taken(lambda job: job.settings.window)
+    fused: list[int] = taken(lambda job: [each.video for each in job.plan.fused])
+    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
+    benchmarks: str = taken(lambda job: f"{job.settings.results}/{paths.DETECT_BENCHMARK}")
 
 
+@dataclass(frozen=True, kw_only=True)
 class RecordRunParams(RuleParams):
     """Parameters of record_run."""
 

@@ -21,7 +21,6 @@ from touchline.evaluation.outcomes import read_halves
 from touchline.events.coverage import coverage_of_spotter, looked_at_together
 from touchline.inputs.settings import ContextSettings, MergeSettings, WindowSettings
 from touchline.inputs.videos import GameHalf
-from touchline.runs.rule_params import ReadGivenParams
 
 CLASSES = ["Goal", "Foul", "Penalty", "Ball out of play"]
 SEED = 4
@@ -125,12 +124,12 @@ def halves_of(games, others=(), name="results", spotter="spotter"):
                 events=folder / f"{name}/events_{video}.csv",
                 coverage=folder / f"{name}/coverage_{video}.json",
             ),
-            params=ReadGivenParams(
-                half=GameHalf(game, half),
-                window=WindowSettings(),
-                merge=MergeSettings(),
-                context=ContextSettings(),
-            ).model_dump(),
+            params={
+                "half": GameHalf(game, half),
+                "window": WindowSettings(),
+                "merge": MergeSettings(),
+                "context": ContextSettings(),
+            },
             wildcards=SimpleNamespace(video=str(video), model="spotter"),
             config={
                 "videos": str(folder / "videos.tsv"),

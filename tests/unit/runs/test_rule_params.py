@@ -5,12 +5,14 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from pydantic import TypeAdapter
 
 from clones import ROOT
 from touchline.runs.plan import Plan
 from touchline.runs.rule_params import (
     DetectSliceParams,
     FetchAdapterParams,
+    PlannedJob,
     RecordRunParams,
     RuleParams,
 )
@@ -43,10 +45,11 @@ def with_settings(plan, **changes):
 @pytest.mark.parametrize("record", [each for each in RECORDS if each is not RecordRunParams])
 def test_script_reads_the_record_that_the_rule_made(plan, record):
     plan = with_adapter(plan) if record is FetchAdapterParams else plan
-    made = record.of(plan, WILDCARDS).model_dump()
+    made = record.plain(PlannedJob(plan, WILDCARDS))
     passed = {name: made[name] for name in record.param_names(plan)}
     assert is_plain(passed)
-    assert record.read(SimpleNamespace(params=passed)).model_dump() == made
+    read = record.read(SimpleNamespace(params=passed))
+    assert TypeAdapter(record).dump_python(read) == made
 
 
 def test_classes_are_no_parameter_without_evidence(plan):
@@ -54,7 +57,8 @@ def test_classes_are_no_parameter_without_evidence(plan):
     generation = plan.inputs.settings.generation.model_copy(update={"evidence": True})
     weighing = with_settings(plan, generation=generation)
     assert "classes" in DetectSliceParams.param_names(weighing)
-    assert DetectSliceParams.of(weighing, WILDCARDS).classes == list(plan.inputs.classes)
+    passed = DetectSliceParams.plain(PlannedJob(weighing, WILDCARDS))
+    assert passed["classes"] == list(plan.inputs.classes)
 
 
 def test_each_rule_and_its_script_name_the_same_record():
