@@ -22,6 +22,8 @@ from touchline.weights.checkpoints import remedy
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+log = logging.getLogger(__name__)
+
 # A row of the library's report, of a key or of several that differ in a number.
 _BROKEN = re.compile(r"^(\S.*?) *\| *(?:MISSING|CONVERSION) *\|", re.MULTILINE)
 
@@ -152,15 +154,34 @@ class _Skeleton(TorchFunctionMode):
 
     _computed = (torch.Tensor.mul, torch.Tensor.div, torch.Tensor.__rdiv__, torch.Tensor.__rpow__)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._has_failed = False
+
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
+        try:
+            spared = self._spared(func, args, kwargs)
+        # Each version of torch can fail in its own way; it works everything out by itself then.
+        except Exception as error:
+            spared = None
+            if not self._has_failed:
+                log.info("The model is made in full, as the short way failed: %r.", error)
+            self._has_failed = True
+        return func(*args, **kwargs) if spared is None else spared
+
+    def _spared(
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> torch.Tensor | None:
+        """Return a result that is made the short way, or None."""
         is_made = str(kwargs.get("device")) == "meta"
         if func is torch.randn and is_made:
             return torch.empty(*args, **kwargs)
         if func is torch.arange and is_made:
-            return torch.arange(*args, **kwargs | {"device": "cpu"}).to("meta")
+            counted: torch.Tensor = torch.arange(*args, **kwargs | {"device": "cpu"})
+            return counted.to("meta")
         weights = kwargs.get("tensor", args[0] if args else None)
         if isinstance(weights, torch.Tensor) and weights.is_meta:
             if getattr(func, "__module__", None) == "torch.nn.init":
@@ -169,8 +190,9 @@ class _Skeleton(TorchFunctionMode):
                 return torch.empty(weights.shape, **{"dtype": weights.dtype} | kwargs)
             if func in self._computed:
                 instead = torch.ones(weights.shape, dtype=weights.dtype, device="cpu")
-                return func(instead, *args[1:], **kwargs).to("meta")
-        return func(*args, **kwargs)
+                computed: torch.Tensor = func(instead, *args[1:], **kwargs)
+                return computed.to("meta")
+        return None
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 They change how the plugin looks at its jobs, pauses, submits, reports errors and cancels. If a
 patch fails, the plugin's own method does the work. Each fault has a report in docs/upstream/, and a
-test in tests/unit/runs/test_plugin_patches.py that fails once the plugin no longer needs the patch.
+test (tests/unit/slurm/test_plugin_patches.py) that fails once the plugin does not need the patch.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import touchline.models.loading
 from touchline.errors import InputError
 from touchline.models.families.base import Footage
 from touchline.models.quantize import load_quantizing
@@ -114,3 +115,12 @@ def test_what_old_versions_saved_beside_the_weights_does_no_harm(loading, caplog
     with caplog.at_level(logging.WARNING):
         load()
     assert "LOAD REPORT" not in caplog.text
+
+
+def test_failure_of_the_short_way_makes_the_model_in_full(loading, monkeypatch, caplog):
+    load, _ = loading
+    # Looking into it raises a TypeError.
+    monkeypatch.setattr(touchline.models.loading._Skeleton, "_computed", None)
+    with caplog.at_level(logging.INFO, "touchline"):
+        load()
+    assert caplog.text.count("is made in full, as the short way failed: TypeError") == 1

@@ -138,7 +138,7 @@ def test_results_name_their_checkpoint_and_warn_of_another(folder, tmp_path, cap
     remember_origin(made, record)
     expected = {"checkpoint": str(folder), "revision": None, "commit": None, "adapter": None}
     assert read_json(record) == expected
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, "touchline"):
         remember_origin(made, record)
         assert not caplog.records
         for commit in ("1" * 40, "2" * 40):
