@@ -1,5 +1,7 @@
 # What ran with what, and what it made: results/run.json.
 
+from dataclasses import asdict
+
 
 rule record_run:
     # Every other result, and all that was given, is on the way to one of these. With all of them
