@@ -102,11 +102,14 @@ class Run:
 
     def wait_for_answers(self, cluster, slices, count: int = 2) -> dict[int, str]:
         """Wait until slices have answers in their journals; the jobs that run them."""
+
+        def job_with_answers(index: int) -> str | None:
+            assert self.process.poll() is None, f"the run has ended:\n{self.printed()}"
+            return self.job_of(index, cluster) if len(self.answered(index)) >= count else None
+
         return {
             index: self.until(
-                lambda index=index: (
-                    len(self.answered(index)) >= count and self.job_of(index, cluster)
-                ),
+                lambda index=index: job_with_answers(index),
                 f"{count} answers of slice {index}",
             )
             for index in slices
