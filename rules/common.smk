@@ -42,7 +42,9 @@ INPUTS = checked(
     read_inputs,
     config,
     check=workflow.is_main_process,
-    with_videos=not command_line.asks_for_models(WORDS),
+    only_models=command_line.asks_only_for_models(
+        WORDS, str(config.get("results", "results"))
+    ),
     project=PROJECT,
 )
 PLAN = Plan(INPUTS)

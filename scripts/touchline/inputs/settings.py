@@ -326,7 +326,7 @@ class Settings(Section):
 
     videos: Place | None = Field(
         "videos.tsv",
-        description="table of videos (TSV), or a folder of them; null to compare given "
+        description="a video, a folder of videos, or a table of them (TSV); null to compare given "
         "predictions without any video",
     )
     select: Annotated[str, BeforeValidator(_selection)] = Field(
@@ -346,7 +346,7 @@ class Settings(Section):
         1, description="raise it to detect everything again"
     )
     detect_with: ModelNames = Field(["llava"], description="models that run")
-    compare_with: ModelNames = Field(["qwen7b"], description="models to compare with, run or given")
+    compare_with: ModelNames = Field([], description="models whose predictions are given")
     missing_predictions: Literal["error", "skip"] = Field(
         "error", description="what to do with videos that lack given predictions"
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from touchline.errors import InputError, nearest_file
+from touchline.errors import InputError, nearest_file, plain
 
 # What a video file's name ends in, for files in a folder; a table may name any file.
 SUFFIXES = {
@@ -20,6 +21,11 @@ SUFFIXES = {
 }
 # Of the kinds of files that a folder has beside its videos so many are named.
 _MOST_KINDS = 6
+_TABLES = {".tsv", ".csv", ".txt"}
+_PLAYLISTS = {".m3u8", ".m3u", ".mpd"}
+# Streams are cut into many files of some seconds, numbered and small; a half is larger.
+_NUMBERED = re.compile(r"(.*?)(\d+)")
+_LEAST_SEGMENTS, _MOST_SEGMENT_BYTES = 10, 20_000_000
 
 # SoccerNet's downloader: LEAGUE/SEASON/2015-02-21 - 18-00 Chelsea 1 - 1 Burnley/1_224p.mkv
 _HALF = re.compile(r"([12])(_\w+)?")
@@ -90,26 +96,89 @@ class Video(BaseModel):
 
 
 def read_videos(source: str | Path) -> dict[int, Video]:
-    """The videos of a table or a folder, by number.
+    """Read which videos there are, by number.
 
     Args:
-        source: a TSV file, of a text editor or a spreadsheet, with the columns video and path and
-            any of game, half, home, away and labels; or a folder, whose video files are numbered
-            from 0 in the order of their paths. In a folder laid out as SoccerNet's downloader does
-            it, game, half, teams and labels follow from the path.
+        source: One of three.
+            A video file. It is video 0.
+            A folder. Its video files are numbered from 0 in the order of their paths.
+            A table: a TSV file, of a text editor or a spreadsheet, with the columns video and path
+            and any of game, half, home, away and labels.
+            Where SoccerNet's downloader laid out a file or folder, game, half, teams and labels
+            follow from the path.
 
     Raises:
-        InputError: there is no such file or folder, no video in it, or a bad row.
+        InputError: There is no such file or folder, no video in it, or a bad row; or it is an
+            address, a playlist or a folder of a stream's segments.
     """
+    refusal = _stream_refusal(str(source))
     source = Path(source)
-    if source.is_dir():
+    is_folder = os.path.isdir(source)
+    if refusal := refusal or (_folder_refusal(source) if is_folder else None):
+        raise InputError(f"config.videos: {refusal}")
+    if is_folder:
         return _from_folder(source)
-    if not source.exists():
+    if not os.path.exists(source):
         raise InputError(
-            f"config.videos: there is no {source}{nearest_file(source)}; make a table of your "
-            "videos there (see examples/videos.tsv) or set videos to a table or a folder of videos."
+            f"config.videos: there is no {source.absolute()}{nearest_file(source)}; set videos to "
+            "a video, a folder of videos, or a table of them (examples/videos.tsv)."
         )
-    return _from_table(source)
+    return _from_table(source) if _is_table(source) else {0: _from_path(0, source)}
+
+
+def _is_table(file: Path) -> bool:
+    """Tell a table from a video by its name, or else by whether it is text."""
+    if file.suffix.lower() in _TABLES | SUFFIXES:
+        return file.suffix.lower() in _TABLES
+    try:
+        with file.open("rb") as content:
+            return b"\0" not in content.read(4096)
+    except OSError:
+        return True
+
+
+def _stream_refusal(source: str) -> str | None:
+    """Say how to make a file of an address or a playlist; None for anything else."""
+    what = None
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", source):
+        what = "an address, and videos are read from a disk"
+    elif Path(source).suffix.lower() in _PLAYLISTS:
+        what = "the playlist of a stream"
+    name = plain(source)
+    return f"{name} is {what}; make a file of it: {_joining(name)}" if what else None
+
+
+def _joining(source: str) -> str:
+    return f"ffmpeg -i {shlex.quote(source)} -c copy match.mp4"
+
+
+def _folder_refusal(folder: Path) -> str | None:
+    """Say how to make one file of a folder with a stream's segments; None for other folders."""
+    if playlist := next((f for f in _files(folder) if f.suffix.lower() in _PLAYLISTS), None):
+        return (
+            f"{folder} has a stream in segments, with the playlist {playlist.name}; make one file "
+            f"of it: {_joining(str(playlist))}"
+        )
+    if segments := _segments(folder):
+        return (
+            f"{folder} has {len(segments)} segments of a stream ({segments[0].name} to "
+            f"{segments[-1].name}); make one file of them: (cd {shlex.quote(str(folder))} && ls -v *.ts "
+            "| xargs -d '\\n' cat) > match.ts. If each is a match, list them in a table "
+            "(examples/videos.tsv)."
+        )
+    return None
+
+
+def _segments(folder: Path) -> list[Path]:
+    """List the files of a folder that are a stream's by their names and sizes, in their order."""
+    files = [file for file in folder.glob("*.ts") if file.is_file()]
+    numbered = [(found[1], int(found[2])) for f in files if (found := _NUMBERED.fullmatch(f.stem))]
+    first = min((number for _, number in numbered), default=0)
+    is_row = sorted(number - first for _, number in numbered) == list(range(len(files)))
+    if not is_row or len({name for name, _ in numbered}) > 1 or len(files) < _LEAST_SEGMENTS:
+        return []
+    is_small = max(file.stat().st_size for file in files) <= _MOST_SEGMENT_BYTES
+    return sorted(files, key=lambda f: (len(f.name), f.name)) if is_small else []
 
 
 def game_of(video: int, videos: Mapping[int, Video]) -> str:
@@ -281,6 +350,8 @@ def _from_row(cells: Mapping[str, str], place: str, table: Path) -> Video:
             f"{place}: path: the cell is empty or the column missing (cells are separated by "
             "tabs); a row without footage, for given predictions, names its game."
         )
+    if refusal := _stream_refusal(cells.get("path", "")):
+        raise InputError(f"{place}: path: {refusal}")
     files = {"path": video.path, "labels": video.labels}
     return video.model_copy(
         update={key: table.parent / expanded(file) for key, file in files.items() if file}

@@ -115,9 +115,17 @@ def check_results(words: Collection[str], plan: Plan) -> None:
             )
 
 
-def asks_for_models(words: Collection[str]) -> bool:
-    """Whether the target is models: they can be fetched where the videos are not."""
-    return "models" in words
+def asks_only_for_models(words: Collection[str], results: str) -> bool:
+    """Tell whether models are the only target. They can be fetched where the videos are not.
+
+    Args:
+        results: the folder of results.
+    """
+    others = ("all", "predictions", "comparison", "evaluation", "shortlist", "exports", "report")
+    return "models" in words and not any(
+        word in others or os.path.normpath(word).startswith(f"{os.path.normpath(results)}/")
+        for word in words
+    )
 
 
 def model_of_slice(words: Collection[str], plan: Plan, model: str) -> str | list[str]:

@@ -92,9 +92,17 @@ def find_inputs(config: Mapping[str, Any], project: Path) -> Inputs:
     return inputs
 
 
-def collect_inputs(config: Mapping[str, Any], project: Path, mistakes: Mistakes) -> Inputs:
-    """As `find_inputs`, but all mistakes except those in the settings are collected."""
+def collect_inputs(
+    config: Mapping[str, Any], project: Path, mistakes: Mistakes, *, only_models: bool = False
+) -> Inputs:
+    """As `find_inputs`, but all mistakes except those in the settings are collected.
+
+    Args:
+        only_models: read the settings alone, as fetching models needs nothing else.
+    """
     as_given = with_project_files(read_settings(config), project)
+    if only_models:
+        return Inputs(as_given, {}, [], {}, {}, {}, [])
     settings = mistakes.of(lambda: with_class_names(as_given), as_given)
     source = settings.videos
     videos: dict[int, Video] = mistakes.of(lambda: read_videos(source), {}) if source else {}

@@ -14,7 +14,14 @@ from touchline.core import paths
 from touchline.core.gpu_lease import candidates
 from touchline.runs.command_line import selecting_command, status_command
 from touchline.runs.environment import check_container, check_environment
-from touchline.runs.messages import at_end, at_failure, at_others, at_start, place
+from touchline.runs.messages import (
+    at_end,
+    at_end_of_models,
+    at_failure,
+    at_others,
+    at_start,
+    place,
+)
 from touchline.runs.plan import Plan
 from touchline.runs.snakemake_events import Failure, RunEvents
 from touchline.slurm.partitions import Submission, check_cluster, has_accounting, output_of
@@ -85,10 +92,20 @@ def end(plan: Plan, events: RunEvents, logger: Logger) -> None:
         if part.is_done(settings.results, settings.keep_partials):
             # Kept until now: Snakemake, had it been killed, would have had the slice done again.
             shutil.rmtree(part.file(settings.results, paths.JOURNAL), ignore_errors=True)
+    if not plan.inputs.selected:
+        folders = (Path(plan.model_folder(model)) for model in settings.detect_with)
+        _say(logger, at_end_of_models({str(folder): _bytes_in(folder) for folder in folders}))
+        return
     texts = [f"{settings.results}/{name}" for name in (paths.SUMMARY_TEXT, paths.EVALUATION_TEXT)]
     files = [*texts, *plan.files(paths.EVENTS, plan.detected[:1])]
     there = [file for file in files if Path(file).exists()]
-    _say(logger, at_end(settings.results, there, events.repeated()))
+    index = f"{settings.results}/{paths.INDEX}"
+    page = index if "report_run" in events.to_do and Path(index).exists() else None
+    _say(logger, at_end(settings.results, there, events.repeated(), page))
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
 
 
 def fail(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from rich.filesize import decimal
+
 from touchline.inputs.videos import ranges
 from touchline.runs.snakemake_events import Failure
 
@@ -21,7 +23,7 @@ def at_start(
     """What will be done, where, and how to follow it.
 
     Args:
-        videos: those selected.
+        videos: those selected; none where only models are fetched.
         models: those that run.
         to_do: by rule, the number of jobs that are to run.
         where: see `place`; it is left out where no slice is to run.
@@ -29,6 +31,8 @@ def at_start(
     """
     chosen = sorted(videos)
     total, todo = len(chosen) * len(models) * slices, to_do.get("detect_slice", 0)
+    if not chosen:
+        return [f"To fetch and prepare: {', '.join(models)}"]
     lines = [f"{_count(len(chosen), 'video')} ({ranges(chosen)}); results go to {results}/"]
     if models:
         done = f"; {total - todo} are there already" if todo < total else ""
@@ -60,18 +64,31 @@ def place(cluster: bool, counted: int | None, gpus: Sequence[str]) -> str:
     return f"slices lease one of this machine's {_count(len(gpus), 'GPU')} each, {counted} at once"
 
 
-def at_end(results: str, files: Iterable[str], repeated: Sequence[Failure]) -> list[str]:
-    """Where the results are, and which attempts had to be repeated.
+def at_end(
+    results: str, files: Iterable[str], repeated: Sequence[Failure], page: str | None = None
+) -> list[str]:
+    """Say where the results are, and which attempts had to be repeated.
 
     Args:
         files: those to name, most wanted first.
+        page: the page that shows the results, if the run made it.
     """
-    lines = [f"Done. The results are in {results}/, to begin with:"]
-    lines += [f"  {file}" for file in files]
+    named = [f"  {file}" for file in files]
+    begin = "to begin with:" if named else "see docs/files.md."
+    lines = [f"Done. The results are in {results}/, {begin}", *named]
+    if page:
+        lines = [f"Done. To see the results, open {page} in a browser.", f"Also in {results}/:"]
+        lines += named
     if repeated:
         lines.append(f"{_count(len(repeated), 'attempt')} failed and went on in another one:")
         lines += [f"  {failure}" for failure in repeated]
     return lines
+
+
+def at_end_of_models(folders: Mapping[str, int]) -> list[str]:
+    """Say where models are that were fetched, with the bytes of each folder."""
+    lines = ["Done. These models are ready to run:"]
+    return lines + [f"  {folder} ({decimal(size)})" for folder, size in folders.items()]
 
 
 # After this many, a person looks at the logs' folder instead.

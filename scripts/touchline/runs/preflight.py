@@ -33,32 +33,34 @@ _CLOCKS_DIFFER = 5.0
 
 
 def read_inputs(
-    config: Mapping[str, Any], check: bool, with_videos: bool = True, project: Path = Path()
+    config: Mapping[str, Any], check: bool, only_models: bool = False, project: Path = Path()
 ) -> Inputs:
     """Read what the settings name.
 
     Args:
         check: open every file that is named; for the jobs of a run that was checked before its
             first one, it is not done again.
-        with_videos: whether videos must be there: not to fetch the models.
+        only_models: whether models are fetched and nothing else: videos, labels and given
+            predictions need not be there.
         project: the folder of the project's own files.
 
     Raises:
         InputError: one line for each mistake.
     """
     mistakes = Mistakes()
-    inputs = collect_inputs(config, project, mistakes)
+    inputs = collect_inputs(config, project, mistakes, only_models=only_models)
     if check:
-        if with_videos:
-            mistakes.extend(_missing_videos(inputs))
+        mistakes.extend(_missing_videos(inputs))
         mistakes.extend(repeated_halves(inputs.videos, inputs.selected))
         mistakes.extend(contradictions(inputs.videos, inputs.selected))
         mistakes.extend(_dated_in_the_future(inputs))
-        mistakes.extend(_unusable_files(inputs))
+        mistakes.extend(_unusable_models(inputs.settings))
+        if not only_models:
+            mistakes.extend(_unusable_files(inputs))
         if not mistakes.lines:
             mistakes.of(lambda: _check_threshold(inputs), None)
     mistakes.end()
-    return replace(inputs, warnings=_warnings(inputs, with_videos)) if check else inputs
+    return replace(inputs, warnings=_warnings(inputs)) if check and not only_models else inputs
 
 
 def _check_threshold(inputs: Inputs) -> None:
@@ -89,13 +91,13 @@ def _check_threshold(inputs: Inputs) -> None:
         )
 
 
-def _warnings(inputs: Inputs, with_videos: bool) -> list[str]:
+def _warnings(inputs: Inputs) -> list[str]:
     source = inputs.settings.videos
     found = [
         left_out(source) if source else None,
         _weights_without_effect(inputs.settings),
         *_without_any_predictions(inputs),
-        same_files(inputs.videos, inputs.shown) if with_videos else None,
+        same_files(inputs.videos, inputs.shown),
         _without_footage(inputs),
         _exports_by_another_clock(inputs),
         _too_few_games(inputs.settings, {inputs.games[video] for video in inputs.annotations}),
@@ -236,6 +238,17 @@ def _missing_videos(inputs: Inputs) -> list[str]:
     return lines
 
 
+def _unusable_models(settings: Settings) -> list[str]:
+    """A line for each checkpoint or adapter that is not what it should be."""
+    mistakes = Mistakes()
+    for model in (settings.models[name] for name in settings.detect_with):
+        checkpoint, family, adapter = model.checkpoint or "", model.family, model.adapter
+        mistakes.of(lambda: checkpoints.check_source(checkpoint, family), None)  # noqa: B023
+        if adapter:
+            mistakes.of(lambda: adapters.check_source(adapter), None)  # noqa: B023
+    return mistakes.lines
+
+
 def _unusable_files(inputs: Inputs) -> list[str]:
     """A line for each file that settings or table name and that is not what it should be."""
     settings, videos = inputs.settings, inputs.videos
@@ -243,12 +256,6 @@ def _unusable_files(inputs: Inputs) -> list[str]:
     labels = mistakes.of(lambda: Labels.read(settings.labels), None)
     if settings.detect_with:
         mistakes.of(lambda: _check_prompt(settings.prompt), None)
-    for name in settings.detect_with:
-        checkpoint = settings.models[name].checkpoint or ""
-        family = settings.models[name].family
-        mistakes.of(lambda: checkpoints.check_source(checkpoint, family), None)  # noqa: B023
-        if adapter := settings.models[name].adapter:
-            mistakes.of(lambda: adapters.check_source(adapter), None)
     if labels is not None:
         files = {(path, videos[video].half) for video, path in inputs.annotations.items()}
         for path, half in sorted(files, key=str):

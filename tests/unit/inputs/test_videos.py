@@ -1,5 +1,8 @@
 """Which videos there are, and which are meant."""
 
+import re
+import subprocess
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -260,3 +263,62 @@ def test_columns_may_be_written_in_any_case_and_paths_as_a_shell_takes_them(tmp_
     first, second = read_videos(path).values()
     assert (str(first.path), str(second.path)) == ("/home/me/a.mkv", "/data/matches/b.mkv")
     assert first.game == "X"
+
+
+@pytest.mark.parametrize("name", ["match.mp4", "match.MKV", "final of 2015"])
+def test_one_video_file_is_video_0(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"\0\0\0 ftypisom")
+    assert {number: row.path for number, row in read_videos(path).items()} == {0: path}
+
+
+def test_table_with_any_name_is_read_as_a_table(tmp_path):
+    path = tmp_path / "matches"
+    path.write_text("video\tpath\n3\ta.mp4\n")
+    assert list(read_videos(path)) == [3]
+
+
+@pytest.mark.parametrize(
+    ("source", "command"),
+    [
+        ("https://example.org/live/index.m3u8", "ffmpeg -i https://example.org/live/index.m3u8 -c"),
+        ("rtmp://example.org/a b", "ffmpeg -i 'rtmp://example.org/a b' -c copy match.mp4"),
+        ("stream/index.m3u8", "ffmpeg -i stream/index.m3u8 -c copy match.mp4"),
+    ],
+)
+def test_stream_is_refused_with_the_command_that_makes_a_file(tmp_path, source, command):
+    with pytest.raises(InputError, match=re.escape(command)) as refused:
+        read_videos(source)
+    assert "\n" not in str(refused.value)
+    with pytest.raises(InputError, match=r"videos.tsv, line 2: path: .*make "):
+        read_videos(table(tmp_path, f"video\tpath\n0\t{source}\n"))
+
+
+def test_folder_of_a_stream_is_refused_with_the_command_that_makes_a_file(tmp_path):
+    for number in range(12):
+        (tmp_path / f"seg{number}.ts").write_bytes(b"G" * 1000)
+    with pytest.raises(InputError, match=r"12 segments of a stream \(seg0.ts to seg11.ts\)"):
+        read_videos(tmp_path)
+    (tmp_path / "live.m3u8").write_text("#EXTM3U\n")
+    with pytest.raises(InputError, match=r"ffmpeg -i \S+/live.m3u8 -c copy match.mp4"):
+        read_videos(tmp_path)
+
+
+def test_command_for_segments_joins_them_in_their_order(tmp_path):
+    folder = tmp_path / "a stream"
+    folder.mkdir()
+    for number in range(12):
+        (folder / f"seg{number}.ts").write_bytes(b"%d," % number)
+    with pytest.raises(InputError) as refused:
+        read_videos(folder)
+    command = re.search(r"of them: (.*)\. If each", str(refused.value))[1]
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    assert (tmp_path / "match.ts").read_bytes() == b"0,1,2,3,4,5,6,7,8,9,10,11,"
+
+
+def test_numbered_matches_are_no_stream(tmp_path):
+    for number in range(12):
+        (tmp_path / f"match{number}.ts").write_bytes(b"G")
+    with (tmp_path / "match3.ts").open("wb") as large:
+        large.truncate(30_000_000)
+    assert len(read_videos(tmp_path)) == 12

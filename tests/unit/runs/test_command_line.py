@@ -8,7 +8,7 @@ import pytest
 
 from touchline.errors import InputError
 from touchline.runs.command_line import (
-    asks_for_models,
+    asks_only_for_models,
     check_results,
     check_targets,
     model_of_slice,
@@ -28,8 +28,6 @@ def test_a_target_of_nothing_is_refused(plan, bare, target, sentence):
 
 
 def test_words_that_snakemake_keeps_to_itself(plan):
-    assert asks_for_models(["models", "-n"])
-    assert not asks_for_models(["-n"])
     assert model_of_slice(["--delete-all"], plan, "runs") == []
     folder = model_of_slice(["--delete-temp-output"], plan, "runs")
     assert folder == "resources/models/runs/nf4"
@@ -99,3 +97,17 @@ def test_results_that_cannot_be_written_are_refused(plan, tmp_path, monkeypatch)
 def test_selecting_command_keeps_the_other_words(words, expected):
     command = selecting_command(["summary.txt"], [3, 0, 2], words.split())
     assert command == f"snakemake summary.txt {expected}"
+
+
+@pytest.mark.parametrize(
+    ("words", "is_only_models"),
+    [
+        (["models", "-n"], True),
+        (["--cores", "4", "models", "--configfile", "conf/my.yaml"], True),
+        (["-n"], False),
+        (["models", "predictions"], False),
+        (["models", "./out/summary/summary.txt"], False),
+    ],
+)
+def test_run_with_other_targets_than_models_needs_videos(words, is_only_models):
+    assert asks_only_for_models(words, "out") is is_only_models

@@ -127,9 +127,10 @@ def test_of_many_mistakes_of_a_kind_the_first_are_written_out(project, tmp_path)
     assert found[-1] == "… and 30 more like these."
 
 
-def test_models_can_be_fetched_where_the_videos_are_not(project, tmp_path):
-    (tmp_path / "0.mkv").unlink()
-    read_inputs(project, check=True, with_videos=False)
+def test_models_are_fetched_without_videos_labels_and_given_predictions(project, tmp_path):
+    (tmp_path / "videos.tsv").unlink()
+    inputs = read_inputs(project | {"labels": "nowhere.yaml"}, check=True, only_models=True)
+    assert not inputs.selected
 
 
 def test_a_job_of_a_run_does_not_look_again(project, tmp_path):
@@ -435,7 +436,10 @@ def test_classes_of_soccernet_or_of_the_labels_can_be_evaluated(project, tmp_pat
             "lables.yaml cannot be read: No such file or directory (did you",
         ),
         ({"prompt": "promt.txt"}, "did you mean prompt.txt?"),
-        ({"videos": "vidoes.tsv"}, "there is no vidoes.tsv (did you mean videos.tsv?); make"),
+        (
+            {"videos": "vidoes.tsv"},
+            "/vidoes.tsv (did you mean videos.tsv?); set videos to a video, a folder",
+        ),
         ({"detect_with": ["llava", "llava"]}, "detect_with names the model llava twice"),
     ],
 )
