@@ -46,6 +46,7 @@ INPUTS = checked(
         WORDS, str(config.get("results", "results"))
     ),
     project=PROJECT,
+    files=command_line.config_files(WORDS),
 )
 PLAN = Plan(INPUTS)
 

@@ -79,7 +79,8 @@ def find_given(
             mistakes.append(
                 f"{place}: {_lack(source, lacking[0], videos)}, so there are no predictions of "
                 f"{model} for video {ranges(lacking)}; put them there,{table} correct "
-                f"models.{model}.predictions, or set missing_predictions: skip."
+                f"models.{model}.predictions, set missing_predictions: skip, or compare with none: "
+                "compare_with: []."
             )
     if mistakes:
         raise InputError("\n".join(mistakes))

@@ -162,8 +162,8 @@ def _folder_refusal(folder: Path) -> str | None:
     if segments := _segments(folder):
         return (
             f"{folder} has {len(segments)} segments of a stream ({segments[0].name} to "
-            f"{segments[-1].name}); make one file of them: (cd {shlex.quote(str(folder))} && ls -v *.ts "
-            "| xargs -d '\\n' cat) > match.ts. If each is a match, list them in a table "
+            f"{segments[-1].name}); make one file of them: (cd {shlex.quote(str(folder))} && "
+            "ls -v *.ts | xargs -d '\\n' cat) > match.ts. If each is a match, list them in a table "
             "(examples/videos.tsv)."
         )
     return None

@@ -45,6 +45,20 @@ def selecting_command(targets: Sequence[str], videos: Iterable[int], words: Sequ
     return shlex.join(["snakemake", *targets, *kept[:place], *changed, *kept[place + 1 :]])
 
 
+def config_files(words: Sequence[str]) -> list[Path]:
+    """List the files that are given after --configfile."""
+    found: list[Path] = []
+    is_file = False
+    for word in words:
+        option, _, value = word.partition("=")
+        if word.startswith("-"):
+            is_file = option in ("--configfile", "--configfiles")
+            found += [Path(value)] if is_file and value else []
+        elif is_file:
+            found.append(Path(word))
+    return found
+
+
 def check_no_status(words: Collection[str], project: Path) -> None:
     """Refuse the target status, which is a command.
 

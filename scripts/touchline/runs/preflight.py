@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,12 @@ _CLOCKS_DIFFER = 5.0
 
 
 def read_inputs(
-    config: Mapping[str, Any], check: bool, only_models: bool = False, project: Path = Path()
+    config: Mapping[str, Any],
+    *,
+    check: bool,
+    only_models: bool = False,
+    project: Path = Path(),
+    files: Sequence[Path] = (),
 ) -> Inputs:
     """Read what the settings name.
 
@@ -43,6 +49,7 @@ def read_inputs(
         only_models: whether models are fetched and nothing else: videos, labels and given
             predictions need not be there.
         project: the folder of the project's own files.
+        files: those that settings were read from, beside the project's own.
 
     Raises:
         InputError: one line for each mistake.
@@ -59,8 +66,41 @@ def read_inputs(
             mistakes.extend(_unusable_files(inputs))
         if not mistakes.lines:
             mistakes.of(lambda: _check_threshold(inputs), None)
+    if mistakes.lines:
+        mistakes.extend(_beside_settings(inputs.settings, files))
     mistakes.end()
     return replace(inputs, warnings=_warnings(inputs)) if check and not only_models else inputs
+
+
+def _beside_settings(settings: Settings, files: Sequence[Path]) -> list[str]:
+    """A line for each path that leads to a file from the folder of the settings, and not from here.
+
+    People expect that a path in a file starts there.
+    """
+    models = {name: settings.models[name] for name in [*settings.detect_with]}
+    paths = {
+        "videos": settings.videos,
+        "labels": settings.labels,
+        "prompt": settings.prompt,
+        **{f"models.{name}.checkpoint": model.checkpoint for name, model in models.items()},
+        **{f"models.{name}.adapter": model.adapter for name, model in models.items()},
+        **{
+            f"models.{name}.predictions": settings.models[name].predictions
+            for name in settings.compare_with
+        },
+    }
+    lines = []
+    for key, path in paths.items():
+        for file in files:
+            # The folder stands for the files of all videos.
+            wanted = Path(re.sub(r"[^/]*\{.*", "", path or ""))
+            there = file.parent / wanted
+            if path and not wanted.is_absolute() and there.exists() and not wanted.exists():
+                lines.append(
+                    f"config.{key}: {path} is beside {file}, but paths start at the folder where "
+                    f"snakemake is typed ({Path.cwd()}); write {file.parent / path}."
+                )
+    return lines
 
 
 def _check_threshold(inputs: Inputs) -> None:

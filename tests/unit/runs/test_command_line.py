@@ -11,6 +11,7 @@ from touchline.runs.command_line import (
     asks_only_for_models,
     check_results,
     check_targets,
+    config_files,
     model_of_slice,
     selecting_command,
 )
@@ -111,3 +112,8 @@ def test_selecting_command_keeps_the_other_words(words, expected):
 )
 def test_run_with_other_targets_than_models_needs_videos(words, is_only_models):
     assert asks_only_for_models(words, "out") is is_only_models
+
+
+def test_files_of_settings_are_found_among_the_words():
+    words = ["-n", "--configfile=a.yaml", "--configfiles", "b/c.yaml", "d.yaml", "--config", "x=1"]
+    assert [str(file) for file in config_files(words)] == ["a.yaml", "b/c.yaml", "d.yaml"]

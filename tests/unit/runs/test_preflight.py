@@ -484,3 +484,12 @@ def test_a_file_that_is_not_in_utf_8_is_named(project, tmp_path, name, encoding)
         assert str(error.value) == sentence
     else:
         assert mistakes(project) == [sentence]
+
+
+def test_files_beside_the_settings_are_named_with_the_path_to_write(project, tmp_path, monkeypatch):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "videos.tsv").rename(tmp_path / "conf" / "videos.tsv")
+    found = mistakes(project, files=[Path("conf/my.yaml")])
+    assert f"config.videos: there is no {tmp_path}/videos.tsv" in found[0]
+    (hint,) = [line for line in found if "is beside conf/my.yaml" in line]
+    assert f"({tmp_path}); write conf/videos.tsv." in hint
