@@ -291,7 +291,9 @@ _CELL = re.compile(r'(?:"((?:[^"]|"")*)"|([^\t\r\n]*))(\t|\r\n|\r|\n|\Z)')
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a tab-separated text that are not blank, each with the number of its line.
+    """The rows of a tab-separated text, each with the number of its line.
+
+    Blank lines and lines that begin with # are left out.
 
     A quote within a cell is a quote: only a cell that begins and ends with one is quoted.
     """
@@ -302,7 +304,7 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         cells.append(re.sub(r"[\r\n]+", " ", cell[2] or quoted).strip())
         line += len(re.findall(r"\r\n|\r|\n", cell[0]))
         if cell[3] != "\t":
-            if any(cells):
+            if any(cells) and not cells[0].startswith("#"):
                 yield first, cells
             cells, first = [], line
 

@@ -17,7 +17,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from touchline.core.paths import DETECT_LOG, JOURNAL, LEDGER, MANIFEST, Slice, slices_of
+from touchline.core.paths import (
+    DETECT_LOG,
+    EVENTS,
+    JOURNAL,
+    LEDGER,
+    MANIFEST,
+    PAGE,
+    Slice,
+    slices_of,
+)
 from touchline.core.records import UNANSWERED, Manifest
 from touchline.detection.journal import Line, read_lines
 from touchline.inputs.settings import Settings
@@ -160,6 +169,31 @@ class Observer:
         for part in parts:
             by_video.setdefault((part.video, part.model), []).append(self._slice(part, jobs, now))
         return [VideoStatus(each, model, video) for (video, model), each in by_video.items()]
+
+    def later_steps(self, videos: Sequence[VideoStatus]) -> str:
+        """Say how far the steps after the slices are; "" while slices run.
+
+        Args:
+            videos: the state of the slices.
+        """
+        if not videos or any(part.done < len(part.slices) for part in videos):
+            return ""
+        made = sum(self._has_page(video) for video in self.videos)
+        return (
+            f"All slices are done. Merging, comparing and drawing pages: {made} of "
+            f"{len(self.videos)} pages."
+        )
+
+    def _has_page(self, video: int) -> bool:
+        """Whether a video's page is there and was made from the events that are there."""
+        place = Path(self.settings.results)
+        models = [name for name in self.settings.voting if name not in self.settings.compare_with]
+        events = [EVENTS.format(model=name, video=video) for name in models]
+        try:
+            page = (place / PAGE.format(video=video)).stat().st_mtime_ns
+            return all((place / file).stat().st_mtime_ns <= page for file in events)
+        except OSError:
+            return False
 
     def _slice(self, part: Slice, jobs: Mapping[str, QueuedJob], now: float) -> SliceStatus:
         results, total = self.settings.results, self._total(part)

@@ -57,13 +57,13 @@ def watch(observer: Observer, console: Console, pause: float) -> None:
     videos: Sequence[VideoStatus] = []
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
-            for videos, quiet in _looks(observer, pause):
+            for videos, notes in _looks(observer, pause):
                 view = table(videos, max(5, console.height - 8))
-                live.update(Group(view, *filter(None, [quiet])), refresh=True)
+                live.update(Group(view, *notes), refresh=True)
     else:
         last: list[str] = []
-        for videos, quiet in _looks(observer, pause):
-            lines = [quiet or _line(videos), *_failures(videos), *_obstacles(videos)]
+        for videos, notes in _looks(observer, pause):
+            lines = [*(notes or [_line(videos)]), *_failures(videos), *_obstacles(videos)]
             for line in lines:
                 if line not in last:
                     print(time.strftime("%H:%M:%S"), line, flush=True)
@@ -75,18 +75,23 @@ def watch(observer: Observer, console: Console, pause: float) -> None:
     print(f"{state}: {done} of {total} slices are done{further}")
 
 
-def _looks(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus], str]]:
-    """The state, and a note if there was nothing new for long; the last one after the run's end."""
-    last: list[VideoStatus] = []
+def _looks(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus], list[str]]]:
+    """The state, and notes on it; the last one after the run's end.
+
+    Notes say how far the steps after the slices are, and if there was nothing new for long.
+    """
+    last: object = None
     changed = time.monotonic()
     while True:
         goes_on = is_under_way()
         videos = observer.look()
-        if [(v.done, v.answered) for v in videos] != [(v.done, v.answered) for v in last]:
-            last, changed = videos, time.monotonic()
+        later = observer.later_steps(videos) if goes_on else ""
+        state = [(v.done, v.answered) for v in videos], later
+        if state != last:
+            last, changed = state, time.monotonic()
         quiet = int((time.monotonic() - changed) / QUIET_SECONDS) * QUIET_SECONDS // 60
         note = f"Nothing new for {quiet} minutes: it waits (for a GPU, a download) or was killed."
-        yield videos, note if quiet else ""
+        yield videos, [*filter(None, [later, note if quiet else ""])]
         if not goes_on:
             return
         time.sleep(max(0.1, pause))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clones import ROOT
 from touchline.errors import InputError
 from touchline.inputs.given import find_given, given_videos
 from touchline.inputs.videos import SOCCERNET_LABELS, left_out, ranges, read_videos, select
@@ -322,3 +323,9 @@ def test_numbered_matches_are_no_stream(tmp_path):
     with (tmp_path / "match3.ts").open("wb") as large:
         large.truncate(30_000_000)
     assert len(read_videos(tmp_path)) == 12
+
+
+def test_example_table_has_one_row_to_fill_in(tmp_path):
+    copy = tmp_path / "videos.tsv"
+    copy.write_text((ROOT / "examples/videos.tsv").read_text())
+    assert [row.path for row in read_videos(copy).values()] == [tmp_path / "my_match.mp4"]

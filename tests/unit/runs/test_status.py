@@ -169,3 +169,20 @@ def test_slurm_s_queue_says_what_becomes_of_a_slice(settings, files):
     assert "llava 0/1: pending in SLURM (PartitionTimeLimit): it asks for more minutes" in shown
     (elsewhere,) = Observer(settings, [0], Path("/other"), queue).look()
     assert not elsewhere.in_stage(Stage.DEAD)
+
+
+def test_steps_after_the_slices_are_shown_until_the_page_is_made(settings, files):
+    observer = Observer(settings, [0])
+    finish(files, 0)
+    assert observer.later_steps(observer.look()) == ""
+    finish(files, 1)
+    events, page = (Path(settings.results, name) for name in ("events", "report"))
+    for folder in (events, page):
+        folder.mkdir()
+    # A page of an earlier run does not count.
+    (page / "video_0.html").touch()
+    os.utime(page / "video_0.html", (1, 1))
+    (events / "events_llava_video_0.csv").touch()
+    assert observer.later_steps(observer.look()).endswith("drawing pages: 0 of 1 pages.")
+    (page / "video_0.html").touch()
+    assert observer.later_steps(observer.look()).endswith("drawing pages: 1 of 1 pages.")
