@@ -24,6 +24,7 @@ from touchline.runs.messages import (
 )
 from touchline.runs.plan import Plan
 from touchline.runs.snakemake_events import Failure, RunEvents
+from touchline.runs.without_gpu import check_machine
 from touchline.slurm.partitions import Submission, check_cluster, has_accounting, output_of
 from touchline.slurm.plugin_patches import apply_patches
 
@@ -73,6 +74,8 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
         apply_patches(how.plugin, has_accounting=has_accounting(configuration), logger=logger)
         if warning := check_cluster(how.submission, Path.cwd()):
             logger.warning(warning)
+    else:
+        check_machine(plan, events.to_do)
     lines = at_start(
         plan.inputs.selected,
         settings.detect_with,

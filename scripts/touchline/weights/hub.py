@@ -79,6 +79,20 @@ def find_commit(repo: str, revision: str) -> str:
     return commit
 
 
+def weight_bytes(repo: str, revision: str | None) -> int:
+    """Ask the hub for the size of a model's weights.
+
+    Raises:
+        InputError: The model may not be read, or the hub cannot be reached.
+    """
+    from huggingface_hub import HfApi, RepoFile
+
+    with _one_sentence(repo, revision or DEFAULT):
+        files = list(HfApi().list_repo_tree(repo, revision=revision))
+    is_weights = (f for f in files if isinstance(f, RepoFile) and f.path.endswith(".safetensors"))
+    return sum(file.size for file in is_weights)
+
+
 def open_snapshot(repo: str, commit: str, patterns: Sequence[str]) -> Snapshot:
     """List a model's files, and download those whose names match.
 
