@@ -1,0 +1,124 @@
+"""Where the halves of a match are in a video, and what the match's clock shows at each time.
+
+Labels and SoccerNet's files give a half and the seconds since its kick-off. A video may begin before
+the kick-off, and may show both halves with the interval between them. Every stage that turns one
+time into the other asks this module.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# Seconds that a half lasts at most, with stoppages, where its end is not given.
+_LONGEST = {1: 3600.0, 2: 3600.0, 3: 1500.0, 4: 1500.0}
+_PART = re.compile(r"([1-4])\s*=\s*([\d:.]+)(?:\s*-\s*([\d:.]+))?")
+_FORM = "write as 1=00:04:10,2=01:06:32, or with ends: 1=00:04:10-00:51:30"
+
+
+@dataclass(frozen=True)
+class HalfStart:
+    """Where a half begins in a video, and ends.
+
+    Attributes:
+        half: Its number; 3 and 4 are those of extra time. None if it is not known.
+        start: Seconds of video at its kick-off; negative if the video begins later.
+        end: Seconds of video at its end; None if it is not given.
+    """
+
+    half: int | None
+    start: float
+    end: float | None = None
+
+
+@dataclass(frozen=True)
+class HalfSpan:
+    """The part of a video that shows a half.
+
+    Attributes:
+        half: Its number; None if it is not known.
+        kickoff: Seconds of video at its kick-off, where its clock shows 0; may be negative.
+        start, end: Seconds of video.
+    """
+
+    half: int | None
+    kickoff: float
+    start: float
+    end: float
+
+
+def parse_half_starts(text: str) -> tuple[HalfStart, ...]:
+    """Read starts (and ends) of halves as a user writes them: "1=00:04:10,2=01:06:32".
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise ValueError(f"{part!r} is no start of a half; {_FORM}")
+        end = None if match[3] is None else _seconds(match[3])
+        found.append(HalfStart(int(match[1]), _seconds(match[2]), end))
+    if not found:
+        raise ValueError(f"no half is named; {_FORM}")
+    for one, other in zip(found, found[1:], strict=False):
+        if one.half is not None and other.half is not None and one.half >= other.half:
+            raise ValueError(f"half {other.half} is written after half {one.half}; {_FORM}")
+        if other.start <= (one.start if one.end is None else one.end - 1e-3):
+            raise ValueError(f"half {other.half} begins before half {one.half} has ended; {_FORM}")
+    for one in found:
+        if one.end is not None and one.end <= one.start:
+            raise ValueError(f"half {one.half} ends before it begins; {_FORM}")
+    return tuple(found)
+
+
+def _seconds(text: str) -> float:
+    """Read "01:06:32.5", "06:32" or "392" as seconds."""
+    parts = text.split(":")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        raise ValueError(f"{text!r} is no time; {_FORM}") from None
+    if len(parts) > 3 or any(number >= 60 for number in numbers[1:]):
+        raise ValueError(f"{text!r} is no time; {_FORM}")
+    seconds = 0.0
+    for number in numbers:
+        seconds = 60 * seconds + number
+    return round(seconds, 3)
+
+
+def half_spans(
+    halves: Sequence[HalfStart], half: int | None, duration: float | None
+) -> tuple[HalfSpan, ...]:
+    """List the parts of a video that show a half, by time.
+
+    Args:
+        halves: The starts that are known. Without any, the whole video is one half.
+        half: The number of that half, if it is known.
+        duration: Of the video, seconds, if it is known.
+    """
+    limit = math.inf if duration is None else duration
+    if not halves:
+        return (HalfSpan(half, 0.0, 0.0, limit),)
+    nexts = [*(each.start for each in halves[1:]), math.inf]
+    spans = []
+    for each, following in zip(halves, nexts, strict=True):
+        longest = math.inf if len(halves) == 1 else _LONGEST.get(each.half or 1, math.inf)
+        end = each.start + longest if each.end is None else each.end
+        start, end = max(0.0, each.start), min(end, following, limit)
+        if start < end:
+            spans.append(HalfSpan(each.half, each.start, start, end))
+    return tuple(spans)
+
+
+def span_at(spans: Sequence[HalfSpan], time: float) -> HalfSpan | None:
+    """Find the half that a time of the video is in; its end belongs to it. None for no half."""
+    return next((span for span in reversed(spans) if span.start <= time <= span.end), None)
+
+
+def span_of(spans: Sequence[HalfSpan], half: int | None) -> HalfSpan | None:
+    """Find a half by its number; None if the video does not show it."""
+    return next((span for span in spans if span.half == half), None)
