@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -21,6 +21,9 @@ from touchline.detection.scoring import Generated, mean_probability, score_event
 from touchline.inputs.windows import Window
 from touchline.video.sampler import Frame
 
+if TYPE_CHECKING:
+    from touchline.models.families.base import VideoLanguageModel
+
 log = logging.getLogger(__name__)
 
 _WHY_NOT: dict[Failure, str] = {
@@ -28,15 +31,6 @@ _WHY_NOT: dict[Failure, str] = {
     "not_finite": "has no finite answer, the numbers are too large for the model's arithmetic "
     "(float16 holds up to 65,504; dtype: float32 helps)",
 }
-
-
-class Eye(Protocol):
-    """What a model sees at once, and what its tokens mean."""
-
-    @property
-    def frames_per_picture(self) -> int: ...
-
-    def decode(self, tokens: Sequence[int]) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,7 @@ class Draw:
 def detect(
     windows: Sequence[Window],
     frames: Iterator[Frame],
-    model: Eye,
+    model: VideoLanguageModel,
     *,
     answering: Answering,
     draw: Draw,
@@ -86,20 +80,18 @@ def detect(
     for task, generated in answering.answers(tasks()):
         window, times = shown.pop(task.index), _times(task)
         if isinstance(generated, Generated):
-            record = _answered(
-                window,
-                times,
-                task.attempts,
-                generated,
-                model=model,
-                asked=asked,
-                most_tokens=draw.count,
-            )
+            status, found = _found(generated, model, asked, draw.count)
             weights = zip(candidates, generated.evidence, strict=False)
             evidence = {name: round(weight, 6) for name, weight in weights}
-            yield record.model_copy(update={"evidence": evidence})
+            yield _record(window, times, status, task.attempts, evidence=evidence, **found)
         else:
-            log.warning("%s %s: skipped.", _name(window), _WHY_NOT[generated])
+            log.warning(
+                "Window %d (%.3f-%.3f s) %s: skipped.",
+                window.index,
+                window.start,
+                window.end,
+                _WHY_NOT[generated],
+            )
             yield _record(window, times, generated, task.attempts)
     if unseen:
         log.warning(
@@ -112,7 +104,7 @@ def detect(
 
 
 def _with_pictures(
-    windows: Sequence[Window], frames: Iterator[Frame], model: Eye
+    windows: Sequence[Window], frames: Iterator[Frame], model: VideoLanguageModel
 ) -> Iterator[tuple[Window, list[Picture]]]:
     """Each window with its pictures; windows that overlap share them."""
     # By the times asked for: frames that a coming window may show, and pictures made of them.
@@ -136,7 +128,7 @@ def _with_pictures(
         yield window, [ready[group] for group in groups]
 
 
-def _picture(frames: list[Frame], model: Eye) -> Picture:
+def _picture(frames: list[Frame], model: VideoLanguageModel) -> Picture:
     pixels = [frame.picture for frame in frames]
     # A frame without a partner is its own.
     missing = model.frames_per_picture - len(frames)
@@ -149,31 +141,24 @@ def _times(task: Task) -> list[float]:
     return [time for picture in task.pictures for time in picture.times]
 
 
-def _answered(
-    window: Window,
-    times: list[float],
-    attempts: int,
-    generated: Generated,
-    *,
-    model: Eye,
-    asked: Asked,
-    most_tokens: int,
-) -> WindowOutcome:
+def _found(
+    generated: Generated, model: VideoLanguageModel, asked: Asked, most_tokens: int
+) -> tuple[Status, dict[str, Any]]:
+    """The status of a window, and the fields of its record that its answer fills."""
     if not generated.tokens:
-        return _record(window, times, "weighed", attempts)
+        return "weighed", {}
     answer = parse_answer(generated.text, asked, len(generated.tokens) == most_tokens)
-    record = _record(window, times, answer.status, attempts)
-    return record.model_copy(
-        update={
-            "text": generated.text,
-            "events": score_events(answer.events, generated, model.decode),
-            "score": mean_probability(generated.logprobs),
-            "tokens": len(generated.tokens),
-        }
-    )
+    return answer.status, {
+        "text": generated.text,
+        "events": score_events(answer.events, generated, model.decode),
+        "score": mean_probability(generated.logprobs),
+        "tokens": len(generated.tokens),
+    }
 
 
-def _record(window: Window, times: list[float], status: Status, attempts: int) -> WindowOutcome:
+def _record(
+    window: Window, times: list[float], status: Status, attempts: int, **found: Any
+) -> WindowOutcome:
     return WindowOutcome(
         window=window.index,
         start=window.start,
@@ -181,11 +166,8 @@ def _record(window: Window, times: list[float], status: Status, attempts: int) -
         frame_times=times,
         status=status,
         attempts=attempts,
+        **found,
     )
-
-
-def _name(window: Window) -> str:
-    return f"Window {window.index} ({window.start:.3f}-{window.end:.3f} s)"
 
 
 def _lasting(seconds: float) -> str:
