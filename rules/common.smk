@@ -42,7 +42,8 @@ INPUTS = checked(
     read_inputs,
     config,
     check=workflow.is_main_process,
-    with_videos=not command_line.asks_for_models(WORDS),
+    # Models can be fetched where the videos are not.
+    with_videos="models" not in WORDS,
     project=PROJECT,
 )
 PLAN = Plan(INPUTS)

@@ -17,8 +17,9 @@ from touchline.runs.environment import check_container, check_environment
 from touchline.runs.messages import at_end, at_failure, at_others, at_start, place
 from touchline.runs.plan import Plan
 from touchline.runs.snakemake_events import Failure, RunEvents
-from touchline.slurm.partitions import Submission, check_cluster, has_accounting, output_of
+from touchline.slurm.partitions import Submission, check_cluster, has_accounting
 from touchline.slurm.plugin_patches import apply_patches
+from touchline.slurm.queue import answer_of
 
 # The image of `--sdm apptainer`, in the folder that Snakemake runs in.
 CONTAINER = "touchline.sif"
@@ -62,7 +63,7 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
         check_environment(bool(settings.detect_with or plan.inputs.shown), project)
     events.listen_for(signal.SIGINT, signal.SIGTERM)
     if how.submission:
-        configuration = output_of("scontrol", "show", "config")
+        configuration = answer_of("scontrol", "show", "config") or ""
         apply_patches(how.plugin, has_accounting=has_accounting(configuration), logger=logger)
         if warning := check_cluster(how.submission, Path.cwd()):
             logger.warning(warning)
