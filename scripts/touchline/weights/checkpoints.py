@@ -166,11 +166,9 @@ def begin_reading(folder: Path) -> None:
     """
 
     def read() -> None:
-        some = bytearray(2**24)
         for file in folder.glob("*.safetensors"):
-            with suppress(OSError), file.open("rb", buffering=0) as opened:
-                while opened.readinto(some):
-                    pass
+            with suppress(OSError):
+                shutil.copyfile(file, os.devnull)
 
     threading.Thread(target=read, daemon=True).start()
 
@@ -285,7 +283,11 @@ def _needed_weights(folder: Path, names: Collection[str]) -> list[str]:
             f"{folder} has weights in {len(weights)} files ({plain(weights[0])}, …), but neither "
             f"{_WEIGHTS} nor {_INDEX}, which says what is where; {remedy(folder)}."
         )
-    shards = _shards(folder / _INDEX)
+    stated = read_json(folder / _INDEX)
+    places = stated.get("weight_map") if isinstance(stated, dict) else None
+    if not isinstance(places, dict) or not places:
+        raise InputError(f"{folder / _INDEX} names no weights; {remedy(folder)}.")
+    shards = sorted({str(place) for place in places.values()})
     missing = [name for name in shards if name not in names]
     if missing:
         raise InputError(
@@ -293,14 +295,6 @@ def _needed_weights(folder: Path, names: Collection[str]) -> list[str]:
             f"names ({plain(', '.join(missing[:3]))}); {remedy(folder)}."
         )
     return shards
-
-
-def _shards(index: Path) -> list[str]:
-    stated = read_json(index)
-    places = stated.get("weight_map") if isinstance(stated, dict) else None
-    if not isinstance(places, dict) or not places:
-        raise InputError(f"{index} names no weights; {remedy(index.parent)}.")
-    return sorted({str(place) for place in places.values()})
 
 
 def check_whole(file: Path) -> None:
