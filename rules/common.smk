@@ -113,22 +113,19 @@ def of_annotated(pattern):
     return lambda wildcards: PLAN.files(pattern, PLAN.annotated_by(wildcards.model))
 
 
-def ended_by(reason, rule, wildcards):
-    """How many attempts of a job, in this run, SLURM ended for a reason, such as TIMEOUT."""
-    return EVENTS_OF_RUN.ended_by(reason, rule, wildcards)
-
-
 def memory(rule, first):
     """A resource: megabytes of a job, of which the first attempt gets so many."""
     return lambda wildcards: megabytes(
-        first, ended_by("OUT_OF_MEMORY", rule, wildcards)
+        first, EVENTS_OF_RUN.ended_by("OUT_OF_MEMORY", rule, wildcards)
     )
 
 
 def time_limit(rule, first):
     """A resource: minutes of a job, of which the first attempt gets so many."""
     return lambda wildcards: minutes(
-        first, ended_by("TIMEOUT", rule, wildcards), longest_minutes(rule)
+        first,
+        EVENTS_OF_RUN.ended_by("TIMEOUT", rule, wildcards),
+        longest_minutes(rule),
     )
 
 

@@ -78,7 +78,8 @@ def detect(
                 unseen.append(_record(window, [], "no_frames", 0))
 
     for task, generated in answering.answers(tasks()):
-        window, times = shown.pop(task.index), _times(task)
+        window = shown.pop(task.index)
+        times = [time for picture in task.pictures for time in picture.times]
         if isinstance(generated, Generated):
             status, found = _found(generated, model, asked, draw.count)
             weights = zip(candidates, generated.evidence, strict=False)
@@ -134,11 +135,6 @@ def _picture(frames: list[Frame], model: VideoLanguageModel) -> Picture:
     missing = model.frames_per_picture - len(frames)
     times = tuple(frame.time for frame in frames)
     return Picture(times, torch.stack([*pixels, *[pixels[-1]] * missing]))
-
-
-def _times(task: Task) -> list[float]:
-    """When the frames of a window came on screen."""
-    return [time for picture in task.pictures for time in picture.times]
 
 
 def _found(

@@ -85,7 +85,7 @@ class Batch:
     Args:
         rows: windows in work at a time.
         pictures: most that a window has.
-        candidates: what is weighed before each answer, or in its place.
+        candidates: what is weighed before each answer, or in its place; None for nothing.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Batch:
         rows: int,
         pictures: int,
         clock: Stopwatch,
-        candidates: CandidateTree | None = None,
+        candidates: CandidateTree | None,
     ) -> None:
         self._model, self._settings, self._clock = model, settings, clock
         self._candidates = candidates

@@ -108,16 +108,14 @@ def _advise_summary(
     targets = {"summarize": paths.SUMMARY_TEXT, "report_run": paths.INDEX}
     wanted = [f"{results}/{file}" for rule, file in targets.items() if rule in events.to_do]
     ended = {failure.wildcards.get("video") for failure in failed}
-    done = [v for v in plan.inputs.selected if str(v) not in ended and _is_predicted(plan, v)]
+    done = []
+    for video in plan.inputs.selected:
+        models = plan.predicted_of(video)
+        files = plan.files(paths.EVENTS, models) + plan.files(paths.COVERAGE, models)
+        if str(video) not in ended and all(Path(file).exists() for file in files):
+            done.append(video)
     if wanted and done:
         _say(logger, at_others(done, selecting_command(wanted, done, words)))
-
-
-def _is_predicted(plan: Plan, video: int) -> bool:
-    """Whether the events and coverage of all its models are there."""
-    models = plan.predicted_of(video)
-    files = plan.files(paths.EVENTS, models) + plan.files(paths.COVERAGE, models)
-    return all(Path(file).exists() for file in files)
 
 
 def _say(logger: Logger, lines: Sequence[str]) -> None:

@@ -196,13 +196,10 @@ class Observer:
         return windows_per_slice(duration, self.settings.slices, self.settings.window)[part.slice]
 
 
-def is_under_way(folder: Path = Path()) -> bool:
-    """Whether a run has a folder. One that was killed outright has it still, until --unlock.
-
-    Args:
-        folder: that Snakemake was started in. Its lock is a file there, as long as it runs.
-    """
-    return any(folder.glob(".snakemake/locks/*.lock"))
+def is_under_way() -> bool:
+    """Whether a run has this folder. One that was killed outright has it still, until --unlock."""
+    # Snakemake's lock is a file in the folder that it was started in, as long as it runs.
+    return any(Path().glob(".snakemake/locks/*.lock"))
 
 
 def _latest_jobs(queue: Iterable[QueuedJob], folder: Path) -> dict[str, QueuedJob]:

@@ -96,24 +96,17 @@ def longest_minutes(partitions: str, partition: str | None) -> int | None:
         None if there is no limit or it is not known.
     """
     names = set(partition.split(",")) if partition else set()
-    found = []
+    longest = None
     for line in partitions.splitlines():
         name, _, limit = line.partition("|")
-        chosen = name.rstrip("*") in names if names else name.endswith("*")
-        if chosen:
-            found.append(_minutes(limit))
-    if not found or None in found:
-        return None
-    return max(minutes for minutes in found if minutes is not None)
-
-
-def _minutes(limit: str) -> int | None:
-    """Whole minutes of days-hours:minutes:seconds; None for "infinite" and the like."""
-    match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit.strip())
-    if not match:
-        return None
-    days, hours, minutes = (int(part or 0) for part in match.groups()[:3])
-    return (days * 24 + hours) * 60 + minutes
+        if name.rstrip("*") in names if names else name.endswith("*"):
+            # days-hours:minutes:seconds; or "infinite" and the like.
+            match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit.strip())
+            if not match:
+                return None
+            days, hours, minutes = (int(part or 0) for part in match.groups()[:3])
+            longest = max(longest or 0, (days * 24 + hours) * 60 + minutes)
+    return longest
 
 
 def reason_of(status: str, log: str) -> str:

@@ -182,15 +182,12 @@ def _one_sentence(repo: str, revision: str) -> Iterator[None]:
         raise
     # An answer that does not come from a hub can end in any error.
     except Exception as error:
-        raise InputError(_sentence(_first_cause(error), repo, revision)) from error
+        from huggingface_hub.errors import LocalEntryNotFoundError, RevisionResolutionError
 
-
-def _first_cause(error: Exception) -> BaseException:
-    """Return the error that made the client look into its cache."""
-    from huggingface_hub.errors import LocalEntryNotFoundError, RevisionResolutionError
-
-    fallbacks = (LocalEntryNotFoundError, RevisionResolutionError)
-    return error.__cause__ if isinstance(error, fallbacks) and error.__cause__ else error
+        # These say that the cache does not help; their cause is why the client looked into it.
+        is_of_cache = isinstance(error, LocalEntryNotFoundError | RevisionResolutionError)
+        cause = error.__cause__ if is_of_cache else None
+        raise InputError(_sentence(cause or error, repo, revision)) from error
 
 
 def _sentence(error: BaseException, repo: str, revision: str) -> str:
