@@ -14,6 +14,7 @@ from touchline.core import paths
 from touchline.errors import InputError
 from touchline.inputs.project import settings_files
 from touchline.runs import command_line, lifecycle, rule_params
+from touchline.runs.inputs import find_inputs
 from touchline.runs.limits import megabytes, minutes
 from touchline.runs.plan import Plan
 from touchline.runs.preflight import read_inputs
@@ -38,14 +39,12 @@ for FILE in checked(settings_files, PROJECT):
 
 checked(command_line.check_no_status, WORDS, PROJECT)
 
-INPUTS = checked(
-    read_inputs,
-    config,
-    check=workflow.is_main_process,
+if workflow.is_main_process:
     # Models can be fetched where the videos are not.
-    with_videos="models" not in WORDS,
-    project=PROJECT,
-)
+    INPUTS = checked(read_inputs, config, PROJECT, with_videos="models" not in WORDS)
+else:
+    # Jobs need not open again what was opened before the first of them.
+    INPUTS = checked(find_inputs, config, PROJECT)
 PLAN = Plan(INPUTS)
 
 checked(command_line.check_targets, WORDS, PLAN)

@@ -167,7 +167,4 @@ _OBSTACLES = [
 
 def obstacle(reason: str) -> str | None:
     """What to change for a pending job, by `squeue`'s reason; None if it just waits its turn."""
-    for pattern, advice in _OBSTACLES:
-        if re.match(pattern, reason):
-            return advice
-    return None
+    return next((advice for pattern, advice in _OBSTACLES if re.match(pattern, reason)), None)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from media import number_in, steady, write_video
+from media import number_in, sample_frames, steady, write_video
 from touchline.answers.parsing import asked_by
 from touchline.detection.detect import Draw, SliceProgress, detect
 from touchline.detection.scoring import Generated
@@ -15,7 +15,6 @@ from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Video
 from touchline.inputs.windows import slice_bounds, windows_of
 from touchline.video.probe import probe
-from touchline.video.sampler import sample_frames
 
 GOAL = '[{"label": "Goal", "team": "home", "confidence": 0.9, "details": ""}]'
 DEFAULT = WindowSettings()
