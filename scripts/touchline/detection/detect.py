@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +17,7 @@ from touchline.detection.engine import Answering
 from touchline.detection.sampling import random_numbers
 from touchline.detection.scheduler import Failure, Picture, Task
 from touchline.detection.scoring import Generated, mean_probability, score_events
+from touchline.inputs.settings import GenerationSettings
 from touchline.inputs.windows import Window
 from touchline.video.sampler import Frame
 
@@ -33,22 +33,14 @@ _WHY_NOT: dict[Failure, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Draw:
-    """Where a window's random numbers come from: see `touchline.detection.sampling`."""
-
-    seed: int
-    video: int
-    count: int
-
-
 def detect(
     windows: Sequence[Window],
     frames: Iterator[Frame],
     model: VideoLanguageModel,
     *,
     answering: Answering,
-    draw: Draw,
+    settings: GenerationSettings,
+    video: int,
     asked: Asked,
     candidates: Sequence[str] = (),
 ) -> Iterator[WindowOutcome]:
@@ -58,6 +50,8 @@ def detect(
         windows: of one slice, by time.
         frames: those of the windows' times that the video has, by time, fitted to what the
             model sees.
+        settings: how it answers.
+        video: its number, on which a window's random numbers depend.
         asked: what is asked about every window.
         candidates: the names of those that are weighed, in their order.
 
@@ -65,6 +59,7 @@ def detect(
         A record a window, as soon as it is done, which may be out of order: also of windows
         without an event, without frames, or skipped.
     """
+    most_tokens = settings.max_new_tokens
     unseen: list[WindowOutcome] = []
     shown: dict[int, Window] = {}
 
@@ -72,7 +67,7 @@ def detect(
         for window, pictures in _with_pictures(windows, frames, model):
             if pictures:
                 shown[window.index] = window
-                numbers = random_numbers(draw.seed, draw.video, window.start, draw.count)
+                numbers = random_numbers(settings.seed, video, window.start, most_tokens)
                 yield Task(window.index, pictures, numbers)
             else:
                 unseen.append(_record(window, [], "no_frames", 0))
@@ -81,7 +76,7 @@ def detect(
         window = shown.pop(task.index)
         times = [time for picture in task.pictures for time in picture.times]
         if isinstance(generated, Generated):
-            status, found = _found(generated, model, asked, draw.count)
+            status, found = _found(generated, model, asked, most_tokens)
             weights = zip(candidates, generated.evidence, strict=False)
             evidence = {name: round(weight, 6) for name, weight in weights}
             yield _record(window, times, status, task.attempts, evidence=evidence, **found)

@@ -11,7 +11,7 @@ from touchline.core.files import read_record, write_json
 from touchline.core.records import AdapterOrigin
 from touchline.errors import InputError, plain
 from touchline.models.families import family
-from touchline.models.loading import hush_libraries, load_weights, read_config
+from touchline.models.loading import load_weights, read_config
 from touchline.weights import adapters, checkpoints
 from touchline.weights.saving import save
 
@@ -29,7 +29,6 @@ def merge(source: Path, adapter: Path, folder: Path) -> None:
     """
     import torch
 
-    hush_libraries()
     checkpoints.check(source)
     config = adapters.check(adapter)
     if checkpoints.quantization_of(source) is not None:

@@ -215,10 +215,6 @@ class _Watch:
             self.changed, self.seen = time.monotonic(), dict(states)
         return min(max((time.monotonic() - self.changed) / _SHARE, _SHORTEST), _LONGEST)
 
-    def is_lost(self, number: str) -> bool:
-        """Return whether SLURM has not known a job for too long."""
-        return time.monotonic() - self.missed.setdefault(number, time.monotonic()) >= _GRACE
-
     def put_off(self, job: Any, refusal: Refusal) -> bool:
         """Submit a refused job again later. Return False if that cannot help."""
         times = self.refusals[job] = self.refusals.get(job, 0) + 1
@@ -288,7 +284,8 @@ def _stage_of_forgotten(job: Any, watch: _Watch) -> Stage:
     log = job.aux.get("slurm_logfile")
     if log and _DONE in end_of(log, 4000):
         return Stage.DONE
-    return Stage.DEAD if watch.is_lost(job.external_jobid) else Stage.RUNNING
+    since = watch.missed.setdefault(job.external_jobid, time.monotonic())
+    return Stage.DEAD if time.monotonic() - since >= _GRACE else Stage.RUNNING
 
 
 def _explain(queued: QueuedJob, executor: Any, watch: _Watch) -> None:

@@ -25,7 +25,7 @@ from touchline.models.cuda import call_once
 from touchline.models.cuda_graph import Replayed
 from touchline.models.kernels import compile_kernels, fuse_steps
 from touchline.models.kv_cache import RowCache
-from touchline.models.loading import hush_libraries, load_weights, read_config
+from touchline.models.loading import load_weights, read_config
 from touchline.models.preprocessing import CLIP, Normalization, normalized, read_normalization
 from touchline.models.unpacking import fuse_norms, unpack, unpacked_bytes
 from touchline.video.transforms import Fit
@@ -130,7 +130,6 @@ class VideoLanguageModel(ABC):
     # What all share.
 
     def __init__(self, folder: Path, prompt: str, footage: Footage, dtype: Dtype = "auto") -> None:
-        hush_libraries()
         self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
         self.dtype = _arithmetic(dtype, self.device)
         self.footage = footage
