@@ -115,8 +115,8 @@ def collect_inputs(config: Mapping[str, Any], project: Path, mistakes: Mistakes)
     games = {video: game_of(video, videos) for video in selected}
     shown = selected
     if not settings.detect_with:
-        paths = {video: row.path for video, row in videos.items()}
-        shown = [video for video in selected if (path := paths.get(video)) and path.exists()]
+        footage = {video: row.path for video, row in videos.items()}
+        shown = [video for video in selected if (file := footage.get(video)) and file.exists()]
     classes: tuple[str, ...] = ()
     if settings.detect_with and settings.generation.evidence:
         classes = mistakes.of(lambda: _weighed(settings), classes)
