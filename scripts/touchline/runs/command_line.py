@@ -115,11 +115,6 @@ def check_results(words: Collection[str], plan: Plan) -> None:
             )
 
 
-def asks_for_models(words: Collection[str]) -> bool:
-    """Whether the target is models: they can be fetched where the videos are not."""
-    return "models" in words
-
-
 def model_of_slice(words: Collection[str], plan: Plan, model: str) -> str | list[str]:
     """The folder of the model that a slice is detected with; none under --delete-all-output.
 

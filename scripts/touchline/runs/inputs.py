@@ -113,7 +113,10 @@ def collect_inputs(config: Mapping[str, Any], project: Path, mistakes: Mistakes)
     annotations: dict[int, str] = {}
     annotations = mistakes.of(lambda: find_labels(videos, selected), annotations)
     games = {video: game_of(video, videos) for video in selected}
-    shown = selected if settings.detect_with else [v for v in selected if _is_there(videos, v)]
+    shown = selected
+    if not settings.detect_with:
+        footage = {video: row.path for video, row in videos.items()}
+        shown = [video for video in selected if (file := footage.get(video)) and file.exists()]
     classes: tuple[str, ...] = ()
     if settings.detect_with and settings.generation.evidence:
         classes = mistakes.of(lambda: _weighed(settings), classes)
@@ -125,8 +128,3 @@ def _weighed(settings: Settings) -> tuple[str, ...]:
     classes = Labels.read(settings.labels).classes
     candidates_of(read_text(settings.prompt), classes)
     return classes
-
-
-def _is_there(videos: Mapping[int, Video], video: int) -> bool:
-    path = videos[video].path if video in videos else None
-    return path is not None and path.exists()

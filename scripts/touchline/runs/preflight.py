@@ -33,32 +33,29 @@ _CLOCKS_DIFFER = 5.0
 
 
 def read_inputs(
-    config: Mapping[str, Any], check: bool, with_videos: bool = True, project: Path = Path()
+    config: Mapping[str, Any], project: Path = Path(), with_videos: bool = True
 ) -> Inputs:
-    """Read what the settings name.
+    """Read what the settings name, and open every file that is named.
 
     Args:
-        check: open every file that is named; for the jobs of a run that was checked before its
-            first one, it is not done again.
-        with_videos: whether videos must be there: not to fetch the models.
         project: the folder of the project's own files.
+        with_videos: whether videos must be there: not to fetch the models.
 
     Raises:
         InputError: one line for each mistake.
     """
     mistakes = Mistakes()
     inputs = collect_inputs(config, project, mistakes)
-    if check:
-        if with_videos:
-            mistakes.extend(_missing_videos(inputs))
-        mistakes.extend(repeated_halves(inputs.videos, inputs.selected))
-        mistakes.extend(contradictions(inputs.videos, inputs.selected))
-        mistakes.extend(_dated_in_the_future(inputs))
-        mistakes.extend(_unusable_files(inputs))
-        if not mistakes.lines:
-            mistakes.of(lambda: _check_threshold(inputs), None)
+    if with_videos:
+        mistakes.extend(_missing_videos(inputs))
+    mistakes.extend(repeated_halves(inputs.videos, inputs.selected))
+    mistakes.extend(contradictions(inputs.videos, inputs.selected))
+    mistakes.extend(_dated_in_the_future(inputs))
+    mistakes.extend(_unusable_files(inputs))
+    if not mistakes.lines:
+        mistakes.of(lambda: _check_threshold(inputs), None)
     mistakes.end()
-    return replace(inputs, warnings=_warnings(inputs, with_videos)) if check else inputs
+    return replace(inputs, warnings=_warnings(inputs, with_videos))
 
 
 def _check_threshold(inputs: Inputs) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from touchline.errors import InputError
 from touchline.runs.command_line import (
-    asks_for_models,
     check_results,
     check_targets,
     model_of_slice,
@@ -28,8 +27,6 @@ def test_a_target_of_nothing_is_refused(plan, bare, target, sentence):
 
 
 def test_words_that_snakemake_keeps_to_itself(plan):
-    assert asks_for_models(["models", "-n"])
-    assert not asks_for_models(["-n"])
     assert model_of_slice(["--delete-all"], plan, "runs") == []
     folder = model_of_slice(["--delete-temp-output"], plan, "runs")
     assert folder == "resources/models/runs/nf4"
