@@ -24,10 +24,10 @@ from pathlib import Path
 
 from sides import alone
 
+from touchline.answers.hits import read_predictions
 from touchline.comparison.compare import Track, compare
 from touchline.core.records import Event
 from touchline.events.merge import merge_events
-from touchline.events.predictions import read_predictions
 from touchline.inputs.labels import Labels
 
 ROOT = Path(__file__).parents[1]

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from touchline.answers.hits import read_predictions
 from touchline.answers.reading import Predictions
 from touchline.core.files import read_json
 from touchline.core.intervals import Intervals
@@ -34,7 +35,6 @@ from touchline.evaluation.records import Estimate
 from touchline.events.context import score_by_context
 from touchline.events.coverage import looked_at_by
 from touchline.events.merge import Keep, merge_given
-from touchline.events.predictions import read_predictions
 from touchline.events.shortlist import shortlist
 from touchline.events.timing import locate, shown_in
 from touchline.inputs.labels import Labels

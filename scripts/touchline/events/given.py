@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from touchline.answers.hits import predictions_of
 from touchline.answers.reading import LONGEST_VIDEO, Predictions, encodable, usable_items
 from touchline.core.records import Counts, Event, Team
 from touchline.core.soccernet import LONGEST_HALF, is_another_time, positions_per_second
 from touchline.errors import InputError, plain
-from touchline.events.predictions import predictions_of
 from touchline.inputs.given import Entries, Form, read_entries
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Video

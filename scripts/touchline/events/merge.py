@@ -12,13 +12,13 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from touchline.answers.hits import hits_of
 from touchline.answers.parsing import is_cut_off
 from touchline.answers.reading import Predictions
 from touchline.core.intervals import SAME_TIME
 from touchline.core.records import UNANSWERED, Counts, Event, WindowRecord
 from touchline.errors import InputError
 from touchline.events.nms import suppress
-from touchline.events.predictions import hits_of
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import MergeSettings, WindowSettings
 from touchline.inputs.windows import Window, slice_bounds, windows_of

@@ -12,12 +12,13 @@ import pytest
 
 from clones import ROOT
 from touchline.answers.asked import Asked
+from touchline.answers.hits import read_predictions
 from touchline.answers.parsing import parse_answer
 from touchline.comparison.compare import Track, compare
 from touchline.comparison.ensemble import fuse
 from touchline.events.coverage import likely_lost, looked_at_by
 from touchline.events.merge import merge_events
-from touchline.events.predictions import read_predictions, write_predictions
+from touchline.events.predictions import write_predictions
 from touchline.inputs.labels import Labels
 
 LABELS = Labels.read(ROOT / "labels.yaml")

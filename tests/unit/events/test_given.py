@@ -10,18 +10,14 @@ from hypothesis import strategies as st
 from samples import event
 
 from clones import ROOT
+from touchline.answers.hits import read_predictions
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.errors import InputError
 from touchline.evaluation.annotations import read_truth
 from touchline.events.exports import by_game, osl_json, results_spotting
 from touchline.events.given import check_given, read_given
 from touchline.events.merge import merge_given
-from touchline.events.predictions import (
-    read_events_csv,
-    read_predictions,
-    write_events_csv,
-    write_predictions,
-)
+from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
 from touchline.inputs.given import find_entries
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import MergeSettings

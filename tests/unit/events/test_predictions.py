@@ -9,16 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import event
 
+from touchline.answers.hits import hits_of, read_predictions
 from touchline.core.records import Context, ParsedEvent, Vote
 from touchline.core.soccernet import game_time
 from touchline.errors import InputError
-from touchline.events.predictions import (
-    hits_of,
-    read_events_csv,
-    read_predictions,
-    write_events_csv,
-    write_predictions,
-)
+from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
 from touchline.inputs.labels import Labels
 
 LABELS = Labels({"Goal": ["strike"], "Foul": []}, {"Other": "a heading"})
