@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise, zip_longest
+from itertools import groupby, zip_longest
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Literal
@@ -162,7 +162,7 @@ def merge_events(events: Iterable[Event], window: float, keep: Keep) -> tuple[li
     merged: list[Event] = []
     duplicates = 0
     for _, same in sorted(by_label.items()):
-        for group in _groups(_in_order(same), window, keep):
+        for group in _groups(sorted(same, key=_order), window, keep):
             merged.append(_as_one(group, keep))
             duplicates += len(group) - 1
     merged.sort(key=attrgetter("time_s"))  # a stable sort: of one time by label
@@ -233,20 +233,11 @@ def _as_one(group: list[Event], keep: Keep) -> Event:
     )
 
 
-def _in_order(events: list[Event]) -> list[Event]:
-    """Sort events of one label by time.
-
-    Ties are sorted by the other fields, so the input order has no effect.
-    """
-    by_time = sorted(events, key=attrgetter("time_s"))
-    # Few lists have two of one time, and the full key takes as long as the rest of merging.
-    if any(one.time_s == next_one.time_s for one, next_one in pairwise(by_time)):
-        by_time.sort(key=_order)
-    return by_time
-
-
 def _order(event: Event) -> tuple[object, ...]:
-    """Everything that two events of one label may differ in, the time first."""
+    """Everything that two events of one label may differ in, the time first.
+
+    So the order of the input has no effect.
+    """
     return (
         event.time_s,
         *rank(event),

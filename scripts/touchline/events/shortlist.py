@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from pathlib import Path
 
 from pandas import DataFrame
@@ -173,9 +174,6 @@ def _by_worth(event: Event) -> tuple[float, float, str]:
 
 def _as_precise(probabilities: Sequence[float]) -> int:
     """Count how many of some probabilities, from the first on, have a mean that is high enough."""
-    total = 0.0
-    for count, probability in enumerate(probabilities):
-        total += probability
-        if total < _LEAST_PRECISION * (count + 1):
-            return count
-    return len(probabilities)
+    sums = enumerate(accumulate(probabilities), start=1)
+    high = takewhile(lambda each: each[1] >= _LEAST_PRECISION * each[0], sums)
+    return len(list(high))
