@@ -14,7 +14,7 @@ from touchline.answers.asked import Asked
 from touchline.answers.parsing import is_cut_off, parse_answer, render_event
 from touchline.answers.plain_answers import names_in
 from touchline.answers.reading import Predictions, quoted, usable_items
-from touchline.core.files import read_json, write_json
+from touchline.core.files import write_json
 from touchline.core.records import Context, Counts, Event, ParsedEvent
 from touchline.core.soccernet import game_time
 from touchline.core.tables import Table, columns
@@ -74,23 +74,6 @@ def hits_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
     ]
 
 
-def read_predictions(
-    path: str | Path, labels: Labels, duration: float | None = None
-) -> Predictions:
-    """Read a predictions file: a JSON list of `{"time": seconds, "raw": answer}`.
-
-    Args:
-        duration: seconds of video, if known; items beyond are left out as invalid.
-
-    Raises:
-        InputError: the file is no JSON list, or no item of it can be used.
-    """
-    items = read_json(path)
-    if not isinstance(items, list):
-        raise InputError(f"{path} is not a predictions file: it holds no list of items.")
-    return predictions_of(items, path, labels, duration=duration)
-
-
 def predictions_of(
     items: Sequence[Any],
     path: str | Path,
@@ -99,10 +82,11 @@ def predictions_of(
     duration: float | None = None,
     half: int | None = None,
 ) -> Predictions:
-    """The predictions of the items of a predictions file, as `read_predictions` reads them.
+    """Read the items of a predictions file: a list of `{"time": seconds, "raw": answer}`.
 
     Args:
         path: of the file, for messages.
+        duration: seconds of video, if known; items beyond are left out as invalid.
         half: of the game, which the video shows; None if it is not known.
 
     Raises:
@@ -112,7 +96,7 @@ def predictions_of(
     times: list[float] = []
     tally = {"events": 0, "none": 0, "unparsed": 0}
     cut_off = 0
-    asked = Asked.by_labels(labels)
+    asked = Asked(labels.is_spelling)
     usable, problems = usable_items(items, path, half, duration)
     for number in usable:
         time, raw = float(items[number]["time"]), items[number]["raw"]
