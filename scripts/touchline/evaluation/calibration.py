@@ -63,11 +63,11 @@ def judged(
     for half in map(where_looked, halves):
         groups = by_class(half, names)
         events = {}
-        for label, of_class in groups.items():
+        for label, (true, predicted) in groups.items():
             right = found(
-                [true.time_s for true in of_class.truth],
-                [event.time_s for event in of_class.events],
-                [event.worth for event in of_class.events],
+                [one.time_s for one in true],
+                [event.time_s for event in predicted],
+                [event.worth for event in predicted],
                 tolerance,
             )
             events[label] = [
@@ -78,9 +78,9 @@ def judged(
                     rank_of(event),
                     features(event, half.others, tolerance),
                 )
-                for event, is_right in zip(of_class.events, right, strict=True)
+                for event, is_right in zip(predicted, right, strict=True)
             ]
-        truth = {label: [true.time_s for true in one.truth] for label, one in groups.items()}
+        truth = {label: [one.time_s for one in true] for label, (true, _) in groups.items()}
         found_in.append(
             JudgedHalf(half.game, {label: mine for label, mine in truth.items() if mine}, events)
         )
@@ -113,12 +113,8 @@ def calibrate(
         events=len(events),
         right=sum(one.right for one in events),
         reliability=[
-            _reliability("confidence", [(one.event.confidence, one.right) for one in events]),
-            _reliability(
-                "label_probability", [(one.event.label_probability, one.right) for one in events]
-            ),
-            _reliability("score", [(one.event.score, one.right) for one in events]),
-            _reliability("n_hits", [(one.event.n_hits, one.right) for one in events]),
+            _reliability(signal, [(getattr(one.event, signal), one.right) for one in events])
+            for signal in ("confidence", "label_probability", "score", "n_hits")
         ],
         from_all=fit(in_halves, tolerance),
         without=without,
@@ -150,7 +146,8 @@ def fit(halves: Sequence[JudgedHalf], tolerance: float) -> Recalibration | None:
     with_features = _cross_validated(halves, fit_features)
     better = better_classes(halves, with_features, tolerance) if with_features else set()
     if with_features and better and (by_features := fit_features(events)):
-        by = _joined(by, by_features, better)
+        classes = by.classes | {label: by_features.classes[label] for label in better}
+        by = by.model_copy(update={"classes": classes, "features": by_features.features})
         likely = [
             {label: (new if label in better else old)[label] for label in old}
             for old, new in zip(likely, with_features, strict=True)
@@ -228,18 +225,6 @@ def fit_features(events: Sequence[Judged]) -> Recalibration | None:
         classes={label: with_features(terms) for label, terms in by_score.classes.items()},
         other_classes=by_score.other_classes,
         features=dict(zip(names, weights, strict=True)),
-    )
-
-
-def _joined(by_score: Recalibration, by_features: Recalibration, better: set[str]) -> Recalibration:
-    """By the features for the classes that they make better, and by the score for the others."""
-    return Recalibration(
-        classes={
-            label: (by_features if label in better else by_score).classes[label]
-            for label in by_score.classes
-        },
-        other_classes=by_score.other_classes,
-        features=by_features.features,
     )
 
 
