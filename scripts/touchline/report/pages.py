@@ -18,7 +18,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from touchline.report import filters
+from touchline.report.filters import clock, figure, share, shortened
 
 _HERE = Path(__file__).parent
 # In JSON these only occur within strings, where the escapes mean the same.
@@ -116,5 +116,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= filters.FILTERS
+    for show in (clock, figure, share, shortened):
+        environment.filters[show.__name__] = show
     return environment
