@@ -147,15 +147,21 @@ def score_by_context(
     by_label: defaultdict[str, list[Event]] = defaultdict(list)
     for hit in hits:
         by_label[hit.label].append(hit)
-    weigh = _weight(hits)
-    events = list(events)
-    groups: defaultdict[str, list[int]] = defaultdict(list)
-    for index, event in enumerate(events):
-        groups[event.label].append(index)
+    # A vision-language model states the same confidence of most hits, which says nothing; one that
+    # was trained to spot events states how sure it is.
+    stated = Counter(hit.confidence for hit in hits)
+    is_constant = max(stated.values(), default=0) > _CONSTANT * len(hits)
+
+    def weigh(hit: Event) -> float:
+        return 1.0 if is_constant and hit.label_probability is None else hit.worth
+
     scored = list(events)
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for index, event in enumerate(scored):
+        groups[event.label].append(index)
     for label, indices in groups.items():
-        indices.sort(key=lambda index: events[index].first_s)
-        times = [events[index].first_s for index in indices]
+        indices.sort(key=lambda index: scored[index].first_s)
+        times = [scored[index].first_s for index in indices]
         of_class = _signal(by_label[label], weigh, looked_at, rule)
         confirming = (hit for hit in hits if labels.confirms(hit.details, label))
         of_words = _signal(confirming, weigh, looked_at, rule)
@@ -168,29 +174,12 @@ def score_by_context(
             share = 1 / (1 + math.exp(-sums[place] / _SCALE))
             kept = kept_by[place] == place
             scored[index] = replace(
-                events[index],
+                scored[index],
                 score=round((kept + share) / 2, 6),
                 score_kind="context",
                 context=contexts[place],
             )
     return scored
-
-
-def _weight(hits: Sequence[Event]) -> Callable[[Event], float]:
-    """What a hit weighs.
-
-    A vision-language model states the same confidence of most hits, which says nothing; one that
-    was trained to spot events states how sure it is.
-    """
-    stated = Counter(hit.confidence for hit in hits)
-    constant = max(stated.values(), default=0) > _CONSTANT * len(hits)
-
-    def weight(hit: Event) -> float:
-        if hit.label_probability is None and constant:
-            return 1.0
-        return hit.worth
-
-    return weight
 
 
 def _signal(

@@ -55,7 +55,8 @@ def hits_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
 
     One event; a label of several classes' names ("Corner kick and foul") is one of each.
     """
-    names = [labels.canonical(name) for name in names_in(parsed.label, labels.is_class)]
+    found = names_in(parsed.label, lambda name: labels.canonical(name) is not None)
+    names = [labels.canonical(name) for name in found]
     return [
         Event(
             time_s=time,
