@@ -387,10 +387,14 @@ class Settings(Section):
     @model_validator(mode="after")
     def _models_exist(self) -> Settings:
         for key in ("detect_with", "compare_with"):
-            for name in getattr(self, key):
+            names = getattr(self, key)
+            for name in names:
                 if name not in self.models:
                     hint = nearest(name, self.models)
                     raise ValueError(f"{key} names the model {name}, which is not in models{hint}")
+                # It would agree with itself.
+                if names.count(name) > 1:
+                    raise ValueError(f"{key} names the model {name} twice; name it once")
         for name in self.detect_with:
             if self.models[name].checkpoint is None:
                 raise ValueError(
@@ -403,12 +407,6 @@ class Settings(Section):
                     f"compare_with names {name}, but models.{name} has no predictions; a model "
                     "that runs belongs in detect_with"
                 )
-        # A list could name a model twice, which would then agree with itself.
-        for key in ("detect_with", "compare_with"):
-            names = getattr(self, key)
-            if len(set(names)) < len(names):
-                twice = next(name for name in names if names.count(name) > 1)
-                raise ValueError(f"{key} names the model {twice} twice; name it once")
         for name in self.ensemble.members or []:
             if name not in self.voting:
                 raise ValueError(
