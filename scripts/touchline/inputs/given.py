@@ -100,7 +100,10 @@ def place_of(source: str, video: int, videos: Mapping[int, Video]) -> str:
     """
     if _NUMBER in source:
         return source.replace(_NUMBER, str(video))
-    return expected_place(source, video, videos)
+    path = Path(source)
+    if path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()):
+        return f"{source}/{game_of(video, videos)}/{RESULTS_SPOTTING}"
+    return source
 
 
 def _found(
@@ -225,14 +228,6 @@ def find_entries(
             "{video} in the path."
         )
     return {video: source for video in selected if _is_of_game(place, game_of(video, videos))}
-
-
-def expected_place(source: str, video: int, videos: Mapping[int, Video]) -> str:
-    """Where the predictions of a video that `find_entries` did not find should be."""
-    path = Path(source)
-    if path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()):
-        return f"{source}/{game_of(video, videos)}/{RESULTS_SPOTTING}"
-    return source
 
 
 def read_entries(path: str | Path, video: int, row: Video | None) -> Entries:
