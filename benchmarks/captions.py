@@ -34,12 +34,13 @@ from touchline.evaluation.records import Estimate
 from touchline.events.context import score_by_context
 from touchline.events.coverage import likely_lost
 from touchline.events.given import read_given
-from touchline.events.merge import Keep, merge_given
+from touchline.events.merge import merge_given
 from touchline.events.shortlist import shortlist
 from touchline.events.timing import locate
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import (
     ContextSettings,
+    Keep,
     MergeSettings,
     ShortlistSettings,
     WindowSettings,

@@ -69,6 +69,15 @@ class Row:
         """How often each label that is no class occurs."""
         return Counter(self.events.loc[~self.events["known"], "label"])
 
+    @property
+    def lost_slices(self) -> list[str]:
+        """A sentence for each stretch that was likely lost."""
+        return [
+            f"{self.model} has nothing from {lost.start:g} to {lost.end:g} s of video {self.video};"
+            " that slice was likely lost."
+            for lost in (self.coverage.likely_lost if self.coverage else ())
+        ]
+
 
 def agreement_of(model: str, report: ComparisonReport) -> dict[str, Agreement]:
     """How far one of the models compared agrees with each other one, by its name."""
@@ -265,13 +274,7 @@ def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
             reason = labels.reason(label)
             # A model's text in a terminal: no control character may get through.
             lines.append(f"{count:7d}  {label!a}" + (f" ({reason})" if reason else ""))
-    warnings = [
-        f"warning: {row.model} has nothing from {lost.start:g} to {lost.end:g} s of video "
-        f"{row.video}; that slice was likely lost."
-        for row in rows
-        if row.coverage
-        for lost in row.coverage.likely_lost
-    ]
+    warnings = [f"warning: {line}" for row in rows for line in row.lost_slices]
     warnings += [f"warning: {line}" for line in _left_out_or_cut(rows)]
     warnings += [f"warning: {line}" for line in without_pictures(rows)]
     warnings += [f"warning: {path} is missing." for row in rows for path in row.missing]

@@ -185,9 +185,7 @@ def _of_soccernet(path: str | Path, half: int | None) -> Iterator[tuple[str, dic
 
 
 def _of_table(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    # A spreadsheet may put a byte order mark first.
-    text = read_text(path).removeprefix("\ufeff")
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     try:
         columns, rows = reader.fieldnames or [], list(reader)
     except csv.Error as error:

@@ -71,13 +71,7 @@ def judged(
                 tolerance,
             )
             events[label] = [
-                Judged(
-                    half.game,
-                    event,
-                    is_right,
-                    rank_of(event),
-                    features(event, half.others, tolerance),
-                )
+                Judged(half.game, event, is_right, features(event, half.others, tolerance))
                 for event, is_right in zip(predicted, right, strict=True)
             ]
         truth = {label: [one.time_s for one in true] for label, (true, _) in groups.items()}
@@ -242,7 +236,7 @@ def _platt(events: Sequence[Judged]) -> ClassTerms:
 
     Of the intercept around 0, of the slope's logarithm around 0: the score as it is.
     """
-    ranks = np.array([one.rank for one in events])
+    ranks = np.array([rank_of(one.event) for one in events])
     signs = np.array([1.0 if one.right else -1.0 for one in events])
 
     def unlikelihood(terms: Floats) -> tuple[float, Floats]:
@@ -264,7 +258,7 @@ def _platt(events: Sequence[Judged]) -> ClassTerms:
 
 def _logit_of(one: Judged, by: Recalibration) -> float:
     terms = by.classes[one.event.label]
-    return terms.intercept + terms.slope * one.rank
+    return terms.intercept + terms.slope * rank_of(one.event)
 
 
 def _learnt_quality(label: str | None, learnt: Sequence[tuple[Judged, float]]) -> LearntQuality:

@@ -34,7 +34,6 @@ class Judged:
     game: str
     event: Event
     right: bool
-    rank: float
     features: dict[str, float]
 
 

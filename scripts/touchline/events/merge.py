@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from itertools import groupby, zip_longest
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ValidationError
 
@@ -20,11 +19,9 @@ from touchline.errors import InputError
 from touchline.events.nms import suppress
 from touchline.events.predictions import hits_of
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import MergeSettings, WindowSettings
+from touchline.inputs.settings import Keep, MergeSettings, WindowSettings
 from touchline.inputs.windows import Window, slice_bounds, windows_of
 from touchline.matching import is_within, reach
-
-Keep = Literal["first", "best", "run"]
 
 _AGAIN = "Delete the file and run again."
 

@@ -32,6 +32,8 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Tolerance = Annotated[float, Field(ge=0, le=3_600)]
 Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Keep = Literal["first", "best", "run"]
+Method = Literal["union", "intersection", "weighted", "nms"]
 
 
 def _plain(name: str) -> str:
@@ -176,7 +178,7 @@ class MergeSettings(Section):
     window: Tolerance = Field(
         3.0, description="a repeat of a label within so many seconds of the one kept is dropped"
     )
-    keep: Literal["first", "best", "run"] = Field(
+    keep: Keep = Field(
         "first",
         description="first: the earliest; best: the surest; run: one an unbroken run",
     )
@@ -249,7 +251,7 @@ def weight_of(weights: Weights, model: str, label: str) -> float:
 class EnsembleSettings(Section):
     """How the models' events are fused."""
 
-    method: Literal["union", "intersection", "weighted", "nms"] = Field(
+    method: Method = Field(
         "union",
         description="union: predicted by any; intersection: by all; weighted: by enough weight; "
         "nms: the strongest, without what lies within the tolerance of it",
