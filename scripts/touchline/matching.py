@@ -7,7 +7,7 @@ times to a millisecond, and 10.3 - 5.3 is more than 5 in binary.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from touchline.core.intervals import SAME_TIME
 
@@ -67,6 +67,26 @@ def found(
         if free:
             taken[max(free, key=lambda index: (scores[index], -index))] = True
     return taken
+
+
+def suppress(times: Sequence[float], order: Iterable[int], window: float) -> list[int]:
+    """Non-maximum suppression in time.
+
+    Args:
+        times: seconds, ascending.
+        order: the indices of all times, the one to prefer first.
+        window: seconds; the closest of those kept are further apart.
+
+    Returns:
+        for each index the index of the one kept that it falls to, its own if it is kept.
+    """
+    kept_by = [-1] * len(times)
+    for best in order:
+        if kept_by[best] < 0:
+            for near in range(*neighbours(times, times[best], window)):
+                if kept_by[near] < 0:
+                    kept_by[near] = best
+    return kept_by
 
 
 def matched_pairs(

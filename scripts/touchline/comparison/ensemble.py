@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from touchline.core.records import Event, Vote
-from touchline.events.nms import suppress
 from touchline.inputs.settings import Method, Weights, weight_of
-from touchline.matching import moments
+from touchline.matching import moments, suppress
 
 # One model's event, as one of a group that means the same moment.
 _OfModel = tuple[str, Event]

@@ -18,10 +18,9 @@ from operator import attrgetter
 
 from touchline.core.intervals import SAME_TIME, Intervals, common, length
 from touchline.core.records import Context, Event
-from touchline.events.nms import suppress
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings
-from touchline.matching import is_within, neighbours
+from touchline.matching import is_within, neighbours, suppress
 
 # So many hits' worth of context make 0.73 of 1/2: a score between 0 and 1 is what files and metrics
 # want, and the logistic function keeps the order.

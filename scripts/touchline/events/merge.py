@@ -16,12 +16,11 @@ from touchline.answers.reading import Predictions
 from touchline.core.intervals import SAME_TIME
 from touchline.core.records import UNANSWERED, Counts, Event, WindowRecord
 from touchline.errors import InputError
-from touchline.events.nms import suppress
 from touchline.events.predictions import hits_of
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import Keep, MergeSettings, WindowSettings
 from touchline.inputs.windows import Window, slice_bounds, windows_of
-from touchline.matching import is_within, reach
+from touchline.matching import is_within, reach, suppress
 
 _AGAIN = "Delete the file and run again."
 

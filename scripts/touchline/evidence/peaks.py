@@ -15,8 +15,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from touchline.core.records import Event
-from touchline.events.nms import suppress
 from touchline.evidence.tables import Evidence
+from touchline.matching import suppress
 
 # Less is no evidence: of an answer that a model never gives, what is computed is noise.
 _LEAST_ODDS = -20.0

@@ -7,9 +7,8 @@ Snakemake read into checked settings, or says in one line each what is wrong.
 from __future__ import annotations
 
 import re
-import types
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -511,21 +510,8 @@ def _sentence(mistake: dict[str, Any]) -> str:
     return f"{key} is {mistake['input']!r}, but should be {reason}"
 
 
-def _section_at(place: list[str]) -> type[Section]:
+def _section_at(place: list[str]) -> Any:
     """The group of settings that a path of keys leads to."""
-    section: type[Section] = Settings
-    for key in place:
-        if key in section.model_fields:
-            section = _inner_section(section.model_fields[key].annotation) or section
-    return section
-
-
-def _inner_section(annotation: Any) -> type[Section] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    if get_origin(annotation) in (dict, Union, types.UnionType, Annotated):
-        for inner in get_args(annotation):
-            found = _inner_section(inner)
-            if found:
-                return found
-    return None
+    if not place:
+        return Settings
+    return ModelSettings if place[0] == "models" else Settings.model_fields[place[0]].annotation
