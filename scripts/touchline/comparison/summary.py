@@ -261,9 +261,7 @@ def _by_class(rows: Sequence[Row], labels: Labels) -> list[str]:
 def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
     """The lines below the table."""
     lines = []
-    unknown: Counter[str] = Counter()
-    for row in rows:
-        unknown.update(row.unknown)
+    unknown = sum((row.unknown for row in rows), Counter[str]())
     if unknown:
         lines += ["", "Labels that are no class, kept as they are:"]
         for label, count in _by_count(unknown):

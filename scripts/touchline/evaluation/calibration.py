@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 from scipy.optimize import minimize
@@ -46,8 +47,6 @@ _LEAST_SLOPE = 1e-3
 # of right events differ by class from one half to one in a hundred; what a better context means
 # differs less.
 _INTERCEPTS, _LOG_SLOPES = 1.5, 0.25
-
-_Learn = Callable[[Sequence[Judged]], Recalibration | None]
 
 
 def judged(
@@ -149,7 +148,9 @@ def fit(halves: Sequence[JudgedHalf], tolerance: float) -> Recalibration | None:
     return by.model_copy(update={"list_gains": list_gains(halves, likely, tolerance)})
 
 
-def _cross_validated(halves: Sequence[JudgedHalf], learn: _Learn) -> list[Scores] | None:
+def _cross_validated(
+    halves: Sequence[JudgedHalf], learn: Callable[[Sequence[Judged]], Recalibration | None]
+) -> list[Scores] | None:
     """The probability of each event, learnt from other games than its own.
 
     Returns:
@@ -179,11 +180,10 @@ def fit_scores(events: Sequence[Judged]) -> Recalibration:
     steps within which events would tie, as an isotonic regression has. The fewer the events, the
     nearer it stays to the score as it is.
     """
-    by_class: defaultdict[str, list[Judged]] = defaultdict(list)
-    for one in events:
-        by_class[one.event.label].append(one)
+    label_of = attrgetter("event.label")
+    by_class = groupby(sorted(events, key=label_of), key=label_of)
     return Recalibration(
-        classes={label: _platt(these) for label, these in sorted(by_class.items())},
+        classes={label: _platt(list(these)) for label, these in by_class},
         other_classes=_platt(events),
         features={},
     )

@@ -6,6 +6,7 @@ Source: SoccerNet.Evaluation.ActionSpotting of the PyPI package SoccerNet 0.2.0.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -85,11 +86,11 @@ def labels_v2(truth: Sequence[TrueEvent]) -> dict[str, Any]:
 
 def _evaluator() -> Callable[..., dict[str, Any]]:
     try:
-        from SoccerNet.Evaluation import ActionSpotting
+        module = importlib.import_module("SoccerNet.Evaluation.ActionSpotting")
     except ImportError as error:
         raise InputError(
             "SoccerNet's evaluator is not installed, so the predictions cannot be compared with "
             "the labels; run `pip install --no-deps -r requirements.no-deps.txt`, then this again."
         ) from error
-    run: Callable[..., dict[str, Any]] = ActionSpotting.evaluate
+    run: Callable[..., dict[str, Any]] = module.evaluate
     return run

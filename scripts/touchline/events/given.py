@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -239,11 +240,9 @@ def _suppressed(events: Sequence[Event], fps: float) -> list[Event]:
     As `non_maximum_supression` of E2E-Spot's util/eval.py, which its evaluation calls.
     """
     kept: list[Event] = []
-    by_label: defaultdict[str, list[Event]] = defaultdict(list)
-    for event in events:
-        by_label[event.label].append(event)
     reach = (_SUPPRESSED_FRAMES + 0.5) / fps
-    for same in by_label.values():
+    for _, of_label in groupby(sorted(events, key=attrgetter("label")), key=attrgetter("label")):
+        same = list(of_label)
         times = [event.time_s for event in same]
         for event in same:
             near = same[

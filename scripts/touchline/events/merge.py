@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, zip_longest
@@ -151,20 +151,17 @@ def merge_events(events: Iterable[Event], window: float, keep: Keep) -> tuple[li
         the events kept, sorted by time, and how many were dropped. Merging them again
         changes nothing.
     """
-    by_label: defaultdict[str, list[Event]] = defaultdict(list)
-    for event in events:
-        by_label[event.label].append(event)
-    count = sum(map(len, by_label.values()))
+    ordered = sorted(events, key=_order)
     merged: list[Event] = []
     duplicates = 0
-    for _, same in sorted(by_label.items()):
-        for group in _groups(sorted(same, key=_order), window, keep):
+    for _, same in groupby(ordered, key=attrgetter("label")):
+        for group in _groups(list(same), window, keep):
             merged.append(_as_one(group, keep))
             duplicates += len(group) - 1
     merged.sort(key=attrgetter("time_s"))  # a stable sort: of one time by label
-    if count != len(merged) + duplicates:
+    if len(ordered) != len(merged) + duplicates:
         raise RuntimeError(
-            f"Merging lost events: {count} went in, {len(merged)} came out and {duplicates} "
+            f"Merging lost events: {len(ordered)} went in, {len(merged)} came out and {duplicates} "
             "were repeats."
         )
     return merged, duplicates
@@ -230,11 +227,12 @@ def _as_one(group: list[Event], keep: Keep) -> Event:
 
 
 def _order(event: Event) -> tuple[object, ...]:
-    """Everything that two events of one label may differ in, the time first.
+    """Everything that two events may differ in, the label and the time first.
 
     So the order of the input has no effect.
     """
     return (
+        event.label,
         event.time_s,
         *rank(event),
         event.label_probability is None,

@@ -63,7 +63,8 @@ def find_given(
         except InputError as error:
             mistakes.append(str(error))
             continue
-        if not found and (wrong := _placeholder(source)):
+        wrong = next((name for name in re.findall(r"\{\w*\}", source) if name != _NUMBER), None)
+        if wrong and not found:
             mistakes.append(
                 f"models.{model}.predictions: nothing takes the place of {wrong} in {source}, and "
                 "there is no such file; write {video} for the number of a video."
@@ -84,12 +85,6 @@ def find_given(
     if mistakes:
         raise InputError("\n".join(mistakes))
     return given
-
-
-def _placeholder(source: str) -> str | None:
-    """The first name in braces that is not {video}."""
-    names = re.findall(r"\{\w*\}", source)
-    return next((name for name in names if name != _NUMBER), None)
 
 
 def place_of(source: str, video: int, videos: Mapping[int, Video]) -> str:
