@@ -60,11 +60,12 @@ def judged(
     names = {name: name for name in annotated_classes(halves, classes)}
     found_in = []
     for half in map(where_looked, halves):
-        groups = by_class(half, names)
-        events = {}
-        for label, (true, predicted) in groups.items():
+        truth, events = {}, {}
+        for label, (true, predicted) in by_class(half, names).items():
+            if true:
+                truth[label] = [one.time_s for one in true]
             right = found(
-                [one.time_s for one in true],
+                truth.get(label, ()),
                 [event.time_s for event in predicted],
                 [event.worth for event in predicted],
                 tolerance,
@@ -73,10 +74,7 @@ def judged(
                 Judged(half.game, event, is_right, features(event, half.others, tolerance))
                 for event, is_right in zip(predicted, right, strict=True)
             ]
-        truth = {label: [one.time_s for one in true] for label, (true, _) in groups.items()}
-        found_in.append(
-            JudgedHalf(half.game, {label: mine for label, mine in truth.items() if mine}, events)
-        )
+        found_in.append(JudgedHalf(half.game, truth, events))
     return found_in
 
 

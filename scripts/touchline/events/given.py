@@ -112,7 +112,11 @@ def spotted_in(
     halves = [_half_or_mistake(entries, number) for number in range(len(entries.items))]
     stated = {each for each in halves if isinstance(each, int)}
     per_second = _positions_per_second(entries)
-    longest, end = _longest(half is not None or bool(stated), duration)
+    longest, end = LONGEST_VIDEO, "any video"
+    if duration is not None:
+        longest, end = duration, "the end of the video"
+    elif half is not None or stated:
+        longest, end = LONGEST_HALF, "any half"
     count = 0
     for number, (item, of_half) in enumerate(zip(entries.items, halves, strict=True)):
         where = f"{entries.place}, item {number}"
@@ -196,13 +200,6 @@ def _half_or_mistake(entries: Entries, number: int) -> int | str | None:
             f"{plain(ascii(item['gameTime']), 60)}; are the halves swapped? Correct one of them."
         )
     return int(stated)
-
-
-def _longest(is_half: bool, duration: float | None) -> tuple[float, str]:
-    """The latest time that an event can have, seconds, and what ends there."""
-    if duration is not None:
-        return duration, "the end of the video"
-    return (LONGEST_HALF, "any half") if is_half else (LONGEST_VIDEO, "any video")
 
 
 def _positions_per_second(entries: Entries) -> float:
