@@ -10,9 +10,7 @@ from touchline.answers.asked import Asked
 from touchline.answers.parsing import is_cut_off, parse_answer
 from touchline.answers.plain_answers import names_in
 from touchline.answers.reading import Predictions, quoted, usable_items
-from touchline.core.files import read_json
 from touchline.core.records import Counts, Event, ParsedEvent
-from touchline.errors import InputError
 from touchline.inputs.labels import Labels
 
 
@@ -21,7 +19,8 @@ def hits_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
 
     One event; a label of several classes' names ("Corner kick and foul") is one of each.
     """
-    names = [labels.canonical(name) for name in names_in(parsed.label, labels.is_class)]
+    found = names_in(parsed.label, lambda name: labels.canonical(name) is not None)
+    names = [labels.canonical(name) for name in found]
     return [
         Event(
             time_s=time,
@@ -40,23 +39,6 @@ def hits_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
     ]
 
 
-def read_predictions(
-    path: str | Path, labels: Labels, duration: float | None = None
-) -> Predictions:
-    """Read a predictions file: a JSON list of `{"time": seconds, "raw": answer}`.
-
-    Args:
-        duration: seconds of video, if known; items beyond are left out as invalid.
-
-    Raises:
-        InputError: the file is no JSON list, or no item of it can be used.
-    """
-    items = read_json(path)
-    if not isinstance(items, list):
-        raise InputError(f"{path} is not a predictions file: it holds no list of items.")
-    return predictions_of(items, path, labels, duration=duration)
-
-
 def predictions_of(
     items: Sequence[Any],
     path: str | Path,
@@ -65,10 +47,11 @@ def predictions_of(
     duration: float | None = None,
     half: int | None = None,
 ) -> Predictions:
-    """The predictions of the items of a predictions file, as `read_predictions` reads them.
+    """Read the items of a predictions file: a list of `{"time": seconds, "raw": answer}`.
 
     Args:
         path: of the file, for messages.
+        duration: seconds of video, if known; items beyond are left out as invalid.
         half: of the game, which the video shows; None if it is not known.
 
     Raises:
@@ -78,7 +61,7 @@ def predictions_of(
     times: list[float] = []
     tally = {"events": 0, "none": 0, "unparsed": 0}
     cut_off = 0
-    asked = Asked.by_labels(labels)
+    asked = Asked(labels.is_spelling)
     usable, problems = usable_items(items, path, half, duration)
     for number in usable:
         time, raw = float(items[number]["time"]), items[number]["raw"]

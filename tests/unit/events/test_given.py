@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from samples import event
 
 from clones import ROOT
-from touchline.answers.hits import read_predictions
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.errors import InputError
 from touchline.evaluation.annotations import read_truth
@@ -371,7 +370,6 @@ def test_any_json_is_read_or_refused_in_a_sentence(tmp_path_factory, document, r
         lambda: read_given(path, 0, row, LABELS, duration=100.0),
         lambda: find_entries(str(path), [0], videos),
         lambda: read_truth(path, LABELS, half=row.half if row else None, duration=100.0),
-        lambda: read_predictions(path, LABELS),
     ):
         assert len(mistake(read).splitlines()) <= 1
 
