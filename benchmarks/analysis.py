@@ -26,8 +26,8 @@ from sides import alone
 
 from touchline.comparison.compare import Track, compare
 from touchline.core.records import Event
+from touchline.events.given import read_given
 from touchline.events.merge import merge_events
-from touchline.events.predictions import read_predictions
 from touchline.inputs.labels import Labels
 
 ROOT = Path(__file__).parents[1]
@@ -165,7 +165,7 @@ def half(number: int) -> list[Event]:
     if not folder:
         return generated(random.Random(number))
     path = sorted(Path(folder, "qwen7b").glob("final_predictions_qwen7b_video_*.json"))[number]
-    events = read_predictions(path, Labels.read(ROOT / "labels.yaml")).hits
+    events = read_given(path, number, None, Labels.read(ROOT / "labels.yaml")).hits
     return [event for event in events if event.time_s < DURATION]
 
 

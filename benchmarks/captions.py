@@ -22,7 +22,7 @@ import numpy as np
 
 from touchline.answers.reading import Predictions
 from touchline.core.files import read_json
-from touchline.core.intervals import Intervals
+from touchline.core.intervals import Intervals, gaps
 from touchline.core.records import Event
 from touchline.evaluation.annotations import TrueEvent
 from touchline.evaluation.calibration import calibrate
@@ -32,14 +32,15 @@ from touchline.evaluation.ranking import learnt_scores
 from touchline.evaluation.recalibration import learnt_order
 from touchline.evaluation.records import Estimate
 from touchline.events.context import score_by_context
-from touchline.events.coverage import looked_at_by
-from touchline.events.merge import Keep, merge_given
-from touchline.events.predictions import read_predictions
+from touchline.events.coverage import likely_lost
+from touchline.events.given import read_given
+from touchline.events.merge import merge_given
 from touchline.events.shortlist import shortlist
-from touchline.events.timing import locate, shown_in
+from touchline.events.timing import locate
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import (
     ContextSettings,
+    Keep,
     MergeSettings,
     ShortlistSettings,
     WindowSettings,
@@ -80,7 +81,7 @@ def read_half(data: Path, video: int, labels: Labels, keep: Keep = "first") -> H
         (row,) = (row for row in csv.DictReader(file) if int(row["video_index"]) == video)
     (captions,) = (data / "captions").glob(f"*/{Path(row['game']).name}/Labels-caption.json")
     path = data / f"qwen7b/final_predictions_qwen7b_video_{video}.json"
-    given = read_predictions(path, labels)
+    given = read_given(path, video, None, labels)
     looked_at = where_looked(given)
     events = [event for event in ranked(given, labels, keep) if event.label in LAGS]
     return Half(video, row["game"], captioned(captions, int(row["half"])), events, looked_at)
@@ -98,14 +99,14 @@ def captioned(path: Path, half: int) -> list[TrueEvent]:
 def where_looked(given: Predictions) -> Intervals:
     """Nobody has the footage: to the end of the last window, without what is likely lost."""
     end = max(given.times) + WINDOW.seconds
-    return looked_at_by(given.times, end, WINDOW.seconds)
+    return gaps(likely_lost(given.times, end, WINDOW.seconds), end)
 
 
 def ranked(given: Predictions, labels: Labels, keep: Keep) -> list[Event]:
     """Given predictions merged, timed and scored, as scripts/read_given.py does it."""
     merged = merge_given(given, MergeSettings(keep=keep))
     windows = windows_from(given.times, None, WINDOW)
-    shown = shown_in((window.start, window.end, window.times) for window in windows)
+    shown = ((window.start, window.end, window.times) for window in windows)
     events = locate(merged.events, merged.hits, shown)
     return score_by_context(
         events, merged.hits, where_looked(given), labels=labels, rule=ContextSettings()

@@ -43,7 +43,7 @@ from touchline.evaluation.outcomes import Half
 from touchline.evaluation.soccernet_evaluator import METRICS
 from touchline.events.context import score_by_context
 from touchline.events.merge import SliceLedger, merge_slices
-from touchline.events.timing import locate, shown_in
+from touchline.events.timing import locate
 from touchline.evidence.peaks import spot_events
 from touchline.evidence.tables import Evidence
 from touchline.inputs.labels import Labels
@@ -151,7 +151,7 @@ def _of_answers(
     merged = merge_slices(
         [ledger], manifest.duration, rule=RULE, labels=labels, merge=MergeSettings(window=WINDOW)
     )
-    shown = shown_in((w.start, w.end, w.frame_times) for w in ledger.windows)
+    shown = ((w.start, w.end, w.frame_times) for w in ledger.windows)
     events = locate(merged.events, merged.hits, shown)
     looked_at = ((0.0, manifest.duration),)
     return events, score_by_context(

@@ -8,7 +8,7 @@ Needs, beside the project itself: `ffmpeg` on the PATH with its shared libraries
 
 Each side delivers what windows of 4 s every 2 s show at 1 frame a second, at most 384 pixels:
 
-- ours: `sample_frames`, with one thread and with four;
+- ours: `frames_of`, with one thread and with four;
 - the predecessor's way: an ffmpeg process a window that writes JPEGs, read back with Pillow;
 - a plain decode: all frames with PyAV, in order, one thread; the wanted ones scaled as ours;
 - torchcodec: `get_frames_played_at`, scaled in its decoder, with exact seeking (it reads through
@@ -40,7 +40,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
@@ -49,10 +49,13 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw
 
+from touchline.core.records import Manifest
 from touchline.inputs.settings import WindowSettings
+from touchline.inputs.videos import Video
 from touchline.inputs.windows import Window, windows_of
 from touchline.video.packets import open_video
-from touchline.video.sampler import sample_frames
+from touchline.video.probe import probe
+from touchline.video.sampler import frames_of
 from touchline.video.transforms import capped
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +69,15 @@ SLICES = 4
 
 
 def ours(threads: int, path: Path, windows: Sequence[Window]) -> int:
-    return sum(1 for _ in sample_frames(path, times_of(windows), 0.0, MAX_SIZE, threads=threads))
+    frames = frames_of(
+        manifest_of(path), path, times_of(windows), max_size=MAX_SIZE, threads=threads
+    )
+    return sum(1 for _ in frames)
+
+
+@cache
+def manifest_of(path: Path) -> Manifest:
+    return probe(Video(video=0, path=path))
 
 
 def predecessor_frames(path: Path, window: Window) -> list[np.ndarray]:

@@ -113,8 +113,10 @@ def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
     """
     import torch
 
+    from touchline.inputs.videos import Video
     from touchline.video.prefetch import ahead, begun
-    from touchline.video.sampler import Frame, sample_frames
+    from touchline.video.probe import probe
+    from touchline.video.sampler import Frame, frames_of
     from touchline.video.transforms import square_of
 
     def fitted(frames: Iterator[Frame]) -> Iterator[torch.Tensor]:
@@ -127,7 +129,9 @@ def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
     torch.set_num_threads(1)
     seconds = 2 * (options.windows + 1)
     times = [float(number * seconds + second) for second in range(seconds)]
-    shown = sample_frames(options.folder / "720.mp4", times, 0.0, MAX_SIZE, threads=options.threads)
+    path = options.folder / "720.mp4"
+    manifest = probe(Video(video=0, path=path))
+    shown = frames_of(manifest, path, times, max_size=MAX_SIZE, threads=options.threads)
     return begun(ahead([shown], [fitted], FRAMES_AHEAD))
 
 

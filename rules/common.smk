@@ -14,6 +14,7 @@ from touchline.core import paths
 from touchline.errors import InputError
 from touchline.inputs.project import settings_files
 from touchline.runs import command_line, lifecycle, rule_params
+from touchline.runs.inputs import find_inputs
 from touchline.runs.limits import megabytes, minutes
 from touchline.runs.plan import Plan
 from touchline.runs.preflight import read_inputs
@@ -38,16 +39,21 @@ for FILE in checked(settings_files, PROJECT):
 
 checked(command_line.check_no_status, WORDS, PROJECT)
 
-INPUTS = checked(
-    read_inputs,
-    config,
-    check=workflow.is_main_process,
-    only_models=command_line.asks_only_for_models(
-        WORDS, str(config.get("results", "results"))
-    ),
-    project=PROJECT,
-    files=command_line.config_files(WORDS),
-)
+if workflow.is_main_process:
+    INPUTS = checked(
+        read_inputs,
+        config,
+        PROJECT,
+        only_models=command_line.asks_only_for_models(
+            WORDS, str(config.get("results", "results"))
+        ),
+        files=command_line.config_files(WORDS),
+    )
+else:
+    # Jobs need not open again what was opened before the first of them.
+    INPUTS = checked(
+        find_inputs, config, PROJECT, only_models=command_line.is_job_of_models(WORDS)
+    )
 PLAN = Plan(INPUTS)
 
 checked(command_line.check_targets, WORDS, PLAN)
@@ -115,22 +121,19 @@ def of_annotated(pattern):
     return lambda wildcards: PLAN.files(pattern, PLAN.annotated_by(wildcards.model))
 
 
-def ended_by(reason, rule, wildcards):
-    """How many attempts of a job, in this run, SLURM ended for a reason, such as TIMEOUT."""
-    return EVENTS_OF_RUN.ended_by(reason, rule, wildcards)
-
-
 def memory(rule, first):
     """A resource: megabytes of a job, of which the first attempt gets so many."""
     return lambda wildcards: megabytes(
-        first, ended_by("OUT_OF_MEMORY", rule, wildcards)
+        first, EVENTS_OF_RUN.ended_by("OUT_OF_MEMORY", rule, wildcards)
     )
 
 
 def time_limit(rule, first):
     """A resource: minutes of a job, of which the first attempt gets so many."""
     return lambda wildcards: minutes(
-        first, ended_by("TIMEOUT", rule, wildcards), longest_minutes(rule)
+        first,
+        EVENTS_OF_RUN.ended_by("TIMEOUT", rule, wildcards),
+        longest_minutes(rule),
     )
 
 

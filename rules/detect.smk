@@ -28,7 +28,7 @@ rule detect_slice:
         runtime=lambda wildcards, input: minutes_of_slice(
             input.manifest,
             SETTINGS,
-            ended_by("TIMEOUT", "detect_slice", wildcards),
+            EVENTS_OF_RUN.ended_by("TIMEOUT", "detect_slice", wildcards),
             longest_minutes("detect_slice"),
         ),
     params:

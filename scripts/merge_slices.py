@@ -12,7 +12,7 @@ from touchline.events.coverage import coverage_of_slices
 from touchline.events.merge import merge_slices, read_slices
 from touchline.events.partials import check_partial
 from touchline.events.predictions import write_events_csv, write_predictions
-from touchline.events.timing import locate, shown_in
+from touchline.events.timing import locate
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import read_settings
 from touchline.runs.rule_params import MergeSlicesParams
@@ -42,7 +42,7 @@ def main(job: Any) -> None:
     windows = [window for part in slices for window in part.windows]
     coverage = coverage_of_slices(manifest, windows, counts)
     looked_at = intervals_of(coverage.looked_at)
-    shown = shown_in((window.start, window.end, window.frame_times) for window in windows)
+    shown = ((window.start, window.end, window.frame_times) for window in windows)
     events = locate(merged.events, merged.hits, shown)
     events = score_by_context(events, merged.hits, looked_at, labels=labels, rule=params.context)
     write_predictions(job.output.predictions, merged.events)

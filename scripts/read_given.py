@@ -12,7 +12,7 @@ from touchline.events.coverage import coverage_of_given, coverage_of_spotter
 from touchline.events.given import read_given
 from touchline.events.merge import merge_given
 from touchline.events.predictions import write_events_csv
-from touchline.events.timing import locate, shown_in
+from touchline.events.timing import locate
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import read_table
 from touchline.inputs.windows import windows_from
@@ -58,7 +58,7 @@ def main(job: Any) -> None:
     events = merged.events
     if not given.exact:
         windows = windows_from(given.times, duration, rule)
-        shown = shown_in((window.start, window.end, window.times) for window in windows)
+        shown = ((window.start, window.end, window.times) for window in windows)
         looked_at = intervals_of(coverage.looked_at)
         events = locate(events, merged.hits, shown)
         events = score_by_context(

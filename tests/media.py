@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +10,9 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
+
+from touchline.core.records import Manifest
+from touchline.video.sampler import Frame, frames_of
 
 _BITS = 12
 _CELL = 16
@@ -164,3 +167,23 @@ def joined(target: Path, *sources: Path) -> Path:
 def steady(seconds: float, rate: float = 25.0, start: float = 0.0) -> list[float]:
     """Times of frames at a constant rate."""
     return [start + k / rate for k in range(round(seconds * rate))]
+
+
+def sample_frames(
+    path: Path, times: Sequence[float], start_time: float, max_size: int, threads: int = 1
+) -> Iterator[Frame]:
+    """What `frames_of` gives of a video of which only the start is known."""
+    manifest = Manifest(
+        video=0,
+        path=str(path),
+        bytes=1,
+        fingerprint="",
+        duration=1,
+        start_time=start_time,
+        frame_rate=1,
+        width=1,
+        height=1,
+        rotation=0,
+        codec="",
+    )
+    return frames_of(manifest, path, times, max_size=max_size, threads=threads)

@@ -7,13 +7,14 @@ times to a millisecond, and 10.3 - 5.3 is more than 5 in binary.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from touchline.core.intervals import SAME_TIME
 
 # Seconds: more than what binary numbers add to a difference of decimal times.
 _NOISE = 1e-6
-_MATCH, _SKIP_A, _SKIP_B = 0, 1, 2
+# Of two equally good choices the first is taken, which leaves the earlier pairs.
+_SKIP_B, _SKIP_A, _MATCH = range(3)
 
 
 def reach(tolerance: float) -> float:
@@ -38,17 +39,12 @@ def neighbours(times: Sequence[float], time: float, tolerance: float) -> tuple[i
         first and last, so that times[first:last] are within the tolerance.
     """
     limit = reach(tolerance)
-    first, last = bisect_left(times, time - limit), bisect_right(times, time + limit)
-    # A sum rounds otherwise than the difference that is_within compares.
-    while first > 0 and time - times[first - 1] <= limit:
-        first -= 1
-    while first < len(times) and time - times[first] > limit:
-        first += 1
-    while last < len(times) and times[last] - time <= limit:
-        last += 1
-    while last > 0 and times[last - 1] - time > limit:
-        last -= 1
-    return first, last
+
+    # The difference that is_within compares: a sum would round otherwise.
+    def apart(other: float) -> float:
+        return other - time
+
+    return bisect_left(times, -limit, key=apart), bisect_right(times, limit, key=apart)
 
 
 def found(
@@ -71,6 +67,26 @@ def found(
         if free:
             taken[max(free, key=lambda index: (scores[index], -index))] = True
     return taken
+
+
+def suppress(times: Sequence[float], order: Iterable[int], window: float) -> list[int]:
+    """Non-maximum suppression in time.
+
+    Args:
+        times: seconds, ascending.
+        order: the indices of all times, the one to prefer first.
+        window: seconds; the closest of those kept are further apart.
+
+    Returns:
+        for each index the index of the one kept that it falls to, its own if it is kept.
+    """
+    kept_by = [-1] * len(times)
+    for best in order:
+        if kept_by[best] < 0:
+            for near in range(*neighbours(times, times[best], window)):
+                if kept_by[near] < 0:
+                    kept_by[near] = best
+    return kept_by
 
 
 def matched_pairs(
@@ -133,53 +149,34 @@ def _align(a: list[float], b: list[float], tolerance: float) -> list[tuple[int, 
 
     best[j] is the most that the first i of a and the first j of b can be worth together. A
     pair's distance, in microseconds, is taken off its worth, which is more than all distances
-    together, so that one more pair outweighs them. Row i is kept for lows[i] <= j <= highs[i]
-    only, where b[lows[i]:highs[i]] is within the tolerance of a[i]: left of it a[i] changes
-    nothing, and right of it b[j] is too late for all of a so far.
+    together, so that one more pair outweighs them. Row i begins at the first of b within the
+    tolerance of a[i] and ends behind the last: left of it a[i] changes nothing, and right of it
+    b[j] is too late for all of a so far.
     """
-    limit = reach(tolerance)
-    worth = (len(a) + 1) * (round(1e6 * limit) + 1)
-    lows: list[int] = []
-    highs: list[int] = []
-    starts: list[int] = []
-    choices = bytearray()
-    low = high = 0
+    worth = (len(a) + 1) * (round(1e6 * reach(tolerance)) + 1)
+    rows: list[tuple[int, list[int]]] = []
     best, best_low = [0], 0
     for time in a:
-        while low < len(b) and time - b[low] > limit:
-            low += 1
-        high = max(high, low)
-        while high < len(b) and b[high] - time <= limit:
-            high += 1
+        low, high = neighbours(b, time, tolerance)
         # Beyond its end a row goes on as it ends.
         last = len(best) - 1
         row = [best[min(low - best_low, last)]]
-        starts.append(len(choices))
+        choices = []
         for j in range(low, high):
-            taken = _SKIP_B
-            value = row[-1]
             without = best[min(j + 1 - best_low, last)]
-            if without > value:
-                taken, value = _SKIP_A, without
-            # Skipping is preferred to an equally good match: it leaves the earlier pairs.
             paired = best[min(j - best_low, last)] + worth - round(1e6 * abs(time - b[j]))
-            if paired > value:
-                taken, value = _MATCH, paired
-            row.append(value)
-            choices.append(taken)
-        lows.append(low)
-        highs.append(high)
+            values = (row[-1], without, paired)
+            row.append(max(values))
+            choices.append(values.index(row[-1]))
+        rows.append((low, choices))
         best, best_low = row, low
     pairs = []
-    i, j = len(a) - 1, len(b)
-    while i >= 0:
-        j = min(j, highs[i])
-        if j <= lows[i]:
-            i -= 1
-            continue
-        taken = choices[starts[i] + j - 1 - lows[i]]
-        if taken == _MATCH:
-            pairs.append((i, j - 1))
-        i -= taken != _SKIP_B
-        j -= taken != _SKIP_A
+    j = len(b)
+    for i, (low, choices) in reversed(list(enumerate(rows))):
+        j = min(j, low + len(choices))
+        while j > low and choices[j - 1 - low] == _SKIP_B:
+            j -= 1
+        if j > low and choices[j - 1 - low] == _MATCH:
+            j -= 1
+            pairs.append((i, j))
     return pairs[::-1]

@@ -20,8 +20,15 @@ from touchline.evaluation.evaluate import evaluate
 from touchline.evaluation.outcomes import Half, is_undecided
 from touchline.evaluation.recalibration import features
 from touchline.events.merge import merge_events
-from touchline.events.nms import suppress
-from touchline.matching import found, is_within, matched_pairs, moments, neighbours, reach
+from touchline.matching import (
+    found,
+    is_within,
+    matched_pairs,
+    moments,
+    neighbours,
+    reach,
+    suppress,
+)
 from touchline.report import pages
 from touchline.report.review_items import moments_of
 
@@ -198,3 +205,17 @@ def reach_on_pages(tolerance):
     """The limit as assets/matching.js has it."""
     text = Path(pages.__file__).with_name("assets").joinpath("matching.js").read_text()
     return tolerance + float(re.search(r"const SLACK = ([0-9.]+);", text)[1])
+
+
+def test_suppression_is_that_of_the_plain_double_loop():
+    source = random.Random(2)
+    for _ in range(200):
+        times = sorted(source.choices(range(40), k=source.randrange(30)))
+        order = source.sample(range(len(times)), len(times))
+        kept = []
+        for index in order:
+            if all(abs(times[index] - times[other]) > 3 for other in kept):
+                kept.append(index)
+        kept_by = suppress(times, order, 3)
+        assert sorted(kept) == [i for i, leader in enumerate(kept_by) if i == leader]
+        assert all(abs(times[i] - times[leader]) <= 3 for i, leader in enumerate(kept_by))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from touchline.answers.plain_answers import MOST_WORDS_OF_A_NAME, says_none
 from touchline.core.records import ParsedEvent
-from touchline.inputs.labels import Labels, key_of
+from touchline.inputs.labels import key_of
 
 # So many names in a row, in the prompt's own order, are its list repeated.
 _ECHO = 4
@@ -34,11 +34,6 @@ class Asked:
     examples: frozenset[ParsedEvent] = frozenset()
 
     @classmethod
-    def by_labels(cls, labels: Labels) -> Asked:
-        """An unknown prompt about these classes."""
-        return cls(labels.is_spelling)
-
-    @classmethod
     def by_prompt(cls, prompt: str) -> Asked:
         """A prompt, whose names of events are the phrases that it lists."""
         phrases = (part.strip(" \t-*•.") for part in re.split(r"[,;\n]", prompt))
@@ -49,11 +44,6 @@ class Asked:
         # Objects are left to `examples`: an answer without details may well equal one.
         long = (line for line in lines if len(line.split()) >= _LONG_LINE and "{" not in line)
         return cls(lambda phrase: key_of(phrase) in known, tuple(long), names)
-
-    def with_examples(self, events: Sequence[ParsedEvent]) -> Asked:
-        """The same, with the events that the prompt shows."""
-        # Without details a true answer may be the same.
-        return replace(self, examples=frozenset(event for event in events if event.details))
 
     def without_echo(self, text: str) -> str:
         """An answer without the prompt's sentences that it repeats."""

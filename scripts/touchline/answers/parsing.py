@@ -12,7 +12,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import json_repair
@@ -95,7 +95,9 @@ def parse_answer(text: str, asked: Asked, is_cut: bool = False) -> Answer:
 def asked_by(prompt: str) -> Asked:
     """What a prompt asks, with the events that it shows as an example."""
     asked = Asked.by_prompt(prompt)
-    return asked.with_examples(_events(_objects(prompt, asked.is_name), asked.is_name)[0])
+    events, _ = _events(_objects(prompt, asked.is_name), asked.is_name)
+    # Without details a true answer may be the same.
+    return replace(asked, examples=frozenset(event for event in events if event.details))
 
 
 def is_complete(text: str) -> bool:

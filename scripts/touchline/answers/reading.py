@@ -58,7 +58,7 @@ def usable_items(
     """Find the items of a predictions file that have a time and an answer.
 
     Args:
-        path, half, duration: as of `touchline.events.predictions.predictions_of`.
+        path, half, duration: as of `touchline.answers.hits.predictions_of`.
 
     Returns:
         their numbers, and a line for each other item.

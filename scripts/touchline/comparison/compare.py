@@ -85,8 +85,7 @@ class Finding:
     @property
     def time_s(self) -> float:
         """When it happens: the earlier of the two times, seconds."""
-        times = [event.time_s for event in (self.event_a, self.event_b) if event is not None]
-        return min(times)
+        return min(event.time_s for event in (self.event_a, self.event_b) if event is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +124,7 @@ def compare(
     pairs = []
     findings: list[Finding] = []
     for model_a, model_b in combinations(tracks, 2):
-        pair, lines = _compare_two(
-            (model_a, tracks[model_a]),
-            (model_b, tracks[model_b]),
-            tolerance,
-            shifts=shifts,
-            seed=seed,
-        )
+        pair, lines = _compare_two(tracks, model_a, model_b, tolerance, shifts=shifts, seed=seed)
         pairs.append(pair)
         findings.extend(lines)
     report = ComparisonReport(
@@ -177,9 +170,15 @@ def _row(finding: Finding, video: int | None) -> list[object]:
 
 
 def _compare_two(
-    one: tuple[str, Track], other: tuple[str, Track], tolerance: float, *, shifts: int, seed: int
+    tracks: Mapping[str, Track],
+    model_a: str,
+    model_b: str,
+    tolerance: float,
+    *,
+    shifts: int,
+    seed: int,
 ) -> tuple[PairComparison, list[Finding]]:
-    (model_a, track_a), (model_b, track_b) = one, other
+    track_a, track_b = tracks[model_a], tracks[model_b]
     compared = common(track_a.looked_at, track_b.looked_at)
     events_a, outside_a = _split(track_a.events, compared)
     events_b, outside_b = _split(track_b.events, compared)

@@ -6,14 +6,10 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
 from touchline.core.records import Event, Vote
-from touchline.events.nms import suppress
-from touchline.inputs.settings import Weights, weight_of
-from touchline.matching import moments
-
-Method = Literal["union", "intersection", "weighted", "nms"]
+from touchline.inputs.settings import Method, Weights, weight_of
+from touchline.matching import moments, suppress
 
 # One model's event, as one of a group that means the same moment.
 _OfModel = tuple[str, Event]

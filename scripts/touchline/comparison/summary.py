@@ -14,7 +14,7 @@ from touchline.comparison.records import Agreement, ComparisonReport
 from touchline.core.files import read_record
 from touchline.core.intervals import intervals_of, length
 from touchline.core.params import MissingPredictions, Predicted
-from touchline.core.records import Coverage, Interval
+from touchline.core.records import Coverage
 from touchline.core.tables import Dtype, Table, columns
 from touchline.core.text_table import text_table
 from touchline.events.predictions import EVENTS
@@ -23,6 +23,7 @@ from touchline.inputs.videos import ranges
 
 # A stretch without pictures is named, unless there are many: a damaged file can have hundreds.
 _MOST_GAPS = 5
+_COUNTS = ("answers", "none", "unparsed", "skipped", "invalid", "duplicates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,15 @@ class Row:
     def unknown(self) -> Counter[str]:
         """How often each label that is no class occurs."""
         return Counter(self.events.loc[~self.events["known"], "label"])
+
+    @property
+    def lost_slices(self) -> list[str]:
+        """A sentence for each stretch that was likely lost."""
+        return [
+            f"{self.model} has nothing from {lost.start:g} to {lost.end:g} s of video {self.video};"
+            " that slice was likely lost."
+            for lost in (self.coverage.likely_lost if self.coverage else ())
+        ]
 
 
 def agreement_of(model: str, report: ComparisonReport) -> dict[str, Agreement]:
@@ -126,14 +136,14 @@ def events_by_class(rows: Iterable[Row]) -> DataFrame:
 
 def without_pictures(rows: Iterable[Row]) -> list[str]:
     """A sentence for each video of which a part shows nothing that a model could look at."""
-    gaps = {row.video: row.coverage.no_pictures for row in rows if row.coverage}
-    return [_without_pictures(video, found) for video, found in gaps.items() if found]
-
-
-def _without_pictures(video: int, gaps: Sequence[Interval]) -> str:
-    named = ", ".join(f"{gap.start:g} to {gap.end:g} s" for gap in gaps[:_MOST_GAPS])
-    more = f" and {len(gaps) - _MOST_GAPS} more stretches" if len(gaps) > _MOST_GAPS else ""
-    return f"Video {video} has no picture from {named}{more}."
+    gaps_of = {row.video: row.coverage.no_pictures for row in rows if row.coverage}
+    lines = []
+    for video, gaps in gaps_of.items():
+        named = ", ".join(f"{gap.start:g} to {gap.end:g} s" for gap in gaps[:_MOST_GAPS])
+        more = f" and {len(gaps) - _MOST_GAPS} more stretches" if len(gaps) > _MOST_GAPS else ""
+        if gaps:
+            lines.append(f"Video {video} has no picture from {named}{more}.")
+    return lines
 
 
 def summary_of(others: Iterable[str], classes: Iterable[str]) -> Table:
@@ -224,12 +234,7 @@ def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
         _rounded(row.share_looked_at),
         length(intervals_of(coverage.likely_lost)) if coverage else None,
         length(intervals_of(coverage.no_pictures)) if coverage else None,
-        counts and counts.answers,
-        counts and counts.none,
-        counts and counts.unparsed,
-        counts and counts.skipped,
-        counts and counts.invalid,
-        counts and counts.duplicates,
+        *(getattr(counts, name, None) for name in _COUNTS),
         row.unknown.total(),
         "; ".join(f"{label}: {count}" for label, count in _by_count(row.unknown)),
         "; ".join(row.missing),
@@ -256,22 +261,14 @@ def _by_class(rows: Sequence[Row], labels: Labels) -> list[str]:
 def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
     """The lines below the table."""
     lines = []
-    unknown: Counter[str] = Counter()
-    for row in rows:
-        unknown.update(row.unknown)
+    unknown = sum((row.unknown for row in rows), Counter[str]())
     if unknown:
         lines += ["", "Labels that are no class, kept as they are:"]
         for label, count in _by_count(unknown):
             reason = labels.reason(label)
             # A model's text in a terminal: no control character may get through.
             lines.append(f"{count:7d}  {label!a}" + (f" ({reason})" if reason else ""))
-    warnings = [
-        f"warning: {row.model} has nothing from {lost.start:g} to {lost.end:g} s of video "
-        f"{row.video}; that slice was likely lost."
-        for row in rows
-        if row.coverage
-        for lost in row.coverage.likely_lost
-    ]
+    warnings = [f"warning: {line}" for row in rows for line in row.lost_slices]
     warnings += [f"warning: {line}" for line in _left_out_or_cut(rows)]
     warnings += [f"warning: {line}" for line in without_pictures(rows)]
     warnings += [f"warning: {path} is missing." for row in rows for path in row.missing]

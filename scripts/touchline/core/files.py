@@ -5,9 +5,8 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
-import os
 import re
-import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,22 +29,15 @@ def replacing(path: str | Path) -> Iterator[IO[str]]:
     path = Path(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=hidden(path), dir=path.parent)
+        # Not by tempfile, whose files are private: results are shared like any other file.
+        temporary = path.with_name(f"{hidden(path)}{uuid.uuid4().hex[:8]}")
         try:
-            # mkstemp makes files private; results are meant to be shared like any other file.
-            os.fchmod(descriptor, 0o666 & ~_umask())
-            with open(descriptor, "w", encoding="utf-8", newline="") as file:
+            with temporary.open("x", encoding="utf-8", newline="") as file:
                 yield file
-            os.replace(temporary, path)
+            temporary.replace(path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -48,9 +48,7 @@ def lease_gpu(
         InputError: the folder of the locks cannot be used.
     """
     if "SLURM_JOB_ID" in os.environ:
-        gpu = _given_by_slurm()
-        _log_slurm_s_choice(gpu)
-        return gpu
+        return _given_by_slurm()
     gpus = candidates()
     if not gpus:
         log.info("No GPU on this machine: running on the CPU.")
@@ -71,10 +69,7 @@ def _given_by_slurm() -> str | None:
     """The GPU that SLURM gave this job; None if it gave none."""
     # On many clusters a job sees its own GPU only, as number 0; this is the number on the node.
     number = os.environ.get("SLURM_STEP_GPUS") or os.environ.get("SLURM_JOB_GPUS")
-    return number or next(iter(_visible() or []), None)
-
-
-def _log_slurm_s_choice(gpu: str | None) -> None:
+    gpu = number or next(iter(_visible() or []), None)
     log.info(
         "SLURM job %s on %s has %s (CUDA_VISIBLE_DEVICES=%s).",
         os.environ["SLURM_JOB_ID"],
@@ -82,14 +77,13 @@ def _log_slurm_s_choice(gpu: str | None) -> None:
         f"GPU {gpu}" if gpu else "no GPU and runs on the CPU",
         os.environ.get("CUDA_VISIBLE_DEVICES", "not set"),
     )
+    return gpu
 
 
 def candidates() -> list[str]:
     """The GPUs that this process may use: CUDA_VISIBLE_DEVICES if set, else all there are."""
     visible = _visible()
-    if visible is not None:
-        return visible
-    return [str(index) for index in range(len(list(_NVIDIA.glob("*"))))]
+    return list(map(str, range(len(list(_NVIDIA.glob("*")))))) if visible is None else visible
 
 
 def _visible() -> list[str] | None:

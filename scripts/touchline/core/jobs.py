@@ -41,14 +41,14 @@ def hashes_at_end(results: Path) -> dict[str, HashedFile]:
 
 def files_below(folder: Path) -> list[str]:
     """List the paths of the results in a folder, or of a model's files; without hidden ones."""
-    found = []
-    for path in folder.rglob("*"):
-        parts = path.relative_to(folder).parts
-        if not path.is_file() or parts[0] in paths.NO_RESULTS or parts == (paths.RECORD,):
-            continue
-        if not any(part.startswith(".") for part in parts):
-            found.append("/".join(parts))
-    return sorted(found)
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        path.as_posix()
+        for path in found
+        if path.parts[0] not in paths.NO_RESULTS
+        and path.parts != (paths.RECORD,)
+        and not any(part.startswith(".") for part in path.parts)
+    )
 
 
 def _keep_hashes(log: Path, outputs: Iterable[str | Path]) -> None:

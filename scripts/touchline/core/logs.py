@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,16 @@ def job_log(path: str | Path) -> Iterator[None]:
         else:
             log.exception("This should not happen; please report it.")
         sys.exit(1)
+
+
+def end_of(path: str | Path, most: int = 20_000) -> str:
+    """Read the last bytes of a log, however long it is; "" if there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - most))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 class _LogFile(logging.FileHandler):

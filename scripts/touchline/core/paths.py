@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 # Under the folder of results: a slice of a video for one model.
@@ -124,10 +125,8 @@ class Slice:
 
 def slices_of(models: Sequence[str], videos: Iterable[int], slices: int) -> Iterator[Slice]:
     """Every slice, model by model within a video."""
-    for video in videos:
-        for model in models:
-            for index in range(slices):
-                yield Slice(model, video, index)
+    triples = product(videos, models, range(slices))
+    return (Slice(model, video, index) for video, model, index in triples)
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -38,14 +38,12 @@ class Table:
     def frame(self, rows: Iterable[Sequence[object]]) -> DataFrame:
         """Put rows together; None is an empty text, else a missing value."""
         cells = list(zip(*rows, strict=True)) or [()] * len(self.columns)
-        return _joined(
-            [
-                (name, _series(["" if cell is None else cell for cell in column], dtype))
-                if dtype == "str"
-                else (name, _series(column, dtype))
-                for (name, dtype), column in zip(self.columns, cells, strict=True)
-            ]
-        )
+        series = []
+        for (name, dtype), column in zip(self.columns, cells, strict=True):
+            empty = "" if dtype == "str" else None
+            values = [empty if cell is None else cell for cell in column]
+            series.append((name, Series(values, dtype=dtype)))
+        return _joined(series)
 
     def write(self, path: str | Path, frame: DataFrame) -> None:
         """Write a CSV file, one line a row; texts are made harmless.
@@ -100,10 +98,6 @@ def _joined(named: Iterable[tuple[str, Series]]) -> DataFrame:
     return pd.concat(series, axis=1).set_axis(list(names), axis=1)
 
 
-def _series(values: Sequence[object], dtype: Dtype) -> Series:
-    return Series(values, dtype=dtype)
-
-
 def _written(column: Series, dtype: Dtype) -> Series:
     if dtype == "str":
         return column.map(_harmless)
@@ -124,7 +118,7 @@ def _read(name: str, cells: Sequence[str], dtype: Dtype) -> Series:
             values.append(None if may_lack and not cell else parse(cell))
         except ValueError as error:
             raise ValueError(f"line {line}, column {name}: {error}") from error
-    return _series(values, dtype)
+    return Series(values, dtype=dtype)
 
 
 def _harmless(text: str) -> str:

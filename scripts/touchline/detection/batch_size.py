@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from touchline.detection.peak_rss import peak_resident
+
+if TYPE_CHECKING:
+    from touchline.models.families.base import VideoLanguageModel
 
 log = logging.getLogger(__name__)
 
@@ -18,21 +21,8 @@ _SHARE_FOR_ROWS = 0.7
 _ROWS_ON_CPU = 8
 
 
-class Loaded(Protocol):
-    """What a model says of the memory that it takes."""
-
-    def row_bytes(self, pictures: int, new_tokens: int) -> int:
-        """Of a row of the cache."""
-
-    def unpacked_bytes(self) -> int:
-        """Of unpacked weights, beyond the packed ones."""
-
-    def unpack(self) -> None:
-        """Unpack the weights."""
-
-
 def rows_that_fit(
-    model: Loaded, pictures: int, new_tokens: int, wanted: Literal["auto"] | int
+    model: VideoLanguageModel, pictures: int, new_tokens: int, wanted: Literal["auto"] | int
 ) -> int:
     """How many windows to have in work at a time; unpacks the weights if there is room for both.
 

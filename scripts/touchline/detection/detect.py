@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -18,8 +17,12 @@ from touchline.detection.engine import Answering
 from touchline.detection.sampling import random_numbers
 from touchline.detection.scheduler import Failure, Picture, Task
 from touchline.detection.scoring import Generated, mean_probability, score_events
+from touchline.inputs.settings import GenerationSettings
 from touchline.inputs.windows import Window
 from touchline.video.sampler import Frame
+
+if TYPE_CHECKING:
+    from touchline.models.families.base import VideoLanguageModel
 
 log = logging.getLogger(__name__)
 
@@ -30,31 +33,14 @@ _WHY_NOT: dict[Failure, str] = {
 }
 
 
-class Eye(Protocol):
-    """What a model sees at once, and what its tokens mean."""
-
-    @property
-    def frames_per_picture(self) -> int: ...
-
-    def decode(self, tokens: Sequence[int]) -> str: ...
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Where a window's random numbers come from: see `touchline.detection.sampling`."""
-
-    seed: int
-    video: int
-    count: int
-
-
 def detect(
     windows: Sequence[Window],
     frames: Iterator[Frame],
-    model: Eye,
+    model: VideoLanguageModel,
     *,
     answering: Answering,
-    draw: Draw,
+    settings: GenerationSettings,
+    video: int,
     asked: Asked,
     candidates: Sequence[str] = (),
 ) -> Iterator[WindowOutcome]:
@@ -64,6 +50,8 @@ def detect(
         windows: of one slice, by time.
         frames: those of the windows' times that the video has, by time, fitted to what the
             model sees.
+        settings: how it answers.
+        video: its number, on which a window's random numbers depend.
         asked: what is asked about every window.
         candidates: the names of those that are weighed, in their order.
 
@@ -71,6 +59,7 @@ def detect(
         A record a window, as soon as it is done, which may be out of order: also of windows
         without an event, without frames, or skipped.
     """
+    most_tokens = settings.max_new_tokens
     unseen: list[WindowOutcome] = []
     shown: dict[int, Window] = {}
 
@@ -78,28 +67,27 @@ def detect(
         for window, pictures in _with_pictures(windows, frames, model):
             if pictures:
                 shown[window.index] = window
-                numbers = random_numbers(draw.seed, draw.video, window.start, draw.count)
+                numbers = random_numbers(settings.seed, video, window.start, most_tokens)
                 yield Task(window.index, pictures, numbers)
             else:
                 unseen.append(_record(window, [], "no_frames", 0))
 
     for task, generated in answering.answers(tasks()):
-        window, times = shown.pop(task.index), _times(task)
+        window = shown.pop(task.index)
+        times = [time for picture in task.pictures for time in picture.times]
         if isinstance(generated, Generated):
-            record = _answered(
-                window,
-                times,
-                task.attempts,
-                generated,
-                model=model,
-                asked=asked,
-                most_tokens=draw.count,
-            )
+            status, found = _found(generated, model, asked, most_tokens)
             weights = zip(candidates, generated.evidence, strict=False)
             evidence = {name: round(weight, 6) for name, weight in weights}
-            yield record.model_copy(update={"evidence": evidence})
+            yield _record(window, times, status, task.attempts, evidence=evidence, **found)
         else:
-            log.warning("%s %s: skipped.", _name(window), _WHY_NOT[generated])
+            log.warning(
+                "Window %d (%.3f-%.3f s) %s: skipped.",
+                window.index,
+                window.start,
+                window.end,
+                _WHY_NOT[generated],
+            )
             yield _record(window, times, generated, task.attempts)
     if unseen:
         log.warning(
@@ -112,7 +100,7 @@ def detect(
 
 
 def _with_pictures(
-    windows: Sequence[Window], frames: Iterator[Frame], model: Eye
+    windows: Sequence[Window], frames: Iterator[Frame], model: VideoLanguageModel
 ) -> Iterator[tuple[Window, list[Picture]]]:
     """Each window with its pictures; windows that overlap share them."""
     # By the times asked for: frames that a coming window may show, and pictures made of them.
@@ -136,7 +124,7 @@ def _with_pictures(
         yield window, [ready[group] for group in groups]
 
 
-def _picture(frames: list[Frame], model: Eye) -> Picture:
+def _picture(frames: list[Frame], model: VideoLanguageModel) -> Picture:
     pixels = [frame.picture for frame in frames]
     # A frame without a partner is its own.
     missing = model.frames_per_picture - len(frames)
@@ -144,36 +132,24 @@ def _picture(frames: list[Frame], model: Eye) -> Picture:
     return Picture(times, torch.stack([*pixels, *[pixels[-1]] * missing]))
 
 
-def _times(task: Task) -> list[float]:
-    """When the frames of a window came on screen."""
-    return [time for picture in task.pictures for time in picture.times]
-
-
-def _answered(
-    window: Window,
-    times: list[float],
-    attempts: int,
-    generated: Generated,
-    *,
-    model: Eye,
-    asked: Asked,
-    most_tokens: int,
-) -> WindowOutcome:
+def _found(
+    generated: Generated, model: VideoLanguageModel, asked: Asked, most_tokens: int
+) -> tuple[Status, dict[str, Any]]:
+    """The status of a window, and the fields of its record that its answer fills."""
     if not generated.tokens:
-        return _record(window, times, "weighed", attempts)
+        return "weighed", {}
     answer = parse_answer(generated.text, asked, len(generated.tokens) == most_tokens)
-    record = _record(window, times, answer.status, attempts)
-    return record.model_copy(
-        update={
-            "text": generated.text,
-            "events": score_events(answer.events, generated, model.decode),
-            "score": mean_probability(generated.logprobs),
-            "tokens": len(generated.tokens),
-        }
-    )
+    return answer.status, {
+        "text": generated.text,
+        "events": score_events(answer.events, generated, model.decode),
+        "score": mean_probability(generated.logprobs),
+        "tokens": len(generated.tokens),
+    }
 
 
-def _record(window: Window, times: list[float], status: Status, attempts: int) -> WindowOutcome:
+def _record(
+    window: Window, times: list[float], status: Status, attempts: int, **found: Any
+) -> WindowOutcome:
     return WindowOutcome(
         window=window.index,
         start=window.start,
@@ -181,11 +157,8 @@ def _record(window: Window, times: list[float], status: Status, attempts: int) -
         frame_times=times,
         status=status,
         attempts=attempts,
+        **found,
     )
-
-
-def _name(window: Window) -> str:
-    return f"Window {window.index} ({window.start:.3f}-{window.end:.3f} s)"
 
 
 def _lasting(seconds: float) -> str:

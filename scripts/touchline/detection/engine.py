@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import torch
 
-from touchline.detection.interface import Model
 from touchline.detection.scheduler import Batch, Failure, Task
 from touchline.detection.scoring import Generated
 from touchline.detection.stopwatch import Stopwatch
 from touchline.inputs.settings import GenerationSettings
 from touchline.models.candidate_tree import CandidateTree
+from touchline.models.cuda import give_memory_back
+
+if TYPE_CHECKING:
+    from touchline.models.families.base import VideoLanguageModel
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +39,7 @@ class Answering:
 
     def __init__(
         self,
-        model: Model,
+        model: VideoLanguageModel,
         settings: GenerationSettings,
         *,
         rows: int,
@@ -44,8 +48,9 @@ class Answering:
         candidates: CandidateTree | None = None,
     ) -> None:
         self.rows = rows
-        self._model, self._settings, self._clock = model, settings, clock
-        self._pictures, self._candidates = pictures, candidates
+        self._new_batch = partial(
+            Batch, model, settings, pictures=pictures, clock=clock, candidates=candidates
+        )
 
     def answers(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Generated | Failure]]:
         """Answer tasks; gives each when it is done, which may be out of order."""
@@ -57,14 +62,7 @@ class Answering:
                 return
             batch, lost = None, []
             try:
-                batch = Batch(
-                    self._model,
-                    self._settings,
-                    rows=self.rows,
-                    pictures=self._pictures,
-                    clock=self._clock,
-                    candidates=self._candidates,
-                )
+                batch = self._new_batch(rows=self.rows)
                 yield from batch.run(waiting, source)
             except torch.OutOfMemoryError:
                 lost = batch.unfinished() if batch else []
@@ -72,9 +70,7 @@ class Answering:
                 return
             # Outside the except block, whose traceback keeps the tensors alive.
             del batch
-            gc.collect()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            give_memory_back()
             waiting.extendleft(reversed(lost))
             if self.rows > 1:
                 self.rows //= 2

@@ -19,17 +19,19 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from touchline.answers.parsing import is_complete
-from touchline.detection.interface import Model
 from touchline.detection.sampling import choose
 from touchline.detection.scoring import Generated
 from touchline.detection.stopwatch import Stopwatch
 from touchline.inputs.settings import GenerationSettings
 from touchline.models.candidate_tree import CandidateTree
+
+if TYPE_CHECKING:
+    from touchline.models.families.base import VideoLanguageModel
 
 # Why a window has no answer: it did not fit into memory even alone, or the model computed
 # numbers for it that are not finite.
@@ -83,18 +85,18 @@ class Batch:
     Args:
         rows: windows in work at a time.
         pictures: most that a window has.
-        candidates: what is weighed before each answer, or in its place.
+        candidates: what is weighed before each answer, or in its place; None for nothing.
     """
 
     def __init__(
         self,
-        model: Model,
+        model: VideoLanguageModel,
         settings: GenerationSettings,
         *,
         rows: int,
         pictures: int,
         clock: Stopwatch,
-        candidates: CandidateTree | None = None,
+        candidates: CandidateTree | None,
     ) -> None:
         self._model, self._settings, self._clock = model, settings, clock
         self._candidates = candidates

@@ -129,7 +129,7 @@ def _answered(
         import torch
 
         from touchline.detection.batch_size import rows_that_fit
-        from touchline.detection.detect import Draw, SliceProgress, detect
+        from touchline.detection.detect import SliceProgress, detect
         from touchline.detection.engine import Answering
         from touchline.models.families import family
         from touchline.video.prefetch import ahead, begun
@@ -182,12 +182,16 @@ def _answered(
     answering = Answering(
         model, generation, rows=min(total, rows), pictures=most, clock=clock, candidates=tree
     )
-    draw = Draw(generation.seed, manifest.video, generation.max_new_tokens)
     progress = SliceProgress(total, total - len(windows))
-    asked = asked_by(question.prompt)
-    names = [candidate.name for candidate in candidates]
     for record in detect(
-        windows, ready, model, answering=answering, draw=draw, asked=asked, candidates=names
+        windows,
+        ready,
+        model,
+        answering=answering,
+        settings=generation,
+        video=manifest.video,
+        asked=asked_by(question.prompt),
+        candidates=[candidate.name for candidate in candidates],
     ):
         yield record
         progress.count(record, answering)

@@ -8,6 +8,7 @@ import math
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,14 +158,12 @@ def _judged(row: Mapping[str, Any], labels: Labels) -> Iterator[tuple[float, str
     """What a row of a review is about: the prediction, and the event that is true instead."""
     pairs = [(row.get("said_time_s"), row.get("said_label")), (row.get("time_s"), row.get("label"))]
     for time, label in pairs:
-        try:
+        with suppress(ValueError):
             yield (
                 _seconds(time, "time_s"),
                 labels.canonical(label or "") or label or "",
                 (row["verdict"] != "undecided"),
             )
-        except ValueError:
-            continue
 
 
 def _of_soccernet(path: str | Path, half: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -185,9 +184,7 @@ def _of_soccernet(path: str | Path, half: int | None) -> Iterator[tuple[str, dic
 
 
 def _of_table(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    # A spreadsheet may put a byte order mark first.
-    text = read_text(path).removeprefix("\ufeff")
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     try:
         columns, rows = reader.fieldnames or [], list(reader)
     except csv.Error as error:
@@ -205,12 +202,10 @@ def _positions_per_second(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
     """The unit of the annotations' positions: 1,000 for milliseconds, 1 for seconds."""
     positions = []
     for _, row in rows:
-        try:
+        with suppress(ValueError):
             positions.append(
                 (_seconds(row.get("position"), "position"), _clock(row.get("gameTime"))[1])
             )
-        except ValueError:
-            continue
     return positions_per_second(positions)
 
 

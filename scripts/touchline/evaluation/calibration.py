@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 from scipy.optimize import minimize
@@ -47,8 +48,6 @@ _LEAST_SLOPE = 1e-3
 # differs less.
 _INTERCEPTS, _LOG_SLOPES = 1.5, 0.25
 
-_Learn = Callable[[Sequence[Judged]], Recalibration | None]
-
 
 def judged(
     halves: Sequence[Half], tolerance: float, classes: Collection[str] | None = None
@@ -61,29 +60,21 @@ def judged(
     names = {name: name for name in annotated_classes(halves, classes)}
     found_in = []
     for half in map(where_looked, halves):
-        groups = by_class(half, names)
-        events = {}
-        for label, of_class in groups.items():
+        truth, events = {}, {}
+        for label, (true, predicted) in by_class(half, names).items():
+            if true:
+                truth[label] = [one.time_s for one in true]
             right = found(
-                [true.time_s for true in of_class.truth],
-                [event.time_s for event in of_class.events],
-                [event.worth for event in of_class.events],
+                truth.get(label, ()),
+                [event.time_s for event in predicted],
+                [event.worth for event in predicted],
                 tolerance,
             )
             events[label] = [
-                Judged(
-                    half.game,
-                    event,
-                    is_right,
-                    rank_of(event),
-                    features(event, half.others, tolerance),
-                )
-                for event, is_right in zip(of_class.events, right, strict=True)
+                Judged(half.game, event, is_right, features(event, half.others, tolerance))
+                for event, is_right in zip(predicted, right, strict=True)
             ]
-        truth = {label: [true.time_s for true in one.truth] for label, one in groups.items()}
-        found_in.append(
-            JudgedHalf(half.game, {label: mine for label, mine in truth.items() if mine}, events)
-        )
+        found_in.append(JudgedHalf(half.game, truth, events))
     return found_in
 
 
@@ -113,12 +104,8 @@ def calibrate(
         events=len(events),
         right=sum(one.right for one in events),
         reliability=[
-            _reliability("confidence", [(one.event.confidence, one.right) for one in events]),
-            _reliability(
-                "label_probability", [(one.event.label_probability, one.right) for one in events]
-            ),
-            _reliability("score", [(one.event.score, one.right) for one in events]),
-            _reliability("n_hits", [(one.event.n_hits, one.right) for one in events]),
+            _reliability(signal, [(getattr(one.event, signal), one.right) for one in events])
+            for signal in ("confidence", "label_probability", "score", "n_hits")
         ],
         from_all=fit(in_halves, tolerance),
         without=without,
@@ -150,7 +137,8 @@ def fit(halves: Sequence[JudgedHalf], tolerance: float) -> Recalibration | None:
     with_features = _cross_validated(halves, fit_features)
     better = better_classes(halves, with_features, tolerance) if with_features else set()
     if with_features and better and (by_features := fit_features(events)):
-        by = _joined(by, by_features, better)
+        classes = by.classes | {label: by_features.classes[label] for label in better}
+        by = by.model_copy(update={"classes": classes, "features": by_features.features})
         likely = [
             {label: (new if label in better else old)[label] for label in old}
             for old, new in zip(likely, with_features, strict=True)
@@ -158,7 +146,9 @@ def fit(halves: Sequence[JudgedHalf], tolerance: float) -> Recalibration | None:
     return by.model_copy(update={"list_gains": list_gains(halves, likely, tolerance)})
 
 
-def _cross_validated(halves: Sequence[JudgedHalf], learn: _Learn) -> list[Scores] | None:
+def _cross_validated(
+    halves: Sequence[JudgedHalf], learn: Callable[[Sequence[Judged]], Recalibration | None]
+) -> list[Scores] | None:
     """The probability of each event, learnt from other games than its own.
 
     Returns:
@@ -188,11 +178,10 @@ def fit_scores(events: Sequence[Judged]) -> Recalibration:
     steps within which events would tie, as an isotonic regression has. The fewer the events, the
     nearer it stays to the score as it is.
     """
-    by_class: defaultdict[str, list[Judged]] = defaultdict(list)
-    for one in events:
-        by_class[one.event.label].append(one)
+    label_of = attrgetter("event.label")
+    by_class = groupby(sorted(events, key=label_of), key=label_of)
     return Recalibration(
-        classes={label: _platt(these) for label, these in sorted(by_class.items())},
+        classes={label: _platt(list(these)) for label, these in by_class},
         other_classes=_platt(events),
         features={},
     )
@@ -231,18 +220,6 @@ def fit_features(events: Sequence[Judged]) -> Recalibration | None:
     )
 
 
-def _joined(by_score: Recalibration, by_features: Recalibration, better: set[str]) -> Recalibration:
-    """By the features for the classes that they make better, and by the score for the others."""
-    return Recalibration(
-        classes={
-            label: (by_features if label in better else by_score).classes[label]
-            for label in by_score.classes
-        },
-        other_classes=by_score.other_classes,
-        features=by_features.features,
-    )
-
-
 def _events(halves: Iterable[JudgedHalf]) -> list[Judged]:
     return [one for half in halves for mine in half.events.values() for one in mine]
 
@@ -257,7 +234,7 @@ def _platt(events: Sequence[Judged]) -> ClassTerms:
 
     Of the intercept around 0, of the slope's logarithm around 0: the score as it is.
     """
-    ranks = np.array([one.rank for one in events])
+    ranks = np.array([rank_of(one.event) for one in events])
     signs = np.array([1.0 if one.right else -1.0 for one in events])
 
     def unlikelihood(terms: Floats) -> tuple[float, Floats]:
@@ -279,7 +256,7 @@ def _platt(events: Sequence[Judged]) -> ClassTerms:
 
 def _logit_of(one: Judged, by: Recalibration) -> float:
     terms = by.classes[one.event.label]
-    return terms.intercept + terms.slope * one.rank
+    return terms.intercept + terms.slope * rank_of(one.event)
 
 
 def _learnt_quality(label: str | None, learnt: Sequence[tuple[Judged, float]]) -> LearntQuality:

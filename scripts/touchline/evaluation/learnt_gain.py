@@ -7,8 +7,9 @@ unless cross-validation by game, inside the games with labels, finds it better w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy.special import stdtrit
@@ -23,6 +24,8 @@ _CONFIDENCE = 0.95
 # Less is how numbers are rounded.
 _LEAST_GAIN = 1e-9
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -31,7 +34,6 @@ class Judged:
     game: str
     event: Event
     right: bool
-    rank: float
     features: dict[str, float]
 
 
@@ -68,15 +70,13 @@ def better_classes(
     better = set()
     plain = [half.worths for half in halves]
     for label in {label for half in halves for label in half.truth}:
-        pairs = [
-            _OfClass.of(half, label, worths, scores, tolerance)
+        in_halves = [
+            (half.game, _OfClass.of(half, label, worths, scores, tolerance))
             for half, worths, scores in zip(halves, plain, learnt, strict=True)
         ]
-        occurs = [pair for pair in pairs if pair.true]
-        games = [pair.game for pair in occurs]
-        if is_gain(_by_game(_mean_gain(occurs), games)) and is_gain(
-            _by_game(_pooled_gain(pairs), games)
-        ):
+        gains = [(game, _gain([of_class])) for game, of_class in in_halves if of_class.true]
+        games = sorted({game for game, _ in gains})
+        if is_gain(_by_game(_mean, gains, games)) and is_gain(_by_game(_gain, in_halves, games)):
             better.add(label)
     return better
 
@@ -110,27 +110,33 @@ def is_gain(values: Collection[float]) -> bool:
     return bool(of_games.mean() - stdtrit(count - 1, _CONFIDENCE) * error > _LEAST_GAIN)
 
 
-def _by_game(gain: Callable[[str | None], float], games: Iterable[str]) -> list[float]:
+def _by_game(
+    gain: Callable[[Sequence[T]], float], parts: Sequence[tuple[str, T]], games: Sequence[str]
+) -> list[float]:
     """What each game adds to a gain (pseudo-values of the jackknife).
 
     Source: Tukey, 1958, Annals of Mathematical Statistics 29: 614.
 
     Args:
-        gain: without the game named, or of all for None.
+        gain: of any of the parts.
+        parts: each with the game that it is of.
     """
-    names = sorted(set(games))
-    count = len(names)
+    count = len(games)
     if count < LEAST_GAMES:
         return []
-    whole = gain(None)
-    return [count * whole - (count - 1) * gain(game) for game in names]
+    whole = gain([part for _, part in parts])
+    without = [gain([part for of, part in parts if of != game]) for game in games]
+    return [count * whole - (count - 1) * rest for rest in without]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
 
 
 @dataclass(frozen=True, slots=True)
 class _OfClass:
     """One class in one half, in two orders: scores and which events are right, (2, n) each."""
 
-    game: str
     true: int
     scores: tuple[Sequence[float], Sequence[float]]
     right: tuple[Sequence[bool], Sequence[bool]]
@@ -143,48 +149,20 @@ class _OfClass:
         times = [one.event.time_s for one in half.events.get(label, ())]
         truth = half.truth.get(label, ())
         right = tuple(found(truth, times, each, tolerance) for each in scores)
-        return _OfClass(half.game, len(truth), scores, (right[0], right[1]))
+        return _OfClass(len(truth), scores, (right[0], right[1]))
 
 
-def _mean_gain(halves: Sequence[_OfClass]) -> Callable[[str | None], float]:
-    gains = [
-        (
-            half.game,
-            precision_at_hits(half.scores[1], half.right[1], half.true)
-            - precision_at_hits(half.scores[0], half.right[0], half.true),
+def _gain(halves: Sequence[_OfClass]) -> float:
+    """How much the learnt order raises the average precision of some halves' events together."""
+    plain, learnt = (
+        precision_at_hits(
+            [score for half in halves for score in half.scores[order]],
+            [right for half in halves for right in half.right[order]],
+            sum(half.true for half in halves),
         )
-        for half in halves
-    ]
-
-    def gain(without: str | None) -> float:
-        return float(np.mean([value for game, value in gains if game != without]))
-
-    return gain
-
-
-def _pooled_gain(halves: Sequence[_OfClass]) -> Callable[[str | None], float]:
-    def precision(order: int, without: str | None) -> float:
-        mine = [half for half in halves if half.game != without]
-        return precision_at_hits(
-            [score for half in mine for score in half.scores[order]],
-            [right for half in mine for right in half.right[order]],
-            sum(half.true for half in mine),
-        )
-
-    return lambda without: precision(1, without) - precision(0, without)
-
-
-def _right(half: JudgedHalf, scores: Scores, tolerance: float) -> dict[str, list[bool]]:
-    """Which events of each class are right, if they rank by these scores."""
-    return {
-        label: found(
-            half.truth.get(label, ()),
-            [one.event.time_s for one in mine],
-            scores[label],
-            tolerance,
-        )
-        for label, mine in half.events.items()
-    }
+        for order in (0, 1)
+    )
+    return learnt - plain
 
 
 def _places(half: JudgedHalf, scores: Scores) -> dict[str, list[float]]:
@@ -194,13 +172,11 @@ def _places(half: JudgedHalf, scores: Scores) -> dict[str, list[float]]:
     """
     places = {}
     for label, mine in half.events.items():
-        order = sorted(range(len(mine)), key=lambda at: (-scores[label][at], at))
+        order = sorted(range(len(mine)), key=lambda at: -scores[label][at])
         of_class = [-np.inf] * len(mine)
-        rank = 0
-        for at in order:
-            if not is_suppressed(mine[at].event):
-                rank += 1
-                of_class[at] = -float(rank)
+        listed = (at for at in order if not is_suppressed(mine[at].event))
+        for rank, at in enumerate(listed, start=1):
+            of_class[at] = -float(rank)
         places[label] = of_class
     return places
 
@@ -209,8 +185,10 @@ def _list_precision(half: JudgedHalf, ranks: Scores, tolerance: float, true: int
     """Average precision of a half's list of candidates, all classes together."""
     scores: list[float] = []
     hits: list[bool] = []
-    for label, right in _right(half, ranks, tolerance).items():
-        for one, rank, is_right in zip(half.events[label], ranks[label], right, strict=True):
+    for label, mine in half.events.items():
+        times = [one.event.time_s for one in mine]
+        right = found(half.truth.get(label, ()), times, ranks[label], tolerance)
+        for one, rank, is_right in zip(mine, ranks[label], right, strict=True):
             if not is_suppressed(one.event):
                 scores.append(rank)
                 hits.append(is_right)

@@ -91,13 +91,13 @@ def by_label(halves: Iterable[Half], names: Mapping[str, str], games: Sequence[s
     """The halves' events by what `names` calls their label; labels without a name are left out."""
     lists: ByLabel = {}
     for half in halves:
-        for name, group in by_class(half, names).items():
+        for name, (truth, events) in by_class(half, names).items():
             mine = Lists(
                 game=games.index(half.game),
-                truth=[true.time_s for true in group.truth],
-                visible=[true.visible for true in group.truth],
-                times=[event.time_s for event in group.events],
-                scores=[event.worth for event in group.events],
+                truth=[true.time_s for true in truth],
+                visible=[true.visible for true in truth],
+                times=[event.time_s for event in events],
+                scores=[event.worth for event in events],
             )
             lists.setdefault(name, []).append(mine)
     return lists

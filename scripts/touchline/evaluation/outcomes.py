@@ -144,14 +144,6 @@ class Outcome:
         return "miss" if self.event is None else "true positive"
 
 
-@dataclass(frozen=True, slots=True)
-class OfClass:
-    """The true and the predicted events of one class in one half."""
-
-    truth: list[TrueEvent]
-    events: list[Event]
-
-
 def where_looked(half: Half) -> Half:
     """A half with only the events where the model looked, the predicted ones by time."""
     return replace(
@@ -176,15 +168,20 @@ def annotated_classes(halves: Iterable[Half], stated: Collection[str] | None = N
     return {*SOCCERNET_CLASSES, *(event.label for half in halves for event in half.truth)}
 
 
-def by_class(half: Half, names: Mapping[str, str]) -> dict[str, OfClass]:
-    """A half's events by what `names` calls their label; labels without a name are left out."""
-    groups: dict[str, OfClass] = {}
+def by_class(
+    half: Half, names: Mapping[str, str]
+) -> dict[str, tuple[list[TrueEvent], list[Event]]]:
+    """A half's true and predicted events by what `names` calls their label.
+
+    Labels without a name are left out.
+    """
+    groups: dict[str, tuple[list[TrueEvent], list[Event]]] = {}
     for true in half.truth:
         if true.label in names:
-            groups.setdefault(names[true.label], OfClass([], [])).truth.append(true)
+            groups.setdefault(names[true.label], ([], []))[0].append(true)
     for event in half.events:
         if event.label in names:
-            groups.setdefault(names[event.label], OfClass([], [])).events.append(event)
+            groups.setdefault(names[event.label], ([], []))[1].append(event)
     return groups
 
 
@@ -197,8 +194,7 @@ def outcomes(halves: Iterable[Half], annotated: Collection[str], tolerance: floa
     found: list[Outcome] = []
     for half in map(where_looked, halves):
         of_half = []
-        for label, group in sorted(by_class(half, names).items()):
-            truth, events = group.truth, group.events
+        for label, (truth, events) in sorted(by_class(half, names).items()):
             pairs = matched_pairs([e.time_s for e in truth], [e.time_s for e in events], tolerance)
             of_half += [Outcome(half.video, label, truth[i], events[j]) for i, j in pairs]
             matched, right = {i for i, _ in pairs}, {j for _, j in pairs}

@@ -29,7 +29,7 @@ def rankings(
         calibrated: the events of each half, scored with probabilities learnt from other games.
     """
     ranked = {
-        "plain": _scored(halves, _stated),
+        "plain": _scored(halves, lambda event: replace(event, score=None).worth),
         "n_hits": _scored(halves, lambda event: float(event.n_hits)),
         "score": list(halves),
     }
@@ -96,10 +96,6 @@ def mean_ranking(classes: Sequence[Ranking]) -> Ranking:
             if any(row[name] is not None for row in table)
         }
     )
-
-
-def _stated(event: Event) -> float:
-    return replace(event, score=None).worth
 
 
 def _scored(halves: Sequence[Half], value: Callable[[Event], float]) -> list[Half]:

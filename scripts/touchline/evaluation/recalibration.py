@@ -121,7 +121,7 @@ def reordered_classes(report: CalibrationReport) -> set[str]:
     One order for all: in a list of several games' events a probability and a score cannot be
     compared.
     """
-    fits = _fits(report)
+    fits = [fit for fit in (report.from_all, *report.without.values()) if fit is not None]
     if not all(is_gain(fit.list_gains.values()) for fit in fits):
         return set()
     classes = [{label for label, t in fit.classes.items() if t.uses_features} for fit in fits]
@@ -183,11 +183,6 @@ def _help_together(reports: Sequence[CalibrationReport]) -> bool:
 def _learnt_for(game: str, report: CalibrationReport) -> Recalibration | None:
     """Return what was learnt from other games than this one."""
     return report.without.get(game, report.from_all)
-
-
-def _fits(report: CalibrationReport) -> list[Recalibration]:
-    """Everything that was learnt: from all games, and from all but each one."""
-    return [fit for fit in (report.from_all, *report.without.values()) if fit is not None]
 
 
 def _logit(value: float | None) -> float:

@@ -18,10 +18,9 @@ from operator import attrgetter
 
 from touchline.core.intervals import SAME_TIME, Intervals, common, length
 from touchline.core.records import Context, Event
-from touchline.events.nms import suppress
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings
-from touchline.matching import is_within, neighbours
+from touchline.matching import is_within, neighbours, suppress
 
 # So many hits' worth of context make 0.73 of 1/2: a score between 0 and 1 is what files and metrics
 # want, and the logistic function keeps the order.
@@ -147,15 +146,21 @@ def score_by_context(
     by_label: defaultdict[str, list[Event]] = defaultdict(list)
     for hit in hits:
         by_label[hit.label].append(hit)
-    weigh = _weight(hits)
-    events = list(events)
-    groups: defaultdict[str, list[int]] = defaultdict(list)
-    for index, event in enumerate(events):
-        groups[event.label].append(index)
+    # A vision-language model states the same confidence of most hits, which says nothing; one that
+    # was trained to spot events states how sure it is.
+    stated = Counter(hit.confidence for hit in hits)
+    is_constant = max(stated.values(), default=0) > _CONSTANT * len(hits)
+
+    def weigh(hit: Event) -> float:
+        return 1.0 if is_constant and hit.label_probability is None else hit.worth
+
     scored = list(events)
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for index, event in enumerate(scored):
+        groups[event.label].append(index)
     for label, indices in groups.items():
-        indices.sort(key=lambda index: events[index].first_s)
-        times = [events[index].first_s for index in indices]
+        indices.sort(key=lambda index: scored[index].first_s)
+        times = [scored[index].first_s for index in indices]
         of_class = _signal(by_label[label], weigh, looked_at, rule)
         confirming = (hit for hit in hits if labels.confirms(hit.details, label))
         of_words = _signal(confirming, weigh, looked_at, rule)
@@ -168,29 +173,12 @@ def score_by_context(
             share = 1 / (1 + math.exp(-sums[place] / _SCALE))
             kept = kept_by[place] == place
             scored[index] = replace(
-                events[index],
+                scored[index],
                 score=round((kept + share) / 2, 6),
                 score_kind="context",
                 context=contexts[place],
             )
     return scored
-
-
-def _weight(hits: Sequence[Event]) -> Callable[[Event], float]:
-    """What a hit weighs.
-
-    A vision-language model states the same confidence of most hits, which says nothing; one that
-    was trained to spot events states how sure it is.
-    """
-    stated = Counter(hit.confidence for hit in hits)
-    constant = max(stated.values(), default=0) > _CONSTANT * len(hits)
-
-    def weight(hit: Event) -> float:
-        if hit.label_probability is None and constant:
-            return 1.0
-        return hit.worth
-
-    return weight
 
 
 def _signal(

@@ -47,15 +47,6 @@ def likely_lost(times: Sequence[float], duration: float, window: float = 0.0) ->
     )
 
 
-def looked_at_by(times: Sequence[float], duration: float, window: float = 0.0) -> Intervals:
-    """Where a model whose ledgers nobody has must have looked: all but what is likely lost.
-
-    Args:
-        times, duration, window: as of `likely_lost`.
-    """
-    return gaps(likely_lost(times, duration, window), duration)
-
-
 def coverage_of_slices(
     manifest: Manifest, windows: Iterable[WindowRecord], counts: Counts
 ) -> Coverage:
@@ -65,15 +56,7 @@ def coverage_of_slices(
         windows: of all slices of the video.
         counts: what became of their answers.
     """
-    shown = gaps(intervals_of(manifest.no_pictures), manifest.duration)
-    return Coverage(
-        duration=manifest.duration,
-        clock_offset=manifest.clock_offset,
-        looked_at=as_records(common(shown, looked_at(windows))),
-        no_pictures=manifest.no_pictures,
-        likely_lost=[],
-        counts=counts,
-    )
+    return _coverage(manifest, manifest.duration, counts, looked_at=looked_at(windows))
 
 
 def coverage_of_given(
@@ -94,19 +77,9 @@ def coverage_of_given(
             is all that is known of its length, and that a half lasts 40 minutes or more.
         window: how long the windows last that begin at these times, seconds.
     """
-    if manifest:
-        duration, unseen = manifest.duration, manifest.no_pictures
-    else:
-        duration, unseen = _least_duration(reached), []
-    seen = gaps(intervals_of(unseen), duration)
-    return Coverage(
-        duration=manifest.duration if manifest else None,
-        clock_offset=manifest.clock_offset if manifest else 0.0,
-        looked_at=as_records(common(seen, looked_at_by(times, duration, window))),
-        no_pictures=unseen,
-        likely_lost=as_records(likely_lost(times, duration, window)),
-        counts=counts,
-    )
+    duration = manifest.duration if manifest else _least_duration(reached)
+    lost = likely_lost(times, duration, window)
+    return _coverage(manifest, duration, counts, looked_at=gaps(lost, duration), lost=lost)
 
 
 def coverage_of_spotter(
@@ -123,20 +96,11 @@ def coverage_of_spotter(
         manifest: of the video; None without footage.
         half: of the game, which the video shows; None if that is not known.
     """
-    if manifest:
-        unseen, duration = manifest.no_pictures, manifest.duration
-    else:
-        least = [] if half is None else [_SHORTEST_HALF]
-        unseen, duration = [], _least_duration(*times, *least)
-    return Coverage(
-        duration=manifest.duration if manifest else None,
-        clock_offset=manifest.clock_offset if manifest else 0.0,
-        looked_at=as_records(gaps(intervals_of(unseen), duration)),
-        has_open_end=manifest is None,
-        no_pictures=unseen,
-        likely_lost=[],
-        counts=counts,
-    )
+    least = [] if half is None else [_SHORTEST_HALF]
+    duration = manifest.duration if manifest else _least_duration(*times, *least)
+    whole = joined([(0.0, duration)])
+    coverage = _coverage(manifest, duration, counts, looked_at=whole)
+    return coverage.model_copy(update={"has_open_end": manifest is None})
 
 
 def looked_at_together(coverages: Sequence[Coverage], times: Iterable[float]) -> list[Intervals]:
@@ -150,6 +114,27 @@ def looked_at_together(coverages: Sequence[Coverage], times: Iterable[float]) ->
     ends = [one.end for each in coverages if each.has_open_end for one in each.looked_at]
     whole = joined([(0.0, _least_duration(*ends, *times))])
     return [whole if each.has_open_end else intervals_of(each.looked_at) for each in coverages]
+
+
+def _coverage(
+    manifest: Manifest | None,
+    duration: float,
+    counts: Counts,
+    *,
+    looked_at: Intervals,
+    lost: Intervals = (),
+) -> Coverage:
+    """The coverage of a model that looked at these stretches, where the video has pictures."""
+    no_pictures = manifest.no_pictures if manifest else []
+    shown = gaps(intervals_of(no_pictures), duration)
+    return Coverage(
+        duration=manifest.duration if manifest else None,
+        clock_offset=manifest.clock_offset if manifest else 0.0,
+        looked_at=as_records(common(shown, looked_at)),
+        no_pictures=no_pictures,
+        likely_lost=as_records(lost),
+        counts=counts,
+    )
 
 
 def _least_duration(*times: float) -> float:

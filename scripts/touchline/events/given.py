@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from touchline.answers.hits import predictions_of
 from touchline.answers.reading import LONGEST_VIDEO, Predictions, encodable, usable_items
 from touchline.core.records import Counts, Event, Team
 from touchline.core.soccernet import LONGEST_HALF, is_another_time, positions_per_second
 from touchline.errors import InputError, plain
-from touchline.events.predictions import predictions_of
 from touchline.inputs.given import Entries, Form, read_entries
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Video
@@ -111,7 +112,11 @@ def spotted_in(
     halves = [_half_or_mistake(entries, number) for number in range(len(entries.items))]
     stated = {each for each in halves if isinstance(each, int)}
     per_second = _positions_per_second(entries)
-    longest, end = _longest(half is not None or bool(stated), duration)
+    longest, end = LONGEST_VIDEO, "any video"
+    if duration is not None:
+        longest, end = duration, "the end of the video"
+    elif half is not None or stated:
+        longest, end = LONGEST_HALF, "any half"
     count = 0
     for number, (item, of_half) in enumerate(zip(entries.items, halves, strict=True)):
         where = f"{entries.place}, item {number}"
@@ -197,13 +202,6 @@ def _half_or_mistake(entries: Entries, number: int) -> int | str | None:
     return int(stated)
 
 
-def _longest(is_half: bool, duration: float | None) -> tuple[float, str]:
-    """The latest time that an event can have, seconds, and what ends there."""
-    if duration is not None:
-        return duration, "the end of the video"
-    return (LONGEST_HALF, "any half") if is_half else (LONGEST_VIDEO, "any video")
-
-
 def _positions_per_second(entries: Entries) -> float:
     """The unit of the items' times: 1,000 for milliseconds, or the frames per second."""
     if entries.form == "frames":
@@ -239,11 +237,9 @@ def _suppressed(events: Sequence[Event], fps: float) -> list[Event]:
     As `non_maximum_supression` of E2E-Spot's util/eval.py, which its evaluation calls.
     """
     kept: list[Event] = []
-    by_label: defaultdict[str, list[Event]] = defaultdict(list)
-    for event in events:
-        by_label[event.label].append(event)
     reach = (_SUPPRESSED_FRAMES + 0.5) / fps
-    for same in by_label.values():
+    for _, of_label in groupby(sorted(events, key=attrgetter("label")), key=attrgetter("label")):
+        same = list(of_label)
         times = [event.time_s for event in same]
         for event in same:
             near = same[

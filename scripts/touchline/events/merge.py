@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise, zip_longest
+from itertools import groupby, zip_longest
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ValidationError
 
+from touchline.answers.hits import hits_of
 from touchline.answers.parsing import is_cut_off
 from touchline.answers.reading import Predictions
 from touchline.core.intervals import SAME_TIME
 from touchline.core.records import UNANSWERED, Counts, Event, WindowRecord
 from touchline.errors import InputError
-from touchline.events.nms import suppress
-from touchline.events.predictions import hits_of
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import MergeSettings, WindowSettings
+from touchline.inputs.settings import Keep, MergeSettings, WindowSettings
 from touchline.inputs.windows import Window, slice_bounds, windows_of
-from touchline.matching import is_within, reach
-
-Keep = Literal["first", "best", "run"]
+from touchline.matching import is_within, reach, suppress
 
 _AGAIN = "Delete the file and run again."
 
@@ -155,20 +151,17 @@ def merge_events(events: Iterable[Event], window: float, keep: Keep) -> tuple[li
         the events kept, sorted by time, and how many were dropped. Merging them again
         changes nothing.
     """
-    by_label: defaultdict[str, list[Event]] = defaultdict(list)
-    for event in events:
-        by_label[event.label].append(event)
-    count = sum(map(len, by_label.values()))
+    ordered = sorted(events, key=_order)
     merged: list[Event] = []
     duplicates = 0
-    for _, same in sorted(by_label.items()):
-        for group in _groups(_in_order(same), window, keep):
+    for _, same in groupby(ordered, key=attrgetter("label")):
+        for group in _groups(list(same), window, keep):
             merged.append(_as_one(group, keep))
             duplicates += len(group) - 1
     merged.sort(key=attrgetter("time_s"))  # a stable sort: of one time by label
-    if count != len(merged) + duplicates:
+    if len(ordered) != len(merged) + duplicates:
         raise RuntimeError(
-            f"Merging lost events: {count} went in, {len(merged)} came out and {duplicates} "
+            f"Merging lost events: {len(ordered)} went in, {len(merged)} came out and {duplicates} "
             "were repeats."
         )
     return merged, duplicates
@@ -233,21 +226,13 @@ def _as_one(group: list[Event], keep: Keep) -> Event:
     )
 
 
-def _in_order(events: list[Event]) -> list[Event]:
-    """Sort events of one label by time.
-
-    Ties are sorted by the other fields, so the input order has no effect.
-    """
-    by_time = sorted(events, key=attrgetter("time_s"))
-    # Few lists have two of one time, and the full key takes as long as the rest of merging.
-    if any(one.time_s == next_one.time_s for one, next_one in pairwise(by_time)):
-        by_time.sort(key=_order)
-    return by_time
-
-
 def _order(event: Event) -> tuple[object, ...]:
-    """Everything that two events of one label may differ in, the time first."""
+    """Everything that two events may differ in, the label and the time first.
+
+    So the order of the input has no effect.
+    """
     return (
+        event.label,
         event.time_s,
         *rank(event),
         event.label_probability is None,

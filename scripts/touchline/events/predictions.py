@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Any
 
 from pandas import DataFrame
 from pydantic import TypeAdapter, ValidationError
 
-from touchline.answers.asked import Asked
-from touchline.answers.parsing import is_cut_off, parse_answer, render_event
-from touchline.answers.plain_answers import names_in
-from touchline.answers.reading import Predictions, quoted, usable_items
-from touchline.core.files import read_json, write_json
-from touchline.core.records import Context, Counts, Event, ParsedEvent
+from touchline.answers.parsing import render_event
+from touchline.answers.reading import quoted
+from touchline.core.files import write_json
+from touchline.core.records import Context, Event, ParsedEvent
 from touchline.core.soccernet import game_time
 from touchline.core.tables import Table, columns
 from touchline.errors import InputError
-from touchline.inputs.labels import Labels
 
 _EVENT = TypeAdapter(Event)
 _CONTEXT = [field.name for field in fields(Context)]
@@ -48,95 +44,6 @@ EVENTS = Table(
         ("said_by", "str"),
     ]
 )
-
-
-def hits_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
-    """The hits for one parsed event of the window that starts at `time`, in seconds.
-
-    One event; a label of several classes' names ("Corner kick and foul") is one of each.
-    """
-    names = [labels.canonical(name) for name in names_in(parsed.label, labels.is_class)]
-    return [
-        Event(
-            time_s=time,
-            label=parsed.label if name is None else name,
-            known=name is not None,
-            team=parsed.team,
-            confidence=parsed.confidence,
-            label_probability=parsed.score,
-            n_hits=1,
-            window_s=time,
-            first_s=time,
-            last_s=time,
-            details=parsed.details,
-        )
-        for name in names or [labels.canonical(parsed.label)]
-    ]
-
-
-def read_predictions(
-    path: str | Path, labels: Labels, duration: float | None = None
-) -> Predictions:
-    """Read a predictions file: a JSON list of `{"time": seconds, "raw": answer}`.
-
-    Args:
-        duration: seconds of video, if known; items beyond are left out as invalid.
-
-    Raises:
-        InputError: the file is no JSON list, or no item of it can be used.
-    """
-    items = read_json(path)
-    if not isinstance(items, list):
-        raise InputError(f"{path} is not a predictions file: it holds no list of items.")
-    return predictions_of(items, path, labels, duration=duration)
-
-
-def predictions_of(
-    items: Sequence[Any],
-    path: str | Path,
-    labels: Labels,
-    *,
-    duration: float | None = None,
-    half: int | None = None,
-) -> Predictions:
-    """The predictions of the items of a predictions file, as `read_predictions` reads them.
-
-    Args:
-        path: of the file, for messages.
-        half: of the game, which the video shows; None if it is not known.
-
-    Raises:
-        InputError: no item can be used.
-    """
-    hits: list[Event] = []
-    times: list[float] = []
-    tally = {"events": 0, "none": 0, "unparsed": 0}
-    cut_off = 0
-    asked = Asked.by_labels(labels)
-    usable, problems = usable_items(items, path, half, duration)
-    for number in usable:
-        time, raw = float(items[number]["time"]), items[number]["raw"]
-        times.append(time)
-        answer = parse_answer(raw, asked)
-        tally[answer.status] += 1
-        cut_off += bool(answer.events) and is_cut_off(raw)
-        if answer.status == "unparsed":
-            problems.append(
-                f"{path}, item {number} ({time:g} s): no event can be read in {quoted(raw)}."
-            )
-        for parsed in answer.events:
-            hits += hits_of(time, parsed, labels)
-    hits.sort(key=lambda hit: hit.time_s)
-    counts = Counts(
-        answers=len(items),
-        none=tally["none"],
-        unparsed=tally["unparsed"],
-        invalid=len(items) - len(usable),
-        cut_off=cut_off,
-        events_in=len(hits),
-        events_out=len(hits),
-    )
-    return Predictions(hits, times, counts, problems)
 
 
 def write_predictions(path: str | Path, events: Iterable[Event]) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from pathlib import Path
 
 from pandas import DataFrame
 
 from touchline.core.records import Event
 from touchline.core.tables import Table
+from touchline.events.merge import rank
 from touchline.events.predictions import EVENTS, read_events_csv
 
 # events/shortlist_{model}_video_{v}.csv, a line an event.
@@ -103,12 +105,12 @@ def shortlist(
         places.sort(
             key=lambda place: (
                 -likely.get(place, 0.0) if by_probability else 0.0,
-                *_by_worth(events[place]),
+                *rank(events[place]),
             )
         )
         count = max(per_class, _as_precise([likely[place] for place in places if place in likely]))
-        for rank, place in enumerate(places[:count], start=1):
-            listed[place] = Standing(rank, likely.get(place))
+        for number, place in enumerate(places[:count], start=1):
+            listed[place] = Standing(number, likely.get(place))
     return dict(sorted(listed.items(), key=lambda item: item[1].order))
 
 
@@ -128,7 +130,7 @@ def standings(
     ranked = dict.fromkeys(classes, 0)
     for event in listed:
         ranked[event.label] += 1
-    for event in sorted(set(events) - set(listed), key=_by_worth):
+    for event in sorted(set(events) - set(listed), key=rank):
         if event.label in ranked:
             ranked[event.label] += 1
             found[event] = Standing(ranked[event.label])
@@ -166,16 +168,8 @@ def is_suppressed(event: Event) -> bool:
     return event.score_kind == "context" and event.worth < _BEST_OF_ITS_SURROUNDINGS
 
 
-def _by_worth(event: Event) -> tuple[float, float, str]:
-    """Sorts the best first; of equals the earliest, then by label."""
-    return -event.worth, event.time_s, event.label
-
-
 def _as_precise(probabilities: Sequence[float]) -> int:
     """Count how many of some probabilities, from the first on, have a mean that is high enough."""
-    total = 0.0
-    for count, probability in enumerate(probabilities):
-        total += probability
-        if total < _LEAST_PRECISION * (count + 1):
-            return count
-    return len(probabilities)
+    sums = enumerate(accumulate(probabilities), start=1)
+    high = takewhile(lambda each: each[1] >= _LEAST_PRECISION * each[0], sums)
+    return len(list(high))

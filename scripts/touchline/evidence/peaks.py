@@ -15,8 +15,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from touchline.core.records import Event
-from touchline.events.nms import suppress
 from touchline.evidence.tables import Evidence
+from touchline.matching import suppress
 
 # Less is no evidence: of an answer that a model never gives, what is computed is noise.
 _LEAST_ODDS = -20.0
@@ -57,24 +57,19 @@ def curves_of(evidence: Evidence) -> Curves:
     The height is the mean of the log-odds of the class against all other candidates, in the
     windows that show the moment, less the mean of the class over the match.
     """
-    weighed = np.flatnonzero(evidence.weighed)
+    weighed = evidence.weighed
     weights = evidence.weights[weighed]
     odds = np.full((len(evidence.windows), len(evidence.classes)), np.nan)
     for place in range(len(evidence.classes)):
         others = logsumexp(np.delete(weights, place, axis=1), axis=1)
         odds[weighed, place] = np.maximum(weights[:, place] - others, _LEAST_ODDS)
-    if len(weighed):
+    if weighed.any():
         odds -= odds[weighed].mean(axis=0)
     begins, ends = evidence.windows[:, 0], evidence.windows[:, 1]
     starts = np.unique(evidence.windows[:, :2])[:-1]
-    by = []
-    # By their starts, windows that show a moment lie together.
-    first = 0
-    for moment in starts:
-        while first < len(ends) and ends[first] <= moment:
-            first += 1
-        last = int(np.searchsorted(begins, moment, side="right"))
-        by.append([n for n in range(first, last) if ends[n] > moment and evidence.weighed[n]])
+    by = [
+        np.flatnonzero((begins <= moment) & (moment < ends) & weighed).tolist() for moment in starts
+    ]
     heights = np.array(
         [odds[some].mean(axis=0) if some else np.full(odds.shape[1], np.nan) for some in by]
     ).reshape(-1, odds.shape[1])

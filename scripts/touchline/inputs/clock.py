@@ -1,8 +1,8 @@
 """Where the halves of a match are in a video, and what the match's clock shows at each time.
 
-Labels and SoccerNet's files give a half and the seconds since its kick-off. A video may begin before
-the kick-off, and may show both halves with the interval between them. Every stage that turns one
-time into the other asks this module.
+Labels and SoccerNet's files give a half and the seconds since its kick-off. A video may begin
+before the kick-off, and may show both halves with the interval between them. Every stage that
+turns one time into the other asks this module.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 # Seconds that a half lasts at most, with stoppages, where its end is not given.
 _LONGEST = {1: 3600.0, 2: 3600.0, 3: 1500.0, 4: 1500.0}
@@ -64,7 +65,7 @@ def parse_half_starts(text: str) -> tuple[HalfStart, ...]:
         found.append(HalfStart(int(match[1]), _seconds(match[2]), end))
     if not found:
         raise ValueError(f"no half is named; {_FORM}")
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in pairwise(found):
         if one.half is not None and other.half is not None and one.half >= other.half:
             raise ValueError(f"half {other.half} is written after half {one.half}; {_FORM}")
         if other.start <= (one.start if one.end is None else one.end - 1e-3):

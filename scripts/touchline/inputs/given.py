@@ -63,7 +63,8 @@ def find_given(
         except InputError as error:
             mistakes.append(str(error))
             continue
-        if not found and (wrong := _placeholder(source)):
+        wrong = next((name for name in re.findall(r"\{\w*\}", source) if name != _NUMBER), None)
+        if wrong and not found:
             mistakes.append(
                 f"models.{model}.predictions: nothing takes the place of {wrong} in {source}, and "
                 "there is no such file; write {video} for the number of a video."
@@ -87,12 +88,6 @@ def find_given(
     return given
 
 
-def _placeholder(source: str) -> str | None:
-    """The first name in braces that is not {video}."""
-    names = re.findall(r"\{\w*\}", source)
-    return next((name for name in names if name != _NUMBER), None)
-
-
 def place_of(source: str, video: int, videos: Mapping[int, Video]) -> str:
     """Where the predictions of a video are, or should be.
 
@@ -101,7 +96,10 @@ def place_of(source: str, video: int, videos: Mapping[int, Video]) -> str:
     """
     if _NUMBER in source:
         return source.replace(_NUMBER, str(video))
-    return expected_place(source, video, videos)
+    path = Path(source)
+    if path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()):
+        return f"{source}/{game_of(video, videos)}/{RESULTS_SPOTTING}"
+    return source
 
 
 def _found(
@@ -226,14 +224,6 @@ def find_entries(
             "{video} in the path."
         )
     return {video: source for video in selected if _is_of_game(place, game_of(video, videos))}
-
-
-def expected_place(source: str, video: int, videos: Mapping[int, Video]) -> str:
-    """Where the predictions of a video that `find_entries` did not find should be."""
-    path = Path(source)
-    if path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()):
-        return f"{source}/{game_of(video, videos)}/{RESULTS_SPOTTING}"
-    return source
 
 
 def read_entries(path: str | Path, video: int, row: Video | None) -> Entries:

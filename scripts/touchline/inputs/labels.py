@@ -105,10 +105,6 @@ class Labels:
         """The class that a label names, or None if it names none (or more than one)."""
         return self._class_of.get(key_of(label))
 
-    def is_class(self, label: str) -> bool:
-        """Whether a label names a class."""
-        return self.canonical(label) is not None
-
     def is_spelling(self, label: str) -> bool:
         """Whether a label names a class, or is a word that was foreseen as no class."""
         key = key_of(label)

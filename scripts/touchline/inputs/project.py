@@ -50,8 +50,7 @@ def read_config(project: Path, files: Sequence[Path], words: Sequence[str]) -> d
         InputError: a file is not there or holds no settings, or a word is no KEY=VALUE.
     """
     config: dict[str, Any] = {}
-    own = [path for path in [Path("config.yaml")] if path.exists()]
-    for path in [project / "config.yaml", *own, *files]:
+    for path in [*settings_files(project), *files]:
         if not path.exists():
             raise InputError(
                 f"There is no {path}; Snakemake takes every word after --configfile for a file, "

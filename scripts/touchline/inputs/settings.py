@@ -7,9 +7,8 @@ Snakemake read into checked settings, or says in one line each what is wrong.
 from __future__ import annotations
 
 import re
-import types
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -32,6 +31,8 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Tolerance = Annotated[float, Field(ge=0, le=3_600)]
 Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Keep = Literal["first", "best", "run"]
+Method = Literal["union", "intersection", "weighted", "nms"]
 
 
 def _plain(name: str) -> str:
@@ -176,7 +177,7 @@ class MergeSettings(Section):
     window: Tolerance = Field(
         3.0, description="a repeat of a label within so many seconds of the one kept is dropped"
     )
-    keep: Literal["first", "best", "run"] = Field(
+    keep: Keep = Field(
         "first",
         description="first: the earliest; best: the surest; run: one an unbroken run",
     )
@@ -249,7 +250,7 @@ def weight_of(weights: Weights, model: str, label: str) -> float:
 class EnsembleSettings(Section):
     """How the models' events are fused."""
 
-    method: Literal["union", "intersection", "weighted", "nms"] = Field(
+    method: Method = Field(
         "union",
         description="union: predicted by any; intersection: by all; weighted: by enough weight; "
         "nms: the strongest, without what lies within the tolerance of it",
@@ -387,10 +388,14 @@ class Settings(Section):
     @model_validator(mode="after")
     def _models_exist(self) -> Settings:
         for key in ("detect_with", "compare_with"):
-            for name in getattr(self, key):
+            names = getattr(self, key)
+            for name in names:
                 if name not in self.models:
                     hint = nearest(name, self.models)
                     raise ValueError(f"{key} names the model {name}, which is not in models{hint}")
+                # It would agree with itself.
+                if names.count(name) > 1:
+                    raise ValueError(f"{key} names the model {name} twice; name it once")
         for name in self.detect_with:
             if self.models[name].checkpoint is None:
                 raise ValueError(
@@ -403,12 +408,6 @@ class Settings(Section):
                     f"compare_with names {name}, but models.{name} has no predictions; a model "
                     "that runs belongs in detect_with"
                 )
-        # A list could name a model twice, which would then agree with itself.
-        for key in ("detect_with", "compare_with"):
-            names = getattr(self, key)
-            if len(set(names)) < len(names):
-                twice = next(name for name in names if names.count(name) > 1)
-                raise ValueError(f"{key} names the model {twice} twice; name it once")
         for name in self.ensemble.members or []:
             if name not in self.voting:
                 raise ValueError(
@@ -511,21 +510,8 @@ def _sentence(mistake: dict[str, Any]) -> str:
     return f"{key} is {mistake['input']!r}, but should be {reason}"
 
 
-def _section_at(place: list[str]) -> type[Section]:
+def _section_at(place: list[str]) -> Any:
     """The group of settings that a path of keys leads to."""
-    section: type[Section] = Settings
-    for key in place:
-        if key in section.model_fields:
-            section = _inner_section(section.model_fields[key].annotation) or section
-    return section
-
-
-def _inner_section(annotation: Any) -> type[Section] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    if get_origin(annotation) in (dict, Union, types.UnionType, Annotated):
-        for inner in get_args(annotation):
-            found = _inner_section(inner)
-            if found:
-                return found
-    return None
+    if not place:
+        return Settings
+    return ModelSettings if place[0] == "models" else Settings.model_fields[place[0]].annotation

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import count, takewhile
 
 from touchline.inputs.settings import WindowSettings
 
@@ -39,7 +39,7 @@ def windows_per_slice(duration: float, slices: int, rule: WindowSettings) -> lis
         duration: of the video, seconds.
     """
     bounds = (slice_bounds(duration, slices, index) for index in range(slices))
-    return [_count(start, end, rule) for start, end in bounds]
+    return [len(_starts(start, end, rule)) for start, end in bounds]
 
 
 def windows_of(start: float, end: float, duration: float, rule: WindowSettings) -> list[Window]:
@@ -50,8 +50,7 @@ def windows_of(start: float, end: float, duration: float, rule: WindowSettings) 
     """
     limit = duration if rule.cross_slices else end
     return [
-        _window(index, _start(start, index, rule), limit, rule)
-        for index in range(_count(start, end, rule))
+        _window(index, begin, limit, rule) for index, begin in enumerate(_starts(start, end, rule))
     ]
 
 
@@ -72,20 +71,10 @@ def most_frames(rule: WindowSettings) -> int:
     return len(_window(0, 0.0, math.inf, rule).times)
 
 
-def _start(start: float, index: int, rule: WindowSettings) -> float:
-    """When a window of the slice that begins at `start` begins, seconds."""
-    return round(start + index * rule.step, 3)
-
-
-def _count(start: float, end: float, rule: WindowSettings) -> int:
-    """How many windows begin in [start, end); faster than to list them."""
-    count = max(0, math.ceil((end - start) / rule.step))
-    # Starts are rounded, so the last one may fall to either side of the end.
-    while count and _start(start, count - 1, rule) >= end:
-        count -= 1
-    while _start(start, count, rule) < end:
-        count += 1
-    return count
+def _starts(start: float, end: float, rule: WindowSettings) -> list[float]:
+    """When the windows of the slice [start, end) begin, seconds."""
+    starts = (round(start + index * rule.step, 3) for index in count())
+    return list(takewhile(lambda each: each < end, starts))
 
 
 def _window(index: int, start: float, limit: float, rule: WindowSettings) -> Window:

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from touchline.core.files import read_json
-from touchline.errors import InputError
+from touchline.errors import InputError, plain
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def read_tokenizer(folder: Path) -> Any:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # The library raises whatever a broken file makes it raise.
         raise InputError(
-            f"{folder} has no tokenizer that can be read ({_first_line(error)}); copy "
+            f"{folder} has no tokenizer that can be read ({plain(repr(error))}); copy "
             "tokenizer.json and tokenizer_config.json of the model that it was made from there."
         ) from error
 
@@ -84,7 +84,7 @@ def prompt_text(tokenizer: Any, folder: Path, asked: str, video: str, usual: str
             )
         # What a template may run into; the library runs it in a sandbox.
         except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-            reason = _first_line(error)
+            reason = plain(repr(error))
             continue
         if text.count(video) == 1 and asked in text:
             form = text.replace(asked, "{prompt}").replace(video, "{video}")
@@ -136,8 +136,3 @@ def end_tokens(folder: Path, vocabulary: int, *stated: Any) -> frozenset[int]:
         "so no answer would end; copy generation_config.json of the model that it was made from "
         "there."
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from touchline.errors import InputError
+from touchline.errors import InputError, plain
 
 if TYPE_CHECKING:
     import torch
@@ -41,9 +41,10 @@ def check_usable(gpu: str | None) -> None:
         # A card that is too old for this build is found only when a kernel is to run on it.
         torch.ones(1, device="cuda").add(1).item()
     except (RuntimeError, AssertionError) as error:
+        reason = plain(error).partition(". ")[0].rstrip(".")
         raise InputError(
             f"This job has GPU {gpu}, but torch {torch.__version__} cannot use it: "
-            f"{_sentence(error)}. {_advice(torch.version.cuda, driver_version())} (docs/gpus.md). "
+            f"{reason}. {_advice(torch.version.cuda, driver_version())} (docs/gpus.md). "
             "To run on the CPU all the same, set CUDA_VISIBLE_DEVICES= (to nothing)."
         ) from error
 
@@ -119,8 +120,3 @@ def _advice(cuda: str | None, driver: str | None) -> str:
         f"{here}; this torch was built with CUDA {cuda}, which needs driver {least} or later: "
         "update the driver, or install the build that it runs"
     )
-
-
-def _sentence(error: Exception) -> str:
-    """The first sentence of torch's reason, on one line."""
-    return " ".join(str(error).split()).split(". ")[0].rstrip(".")[:300]

@@ -58,7 +58,11 @@ def load_weights(architecture: type[PreTrainedModel], folder: Path, **how: Any) 
     """
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
+    from transformers.utils.logging import disable_progress_bar
 
+    # Progress bars, and a hint at an optional package, do not belong in a log.
+    disable_progress_bar()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     lean_import("bitsandbytes")  # it starts CUDA; the library may need it below
     with _loading_report() as report, _Skeleton():
         try:
@@ -212,11 +216,3 @@ def _loading_report() -> Iterator[list[str]]:
         yield reports
     finally:
         logger.removeFilter(take)
-
-
-def hush_libraries() -> None:
-    """Keep progress bars and a hint at an optional package out of the logs."""
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)

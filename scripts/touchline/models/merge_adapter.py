@@ -7,10 +7,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from touchline.core.files import write_json
+from touchline.core.files import read_record, write_json
+from touchline.core.records import AdapterOrigin
 from touchline.errors import InputError, plain
 from touchline.models.families import family
-from touchline.models.loading import hush_libraries, load_weights, read_config
+from touchline.models.loading import load_weights, read_config
 from touchline.weights import adapters, checkpoints
 from touchline.weights.saving import save
 
@@ -28,7 +29,6 @@ def merge(source: Path, adapter: Path, folder: Path) -> None:
     """
     import torch
 
-    hush_libraries()
     checkpoints.check(source)
     config = adapters.check(adapter)
     if checkpoints.quantization_of(source) is not None:
@@ -43,9 +43,9 @@ def merge(source: Path, adapter: Path, folder: Path) -> None:
     with torch.no_grad():
         merged = _merged(model, adapter, f"{adapter} does not fit {source}; {_advice(config)}")
     save(merged, source, folder)
-    origin = checkpoints.read_origin(source)
-    made_with = checkpoints.read_adapter_origin(adapter)
-    if origin is not None and made_with is not None:
+    origin, note = checkpoints.read_origin(source), adapter / checkpoints.ORIGIN
+    if origin is not None and note.exists():
+        made_with = read_record(note, AdapterOrigin)
         _tell_base(origin.checkpoint, config, made_with.adapter)
         origin = origin.model_copy(update={"adapter": made_with})
         write_json(folder / checkpoints.ORIGIN, origin.model_dump())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from touchline.errors import InputError
 from touchline.models.families import family
-from touchline.models.loading import hush_libraries, load_weights, read_config
+from touchline.models.loading import load_weights, read_config
 from touchline.weights.checkpoints import (
     check,
     quantization_of,
@@ -41,7 +41,6 @@ def load_quantizing(source: Path) -> PreTrainedModel:
     import torch
     from transformers import BitsAndBytesConfig
 
-    hush_libraries()
     check(source)
     kind = family(read_model_type(source))
     if quantization_of(source) is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 from pandas import DataFrame
@@ -13,7 +12,7 @@ from touchline.comparison.records import ComparisonReport
 from touchline.comparison.summary import Row, events_by_class
 from touchline.evaluation.records import CalibrationReport, EvaluationReport
 from touchline.report import vega
-from touchline.report.vega import Palette, Spec
+from touchline.report.vega import Palette, Rows, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,27 @@ def events_of_models(rows: Sequence[Row]) -> Chart:
 
 
 def agreement_by_class(reports: Iterable[ComparisonReport]) -> Chart:
-    """How far each pair of models agrees."""
-    agreed = agreement_rows(reports)
+    """How far each pair of models agrees, class by class over all videos."""
+    of_videos = DataFrame(
+        [
+            (
+                f"{pair.model_a} and {pair.model_b}",
+                one.label,
+                one.events_a + one.events_b,
+                one.matched,
+                one.matched_by_chance,
+            )
+            for report in reports
+            for pair in report.pairs
+            for one in pair.classes
+        ],
+        columns=["pair", "label", "events", "matched", "by_chance"],
+    )
+    sums = of_videos.groupby(["pair", "label"], as_index=False).sum()
+    sums = sums[sums["events"] > 0]
+    sums["f1"] = (2 * sums["matched"] / sums["events"]).round(4)
+    sums["chance"] = (2 * sums.pop("by_chance") / sums["events"]).round(4)
+    agreed = sums.to_dict("records")
     return Chart(
         "agreement",
         "Agreement by class",
@@ -88,13 +106,18 @@ def precision_and_recall(
         tolerance: seconds.
     """
     models = [report.model for report in reports]
-    nearest = _nearest([one.tolerance for one in reports[0].overall], tolerance)
-    points = curve_rows(curves, nearest)
+    nearest = min(
+        (one.tolerance for one in reports[0].overall),
+        key=lambda each: (abs(each - tolerance), each),
+    )
+    points = pd.concat([curve.assign(model=model) for model, curve in curves.items()])
+    points = points.loc[points["tolerance_s"] == nearest, ["label", "model", "precision", "recall"]]
+    drawn = points.to_dict("records")
     return Chart(
         "precision_recall",
         "Precision and recall",
         f"By the least score that counts, against the labels at ±{nearest:g} s.",
-        lambda palette: vega.precision_recall(points, models, palette),
+        lambda palette: vega.precision_recall(drawn, models, palette),
         ["Class", "Model", "True", "Found", "Precision", "Recall", "F1"],
         [
             [
@@ -111,57 +134,7 @@ def precision_and_recall(
 def reliability_of_models(reports: Sequence[CalibrationReport]) -> Chart:
     """How far the signals that models give of their events can be trusted."""
     models = [report.model for report in reports]
-    bins = reliability_rows(reports)
-    return Chart(
-        "reliability",
-        "Can the models' own word be trusted?",
-        "What a model says of its events against the share of them that is right. On the dashed "
-        "line its word can be taken; below it the model is too sure. Larger points stand for more "
-        "events.",
-        lambda palette: vega.reliability(bins, models, palette),
-        ["Model", "Signal", "Says", "Right", "Events"],
-        [[row[name] for name in ("model", "signal", "mean", "right", "events")] for row in bins],
-    )
-
-
-def agreement_rows(reports: Iterable[ComparisonReport]) -> list[dict[str, Any]]:
-    """F1 of each pair and class over all videos, beside chance: pair, label, f1, chance, counts."""
-    of_videos = DataFrame(
-        [
-            (
-                f"{pair.model_a} and {pair.model_b}",
-                one.label,
-                one.events_a + one.events_b,
-                one.matched,
-                one.matched_by_chance,
-            )
-            for report in reports
-            for pair in report.pairs
-            for one in pair.classes
-        ],
-        columns=["pair", "label", "events", "matched", "by_chance"],
-    )
-    sums = of_videos.groupby(["pair", "label"], as_index=False).sum()
-    sums = sums[sums["events"] > 0]
-    sums["f1"] = (2 * sums["matched"] / sums["events"]).round(4)
-    sums["chance"] = (2 * sums.pop("by_chance") / sums["events"]).round(4)
-    return _as_rows(sums)
-
-
-def curve_rows(curves: Mapping[str, DataFrame], tolerance: float) -> list[dict[str, Any]]:
-    """Precision and recall by least score at one tolerance: label, model, precision, recall.
-
-    Args:
-        curves: the curves table of each model.
-    """
-    points = pd.concat([curve.assign(model=model) for model, curve in curves.items()])
-    points = points[points["tolerance_s"] == tolerance]
-    return _as_rows(points[["label", "model", "precision", "recall"]])
-
-
-def reliability_rows(reports: Iterable[CalibrationReport]) -> list[dict[str, Any]]:
-    """The signals of models and what is right, bin by bin: signal, model, mean, right, events."""
-    return [
+    bins: Rows = [
         {
             "signal": one.signal,
             "model": report.model,
@@ -175,13 +148,13 @@ def reliability_rows(reports: Iterable[CalibrationReport]) -> list[dict[str, Any
         if one.signal in ("confidence", "label_probability")
         for bin_ in one.bins
     ]
-
-
-def _nearest(tolerances: Sequence[float], wanted: float) -> float:
-    """The tolerance of the evaluation that is nearest to the comparison's."""
-    return min(tolerances, key=lambda tolerance: (abs(tolerance - wanted), tolerance))
-
-
-def _as_rows(table: DataFrame) -> list[dict[str, Any]]:
-    """A table as Vega-Lite takes it: each row by column."""
-    return [{str(name): cell for name, cell in row.items()} for row in table.to_dict("records")]
+    return Chart(
+        "reliability",
+        "Can the models' own word be trusted?",
+        "What a model says of its events against the share of them that is right. On the dashed "
+        "line its word can be taken; below it the model is too sure. Larger points stand for more "
+        "events.",
+        lambda palette: vega.reliability(bins, models, palette),
+        ["Model", "Signal", "Says", "Right", "Events"],
+        [[row[name] for name in ("model", "signal", "mean", "right", "events")] for row in bins],
+    )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 NOTHING = "–"
 
 
@@ -32,11 +29,3 @@ def share(value: float | None) -> str:
 def shortened(text: str, most: int) -> str:
     """A text of at most so many characters."""
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-FILTERS: dict[str, Callable[..., Any]] = {
-    "clock": clock,
-    "figure": figure,
-    "share": share,
-    "shortened": shortened,
-}

@@ -18,9 +18,17 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from touchline.report import filters
+from touchline.report.filters import clock, figure, share, shortened
 
 _HERE = Path(__file__).parent
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(_HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters.update(clock=clock, figure=figure, share=share, shortened=shortened)
 # In JSON these only occur within strings, where the escapes mean the same.
 _ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}
 # What the modules in assets/ say of each other: each import on a line, exports at a line's start.
@@ -39,16 +47,12 @@ def render(template: str, module: str | None = None, data: Any = None, **values:
     """
     style = _asset("report.css")
     script = bundle(module) if module else ""
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            style=Markup(style),
-            script=Markup(script),
-            policy=_policy(style, script),
-            data=Markup(embedded(data)),
-            **values,
-        )
+    return _ENVIRONMENT.get_template(template).render(
+        style=Markup(style),
+        script=Markup(script),
+        policy=_policy(style, script),
+        data=Markup(embedded(data)),
+        **values,
     )
 
 
@@ -105,16 +109,3 @@ def _hash(text: str) -> str:
 @cache
 def _asset(name: str) -> str:
     return (_HERE / "assets" / name).read_text(encoding="utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= filters.FILTERS
-    return environment

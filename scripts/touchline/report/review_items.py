@@ -174,14 +174,11 @@ def _contradictions(
         numbers = [open_claims[model][index][1] for model, index in moment.items()]
         for other in numbers[1:]:
             join(numbers[0], other)
-    groups = [
-        [claims[each] for each in together]
+    return [
+        sorted((claims[each] for each in together), key=lambda claim: -len(claim.predictions))
         for number, together in group_of.items()
         if together[0] == number
     ]
-    for group in groups:
-        group.sort(key=lambda claim: -len(claim.predictions))
-    return groups
 
 
 def _status(group: Sequence[Claim], tracks: Mapping[str, Track]) -> MomentStatus:

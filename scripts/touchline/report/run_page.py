@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from pandas import DataFrame
@@ -14,7 +16,6 @@ from touchline.evaluation.records import EvaluationReport
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Name
 from touchline.inputs.windows import windows_per_slice
-from touchline.report.job_benchmarks import Benchmark, read_benchmark
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,20 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
-    """A slice of a video: how many windows it has, and what they took."""
+    """A slice of a video: how many windows it has, and what they took.
+
+    Attributes:
+        seconds, memory_mb: as of `read_benchmark`.
+    """
 
     number: int
     windows: int
-    took: Benchmark
+    seconds: float | None
+    memory_mb: float | None
 
     @property
     def windows_per_second(self) -> float | None:
-        return self.windows / self.took.seconds if self.took.seconds else None
+        return self.windows / self.seconds if self.seconds else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ class VideoModel:
     @property
     def seconds(self) -> float | None:
         """Of all slices together; None if any was not measured."""
-        times = [one.took.seconds for one in self.slices]
+        times = [one.seconds for one in self.slices]
         known = [time for time in times if time is not None]
         return sum(known) if times and len(known) == len(times) else None
 
@@ -107,6 +113,26 @@ def scores(outcomes: DataFrame) -> dict[int, Score]:
     return {video: Score(*verdicts) for video, *verdicts in counts.itertuples()}
 
 
+def read_benchmark(path: str | Path) -> tuple[float | None, float | None]:
+    """Read Snakemake's measurements of the last attempt at a job.
+
+    No result depends on them: a file that was deleted or cut off is no reason to fail or to run the
+    job again.
+
+    Returns:
+        seconds of wall clock, and most memory held at a time, MB; None is what was not measured.
+    """
+    try:
+        rows = pd.read_csv(path, sep="\t", index_col=False)
+    except (OSError, ValueError):
+        rows = DataFrame()
+    # Snakemake writes NA or - for what it missed.
+    measured = rows.reindex(columns=["s", "max_rss"]).apply(pd.to_numeric, errors="coerce")
+    last = measured.where((measured > 0) & (measured < math.inf)).tail(1).to_dict("records")
+    seconds, memory = last[0].values() if last else (math.nan, math.nan)
+    return (None if math.isnan(seconds) else seconds, None if math.isnan(memory) else memory)
+
+
 def slices_of(
     manifest: Manifest, model: str, *, slices: int, window: WindowSettings, benchmarks: str
 ) -> list[SliceRow]:
@@ -119,7 +145,7 @@ def slices_of(
     found = []
     for number, windows in enumerate(windows_per_slice(manifest.duration, slices, window)):
         path = benchmarks.format(model=model, video=manifest.video, slice=number)
-        found.append(SliceRow(number, windows, read_benchmark(path)))
+        found.append(SliceRow(number, windows, *read_benchmark(path)))
     return found
 
 
@@ -167,11 +193,7 @@ def warnings(rows: Sequence[Row], reports: Sequence[EvaluationReport]) -> list[s
     for row in rows:
         if row.coverage is None:
             continue
-        lines += [
-            f"{row.model} has nothing from {lost.start:g} to {lost.end:g} s of video {row.video}; "
-            "that slice was likely lost."
-            for lost in row.coverage.likely_lost
-        ]
+        lines += row.lost_slices
         skipped = row.coverage.counts.skipped
         if skipped:
             lines.append(

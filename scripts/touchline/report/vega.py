@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import vl_convert
 
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[Mapping[Any, Any]]
 Spec = dict[str, Any]
 # From the name of a colour in the page's style to a colour.
 Palette = Callable[[str], str]
@@ -256,7 +256,12 @@ def _without_repeats(rows: Rows) -> list[dict[str, Any]]:
 
 def _config(palette: Palette) -> Spec:
     font = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
-    text = {"labelColor": palette("text"), "titleColor": palette("muted")}
+    text = {
+        "labelColor": palette("text"),
+        "titleColor": palette("muted"),
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+    }
     return {
         "background": None,
         # Fonts differ: where a reader's is wider than the one that was measured, it has room.
@@ -265,8 +270,6 @@ def _config(palette: Palette) -> Spec:
         "view": {"stroke": None},
         "axis": text
         | {
-            "labelFontSize": 12,
-            "titleFontSize": 12,
             "titleFontWeight": "normal",
             "gridColor": palette("line"),
             "domainColor": palette("edge"),
@@ -274,14 +277,7 @@ def _config(palette: Palette) -> Spec:
             # A label can be a runaway answer.
             "labelLimit": 180,
         },
-        "legend": text
-        | {
-            "labelFontSize": 12,
-            "titleFontSize": 12,
-            "orient": "top",
-            "columnPadding": 28,
-            "labelLimit": 240,
-        },
+        "legend": text | {"orient": "top", "columnPadding": 28, "labelLimit": 240},
         "header": {
             "labelColor": palette("text"),
             "labelFontSize": 12,

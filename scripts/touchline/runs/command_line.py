@@ -142,6 +142,12 @@ def asks_only_for_models(words: Collection[str], results: str) -> bool:
     )
 
 
+def is_job_of_models(words: Collection[str]) -> bool:
+    """Tell whether Snakemake was called for one job that makes a model."""
+    rules = ("fetch_model", "fetch_adapter", "merge_adapter", "quantize_model")
+    return any(word.startswith(tuple(f"{rule}:" for rule in rules)) for word in words)
+
+
 def model_of_slice(words: Collection[str], plan: Plan, model: str) -> str | list[str]:
     """The folder of the model that a slice is detected with; none under --delete-all-output.
 

@@ -77,17 +77,18 @@ class Mistakes:
             raise InputError("\n".join(self.lines))
 
 
-def find_inputs(config: Mapping[str, Any], project: Path) -> Inputs:
+def find_inputs(config: Mapping[str, Any], project: Path, *, only_models: bool = False) -> Inputs:
     """Read what the settings name.
 
     Args:
         project: the folder of the project's own files.
+        only_models: read the settings alone, as fetching models needs nothing else.
 
     Raises:
         InputError: one line for each mistake.
     """
     mistakes = Mistakes()
-    inputs = collect_inputs(config, project, mistakes)
+    inputs = collect_inputs(config, project, mistakes, only_models=only_models)
     mistakes.end()
     return inputs
 
@@ -121,7 +122,10 @@ def collect_inputs(
     annotations: dict[int, str] = {}
     annotations = mistakes.of(lambda: find_labels(videos, selected), annotations)
     games = {video: game_of(video, videos) for video in selected}
-    shown = selected if settings.detect_with else [v for v in selected if _is_there(videos, v)]
+    shown = selected
+    if not settings.detect_with:
+        footage = {video: row.path for video, row in videos.items()}
+        shown = [video for video in selected if (file := footage.get(video)) and file.exists()]
     classes: tuple[str, ...] = ()
     if settings.detect_with and settings.generation.evidence:
         classes = mistakes.of(lambda: _weighed(settings), classes)
@@ -133,8 +137,3 @@ def _weighed(settings: Settings) -> tuple[str, ...]:
     classes = Labels.read(settings.labels).classes
     candidates_of(read_text(settings.prompt), classes)
     return classes
-
-
-def _is_there(videos: Mapping[int, Video], video: int) -> bool:
-    path = videos[video].path if video in videos else None
-    return path is not None and path.exists()

@@ -25,8 +25,9 @@ from touchline.runs.messages import (
 from touchline.runs.plan import Plan
 from touchline.runs.snakemake_events import Failure, RunEvents
 from touchline.runs.without_gpu import check_machine
-from touchline.slurm.partitions import Submission, check_cluster, has_accounting, output_of
+from touchline.slurm.partitions import Submission, check_cluster, has_accounting
 from touchline.slurm.plugin_patches import apply_patches
+from touchline.slurm.queue import answer_of
 
 # The image of `--sdm apptainer`, in the folder that Snakemake runs in.
 CONTAINER = "touchline.sif"
@@ -70,7 +71,7 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
         check_environment(bool(settings.detect_with or plan.inputs.shown), project)
     events.listen_for(signal.SIGINT, signal.SIGTERM)
     if how.submission:
-        configuration = output_of("scontrol", "show", "config")
+        configuration = answer_of("scontrol", "show", "config") or ""
         apply_patches(how.plugin, has_accounting=has_accounting(configuration), logger=logger)
         if warning := check_cluster(how.submission, Path.cwd()):
             logger.warning(warning)
@@ -127,16 +128,14 @@ def _advise_summary(
     targets = {"summarize": paths.SUMMARY_TEXT, "report_run": paths.INDEX}
     wanted = [f"{results}/{file}" for rule, file in targets.items() if rule in events.to_do]
     ended = {failure.wildcards.get("video") for failure in failed}
-    done = [v for v in plan.inputs.selected if str(v) not in ended and _is_predicted(plan, v)]
+    done = []
+    for video in plan.inputs.selected:
+        models = plan.predicted_of(video)
+        files = plan.files(paths.EVENTS, models) + plan.files(paths.COVERAGE, models)
+        if str(video) not in ended and all(Path(file).exists() for file in files):
+            done.append(video)
     if wanted and done:
         _say(logger, at_others(done, selecting_command(wanted, done, words)))
-
-
-def _is_predicted(plan: Plan, video: int) -> bool:
-    """Whether the events and coverage of all its models are there."""
-    models = plan.predicted_of(video)
-    files = plan.files(paths.EVENTS, models) + plan.files(paths.COVERAGE, models)
-    return all(Path(file).exists() for file in files)
 
 
 def _say(logger: Logger, lines: Sequence[str]) -> None:

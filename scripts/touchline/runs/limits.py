@@ -27,25 +27,20 @@ _TOKEN_SECONDS = 3.5 / 256
 SLICE_MB = 16_000
 
 
-def slice_minutes(
-    windows: int, max_new_tokens: int, timeouts: int = 0, longest: int | None = None
-) -> int:
-    """Time limit of a slice, minutes: grows with its windows; see `minutes`."""
-    seconds = windows * (_WINDOW_SECONDS + _TOKEN_SECONDS * max_new_tokens)
-    return minutes(_START_MINUTES + seconds / 60, timeouts, longest)
-
-
 def minutes_of_slice(
     manifest: str | Path, settings: Settings, timeouts: int, longest: int | None
 ) -> int:
-    """Time limit of the longest slice of a video that was probed, minutes; see `slice_minutes`.
+    """Time limit of a slice of a video that was probed, minutes; see `minutes`.
+
+    It grows with the windows of the longest slice.
 
     Raises:
         FileNotFoundError: it was not yet; Snakemake takes this for "not yet known".
     """
     duration = json.loads(Path(manifest).read_bytes())["duration"]
     windows = max(windows_per_slice(duration, settings.slices, settings.window))
-    return slice_minutes(windows, settings.generation.max_new_tokens, timeouts, longest)
+    seconds = windows * (_WINDOW_SECONDS + _TOKEN_SECONDS * settings.generation.max_new_tokens)
+    return minutes(_START_MINUTES + seconds / 60, timeouts, longest)
 
 
 def minutes(first: float, timeouts: int, longest: int | None) -> int:

@@ -136,21 +136,11 @@ class Plan:
         """Every video with an ensemble."""
         return self.predicted_by(_ENSEMBLE)
 
-    def _fused_of(self, video: int) -> list[Predicted]:
-        """A video with the ensemble, if it has one."""
-        return [Predicted(video, _ENSEMBLE)] if self._is_fused(video) else []
-
     @cached_property
     def compared(self) -> list[Predicted]:
         """Every video that several models have events of."""
-        return [each for v in self.inputs.selected for each in self._compared_of(v)]
-
-    def _compared_of(self, video: int) -> list[Predicted]:
-        """A video, if several models have events of it."""
-        return [Predicted(video, _ENSEMBLE)] if self._is_compared(video) else []
-
-    def _is_compared(self, video: int) -> bool:
-        return len(self.models_of(video)) > 1
+        videos = [video for video in self.inputs.selected if len(self.models_of(video)) > 1]
+        return [Predicted(video, _ENSEMBLE) for video in videos]
 
     @property
     def shortlisted(self) -> list[Predicted]:
@@ -237,11 +227,11 @@ class Plan:
 
     def of_ensemble(self, video: int) -> list[str]:
         """The ensemble's events of a video, if it has an ensemble."""
-        return self.files(paths.ENSEMBLE_EVENTS, self._fused_of(video))
+        return self.files(paths.ENSEMBLE_EVENTS, [v for v in self.fused if v.video == video])
 
     def comparison_of(self, video: int) -> list[str]:
         """The comparison of a video's models, if there are several."""
-        return self.files(paths.COMPARISON, self._compared_of(video))
+        return self.files(paths.COMPARISON, [v for v in self.compared if v.video == video])
 
     def of_footage(self, pattern: str, video: int) -> list[str]:
         """The result of a pattern of a video, if there is footage of it."""

@@ -35,20 +35,17 @@ _CLOCKS_DIFFER = 5.0
 
 def read_inputs(
     config: Mapping[str, Any],
-    *,
-    check: bool,
-    only_models: bool = False,
     project: Path = Path(),
+    *,
+    only_models: bool = False,
     files: Sequence[Path] = (),
 ) -> Inputs:
-    """Read what the settings name.
+    """Read what the settings name, and open every file that is named.
 
     Args:
-        check: open every file that is named; for the jobs of a run that was checked before its
-            first one, it is not done again.
+        project: the folder of the project's own files.
         only_models: whether models are fetched and nothing else: videos, labels and given
             predictions need not be there.
-        project: the folder of the project's own files.
         files: those that settings were read from, beside the project's own.
 
     Raises:
@@ -56,20 +53,19 @@ def read_inputs(
     """
     mistakes = Mistakes()
     inputs = collect_inputs(config, project, mistakes, only_models=only_models)
-    if check:
-        mistakes.extend(_missing_videos(inputs))
-        mistakes.extend(repeated_halves(inputs.videos, inputs.selected))
-        mistakes.extend(contradictions(inputs.videos, inputs.selected))
+    mistakes.extend(_missing_videos(inputs))
+    mistakes.extend(repeated_halves(inputs.videos, inputs.selected))
+    mistakes.extend(contradictions(inputs.videos, inputs.selected))
+    mistakes.extend(_unusable_models(inputs.settings))
+    if not only_models:
         mistakes.extend(_dated_in_the_future(inputs))
-        mistakes.extend(_unusable_models(inputs.settings))
-        if not only_models:
-            mistakes.extend(_unusable_files(inputs))
+        mistakes.extend(_unusable_files(inputs))
         if not mistakes.lines:
             mistakes.of(lambda: _check_threshold(inputs), None)
     if mistakes.lines:
         mistakes.extend(_beside_settings(inputs.settings, files))
     mistakes.end()
-    return replace(inputs, warnings=_warnings(inputs)) if check and not only_models else inputs
+    return inputs if only_models else replace(inputs, warnings=_warnings(inputs))
 
 
 def _beside_settings(settings: Settings, files: Sequence[Path]) -> list[str]:

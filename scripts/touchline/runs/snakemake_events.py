@@ -8,9 +8,9 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from touchline.core.logs import end_of
 from touchline.slurm.partitions import reason_of
 from touchline.slurm.refusals import Refusal, refusal_of
 
@@ -41,24 +41,16 @@ class Failure:
 
     def __str__(self) -> str:
         """Who it is about: "detect_slice of llava, video 0, slice 3 (SLURM job 17: TIMEOUT)"."""
-        parts = [v if k == "model" else f"{k} {v}" for k, v in self._ordered()]
+        parts = [
+            value if key == "model" else f"{key} {value}"
+            for key in ("model", "video", "slice")
+            if (value := self.wildcards.get(key)) is not None
+        ]
         of = f" of {', '.join(parts)}" if parts else ""
         ended = ": ".join(
             part for part in (f"SLURM job {self.cluster_job or '?'}", self.reason) if part
         )
         return f"{self.rule}{of}" + (f" ({ended})" if self.cluster_job else "")
-
-    def _ordered(self) -> list[tuple[str, str]]:
-        order = ("model", "video", "slice")
-        return [(key, self.wildcards[key]) for key in order if key in self.wildcards]
-
-
-def _end_of(path: str) -> str:
-    """The last part of a log; "" if there is none."""
-    try:
-        return Path(path).read_bytes()[-20_000:].decode("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 def shorten_reason(record: logging.LogRecord) -> bool:
@@ -117,7 +109,7 @@ class RunEvents(logging.Handler):
                 status = re.search(r"status is: '(\w+)'", message)
                 # Snakemake adds notes in brackets to a path.
                 logs = [str(path).split(" (")[0] for path in fields.get("log") or []]
-                log = _end_of(logs[-1]) if logs else ""
+                log = end_of(logs[-1]) if logs else ""
                 failure = Failure(
                     job=fields["jobid"],
                     rule=fields["rule_name"],

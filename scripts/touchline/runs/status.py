@@ -11,12 +11,13 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
+from touchline.core.logs import end_of
 from touchline.core.paths import (
     DETECT_LOG,
     EVENTS,
@@ -31,8 +32,7 @@ from touchline.core.records import UNANSWERED, Manifest
 from touchline.detection.journal import Line, read_lines
 from touchline.inputs.settings import Settings
 from touchline.inputs.windows import windows_per_slice
-from touchline.slurm.partitions import output_of
-from touchline.slurm.queue import QUEUE, QueuedJob, Stage, read_queue
+from touchline.slurm.queue import QueuedJob, Stage, own_jobs
 
 # The current speed is that of the last minutes.
 RECENT_SECONDS = 120.0
@@ -132,11 +132,6 @@ class VideoStatus(RunProgress):
     video: int
 
 
-def queue_of_slurm() -> list[QueuedJob]:
-    """One's own jobs; none where there is no SLURM or its scheduler does not answer."""
-    return read_queue(output_of(*QUEUE).splitlines())
-
-
 @dataclass
 class Observer:
     """Looks at a run as often as one likes; files that are finished are read once.
@@ -151,9 +146,7 @@ class Observer:
     settings: Settings
     videos: Sequence[int]
     folder: Path = field(default_factory=Path.cwd)
-    queue: Callable[[], list[QueuedJob]] = queue_of_slurm
-    _ledgers: dict[tuple[Path, int], tuple[int, int, int]] = field(default_factory=dict)
-    _totals: dict[tuple[Path, int], list[int]] = field(default_factory=dict)
+    queue: Callable[[], list[QueuedJob] | None] = own_jobs
 
     def look(self, now: float | None = None) -> list[VideoStatus]:
         """The state of every video and model that runs, by video.
@@ -164,7 +157,7 @@ class Observer:
         now = time.time() if now is None else now
         models = self.settings.detect_with
         parts = slices_of(models, self.videos, self.settings.slices)
-        jobs = _latest_jobs(self.queue(), self.folder)
+        jobs = _latest_jobs(self.queue() or [], self.folder)
         by_video: dict[tuple[int, str], list[SliceStatus]] = {}
         for part in parts:
             by_video.setdefault((part.video, part.model), []).append(self._slice(part, jobs, now))
@@ -198,8 +191,13 @@ class Observer:
     def _slice(self, part: Slice, jobs: Mapping[str, QueuedJob], now: float) -> SliceStatus:
         results, total = self.settings.results, self._total(part)
         if part.is_done(results, self.settings.keep_partials):
-            answered, events, skipped = self._ledger(part.file(results, LEDGER), total or 0)
-            return SliceStatus(part, True, total, answered, events, skipped)
+            ledger = part.file(results, LEDGER)
+            try:
+                counts = _counts(ledger, ledger.stat().st_mtime_ns)
+            except (OSError, ValueError):
+                # Thrown away once merged, or about to be written again.
+                counts = total or 0, 0, 0
+            return SliceStatus(part, True, total, *counts)
         try:
             lines = list(_lines_of(part.file(results, JOURNAL)))
         except OSError:
@@ -226,36 +224,16 @@ class Observer:
     def _total(self, part: Slice) -> int | None:
         path = part.file(self.settings.results, MANIFEST)
         try:
-            key = path, path.stat().st_mtime_ns
-            if key not in self._totals:
-                manifest = Manifest.model_validate_json(path.read_bytes())
-                self._totals[key] = windows_per_slice(
-                    manifest.duration, self.settings.slices, self.settings.window
-                )
+            duration = _duration(path, path.stat().st_mtime_ns)
         except (OSError, ValidationError):
             return None
-        return self._totals[key][part.slice]
-
-    def _ledger(self, path: Path, total: int) -> tuple[int, int, int]:
-        """Windows, events and skipped windows of a finished slice."""
-        try:
-            key = path, path.stat().st_mtime_ns
-            if key not in self._ledgers:
-                records = [json.loads(line) for line in path.read_bytes().splitlines()]
-                self._ledgers[key] = _counts(records)
-            return self._ledgers[key]
-        except (OSError, ValueError):
-            # Thrown away once merged, or about to be written again.
-            return total, 0, 0
+        return windows_per_slice(duration, self.settings.slices, self.settings.window)[part.slice]
 
 
-def is_under_way(folder: Path = Path()) -> bool:
-    """Whether a run has a folder. One that was killed outright has it still, until --unlock.
-
-    Args:
-        folder: that Snakemake was started in. Its lock is a file there, as long as it runs.
-    """
-    return any(folder.glob(".snakemake/locks/*.lock"))
+def is_under_way() -> bool:
+    """Whether a run has this folder. One that was killed outright has it still, until --unlock."""
+    # Snakemake's lock is a file in the folder that it was started in, as long as it runs.
+    return any(Path().glob(".snakemake/locks/*.lock"))
 
 
 def _latest_jobs(queue: Iterable[QueuedJob], folder: Path) -> dict[str, QueuedJob]:
@@ -264,10 +242,18 @@ def _latest_jobs(queue: Iterable[QueuedJob], folder: Path) -> dict[str, QueuedJo
     return {job.wildcards: job for job in sorted(ours, key=lambda job: int(job.number))}
 
 
-def _counts(records: Iterable[dict[str, Any]]) -> tuple[int, int, int]:
-    kept = list(records)
-    events = sum(len(record["events"]) for record in kept)
-    return len(kept), events, sum(record["status"] in UNANSWERED for record in kept)
+@cache
+def _duration(manifest: Path, changed: int) -> float:  # noqa: ARG001
+    """Seconds of a video; read again when the file has changed."""
+    return Manifest.model_validate_json(manifest.read_bytes()).duration
+
+
+@cache
+def _counts(ledger: Path, changed: int) -> tuple[int, int, int]:  # noqa: ARG001
+    """Windows, events and skipped windows of a finished slice; read again when it has changed."""
+    records = [json.loads(line) for line in ledger.read_bytes().splitlines()]
+    events = sum(len(record["events"]) for record in records)
+    return len(records), events, sum(record["status"] in UNANSWERED for record in records)
 
 
 def _lines_of(journal: Path) -> Iterator[Line]:
@@ -295,15 +281,10 @@ def _rate(times: Sequence[float], now: float) -> float:
 def _failure(log: Path, since: float) -> str | None:
     """The last error in a log that is younger than a time, as one line without control codes."""
     try:
-        if log.stat().st_mtime < since:
-            return None
-        # The end of a file is enough, however long it is.
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 20_000))
-            text = file.read().decode("utf-8", "replace")
+        is_older = log.stat().st_mtime < since
     except OSError:
         return None
-    lines = re.findall(r"^\S+ \S+ (ERROR|INFO|WARNING) (.*)$", text, re.MULTILINE)
-    if not lines or lines[-1][0] != "ERROR":
+    lines = re.findall(r"^\S+ \S+ (ERROR|INFO|WARNING) (.*)$", end_of(log), re.MULTILINE)
+    if is_older or not lines or lines[-1][0] != "ERROR":
         return None
     return "".join(c if c.isprintable() else " " for c in lines[-1][1])[:200]

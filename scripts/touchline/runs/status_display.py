@@ -121,13 +121,11 @@ def _obstacles(videos: Sequence[VideoStatus]) -> list[str]:
             else:
                 continue
             slices.setdefault(why, []).append(f"{video.model} {video.video}/{part.of.slice}")
-    return [f"{_some(names)}: {why}" for why, names in slices.items()]
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first of many."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+    lines = []
+    for why, names in slices.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        lines.append(f"{', '.join(names[:3])}{more}: {why}")
+    return lines
 
 
 def _failures(videos: Sequence[VideoStatus]) -> list[str]:

@@ -7,14 +7,13 @@ that SLURM's commands print.
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from touchline.errors import InputError
-from touchline.slurm.queue import QUEUE, QueuedJob, Stage, read_queue
+from touchline.slurm.queue import Stage, answer_of, own_jobs
 
 
 @dataclass(frozen=True)
@@ -44,28 +43,29 @@ def check_cluster(submission: Submission, folder: Path) -> str | None:
     Raises:
         InputError: the run would do work twice, or give wrong results.
     """
-    check_refused(submission.array_jobs, submission.groups)
-    queue = read_queue(output_of(*QUEUE).splitlines())
-    if left := earlier_jobs(queue, folder, submission.rules):
+    if submission.array_jobs:
+        raise InputError(
+            "slurm-array-jobs is refused: each task of an array checks the first task's output, "
+            "so finished slices are deleted or done again; remove it."
+        )
+    if submission.groups:
+        raise InputError(
+            f"--groups is refused ({', '.join(sorted(submission.groups))}): the slices of a group "
+            "would share one GPU; remove it."
+        )
+    left = [
+        job.number
+        for job in own_jobs() or []
+        if job.stage in (Stage.PENDING, Stage.RUNNING)
+        and job.rule in submission.rules
+        and job.folder == folder
+    ]
+    if left:
         return (
             "Jobs of an earlier run are still in the queue and do the same work; nothing is "
             f"lost if you end them, in another terminal: scancel {' '.join(left)}"
         )
     return None
-
-
-def output_of(*command: str) -> str:
-    """What one of SLURM's commands prints; "" if it is not there or does not answer."""
-    return answer_of(*command) or ""
-
-
-def answer_of(*command: str) -> str | None:
-    """What one of SLURM's commands prints; None if it is not there or does not answer."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
 
 
 def has_accounting(configuration: str) -> bool:
@@ -81,7 +81,7 @@ def has_accounting(configuration: str) -> bool:
 @cache
 def limits() -> str:
     """The cluster's partitions, the default one with an asterisk, and their MaxTime; asked once."""
-    return output_of("sinfo", "--noheader", "--format=%P|%l")
+    return answer_of("sinfo", "--noheader", "--format=%P|%l") or ""
 
 
 def longest_minutes(partitions: str, partition: str | None) -> int | None:
@@ -96,46 +96,17 @@ def longest_minutes(partitions: str, partition: str | None) -> int | None:
         None if there is no limit or it is not known.
     """
     names = set(partition.split(",")) if partition else set()
-    found = []
+    longest = None
     for line in partitions.splitlines():
         name, _, limit = line.partition("|")
-        chosen = name.rstrip("*") in names if names else name.endswith("*")
-        if chosen:
-            found.append(_minutes(limit))
-    if not found or None in found:
-        return None
-    return max(minutes for minutes in found if minutes is not None)
-
-
-def _minutes(limit: str) -> int | None:
-    """Whole minutes of days-hours:minutes:seconds; None for "infinite" and the like."""
-    match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit.strip())
-    if not match:
-        return None
-    days, hours, minutes = (int(part or 0) for part in match.groups()[:3])
-    return (days * 24 + hours) * 60 + minutes
-
-
-def check_refused(array_jobs: str | None, groups: Mapping[str, str]) -> None:
-    """Refuse what gives wrong results.
-
-    Args:
-        array_jobs: the value of slurm-array-jobs.
-        groups: by rule, the group it was put into.
-
-    Raises:
-        InputError: with the reason.
-    """
-    if array_jobs:
-        raise InputError(
-            "slurm-array-jobs is refused: each task of an array checks the first task's output, "
-            "so finished slices are deleted or done again; remove it."
-        )
-    if groups:
-        raise InputError(
-            f"--groups is refused ({', '.join(sorted(groups))}): the slices of a group would share "
-            "one GPU; remove it."
-        )
+        if name.rstrip("*") in names if names else name.endswith("*"):
+            # days-hours:minutes:seconds; or "infinite" and the like.
+            match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit.strip())
+            if not match:
+                return None
+            days, hours, minutes = (int(part or 0) for part in match.groups()[:3])
+            longest = max(longest or 0, (days * 24 + hours) * 60 + minutes)
+    return longest
 
 
 def reason_of(status: str, log: str) -> str:
@@ -149,17 +120,3 @@ def reason_of(status: str, log: str) -> str:
     """
     killed = re.search(r"oom-kill event|oom_kill event|Exceeded job memory limit", log)
     return "OUT_OF_MEMORY" if status == "FAILED" and killed else status
-
-
-def earlier_jobs(queue: Iterable[QueuedJob], folder: Path, names: Collection[str]) -> list[str]:
-    """The numbers of jobs that a run in a folder has left behind in the queue.
-
-    Args:
-        names: of the rules.
-    """
-    stages = (Stage.PENDING, Stage.RUNNING)
-    return [
-        job.number
-        for job in queue
-        if job.stage in stages and job.rule in names and job.folder == folder
-    ]

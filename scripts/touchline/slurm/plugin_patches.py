@@ -1,8 +1,8 @@
 """Patches of Snakemake's executor plugin for SLURM, for faults that hang a run or lose a job.
 
 They change how the plugin looks at its jobs, pauses, submits, reports errors and cancels. If a
-patch fails, the plugin's own method does the work. Each fault has a report in docs/upstream/, and a
-test (tests/unit/slurm/test_plugin_patches.py) that fails once the plugin does not need the patch.
+patch fails, the plugin's own method does the work. Each fault has a report in docs/upstream/. A
+test in tests/unit/slurm/test_plugin_patches.py fails once the plugin no longer needs the patch.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from logging import Logger
-from pathlib import Path
 from typing import Any
 
-from touchline.slurm.partitions import answer_of
-from touchline.slurm.queue import QUEUE, QueuedJob, Stage, obstacle, read_queue, stage_of
+from touchline.core.logs import end_of
+from touchline.slurm.queue import QueuedJob, Stage, answer_of, obstacle, own_jobs, stage_of
 from touchline.slurm.refusals import Refusal, refusal_of
 
 # Seconds between two looks: at first, when nothing changes for long, and while no job is queued.
@@ -191,10 +190,10 @@ class _Watch:
             clusters: the clusters that the jobs went to, or none for the default one.
         """
         where = [f"--clusters={','.join(sorted(clusters))}"] if clusters else []
-        queue = answer_of(*QUEUE, f"--name={run}", *where)
+        queue = own_jobs(f"--name={run}", *where)
         if queue is None:
             return None
-        known = {job.number: job for job in read_queue(queue.splitlines())}
+        known = {job.number: job for job in queue}
         missing = [number for number in numbers if number not in known]
         if missing and self.has_accounting:
             command = ("sacct", "-X", "--parsable2", "--noheader", "--format=JobIdRaw,State")
@@ -215,10 +214,6 @@ class _Watch:
         if states != self.seen:
             self.changed, self.seen = time.monotonic(), dict(states)
         return min(max((time.monotonic() - self.changed) / _SHARE, _SHORTEST), _LONGEST)
-
-    def is_lost(self, number: str) -> bool:
-        """Return whether SLURM has not known a job for too long."""
-        return time.monotonic() - self.missed.setdefault(number, time.monotonic()) >= _GRACE
 
     def put_off(self, job: Any, refusal: Refusal) -> bool:
         """Submit a refused job again later. Return False if that cannot help."""
@@ -287,13 +282,10 @@ def _cluster(resources: Mapping[str, Any]) -> str | None:
 def _stage_of_forgotten(job: Any, watch: _Watch) -> Stage:
     """Tell from a job's own log how far it is (docs/upstream/forgotten-jobs.md)."""
     log = job.aux.get("slurm_logfile")
-    try:
-        text = Path(log).read_bytes()[-4000:].decode("utf-8", "replace") if log else ""
-    except OSError:
-        text = ""
-    if _DONE in text:
+    if log and _DONE in end_of(log, 4000):
         return Stage.DONE
-    return Stage.DEAD if watch.is_lost(job.external_jobid) else Stage.RUNNING
+    since = watch.missed.setdefault(job.external_jobid, time.monotonic())
+    return Stage.DEAD if time.monotonic() - since >= _GRACE else Stage.RUNNING
 
 
 def _explain(queued: QueuedJob, executor: Any, watch: _Watch) -> None:

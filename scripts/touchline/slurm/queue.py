@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -11,7 +12,7 @@ from pathlib import Path
 # Number, state, reason, comment, working folder; the last may contain what divides them.
 _LAYOUT = "%i|%T|%r|%k|%Z"
 # Without --states=all, squeue leaves out jobs that have ended; it knows them for MinJobAge seconds.
-QUEUE = ("squeue", "--me", "--noheader", "--states=all", f"--format={_LAYOUT}")
+_QUEUE = ("squeue", "--me", "--noheader", "--states=all", f"--format={_LAYOUT}")
 
 
 class Stage(Enum):
@@ -64,14 +65,16 @@ class QueuedJob:
         number: SLURM's.
         state: in SLURM's word, such as PENDING.
         reason: in SLURM's word why it waits or ended, such as Resources; "None" if it runs.
-        comment: what the executor plugin says it is about: "rule_R_wildcards_A_B", or "rule_R".
+        rule: of Snakemake; "" for a job that is none of Snakemake's.
+        wildcards: the values of the rule's wildcards in the order of its output, as "llava_0_3".
         folder: that the run was started in.
     """
 
     number: str
     state: str
     reason: str = ""
-    comment: str = ""
+    rule: str = ""
+    wildcards: str = ""
     folder: Path = Path()
 
     @property
@@ -79,30 +82,38 @@ class QueuedJob:
         """How far it is."""
         return stage_of(self.state)
 
-    @property
-    def rule(self) -> str:
-        """Of Snakemake; "" for a job that is none of Snakemake's."""
-        return self.comment.removeprefix("rule_").partition("_wildcards_")[0] * self._is_ours
-
-    @property
-    def wildcards(self) -> str:
-        """The values of the rule's wildcards in the order of its output, as in "llava_0_3"."""
-        return self.comment.partition("_wildcards_")[2] * self._is_ours
-
-    @property
-    def _is_ours(self) -> bool:
-        return self.comment.startswith("rule_")
-
 
 def read_queue(lines: Iterable[str]) -> list[QueuedJob]:
-    """The jobs that `QUEUE` prints, a line each; what is no such line is left out."""
+    """The jobs that `_QUEUE` prints, a line each; what is no such line is left out."""
     jobs = []
     for line in lines:
         fields = line.rstrip("\n").split("|", 4)
         if len(fields) == 5:
             number, state, reason, comment, folder = fields
-            jobs.append(QueuedJob(number, state, reason, comment, Path(folder)))
+            # What the executor plugin says it is about: "rule_R_wildcards_A_B", or "rule_R".
+            about = re.match(r"rule_(.*?)(?:_wildcards_(.*))?$", comment)
+            rule, wildcards = about.groups("") if about else ("", "")
+            jobs.append(QueuedJob(number, state, reason, rule, wildcards, Path(folder)))
     return jobs
+
+
+def answer_of(*command: str) -> str | None:
+    """What one of SLURM's commands prints; None if it is not there or does not answer."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout
+
+
+def own_jobs(*options: str) -> list[QueuedJob] | None:
+    """One's own jobs in the queue; None where there is no SLURM or it does not answer.
+
+    Args:
+        options: further ones of `squeue`.
+    """
+    printed = answer_of(*_QUEUE, *options)
+    return None if printed is None else read_queue(printed.splitlines())
 
 
 # What `squeue` gives as the reason of a job that time alone does not start, by the kind of change
@@ -156,7 +167,4 @@ _OBSTACLES = [
 
 def obstacle(reason: str) -> str | None:
     """What to change for a pending job, by `squeue`'s reason; None if it just waits its turn."""
-    for pattern, advice in _OBSTACLES:
-        if re.match(pattern, reason):
-            return advice
-    return None
+    return next((advice for pattern, advice in _OBSTACLES if re.match(pattern, reason)), None)

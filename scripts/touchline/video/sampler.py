@@ -24,8 +24,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
-from touchline.core.intervals import Intervals
-from touchline.core.records import Manifest
+from touchline.core.records import Interval, Manifest
 from touchline.video.decoder import Decoder, Segment, Wanted
 from touchline.video.hdr import is_hdr, standard_range
 from touchline.video.packets import (
@@ -65,47 +64,17 @@ class Frame:
 def frames_of(
     manifest: Manifest, path: str | Path, times: Sequence[float], *, max_size: int, threads: int
 ) -> Iterator[Frame]:
-    """The frames of a video that was probed: `sample_frames` with what the manifest says.
-
-    Args:
-        path: where the video is now.
-    """
-    source = Source(Path(path), manifest.stream, manifest.restarts)
-    gaps = tuple((gap.start, gap.end) for gap in manifest.no_pictures)
-    return sample_frames(
-        source,
-        times,
-        manifest.start_time,
-        max_size,
-        threads=threads,
-        no_pictures=gaps,
-        pixel_aspect=manifest.pixel_aspect,
-    )
-
-
-def sample_frames(
-    video: Source | str | Path,
-    times: Sequence[float],
-    start_time: float,
-    max_size: int,
-    *,
-    threads: int = 1,
-    no_pictures: Intervals = (),
-    pixel_aspect: float = 1.0,
-) -> Iterator[Frame]:
-    """Decode what is needed of a video and give the frame on screen at each time.
+    """Decode what is needed of a video that was probed and give the frame on screen at each time.
 
     With the first frame, threads begin to decode ahead of the caller: a group of pictures
     each, and some frames of each group. The iterator can be closed early.
 
     Args:
-        video: its path, or where in a file its pictures are.
+        path: where the video is now.
         times: seconds from the video's start, ascending.
-        start_time: presentation time of the video's start, seconds.
-        max_size: the longer side is scaled down to this in the decoder, pixels.
+        max_size: the longer side is scaled down to this in the decoder, pixels. The video's pixels
+            may be oblong; those of a frame are square.
         threads: how many decode; the frames do not depend on it.
-        no_pictures: intervals, seconds from the video's start, that have none.
-        pixel_aspect: width of the video's pixels over their height; those of a frame are square.
 
     Yields:
         One frame a time, in order; none, but a line in the log, for times at which no
@@ -115,8 +84,9 @@ def sample_frames(
     Raises:
         InputError: the file is not a video or cannot be read.
     """
-    source = video if isinstance(video, Source) else Source(Path(video))
-    times = _outside(no_pictures, times)
+    source = Source(Path(path), manifest.stream, manifest.restarts)
+    start_time = manifest.start_time
+    times = _outside(manifest.no_pictures, times)
     if not times:
         return
     listing = list_packets(source, times[0] + start_time, times[-1] + start_time)
@@ -125,21 +95,20 @@ def sample_frames(
         feeding, *readers = (
             stack.enter_context(PacketReader(source, listing)) for _ in range(1 + threads)
         )
-        shape = max_size, pixel_aspect
-        samplers = [_Sampler(reader, listing, start_time, *shape) for reader in readers]
+        samplers = [_Sampler(reader, listing, manifest, max_size) for reader in readers]
         feed = PacketFeed(feeding)
         jobs = ((each, feed.of(each.begin, each.end + 1)) for each in segments)
         yield from ahead(jobs, [each.frames for each in samplers], _FRAMES_AHEAD)
 
 
-def _outside(gaps: Intervals, times: Sequence[float]) -> list[float]:
+def _outside(gaps: Sequence[Interval], times: Sequence[float]) -> list[float]:
     """The times, ascending, at which there are pictures; a line in the log for each gap."""
     kept: list[float] = []
     done = 0
-    for start, end in gaps:
-        first, after = bisect_left(times, start, done), bisect_left(times, end, done)
+    for gap in gaps:
+        first, after = bisect_left(times, gap.start, done), bisect_left(times, gap.end, done)
         if first < after:
-            log.warning("The video has no picture from %.3f to %.3f s.", start, end)
+            log.warning("The video has no picture from %.3f to %.3f s.", gap.start, gap.end)
         kept += times[done:first]
         done = after
     return [*kept, *times[done:]]
@@ -209,25 +178,18 @@ class _Sampler:
     """Turns segments into frames. Not to be shared by threads."""
 
     def __init__(
-        self,
-        reader: PacketReader,
-        listing: Listing,
-        start_time: float,
-        max_size: int,
-        pixel_aspect: float,
+        self, reader: PacketReader, listing: Listing, manifest: Manifest, max_size: int
     ) -> None:
         self._decoder = Decoder(reader, listing)
         self._time_base = listing.time_base
-        self._start_time = start_time
-        self._max_size = max_size
-        self._pixel_aspect = pixel_aspect
+        self._manifest, self._max_size = manifest, max_size
         self._reformatter = VideoReformatter()
         self._field = _Field()
 
     def frames(self, job: tuple[Segment, Sequence[Packet[VideoStream]] | None]) -> Iterator[Frame]:
         for decoded, group in groupby(self._decoder.pictures(*job), itemgetter(1)):
             assert decoded.pts is not None
-            began = round(_since(decoded.pts, self._time_base, self._start_time), 3)
+            began = round(_since(decoded.pts, self._time_base, self._manifest.start_time), 3)
             try:
                 picture = self._picture(decoded)
             except DAMAGE as error:
@@ -237,7 +199,8 @@ class _Sampler:
                 yield Frame(wanted, began, picture)
 
     def _picture(self, frame: VideoFrame) -> torch.Tensor:
-        width, height = capped(frame.width, frame.height, self._max_size, self._pixel_aspect)
+        aspect = self._manifest.pixel_aspect
+        width, height = capped(frame.width, frame.height, self._max_size, aspect)
         # HD without a tag is BT.709 by convention; the decoder would take it for BT.601.
         untagged_hd = frame.colorspace == _UNTAGGED and frame.height >= _HD_HEIGHT
         bright = is_hdr(frame.color_trc)

@@ -16,7 +16,7 @@ from typing import Any
 
 from touchline.core.files import read_json, write_json
 from touchline.core.records import AdapterOrigin
-from touchline.errors import InputError, nearest_file, plain
+from touchline.errors import InputError, plain
 from touchline.weights import checkpoints, hub
 
 log = logging.getLogger(__name__)
@@ -70,9 +70,7 @@ def fetch(adapter: str, revision: str | None, folder: Path) -> None:
 def _from_hub(adapter: str, revision: str | None, folder: Path) -> str:
     """Fill the folder from the hub; gives the commit."""
     record = folder.with_name("adapter_commit.json")
-    commit = checkpoints.commit_of(record, adapter, revision, folder)
-    commit = hub.find_commit(adapter, commit)
-    checkpoints.keep_commit(record, adapter, revision, commit)
+    commit = checkpoints.pin_commit(record, adapter, revision, folder)
     snapshot = hub.open_snapshot(adapter, commit, [_CONFIG])
     for name in _FILES:
         wanted = [name] if name in snapshot.sizes else []
@@ -94,11 +92,8 @@ def check_source(adapter: str) -> None:
     """
     if Path(adapter).is_dir():
         check(Path(adapter))
-    elif checkpoints.is_path(adapter):
-        raise InputError(
-            f"{adapter}: there is no such folder{nearest_file(adapter)}; correct "
-            "models.*.adapter: a folder, or a name on the hub."
-        )
+    else:
+        checkpoints.check_hub_name(adapter, "models.*.adapter")
 
 
 def check(folder: Path, names: Collection[str] | None = None) -> dict[str, Any]:

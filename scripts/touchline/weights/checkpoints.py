@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from touchline.core.files import read_json, read_record, write_json
-from touchline.core.records import AdapterOrigin, Origin
+from touchline.core.records import Origin
 from touchline.errors import InputError, nearest_file, plain
 from touchline.inputs.families import FAMILIES
 from touchline.weights import hub
@@ -64,8 +64,7 @@ def fetch(checkpoint: str, revision: str | None, family_name: str, folder: Path)
 def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: Path) -> str:
     """Fill the folder from the hub; gives the commit."""
     record = folder.with_name("commit.json")
-    commit = hub.find_commit(checkpoint, commit_of(record, checkpoint, revision, folder))
-    keep_commit(record, checkpoint, revision, commit)
+    commit = pin_commit(record, checkpoint, revision, folder)
     snapshot = hub.open_snapshot(checkpoint, commit, _SMALL_FILES)
     names = [name for name in snapshot.sizes if any(fnmatch(name, one) for one in _FILES)]
     weights = [name for name in names if name.endswith(".safetensors")]
@@ -99,32 +98,32 @@ def place(files: Collection[Path], folder: Path) -> None:
                 ) from error
 
 
-def commit_of(record: Path, name: str, revision: str | None, folder: Path) -> str:
-    """What to ask the hub for: the commit that was taken for a revision before, if it was.
+def pin_commit(record: Path, name: str, revision: str | None, folder: Path) -> str:
+    """Find the commit of a revision: the one that was taken before, if there is one; and note it.
 
     Args:
-        record: where `keep_commit` keeps it.
+        record: the file of the note.
         folder: that is made, for the log.
+
+    Raises:
+        InputError: There is no such model or revision, or it may not be read.
     """
-    before, asked = read_origin(record), revision or hub.DEFAULT
-    if before is None or (before.checkpoint, before.revision) != (name, revision):
-        return asked
-    if before.commit and before.commit != revision:
-        log.info(
-            "%s: revision %s stays what it was at first, commit %s; to take today's, delete %s "
-            "and %s.",
-            name,
-            asked,
-            before.commit,
-            record,
-            folder,
-        )
-    return before.commit or asked
-
-
-def keep_commit(record: Path, name: str, revision: str | None, commit: str) -> None:
-    """Note which commit was taken for a revision."""
+    before, wanted = read_origin(record), revision or hub.DEFAULT
+    if before and before.commit and (before.checkpoint, before.revision) == (name, revision):
+        if before.commit != revision:
+            log.info(
+                "%s: revision %s stays what it was at first, commit %s; to take today's, delete %s "
+                "and %s.",
+                name,
+                wanted,
+                before.commit,
+                record,
+                folder,
+            )
+        wanted = before.commit
+    commit = hub.find_commit(name, wanted)
     write_json(record, Origin(checkpoint=name, revision=revision, commit=commit).model_dump())
+    return commit
 
 
 def read_origin(place: Path) -> Origin | None:
@@ -132,14 +131,6 @@ def read_origin(place: Path) -> Origin | None:
     file = place / ORIGIN if place.is_dir() else place
     try:
         return read_record(file, Origin)
-    except InputError:
-        return None
-
-
-def read_adapter_origin(folder: Path) -> AdapterOrigin | None:
-    """The note of where the adapter in a folder came from."""
-    try:
-        return read_record(folder / ORIGIN, AdapterOrigin)
     except InputError:
         return None
 
@@ -175,11 +166,9 @@ def begin_reading(folder: Path) -> None:
     """
 
     def read() -> None:
-        some = bytearray(2**24)
         for file in folder.glob("*.safetensors"):
-            with suppress(OSError), file.open("rb", buffering=0) as opened:
-                while opened.readinto(some):
-                    pass
+            with suppress(OSError):
+                shutil.copyfile(file, os.devnull)
 
     threading.Thread(target=read, daemon=True).start()
 
@@ -218,7 +207,12 @@ def check(folder: Path, names: Collection[str] | None = None) -> None:
             "give it as models.*.adapter, and its base model as models.*.checkpoint."
         )
     read_model_type(folder)
-    _check_not_foreign(folder)
+    method = quantization_of(folder)
+    if method not in (None, "bitsandbytes"):
+        raise InputError(
+            f"{folder} is quantized already, by {plain(method)}, which is not run here; choose the "
+            "checkpoint that it was made from, with quantization: nf4."
+        )
     for name in _needed_weights(folder, names):
         if (folder / name).exists():
             check_whole(folder / name)
@@ -234,17 +228,18 @@ def check_source(checkpoint: str, family_name: str) -> None:
     if folder.is_dir():
         check(folder)
         _check_family(folder, checkpoint, family_name)
-    elif is_path(checkpoint):
-        raise InputError(
-            f"{checkpoint}: there is no such folder{nearest_file(checkpoint)}; correct "
-            "models.*.checkpoint: a folder, or a name on the hub."
-        )
+    else:
+        check_hub_name(checkpoint, "models.*.checkpoint")
 
 
-def is_path(name: str) -> bool:
-    """Whether a name that is no folder can be no name on the hub either."""
+def check_hub_name(name: str, setting: str) -> None:
+    """Raise InputError if a name that is no folder can be no name on the hub either."""
     is_local = "/" in name and Path(name).parent.is_dir()
-    return name.startswith((".", "/", "~")) or name.count("/") > 1 or is_local
+    if name.startswith((".", "/", "~")) or name.count("/") > 1 or is_local:
+        raise InputError(
+            f"{name}: there is no such folder{nearest_file(name)}; correct {setting}: a folder, or "
+            "a name on the hub."
+        )
 
 
 def check_no_pointer(file: Path) -> None:
@@ -259,16 +254,6 @@ def check_no_pointer(file: Path) -> None:
         raise InputError(
             f"{file} is a Git LFS pointer, which stands for the file and is not the file; run "
             f"`git lfs pull` in {file.parent}."
-        )
-
-
-def _check_not_foreign(folder: Path) -> None:
-    """Weights that were quantized by other methods are of a form that no one here reads."""
-    method = quantization_of(folder)
-    if method not in (None, "bitsandbytes"):
-        raise InputError(
-            f"{folder} is quantized already, by {plain(method)}, which is not run here; choose the "
-            "checkpoint that it was made from, with quantization: nf4."
         )
 
 
@@ -298,7 +283,11 @@ def _needed_weights(folder: Path, names: Collection[str]) -> list[str]:
             f"{folder} has weights in {len(weights)} files ({plain(weights[0])}, …), but neither "
             f"{_WEIGHTS} nor {_INDEX}, which says what is where; {remedy(folder)}."
         )
-    shards = _shards(folder / _INDEX)
+    stated = read_json(folder / _INDEX)
+    places = stated.get("weight_map") if isinstance(stated, dict) else None
+    if not isinstance(places, dict) or not places:
+        raise InputError(f"{folder / _INDEX} names no weights; {remedy(folder)}.")
+    shards = sorted({str(place) for place in places.values()})
     missing = [name for name in shards if name not in names]
     if missing:
         raise InputError(
@@ -306,14 +295,6 @@ def _needed_weights(folder: Path, names: Collection[str]) -> list[str]:
             f"names ({plain(', '.join(missing[:3]))}); {remedy(folder)}."
         )
     return shards
-
-
-def _shards(index: Path) -> list[str]:
-    stated = read_json(index)
-    places = stated.get("weight_map") if isinstance(stated, dict) else None
-    if not isinstance(places, dict) or not places:
-        raise InputError(f"{index} names no weights; {remedy(index.parent)}.")
-    return sorted({str(place) for place in places.values()})
 
 
 def check_whole(file: Path) -> None:

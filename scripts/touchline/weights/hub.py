@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.filesize import decimal
+
 from touchline.errors import InputError, plain
 
 log = logging.getLogger(__name__)
@@ -36,10 +38,6 @@ class Snapshot:
     commit: str
     folder: Path
     sizes: Mapping[str, int]
-
-    def missing_bytes(self, names: Sequence[str]) -> int:
-        """Sum up the sizes of the files that are not in the cache."""
-        return sum(self.sizes[name] for name in names if not (self.folder / name).exists())
 
 
 def find_commit(repo: str, revision: str) -> str:
@@ -128,7 +126,8 @@ def check_room(snapshot: Snapshot, names: Sequence[str], folder: Path | None) ->
     Raises:
         InputError: Names the sizes that are needed and free.
     """
-    needed = {snapshot.folder: snapshot.missing_bytes(names)}
+    missing = [name for name in names if not (snapshot.folder / name).exists()]
+    needed = {snapshot.folder: sum(snapshot.sizes[name] for name in missing)}
     if folder is not None:
         copies = sum(snapshot.sizes[name] for name in names)
         is_same = snapshot.folder.stat().st_dev == folder.stat().st_dev
@@ -138,7 +137,7 @@ def check_room(snapshot: Snapshot, names: Sequence[str], folder: Path | None) ->
         free = shutil.disk_usage(place).free
         if size > free:
             raise InputError(
-                f"{snapshot.repo} needs {_bytes(size)} more in {place}, where {_bytes(free)} are "
+                f"{snapshot.repo} needs {decimal(size)} more in {place}, where {decimal(free)} are "
                 "free; make room, or set HF_HUB_CACHE (the hub's cache) or resources (the "
                 "models) to a folder on another disk."
             )
@@ -161,7 +160,7 @@ def download(snapshot: Snapshot, names: Sequence[str]) -> list[Path]:
     with _one_sentence(repo, commit):
         # Not by snapshot_download: its threads let Ctrl-C wait until their files are complete.
         for number, file in enumerate(missing, start=1):
-            size = _bytes(snapshot.sizes[file.name])
+            size = decimal(snapshot.sizes[file.name])
             what = f"{plain(file.name)}, {size} (file {number} of {len(missing)})"
             log.info("%s at commit %s: downloading %s.", repo, commit, what)
             hf_hub_download(repo, file.name, revision=commit)
@@ -197,15 +196,12 @@ def _one_sentence(repo: str, revision: str) -> Iterator[None]:
         raise
     # An answer that does not come from a hub can end in any error.
     except Exception as error:
-        raise InputError(_sentence(_first_cause(error), repo, revision)) from error
+        from huggingface_hub.errors import LocalEntryNotFoundError, RevisionResolutionError
 
-
-def _first_cause(error: Exception) -> BaseException:
-    """Return the error that made the client look into its cache."""
-    from huggingface_hub.errors import LocalEntryNotFoundError, RevisionResolutionError
-
-    fallbacks = (LocalEntryNotFoundError, RevisionResolutionError)
-    return error.__cause__ if isinstance(error, fallbacks) and error.__cause__ else error
+        # These say that the cache does not help; their cause is why the client looked into it.
+        is_of_cache = isinstance(error, LocalEntryNotFoundError | RevisionResolutionError)
+        cause = error.__cause__ if is_of_cache else None
+        raise InputError(_sentence(cause or error, repo, revision)) from error
 
 
 def _sentence(error: BaseException, repo: str, revision: str) -> str:
@@ -324,11 +320,3 @@ def _has_cause(error: BaseException | None, kind: type[BaseException]) -> bool:
     while error is not None and not isinstance(error, kind):
         error = error.__cause__ or error.__context__
     return error is not None
-
-
-def _bytes(count: float) -> str:
-    for unit in ("kB", "MB"):
-        count /= 1000
-        if count < 1000:
-            return f"{count:.1f} {unit}"
-    return f"{count / 1000:.1f} GB"

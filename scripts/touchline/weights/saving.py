@@ -28,11 +28,7 @@ def save(model: PreTrainedModel, source: Path, folder: Path) -> None:
         # What the model wrote itself (its config, with the quantization) stays.
         if not weights and not (folder / file.name).exists():
             shutil.copyfile(file, folder / file.name)
-    _share(folder)
-
-
-def _share(folder: Path) -> None:
-    """Weights are written private to the user; a cluster's group may want to read them."""
+    # Weights are written private to the user; a cluster's group may want to read them.
     mode = (folder / "config.json").stat().st_mode
     for file in folder.glob("*.safetensors"):
         os.chmod(file, mode)

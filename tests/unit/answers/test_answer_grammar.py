@@ -12,7 +12,7 @@ from touchline.core.records import ParsedEvent
 from touchline.inputs.labels import Labels
 
 CLASSES = Labels.read(ROOT / "labels.yaml")
-ASKED = Asked.by_labels(CLASSES)
+ASKED = Asked(CLASSES.is_spelling)
 
 
 def parse(text: str):

@@ -15,9 +15,11 @@ from touchline.answers.asked import Asked
 from touchline.answers.parsing import parse_answer
 from touchline.comparison.compare import Track, compare
 from touchline.comparison.ensemble import fuse
-from touchline.events.coverage import likely_lost, looked_at_by
+from touchline.core.intervals import gaps
+from touchline.events.coverage import likely_lost
+from touchline.events.given import read_given
 from touchline.events.merge import merge_events
-from touchline.events.predictions import read_predictions, write_predictions
+from touchline.events.predictions import write_predictions
 from touchline.inputs.labels import Labels
 
 LABELS = Labels.read(ROOT / "labels.yaml")
@@ -43,7 +45,7 @@ COUNTS = {
 
 def read(video):
     path = Path(REAL) / "qwen7b" / f"final_predictions_qwen7b_video_{video}.json"
-    return read_predictions(path, LABELS)
+    return read_given(path, video, None, LABELS)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def read(video):
     ],
 )
 def test_the_shapes_of_odd_answers(raw, label):
-    answer = parse_answer(raw, Asked.by_labels(LABELS))
+    answer = parse_answer(raw, Asked(LABELS.is_spelling))
     assert [event.label for event in answer.events] == ([label] if label else [])
     assert answer.status == ("events" if label else "unparsed")
 
@@ -109,7 +111,7 @@ def test_predictions_written_and_read_again_are_the_same_events(tmp_path):
     for video in COUNTS:
         given = read(video).hits
         write_predictions(tmp_path / "p.json", given)
-        again = read_predictions(tmp_path / "p.json", LABELS)
+        again = read_given(tmp_path / "p.json", video, None, LABELS)
         # Two equal events of one answer become two equal items, of which one counts.
         assert again.hits == list(dict.fromkeys(given))
         assert again.counts.unparsed == 0
@@ -117,7 +119,7 @@ def test_predictions_written_and_read_again_are_the_same_events(tmp_path):
 
 @real
 def test_an_empty_file_is_a_video_without_events():
-    given = read_predictions(Path(REAL) / "empty_final_predictions.json", LABELS)
+    given = read_given(Path(REAL) / "empty_final_predictions.json", 0, None, LABELS)
     assert given.hits == []
 
 
@@ -127,7 +129,7 @@ def test_two_halves_that_have_nothing_in_common_agree_by_chance():
     tracks = {}
     for model, video in (("one", 0), ("other", 2)):
         given = read(video)
-        tracks[model] = Track(given.hits, looked_at_by(given.times, 2690.0))
+        tracks[model] = Track(given.hits, gaps(likely_lost(given.times, 2690.0), 2690.0))
     report, findings = compare(tracks, 5.0)
     agreement = report.pairs[0].overall
     assert agreement.f1 > 0.5

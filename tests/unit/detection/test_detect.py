@@ -6,16 +6,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from media import number_in, steady, write_video
+from media import number_in, sample_frames, steady, write_video
 from touchline.answers.parsing import asked_by
-from touchline.detection.detect import Draw, SliceProgress, detect
+from touchline.detection.detect import SliceProgress, detect
 from touchline.detection.scoring import Generated
 from touchline.events.partials import partial_of
-from touchline.inputs.settings import WindowSettings
+from touchline.inputs.settings import GenerationSettings, WindowSettings
 from touchline.inputs.videos import Video
 from touchline.inputs.windows import slice_bounds, windows_of
 from touchline.video.probe import probe
-from touchline.video.sampler import sample_frames
 
 GOAL = '[{"label": "Goal", "team": "home", "confidence": 0.9, "details": ""}]'
 DEFAULT = WindowSettings()
@@ -71,10 +70,12 @@ def run(path, answers, eye=None, bounds=None, duration=None, seed=0, rule=DEFAUL
     windows = windows_of(*(bounds or (0, duration)), duration, rule)
     times = sorted({time for window in windows for time in window.times})
     frames = sample_frames(path, times, manifest.start_time, 4096)
-    draw, asked = Draw(seed, 3, 8), asked_by("Which of these happen?\nGoal, Foul")
+    settings = GenerationSettings(seed=seed, max_new_tokens=8)
+    asked = asked_by("Which of these happen?\nGoal, Foul")
     eye = eye or Eye()
     fitted = (replace(frame, picture=eye.pixels(frame.picture)) for frame in frames)
-    done = detect(windows, fitted, eye, answering=answers, draw=draw, asked=asked)
+    how = {"settings": settings, "video": 3, "asked": asked}
+    done = detect(windows, fitted, eye, answering=answers, **how)
     return sorted(done, key=lambda record: record.window)
 
 

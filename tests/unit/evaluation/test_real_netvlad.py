@@ -11,12 +11,13 @@ from SoccerNet.Evaluation.ActionSpotting import evaluate
 from clones import ROOT
 from touchline.comparison.compare import Track, compare
 from touchline.comparison.ensemble import fuse
+from touchline.core.intervals import gaps
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.evaluation.annotations import read_truth
 from touchline.evaluation.average_map import mean_ap
 from touchline.evaluation.metrics import by_label, games_of
 from touchline.evaluation.outcomes import Half
-from touchline.events.coverage import looked_at_by
+from touchline.events.coverage import likely_lost
 from touchline.events.given import read_given
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Video
@@ -42,7 +43,7 @@ def half(request):
             replace(hit, label="Any card", known=False) if hit.label in CARDS else hit
             for hit in given.hits
         ]
-        tracks[version] = Track(events, looked_at_by(given.times, 2800.0))
+        tracks[version] = Track(events, gaps(likely_lost(given.times, 2800.0), 2800.0))
     return tracks
 
 

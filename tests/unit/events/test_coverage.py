@@ -16,7 +16,6 @@ from touchline.events.coverage import (
     coverage_of_spotter,
     likely_lost,
     looked_at,
-    looked_at_by,
 )
 
 
@@ -41,6 +40,23 @@ def dense(start, end, source):
     return times
 
 
+MANIFEST = Manifest(
+    video=0, path="a", bytes=1, fingerprint="b", duration=30, start_time=0, frame_rate=25,
+    width=1, height=1, rotation=0, codec="h264", clock_offset=2,
+    no_pictures=[{"start": 4, "end": 6}],
+)  # fmt: skip
+
+
+COUNTS = Counts(answers=1, none=1, unparsed=0, events_in=0, events_out=0)
+
+
+def looked_at_in_footage(times):
+    """Where predictions at some times say that a model looked, in 2800 s of footage."""
+    footage = MANIFEST.model_copy(update={"duration": 2800.0, "no_pictures": []})
+    given = coverage_of_given(times, COUNTS, footage, reached=0.0, window=0.0)
+    return intervals_of(given.looked_at)
+
+
 @pytest.mark.parametrize(
     ("kept", "lost"),
     [
@@ -59,7 +75,7 @@ def test_lost_slices_of_dense_predictions(kept, lost):
     for (start, end), (expected_start, expected_end) in zip(found, lost, strict=True):
         assert start == pytest.approx(expected_start, abs=15)
         assert end == pytest.approx(expected_end, abs=15)
-    assert looked_at_by(times, 2800.0) == gaps(found, 2800.0)
+    assert looked_at_in_footage(times) == gaps(found, 2800.0)
 
 
 @pytest.mark.parametrize(
@@ -73,21 +89,7 @@ def test_lost_slices_of_dense_predictions(kept, lost):
 )
 def test_sparse_predictions_have_long_pauses_and_lost_nothing(times):
     assert likely_lost(times, 2800.0) == ()
-    assert looked_at_by(times, 2800.0) == ((0.0, 2800.0),)
-
-
-def test_nothing_is_looked_at_in_no_time():
-    assert looked_at_by([], 0.0) == ()
-
-
-MANIFEST = Manifest(
-    video=0, path="a", bytes=1, fingerprint="b", duration=30, start_time=0, frame_rate=25,
-    width=1, height=1, rotation=0, codec="h264", clock_offset=2,
-    no_pictures=[{"start": 4, "end": 6}],
-)  # fmt: skip
-
-
-COUNTS = Counts(answers=1, none=1, unparsed=0, events_in=0, events_out=0)
+    assert looked_at_in_footage(times) == ((0.0, 2800.0),)
 
 
 def test_what_has_no_picture_was_not_looked_at():

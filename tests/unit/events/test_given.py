@@ -16,12 +16,7 @@ from touchline.evaluation.annotations import read_truth
 from touchline.events.exports import by_game, osl_json, results_spotting
 from touchline.events.given import check_given, read_given
 from touchline.events.merge import merge_given
-from touchline.events.predictions import (
-    read_events_csv,
-    read_predictions,
-    write_events_csv,
-    write_predictions,
-)
+from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
 from touchline.inputs.given import find_entries
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import MergeSettings
@@ -375,7 +370,6 @@ def test_any_json_is_read_or_refused_in_a_sentence(tmp_path_factory, document, r
         lambda: read_given(path, 0, row, LABELS, duration=100.0),
         lambda: find_entries(str(path), [0], videos),
         lambda: read_truth(path, LABELS, half=row.half if row else None, duration=100.0),
-        lambda: read_predictions(path, LABELS),
     ):
         assert len(mistake(read).splitlines()) <= 1
 

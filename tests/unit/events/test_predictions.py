@@ -9,16 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import event
 
+from touchline.answers.hits import hits_of
 from touchline.core.records import Context, ParsedEvent, Vote
 from touchline.core.soccernet import game_time
 from touchline.errors import InputError
-from touchline.events.predictions import (
-    hits_of,
-    read_events_csv,
-    read_predictions,
-    write_events_csv,
-    write_predictions,
-)
+from touchline.events.given import read_given
+from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
 from touchline.inputs.labels import Labels
 
 LABELS = Labels({"Goal": ["strike"], "Foul": []}, {"Other": "a heading"})
@@ -46,7 +42,7 @@ def test_events_none_unparsed_and_unknown(written):
             {"time": 4.0, "raw": "A long pass\nforward."},
         ]
     )
-    read = read_predictions(path, LABELS)
+    read = read_given(path, 3, None, LABELS)
     assert [(e.time_s, e.label, e.known) for e in read.hits] == [
         (0.0, "Foul", True),
         (0.0, "Other", False),
@@ -81,7 +77,7 @@ def test_events_none_unparsed_and_unknown(written):
 )
 def test_a_bad_item_is_reported_by_number_and_the_others_are_used(written, item, complaint):
     path = written([{"time": 8.0, "raw": GOAL}, item, {"time": 9.0, "raw": '{"label": "Foul"}'}])
-    read = read_predictions(path, LABELS, duration=2700.0)
+    read = read_given(path, 3, None, LABELS, duration=2700.0)
     assert [e.label for e in read.hits] == ["Goal", "Foul"]
     assert read.counts.invalid == 1
     (problem,) = read.problems
@@ -91,7 +87,7 @@ def test_a_bad_item_is_reported_by_number_and_the_others_are_used(written, item,
 
 def test_a_time_beyond_a_day_is_a_mistake_even_without_a_duration(written):
     path = written([{"time": 8.0, "raw": GOAL}, {"time": 1e6, "raw": GOAL}])
-    assert "item 1" in read_predictions(path, LABELS).problems[0]
+    assert "item 1" in read_given(path, 3, None, LABELS).problems[0]
 
 
 @pytest.mark.parametrize(
@@ -99,19 +95,19 @@ def test_a_time_beyond_a_day_is_a_mistake_even_without_a_duration(written):
     [
         ("not json", "not a JSON file"),
         ('[{"time": 0.0, "raw": "no', "not a JSON file"),
-        ('{"time": 0.0, "raw": "none"}', "holds no list"),
+        ('{"time": 0.0, "raw": "none"}', "must be a list of times and answers"),
         ("[" * 100_000, "not a JSON file"),
         ('[{"a": 1}, {"b": 2}]', "item 0: has no number as its time"),
     ],
 )
 def test_a_file_that_is_broken_as_a_whole(written, content, complaint):
     with pytest.raises(InputError, match=r"final_predictions_m_video_3\.json") as caught:
-        read_predictions(written(content), LABELS)
+        read_given(written(content), 3, None, LABELS)
     assert complaint in str(caught.value)
 
 
 def test_an_empty_list_is_a_real_case(written):
-    read = read_predictions(written([]), LABELS)
+    read = read_given(written([]), 3, None, LABELS)
     assert (read.hits, read.problems, read.counts.answers) == ([], [], 0)
 
 
@@ -128,7 +124,7 @@ def test_no_item_crashes_the_reader(written):
     )
     def check(item):
         path = written([{"time": 0, "raw": "none"}, item])
-        assert read_predictions(path, LABELS).counts.answers == 2
+        assert read_given(path, 3, None, LABELS).counts.answers == 2
 
     check()
 
@@ -147,7 +143,7 @@ def test_the_predictions_format(tmp_path):
             "raw": "{'label': 'Goal', 'team': 'away', 'confidence': 0.95, 'details': \"it's in\"}",
         },
     ]
-    assert [e.time_s for e in read_predictions(path, LABELS).hits] == [3.5, 245.0]
+    assert [e.time_s for e in read_given(path, 3, None, LABELS).hits] == [3.5, 245.0]
 
 
 def test_a_fused_event_names_the_models_behind_it(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from samples import event
 
 from touchline.events.merge import merge_events
-from touchline.events.timing import locate, shown_in
+from touchline.events.timing import locate
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.windows import windows_from, windows_of
 
@@ -17,7 +17,7 @@ def located(hits, windows=None, keep="first", window=3.0):
     if windows is None:
         windows = windows_from(sorted({hit.time_s for hit in hits}), None, RULE)
     merged, _ = merge_events(hits, window, keep)
-    return locate(merged, hits, shown_in((w.start, w.end, w.times) for w in windows))
+    return locate(merged, hits, ((w.start, w.end, w.times) for w in windows))
 
 
 def test_one_window_puts_it_in_the_middle_of_its_frames():

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from touchline.core.records import WindowOutcome, WindowRecord
 from touchline.errors import InputError
-from touchline.events.nms import suppress
 from touchline.evidence.peaks import curves_of, peaks, spot_events
 from touchline.evidence.tables import Evidence, join_slices, read_evidence, write_evidence
+from touchline.matching import suppress
 
 CLASSES = ("Goal", "Corner")
 

@@ -1,17 +1,24 @@
 """The figures and warnings of a run's page."""
 
+import pytest
 from pandas import DataFrame
 
 from touchline.comparison.summary import Row
 from touchline.core.records import Counts, Coverage, Interval
-from touchline.report.job_benchmarks import Benchmark
-from touchline.report.run_page import Score, SliceRow, VideoModel, scores, warnings
+from touchline.report.run_page import (
+    Score,
+    SliceRow,
+    VideoModel,
+    read_benchmark,
+    scores,
+    warnings,
+)
 
 
 def test_a_speed_is_known_if_every_slice_was_measured():
-    slices = [SliceRow(0, 30, Benchmark(10, None)), SliceRow(1, 20, Benchmark(15, None))]
+    slices = [SliceRow(0, 30, 10, None), SliceRow(1, 20, 15, None)]
     assert VideoModel("a", 1, slices=slices).windows_per_second == 2
-    slices[1] = SliceRow(1, 20, Benchmark(None, None))
+    slices[1] = SliceRow(1, 20, None, None)
     assert VideoModel("a", 1, slices=slices).windows_per_second is None
     assert VideoModel("a", 1).seconds is None
 
@@ -47,3 +54,21 @@ def test_what_is_missing_is_reported():
     for words in ("a has nothing from 0 to 40 s of video 0", "b skipped 5 windows of video 1"):
         assert words in text
     assert "c_2.json is missing" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("s\th:m:s\tmax_rss\n8.5\t0:00:08\t521.5\n", (8.5, 521.5)),
+        ("s\tmax_rss\n1\t2\n3\t-\n", (3, None)),
+        ("s\tmax_rss\nNA\tnan\n", (None, None)),
+        ("s\tmax_rss\n0\n", (None, None)),
+        ("", (None, None)),
+        (b"\xff\x00", (None, None)),
+    ],
+)
+def test_a_benchmark_file_is_read_for_what_it_has(tmp_path, text, known):
+    path = tmp_path / "detect.tsv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert read_benchmark(path) == known
+    assert read_benchmark(tmp_path / "gone.tsv") == (None, None)

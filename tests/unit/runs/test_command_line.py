@@ -12,6 +12,7 @@ from touchline.runs.command_line import (
     check_results,
     check_targets,
     config_files,
+    is_job_of_models,
     model_of_slice,
     selecting_command,
 )
@@ -117,3 +118,8 @@ def test_run_with_other_targets_than_models_needs_videos(words, is_only_models):
 def test_files_of_settings_are_found_among_the_words():
     words = ["-n", "--configfile=a.yaml", "--configfiles", "b/c.yaml", "d.yaml", "--config", "x=1"]
     assert [str(file) for file in config_files(words)] == ["a.yaml", "b/c.yaml", "d.yaml"]
+
+
+def test_job_that_quantizes_a_model_needs_no_videos():
+    assert is_job_of_models(["--target-jobs", "quantize_model:model=llava", "--force"])
+    assert not is_job_of_models(["--target-jobs", "detect_slice:model=llava,video=0,slice=1"])

@@ -2,9 +2,8 @@
 
 import pytest
 
-from touchline.inputs.settings import WindowSettings
-from touchline.inputs.windows import windows_per_slice
-from touchline.runs.limits import SLICE_MB, megabytes, slice_minutes
+from touchline.inputs.settings import Settings
+from touchline.runs.limits import SLICE_MB, megabytes, minutes_of_slice
 
 
 @pytest.mark.parametrize(
@@ -21,9 +20,16 @@ from touchline.runs.limits import SLICE_MB, megabytes, slice_minutes
         (5, 4, 2, 256, 0, None, 16),
     ],
 )
-def test_minutes(duration, slices, step, tokens, timeouts, longest, minutes):
-    (windows, *_) = windows_per_slice(duration, slices, WindowSettings(step=step))
-    assert slice_minutes(windows, tokens, timeouts, longest) == minutes
+def test_minutes(tmp_path, duration, slices, step, tokens, timeouts, longest, minutes):
+    (tmp_path / "manifest.json").write_text(f'{{"duration": {duration}}}')
+    settings = Settings(
+        models={"llava": {"checkpoint": "a"}},
+        compare_with=[],
+        slices=slices,
+        window={"step": step},
+        generation={"max_new_tokens": tokens},
+    )
+    assert minutes_of_slice(tmp_path / "manifest.json", settings, timeouts, longest) == minutes
 
 
 def test_memory():

@@ -10,6 +10,7 @@ import pytest
 from clones import ROOT, given
 from touchline.errors import InputError
 from touchline.inputs.project import settings_files
+from touchline.runs.inputs import find_inputs
 from touchline.runs.preflight import read_inputs
 
 LABELS = (ROOT / "labels.yaml").read_text()
@@ -41,12 +42,12 @@ def project(tmp_path, monkeypatch, checkpoint):
 
 def mistakes(config, **how):
     with pytest.raises(InputError) as error:
-        read_inputs(config, check=True, **how)
+        read_inputs(config, **how)
     return str(error.value).splitlines()
 
 
 def test_what_is_right_is_read(project):
-    inputs = read_inputs(project, check=True)
+    inputs = read_inputs(project)
     assert list(inputs.selected) == list(inputs.shown) == [0, 1]
     assert inputs.given[1] == {"other": "given_1.json"}
     assert set(inputs.annotations) == {0, 1}
@@ -129,18 +130,18 @@ def test_of_many_mistakes_of_a_kind_the_first_are_written_out(project, tmp_path)
 
 def test_models_are_fetched_without_videos_labels_and_given_predictions(project, tmp_path):
     (tmp_path / "videos.tsv").unlink()
-    inputs = read_inputs(project | {"labels": "nowhere.yaml"}, check=True, only_models=True)
+    inputs = read_inputs(project | {"labels": "nowhere.yaml"}, only_models=True)
     assert not inputs.selected
 
 
 def test_a_job_of_a_run_does_not_look_again(project, tmp_path):
     (tmp_path / "0.mkv").unlink()
-    read_inputs(project, check=False)
+    find_inputs(project, Path())
 
 
 def test_given_predictions_of_a_video_that_is_not_there_are_a_warning(project, tmp_path):
     (tmp_path / "0.mkv").unlink()
-    inputs = read_inputs(project | {"detect_with": []}, check=True)
+    inputs = read_inputs(project | {"detect_with": []})
     assert list(inputs.shown) == [1]
     (warning,) = inputs.warnings
     assert warning.startswith("0.mkv (video 0) is not there, so the given predictions of video 0")
@@ -149,7 +150,7 @@ def test_given_predictions_of_a_video_that_is_not_there_are_a_warning(project, t
 
 def test_a_row_without_a_path_has_given_predictions_and_no_footage(project, tmp_path):
     (tmp_path / "videos.tsv").write_text("video\tpath\tgame\thalf\n0\t\tm\t1\n1\t1.mkv\tn\t1\n")
-    inputs = read_inputs(project | {"detect_with": []}, check=True)
+    inputs = read_inputs(project | {"detect_with": []})
     assert (list(inputs.selected), list(inputs.shown)) == ([0, 1], [1])
     (line,) = mistakes(project)
     assert line.startswith("Video 0 has no path in videos.tsv, so no model can watch it")
@@ -214,7 +215,7 @@ def test_an_hq_file_runs_without_labels_or_with_a_table_of_its_own_times(
     for labels in ("", "mine.csv"):
         row = f"0\t{folder / '1_HQ.mkv'}\tm\t1\t{labels}\n"
         (tmp_path / "videos.tsv").write_text(f"video\tpath\tgame\thalf\tlabels\n{row}")
-        (warning,) = read_inputs(project, check=True).warnings
+        (warning,) = read_inputs(project).warnings
         assert warning.startswith("Video 0: the clock of SoccerNet's HQ files is not that of")
 
 
@@ -227,7 +228,7 @@ def test_one_half_in_two_resolutions_is_refused_with_both_paths(project, soccern
     assert f"{folder.relative_to(Path.cwd())}/1_720p.mkv" in line
     assert "name one in config.select" in line
     chosen = {"videos": "soccernet", "compare_with": [], "select": "0,2"}
-    assert list(read_inputs(project | chosen, check=True).selected) == [0, 2]
+    assert list(read_inputs(project | chosen).selected) == [0, 2]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +255,7 @@ def test_one_file_as_two_videos_of_no_game_is_a_warning(project, tmp_path, is_ha
     else:
         (tmp_path / "link.mkv").symlink_to("0.mkv")
     (tmp_path / "videos.tsv").write_text("video\tpath\n0\t0.mkv\n1\tlink.mkv\n")
-    (warning,) = read_inputs(project, check=True).warnings
+    (warning,) = read_inputs(project).warnings
     assert warning == "Videos 0-1 are one file, 0.mkv; is the table of videos right?"
 
 
@@ -296,7 +297,7 @@ def test_a_row_that_contradicts_soccernet_s_names_is_refused(
     table = f"video\tpath\tgame\thalf\tlabels\n0\t{path}\t{game}\t{half}\t{labels}\n"
     (tmp_path / "videos.tsv").write_text(table)
     if words is None:
-        read_inputs(project, check=True)
+        read_inputs(project)
     else:
         (line,) = mistakes(project)
         assert words in line
@@ -336,7 +337,7 @@ def test_a_class_to_evaluate_that_is_none_is_a_mistake(project):
 @pytest.mark.parametrize(("select", "games"), [("0", 1), ("all", 2)])
 def test_learning_from_too_few_games_is_a_warning(project, select, games):
     learning = project | {"ensemble": {"calibrated": True}, "select": select}
-    (warning,) = read_inputs(learning, check=True).warnings
+    (warning,) = read_inputs(learning).warnings
     assert f"{games} of the selected games have labels" in warning
     assert "Name labels of 4 games or more" in warning
 
@@ -378,20 +379,20 @@ def test_a_weight_of_nothing_is_refused_with_the_nearest_name(project, weights, 
 
 def test_a_weight_may_name_a_class_by_any_spelling(project):
     weights = {"llava": {"Corner kick": 2, "Set Pieces": 0}, "llava_evidence": 3, "other": 1}
-    settings = read_inputs(project | {"ensemble": {"weights": weights}}, check=True).settings
+    settings = read_inputs(project | {"ensemble": {"weights": weights}}).settings
     assert settings.ensemble.weights["llava"] == {"Corner": 2, "Set Pieces": 0}
 
 
 def test_a_weight_of_a_model_that_is_not_fused_is_a_warning(project):
     config = project | {"ensemble": {"weights": {"llava_evidence": 2}}}
-    (warning,) = read_inputs(config, check=True).warnings
+    (warning,) = read_inputs(config).warnings
     assert "the weight of llava_evidence has no effect" in warning
     evidence = {"generation": {"evidence": True}, "prompt": str(ROOT / "prompts/soccer_events.txt")}
     # Beside answers of the same model, evidence is fused only if it is named.
-    (warning,) = read_inputs(config | evidence, check=True).warnings
+    (warning,) = read_inputs(config | evidence).warnings
     assert "this run fuses llava, other" in warning
     config["ensemble"]["members"] = ["llava", "llava_evidence", "other"]
-    assert read_inputs(config | evidence, check=True).warnings == []
+    assert read_inputs(config | evidence).warnings == []
 
 
 @pytest.mark.parametrize(
@@ -418,13 +419,13 @@ def test_a_threshold_that_no_event_can_reach_is_refused(project, ensemble, most)
     ],
 )
 def test_a_threshold_that_some_event_can_reach_is_read(project, ensemble):
-    assert read_inputs(project | {"ensemble": ensemble}, check=True).warnings == []
+    assert read_inputs(project | {"ensemble": ensemble}).warnings == []
 
 
 def test_classes_of_soccernet_or_of_the_labels_can_be_evaluated(project, tmp_path):
     (tmp_path / "labels.yaml").write_text("classes:\n  Goal: []\n  Back heel: []\n")
     classes = ["Back heel", "Throw-in"]
-    inputs = read_inputs(project | {"evaluation": {"classes": classes}}, check=True)
+    inputs = read_inputs(project | {"evaluation": {"classes": classes}})
     assert inputs.settings.evaluation.classes == classes
 
 
@@ -457,7 +458,7 @@ def test_a_misspelt_place_of_a_number_is_refused(project, missing):
 
 def test_a_model_that_is_skipped_everywhere_is_a_warning(project):
     project["models"]["other"] = {"predictions": "gvien_{video}.json"}
-    (warning,) = read_inputs(project | {"missing_predictions": "skip"}, check=True).warnings
+    (warning,) = read_inputs(project | {"missing_predictions": "skip"}).warnings
     assert "other has no predictions of any selected video (there is no gvien_0.json)" in warning
 
 
@@ -468,7 +469,7 @@ def test_a_file_that_is_dated_in_the_future_is_refused(project, tmp_path, name):
     assert line.startswith(f"{name} is dated ")
     assert f"in the future, so every result of it would count as older; type touch {name}" in line
     os.utime(tmp_path / name, (time.time() + 1,) * 2)
-    read_inputs(project, check=True)
+    read_inputs(project)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])

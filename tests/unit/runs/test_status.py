@@ -74,7 +74,7 @@ def look(settings, **options):
 def queued(*jobs):
     """What gives these jobs, each a number, a slice's wildcards, a state and a reason."""
     return lambda: [
-        QueuedJob(str(number), state, reason, f"rule_detect_slice_wildcards_{of}", Path("/run"))
+        QueuedJob(str(number), state, reason, "detect_slice", of, Path("/run"))
         for number, of, state, reason in jobs
     ]
 

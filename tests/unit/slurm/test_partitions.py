@@ -8,14 +8,11 @@ from touchline.errors import InputError
 from touchline.slurm.partitions import (
     Submission,
     check_cluster,
-    check_refused,
-    earlier_jobs,
     has_accounting,
     longest_minutes,
-    output_of,
     reason_of,
 )
-from touchline.slurm.queue import read_queue
+from touchline.slurm.queue import answer_of
 
 
 @pytest.mark.parametrize(
@@ -53,14 +50,26 @@ def test_a_limit_that_is_not_known_is_none(printed):
 
 
 def test_array_jobs_and_groups_are_refused():
-    check_refused(None, {})
     with pytest.raises(InputError, match="slurm-array-jobs is refused"):
-        check_refused("all", {})
+        check_cluster(Submission("all", {}, []), Path())
     with pytest.raises(InputError, match="share one GPU"):
-        check_refused(None, {"detect_slice": "a"})
+        check_cluster(Submission(None, {"detect_slice": "a"}, []), Path())
 
 
-def test_jobs_left_by_an_earlier_run_are_those_of_this_folder_and_these_rules():
+@pytest.fixture
+def squeue(tmp_path, monkeypatch):
+    """Let `squeue` print some lines."""
+
+    def printing(*lines):
+        (tmp_path / "printed").write_text("".join(f"{line}\n" for line in lines))
+        (tmp_path / "squeue").write_text(f"#!/bin/sh\ncat {tmp_path}/printed\n")
+        (tmp_path / "squeue").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    return printing
+
+
+def test_jobs_left_by_an_earlier_run_are_those_of_this_folder_and_these_rules(squeue):
     lines = [
         "11|RUNNING|None|rule_detect_slice_wildcards_llava_0_3|/here/a|b",
         "12|RUNNING|None|rule_detect_slice_wildcards_llava_0_1|/elsewhere",
@@ -71,7 +80,10 @@ def test_jobs_left_by_an_earlier_run_are_those_of_this_folder_and_these_rules():
         "nonsense",
     ]
     names = ["detect_slice", "quantize_model"]
-    assert earlier_jobs(read_queue(lines), Path("/here/a|b"), names) == ["11", "15"]
+    squeue(*lines)
+    warning = check_cluster(Submission(None, {}, names), Path("/here/a|b"))
+    assert warning
+    assert warning.endswith("scancel 11 15")
 
 
 def test_a_step_killed_for_memory_is_reported_as_such():
@@ -82,15 +94,12 @@ def test_a_step_killed_for_memory_is_reported_as_such():
 
 
 def test_commands_that_are_not_there_or_fail_say_nothing():
-    assert output_of("touchline-has-no-such-command") == ""
-    assert output_of("false") == ""
+    assert answer_of("touchline-has-no-such-command") is None
+    assert answer_of("false") is None
 
 
-def test_jobs_of_an_earlier_run_are_named(tmp_path, monkeypatch):
-    job = f"17|RUNNING|None|rule_detect_slice_wildcards_llava|{tmp_path}"
-    (tmp_path / "squeue").write_text(f"#!/bin/sh\necho '{job}'\n")
-    (tmp_path / "squeue").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+def test_jobs_of_an_earlier_run_are_named(tmp_path, squeue):
+    squeue(f"17|RUNNING|None|rule_detect_slice_wildcards_llava|{tmp_path}")
     submission = Submission(None, {}, ["detect_slice"])
     warning = check_cluster(submission, tmp_path)
     assert warning

@@ -287,7 +287,7 @@ def test_obstacle_to_a_start_is_reported_once(slurm, monkeypatch, caplog):
 @pytest.mark.parametrize(("state", "is_kept"), [("RUNNING", True), ("COMPLETED", False)])
 def test_failing_patch_leaves_the_look_to_the_plugin(slurm, monkeypatch, caplog, state, is_kept):
     slurm("squeue", in_queue(state))
-    monkeypatch.setattr(plugin_patches, "read_queue", Mock(side_effect=KeyError("changed")))
+    monkeypatch.setattr(plugin_patches, "own_jobs", Mock(side_effect=KeyError("changed")))
     after = patched()
     assert [after.look(), after.look()] == [is_kept, is_kept]
     assert caplog.text.count("A patch of snakemake-executor-plugin-slurm fails (KeyError") == 1

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from touchline.video.sampler import sample_frames
+from media import sample_frames
 
 # The inverse of what the code does, from the same recommendations.
 BT2020_OF_BT709 = np.array(

@@ -21,6 +21,7 @@ from media import (
     number_in,
     numbered_picture,
     remuxed,
+    sample_frames,
     steady,
     ts_with_other_times,
     write_video,
@@ -28,7 +29,7 @@ from media import (
 from touchline.inputs.videos import Video
 from touchline.video.decoder import Decoder
 from touchline.video.probe import probe
-from touchline.video.sampler import Frame, frames_of, sample_frames
+from touchline.video.sampler import Frame, frames_of
 
 
 def sampled(path, times, max_size=4096):

@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,7 +25,7 @@ from touchline.models.cuda import call_once
 from touchline.models.cuda_graph import Replayed
 from touchline.models.kernels import compile_kernels, fuse_steps
 from touchline.models.kv_cache import RowCache
-from touchline.models.loading import hush_libraries, load_weights, read_config
+from touchline.models.loading import load_weights, read_config
 from touchline.models.preprocessing import CLIP, Normalization, normalized, read_normalization
 from touchline.models.unpacking import fuse_norms, unpack, unpacked_bytes
 from touchline.video.transforms import Fit
@@ -131,7 +130,6 @@ class VideoLanguageModel(ABC):
     # What all share.
 
     def __init__(self, folder: Path, prompt: str, footage: Footage, dtype: Dtype = "auto") -> None:
-        hush_libraries()
         self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
         self.dtype = _arithmetic(dtype, self.device)
         self.footage = footage
@@ -149,14 +147,14 @@ class VideoLanguageModel(ABC):
         with ThreadPoolExecutor(2) as meanwhile:
             compiling = meanwhile.submit(compile_kernels)
             meanwhile.submit(call_once, self.dtype)
-            with _float32_beside_float16(self.architecture, self.vision):
-                self.model: Any = load_weights(
-                    self.architecture,
-                    folder,
-                    config=config,
-                    dtype=self.dtype,
-                    device_map=self.device,
-                ).eval()
+            self.model: Any = load_weights(
+                self.architecture,
+                folder,
+                config=config,
+                # Float16 cannot hold all of the vision tower's numbers, so that they come as saved.
+                dtype="auto" if self.dtype == torch.float16 else self.dtype,
+                device_map=self.device,
+            ).eval()
         # Qwen2.5-VL's vision tower is known to overflow in float16.
         self._vision_dtype = torch.float32 if self.dtype == torch.float16 else self.dtype
         for name, weights in self.model.named_parameters():
@@ -382,21 +380,6 @@ class _Behind:
             for each, new in zip(before, (keys, values), strict=True)
         )
         return next(both), next(both)
-
-
-@contextmanager
-def _float32_beside_float16(kind: type[PreTrainedModel], modules: Sequence[str]) -> Iterator[None]:
-    """Load a model so that some of its modules are in float32 if the rest is in float16.
-
-    Their weights are often saved in bfloat16, which float16 cannot hold, so casting them back
-    is too late. The library takes the names from the class.
-    """
-    names, kept = [name.removeprefix("model.") for name in modules], kind._keep_in_fp32_modules
-    kind._keep_in_fp32_modules = [*(kept or []), *names]
-    try:
-        yield
-    finally:
-        kind._keep_in_fp32_modules = kept
 
 
 def _arithmetic(dtype: Dtype, device: torch.device) -> torch.dtype:

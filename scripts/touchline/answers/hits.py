@@ -1,0 +1,88 @@
+"""From the answers in a predictions file to hits: one event for each class that an answer names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from touchline.answers.asked import Asked
+from touchline.answers.parsing import is_cut_off, parse_answer
+from touchline.answers.plain_answers import names_in
+from touchline.answers.reading import Predictions, quoted, usable_items
+from touchline.core.records import Counts, Event, ParsedEvent
+from touchline.inputs.labels import Labels
+
+
+def hits_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
+    """The hits for one parsed event of the window that starts at `time`, in seconds.
+
+    One event; a label of several classes' names ("Corner kick and foul") is one of each.
+    """
+    found = names_in(parsed.label, lambda name: labels.canonical(name) is not None)
+    names = [labels.canonical(name) for name in found]
+    return [
+        Event(
+            time_s=time,
+            label=parsed.label if name is None else name,
+            known=name is not None,
+            team=parsed.team,
+            confidence=parsed.confidence,
+            label_probability=parsed.score,
+            n_hits=1,
+            window_s=time,
+            first_s=time,
+            last_s=time,
+            details=parsed.details,
+        )
+        for name in names or [labels.canonical(parsed.label)]
+    ]
+
+
+def predictions_of(
+    items: Sequence[Any],
+    path: str | Path,
+    labels: Labels,
+    *,
+    duration: float | None = None,
+    half: int | None = None,
+) -> Predictions:
+    """Read the items of a predictions file: a list of `{"time": seconds, "raw": answer}`.
+
+    Args:
+        path: of the file, for messages.
+        duration: seconds of video, if known; items beyond are left out as invalid.
+        half: of the game, which the video shows; None if it is not known.
+
+    Raises:
+        InputError: no item can be used.
+    """
+    hits: list[Event] = []
+    times: list[float] = []
+    tally = {"events": 0, "none": 0, "unparsed": 0}
+    cut_off = 0
+    asked = Asked(labels.is_spelling)
+    usable, problems = usable_items(items, path, half, duration)
+    for number in usable:
+        time, raw = float(items[number]["time"]), items[number]["raw"]
+        times.append(time)
+        answer = parse_answer(raw, asked)
+        tally[answer.status] += 1
+        cut_off += bool(answer.events) and is_cut_off(raw)
+        if answer.status == "unparsed":
+            problems.append(
+                f"{path}, item {number} ({time:g} s): no event can be read in {quoted(raw)}."
+            )
+        for parsed in answer.events:
+            hits += hits_of(time, parsed, labels)
+    hits.sort(key=lambda hit: hit.time_s)
+    counts = Counts(
+        answers=len(items),
+        none=tally["none"],
+        unparsed=tally["unparsed"],
+        invalid=len(items) - len(usable),
+        cut_off=cut_off,
+        events_in=len(hits),
+        events_out=len(hits),
+    )
+    return Predictions(hits, times, counts, problems)
