@@ -56,7 +56,7 @@ from touchline.inputs.settings import (
     WindowSettings,
 )
 from touchline.inputs.videos import Video, read_videos
-from touchline.inputs.windows import most_frames, windows_of
+from touchline.inputs.windows import most_frames, whole, windows_of
 from touchline.matching import is_within
 from touchline.models.quantize import quantize
 from touchline.video.probe import probe
@@ -99,7 +99,7 @@ def main() -> None:
 
 def _find(video: Video, checkpoint: Path, options: argparse.Namespace, labels: Labels) -> Found:
     manifest = probe(video)
-    windows = windows_of(0, manifest.duration, manifest.duration, RULE)
+    windows = windows_of(0, manifest.duration, whole(manifest.duration), RULE)
     question = Question(
         prompt=read_text(ROOT / "prompts" / "soccer_events.txt"),
         checkpoint=checkpoint,
@@ -122,7 +122,7 @@ def _find(video: Video, checkpoint: Path, options: argparse.Namespace, labels: L
         threads=options.threads,
     )
     assert video.labels is not None
-    truth = read_truth(video.labels, labels, half=video.half).events
+    truth = read_truth(video.labels, labels, of=video.game_half).events
     ledger = SliceLedger(0.0, manifest.duration, [r.ledger_line for r in records], "ledger")
     answers = _of_answers(ledger, manifest, labels)
     tokens = [replace(event, score=event.label_probability or 0.0) for event in answers[0]]
@@ -149,7 +149,11 @@ def _of_answers(
 ) -> tuple[list[Event], list[Event]]:
     """The events of answers, without scores and scored by context."""
     merged = merge_slices(
-        [ledger], manifest.duration, rule=RULE, labels=labels, merge=MergeSettings(window=WINDOW)
+        [ledger],
+        whole(manifest.duration),
+        rule=RULE,
+        labels=labels,
+        merge=MergeSettings(window=WINDOW),
     )
     shown = ((w.start, w.end, w.frame_times) for w in ledger.windows)
     events = locate(merged.events, merged.hits, shown)

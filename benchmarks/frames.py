@@ -52,7 +52,7 @@ from PIL import Image, ImageDraw
 from touchline.core.records import Manifest
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Video
-from touchline.inputs.windows import Window, windows_of
+from touchline.inputs.windows import Window, whole, windows_of
 from touchline.video.packets import open_video
 from touchline.video.probe import probe
 from touchline.video.sampler import frames_of
@@ -199,7 +199,7 @@ def half_seconds(name: str, path: Path, number: int, options: argparse.Namespace
     side = SIDES[name]
     # Another part each round, and another offset to the keyframes.
     at = (options.length - options.stretch) * number / options.rounds // 1 + number / options.rounds
-    windows = windows_of(at, at + options.stretch, options.length, WindowSettings())
+    windows = windows_of(at, at + options.stretch, whole(options.length), WindowSettings())
     if name == "predecessor":
         some = windows[:: max(1, len(windows) // PREDECESSOR_WINDOWS)]
         per_window = cpu_seconds(side, path, some) / len(some)

@@ -45,7 +45,7 @@ def main() -> None:
     if len(videos) == 1:
         ((number, video),) = videos.items()
         assert video.labels is not None
-        truth = read_truth(video.labels, Labels.read(ROOT / "labels.yaml"), half=video.half)
+        truth = read_truth(video.labels, Labels.read(ROOT / "labels.yaml"), of=video.game_half)
         events = read_events_csv(results / paths.EVENTS.format(model=MODELS[0], video=number))
         console.print(timeline(truth.events, events))
     reports = [

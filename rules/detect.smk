@@ -28,8 +28,9 @@ rule detect_slice:
         runtime=lambda wildcards, input: minutes_of_slice(
             input.manifest,
             SETTINGS,
-            EVENTS_OF_RUN.ended_by("TIMEOUT", "detect_slice", wildcards),
-            longest_minutes("detect_slice"),
+            PLAN.half_of(int(wildcards.video)).halves,
+            timeouts=EVENTS_OF_RUN.ended_by("TIMEOUT", "detect_slice", wildcards),
+            longest=longest_minutes("detect_slice"),
         ),
     params:
         **params_of(rule_params.DetectSliceParams),

@@ -17,7 +17,7 @@ from touchline.events.partials import partial_of
 from touchline.evidence.tables import Evidence, write_evidence
 from touchline.inputs.fingerprint import check_fingerprint
 from touchline.inputs.settings import read_settings, read_table
-from touchline.inputs.windows import most_frames, slice_bounds, windows_of
+from touchline.inputs.windows import most_frames, slice_bounds, watched, windows_of
 from touchline.runs.rule_params import DetectSliceParams
 from touchline.weights.checkpoints import remember_origin
 
@@ -28,8 +28,9 @@ def main(job: Any) -> None:
     manifest = read_record(job.input.manifest, Manifest)
     path = read_table(job.config)[manifest.video].footage
     check_fingerprint(path, manifest)
-    bounds = slice_bounds(manifest.duration, params.slices, int(job.wildcards.slice))
-    windows = windows_of(*bounds, manifest.duration, params.window)
+    stretches = watched(manifest.duration, params.window.halves, params.window)
+    bounds = slice_bounds(stretches, params.slices, int(job.wildcards.slice))
+    windows = windows_of(*bounds, stretches, params.window)
     question = Question(
         prompt=read_text(job.input.prompt),
         checkpoint=Path(job.input.checkpoint),

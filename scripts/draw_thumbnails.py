@@ -22,7 +22,7 @@ def main(job: Any) -> None:
         manifest.video,
         params.models,
         job.input,
-        half=manifest.half,
+        of=params.half,
         classes=params.classes,
     )
     # By score: what is learnt from other games' labels need not draw every picture again.

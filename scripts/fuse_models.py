@@ -43,8 +43,7 @@ def main(job: Any) -> None:
         job.output.events,
         events,
         video=int(job.wildcards.video),
-        game=params.half.game,
-        half=params.half.half,
+        of=params.half,
     )
 
 

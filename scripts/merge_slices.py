@@ -7,7 +7,7 @@ from touchline.core.intervals import intervals_of
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
 from touchline.core.records import Manifest
-from touchline.events.context import score_by_context
+from touchline.events.context import score_by_half
 from touchline.events.coverage import coverage_of_slices
 from touchline.events.merge import merge_slices, read_slices
 from touchline.events.partials import check_partial
@@ -15,19 +15,21 @@ from touchline.events.predictions import write_events_csv, write_predictions
 from touchline.events.timing import locate
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import read_settings
+from touchline.inputs.windows import watched
 from touchline.runs.rule_params import MergeSlicesParams
 
 
 def main(job: Any) -> None:
     params = MergeSlicesParams.read(job)
     manifest = read_record(job.input.manifest, Manifest)
-    slices = read_slices(job.input.ledgers, manifest.duration)
-    for path, part in zip(job.input.partials, slices, strict=True):
-        check_partial(path, part.windows)
     labels = Labels.read(job.input.labels)
     # Not a parameter: with keep_partials: false, a new one would have everything detected again.
     rule = read_settings(job.config).window
-    merged = merge_slices(slices, manifest.duration, rule=rule, labels=labels, merge=params.merge)
+    stretches = watched(manifest.duration, params.half.halves, rule)
+    slices = read_slices(job.input.ledgers, stretches)
+    for path, part in zip(job.input.partials, slices, strict=True):
+        check_partial(path, part.windows)
+    merged = merge_slices(slices, stretches, rule=rule, labels=labels, merge=params.merge)
     counts = merged.counts
     log.info(
         "%d windows: %d none, %d unparsed, %d skipped; %d events in, %d duplicates, %d out",
@@ -44,14 +46,16 @@ def main(job: Any) -> None:
     looked_at = intervals_of(coverage.looked_at)
     shown = ((window.start, window.end, window.frame_times) for window in windows)
     events = locate(merged.events, merged.hits, shown)
-    events = score_by_context(events, merged.hits, looked_at, labels=labels, rule=params.context)
+    spans = params.half.spans(manifest.duration)
+    events = score_by_half(
+        events, merged.hits, looked_at, spans=spans, labels=labels, rule=params.context
+    )
     write_predictions(job.output.predictions, merged.events)
     write_events_csv(
         job.output.events,
         events,
         video=manifest.video,
-        game=params.half.game,
-        half=params.half.half,
+        of=params.half,
     )
     write_json(job.output.coverage, coverage.model_dump())
 

@@ -7,7 +7,7 @@ from touchline.core.intervals import intervals_of
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
 from touchline.core.records import Manifest
-from touchline.events.context import score_by_context
+from touchline.events.context import score_by_half
 from touchline.events.coverage import coverage_of_given, coverage_of_spotter
 from touchline.events.given import read_given
 from touchline.events.merge import merge_given
@@ -41,12 +41,17 @@ def main(job: Any) -> None:
     )
     rule = params.window
     if given.exact:
-        coverage = coverage_of_spotter(given.times, merged.counts, manifest, params.half.half)
+        coverage = coverage_of_spotter(given.times, merged.counts, manifest, params.half)
     else:
         others = [read_given(path, video, row, labels) for path in job.input.others]
         reached = max((other.reach(rule.seconds) for other in others), default=0.0)
         coverage = coverage_of_given(
-            given.times, merged.counts, manifest, reached=reached, window=rule.seconds
+            given.times,
+            merged.counts,
+            manifest,
+            of=params.half,
+            reached=reached,
+            window=rule.seconds,
         )
     for lost in coverage.likely_lost:
         log.warning(
@@ -61,15 +66,15 @@ def main(job: Any) -> None:
         shown = ((window.start, window.end, window.times) for window in windows)
         looked_at = intervals_of(coverage.looked_at)
         events = locate(events, merged.hits, shown)
-        events = score_by_context(
-            events, merged.hits, looked_at, labels=labels, rule=params.context
+        spans = params.half.spans(duration)
+        events = score_by_half(
+            events, merged.hits, looked_at, spans=spans, labels=labels, rule=params.context
         )
     write_events_csv(
         job.output.events,
         events,
         video=video,
-        game=params.half.game,
-        half=params.half.half,
+        of=params.half,
     )
     write_json(job.output.coverage, coverage.model_dump())
 

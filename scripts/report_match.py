@@ -19,9 +19,7 @@ from touchline.runs.rule_params import ReportMatchParams
 def main(job: Any) -> None:
     video = int(job.wildcards.video)
     params = ReportMatchParams.read(job)
-    match = read_match(
-        video, params.models, job.input, half=params.name.half, classes=params.classes
-    )
+    match = read_match(video, params.models, job.input, of=params.name, classes=params.classes)
     moments = match.moments(params.tolerance)
     pictures = []
     for path in job.input.pictures:

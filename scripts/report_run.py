@@ -50,6 +50,7 @@ def read_videos(
             model,
             slices=params.slices,
             window=params.window,
+            halves=params.names[manifest.video].halves,
             benchmarks=params.benchmarks,
         )
         for manifest in (read_record(path, Manifest) for path in job.input.manifests)

@@ -12,14 +12,17 @@ from touchline.events.predictions import write_events_csv, write_predictions
 from touchline.evidence.peaks import spot_events
 from touchline.evidence.tables import join_slices, read_evidence, write_evidence
 from touchline.inputs.settings import read_settings
+from touchline.inputs.windows import watched
 from touchline.runs.rule_params import SpotEvidenceParams
 
 
 def main(job: Any) -> None:
     params = SpotEvidenceParams.read(job)
     manifest = read_record(job.input.manifest, Manifest)
-    slices = read_slices(job.input.ledgers, manifest.duration)
-    check_slices(slices, manifest.duration, read_settings(job.config).window)
+    rule = read_settings(job.config).window
+    stretches = watched(manifest.duration, params.half.halves, rule)
+    slices = read_slices(job.input.ledgers, stretches)
+    check_slices(slices, stretches, rule)
     evidence = join_slices(
         [
             (read_evidence(path, params.classes), part.windows, path)
@@ -49,8 +52,7 @@ def main(job: Any) -> None:
         job.output.events,
         events,
         video=manifest.video,
-        game=params.half.game,
-        half=params.half.half,
+        of=params.half,
     )
     write_json(job.output.coverage, coverage_of_slices(manifest, windows, counts).model_dump())
 

@@ -22,8 +22,8 @@ try:
 
     from touchline.errors import InputError
     from touchline.inputs.project import read_config
-    from touchline.inputs.settings import read_settings
-    from touchline.inputs.videos import read_videos, select
+    from touchline.inputs.settings import read_settings, table_of
+    from touchline.inputs.videos import select
     from touchline.runs.status import Observer
     from touchline.runs.status_display import table, watch
 except (ImportError, SyntaxError) as error:
@@ -40,7 +40,8 @@ def main() -> None:
     console = Console(highlight=False)
     try:
         settings = read_settings(read_config(PROJECT, options.configfile, options.config))
-        videos = select(read_videos(settings.videos), settings.select) if settings.videos else []
+        rows = table_of(settings)
+        videos = select(rows, settings.select) if settings.videos else []
     except InputError as error:
         sys.exit(str(error))
     if not settings.detect_with:
@@ -50,7 +51,7 @@ def main() -> None:
             soft_wrap=True,
         )
         return
-    observer = Observer(settings, videos)
+    observer = Observer(settings, videos, table=rows)
     if options.watch is None:
         console.print(table(observer.look(), len(videos)))
         return

@@ -17,6 +17,7 @@ from sklearn.metrics import cohen_kappa_score
 from touchline.core.records import Thumbnail
 from touchline.evaluation.annotations import read_truth
 from touchline.inputs.labels import Labels
+from touchline.inputs.videos import GameHalf
 
 LABELS = "labels.yaml"
 
@@ -254,7 +255,7 @@ def test_the_checked_list_leaves_in_every_format(browser, page):
     truth = read_truth(table, Labels.read(LABELS))
     assert len(truth.events) == count
     soccernet = exported(browser, "soccernet", "Labels-v2.json")
-    again = read_truth(soccernet, Labels.read(LABELS), half=1)
+    again = read_truth(soccernet, Labels.read(LABELS), of=GameHalf(half=1))
     assert [(e.label, e.time_s) for e in again.events] == [
         (e.label, pytest.approx(e.time_s)) for e in truth.events
     ]

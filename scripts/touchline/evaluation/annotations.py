@@ -17,9 +17,10 @@ from touchline.core.files import read_json, read_text
 from touchline.core.records import Team
 from touchline.core.soccernet import positions_per_second
 from touchline.errors import InputError, nearest_file
-from touchline.inputs.halves import untrimmed
+from touchline.inputs.clock import HalfSpan, span_at, span_of
+from touchline.inputs.hq import untrimmed
 from touchline.inputs.labels import Labels
-from touchline.inputs.videos import Video
+from touchline.inputs.videos import NOTHING_KNOWN, GameHalf, Video
 
 # What a person who judged the predictions did not confirm.
 _NO_EVENT = ("rejected", "undecided")
@@ -79,10 +80,13 @@ def find_labels(videos: Mapping[int, Video], selected: Iterable[int]) -> dict[in
     ]
     mistakes += [
         f"{path}: its times are not those of video {video}, {file}, because SoccerNet's labels "
-        "belong to the 224p and 720p files, and an HQ file starts earlier; use the 1_224p or "
+        "belong to the 224p and 720p files, and an HQ file starts earlier; put SoccerNet's "
+        "video.ini beside it, or write half_starts into the table of videos, or use the 1_224p or "
         "1_720p file, or leave the video's labels empty in a table of videos."
         for video, path in named.items()
-        if path.suffix.lower() == ".json" and (file := untrimmed(videos[video].path))
+        if path.suffix.lower() == ".json"
+        and not videos[video].halves
+        and (file := untrimmed(videos[video].path))
     ]
     if mistakes:
         raise InputError("\n".join(mistakes))
@@ -93,7 +97,7 @@ def read_truth(
     path: str | Path,
     labels: Labels,
     *,
-    half: int | None = None,
+    of: GameHalf = NOTHING_KNOWN,
     duration: float | None = None,
     classes: Collection[str] | None = None,
 ) -> Truth:
@@ -104,18 +108,21 @@ def read_truth(
             file with the columns time_s and label and, if known, team and visibility
             ("not shown" is what matters). A column verdict, as a match's page writes it, shows
             which of them a person confirmed; rejected ones are no events.
-        half: of the game, which the video shows. A CSV file is about the video alone.
+        of: Says which half the video shows, or where each half begins in it. The times of a CSV
+            file are the video's, whatever it shows.
         duration: seconds of video, if known.
         classes: whose events are wanted, if not all.
 
     Raises:
-        InputError: the file is neither, or has events of two halves and `half` is None.
+        InputError: the file is neither, or has events of two halves and nothing says which of
+            them the video shows.
     """
     is_table = Path(path).suffix.lower() == ".csv"
-    rows = list(_of_table(path) if is_table else _of_soccernet(path, half))
+    spans = of.spans(duration)
+    rows = list(_of_table(path) if is_table else _of_soccernet(path, spans))
     events: list[TrueEvent] = []
     problems: list[str] = []
-    undecided, beyond = 0, []
+    undecided, beyond, outside = 0, [], []
     judged: list[tuple[float, str, bool]] = []
     per_second = 1000 if is_table else _positions_per_second(rows)
     if per_second == 1:
@@ -130,13 +137,15 @@ def read_truth(
             undecided += row["verdict"] == "undecided"
             continue
         try:
-            event = _event(row, labels, half, per_second)
+            event = _event(row, labels, spans, per_second)
         except ValueError as error:
             problems.append(f"{path}, {place}: {error}; it is left out.")
             continue
         if event and classes is not None and event.label not in classes:
             continue
-        if event and duration is not None and event.time_s > duration:
+        if event and of.halves and not is_table and not span_at(spans, event.time_s):
+            outside.append(event.time_s)
+        elif event and duration is not None and event.time_s > duration:
             beyond.append(event.time_s)
         elif event:
             events.append(event)
@@ -144,6 +153,11 @@ def read_truth(
         problems.append(
             f"{path}: {len(beyond)} of its events lie beyond the end of the video ({duration:g} "
             f"s), the last at {max(beyond):g} s; they are left out. Is it the right file, and half?"
+        )
+    if outside:
+        problems.append(
+            f"{path}: {len(outside)} of its events are not in the halves that the video shows, the "
+            f"first at {min(outside):g} s of the video; they are left out. Correct half_starts."
         )
     if undecided:
         problems.append(
@@ -166,7 +180,9 @@ def _judged(row: Mapping[str, Any], labels: Labels) -> Iterator[tuple[float, str
             )
 
 
-def _of_soccernet(path: str | Path, half: int | None) -> Iterator[tuple[str, dict[str, Any]]]:
+def _of_soccernet(
+    path: str | Path, spans: Sequence[HalfSpan]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     content = read_json(path)
     annotations = content.get("annotations") if isinstance(content, dict) else None
     if not isinstance(annotations, list):
@@ -175,7 +191,7 @@ def _of_soccernet(path: str | Path, half: int | None) -> Iterator[tuple[str, dic
         )
     rows = [item if isinstance(item, dict) else {} for item in annotations]
     halves = {str(row.get("gameTime")).partition(" ")[0] for row in rows}
-    if half is None and len(halves & {"1", "2"}) > 1:
+    if any(span.half is None for span in spans) and len(halves & {"1", "2"}) > 1:
         raise InputError(
             f"{path} has the events of two halves; write into the table of videos which half the "
             "video is."
@@ -210,9 +226,9 @@ def _positions_per_second(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
 
 
 def _event(
-    row: Mapping[str, Any], labels: Labels, half: int | None, per_second: int
+    row: Mapping[str, Any], labels: Labels, spans: Sequence[HalfSpan], per_second: int
 ) -> TrueEvent | None:
-    """The event of a row, None if it is of the other half.
+    """The event of a row by the video's clock, None if it is of a half that the video lacks.
 
     Args:
         per_second: the unit of a position.
@@ -225,13 +241,15 @@ def _event(
         time = _seconds(row["time_s"], "time_s")
     else:
         of_half, time = _clock(row.get("gameTime"))
-        if of_half not in (1, 2, half):
+        if of_half not in (1, 2, *(span.half for span in spans)):
             raise ValueError(f"there is no half {of_half}")
-        if half is not None and of_half != half:
+        span = span_of(spans, of_half) or span_of(spans, None)
+        if span is None:
             return None
         # The clock has whole seconds; the position is exact.
         if "position" in row:
             time = _seconds(row["position"], "position") / per_second
+        time = span.video_time(time)
     if "time_s" in row and row.get("verdict") not in (None, "", "confirmed"):
         raise ValueError(f"verdict is {row['verdict']!a}, not confirmed, rejected or undecided")
     name = labels.canonical(row["label"]) if isinstance(row.get("label"), str) else None

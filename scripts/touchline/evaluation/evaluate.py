@@ -121,7 +121,7 @@ def evaluate(
             any_free_kick.append(_figures(ANY_FREE_KICK, tolerance, one))
     report = EvaluationReport(
         model=model,
-        videos=[half.video for half in halves],
+        videos=list(dict.fromkeys(half.video for half in halves)),
         matches=len(games),
         seconds=math.fsum(length(half.looked_at) for half in halves),
         shifts=shifts,

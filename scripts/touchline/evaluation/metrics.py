@@ -80,9 +80,10 @@ def by_chance(halves: Sequence[Half], tolerance: float, shifts: int, seed: int) 
     for half in halves:
         moments = [*(true.time_s for true in half.truth), *(event.time_s for event in half.events)]
         times = elapsed(half.looked_at, moments)
-        of_half = shifts_of(
-            times, length(half.looked_at), tolerance, count=shifts, seed=seed + half.video
-        )
+        # So that the halves of one file draw the shifts that they draw as files of their own.
+        own_seed = seed + half.video + half.part
+        span = length(half.looked_at)
+        of_half = shifts_of(times, span, tolerance, count=shifts, seed=own_seed)
         drawn.append([_shifted(half, shift) for shift in of_half])
     return [list(run) for run in zip(*drawn, strict=True)]
 

@@ -6,19 +6,22 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from touchline.core.files import read_record
 from touchline.core.intervals import Intervals, common, within
-from touchline.core.params import AnnotatedVideo
 from touchline.core.records import Coverage, Event
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.core.tables import Table
 from touchline.evaluation.annotations import TrueEvent, Truth, read_truth
 from touchline.events.coverage import looked_at_together
 from touchline.events.predictions import read_events_csv
+from touchline.inputs.clock import HalfSpan
 from touchline.inputs.labels import Labels
+from touchline.inputs.videos import AnnotatedVideo
 from touchline.matching import is_within, matched_pairs
+
+E = TypeVar("E", TrueEvent, Event)
 
 # evaluation/outcomes_{model}.csv, a line an outcome; what is not there has empty cells.
 OUTCOMES = Table(
@@ -46,8 +49,11 @@ class Half:
 
     Attributes:
         game: the game it is of; intervals come from sampling games.
+        truth, events: their times are by the clock of the half.
         looked_at: where the model looked. Nothing else counts.
         others: the events of each other model.
+        part: which of the video's halves it is, from 0.
+        kickoff: seconds of video at which the clock of the half shows 0.
     """
 
     video: int
@@ -56,6 +62,8 @@ class Half:
     events: Sequence[Event]
     looked_at: Intervals
     others: Sequence[Sequence[Event]] = ()
+    part: int = 0
+    kickoff: float = 0.0
 
 
 class EvaluationFiles(Protocol):
@@ -81,9 +89,10 @@ def read_halves(
     classes: Collection[str] | None = None,
     tolerance: float = 0.0,
 ) -> tuple[list[Half], list[str]]:
-    """Read the truth of videos and what one model predicted in them.
+    """Read the truth of videos and what one model predicted in them, half by half.
 
-    An ensemble looked where all of its models did: elsewhere it is not the same ensemble.
+    What is outside each half of a video is left out. An ensemble looked where all of its models
+    did: elsewhere it is not the same ensemble.
 
     Args:
         videos: in the order of the files.
@@ -103,7 +112,7 @@ def read_halves(
         truth = read_truth(
             truth_path,
             labels,
-            half=of.half,
+            of=of.of,
             duration=coverage[0].duration,
             classes=classes,
         )
@@ -112,10 +121,32 @@ def read_halves(
         looked_at = reduce(common, looked_at_together(coverage, times))
         events = [event for event in events if not is_undecided(event, truth, tolerance)]
         of_others = [read_events_csv(next(others)) for _ in range(of.others)]
-        halves.append(Half(of.video, of.game, truth.events, events, looked_at, of_others))
+        whole = Half(of.video, of.game, truth.events, events, looked_at, of_others)
+        spans = of.of.spans(coverage[0].duration) if of.of.halves else ()
+        halves += [_in_span(whole, part, span) for part, span in enumerate(spans)] or [whole]
         # A file with both halves is read twice, and its problems come twice.
         problems += [problem for problem in truth.problems if problem not in problems]
     return halves, problems
+
+
+def _in_span(whole: Half, part: int, span: HalfSpan) -> Half:
+    """What of a video is in one of its halves, by the clock of that half."""
+
+    def moved(events: Sequence[E]) -> list[E]:
+        inside = (each for each in events if span.start <= each.time_s <= span.end)
+        return [replace(each, time_s=span.half_time(each.time_s)) for each in inside]
+
+    looked_at = common(whole.looked_at, ((span.start, span.end),))
+    return Half(
+        whole.video,
+        whole.game,
+        moved(whole.truth),
+        moved(whole.events),
+        tuple((span.half_time(start), span.half_time(end)) for start, end in looked_at),
+        [moved(events) for events in whole.others],
+        part,
+        span.kickoff,
+    )
 
 
 def is_undecided(event: Event, truth: Truth, tolerance: float) -> bool:
@@ -188,7 +219,8 @@ def by_class(
 def outcomes(halves: Iterable[Half], annotated: Collection[str], tolerance: float) -> list[Outcome]:
     """What became of every true and every predicted event where the model looked.
 
-    The events themselves stand in the outcomes, not copies.
+    Their times are the video's. Where a half begins with its video, the events themselves stand in
+    the outcomes, not copies.
     """
     names = {name: name for name in annotated}
     found: list[Outcome] = []
@@ -208,8 +240,21 @@ def outcomes(halves: Iterable[Half], annotated: Collection[str], tolerance: floa
                 for j, event in enumerate(events)
                 if j not in right
             ]
-        found += sorted(of_half, key=_moment)
+        found += [_by_video(outcome, half.kickoff) for outcome in sorted(of_half, key=_moment)]
     return found
+
+
+def _by_video(outcome: Outcome, kickoff: float) -> Outcome:
+    """An outcome with times by the clock of the video."""
+    if not kickoff:
+        return outcome
+    span = HalfSpan(None, kickoff)
+    true, event = outcome.true, outcome.event
+    return replace(
+        outcome,
+        true=true and replace(true, time_s=span.video_time(true.time_s)),
+        event=event and replace(event, time_s=span.video_time(event.time_s)),
+    )
 
 
 def write_outcomes_csv(path: str | Path, found: Iterable[Outcome]) -> None:

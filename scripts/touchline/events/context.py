@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import attrgetter
 
-from touchline.core.intervals import SAME_TIME, Intervals, common, length
+from touchline.core.intervals import SAME_TIME, Intervals, common, gaps, joined, length
 from touchline.core.records import Context, Event
+from touchline.inputs.clock import HalfSpan, span_at
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings
 from touchline.matching import is_within, neighbours, suppress
@@ -107,6 +108,39 @@ class _Burst:
     start: float
     end: float
     strength: float
+
+
+def score_by_half(
+    events: Iterable[Event],
+    hits: Iterable[Event],
+    looked_at: Intervals,
+    *,
+    spans: Sequence[HalfSpan],
+    labels: Labels,
+    rule: ContextSettings,
+) -> list[Event]:
+    """Score the events of each half by their context in that half; see `score_by_context`.
+
+    Args:
+        spans: the halves. What is outside all of them is scored together.
+    """
+    events, hits = list(events), list(hits)
+    if len(spans) == 1:
+        return score_by_context(events, hits, looked_at, labels=labels, rule=rule)
+    inside = joined((span.start, span.end) for span in spans)
+    outside = gaps(inside, max(end for _, end in (*looked_at, *inside)))
+    scored: dict[int, Event] = {}
+    for span in (*spans, None):
+        places = [n for n, e in enumerate(events) if span_at(spans, e.window_s) is span]
+        mine = score_by_context(
+            [events[place] for place in places],
+            [hit for hit in hits if span_at(spans, hit.window_s) is span],
+            common(looked_at, ((span.start, span.end),) if span else outside),
+            labels=labels,
+            rule=rule,
+        )
+        scored |= dict(zip(places, mine, strict=True))
+    return [scored[place] for place in range(len(events))]
 
 
 def score_by_context(

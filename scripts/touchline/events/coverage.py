@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from touchline.core.intervals import Intervals, as_records, common, gaps, intervals_of, joined
 from touchline.core.records import UNANSWERED, Counts, Coverage, Manifest, WindowRecord
+from touchline.inputs.videos import NOTHING_KNOWN, GameHalf
 
 # A stretch counts as lost if it is this unlikely to be empty by chance, in a whole file...
 _CHANCE = 1e-6
@@ -64,6 +65,7 @@ def coverage_of_given(
     counts: Counts,
     manifest: Manifest | None,
     *,
+    of: GameHalf = NOTHING_KNOWN,
     reached: float,
     window: float,
 ) -> Coverage:
@@ -73,19 +75,31 @@ def coverage_of_given(
         times: of the items of its predictions file, seconds.
         counts: what became of them.
         manifest: of the video; None without footage.
+        of: says where halves begin in the video. What is outside them does not count.
         reached: how far any model's predictions of the video get, seconds. Without footage, that
             is all that is known of its length, and that a half lasts 40 minutes or more.
         window: how long the windows last that begin at these times, seconds.
     """
     duration = manifest.duration if manifest else _least_duration(reached)
-    lost = likely_lost(times, duration, window)
-    return _coverage(manifest, duration, counts, looked_at=gaps(lost, duration), lost=lost)
+    spans = of.spans(duration)
+    lost = joined(
+        (span.start + start, span.start + end)
+        for span in spans
+        for start, end in likely_lost(
+            [time - span.start for time in times if span.start <= time <= span.end],
+            span.end - span.start,
+            window,
+        )
+    )
+    inside = joined((span.start, span.end) for span in spans)
+    seen = common(inside, gaps(lost, duration))
+    return _coverage(manifest, duration, counts, looked_at=seen, lost=lost)
 
 
 def coverage_of_spotter(
-    times: Sequence[float], counts: Counts, manifest: Manifest | None, half: int | None
+    times: Sequence[float], counts: Counts, manifest: Manifest | None, of: GameHalf
 ) -> Coverage:
-    """What a trained spotter looked at: the whole video, however few events it predicts.
+    """What a trained spotter looked at: the whole of each half, however few events it predicts.
 
     Without footage the end is open (`looked_at_together` closes it), since labels and other models'
     events may follow the last prediction.
@@ -94,12 +108,13 @@ def coverage_of_spotter(
         times: of its predictions, seconds.
         counts: what became of them.
         manifest: of the video; None without footage.
-        half: of the game, which the video shows; None if that is not known.
+        of: says which half the video shows, or where each half begins in it.
     """
-    least = [] if half is None else [_SHORTEST_HALF]
+    kickoffs = [span.kickoff for span in of.spans(None) if span.half is not None]
+    least = [kickoff + _SHORTEST_HALF for kickoff in kickoffs]
     duration = manifest.duration if manifest else _least_duration(*times, *least)
-    whole = joined([(0.0, duration)])
-    coverage = _coverage(manifest, duration, counts, looked_at=whole)
+    inside = joined((span.start, span.end) for span in of.spans(duration))
+    coverage = _coverage(manifest, duration, counts, looked_at=inside)
     return coverage.model_copy(update={"has_open_end": manifest is None})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 from xml.etree import ElementTree
@@ -12,8 +13,9 @@ from xml.etree import ElementTree
 from touchline.core.records import Event
 from touchline.core.soccernet import game_time
 from touchline.errors import InputError
+from touchline.inputs.clock import HalfSpan, span_at
 from touchline.inputs.labels import Labels
-from touchline.inputs.videos import Video, game_of
+from touchline.inputs.videos import GameHalf, Video, game_of
 
 # An event is a moment; a clip or caption of it begins before and ends after (seconds).
 _BEFORE, _AFTER = 5.0, 5.0
@@ -26,7 +28,8 @@ def by_game(
 ) -> dict[str, dict[int, Sequence[Event]]]:
     """The events of several videos by game and half, as SoccerNet's files have them.
 
-    A video without a game is one by itself, and without a half it is a first half.
+    A video without a game is one by itself, and without a half it is a first half. Times are by the
+    clock of the half; what is outside each half of a video is left out.
 
     Raises:
         InputError: two videos are the same half of a game, or the name of a game, which becomes
@@ -37,14 +40,24 @@ def by_game(
         game = game_of(video.video, {video.video: video})
         if PurePath(game).is_absolute() or ".." in PurePath(game).parts:
             raise InputError(f"The game {game!r} of video {video.video} cannot name a folder.")
-        half = video.half or 1
-        if half in games.setdefault(game, {}):
-            raise InputError(
-                f"Video {video.video} is half {half} of {game!r}, as another video is; correct the "
-                "table of videos."
-            )
-        games[game][half] = events
+        for span in video.game_half.spans(None):
+            half = span.half or 1
+            if half in games.setdefault(game, {}):
+                raise InputError(
+                    f"Video {video.video} is half {half} of {game!r}, as another video is; correct "
+                    "the table of videos."
+                )
+            games[game][half] = _in_half(events, span) if video.halves else events
     return games
+
+
+def _in_half(events: Iterable[Event], span: HalfSpan) -> list[Event]:
+    """The events of one half, by its clock."""
+    return [
+        replace(event, time_s=span.half_time(event.time_s))
+        for event in events
+        if span.start <= event.time_s <= span.end
+    ]
 
 
 def results_spotting(game: str, halves: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
@@ -92,7 +105,7 @@ def osl_json(
                 if video.path
                 else [],
                 "metadata": {key: value for key, value in details.items() if value is not None},
-                "events": [_osl_event(event, video.half) for event in events if event.known],
+                "events": [_osl_event(event, video.game_half) for event in events if event.known],
             }
         )
     return {
@@ -151,12 +164,13 @@ def webvtt(events: Iterable[Event], duration: float | None = None, offset: float
     return "\n\n".join(blocks) + "\n"
 
 
-def _osl_event(event: Event, half: int | None) -> dict[str, Any]:
+def _osl_event(event: Event, of: GameHalf) -> dict[str, Any]:
+    span = span_at(of.spans(None), event.time_s) or HalfSpan(None)
     fields = {
         "head": "action",
         "label": event.label,
         "position_ms": round(1000 * event.time_s),
-        "gameTime": game_time(event.time_s, half),
+        "gameTime": game_time(span.half_time(event.time_s), span.half),
         # The annotator shows events that have this as not yet confirmed by a person.
         "confidence_score": event.worth,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -14,9 +15,10 @@ from touchline.answers.reading import LONGEST_VIDEO, Predictions, encodable, usa
 from touchline.core.records import Counts, Event, Team
 from touchline.core.soccernet import LONGEST_HALF, is_another_time, positions_per_second
 from touchline.errors import InputError, plain
+from touchline.inputs.clock import span_of
 from touchline.inputs.given import Entries, Form, read_entries
 from touchline.inputs.labels import Labels
-from touchline.inputs.videos import Video
+from touchline.inputs.videos import NOTHING_KNOWN, GameHalf, Video
 
 
 def read_given(
@@ -46,7 +48,7 @@ def read_given(
         from touchline.answers.hits import predictions_of
 
         return predictions_of(entries.items, entries.place, labels, duration=duration, half=half)
-    return spotted_in(entries, half, labels, duration)
+    return spotted_in(entries, row.game_half if row else NOTHING_KNOWN, labels, duration)
 
 
 # Some tools write 5:3 for 05:03.
@@ -87,11 +89,11 @@ def check_given(path: str | Path, video: int, row: Video | None, labels: Labels)
     if entries.form == "answers":
         usable_items(entries.items, entries.place, half, duration)
     else:
-        spotted_in(entries, half, labels, duration)
+        spotted_in(entries, row.game_half if row else NOTHING_KNOWN, labels, duration)
 
 
 def spotted_in(
-    entries: Entries, half: int | None, labels: Labels, duration: float | None
+    entries: Entries, of: GameHalf, labels: Labels, duration: float | None
 ) -> Predictions:
     """The events of one video.
 
@@ -100,12 +102,13 @@ def spotted_in(
     yet, are suppressed as the projects do that write them.
 
     Args:
-        half: of the game, which the video shows; None if it is not known.
+        of: says which half the video shows, or where each half begins in it. SoccerNet's times are
+            by the clock of a half, and those of the other formats by the video's.
         duration: seconds of video, if known. Otherwise the longest half there is counts.
 
     Raises:
-        InputError: an item is of two halves, the file is of two and `half` is None, or no item can
-            be used.
+        InputError: an item is of two halves, the file is of two and nothing says which of them the
+            video shows, or no item can be used.
     """
     events: list[Event] = []
     problems: list[str] = []
@@ -114,21 +117,23 @@ def spotted_in(
     halves = [_half_or_mistake(entries, number) for number in range(len(entries.items))]
     stated = {each for each in halves if isinstance(each, int)}
     per_second = _positions_per_second(entries)
+    spans = of.spans(duration)
+    wanted = {span.half for span in spans if span.half is not None}
     longest, end = LONGEST_VIDEO, "any video"
     if duration is not None:
         longest, end = duration, "the end of the video"
-    elif half is not None or stated:
+    elif len(wanted | stated) == 1:
         longest, end = LONGEST_HALF, "any half"
     count = 0
     for number, (item, of_half) in enumerate(zip(entries.items, halves, strict=True)):
         where = f"{entries.place}, item {number}"
-        if half is not None and isinstance(of_half, int) and of_half != half:
+        if wanted and isinstance(of_half, int) and of_half not in wanted:
             continue
         count += 1
         try:
             if isinstance(of_half, str):
                 raise ValueError(of_half)
-            if of_half is None and stated:
+            if not isinstance(of_half, int) and stated:
                 raise ValueError("names no half, as other items do")
             event = _event(item, entries, per_second, labels)
             if seen.setdefault(event, number) != number:
@@ -136,13 +141,16 @@ def spotted_in(
         except ValueError as error:
             problems.append(f"{where}: {error}; it is left out.")
             continue
-        if event.time_s > longest:
-            beyond.append(event.time_s)
-        elif entries.form == "soccernet" and (mistake := _contradiction(item, event.time_s)):
+        is_soccernet = entries.form == "soccernet"
+        span = span_of(spans, of_half) if is_soccernet and of.halves else None
+        by_video = _at(event, span.video_time(event.time_s)) if span else event
+        if by_video.time_s > (span.end if span else longest):
+            beyond.append(by_video.time_s)
+        elif is_soccernet and (mistake := _contradiction(item, event.time_s)):
             problems.append(f"{where}: {mistake}; it is left out.")
         else:
-            events.append(event)
-    if half is None and len(stated) > 1:
+            events.append(by_video)
+    if not wanted and len(stated) > 1:
         raise InputError(
             f"{entries.place} has predictions of two halves; write into the table of videos which "
             "half the video is."
@@ -152,13 +160,14 @@ def spotted_in(
             f"{entries.place}: {len(beyond)} of {count} predictions lie beyond {end} ({longest:g} "
             f"s), the last at {max(beyond):g} s; they are left out. Is it the right file, and half?"
         )
-    has_others = half is not None and bool(stated - {half})
-    if count and not events and not (has_others and half not in stated):
+    has_others = bool(wanted) and bool(stated - wanted)
+    if count and not events and not (has_others and not wanted & stated):
         raise InputError(
             f"{entries.place} has no usable prediction. The first problem: {problems[0]}"
         )
-    if half is not None and stated and half not in stated:
-        problems.append(f"{entries.place} has nothing of half {half}, which the video is.")
+    if stated and (lacking := wanted - stated):
+        halves_ = " and ".join(map(str, sorted(lacking)))
+        problems.append(f"{entries.place} has nothing of half {halves_}, which the video is.")
     if entries.form == "soccernet" and per_second == 1:
         problems.append(
             f"{entries.place}: position is in seconds by gameTime, not in milliseconds as in "
@@ -176,6 +185,11 @@ def spotted_in(
         events_out=len(kept),
     )
     return Predictions(kept, [event.time_s for event in kept], counts, problems, exact=True)
+
+
+def _at(event: Event, time: float) -> Event:
+    """A spotted event at another time, in seconds."""
+    return replace(event, time_s=time, window_s=time, first_s=time, last_s=time)
 
 
 def _half_or_mistake(entries: Entries, number: int) -> int | str | None:

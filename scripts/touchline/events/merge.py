@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from touchline.core.records import UNANSWERED, Counts, Event, WindowRecord
 from touchline.errors import InputError
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import Keep, MergeSettings, WindowSettings
-from touchline.inputs.windows import Window, slice_bounds, windows_of
+from touchline.inputs.windows import Stretches, Window, slice_bounds, windows_of
 from touchline.matching import is_within, reach, suppress
 
 _AGAIN = "Delete the file and run again."
@@ -30,7 +31,7 @@ class SliceLedger:
     """A part of a video and what one worker found in it.
 
     Attributes:
-        start, end: seconds from the start of the video.
+        start, end: seconds of what is looked at in the video.
         windows: the lines of its ledger.
         source: the ledger's path, for messages.
     """
@@ -53,17 +54,17 @@ class Merged:
     counts: Counts
 
 
-def read_slices(paths: Sequence[str], duration: float) -> list[SliceLedger]:
+def read_slices(paths: Sequence[str], stretches: Stretches) -> list[SliceLedger]:
     """The slices of a video from their ledgers, which are in the order of time.
 
     Args:
-        duration: of the video, seconds.
+        stretches: of the video that are looked at.
 
     Raises:
         InputError: a ledger cannot be read.
     """
     return [
-        SliceLedger(*slice_bounds(duration, len(paths), number), read_ledger(path), path)
+        SliceLedger(*slice_bounds(stretches, len(paths), number), read_ledger(path), path)
         for number, path in enumerate(paths)
     ]
 
@@ -94,7 +95,7 @@ def read_ledger(path: str | Path) -> list[WindowRecord]:
 
 def merge_slices(
     slices: Iterable[SliceLedger],
-    duration: float,
+    stretches: Stretches,
     *,
     rule: WindowSettings,
     labels: Labels,
@@ -104,7 +105,7 @@ def merge_slices(
 
     Args:
         slices: in any order.
-        duration: of the video, seconds.
+        stretches: of the video that are looked at.
         rule: which windows the slices must have.
         merge: which events are repeats.
 
@@ -112,7 +113,7 @@ def merge_slices(
         InputError: the slices do not tile the video, or a ledger has other windows.
     """
     slices = sorted(slices, key=lambda part: part.start)
-    check_slices(slices, duration, rule)
+    check_slices(slices, stretches, rule)
     windows = [record for part in slices for record in part.windows]
     hits = [
         event
@@ -120,7 +121,14 @@ def merge_slices(
         for parsed in record.events
         for event in hits_of(record.start, parsed, labels)
     ]
-    events, duplicates = merge_events(hits, merge.window, merge.keep)
+    events: list[Event] = []
+    duplicates = 0
+    for start, end in stretches:
+        # No event of one half is the repeat of one in another.
+        of_stretch = (hit for hit in hits if start <= hit.window_s < end)
+        kept, dropped = merge_events(of_stretch, merge.window, merge.keep)
+        events += kept
+        duplicates += dropped
     status = Counter(record.status for record in windows)
     counts = Counts(
         answers=len(windows),
@@ -246,24 +254,28 @@ def _order(event: Event) -> tuple[object, ...]:
     )
 
 
-def check_slices(slices: Sequence[SliceLedger], duration: float, rule: WindowSettings) -> None:
+def check_slices(slices: Sequence[SliceLedger], stretches: Stretches, rule: WindowSettings) -> None:
     """Make sure that the ledgers have exactly the windows that the settings ask for.
 
     Args:
         slices: by their start.
-        duration: of the video, seconds.
+        stretches: of the video that are looked at.
         rule: which windows the slices must have.
 
     Raises:
         InputError: the slices do not tile the video, or a ledger has other windows.
     """
-    _check_tiles(slices, duration)
+    _check_tiles(slices, math.fsum(end - start for start, end in stretches))
     for part in slices:
-        _check_windows(part, windows_of(part.start, part.end, duration, rule))
+        _check_windows(part, windows_of(part.start, part.end, stretches, rule))
 
 
 def _check_tiles(slices: Sequence[SliceLedger], duration: float) -> None:
-    """Raise InputError unless each slice begins where the one before ends, from 0 to the end."""
+    """Raise InputError unless each slice begins where the one before ends, from 0 to the end.
+
+    Args:
+        duration: of what is looked at, seconds.
+    """
     reached, by = 0.0, "the start of the video"
     for part in slices:
         _check_step(reached, part.start, by, part.source)

@@ -16,6 +16,8 @@ from touchline.core.records import Context, Event, ParsedEvent
 from touchline.core.soccernet import game_time
 from touchline.core.tables import Table, columns
 from touchline.errors import InputError
+from touchline.inputs.clock import HalfSpan, span_at
+from touchline.inputs.videos import NOTHING_KNOWN, GameHalf
 
 _EVENT = TypeAdapter(Event)
 _CONTEXT = [field.name for field in fields(Context)]
@@ -62,28 +64,35 @@ def write_events_csv(
     events: Iterable[Event],
     *,
     video: int | None = None,
-    game: str | None = None,
-    half: int | None = None,
+    of: GameHalf = NOTHING_KNOWN,
 ) -> None:
-    """Write events as a table, in the order given."""
-    EVENTS.write(path, table_of_events(events, video=video, game=game, half=half))
+    """Write events as a table, in the order given.
+
+    Args:
+        of: says which half each event is in, and what its clock shows.
+    """
+    EVENTS.write(path, table_of_events(events, video=video, of=of))
 
 
 def table_of_events(
     events: Iterable[Event],
     *,
     video: int | None = None,
-    game: str | None = None,
-    half: int | None = None,
+    of: GameHalf = NOTHING_KNOWN,
 ) -> DataFrame:
-    """Events as a table with the columns of `EVENTS`, in the order given."""
+    """Events as a table with the columns of `EVENTS`, in the order given.
+
+    An event outside each half has no half, and its game_time is the video's clock.
+    """
+    spans = of.spans(None)
+    located = ((event, span_at(spans, event.time_s) or HalfSpan(None)) for event in events)
     return EVENTS.frame(
         (
             video,
-            game,
-            half,
+            of.game,
+            span.half,
             event.time_s,
-            game_time(event.time_s, half),
+            game_time(span.half_time(event.time_s), span.half),
             event.label,
             event.known,
             event.team,
@@ -99,7 +108,7 @@ def table_of_events(
             event.details,
             "; ".join(f"{vote.model} {vote.time_s:g}" for vote in event.said_by),
         )
-        for event in events
+        for event, span in located
     )
 
 

@@ -45,9 +45,17 @@ class HalfSpan:
     """
 
     half: int | None
-    kickoff: float
-    start: float
-    end: float
+    kickoff: float = 0.0
+    start: float = 0.0
+    end: float = math.inf
+
+    def video_time(self, time: float) -> float:
+        """Seconds of video, from seconds by the clock of the half."""
+        return round(time + self.kickoff, 3) if self.kickoff else time
+
+    def half_time(self, time: float) -> float:
+        """Seconds by the clock of the half, from seconds of video."""
+        return round(time - self.kickoff, 3) if self.kickoff else time
 
 
 def parse_half_starts(text: str) -> tuple[HalfStart, ...]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
-import os
-import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -12,10 +9,6 @@ from pathlib import Path, PurePath
 
 from touchline.inputs.given import same_game
 from touchline.inputs.videos import Video, half_in_path, ranges, soccernet_game
-
-_HQ = re.compile(r"(?i)[12]_HQ\w*")
-# SoccerNet's downloader puts it beside HQ files; it says where in each the half begins.
-_CUTS = "video.ini"
 
 
 def repeated_halves(videos: Mapping[int, Video], selected: Collection[int]) -> list[str]:
@@ -28,13 +21,14 @@ def repeated_halves(videos: Mapping[int, Video], selected: Collection[int]) -> l
         row = videos[video]
         if row.game is None:
             continue
-        # Names of one game end alike, so few need to be compared.
-        alike = halves[unicodedata.normalize("NFC", PurePath(row.game).name), row.half or 1]
-        same = next((rows for game, rows in alike if same_game(game, row.game)), None)
-        if same is None:
-            alike.append((row.game, [row]))
-        else:
-            same.append(row)
+        for half in [each.half or 1 for each in row.halves] or [row.half or 1]:
+            # Names of one game end alike, so few need to be compared.
+            alike = halves[unicodedata.normalize("NFC", PurePath(row.game).name), half]
+            same = next((rows for game, rows in alike if same_game(game, row.game)), None)
+            if same is None:
+                alike.append((row.game, [row]))
+            else:
+                same.append(row)
     return [
         _repeated(game, half, rows)
         for (_, half), alike in halves.items()
@@ -46,7 +40,7 @@ def repeated_halves(videos: Mapping[int, Video], selected: Collection[int]) -> l
 def _repeated(game: str, half: int, rows: Collection[Video]) -> str:
     numbers = ", ".join(str(row.video) for row in rows)
     files = ", ".join(str(row.path) for row in rows if row.path) or "without footage"
-    if any(row.half is None for row in rows):
+    if any(row.half is None and not row.half_starts for row in rows):
         remedy = "write into the column half of the table of videos which half each is"
     else:
         remedy = (
@@ -98,27 +92,3 @@ def same_files(videos: Mapping[int, Video], selected: Collection[int]) -> str | 
     path = videos[same[0]].path
     more = f" (and {len(found) - 1} more files are several videos)" if len(found) > 1 else ""
     return f"Videos {ranges(same)} are one file, {path}{more}; is the table of videos right?"
-
-
-def untrimmed(path: Path | None) -> Path | None:
-    """The HQ file of SoccerNet that a path leads to, by its own name or through links.
-
-    Its clock starts earlier than that of the files of lower resolution, which labels belong to.
-
-    Returns:
-        None for any other file.
-    """
-    for file in (path, Path(os.path.realpath(path))) if path else ():
-        if _HQ.fullmatch(file.stem) or file.name in _cut(file.parent):
-            return file
-    return None
-
-
-def _cut(folder: Path) -> list[str]:
-    """The files that a folder's video.ini is about."""
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read(folder / _CUTS, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError, OSError):
-        return []
-    return parser.sections()

@@ -23,8 +23,9 @@ from pydantic import (
 
 from touchline.core.paths import by_evidence
 from touchline.errors import InputError, nearest
+from touchline.inputs.clock import HalfStart, parse_half_starts
 from touchline.inputs.families import FAMILIES
-from touchline.inputs.videos import Video, expanded, read_videos
+from touchline.inputs.videos import Video, expanded, ranges, read_videos
 
 # Every number has a finite range, wide enough for whatever makes sense.
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -91,7 +92,10 @@ class WindowSettings(Section):
     seconds: Seconds = Field(4.0, description="length of a window, seconds")
     step: Seconds = Field(2.0, description="seconds from one window's start to the next")
     cross_slices: bool = Field(
-        False, description="let windows run past their slice's end, up to the video's"
+        False, description="let windows run past their slice's end, up to the video's or half's"
+    )
+    outside_halves: bool = Field(
+        False, description="also look at what is outside the halves, where their starts are given"
     )
 
     @model_validator(mode="after")
@@ -314,6 +318,11 @@ class ModelSettings(Section):
         return self
 
 
+def _half_starts(value: Any) -> Any:
+    """Starts as a user writes them; null for none."""
+    return parse_half_starts(value) if isinstance(value, str) else value or ()
+
+
 def _selection(value: Any) -> Any:
     """Numbers as YAML may have them, [0, 1] too, as text."""
     values = value if isinstance(value, list) else [value]
@@ -332,6 +341,11 @@ class Settings(Section):
     )
     select: Annotated[str, BeforeValidator(_selection)] = Field(
         "all", description="numbers of videos to process: all, 3, 0-9 or 0-4,20"
+    )
+    half_starts: Annotated[tuple[HalfStart, ...], BeforeValidator(_half_starts)] = Field(
+        (),
+        description="where halves begin (and end) in the one video, as in "
+        "1=00:04:10,2=01:06:32; of several videos the table has it",
     )
     results: Place = Field("results", description="folder that every result goes to")
     resources: Place = Field("resources", description="folder that models are kept in")
@@ -486,8 +500,29 @@ def read_table(config: Mapping[str, Any]) -> dict[int, Video]:
     Raises:
         InputError: as `read_settings` and `touchline.inputs.videos.read_videos`.
     """
-    source = read_settings(config).videos
-    return read_videos(source) if source else {}
+    return table_of(read_settings(config))
+
+
+def table_of(settings: Settings) -> dict[int, Video]:
+    """The videos that settings name, by number, with the starts of halves; none if none are named.
+
+    Raises:
+        InputError: as `touchline.inputs.videos.read_videos`, or the starts of halves in the
+            settings can be those of several videos.
+    """
+    videos = read_videos(settings.videos) if settings.videos else {}
+    without = [number for number, row in videos.items() if not row.halves]
+    if settings.half_starts and len(without) > 1:
+        raise InputError(
+            f"config.half_starts is about one video, but {settings.videos} has {len(without)} "
+            f"without starts ({ranges(without)}); write them into the column half_starts of a "
+            "table of videos."
+        )
+    if settings.half_starts:
+        for number in without:
+            starts = {"half_starts": settings.half_starts}
+            videos[number] = videos[number].model_copy(update=starts)
+    return videos
 
 
 def _sentence(mistake: dict[str, Any]) -> str:

@@ -6,12 +6,22 @@ import os
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from touchline.errors import InputError, nearest_file, plain
+from touchline.inputs.clock import HalfSpan, HalfStart, half_spans, parse_half_starts
+from touchline.inputs.hq import hq_start
 
 # What a video file's name ends in, for files in a folder; a table may name any file.
 SUFFIXES = {
@@ -31,14 +41,32 @@ _LEAST_SEGMENTS, _MOST_SEGMENT_BYTES = 10, 20_000_000
 _HALF = re.compile(r"([12])(_\w+)?")
 _GAME = re.compile(r"\d{4}-\d{2}-\d{2} - \d{2}-\d{2} (?P<home>.+) \d+ - \d+ (?P<away>.+)")
 SOCCERNET_LABELS = "Labels-v2.json"
+_BESIDE_VIDEOS = (SOCCERNET_LABELS, "video.ini")
 
 
 @dataclass(frozen=True)
 class GameHalf:
-    """Which half of which game a video is; None for what is not known."""
+    """Which half of which game a video is, or which halves; None for what is not known.
+
+    Attributes:
+        half: The half that the whole video is.
+        halves: Where halves begin in the video. Empty where it begins with the kick-off.
+    """
 
     game: str | None = None
     half: int | None = None
+    halves: tuple[HalfStart, ...] = field(default=(), kw_only=True)
+
+    def spans(self, duration: float | None) -> tuple[HalfSpan, ...]:
+        """List the parts of the video that show a half.
+
+        Args:
+            duration: Of the video, seconds, if it is known.
+        """
+        return half_spans(self.halves, self.half, duration)
+
+
+NOTHING_KNOWN = GameHalf()
 
 
 @dataclass(frozen=True)
@@ -55,6 +83,28 @@ class Name(GameHalf):
         return self.game or f"Video {video}"
 
 
+@dataclass(frozen=True, slots=True)
+class AnnotatedVideo:
+    """A video with labels, as a model's evaluation reads it.
+
+    Attributes:
+        game: the game it is of; a video without a game is one by itself.
+        of: which half of it, or where halves begin in the video.
+        models: how many files of coverage it has: an ensemble's are those of its models.
+        others: how many other models have events of it; none counts beside an ensemble.
+    """
+
+    video: int
+    game: str
+    of: GameHalf
+    models: int
+    others: int
+
+
+def _half_starts(value: object) -> object:
+    return parse_half_starts(value) if isinstance(value, str) else value
+
+
 class Video(BaseModel):
     """A row of the video table."""
 
@@ -68,6 +118,17 @@ class Video(BaseModel):
     )
     game: str | None = Field(None, description="the game this video is a part of")
     half: int | None = Field(None, ge=1, description="which half of the game")
+    half_starts: Annotated[tuple[HalfStart, ...], BeforeValidator(_half_starts)] = Field(
+        (),
+        description="where halves begin (and end) in the video, as in 1=00:04:10,2=01:06:32; what "
+        "is outside is not looked at",
+    )
+    offset: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="seconds that the clock of the half shows at the video's first picture; -37 "
+        "where the video begins 37 s before the kick-off",
+    )
     home: str | None = Field(None, description="the home team's name")
     away: str | None = Field(None, description="the away team's name")
     labels: Path | None = Field(None, description="ground truth; relative as path is")
@@ -86,13 +147,32 @@ class Video(BaseModel):
             )
         return self.path
 
+    @model_validator(mode="after")
+    def _has_one_clock(self) -> Video:
+        if self.half_starts and self.offset is not None:
+            raise ValueError("half_starts and offset are both given; half_starts is enough")
+        if self.half_starts and self.half is not None and self._halves != [self.half]:
+            raise ValueError("half_starts names other halves than the column half; empty that cell")
+        return self
+
+    @property
+    def _halves(self) -> list[int | None]:
+        return [each.half for each in self.half_starts]
+
+    @property
+    def halves(self) -> tuple[HalfStart, ...]:
+        """Where halves begin in the video; empty where it begins with the kick-off."""
+        if self.offset is not None:
+            return (HalfStart(self.half, -self.offset),)
+        return self.half_starts
+
     @property
     def game_half(self) -> GameHalf:
-        return GameHalf(self.game, self.half)
+        return GameHalf(self.game, self.half, halves=self.halves)
 
     @property
     def name(self) -> Name:
-        return Name(self.game, self.half, self.home, self.away)
+        return Name(self.game, self.half, self.home, self.away, halves=self.halves)
 
 
 def read_videos(source: str | Path) -> dict[int, Video]:
@@ -207,7 +287,7 @@ def left_out(source: str | Path) -> str | None:
     folder = Path(source)
     kinds: dict[str, list[Path]] = {}
     for path in _files(folder):
-        if path.suffix.lower() not in SUFFIXES and path.name != SOCCERNET_LABELS:
+        if path.suffix.lower() not in SUFFIXES and path.name not in _BESIDE_VIDEOS:
             kinds.setdefault(path.suffix.lower(), []).append(path)
     if not kinds:
         return None
@@ -245,7 +325,7 @@ def _from_path(number: int, path: Path) -> Video:
     if not (half and game):
         return Video(video=number, path=path)
     labels = path.parent / SOCCERNET_LABELS
-    return Video(
+    video = Video(
         video=number,
         path=path,
         game="/".join(path.absolute().parts[-4:-1]),
@@ -254,6 +334,12 @@ def _from_path(number: int, path: Path) -> Video:
         away=game["away"],
         labels=labels if labels.exists() else None,
     )
+    return _with_clock_of_hq(video)
+
+
+def _with_clock_of_hq(video: Video) -> Video:
+    start = None if video.halves else hq_start(video.path, video.half)
+    return video.model_copy(update={"half_starts": (start,)}) if start else video
 
 
 def _from_table(table: Path) -> dict[int, Video]:
@@ -338,12 +424,14 @@ def _from_row(cells: Mapping[str, str], place: str, table: Path) -> Video:
         video = Video.model_validate(cells)
     except ValidationError as error:
         mistake = error.errors()[0]
-        column = mistake["loc"][0]
+        column = mistake["loc"][0] if mistake["loc"] else "half_starts"
         if mistake["type"] == "extra_forbidden":
             columns = ", ".join(Video.model_fields)
             reason = f"there is no such column; there are {columns}"
         elif mistake["type"] == "missing":
             reason = "the cell is empty or the column missing (cells are separated by tabs)"
+        elif mistake["type"] == "value_error":
+            reason = str(mistake["ctx"]["error"])
         else:
             reason = f"{mistake['input']!r}: {mistake['msg']}"
         raise InputError(f"{place}: {column}: {reason}.") from None
@@ -355,8 +443,10 @@ def _from_row(cells: Mapping[str, str], place: str, table: Path) -> Video:
     if refusal := _stream_refusal(cells.get("path", "")):
         raise InputError(f"{place}: path: {refusal}")
     files = {"path": video.path, "labels": video.labels}
-    return video.model_copy(
-        update={key: table.parent / expanded(file) for key, file in files.items() if file}
+    return _with_clock_of_hq(
+        video.model_copy(
+            update={key: table.parent / expanded(file) for key, file in files.items() if file}
+        )
     )
 
 

@@ -10,11 +10,16 @@ they read the same in every file and neighbouring slices share their border exac
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
 
+from touchline.errors import InputError
+from touchline.inputs.clock import HalfStart, half_spans
 from touchline.inputs.settings import WindowSettings
+
+# Parts of a video, (start, end) in seconds: sorted, and not overlapping.
+Stretches = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -27,31 +32,93 @@ class Window:
     times: tuple[float, ...]
 
 
-def slice_bounds(duration: float, slices: int, index: int) -> tuple[float, float]:
-    """Start and end of slice `index` of `slices` equal ones of a video, seconds."""
-    return round(duration * index / slices, 3), round(duration * (index + 1) / slices, 3)
-
-
-def windows_per_slice(duration: float, slices: int, rule: WindowSettings) -> list[int]:
-    """Count the windows of each slice of a video.
+def watched(duration: float, halves: Sequence[HalfStart], rule: WindowSettings) -> Stretches:
+    """List the stretches of a video that are looked at, by time.
 
     Args:
         duration: of the video, seconds.
+        halves: where halves begin; without any, or with `outside_halves`, it is the whole video.
+
+    Raises:
+        InputError: the video ends before the halves begin.
     """
-    bounds = (slice_bounds(duration, slices, index) for index in range(slices))
-    return [len(_starts(start, end, rule)) for start, end in bounds]
+    if rule.outside_halves or not halves:
+        return whole(duration)
+    spans = tuple((span.start, span.end) for span in half_spans(halves, None, duration))
+    if not spans:
+        raise InputError(
+            f"The video ends after {duration:g} s, before any half begins; correct half_starts (or "
+            "offset) in the table of videos."
+        )
+    return spans
 
 
-def windows_of(start: float, end: float, duration: float, rule: WindowSettings) -> list[Window]:
-    """The windows that start in [start, end).
+def whole(duration: float) -> Stretches:
+    """The whole of a video, as the one stretch that is looked at."""
+    return ((0.0, duration),)
 
-    The last ones are cut at the slice's end (at the video's with `cross_slices`), so
+
+def slice_bounds(stretches: Stretches, slices: int, index: int) -> tuple[float, float]:
+    """Start and end of slice `index`, in seconds of what is looked at.
+
+    One stretch is divided into equal slices. Several get as many slices each as their lengths ask
+    for, so that a match in one file has the windows of the same match in two.
+
+    Args:
+        stretches: that are looked at.
+        slices: how many slices the video has.
+    """
+    lengths = [end - start for start, end in stretches]
+    if slices < len(lengths):
+        return _share(math.fsum(lengths), slices, index)
+    counts = [1] * len(lengths)
+    while sum(counts) < slices:
+        longest = max(range(len(lengths)), key=lambda each: lengths[each] / counts[each])
+        counts[longest] += 1
+    before = 0.0
+    for length, count_ in zip(lengths, counts, strict=True):
+        if index < count_:
+            start, end = _share(length, count_, index)
+            return round(before + start, 3), round(before + end, 3)
+        index, before = index - count_, before + length
+    raise IndexError(index)
+
+
+def _share(length: float, parts: int, index: int) -> tuple[float, float]:
+    return round(length * index / parts, 3), round(length * (index + 1) / parts, 3)
+
+
+def windows_per_slice(stretches: Stretches, slices: int, rule: WindowSettings) -> list[int]:
+    """Count the windows of each slice of a video.
+
+    Args:
+        stretches: that are looked at.
+    """
+    bounds = (slice_bounds(stretches, slices, index) for index in range(slices))
+    return [len(windows_of(start, end, stretches, rule)) for start, end in bounds]
+
+
+def windows_of(
+    start: float, end: float, stretches: Stretches, rule: WindowSettings
+) -> list[Window]:
+    """The windows that start in [start, end), in seconds of what is looked at.
+
+    Their times are the video's.
+    The last ones are cut at the slice's end (at the stretch's with `cross_slices`), so
     every moment of the slice lies in a window, and a cut window shows fewer frames.
     """
-    limit = duration if rule.cross_slices else end
-    return [
-        _window(index, begin, limit, rule) for index, begin in enumerate(_starts(start, end, rule))
-    ]
+    windows: list[Window] = []
+    before = 0.0
+    for first, last in stretches:
+        begin, stop = (round(first + max(each - before, 0.0), 3) for each in (start, end))
+        stop = min(stop, last)
+        limit = last if rule.cross_slices else stop
+        windows += [
+            _window(len(windows) + index, each, limit, rule)
+            for index, each in enumerate(_starts(begin, stop, rule))
+        ]
+        before = before + last - first
+    return windows
 
 
 def windows_from(

@@ -24,7 +24,7 @@ from touchline.events.shortlist import Standing
 from touchline.evidence.peaks import curves_of
 from touchline.evidence.tables import Evidence
 from touchline.inputs.labels import Labels
-from touchline.inputs.videos import Name
+from touchline.inputs.videos import GameHalf, Name
 from touchline.report.filters import shortened
 from touchline.report.priority import priorities
 from touchline.report.review_items import Claim, Moment, moments_of
@@ -109,14 +109,14 @@ def read_match(
     models: Sequence[str],
     files: PageFiles,
     *,
-    half: int | None,
+    of: GameHalf,
     classes: Collection[str] | None = None,
 ) -> VideoPage:
     """Read all that is known of a match.
 
     Args:
         models: in the order of the files.
-        half: of the game; selects the annotations that are of the video.
+        of: says which half the video shows, or where halves begin in it.
         classes: that are annotated, if not all.
     """
     labels = Labels.read(files.labels)
@@ -129,7 +129,7 @@ def read_match(
     duration = next((one.duration for one in coverage.values()), None)
     truth = None
     if files.truth:
-        truth = read_truth(files.truth[0], labels, half=half, duration=duration, classes=classes)
+        truth = read_truth(files.truth[0], labels, of=of, duration=duration, classes=classes)
     times = [event.time_s for some in events for event in some]
     times += [true.time_s for true in truth.events] if truth else []
     looked_at = looked_at_together(list(coverage.values()), times)

@@ -13,9 +13,10 @@ from pandas import DataFrame
 from touchline.comparison.summary import Row, without_pictures
 from touchline.core.records import Manifest
 from touchline.evaluation.records import EvaluationReport
+from touchline.inputs.clock import HalfStart
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Name
-from touchline.inputs.windows import windows_per_slice
+from touchline.inputs.windows import watched, windows_per_slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +135,24 @@ def read_benchmark(path: str | Path) -> tuple[float | None, float | None]:
 
 
 def slices_of(
-    manifest: Manifest, model: str, *, slices: int, window: WindowSettings, benchmarks: str
+    manifest: Manifest,
+    model: str,
+    *,
+    slices: int,
+    window: WindowSettings,
+    halves: Sequence[HalfStart],
+    benchmarks: str,
 ) -> list[SliceRow]:
     """What each slice of a video took.
 
     Args:
         slices: how many slices the video has.
+        halves: where halves begin in it.
         benchmarks: path of the measurements, with {model}, {video} and {slice}.
     """
     found = []
-    for number, windows in enumerate(windows_per_slice(manifest.duration, slices, window)):
+    stretches = watched(manifest.duration, halves, window)
+    for number, windows in enumerate(windows_per_slice(stretches, slices, window)):
         path = benchmarks.format(model=model, video=manifest.video, slice=number)
         found.append(SliceRow(number, windows, *read_benchmark(path)))
     return found

@@ -15,8 +15,8 @@ from touchline.inputs.class_names import with_class_names
 from touchline.inputs.given import find_given, given_videos
 from touchline.inputs.labels import Labels
 from touchline.inputs.project import with_project_files
-from touchline.inputs.settings import Settings, read_settings
-from touchline.inputs.videos import Video, game_of, read_videos, select
+from touchline.inputs.settings import Settings, read_settings, table_of
+from touchline.inputs.videos import Video, game_of, select
 
 # A person fixes the first of so many mistakes of a kind and sees the rest the next time.
 _MOST = 10
@@ -106,7 +106,7 @@ def collect_inputs(
         return Inputs(as_given, {}, [], {}, {}, {}, [])
     settings = mistakes.of(lambda: with_class_names(as_given), as_given)
     source = settings.videos
-    videos: dict[int, Video] = mistakes.of(lambda: read_videos(source), {}) if source else {}
+    videos: dict[int, Video] = mistakes.of(lambda: table_of(settings), {})
     sources = {
         name: path for name in settings.compare_with if (path := settings.models[name].predictions)
     }

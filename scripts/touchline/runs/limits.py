@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
+from touchline.inputs.clock import HalfStart
 from touchline.inputs.settings import Settings
-from touchline.inputs.windows import windows_per_slice
+from touchline.inputs.windows import watched, windows_per_slice
 
 # Loading a model from a busy file system; measured: 6 s from a fast one.
 _START_MINUTES = 15
@@ -28,17 +30,26 @@ SLICE_MB = 16_000
 
 
 def minutes_of_slice(
-    manifest: str | Path, settings: Settings, timeouts: int, longest: int | None
+    manifest: str | Path,
+    settings: Settings,
+    halves: Sequence[HalfStart],
+    *,
+    timeouts: int,
+    longest: int | None,
 ) -> int:
     """Time limit of a slice of a video that was probed, minutes; see `minutes`.
 
     It grows with the windows of the longest slice.
 
+    Args:
+        halves: where halves begin in the video.
+
     Raises:
         FileNotFoundError: it was not yet; Snakemake takes this for "not yet known".
     """
     duration = json.loads(Path(manifest).read_bytes())["duration"]
-    windows = max(windows_per_slice(duration, settings.slices, settings.window))
+    stretches = watched(duration, halves, settings.window)
+    windows = max(windows_per_slice(stretches, settings.slices, settings.window))
     seconds = windows * (_WINDOW_SECONDS + _TOKEN_SECONDS * settings.generation.max_new_tokens)
     return minutes(_START_MINUTES + seconds / 60, timeouts, longest)
 

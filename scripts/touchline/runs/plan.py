@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path
 
 from touchline.core import paths
-from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
+from touchline.core.params import MissingPredictions, Predicted
 from touchline.core.paths import Slice, by_evidence, slices_of
 from touchline.inputs.given import place_of
-from touchline.inputs.videos import GameHalf, Name
+from touchline.inputs.videos import AnnotatedVideo, GameHalf, Name
 from touchline.runs.inputs import Inputs
 
 _ENSEMBLE = "ensemble"
@@ -303,7 +303,7 @@ class Plan:
             AnnotatedVideo(
                 video=one.video,
                 game=self.inputs.games[one.video],
-                half=self.half_of(one.video).half,
+                of=self.half_of(one.video),
                 models=len(self.behind(one)),
                 others=len(self.besides(one)),
             )

@@ -21,10 +21,11 @@ from touchline.evaluation.annotations import read_truth
 from touchline.evaluation.records import LEAST_GAMES
 from touchline.events.given import check_given
 from touchline.inputs.given import place_of
-from touchline.inputs.halves import contradictions, repeated_halves, same_files, untrimmed
+from touchline.inputs.halves import contradictions, repeated_halves, same_files
+from touchline.inputs.hq import untrimmed
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import Settings, weight_of
-from touchline.inputs.videos import left_out, ranges
+from touchline.inputs.videos import GameHalf, left_out, ranges
 from touchline.runs.inputs import Inputs, Mistakes, collect_inputs
 from touchline.runs.plan import Plan
 from touchline.weights import adapters, checkpoints
@@ -189,7 +190,9 @@ def _exports_by_another_clock(inputs: Inputs) -> str | None:
     found = [
         video
         for video in inputs.selected
-        if video in inputs.videos and untrimmed(inputs.videos[video].path)
+        if video in inputs.videos
+        and not inputs.videos[video].halves
+        and untrimmed(inputs.videos[video].path)
     ]
     if not found:
         return None
@@ -293,9 +296,9 @@ def _unusable_files(inputs: Inputs) -> list[str]:
     if settings.detect_with:
         mistakes.of(lambda: _check_prompt(settings.prompt), None)
     if labels is not None:
-        files = {(path, videos[video].half) for video, path in inputs.annotations.items()}
-        for path, half in sorted(files, key=str):
-            mistakes.of(lambda: _check_truth(path, labels, half), None)  # noqa: B023
+        files = {(path, videos[video].game_half) for video, path in inputs.annotations.items()}
+        for path, of in sorted(files, key=str):
+            mistakes.of(lambda: _check_truth(path, labels, of), None)  # noqa: B023
         for video, paths in inputs.given.items():
             row = videos.get(video)
             for path in paths.values():
@@ -308,7 +311,7 @@ def _check_prompt(path: str) -> None:
         raise InputError(f"{path} is empty; write into it what the model is to be asked.")
 
 
-def _check_truth(path: str, labels: Labels, half: int | None) -> None:
-    truth = read_truth(path, labels, half=half)
+def _check_truth(path: str, labels: Labels, of: GameHalf) -> None:
+    truth = read_truth(path, labels, of=of)
     if truth.problems and not truth.events:
         raise InputError(f"{path} has no event that can be used. The first: {truth.problems[0]}")

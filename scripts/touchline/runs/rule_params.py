@@ -8,13 +8,20 @@ record as plain data, and its script makes the record again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, TypeVar
 
-from pydantic import ConfigDict, PlainSerializer, TypeAdapter
+from pydantic import (
+    ConfigDict,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+)
 
 from touchline.core import paths
-from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
+from touchline.core.params import MissingPredictions, Predicted
+from touchline.inputs.clock import HalfStart
 from touchline.inputs.fingerprint import content_of
 from touchline.inputs.settings import (
     ContextSettings,
@@ -26,7 +33,7 @@ from touchline.inputs.settings import (
     Settings,
     WindowSettings,
 )
-from touchline.inputs.videos import GameHalf, Name, Video
+from touchline.inputs.videos import AnnotatedVideo, GameHalf, Name, Video
 
 if TYPE_CHECKING:
     from touchline.runs.plan import Plan
@@ -80,10 +87,45 @@ class PlannedJob:
         return self.plan.inputs.games[self.video]
 
 
+class WatchedWindows(WindowSettings):
+    """The windows of a slice, and the halves that they are in, where these are given."""
+
+    halves: tuple[HalfStart, ...] = ()
+
+    @classmethod
+    def of(cls, window: WindowSettings, half: GameHalf) -> Self:
+        halves = () if window.outside_halves else half.halves
+        return cls(**window.model_dump(exclude={"outside_halves"}), halves=halves)
+
+    @model_serializer(mode="wrap")
+    def _without_the_usual(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is new and not used, so that nothing is detected again for it."""
+        fields = dump(self)
+        del fields["outside_halves"]
+        return fields if self.halves else {k: v for k, v in fields.items() if k != "halves"}
+
+
+def _plain_half(of: GameHalf) -> dict[str, Any]:
+    """A half as plain data, without starts that are not given: no result of before is redone."""
+    plain = asdict(of)
+    return plain if of.halves else {k: v for k, v in plain.items() if k != "halves"}
+
+
+OneHalf = Annotated[GameHalf, PlainSerializer(_plain_half)]
+OneName = Annotated[Name, PlainSerializer(_plain_half)]
+
+
 def taken(value: Callable[[PlannedJob], T], **options: Any) -> T:
     """Declare a field of a record by the value that it has for a job."""
     declared: T = field(metadata={"value": value}, **options)
     return declared
+
+
+def _with_lists(value: Any) -> Any:
+    """Plain data with lists in place of tuples, whose changes Snakemake overlooks."""
+    if isinstance(value, dict):
+        return {key: _with_lists(each) for key, each in value.items()}
+    return list(map(_with_lists, value)) if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +138,7 @@ class RuleParams:
     def plain(cls, job: PlannedJob) -> dict[str, Any]:
         """Make the parameters of a job, as plain data."""
         made = cls(**{each.name: each.metadata["value"](job) for each in fields(cls)})
-        plain: dict[str, Any] = TypeAdapter(cls).dump_python(made)
+        plain: dict[str, Any] = _with_lists(TypeAdapter(cls).dump_python(made))
         return plain
 
     @classmethod
@@ -151,7 +193,7 @@ class DetectSliceParams(RuleParams):
 
     classes: list[str] = taken(lambda job: job.plan.weighed_classes, default_factory=list)
     slices: int = taken(lambda job: job.settings.slices)
-    window: WindowSettings = taken(lambda job: job.settings.window)
+    window: WatchedWindows = taken(lambda job: WatchedWindows.of(job.settings.window, job.half))
     image: ImageSettings = taken(lambda job: job.settings.image)
     generation: Annotated[GenerationSettings, PlainSerializer(lambda given: given.shaping)] = taken(
         lambda job: job.settings.generation
@@ -175,7 +217,7 @@ class MergeSlicesParams(RuleParams):
             would detect the video again.
     """
 
-    half: GameHalf = taken(lambda job: job.half)
+    half: OneHalf = taken(lambda job: job.half)
     merge: MergeSettings = taken(lambda job: job.settings.merge)
     context: ContextSettings = taken(lambda job: job.settings.context)
 
@@ -189,7 +231,7 @@ class SpotEvidenceParams(RuleParams):
     """
 
     classes: list[str] = taken(lambda job: job.plan.weighed_classes)
-    half: GameHalf = taken(lambda job: job.half)
+    half: OneHalf = taken(lambda job: job.half)
     window: float = taken(lambda job: job.settings.merge.window)
 
 
@@ -197,7 +239,7 @@ class SpotEvidenceParams(RuleParams):
 class ReadGivenParams(RuleParams):
     """Parameters of read_given."""
 
-    half: GameHalf = taken(lambda job: job.half)
+    half: OneHalf = taken(lambda job: job.half)
     window: WindowSettings = taken(lambda job: job.settings.window)
     merge: MergeSettings = taken(lambda job: job.settings.merge)
     context: ContextSettings = taken(lambda job: job.settings.context)
@@ -234,7 +276,7 @@ class FuseModelsParams(RuleParams):
         EnsembleSettings, PlainSerializer(lambda given: given.model_dump(exclude={"members"}))
     ] = taken(lambda job: job.settings.ensemble)
     others: dict[str, list[str]] = taken(lambda job: job.plan.opinions(job.video))
-    half: GameHalf = taken(lambda job: job.half)
+    half: OneHalf = taken(lambda job: job.half)
     game: str = taken(lambda job: job.game)
 
 
@@ -316,6 +358,7 @@ class DrawThumbnailsParams(RuleParams):
         window: length of a window, seconds.
     """
 
+    half: OneHalf = taken(lambda job: job.half)
     models: list[str] = taken(lambda job: job.plan.models_of(job.video))
     tolerance: float = taken(lambda job: job.settings.matching_tolerance)
     classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
@@ -335,7 +378,7 @@ class ReportMatchParams(RuleParams):
     models: list[str] = taken(lambda job: job.plan.models_of(job.video))
     tolerance: float = taken(lambda job: job.settings.matching_tolerance)
     classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
-    name: Name = taken(lambda job: job.plan.name_of(job.video))
+    name: OneName = taken(lambda job: job.plan.name_of(job.video))
     weighing: list[str] = taken(lambda job: job.plan.weighing)
 
 
@@ -352,7 +395,7 @@ class ReportRunParams(RuleParams):
 
     rows: list[Predicted] = taken(lambda job: job.plan.predicted)
     missing: list[MissingPredictions] = taken(lambda job: job.plan.missing)
-    names: dict[int, Name] = taken(
+    names: dict[int, OneName] = taken(
         lambda job: {v: job.plan.name_of(v) for v in job.plan.inputs.selected}
     )
     run: list[str] = taken(lambda job: job.settings.detect_with)

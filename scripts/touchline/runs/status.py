@@ -31,7 +31,8 @@ from touchline.core.paths import (
 from touchline.core.records import UNANSWERED, Manifest
 from touchline.detection.journal import Line, read_lines
 from touchline.inputs.settings import Settings
-from touchline.inputs.windows import windows_per_slice
+from touchline.inputs.videos import Video
+from touchline.inputs.windows import watched, windows_per_slice
 from touchline.slurm.queue import QueuedJob, Stage, own_jobs
 
 # The current speed is that of the last minutes.
@@ -141,12 +142,14 @@ class Observer:
         videos: the numbers of those selected.
         folder: that Snakemake was started in.
         queue: gives the jobs in SLURM's queue.
+        table: of the videos, by number.
     """
 
     settings: Settings
     videos: Sequence[int]
     folder: Path = field(default_factory=Path.cwd)
     queue: Callable[[], list[QueuedJob] | None] = own_jobs
+    table: Mapping[int, Video] = field(default_factory=dict)
 
     def look(self, now: float | None = None) -> list[VideoStatus]:
         """The state of every video and model that runs, by video.
@@ -227,7 +230,9 @@ class Observer:
             duration = _duration(path, path.stat().st_mtime_ns)
         except (OSError, ValidationError):
             return None
-        return windows_per_slice(duration, self.settings.slices, self.settings.window)[part.slice]
+        settings, row = self.settings, self.table.get(part.video)
+        stretches = watched(duration, row.halves if row else (), settings.window)
+        return windows_per_slice(stretches, settings.slices, settings.window)[part.slice]
 
 
 def is_under_way() -> bool:

@@ -9,7 +9,7 @@ from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.errors import InputError
 from touchline.evaluation.annotations import TrueEvent, find_labels, read_truth
 from touchline.inputs.labels import Labels
-from touchline.inputs.videos import Video, read_videos
+from touchline.inputs.videos import GameHalf, Video, read_videos
 
 LABELS = Labels({**{name: [] for name in SOCCERNET_CLASSES}, "Goal kick": []})
 
@@ -34,15 +34,20 @@ def test_a_half_has_its_own_events_by_time_at_the_millisecond(write):
         annotation("2 - 00:01", "Kick-off", position="1254"),
         annotation("1 - 00:10", "Yellow card", position="10250", visibility="not shown"),
     )
-    assert read_truth(path, LABELS, half=1).events == [
+    assert read_truth(path, LABELS, of=GameHalf(half=1)).events == [
         TrueEvent(10.25, "Yellow card", None, visible=False),
         TrueEvent(2699.9, "Corner", "away", visible=True),
     ]
-    assert [event.time_s for event in read_truth(path, LABELS, half=2).events] == [1.254]
+    assert [event.time_s for event in read_truth(path, LABELS, of=GameHalf(half=2)).events] == [
+        1.254
+    ]
 
 
 def test_without_a_position_the_clock_counts(write):
-    assert read_truth(write(annotation("1 - 02:03")), LABELS, half=1).events[0].time_s == 123
+    assert (
+        read_truth(write(annotation("1 - 02:03")), LABELS, of=GameHalf(half=1)).events[0].time_s
+        == 123
+    )
 
 
 def test_which_half_must_be_known_only_if_there_are_two(write):
@@ -68,7 +73,9 @@ def test_which_half_must_be_known_only_if_there_are_two(write):
     ],
 )
 def test_a_bad_annotation_is_one_line_and_the_rest_is_used(write, bad, words):
-    truth = read_truth(write(annotation(), bad, annotation()), LABELS, half=1, duration=2700)
+    truth = read_truth(
+        write(annotation(), bad, annotation()), LABELS, of=GameHalf(half=1), duration=2700
+    )
     assert len(truth.events) == 2
     (line,) = truth.problems
     assert "annotation 1" in line
@@ -78,7 +85,7 @@ def test_a_bad_annotation_is_one_line_and_the_rest_is_used(write, bad, words):
 
 def test_positions_in_seconds_are_read_by_their_game_times(write):
     path = write(annotation("1 - 05:30", position="330"), annotation("1 - 12:01", position="721.5"))
-    truth = read_truth(path, LABELS, half=1)
+    truth = read_truth(path, LABELS, of=GameHalf(half=1))
     assert [event.time_s for event in truth.events] == [330, 721.5]
     (line,) = truth.problems
     assert line == (
@@ -89,7 +96,7 @@ def test_positions_in_seconds_are_read_by_their_game_times(write):
 
 def test_events_beyond_the_end_are_one_line_with_their_number(write):
     late = [annotation(position=str(position)) for position in (2_700_001, 5_000_000, 2_699_999)]
-    truth = read_truth(write(annotation(), *late), LABELS, half=1, duration=2700)
+    truth = read_truth(write(annotation(), *late), LABELS, of=GameHalf(half=1), duration=2700)
     assert len(truth.events) == 2
     (line,) = truth.problems
     assert "2 of its events lie beyond the end of the video (2700 s), the last at 5000 s" in line
@@ -118,7 +125,7 @@ def test_a_table_as_a_spreadsheet_writes_it(tmp_path):
         "soon,Goal,,\r\n8,,,\r\n",
         encoding="utf-8",
     )
-    truth = read_truth(path, LABELS, half=2)
+    truth = read_truth(path, LABELS, of=GameHalf(half=2))
     assert truth.events == [TrueEvent(3.0, "Goal kick"), TrueEvent(12.5, "Goal", "home")]
     assert [("row 3" in line, "row 4" in line) for line in truth.problems] == [
         (True, False),
@@ -156,7 +163,7 @@ def test_a_persons_verdicts_are_the_truth_where_they_confirm(tmp_path):
 def test_another_file_is_refused(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=words):
-        read_truth(tmp_path / name, LABELS, half=1)
+        read_truth(tmp_path / name, LABELS, of=GameHalf(half=1))
 
 
 def test_labels_that_the_table_names_must_be_there(tmp_path):

@@ -24,7 +24,7 @@ from touchline.evaluation.evaluate import evaluate
 from touchline.evaluation.outcomes import Half
 from touchline.events.exports import by_game, results_spotting
 from touchline.inputs.labels import Labels
-from touchline.inputs.videos import Video
+from touchline.inputs.videos import GameHalf, Video
 from touchline.matching import found, matched_pairs
 
 LABELS = Labels.read(ROOT / "labels.yaml")
@@ -47,7 +47,7 @@ def halves(labels):
     spotted = json.loads(path.read_text())["predictions"]
     made = []
     for half in (1, 2):
-        truth = read_truth(labels, LABELS, half=half)
+        truth = read_truth(labels, LABELS, of=GameHalf(half=half))
         assert truth.problems == []
         events = [
             event(int(one["position"]) / 1000, one["label"], confidence=float(one["confidence"]))

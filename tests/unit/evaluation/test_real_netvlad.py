@@ -20,7 +20,7 @@ from touchline.evaluation.outcomes import Half
 from touchline.events.coverage import likely_lost
 from touchline.events.given import read_given
 from touchline.inputs.labels import Labels
-from touchline.inputs.videos import Video
+from touchline.inputs.videos import GameHalf, Video
 
 LABELS = Labels.read(ROOT / "labels.yaml")
 REAL = os.environ.get("TOUCHLINE_REAL_DATA")
@@ -90,7 +90,7 @@ def test_what_is_read_is_worth_what_soccernets_evaluator_finds_in_the_file():
     for number in (1, 2):
         row = Video(video=number, path="x", game=predicted.parent.name, half=number)
         events = read_given(predicted, number, row, LABELS).hits
-        truth = read_truth(true, LABELS, half=number).events
+        truth = read_truth(true, LABELS, of=GameHalf(half=number)).events
         halves.append(Half(number, f"game {number}", truth, events, ((0.0, 3000.0),)))
     lists = by_label(halves, {name: name for name in SOCCERNET_CLASSES}, games_of(halves))
     (ours,) = mean_ap(lists, 5, np.ones((1, 2)))

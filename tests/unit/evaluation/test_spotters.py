@@ -12,7 +12,6 @@ from SoccerNet.Evaluation.ActionSpotting import evaluate as soccernets_evaluate
 import read_given
 from clones import ROOT
 from touchline.core.files import read_record
-from touchline.core.params import AnnotatedVideo
 from touchline.core.records import Coverage
 from touchline.core.soccernet import SOCCERNET_CLASSES, game_time
 from touchline.evaluation.average_map import average_maps
@@ -20,7 +19,7 @@ from touchline.evaluation.evaluate import evaluate
 from touchline.evaluation.outcomes import read_halves
 from touchline.events.coverage import coverage_of_spotter, looked_at_together
 from touchline.inputs.settings import ContextSettings, MergeSettings, WindowSettings
-from touchline.inputs.videos import GameHalf
+from touchline.inputs.videos import AnnotatedVideo, GameHalf
 
 CLASSES = ["Goal", "Foul", "Penalty", "Ball out of play"]
 SEED = 4
@@ -145,7 +144,7 @@ def halves_of(games, others=(), name="results", spotter="spotter"):
     files = SimpleNamespace(
         truth=truth, events=events, coverage=coverage, others=[], labels=ROOT / "labels.yaml"
     )
-    return read_halves([AnnotatedVideo(v, g, h, 1, 0) for v, g, h in videos], files)[0]
+    return read_halves([AnnotatedVideo(v, g, GameHalf(g, h), 1, 0) for v, g, h in videos], files)[0]
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +226,7 @@ def test_quiet_stretches_are_no_lost_slices(games, halves):
 
 def coverage(*times, half=None):
     counts = dict.fromkeys(("answers", "none", "unparsed", "events_in", "events_out"), 0)
-    return coverage_of_spotter(times, counts, None, half)
+    return coverage_of_spotter(times, counts, None, GameHalf(half=half))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from touchline.events.coverage import (
     likely_lost,
     looked_at,
 )
+from touchline.inputs.videos import GameHalf
 
 
 def test_a_skipped_window_is_not_looked_at_but_where_another_shows_it():
@@ -106,7 +107,7 @@ def test_spotter_watched_the_whole_video_whatever_it_predicts():
     """However quiet, and never where the video has no picture."""
     dense_but_quiet = [*(k / 10 for k in range(40)), *(28 + k / 10 for k in range(20))]
     for times in ([], [1.0], dense_but_quiet):
-        seen = coverage_of_spotter(times, COUNTS, MANIFEST, 1)
+        seen = coverage_of_spotter(times, COUNTS, MANIFEST, GameHalf(half=1))
         assert intervals_of(seen.looked_at) == ((0, 4), (6, 30))
         assert (seen.duration, seen.clock_offset, seen.likely_lost) == (30, 2, [])
         assert not seen.has_open_end

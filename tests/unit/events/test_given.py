@@ -20,7 +20,7 @@ from touchline.events.predictions import read_events_csv, write_events_csv, writ
 from touchline.inputs.given import find_entries
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import MergeSettings
-from touchline.inputs.videos import Video
+from touchline.inputs.videos import GameHalf, Video
 
 LABELS = Labels.read(ROOT / "labels.yaml")
 GAME = "italy_serie-a/2016-2017/2016-10-02 - 21-45 AS Roma 2 - 1 Inter"
@@ -369,7 +369,9 @@ def test_any_json_is_read_or_refused_in_a_sentence(tmp_path_factory, document, r
         lambda: check_given(path, 0, row, LABELS),
         lambda: read_given(path, 0, row, LABELS, duration=100.0),
         lambda: find_entries(str(path), [0], videos),
-        lambda: read_truth(path, LABELS, half=row.half if row else None, duration=100.0),
+        lambda: read_truth(
+            path, LABELS, of=GameHalf(half=row.half if row else None), duration=100.0
+        ),
     ):
         assert len(mistake(read).splitlines()) <= 1
 
@@ -412,7 +414,7 @@ def test_json_of_any_depth_is_one_sentence(tmp_path, depth):
     ):
         path.write_text(text)
         assert len(mistake(lambda: check_given(path, 0, FIRST, LABELS)).splitlines()) <= 1
-        mistake(lambda: read_truth(path, LABELS, half=1))
+        mistake(lambda: read_truth(path, LABELS, of=GameHalf(half=1)))
 
 
 def test_a_half_that_the_file_lacks_is_a_warning(results):
@@ -478,7 +480,9 @@ def test_what_we_export_we_read_back_unchanged(tmp_path_factory, first, second, 
             read = read_given(path, row.video, row, LABELS)
             assert essence(read.hits, team) == essence(events, team)
             # And once more, by way of the events table, exactly.
-            write_events_csv(folder / "e.csv", read.hits, video=row.video, game=game, half=row.half)
+            write_events_csv(
+                folder / "e.csv", read.hits, video=row.video, of=GameHalf(game, row.half)
+            )
             assert read_events_csv(folder / "e.csv") == read.hits
 
 

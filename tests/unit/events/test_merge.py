@@ -12,7 +12,7 @@ from touchline.events import merge
 from touchline.events.merge import SliceLedger, merge_events, merge_slices, read_ledger
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import MergeSettings, WindowSettings
-from touchline.inputs.windows import slice_bounds, windows_of
+from touchline.inputs.windows import slice_bounds, whole, windows_of
 
 LABELS = Labels({"Goal": [], "Foul": [], "Corner": []})
 # Windows of 4 s, every 2 s.
@@ -166,10 +166,12 @@ def test_the_order_of_slices_does_not_matter(source, keep):
         for start in range(27)
     }
     slices = slices_of((0, 9), (9, 18), (18, 27), predicted=predicted)
-    merged = merge_slices(slices, 27.0, rule=RULE, labels=LABELS, merge=MergeSettings(keep=keep))
+    merged = merge_slices(
+        slices, whole(27.0), rule=RULE, labels=LABELS, merge=MergeSettings(keep=keep)
+    )
     source.shuffle(slices)
     assert (
-        merge_slices(slices, 27.0, rule=RULE, labels=LABELS, merge=MergeSettings(keep=keep))
+        merge_slices(slices, whole(27.0), rule=RULE, labels=LABELS, merge=MergeSettings(keep=keep))
         == merged
     )
 
@@ -197,7 +199,7 @@ def test_a_video_of_four_slices():
         ],
         "ledger_15",
     )
-    merged = merge_slices(slices, 20.0, rule=RULE, labels=LABELS, merge=MergeSettings())
+    merged = merge_slices(slices, whole(20.0), rule=RULE, labels=LABELS, merge=MergeSettings())
     assert [(e.time_s, e.label, e.known) for e in merged.events] == [
         (4.0, "Goal", True),
         (10.0, "Other", False),
@@ -221,23 +223,25 @@ def test_a_video_of_four_slices():
 )
 def test_slices_that_do_not_tile_the_video_name_the_gap(bounds, complaint):
     with pytest.raises(InputError) as caught:
-        merge_slices(slices_of(*bounds), 30.0, rule=RULE, labels=LABELS, merge=MergeSettings())
+        merge_slices(
+            slices_of(*bounds), whole(30.0), rule=RULE, labels=LABELS, merge=MergeSettings()
+        )
     assert complaint in str(caught.value)
 
 
 def test_slices_meet_though_their_borders_are_rounded():
     thirds = slices_of((0, 33.333), (33.333, 66.667), (66.667, 100.0))
-    merge_slices(thirds, 100.0004, rule=RULE, labels=LABELS, merge=MergeSettings())
+    merge_slices(thirds, whole(100.0004), rule=RULE, labels=LABELS, merge=MergeSettings())
 
 
 def ledgers(duration, slices, rule=RULE):
     """The ledgers of a video with all their windows."""
     parts = []
     for number in range(slices):
-        start, end = slice_bounds(duration, slices, number)
+        start, end = slice_bounds(whole(duration), slices, number)
         windows = [
             window(each.index, each.start, end=each.end)
-            for each in windows_of(start, end, duration, rule)
+            for each in windows_of(start, end, whole(duration), rule)
         ]
         parts.append(SliceLedger(start, end, windows, f"ledger_{number}"))
     return parts
@@ -249,7 +253,9 @@ def ledgers(duration, slices, rule=RULE):
 def test_ledger_with_all_its_windows_is_accepted(duration, slices, cross_slices):
     rule = WindowSettings(cross_slices=cross_slices)
     parts = ledgers(duration, slices, rule)
-    counts = merge_slices(parts, duration, rule=rule, labels=LABELS, merge=MergeSettings()).counts
+    counts = merge_slices(
+        parts, whole(duration), rule=rule, labels=LABELS, merge=MergeSettings()
+    ).counts
     assert counts.answers == sum(len(part.windows) for part in parts)
 
 
@@ -263,7 +269,7 @@ def test_ledger_without_one_window_is_refused(missing, slices, cross_slices):
     gone = kept.pop(missing)
     parts[-1] = replace(parts[-1], windows=kept)
     with pytest.raises(InputError) as caught:
-        merge_slices(parts, 36.0, rule=rule, labels=LABELS, merge=MergeSettings())
+        merge_slices(parts, whole(36.0), rule=rule, labels=LABELS, merge=MergeSettings())
     assert str(caught.value) == (
         f"ledger_{slices - 1} lacks window {gone.window} or repeats a window. Delete the file and "
         "run again."
@@ -275,7 +281,7 @@ def test_empty_ledger_is_refused(cross_slices):
     rule = WindowSettings(cross_slices=cross_slices)
     parts = [replace(ledgers(12.0, 1, rule)[0], windows=[])]
     with pytest.raises(InputError, match="ledger_0 lacks window 0 or repeats a window"):
-        merge_slices(parts, 12.0, rule=rule, labels=LABELS, merge=MergeSettings())
+        merge_slices(parts, whole(12.0), rule=rule, labels=LABELS, merge=MergeSettings())
 
 
 @pytest.mark.parametrize("again", [0, 3, 5])
@@ -283,7 +289,7 @@ def test_repeated_window_is_refused(again):
     (part,) = ledgers(12.0, 1)
     part = replace(part, windows=[*part.windows, part.windows[again]])
     with pytest.raises(InputError, match=r"ledger_0 .*or repeats a window"):
-        merge_slices([part], 12.0, rule=RULE, labels=LABELS, merge=MergeSettings())
+        merge_slices([part], whole(12.0), rule=RULE, labels=LABELS, merge=MergeSettings())
 
 
 @pytest.mark.parametrize(
@@ -297,7 +303,7 @@ def test_repeated_window_is_refused(again):
 def test_ledger_of_other_settings_is_refused(made_with, complaint):
     parts = ledgers(20.0, 2, WindowSettings(**made_with))
     with pytest.raises(InputError) as caught:
-        merge_slices(parts, 20.0, rule=RULE, labels=LABELS, merge=MergeSettings())
+        merge_slices(parts, whole(20.0), rule=RULE, labels=LABELS, merge=MergeSettings())
     assert str(caught.value).startswith(complaint)
 
 
@@ -305,7 +311,7 @@ def test_window_beyond_the_slice_is_refused():
     (part,) = ledgers(12.0, 1)
     part = replace(part, windows=[*part.windows, window(6, 12.0, end=14.0)])
     with pytest.raises(InputError, match="has window 6, but by the settings this slice has 6 win"):
-        merge_slices([part], 12.0, rule=RULE, labels=LABELS, merge=MergeSettings())
+        merge_slices([part], whole(12.0), rule=RULE, labels=LABELS, merge=MergeSettings())
 
 
 @pytest.mark.parametrize("status", ["none", "unparsed", "skipped_oom"])
@@ -315,7 +321,7 @@ def test_a_window_whose_status_and_events_differ_is_an_error(status):
     with pytest.raises(InputError, match=f"window 1 with the status {status} and 1 events"):
         merge_slices(
             [SliceLedger(0, 4, windows, "ledger")],
-            4.0,
+            whole(4.0),
             rule=RULE,
             labels=LABELS,
             merge=MergeSettings(),

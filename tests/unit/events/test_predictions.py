@@ -16,6 +16,7 @@ from touchline.errors import InputError
 from touchline.events.given import read_given
 from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
 from touchline.inputs.labels import Labels
+from touchline.inputs.videos import GameHalf
 
 LABELS = Labels({"Goal": ["strike"], "Foul": []}, {"Other": "a heading"})
 GOAL = '{"label": "strike", "team": "home", "confidence": 0.9, "details": "a header"}'
@@ -175,7 +176,7 @@ def test_the_table_of_events(tmp_path):
         ),
         event(3000.0, "Set Pieces", known=False),
     ]
-    write_events_csv(path, rows, video=7, game="A, B", half=2)
+    write_events_csv(path, rows, video=7, of=GameHalf("A, B", 2))
     assert path.read_text().splitlines() == [
         "video,game,half,time_s,game_time,label,known,team,confidence,label_probability,score,"
         "score_kind,n_hits,window_s,first_s,last_s,after,before,words,run_s,quiet_s,details,said_by",
@@ -190,7 +191,7 @@ def test_the_table_of_events(tmp_path):
 def test_a_model_cannot_put_a_formula_into_the_table(tmp_path, sign):
     path = tmp_path / "events.csv"
     evil = event(1.0, label=f"{sign}cmd|' /C calc'!A0", known=False, details=f"{sign}1\r\n=2\x00")
-    write_events_csv(path, [evil], game=f"{sign}HYPERLINK()")
+    write_events_csv(path, [evil], of=GameHalf(f"{sign}HYPERLINK()"))
     assert len(path.read_text().splitlines()) == 2
     with open(path, newline="") as file:
         (row,) = csv.DictReader(file)

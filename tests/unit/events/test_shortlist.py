@@ -19,6 +19,7 @@ from touchline.events.shortlist import (
     standings,
     table_of_shortlist,
 )
+from touchline.inputs.videos import GameHalf
 
 CLASSES = ("Penalty", "Goal", "Foul")
 
@@ -192,7 +193,7 @@ def test_a_file_has_the_columns_of_the_events_and_is_read_as_they_are(tmp_path, 
         scored(10.1, "Goal", details=NASTY.replace("\ud83d", ""), context=context, confidence=0.1),
         scored(70.3, "Foul", details="=1+1", team="home", said_by=(Vote("a", 70.3, 70.0),)),
     ]
-    write_events_csv(tmp_path / "events.csv", events, video=3, game="=game", half=1)
+    write_events_csv(tmp_path / "events.csv", events, video=3, of=GameHalf("=game", 1))
     read = read_events_csv(tmp_path / "events.csv")
     table = EVENTS.read(tmp_path / "events.csv")
     found = shortlist(read, CLASSES, 10, LearntOrder(likely) if likely else None)

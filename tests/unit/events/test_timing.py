@@ -8,7 +8,7 @@ from samples import event
 from touchline.events.merge import merge_events
 from touchline.events.timing import locate
 from touchline.inputs.settings import WindowSettings
-from touchline.inputs.windows import windows_from, windows_of
+from touchline.inputs.windows import whole, windows_from, windows_of
 
 RULE = WindowSettings()
 
@@ -51,7 +51,7 @@ def test_around_the_best_window_both_neighbours_count():
 
 
 def test_a_window_that_is_cut_shows_less():
-    windows = windows_of(746.0, 750.0, 3000.0, RULE)
+    windows = windows_of(746.0, 750.0, whole(3000.0), RULE)
     (one,) = located([event(748.0)], windows)
     assert one.time_s == 748.5
 
@@ -65,7 +65,7 @@ def test_a_moment_that_every_window_sees_is_found_within_half_a_step(moment, len
     """A picture of an instant is in the windows with a frame just after it; the error is small."""
     seconds, step = lengths
     rule = WindowSettings(fps=fps, frames=round(seconds * fps), seconds=seconds, step=step)
-    windows = windows_of(0.0, 120.0, 120.0, rule)
+    windows = windows_of(0.0, 120.0, whole(120.0), rule)
     # Seen for as long as there is one frame to the next.
     seen = [w for w in windows if any(moment <= time < moment + 1 / fps for time in w.times)]
     (one,) = located([event(w.start) for w in seen], windows, window=seconds)

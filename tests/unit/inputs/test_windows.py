@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from touchline.inputs.settings import WindowSettings
-from touchline.inputs.windows import slice_bounds, windows_of, windows_per_slice
+from touchline.inputs.windows import slice_bounds, whole, windows_of, windows_per_slice
 
 DEFAULT = WindowSettings()
 durations = st.floats(0.04, 20_000).map(lambda d: round(d, 3))
@@ -29,11 +29,14 @@ rules = (
 
 
 def all_windows(duration, slices, rule=DEFAULT):
-    return [windows_of(*slice_bounds(duration, slices, s), duration, rule) for s in range(slices)]
+    return [
+        windows_of(*slice_bounds(whole(duration), slices, s), whole(duration), rule)
+        for s in range(slices)
+    ]
 
 
 def test_a_half_of_3000_seconds():
-    bounds = [slice_bounds(3000, 4, s) for s in range(4)]
+    bounds = [slice_bounds(whole(3000), 4, s) for s in range(4)]
     assert bounds == [(0, 750), (750, 1500), (1500, 2250), (2250, 3000)]
     windows = all_windows(3000, 4)
     assert [len(w) for w in windows] == [375] * 4
@@ -58,7 +61,7 @@ def test_cross_slices_gives_the_windows_of_an_undivided_video():
 
 @given(durations, slice_counts)
 def test_slices_tile_the_video(duration, slices):
-    bounds = [slice_bounds(duration, slices, s) for s in range(slices)]
+    bounds = [slice_bounds(whole(duration), slices, s) for s in range(slices)]
     assert bounds[0][0] == 0
     assert bounds[-1][1] == duration
     assert all(a[1] == b[0] for a, b in pairwise(bounds))
@@ -67,7 +70,7 @@ def test_slices_tile_the_video(duration, slices):
 @given(durations.filter(lambda d: d < 500), slice_counts, rules)
 def test_windows_cover_their_slice_and_show_frames_in_it(duration, slices, rule):
     for index, windows in enumerate(all_windows(duration, slices, rule)):
-        start, end = slice_bounds(duration, slices, index)
+        start, end = slice_bounds(whole(duration), slices, index)
         if start == end:
             continue
         reached = start
@@ -84,7 +87,7 @@ def test_windows_cover_their_slice_and_show_frames_in_it(duration, slices, rule)
 @given(durations.filter(lambda d: d < 500), slice_counts, rules)
 def test_windows_are_counted_as_they_are_listed(duration, slices, rule):
     listed = [len(windows) for windows in all_windows(duration, slices, rule)]
-    assert windows_per_slice(duration, slices, rule) == listed
+    assert windows_per_slice(whole(duration), slices, rule) == listed
 
 
 @pytest.mark.parametrize("duration", [0.04, 1.0, 5.04])

@@ -29,7 +29,12 @@ def test_minutes(tmp_path, duration, slices, step, tokens, timeouts, longest, mi
         window={"step": step},
         generation={"max_new_tokens": tokens},
     )
-    assert minutes_of_slice(tmp_path / "manifest.json", settings, timeouts, longest) == minutes
+    assert (
+        minutes_of_slice(
+            tmp_path / "manifest.json", settings, (), timeouts=timeouts, longest=longest
+        )
+        == minutes
+    )
 
 
 def test_memory():

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from touchline.core import paths
-from touchline.core.params import AnnotatedVideo, MissingPredictions, Predicted
-from touchline.inputs.videos import GameHalf, Name
+from touchline.core.params import MissingPredictions, Predicted
+from touchline.inputs.videos import AnnotatedVideo, GameHalf, Name
 from touchline.runs.plan import Plan
 
 
@@ -20,8 +20,12 @@ def test_who_has_events_of_what(plan):
 
 
 def test_an_ensemble_looked_where_all_of_its_models_did(plan):
-    assert plan.annotated_videos("runs") == [AnnotatedVideo(3, "m", 2, models=1, others=1)]
-    assert plan.annotated_videos("ensemble") == [AnnotatedVideo(3, "m", 2, models=2, others=0)]
+    assert plan.annotated_videos("runs") == [
+        AnnotatedVideo(3, "m", GameHalf("m", 2), models=1, others=1)
+    ]
+    assert plan.annotated_videos("ensemble") == [
+        AnnotatedVideo(3, "m", GameHalf("m", 2), models=2, others=0)
+    ]
     assert plan.coverage_behind("ensemble") == [
         "out/coverage/coverage_runs_video_3.json",
         "out/coverage/coverage_other_video_3.json",

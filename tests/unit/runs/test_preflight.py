@@ -9,6 +9,7 @@ import pytest
 
 from clones import ROOT, given
 from touchline.errors import InputError
+from touchline.inputs.clock import HalfStart
 from touchline.inputs.project import settings_files
 from touchline.runs.inputs import find_inputs
 from touchline.runs.preflight import read_inputs
@@ -199,12 +200,24 @@ def test_an_hq_file_is_found_by_its_link_and_by_video_ini(project, soccernet, tm
     if is_link:
         (tmp_path / "first.mkv").symlink_to(folder / "1_HQ.mkv")
     else:
-        (folder / "video.ini").write_text("[first.mkv]\nstart_time_second = 12\n")
+        (folder / "video.ini").write_text("[first.mkv]\nduration_second = 12\n")
     place = "first.mkv" if is_link else folder / "first.mkv"
     row = f"0\t{place}\tm\t1\t{folder / 'Labels-v2.json'}\n"
     (tmp_path / "videos.tsv").write_text(f"video\tpath\tgame\thalf\tlabels\n{row}")
     (line,) = mistakes(project)
     assert "its times are not those of video 0" in line
+
+
+def test_labels_of_an_hq_file_count_from_the_start_in_its_video_ini(project, soccernet):
+    folder = soccernet("1_HQ.mkv", "2_HQ.mkv")
+    starts = "[1_HQ.mkv]\nstart_time_second = 12.5\nduration_second = 2700\n"
+    (folder / "video.ini").write_text(f"{starts}[2_HQ.mkv]\nstart_time_second = 7\n")
+    inputs = read_inputs(project | {"videos": "soccernet", "compare_with": []})
+    assert [row.halves for row in inputs.videos.values()] == [
+        (HalfStart(1, 12.5, 2712.5),),
+        (HalfStart(2, 7.0),),
+    ]
+    assert not inputs.warnings
 
 
 def test_an_hq_file_runs_without_labels_or_with_a_table_of_its_own_times(

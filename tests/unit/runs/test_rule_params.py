@@ -1,5 +1,6 @@
 """Rules and scripts agree on each record of parameters, and Snakemake can compare its fields."""
 
+import json
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -49,7 +50,8 @@ def test_script_reads_the_record_that_the_rule_made(plan, record):
     passed = {name: made[name] for name in record.param_names(plan)}
     assert is_plain(passed)
     read = record.read(SimpleNamespace(params=passed))
-    assert TypeAdapter(record).dump_python(read) == made
+    # A list that is read may be a tuple.
+    assert json.dumps(TypeAdapter(record).dump_python(read)) == json.dumps(made)
 
 
 def test_classes_are_no_parameter_without_evidence(plan):
