@@ -235,7 +235,7 @@ def check_source(checkpoint: str, family_name: str) -> None:
 def check_hub_name(name: str, setting: str) -> None:
     """Raise InputError if a name that is no folder can be no name on the hub either."""
     is_local = "/" in name and Path(name).parent.is_dir()
-    if name.startswith((".", "/", "~")) or name.count("/") > 1 or is_local:
+    if name.startswith((".", "/", "~")) or name.count("/") != 1 or is_local:
         raise InputError(
             f"{name}: there is no such folder{nearest_file(name)}; correct {setting}: a folder, or "
             "a name on the hub."
