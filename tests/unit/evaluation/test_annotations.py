@@ -8,6 +8,7 @@ from clones import ROOT
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.errors import InputError
 from touchline.evaluation.annotations import TrueEvent, find_labels, read_truth
+from touchline.inputs.clock import parse_half_starts
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import GameHalf, Video, read_videos
 
@@ -215,3 +216,28 @@ def test_what_a_review_leaves_open_is_neither_right_nor_false(tmp_path):
         if is_undecided(event(time, label), truth, 5)
     ]
     assert open_ones == [(9, "Goal")]
+
+
+MATCH = GameHalf("g", halves=parse_half_starts("1=250-2950,2=3992"))
+
+
+def test_annotations_of_both_halves_get_the_times_of_the_match_in_one_file(write):
+    path = write(annotation("1 - 00:10"), annotation("2 - 00:20", position="20500"))
+    truth = read_truth(path, LABELS, of=MATCH, duration=7000.0)
+    assert [event.time_s for event in truth.events] == [260.0, 4012.5]
+    assert truth.problems == []
+
+
+def test_annotation_outside_the_halves_of_the_match_is_left_out_and_named(write):
+    path = write(annotation("1 - 00:10"), annotation("1 - 50:00"))
+    truth = read_truth(path, LABELS, of=MATCH, duration=7000.0)
+    assert [event.time_s for event in truth.events] == [260.0]
+    (line,) = truth.problems
+    assert "1 of its events are not in the halves that the video shows, the first at 3250 s" in line
+
+
+def test_times_of_a_table_are_those_of_the_video_whatever_it_shows(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("time_s,label\n300,Goal\n4000,Goal\n")
+    truth = read_truth(path, LABELS, of=MATCH, duration=7000.0)
+    assert [event.time_s for event in truth.events] == [300.0, 4000.0]

@@ -17,6 +17,7 @@ from touchline.events.coverage import (
     likely_lost,
     looked_at,
 )
+from touchline.inputs.clock import parse_half_starts
 from touchline.inputs.videos import GameHalf
 
 
@@ -139,3 +140,16 @@ def test_a_lost_tail_is_noticed_without_footage_and_without_another_model(end, l
     if lost:
         ((start, until),) = found
         assert (start, until) == (times[-1] + 4, 2400.0)
+
+
+def test_what_is_outside_the_halves_of_a_match_is_no_lost_slice():
+    footage = MANIFEST.model_copy(update={"duration": 7000.0, "no_pictures": []})
+    match = GameHalf(halves=parse_half_starts("1=250-2950,2=3992-6800"))
+    times = [*range(250, 2950, 10), *range(3992, 6800, 10)]
+    seen = coverage_of_given(times, COUNTS, footage, of=match, reached=0.0, window=4.0)
+    assert seen.likely_lost == []
+    assert intervals_of(seen.looked_at) == ((250, 2950), (3992, 6800))
+    quiet = [time for time in times if not 4500 < time < 5600]
+    lost = coverage_of_given(quiet, COUNTS, footage, of=match, reached=0.0, window=4.0).likely_lost
+    assert [(each.start, each.end) for each in lost] == [(4496, 5602)]
+    assert coverage_of_spotter([], COUNTS, footage, match).looked_at == seen.looked_at

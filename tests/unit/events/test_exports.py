@@ -156,3 +156,20 @@ def test_osl_json_by_the_annotators_rules():
         "video_0": [(2000, "Goal"), (65500, "Yellow->red card")],
         "video_1": [],
     }
+
+
+def test_match_in_one_file_is_exported_by_the_clock_of_each_half():
+    video = Video(video=0, path="/v/0.mkv", game="g", half_starts="1=250-2950,2=3992")
+    events = [event(260.5), event(3000.0), event(4000.0, "Foul")]
+    ((game, halves),) = by_game([(video, events)]).items()
+    found = results_spotting(game, halves)["predictions"]
+    assert [(each["gameTime"], each["position"], each["half"]) for each in found] == [
+        ("1 - 00:10", "10500", "1"),
+        ("2 - 00:08", "8000", "2"),
+    ]
+    (sample,) = osl_json("x", [(video, events)], LABELS)["data"]
+    assert [(each["gameTime"], each["position_ms"]) for each in sample["events"]] == [
+        ("1 - 00:10", 260_500),
+        ("50:00", 3_000_000),
+        ("2 - 00:08", 4_000_000),
+    ]

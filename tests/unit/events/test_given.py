@@ -505,3 +505,22 @@ def test_a_label_of_any_text_is_kept_and_can_be_written(results, tmp_path):
     write_events_csv(tmp_path / "e.csv", read.hits)
     assert len(read_events_csv(tmp_path / "e.csv")) == 2
     assert Path(tmp_path / "e.csv").read_text(encoding="utf-8")
+
+
+MATCH = Video(video=0, path="/v/0.mkv", game=GAME, half_starts="1=250,2=3992")
+
+
+def test_predictions_of_both_halves_get_the_times_of_the_match_in_one_file(results):
+    path = results(
+        item("5500", half="1", clock="1 - 0:05"), item("7000", half="2", clock="2 - 0:07")
+    )
+    read = read_given(path, 0, MATCH, LABELS, duration=7000.0)
+    assert [(hit.time_s, hit.window_s) for hit in read.hits] == [(255.5, 255.5), (3999.0, 3999.0)]
+    assert read.problems == []
+
+
+def test_prediction_beyond_its_half_in_the_match_is_left_out(results):
+    late = item("3700000", half="1", clock="1 - 61:40")
+    read = read_given(results(item("5500"), late), 0, MATCH, LABELS, duration=7000.0)
+    assert [hit.time_s for hit in read.hits] == [255.5]
+    assert "1 of 2 predictions lie beyond" in read.problems[0]
