@@ -12,6 +12,7 @@ from touchline.core.gpu_lease import candidates
 from touchline.errors import InputError
 from touchline.runs.plan import Plan
 from touchline.weights import hub
+from touchline.weights.checkpoints import weight_bytes
 
 # Arithmetic of a window and a parameter: two operations for each of about a thousand tokens.
 _OPERATIONS = 2 * 1000
@@ -59,14 +60,10 @@ def _size(plan: Plan, model: str) -> tuple[int, float]:
     folder = Path(plan.model_folder(model))
     if folder.is_dir():
         each = _BYTES_NF4 if folder.name == "nf4" else _BYTES
-        return 0, _weights_in(folder) / each
+        return 0, weight_bytes(folder) / each
     settings = plan.inputs.settings.models[model]
     checkpoint = settings.checkpoint or ""
     if Path(checkpoint).is_dir():
-        return 0, _weights_in(Path(checkpoint)) / _BYTES
+        return 0, weight_bytes(Path(checkpoint)) / _BYTES
     size = hub.weight_bytes(checkpoint, settings.revision)
     return size, size / _BYTES
-
-
-def _weights_in(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))

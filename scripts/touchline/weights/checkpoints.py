@@ -159,6 +159,11 @@ def checkpoint_files(folder: str | Path) -> list[Path]:
     return sorted(file for pattern in _FILES for file in Path(folder).glob(pattern))
 
 
+def weight_bytes(folder: Path) -> int:
+    """Sum up the sizes of a checkpoint's weights."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
 def begin_reading(folder: Path) -> None:
     """Let a thread read a checkpoint's weights, so that the system has them when they are loaded.
 

@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.filesize import decimal
@@ -154,16 +155,24 @@ def download(snapshot: Snapshot, names: Sequence[str]) -> list[Path]:
     """
     from huggingface_hub import hf_hub_download
 
+    from touchline.weights.progress import LoggedProgress
+
     repo, commit = snapshot.repo, snapshot.commit
     files = [snapshot.folder / name for name in names]
     missing = [file for file in files if not file.exists()]
+    whole, before = sum(snapshot.sizes[file.name] for file in missing), 0
     with _one_sentence(repo, commit):
+        if missing:
+            size = f"{decimal(whole)} in {len(missing)} files"
+            log.info("%s at commit %s: %s are to be downloaded.", repo, commit, size)
         # Not by snapshot_download: its threads let Ctrl-C wait until their files are complete.
         for number, file in enumerate(missing, start=1):
             size = decimal(snapshot.sizes[file.name])
             what = f"{plain(file.name)}, {size} (file {number} of {len(missing)})"
-            log.info("%s at commit %s: downloading %s.", repo, commit, what)
-            hf_hub_download(repo, file.name, revision=commit)
+            log.info("%s: downloading %s.", repo, what)
+            bar = partial(LoggedProgress, what=repo, before=before, whole=whole)
+            hf_hub_download(repo, file.name, revision=commit, tqdm_class=bar)
+            before += snapshot.sizes[file.name]
         if missing:
             _verify(snapshot)
             log.info("%s: all files are in %s.", repo, snapshot.folder)
