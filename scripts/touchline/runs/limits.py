@@ -13,13 +13,13 @@ import math
 from pathlib import Path
 
 from touchline.inputs.settings import Settings
-from touchline.inputs.windows import windows_per_slice
+from touchline.inputs.windows import most_frames, windows_per_slice
 
 # Loading a model from a busy file system; measured: 6 s from a fast one.
 _START_MINUTES = 15
-# A window with an answer of the full length, one at a time, on an H100: 0.45 a second at 256
-# tokens. So a card may be half as fast and answer one window at a time.
-_WINDOW_SECONDS = 1.0
+# A window with an answer of the full length, one at a time, on an H100: 0.45 a second at 4 frames
+# and 256 tokens. So a card may be half as fast and answer one window at a time.
+_FRAME_SECONDS = 0.25
 _TOKEN_SECONDS = 3.5 / 256
 
 # Decoded frames, torch with CUDA, and a 4-bit model on its way to the GPU, and Snakemake's own
@@ -32,14 +32,17 @@ def minutes_of_slice(
 ) -> int:
     """Time limit of a slice of a video that was probed, minutes; see `minutes`.
 
-    It grows with the windows of the longest slice.
+    It grows with the windows of the longest slice, and with their frames.
 
     Raises:
         FileNotFoundError: it was not yet; Snakemake takes this for "not yet known".
     """
     duration = json.loads(Path(manifest).read_bytes())["duration"]
     windows = max(windows_per_slice(duration, settings.slices, settings.window))
-    seconds = windows * (_WINDOW_SECONDS + _TOKEN_SECONDS * settings.generation.max_new_tokens)
+    seconds = windows * (
+        _FRAME_SECONDS * most_frames(settings.window)
+        + _TOKEN_SECONDS * settings.generation.max_new_tokens
+    )
     return minutes(_START_MINUTES + seconds / 60, timeouts, longest)
 
 
