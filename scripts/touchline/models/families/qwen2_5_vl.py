@@ -101,13 +101,15 @@ class Qwen25VL(VideoLanguageModel):
         """Multimodal rotary positions, [3, 1, tokens]: of time, height and width."""
         # The library marks text 0 and video 2.
         kinds = 2 * (ids == self._video_id).int()
-        positions, shift = self.model.model.get_rope_index(
+        positions, _ = self.model.model.get_rope_index(
             ids[None],
             kinds[None],
             video_grid_thw=torch.tensor([[pictures, *self._grid]]),
             second_per_grid_ts=[self.frames_per_picture / self.footage.fps],
         )
-        return positions, int(shift)
+        # The library's own shift counts from the greatest position. In a long window that is the
+        # time of the last pictures, and an answer continues the text behind them.
+        return positions, int(positions[0, 0, -1]) + 1 - len(ids)
 
 
 def pixel_limits(processor: dict[str, Any], usual: tuple[int, int]) -> tuple[int, int]:
