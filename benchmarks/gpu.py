@@ -396,7 +396,16 @@ def main() -> None:
     parser.add_argument(
         "--parts",
         nargs="+",
-        default=["load", "baseline", "nf4", "bfloat16", "memory", "sameness", "evidence", "windows"],
+        default=[
+            "load",
+            "baseline",
+            "nf4",
+            "bfloat16",
+            "memory",
+            "sameness",
+            "evidence",
+            "windows",
+        ],
     )
     options = parser.parse_args()
     source = options.folder / f"{options.family}-{options.size}-16"

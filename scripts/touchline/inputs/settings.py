@@ -85,9 +85,11 @@ class WindowSettings(Section):
     """How a slice is cut into windows and a window into frames."""
 
     fps: Annotated[float, Field(gt=0, le=60)] = Field(
-        1.0, description="frames sampled a second of window"
+        1.0, description="frames sampled per second of a window"
     )
-    frames: Annotated[int, Field(ge=1, le=256)] = Field(4, description="most frames a window shows")
+    frames: Annotated[int, Field(ge=1, le=256)] = Field(
+        4, description="most frames a window shows; the model's context limits them"
+    )
     seconds: Seconds = Field(4.0, description="length of a window, seconds")
     step: Seconds = Field(2.0, description="seconds from one window's start to the next")
     cross_slices: bool = Field(

@@ -136,6 +136,7 @@ def _warnings(inputs: Inputs) -> list[str]:
     found = [
         left_out(source) if source else None,
         _weights_without_effect(inputs.settings),
+        _unseen_ends(inputs.settings),
         _repeats_beyond_radius(inputs.settings),
         *_without_any_predictions(inputs),
         same_files(inputs.videos, inputs.shown),
@@ -155,6 +156,20 @@ def _weights_without_effect(settings: Settings) -> str | None:
         f"config.ensemble.weights: the weight of {', '.join(idle)} has no effect, because this run "
         f"fuses {', '.join(settings.fused) or 'no model'} (see detect_with, compare_with, "
         "generation and ensemble.members)."
+    )
+
+
+def _unseen_ends(settings: Settings) -> str | None:
+    """A warning if no frame of a window shows its end."""
+    window = settings.window
+    shown, needed = window.frames / window.fps, math.ceil(window.seconds * window.fps)
+    slower = math.floor(1000 * window.frames / window.seconds) / 1000
+    if not settings.detect_with or window.frames >= needed:
+        return None
+    return (
+        f"config.window: {window.frames} frames at {window.fps:g} per second show the first "
+        f"{shown:g} s of each window of {window.seconds:g} s; set window.frames to {needed}, "
+        f"window.fps to {slower:g}, or window.seconds to {shown:g}."
     )
 
 

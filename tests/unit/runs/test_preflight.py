@@ -509,7 +509,7 @@ def test_windows_that_a_local_model_cannot_read_are_refused(project):
     assert line.startswith("A window of 90 frames makes a prompt of 1,4")
     assert "set window.frames to" in line
     most = int(re.search(r"window\.frames to (\d+)", line)[1])
-    fitting = project | {"window": TOO_LONG | {"frames": most}, "merge": {"window": 8}}
+    fitting = project | {"window": TOO_LONG | {"frames": most, "fps": 1}, "merge": {"window": 8}}
     assert read_inputs(fitting).warnings == []
     (line,) = mistakes(project | {"window": TOO_LONG | {"frames": most + 1}})
     assert f"window.frames to {most} " in line
@@ -544,4 +544,20 @@ def test_answers_that_leave_no_room_for_a_prompt_are_refused(project):
 )
 def test_repeats_beyond_the_merge_radius_are_a_warning(project, window, radius, is_warned):
     warnings = read_inputs(project | {"window": window, "merge": {"window": radius}}).warnings
-    assert [each.startswith("config.merge.window is 3 s") for each in warnings] == [True] * is_warned
+    assert len(warnings) == is_warned
+    assert all(each.startswith("config.merge.window is 3 s") for each in warnings)
+
+
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        ({"seconds": 16}, "set window.frames to 16, window.fps to 0.25, or window.seconds to 4."),
+        ({"seconds": 30, "frames": 24, "step": 3}, "show the first 24 s of each window of 30 s"),
+        ({"seconds": 30, "frames": 24, "fps": 0.8, "step": 3}, None),
+        ({"seconds": 4.5, "frames": 5}, None),
+    ],
+)
+def test_frames_that_do_not_reach_a_window_s_end_are_a_warning(project, window, words):
+    warnings = read_inputs(project | {"window": window}).warnings
+    assert len(warnings) == (words is not None)
+    assert words is None or words in warnings[0]
