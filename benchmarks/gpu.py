@@ -19,6 +19,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,6 @@ import torch
 from models import DEMO, PROMPT, make_checkpoint
 from worker import (
     FOOTAGE,
-    FRAMES,
     WEIGHED_HEAD,
     baseline,
     endless,
@@ -48,10 +48,11 @@ from touchline.detection.engine import Answering
 from touchline.detection.scheduler import Picture, Task
 from touchline.detection.scoring import Generated
 from touchline.detection.stopwatch import Stopwatch
+from touchline.errors import InputError
 from touchline.inputs.families import FAMILIES
 from touchline.inputs.settings import GenerationSettings
 from touchline.models.families import family
-from touchline.models.families.base import Dtype, VideoLanguageModel
+from touchline.models.families.base import Dtype, Footage, VideoLanguageModel
 from touchline.models.quantize import quantize
 from touchline.weights.checkpoints import read_model_type
 
@@ -114,9 +115,9 @@ def floor(flops: float, bandwidth: float, precision: str, rows: int, tokens: int
     return 1 / seconds
 
 
-def load(folder: Path, dtype: Dtype = "auto") -> Any:
+def load(folder: Path, dtype: Dtype = "auto", footage: Footage = FOOTAGE) -> Any:
     """A model that answers to a forced length, see `endless`."""
-    return endless(read_model_type(folder), folder, dtype)
+    return endless(read_model_type(folder), folder, dtype, footage)
 
 
 def measure_nf4(options: argparse.Namespace, folder: Path) -> None:
@@ -240,7 +241,7 @@ def measure_baseline(options: argparse.Namespace, folder: Path) -> None:
 
 def together(model: VideoLanguageModel, cache: str, windows: int, tokens: int) -> float:
     """Windows a second of one generate call for several."""
-    inputs = stock_inputs(model, torch.stack(pictures(model, 1)[:FRAMES]))
+    inputs = stock_inputs(model, torch.stack(pictures(model, 1)))
     inputs = {name: each.repeat(windows, *[1] * (each.dim() - 1)) for name, each in inputs.items()}
     started = time.perf_counter()
     model.model.generate(
@@ -251,6 +252,33 @@ def together(model: VideoLanguageModel, cache: str, windows: int, tokens: int) -
         cache_implementation=cache,
     )
     return windows / (time.perf_counter() - started)
+
+
+def measure_windows(options: argparse.Namespace, folder: Path) -> None:
+    """Windows a second by the frames of a window, with the automatic number of rows.
+
+    Half of the frames are new; 4-bit weights, answers of 40 tokens.
+    """
+    print("| frames | tokens of a prompt | rows | windows/s | spread | peak GB | weights | time |")
+    print("|---|---|---|---|---|---|---|---|")
+    for frames in options.frames:
+        clear()
+        try:
+            model = load(folder, footage=replace(FOOTAGE, frames=frames))
+        except InputError as error:
+            print(f"| {frames} | {error} |")
+            continue
+        rows = rows_that_fit(model, per(model), 256, "auto")
+        shown, clock = pictures(model, 2 * rows), Stopwatch()
+        ours(model, shown[: 2 * per(model)], 4, rows, Stopwatch())  # warm up
+        found = [ours(model, shown, 40, rows, clock) for _ in range(options.rounds)]
+        print(
+            f"| {frames} | {len(model.prompt(per(model)).ids)} | {rows} | "
+            f"{statistics.median(found):.2f} | {min(found):.2f}-{max(found):.2f} | {peak():.1f} | "
+            f"{'packed' if model.unpacked_bytes() else 'unpacked'} | {clock} |",
+            flush=True,
+        )
+        del model, shown
 
 
 def measure_evidence(options: argparse.Namespace, folder: Path) -> None:
@@ -311,7 +339,7 @@ def measure_sameness(folder: Path) -> None:
     drawn = next(
         group
         for group in joined([drawn_windows(7, 64, tiny_llava.pixels)])
-        if group.pixels.shape[1] == FRAMES
+        if group.pixels.shape[1] == FOOTAGE.frames
     )
     random_weights = load(folder)
     for name, model, windows in (
@@ -361,11 +389,23 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where the models are kept")
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 8, 16, 32, 64])
     parser.add_argument("--tokens", type=int, nargs="+", default=[2, 40, 256])
+    parser.add_argument(
+        "--frames", type=int, nargs="+", default=[4, 8, 16, 24, 30], help="of a window, for windows"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--parts",
         nargs="+",
-        default=["load", "baseline", "nf4", "bfloat16", "memory", "sameness", "evidence"],
+        default=[
+            "load",
+            "baseline",
+            "nf4",
+            "bfloat16",
+            "memory",
+            "sameness",
+            "evidence",
+            "windows",
+        ],
     )
     options = parser.parse_args()
     source = options.folder / f"{options.family}-{options.size}-16"
@@ -386,6 +426,7 @@ def main() -> None:
         "memory": lambda: measure_memory(folder),
         "sameness": lambda: measure_sameness(folder),
         "evidence": lambda: measure_evidence(options, folder),
+        "windows": lambda: measure_windows(options, folder),
     }
     for name in options.parts:
         print(f"\n## {name}", flush=True)

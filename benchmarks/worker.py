@@ -47,11 +47,10 @@ from touchline.models.preprocessing import normalized
 from touchline.models.quantize import quantize
 
 ROOT = Path(__file__).parents[1]
-FRAMES = 4
 FOOTAGE = Footage(384, 216, 1.0)
 
 
-def endless(name: str, folder: Path, dtype: Dtype = "auto") -> Any:
+def endless(name: str, folder: Path, dtype: Dtype = "auto", footage: Footage = FOOTAGE) -> Any:
     """A model whose answers end at their forced length only; counts what it encodes.
 
     Returns:
@@ -71,7 +70,7 @@ def endless(name: str, folder: Path, dtype: Dtype = "auto") -> Any:
             text: str = super().decode(tokens)
             return text.replace("]", " ")
 
-    model = Endless(folder, PROMPT, FOOTAGE, dtype)
+    model = Endless(folder, PROMPT, footage, dtype)
     model.eos = frozenset()
     return model
 
@@ -81,22 +80,20 @@ def pictures(model: VideoLanguageModel, windows: int) -> list[torch.Tensor]:
     noise = torch.Generator().manual_seed(0)
     frame = torch.zeros((3, FOOTAGE.height, FOOTAGE.width), dtype=torch.uint8)
     shape = (model.frames_per_picture, *model.pixels(frame, "pad").shape)
-    per_window = per(model)
-    return [
-        torch.randint(256, shape, generator=noise, dtype=torch.uint8)
-        for _ in range(per_window // 2 * (windows + 1))
-    ]
+    count = per(model) + (windows - 1) * (per(model) // 2)
+    return [torch.randint(256, shape, generator=noise, dtype=torch.uint8) for _ in range(count)]
 
 
 def per(model: VideoLanguageModel) -> int:
     """Pictures a window."""
-    return FRAMES // model.frames_per_picture
+    return model.footage.frames // model.frames_per_picture
 
 
 def windows_of(model: VideoLanguageModel, shown: Sequence[Any]) -> list[Sequence[Any]]:
     """Pictures of each window, half of them those of the one before."""
-    new = per(model) // 2
-    return [shown[first : first + 2 * new] for first in range(0, len(shown) - new, new)]
+    count = per(model)
+    firsts = range(0, len(shown) - count + 1, count // 2)
+    return [shown[first : first + count] for first in firsts]
 
 
 def stock_inputs(model: VideoLanguageModel, pixels: torch.Tensor) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 # probability of 1e-6.
 _FEWEST_ON_GRID = 20
 # Seconds between the starts of windows, at most. A coarser grid is how times were rounded.
-_LONGEST_STEP = 10.0
+_LONGEST_STEP = 30.0
 
 
 def shifts(

@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 _MOST_ROWS = 64
 # The rest is for the vision tower and for reading prompts.
 _SHARE_FOR_ROWS = 0.7
-_ROWS_ON_CPU = 8
+_MOST_ROWS_ON_CPU = 8
+# So many rows of four frames of a model with 7 billion parameters, in float32.
+_BYTES_ON_CPU = 9 * 2**30
 
 
 def rows_that_fit(
@@ -33,7 +35,8 @@ def rows_that_fit(
     """
     row = model.row_bytes(pictures, new_tokens)
     if not torch.cuda.is_available():
-        return _ROWS_ON_CPU if wanted == "auto" else wanted
+        fitting = max(1, min(_MOST_ROWS_ON_CPU, _BYTES_ON_CPU // row))
+        return fitting if wanted == "auto" else wanted
     usable = _usable_bytes()
     most = _MOST_ROWS if wanted == "auto" else wanted
     if model.unpacked_bytes() <= usable - most * row / _SHARE_FOR_ROWS:

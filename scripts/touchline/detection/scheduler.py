@@ -104,8 +104,8 @@ class Batch:
         self._group = max(1, rows // 4)
         self._rows: list[_Row | None] = [None] * rows
         self._admitting: list[Task] = []
-        # Of overlapping windows, half of the frames are new; fewer when memory is short.
-        new_pictures = max(1, 2 * self._group // model.frames_per_picture)
+        # Of overlapping windows, half of the pictures are new; fewer when memory is short.
+        new_pictures = max(1, self._group * pictures // 2)
         self._encoded_at_once = min(model.pictures_at_once, new_pictures)
         self._cache = model.new_cache(rows, pictures, settings.max_new_tokens)
 

@@ -150,7 +150,11 @@ def _answered(
 
     def load() -> VideoLanguageModel:
         return kind(
-            question.checkpoint, question.prompt, _footage(manifest, question), question.dtype
+            question.checkpoint,
+            question.prompt,
+            _footage(manifest, question),
+            question.dtype,
+            generation.max_new_tokens,
         )
 
     def fitted(frames: Iterator[Frame]) -> Iterator[Frame]:

@@ -86,9 +86,11 @@ class WindowSettings(Section):
     """How a slice is cut into windows and a window into frames."""
 
     fps: Annotated[float, Field(gt=0, le=60)] = Field(
-        1.0, description="frames sampled a second of window"
+        1.0, description="frames sampled per second of a window"
     )
-    frames: Annotated[int, Field(ge=1, le=256)] = Field(4, description="most frames a window shows")
+    frames: Annotated[int, Field(ge=1, le=256)] = Field(
+        4, description="most frames a window shows; the model's context limits them"
+    )
     seconds: Seconds = Field(4.0, description="length of a window, seconds")
     step: Seconds = Field(2.0, description="seconds from one window's start to the next")
     cross_slices: bool = Field(
@@ -171,7 +173,7 @@ class BatchSettings(Section):
     """How many windows a model answers at a time; shapes the speed, not the answers."""
 
     windows: Literal["auto"] | Annotated[int, Field(ge=1, le=1_024)] = Field(
-        "auto", description="auto: as many as the GPU's memory holds; on the CPU 8"
+        "auto", description="auto: as many as the GPU's memory holds; on the CPU at most 8"
     )
 
 

@@ -112,7 +112,8 @@ def _template(tokenizer: Any, folder: Path) -> tuple[str, str | None]:
 def token_ids(tokenizer: Any, text: str) -> list[int]:
     """The ids of a prompt's tokens, with one token of the beginning where the model has one."""
     begun = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
-    ids: list[int] = tokenizer(text, add_special_tokens=not begun)["input_ids"]
+    # Not verbose: the tokenizer's own limit need not be the model's, which families check.
+    ids: list[int] = tokenizer(text, add_special_tokens=not begun, verbose=False)["input_ids"]
     return ids
 
 

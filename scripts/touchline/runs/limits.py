@@ -15,13 +15,13 @@ from pathlib import Path
 
 from touchline.inputs.clock import HalfStart
 from touchline.inputs.settings import Settings
-from touchline.inputs.windows import watched, windows_per_slice
+from touchline.inputs.windows import most_frames, watched, windows_per_slice
 
 # Loading a model from a busy file system; measured: 6 s from a fast one.
 _START_MINUTES = 15
-# A window with an answer of the full length, one at a time, on an H100: 0.45 a second at 256
-# tokens. So a card may be half as fast and answer one window at a time.
-_WINDOW_SECONDS = 1.0
+# A window with an answer of the full length, one at a time, on an H100: 0.45 a second at 4 frames
+# and 256 tokens. So a card may be half as fast and answer one window at a time.
+_FRAME_SECONDS = 0.25
 _TOKEN_SECONDS = 3.5 / 256
 
 # Decoded frames, torch with CUDA, and a 4-bit model on its way to the GPU, and Snakemake's own
@@ -39,7 +39,7 @@ def minutes_of_slice(
 ) -> int:
     """Time limit of a slice of a video that was probed, minutes; see `minutes`.
 
-    It grows with the windows of the longest slice.
+    It grows with the windows of the longest slice, and with their frames.
 
     Args:
         halves: where halves begin in the video.
@@ -50,7 +50,10 @@ def minutes_of_slice(
     duration = json.loads(Path(manifest).read_bytes())["duration"]
     stretches = watched(duration, halves, settings.window)
     windows = max(windows_per_slice(stretches, settings.slices, settings.window))
-    seconds = windows * (_WINDOW_SECONDS + _TOKEN_SECONDS * settings.generation.max_new_tokens)
+    seconds = windows * (
+        _FRAME_SECONDS * most_frames(settings.window)
+        + _TOKEN_SECONDS * settings.generation.max_new_tokens
+    )
     return minutes(_START_MINUTES + seconds / 60, timeouts, longest)
 
 

@@ -12,10 +12,12 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from touchline.core.files import read_text
+from touchline.core.paths import CHECKPOINT
 from touchline.errors import InputError, nearest_file, plain
 from touchline.evaluation.annotations import read_truth
 from touchline.evaluation.records import LEAST_GAMES
@@ -24,8 +26,9 @@ from touchline.inputs.given import place_of
 from touchline.inputs.halves import contradictions, repeated_halves, same_files
 from touchline.inputs.hq import untrimmed
 from touchline.inputs.labels import Labels
-from touchline.inputs.settings import Settings, weight_of
+from touchline.inputs.settings import GenerationSettings, Settings, WindowSettings, weight_of
 from touchline.inputs.videos import GameHalf, left_out, ranges
+from touchline.inputs.windows import most_frames
 from touchline.runs.inputs import Inputs, Mistakes, collect_inputs
 from touchline.runs.plan import Plan
 from touchline.weights import adapters, checkpoints
@@ -63,6 +66,7 @@ def read_inputs(
         mistakes.extend(_unusable_files(inputs))
         if not mistakes.lines:
             mistakes.of(lambda: _check_threshold(inputs), None)
+            mistakes.extend(_too_long_windows(inputs.settings))
     if mistakes.lines:
         mistakes.extend(_beside_settings(inputs.settings, files))
     mistakes.end()
@@ -133,6 +137,8 @@ def _warnings(inputs: Inputs) -> list[str]:
     found = [
         left_out(source) if source else None,
         _weights_without_effect(inputs.settings),
+        _unseen_ends(inputs.settings),
+        _repeats_beyond_radius(inputs.settings),
         *_without_any_predictions(inputs),
         same_files(inputs.videos, inputs.shown),
         _without_footage(inputs),
@@ -151,6 +157,32 @@ def _weights_without_effect(settings: Settings) -> str | None:
         f"config.ensemble.weights: the weight of {', '.join(idle)} has no effect, because this run "
         f"fuses {', '.join(settings.fused) or 'no model'} (see detect_with, compare_with, "
         "generation and ensemble.members)."
+    )
+
+
+def _unseen_ends(settings: Settings) -> str | None:
+    """A warning if no frame of a window shows its end."""
+    window = settings.window
+    shown, needed = window.frames / window.fps, math.ceil(window.seconds * window.fps)
+    slower = math.floor(1000 * window.frames / window.seconds) / 1000
+    if not settings.detect_with or window.frames >= needed:
+        return None
+    return (
+        f"config.window: {window.frames} frames at {window.fps:g} per second show the first "
+        f"{shown:g} s of each window of {window.seconds:g} s; set window.frames to {needed}, "
+        f"window.fps to {slower:g}, or window.seconds to {shown:g}."
+    )
+
+
+def _repeats_beyond_radius(settings: Settings) -> str | None:
+    """A warning if an event that two windows show is never merged into one."""
+    window, radius = settings.window, settings.merge.window
+    if not settings.detect_with or window.step <= radius or window.step >= window.seconds:
+        return None
+    return (
+        f"config.merge.window is {radius:g} s, but overlapping windows start {window.step:g} s "
+        "apart (window.step), so an event that two windows show is counted twice; set "
+        f"merge.window to {window.step:g} or more."
     )
 
 
@@ -286,6 +318,49 @@ def _unusable_models(settings: Settings) -> list[str]:
         if adapter:
             mistakes.of(lambda: adapters.check_source(adapter), None)  # noqa: B023
     return mistakes.lines
+
+
+def _too_long_windows(settings: Settings) -> list[str]:
+    """A line for each model on this disk that cannot read windows of this length.
+
+    The size of a video's frames is not known yet, so they count as the smallest that the model
+    takes. A slice checks again with their true size before it loads the model.
+    """
+    window, new_tokens = settings.window, settings.generation.max_new_tokens
+    frames = most_frames(window)
+    # Imports take seconds, and models read windows of the usual length.
+    if frames <= WindowSettings().frames and new_tokens <= GenerationSettings().max_new_tokens:
+        return []
+    try:
+        from touchline.models.families import family
+        from touchline.models.families.base import Footage
+    except ImportError:
+        return []  # The environment of the jobs may be another one.
+    mistakes, prompt = Mistakes(), read_text(settings.prompt)
+    for name in settings.detect_with:
+        folder = _checkpoint_on_disk(settings, name)
+        if folder:
+            mistakes.of(
+                partial(
+                    family(settings.models[name].family).check_length,
+                    folder,
+                    prompt,
+                    Footage(1, 1, window.fps, frames),
+                    new_tokens,
+                ),
+                None,
+            )
+    return mistakes.lines
+
+
+def _checkpoint_on_disk(settings: Settings, name: str) -> Path | None:
+    """The folder of a model's checkpoint: the user's own, or the fetched one if it is complete."""
+    checkpoint = settings.models[name].checkpoint or ""
+    if Path(checkpoint).is_dir():
+        return Path(checkpoint)
+    folder = Path(settings.resources, CHECKPOINT.format(model=name))
+    origin = checkpoints.read_origin(folder)
+    return folder if origin and origin.checkpoint == checkpoint else None
 
 
 def _unusable_files(inputs: Inputs) -> list[str]:

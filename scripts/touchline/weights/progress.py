@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 _SECONDS = 10.0
 
 
-class LoggedProgress(tqdm):  # type: ignore[type-arg]
+class LoggedProgress(tqdm):  # type: ignore[misc]
     """A progress bar of the hub's client that writes a line every ten seconds.
 
     Args:
@@ -40,9 +40,8 @@ class LoggedProgress(tqdm):  # type: ignore[type-arg]
 
     def display(self, *_: Any, **__: Any) -> None:
         """Called when something is to be shown."""
-        rate = self.format_dict["rate"] or (self.n - self.initial) / (
-            self.format_dict["elapsed"] or 1
-        )
+        state = self.format_dict
+        rate = state["rate"] or (self.n - self.initial) / (state["elapsed"] or 1)
         if not self.n or rate <= 0:
             return
         done = self._before + self.n

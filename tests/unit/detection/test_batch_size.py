@@ -1,9 +1,12 @@
 """As many windows at a time as the memory holds, and unpacked weights where both fit."""
 
+import math
+
 import pytest
 import torch
 
 from touchline.detection.batch_size import rows_that_fit
+from touchline.models.families.base import Footage
 
 GB = 2**30
 
@@ -61,3 +64,22 @@ def test_a_processor_keeps_weights_packed():
     model = Weights()
     assert rows_that_fit(model, 4, 256, 3) == 3
     assert model.is_packed
+
+
+@pytest.mark.parametrize("frames", [8, 16, 30])
+def test_longer_prompts_get_fewer_rows_of_the_same_memory(kind, source, card, frames):
+    model = kind(source, "What happens?", Footage(320, 180, 1.0, frames))
+    few, many = (math.ceil(count / kind.frames_per_picture) for count in (4, frames))
+    short, long = (model.row_bytes(pictures, 16) for pictures in (few, many))
+    # Seven tenths of the memory are for rows.
+    card(20.5 * short / 0.7 / GB)
+    assert rows_that_fit(model, few, 16, "auto") == 20
+    assert rows_that_fit(model, many, 16, "auto") == int(20.5 * short / long)
+    assert frames < 16 or 2 * short < long
+
+
+@pytest.mark.parametrize(("frames", "rows"), [(4, 8), (8, 8), (16, 4), (30, 2), (256, 1)])
+def test_a_processor_takes_fewer_rows_of_long_prompts(monkeypatch, frames, rows):
+    model = Weights()
+    monkeypatch.setattr(model, "row_bytes", lambda pictures, _: pictures * GB // 8)
+    assert rows_that_fit(model, frames, 256, "auto") == rows

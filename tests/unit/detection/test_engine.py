@@ -1,6 +1,7 @@
 """Many windows at a time, each answered as if it were alone."""
 
 import random
+from functools import partial
 from itertools import zip_longest
 
 import pytest
@@ -39,21 +40,21 @@ def pictures(model):
     return pictures_of(model)
 
 
-def pictures_of(model):
-    """Of 26 frames a second apart, two at a time where the model takes them so."""
+def pictures_of(model, frames=26):
+    """Of frames a second apart, two at a time where the model takes them so."""
     noise = torch.Generator().manual_seed(1)
     shape = (model.frames_per_picture, 3, 180, 320)
     pixels = [
         torch.randint(256, shape, generator=noise, dtype=torch.uint8)
-        for _ in range(26 // model.frames_per_picture)
+        for _ in range(frames // model.frames_per_picture)
     ]
     return [torch.stack([model.pixels(frame, "pad") for frame in one]) for one in pixels]
 
 
-def tasks(pictures, settings=GREEDY, windows=range(12)):
-    """Windows of four frames, two in common with the next; the last one has fewer.
+def tasks(pictures, settings=GREEDY, windows=range(12), frames=4):
+    """Windows that have half of their frames in common with the next; the last one has fewer.
 
-    They are two, or one that is its own partner.
+    It has half as many, or one less where two are encoded as one: the last is its own partner.
     """
     per_picture = len(pictures[0])
     ready = [
@@ -61,7 +62,7 @@ def tasks(pictures, settings=GREEDY, windows=range(12)):
         for k, pixels in enumerate(pictures)
     ]
     ready[-1].times = ready[-1].times[:1]
-    per_window = 4 // per_picture
+    per_window = frames // per_picture
     step = per_window // 2
     return [
         Task(
@@ -73,8 +74,8 @@ def tasks(pictures, settings=GREEDY, windows=range(12)):
     ]
 
 
-def answered(model, tasks, rows, settings=GREEDY):
-    most = 4 // model.frames_per_picture
+def answered(model, tasks, rows, settings=GREEDY, frames=4):
+    most = frames // model.frames_per_picture
     answering = Answering(model, settings, rows=rows, pictures=most, clock=Stopwatch())
     return {task.index: generated for task, generated in answering.answers(iter(tasks))}
 
@@ -122,9 +123,12 @@ def by_the_library(model, task):
     return Generated(model.decode(tokens), tuple(tokens), tuple(logprobs))
 
 
-def test_an_answer_is_that_of_the_library_s_own_generate(model, pictures):
-    answers = answered(model, tasks(pictures), 5)
-    for task in tasks(pictures):
+@pytest.mark.parametrize("frames", [4, 16, 30])
+def test_an_answer_is_that_of_the_library_s_own_generate(kind, source, frames):
+    model = kind(source, "What happens?", Footage(320, 180, 1.0, frames))
+    some = partial(tasks, pictures_of(model, 13 * frames // 2), frames=frames)
+    answers = answered(model, some(), 5, frames=frames)
+    for task in some():
         expected, answer = by_the_library(model, task), answers[task.index]
         assert_same_greedy(answer, expected)
         assert answer.text == model.tokenizer.decode(answer.tokens, skip_special_tokens=True)

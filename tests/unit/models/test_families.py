@@ -3,7 +3,9 @@
 import importlib.util
 import json
 import logging
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -234,6 +236,14 @@ def test_qwen_s_positions_count_time_height_and_width(qwen_checkpoint, fps):
     assert prompt.shift == int(prompt.positions.max()) + 1 - len(prompt.ids)
 
 
+def test_qwen_s_answer_continues_the_text_behind_a_long_window(qwen):
+    prompt = qwen.prompt(15)
+    time, height, width = prompt.positions[:, 0, -1].tolist()
+    assert time == height == width == prompt.shift + len(prompt.ids) - 1
+    # The last pictures are 56 positions, or 28 s, after the first.
+    assert time < int(prompt.positions.max())
+
+
 def test_qwen3_s_positions_count_height_and_width_within_each_pair(qwen3):
     prompt = qwen3.prompt(2)
     time, height, width = prompt.positions[:, 0]
@@ -396,3 +406,39 @@ def test_a_broken_checkpoint_is_one_sentence(kind, quantized, tmp_path):
 def test_a_checkpoint_of_another_family_is_reported_before_anything_runs(qwen_checkpoint, tmp_path):
     with pytest.raises(InputError, match="write family: qwen2_5_vl"):
         fetch(str(qwen_checkpoint), None, "llava_next_video", tmp_path / "checkpoint")
+
+
+def with_context(source, folder, tokens):
+    """A copy of a checkpoint that states how many tokens it can read."""
+    shutil.copytree(source, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["max_position_embeddings"] = tokens
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize("most", [3, 8, 16])
+def test_a_window_longer_than_the_context_is_refused_before_weights_are_loaded(
+    kind, source, tmp_path, monkeypatch, most
+):
+    fitting = Footage(320, 180, 1.0, most)
+    model = kind(source, PROMPT, fitting)
+    pictures = -(-most // model.frames_per_picture)
+    prompt = len(model.prompt(pictures, most % model.frames_per_picture > 0).ids)
+    folder = with_context(source, tmp_path / "model", prompt + 10)
+    kind.check_length(folder, PROMPT, fitting, 10)
+    with pytest.raises(InputError, match=f"{prompt:,} tokens, which with the 11 of"):
+        kind.check_length(folder, PROMPT, fitting, 11)
+
+    def load_weights(*_, **__):
+        raise AssertionError("weights are loaded")
+
+    monkeypatch.setattr("touchline.models.families.base.load_weights", load_weights)
+    # With one frame of its pair missing, a window is as long as with both.
+    longer = replace(fitting, frames=most + 2)
+    with pytest.raises(InputError, match=f"more than the {prompt + 10:,} that") as error:
+        kind(folder, PROMPT, longer, new_tokens=10)
+    greatest = int(re.search(r"window.frames to (\d+)", str(error.value))[1])
+    kind.check_length(folder, PROMPT, replace(longer, frames=greatest), 10)
+    with pytest.raises(InputError):
+        kind.check_length(folder, PROMPT, replace(longer, frames=greatest + 1), 10)

@@ -39,3 +39,11 @@ def test_minutes(tmp_path, duration, slices, step, tokens, timeouts, longest, mi
 
 def test_memory():
     assert [megabytes(SLICE_MB, killed) for killed in (0, 1, 2)] == [16000, 24000, 32000]
+
+
+def test_minutes_grow_with_the_frames_of_a_window(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"duration": 3000}')
+    window = {"seconds": 16, "frames": 16, "step": 8}
+    settings = Settings(models={"llava": {"checkpoint": "a"}}, window=window)
+    # 94 windows at 7.5 s, and 15 minutes to start
+    assert minutes_of_slice(tmp_path / "manifest.json", settings, 0, None) == 27

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import time
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from touchline.inputs.clock import HalfStart
 from touchline.inputs.project import settings_files
 from touchline.runs.inputs import find_inputs
 from touchline.runs.preflight import read_inputs
+from touchline.weights.checkpoints import ORIGIN
 
 LABELS = (ROOT / "labels.yaml").read_text()
 TRUTH = {"annotations": [{"gameTime": "1 - 00:02", "label": "Goal", "position": "2000"}]}
@@ -507,3 +510,67 @@ def test_files_beside_the_settings_are_named_with_the_path_to_write(project, tmp
     assert f"config.videos: there is no {tmp_path}/videos.tsv" in found[0]
     (hint,) = [line for line in found if "is beside conf/my.yaml" in line]
     assert f"({tmp_path}); write conf/videos.tsv." in hint
+
+
+TOO_LONG = {"seconds": 30, "frames": 90, "fps": 3, "step": 8}
+
+
+def test_windows_that_a_local_model_cannot_read_are_refused(project):
+    # Tiny LLaVA reads 1,024 tokens, and a frame has 16.
+    config = project | {"window": TOO_LONG}
+    (line,) = mistakes(config)
+    assert line.startswith("A window of 90 frames makes a prompt of 1,4")
+    assert "set window.frames to" in line
+    most = int(re.search(r"window\.frames to (\d+)", line)[1])
+    fitting = project | {"window": TOO_LONG | {"frames": most, "fps": 1}, "merge": {"window": 8}}
+    assert read_inputs(fitting).warnings == []
+    (line,) = mistakes(project | {"window": TOO_LONG | {"frames": most + 1}})
+    assert f"window.frames to {most} " in line
+
+
+def test_windows_that_a_fetched_model_cannot_read_are_refused(project, checkpoint, tmp_path):
+    project["models"]["llava"] = {"checkpoint": "someone/model"}
+    config = project | {"window": TOO_LONG, "merge": {"window": 8}}
+    folder = tmp_path / "resources" / "models" / "llava" / "checkpoint"
+    shutil.copytree(checkpoint, folder)
+    # Without its note, the folder may be incomplete or of another model.
+    assert read_inputs(config).warnings == []
+    origin = {"checkpoint": "someone/model", "revision": None, "commit": "0" * 40}
+    (folder / ORIGIN).write_text(json.dumps(origin))
+    (line,) = mistakes(config)
+    assert "models/llava/checkpoint can read" in line
+
+
+def test_answers_that_leave_no_room_for_a_prompt_are_refused(project):
+    (line,) = mistakes(project | {"generation": {"max_new_tokens": 1024}})
+    assert "shorten the prompt or lower generation.max_new_tokens" in line
+
+
+@pytest.mark.parametrize(
+    ("window", "radius", "is_warned"),
+    [
+        ({"seconds": 16, "frames": 16, "step": 8}, 3, True),
+        ({"seconds": 16, "frames": 16, "step": 8}, 8, False),
+        ({"seconds": 16, "frames": 16, "step": 16}, 3, False),
+        ({}, 3, False),
+    ],
+)
+def test_repeats_beyond_the_merge_radius_are_a_warning(project, window, radius, is_warned):
+    warnings = read_inputs(project | {"window": window, "merge": {"window": radius}}).warnings
+    assert len(warnings) == is_warned
+    assert all(each.startswith("config.merge.window is 3 s") for each in warnings)
+
+
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        ({"seconds": 16}, "set window.frames to 16, window.fps to 0.25, or window.seconds to 4."),
+        ({"seconds": 30, "frames": 24, "step": 3}, "show the first 24 s of each window of 30 s"),
+        ({"seconds": 30, "frames": 24, "fps": 0.8, "step": 3}, None),
+        ({"seconds": 4.5, "frames": 5}, None),
+    ],
+)
+def test_frames_that_do_not_reach_a_window_s_end_are_a_warning(project, window, words):
+    warnings = read_inputs(project | {"window": window}).warnings
+    assert len(warnings) == (words is not None)
+    assert words is None or words in warnings[0]

@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import math
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -19,6 +21,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
+from touchline.errors import InputError
 from touchline.models.candidate_tree import CandidateTree
 from touchline.models.chat import end_tokens, prompt_text, read_tokenizer, token_ids
 from touchline.models.cuda import call_once
@@ -76,12 +79,14 @@ class VideoLanguageModel(ABC):
         footage: what the pictures are made from.
         dtype: arithmetic; "auto" is bfloat16 where the GPU has it, else float16, and
             float32 on the CPU. Beside float16 the vision tower computes in float32.
+        new_tokens: most tokens of an answer.
 
     Attributes:
         eos: the ids that end an answer.
 
     Raises:
-        InputError: the folder holds no such model.
+        InputError: the folder holds no such model, or the model cannot read a full window and
+            write an answer to it.
     """
 
     # What a family provides: these five, and the methods below them.
@@ -129,28 +134,30 @@ class VideoLanguageModel(ABC):
 
     # What all share.
 
-    def __init__(self, folder: Path, prompt: str, footage: Footage, dtype: Dtype = "auto") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        prompt: str,
+        footage: Footage,
+        dtype: Dtype = "auto",
+        new_tokens: int = 0,
+    ) -> None:
         self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
         self.dtype = _arithmetic(dtype, self.device)
-        self.footage = footage
         check(folder)
-        config = read_config(folder)
-        quantization = getattr(config, "quantization_config", None)
+        self._read_files(folder, prompt, footage)
+        self._check_length(folder, new_tokens)
+        quantization = getattr(self.config, "quantization_config", None)
         if quantization:
             # Its default is float32, which a GPU multiplies slowly.
             quantization["bnb_4bit_compute_dtype"] = str(self.dtype).removeprefix("torch.")
-        self.tokenizer = read_tokenizer(folder)
-        self._text = prompt_text(
-            self.tokenizer, folder, prompt.strip(), self.video_token, self.template
-        )
-        self._video_id: int = self.tokenizer.convert_tokens_to_ids(self.video_token)
         with ThreadPoolExecutor(2) as meanwhile:
             compiling = meanwhile.submit(compile_kernels)
             meanwhile.submit(call_once, self.dtype)
             self.model: Any = load_weights(
                 self.architecture,
                 folder,
-                config=config,
+                config=self.config,
                 # Float16 cannot hold all of the vision tower's numbers, so that they come as saved.
                 dtype="auto" if self.dtype == torch.float16 else self.dtype,
                 device_map=self.device,
@@ -180,10 +187,62 @@ class VideoLanguageModel(ABC):
         )
         self.prompt = cache(self._prompt)
 
+    @classmethod
+    def check_length(cls, folder: Path, prompt: str, footage: Footage, new_tokens: int) -> None:
+        """Check that the model can read a full window and write an answer; loads no weights.
+
+        Raises:
+            InputError: it cannot; says how many frames it can read.
+        """
+        # An instance without weights knows all that the length depends on.
+        unloaded = cls.__new__(cls)
+        unloaded._read_files(folder, prompt, footage)
+        unloaded._check_length(folder, new_tokens)
+
+    def _read_files(self, folder: Path, prompt: str, footage: Footage) -> None:
+        """Read all that prompts are made from."""
+        self.footage = footage
+        self.config = read_config(folder)
+        self.tokenizer = read_tokenizer(folder)
+        self._text = prompt_text(
+            self.tokenizer, folder, prompt.strip(), self.video_token, self.template
+        )
+        self._video_id: int = self.tokenizer.convert_tokens_to_ids(self.video_token)
+
+    def _check_length(self, folder: Path, new_tokens: int) -> None:
+        frames = self.footage.frames
+        limit = self.config.text_config.max_position_embeddings
+        tokens = self._window_tokens(frames)
+        if tokens + new_tokens <= limit:
+            return
+        most = bisect_right(range(1, frames), limit - new_tokens, key=self._window_tokens)
+        remedy = (
+            f"set window.frames to {most} or less (and window.fps lower, so that they show the "
+            "whole window)"
+            if most
+            else "shorten the prompt or lower generation.max_new_tokens"
+        )
+        raise InputError(
+            f"A window of {frames} frames makes a prompt of {tokens:,} tokens, which with the "
+            f"{new_tokens:,} of generation.max_new_tokens are more than the {limit:,} that "
+            f"{folder} can read (max_position_embeddings in its config.json); {remedy}."
+        )
+
+    def _window_tokens(self, frames: int) -> int:
+        """Count the tokens of the prompt about a full window, if that has this many frames."""
+        # The size of a frame may depend on the number of frames.
+        other = copy(self)
+        other.footage = replace(self.footage, frames=frames)
+        pictures = math.ceil(frames / self.frames_per_picture)
+        return len(other._token_ids(pictures, frames % self.frames_per_picture > 0))
+
+    def _token_ids(self, pictures: int, odd: bool) -> list[int]:
+        text = self._text.replace(self.video_token, self.video_text(pictures, odd))
+        return token_ids(self.tokenizer, text)
+
     def _prompt(self, pictures: int, odd: bool = False) -> Prompt:
         """The prompt about so many pictures, of which the last may be a frame without a partner."""
-        text = self._text.replace(self.video_token, self.video_text(pictures, odd))
-        ids = torch.tensor(token_ids(self.tokenizer, text))
+        ids = torch.tensor(self._token_ids(pictures, odd))
         return Prompt(ids, *self.positions(ids, pictures))
 
     @property

@@ -24,8 +24,15 @@ class LlavaNextVideo(VideoLanguageModel):
     template = "USER: {video}\n{prompt} ASSISTANT:"  # of the model card
     video_token = "<video>"
 
-    def __init__(self, folder: Path, prompt: str, footage: Footage, dtype: Dtype = "auto") -> None:
-        super().__init__(folder, prompt, footage, dtype)
+    def __init__(
+        self,
+        folder: Path,
+        prompt: str,
+        footage: Footage,
+        dtype: Dtype = "auto",
+        new_tokens: int = 0,
+    ) -> None:
+        super().__init__(folder, prompt, footage, dtype, new_tokens)
         config = self.model.config
         tower = self.model.model.vision_tower.named_parameters()
         has_class = any(name.endswith("class_embedding") for name, _ in tower)
@@ -40,8 +47,8 @@ class LlavaNextVideo(VideoLanguageModel):
     @property
     def tokens_per_picture(self) -> int:
         """How many features a frame has: its patches after pooling."""
-        vision = self.model.config.vision_config
-        side = vision.image_size // vision.patch_size // self.model.config.spatial_pool_stride
+        vision = self.config.vision_config
+        side = vision.image_size // vision.patch_size // self.config.spatial_pool_stride
         return int(side) ** 2
 
     def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor:

@@ -43,17 +43,33 @@ class Qwen25VL(VideoLanguageModel):
     # The fewest and the most, for checkpoints whose processor states none.
     usual_pixels: ClassVar[tuple[int, int]] = (128 * 28 * 28, 768 * 28 * 28)
 
-    def __init__(self, folder: Path, prompt: str, footage: Footage, dtype: Dtype = "auto") -> None:
-        super().__init__(folder, prompt, footage, dtype)
-        vision = self.model.config.vision_config
-        self._patch, self._merged = vision.patch_size, vision.spatial_merge_size
-        self.size = self._size(*pixel_limits(read_processor(folder), self.usual_pixels))
+    def __init__(
+        self,
+        folder: Path,
+        prompt: str,
+        footage: Footage,
+        dtype: Dtype = "auto",
+        new_tokens: int = 0,
+    ) -> None:
+        super().__init__(folder, prompt, footage, dtype, new_tokens)
         self.model.model.visual.config._attn_implementation = IN_CHUNKS
 
-    def _size(self, least: int, most: int) -> tuple[int, int]:
+    def _read_files(self, folder: Path, prompt: str, footage: Footage) -> None:
+        super()._read_files(folder, prompt, footage)
+        vision = self.config.vision_config
+        self._patch, self._merged = vision.patch_size, vision.spatial_merge_size
+        self._least, self._most = pixel_limits(read_processor(folder), self.usual_pixels)
+
+    @property
+    def size(self) -> tuple[int, int]:
         """Width and height of a frame as the vision tower reads it, pixels."""
-        unit = self._patch * self._merged
-        return picture_size(self.footage.width, self.footage.height, unit, least=least, most=most)
+        return picture_size(
+            self.footage.width,
+            self.footage.height,
+            self._patch * self._merged,
+            least=self._least,
+            most=self._most,
+        )
 
     @property
     def tokens_per_picture(self) -> int:
@@ -85,13 +101,15 @@ class Qwen25VL(VideoLanguageModel):
         """Multimodal rotary positions, [3, 1, tokens]: of time, height and width."""
         # The library marks text 0 and video 2.
         kinds = 2 * (ids == self._video_id).int()
-        positions, shift = self.model.model.get_rope_index(
+        positions, _ = self.model.model.get_rope_index(
             ids[None],
             kinds[None],
             video_grid_thw=torch.tensor([[pictures, *self._grid]]),
             second_per_grid_ts=[self.frames_per_picture / self.footage.fps],
         )
-        return positions, int(shift)
+        # The library's own shift counts from the greatest position. In a long window that is the
+        # time of the last pictures, and an answer continues the text behind them.
+        return positions, int(positions[0, 0, -1]) + 1 - len(ids)
 
 
 def pixel_limits(processor: dict[str, Any], usual: tuple[int, int]) -> tuple[int, int]:

@@ -32,11 +32,16 @@ class Qwen3VL(Qwen25VL):
     usual_normalization = Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     usual_pixels = (128 * 32 * 32, 768 * 32 * 32)  # of all frames of a video
 
-    def _size(self, least: int, most: int) -> tuple[int, int]:
+    @property
+    def size(self) -> tuple[int, int]:
         """Width and height of a frame as the vision tower reads it, pixels."""
-        width, height, frames = self.footage.width, self.footage.height, self.footage.frames
         return video_size(
-            width, height, self._patch * self._merged, least=least, most=most, frames=frames
+            self.footage.width,
+            self.footage.height,
+            self._patch * self._merged,
+            least=self._least,
+            most=self._most,
+            frames=self.footage.frames,
         )
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
