@@ -10,6 +10,7 @@ from touchline.core.logs import log
 from touchline.core.records import Thumbnail
 from touchline.events.shortlist import read_shortlist
 from touchline.evidence.tables import read_evidence
+from touchline.inputs.clock import half_spans
 from touchline.inputs.settings import read_table
 from touchline.report.match_page import MODULE, address_of, page_data, read_match, rows_of
 from touchline.report.pages import render
@@ -48,6 +49,9 @@ def main(job: Any) -> None:
         source=source,
         path=path.name if path else None,
         evidence=evidence,
+        halves=half_spans(
+            getattr(params.name, "halves", ()), params.name.half, match.duration
+        ),
     )
     page = render(
         "match.html.j2",
