@@ -49,9 +49,7 @@ def main(job: Any) -> None:
         source=source,
         path=path.name if path else None,
         evidence=evidence,
-        halves=half_spans(
-            getattr(params.name, "halves", ()), params.name.half, match.duration
-        ),
+        halves=half_spans(getattr(params.name, "halves", ()), params.name.half, match.duration),
     )
     page = render(
         "match.html.j2",
