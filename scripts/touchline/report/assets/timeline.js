@@ -1,7 +1,7 @@
 // The lanes over the match: a model's each, or a class's; where nobody looked; where we are.
 
 import { $, clock, make, named } from "./elements.js";
-import { clocks, halfName, halvesInWords, isWholeVideo } from "./halves.js";
+import { clocks, gameTime, halfName, halvesInWords, isWholeVideo } from "./halves.js";
 
 /** @import { Claim, HalfSpan, Item, Lane, Mark } from "./types.js" */
 /** @typedef {(name: string) => string} Colour */
@@ -179,7 +179,7 @@ export class Timeline {
     const part = this.end - this.start < this.duration - 0.5;
     $("range").textContent = [part ? `${clock(this.start)} – ${clock(this.end)}` : "",
       this.crowded ? "disagreements above, zoom in for labels" : ""].filter(Boolean).join(" · ");
-    $("match-clock").textContent = isWholeVideo(this.halves) ? "" : clocks(this.halves, this.cursor);
+    $("match-clock").textContent = isWholeVideo(this.halves) ? "" : gameTime(this.halves, this.cursor);
     this.onDraw();
     // What a test, or a script of the reader's own, needs to find a mark.
     Object.assign(this.canvas.dataset, { start: this.start, end: this.end, ruler: this.ruler, lane, mark, gutter });
