@@ -102,15 +102,25 @@ def write_into(field, text):
     field.send_keys(text, Keys.TAB)
 
 
+def open_dialog(browser):
+    browser.element("#set-halves").click()
+    browser.wait(lambda: browser.element("#halves").is_displayed())
+
+
+def close_dialog(browser):
+    browser.press(Keys.ESCAPE)
+    browser.wait(lambda: not browser.element("#halves").is_displayed())
+
+
 def set_halves(browser, starts):
     """Write the starts and ends of halves into the fields."""
-    browser.press("h")
+    open_dialog(browser)
     for one in parse_half_starts(starts):
         for what, time in (("start", one.start), ("end", one.end)):
             if time is not None:
                 write_into(browser.element(f"#half-{one.half}-{what}"), str(time))
     shown = browser.element("#half-starts").get_attribute("value")
-    browser.press(Keys.ESCAPE)
+    close_dialog(browser)
     return shown
 
 
@@ -255,10 +265,10 @@ def test_a_half_is_set_here_by_keyboard_kept_undone_and_removed(browser, unstate
 
 def test_a_half_set_on_the_page_replaces_that_of_the_table_alone(browser, stated):
     open_by_time(browser, stated)
-    browser.press("h")
+    open_dialog(browser)
     assert browser.element("#half-1-end").get_attribute("value") == "00:51:40"
     assert not browser.element("#half-1-remove").is_enabled()
-    browser.press(Keys.ESCAPE)
+    close_dialog(browser)
     assert set_halves(browser, "2=01:06:30") == "1=00:04:10-00:51:40,2=01:06:30"
     assert browser.rows()[2:5] == [*ROWS[2:4], "1:10:37 · 2 - 04:07 Goal"]
     browser.press("u")
@@ -312,7 +322,7 @@ def test_unusable_halves_of_a_file_are_reported(browser, unstated, tmp_path):
 def test_contradictions_and_wrong_times_are_said_in_the_dialog(browser, unstated):
     open_by_time(browser, unstated)
     set_halves(browser, "1=250-3100,2=3992")
-    browser.press("h")
+    open_dialog(browser)
     field = browser.element("#half-2-start")
     write_into(field, "50:00")
     assert browser.text("#half-problem") == "Half 2 begins before half 1 ends."
@@ -336,7 +346,7 @@ def test_nothing_keeps_anyone_out(browser, stated, width, height, dark):
         open_by_time(browser, stated)
         browser.press("j", "j", "j", "c")
         assert browser.violations() == []
-        browser.press("h")
+        open_dialog(browser)
         assert browser.violations() == []
         assert browser.run("return document.documentElement.scrollWidth") <= width
         box = browser.element("#halves").rect
