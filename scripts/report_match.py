@@ -46,6 +46,7 @@ def main(job: Any) -> None:
         source=source,
         path=path.name if path else None,
         evidence=evidence,
+        halves=params.name.spans(match.duration),
     )
     page = render(
         "match.html.j2",

@@ -160,7 +160,8 @@ class Browser:
     def downloaded(self, name: str) -> Path:
         """A file that the page saved, taken out of the way of the next one."""
         path = self.downloads / name
-        self.wait(path.exists)
+        # The browser reserves the name with an empty file before it moves the content there.
+        self.wait(lambda: path.exists() and path.stat().st_size > 0)
         return path.rename(path.with_name(f"{time.monotonic_ns()}_{name}"))
 
 

@@ -24,6 +24,8 @@ from touchline.inputs.videos import NOTHING_KNOWN, GameHalf, Video
 
 # What a person who judged the predictions did not confirm.
 _NO_EVENT = ("rejected", "undecided")
+# What a person set on the page about the match's clock.
+_CLOCK = ("half start", "half end")
 _GAME_TIME = re.compile(r"(\d+) - (\d{1,3}):(\d{2})")
 _DAY = 86_400.0  # seconds; no video is longer
 _UNITS = {"time_s": "seconds", "position": "milliseconds"}
@@ -131,6 +133,8 @@ def read_truth(
             "files, and is read as seconds."
         )
     for place, row in rows:
+        if is_table and row.get("verdict") in _CLOCK:
+            continue
         if is_table and row.get("verdict"):
             judged += _judged(row, labels)
         if is_table and row.get("verdict") in _NO_EVENT:

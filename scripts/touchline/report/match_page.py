@@ -23,6 +23,7 @@ from touchline.events.predictions import read_events_csv, table_of_events
 from touchline.events.shortlist import Standing
 from touchline.evidence.peaks import curves_of
 from touchline.evidence.tables import Evidence
+from touchline.inputs.clock import HalfSpan, half_spans
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import GameHalf, Name
 from touchline.report.filters import shortened
@@ -159,6 +160,7 @@ def page_data(
     source: str | None = None,
     path: str | None = None,
     evidence: Mapping[str, Evidence] | None = None,
+    halves: Sequence[HalfSpan] | None = None,
 ) -> dict[str, Any]:
     """What the page's code reads; kept short, since a match can have thousands of moments.
 
@@ -168,6 +170,7 @@ def page_data(
         source: the video's address, as seen from the page.
         path: of the video, which some exports name.
         evidence: of each model that weighs the classes.
+        halves: Where the halves are in the video. None means that the whole video is one half.
     """
     lanes = _lanes(match)
     place = {
@@ -176,6 +179,8 @@ def page_data(
     }
     pictures = {thumbnail.moment_s: n for n, thumbnail in enumerate(thumbnails)}
     manifest = match.manifest
+    if halves is None:
+        halves = half_spans((), name.half, match.duration)
     events = {model: track.events for model, track in match.tracks.items()}
     ordered = priorities(moments, shortlists, events, match.labels.classes)
     return {
@@ -184,6 +189,7 @@ def page_data(
         "fingerprint": manifest.fingerprint if manifest else None,
         "game": name.game,
         "half": name.half,
+        "halves": [_half(span) for span in halves],
         "home": name.home,
         "away": name.away,
         "path": path,
@@ -215,6 +221,12 @@ def page_data(
             _evidence(model, one, match.duration) for model, one in (evidence or {}).items()
         ],
     }
+
+
+def _half(span: HalfSpan) -> list[Any]:
+    """A half's number, kick-off, start and end; the end is None where it is not known."""
+    end = span.end if math.isfinite(span.end) else None
+    return [span.half, span.kickoff, span.start, end]
 
 
 def _evidence(model: str, evidence: Evidence, duration: float) -> dict[str, Any]:

@@ -152,6 +152,20 @@ def test_a_persons_verdicts_are_the_truth_where_they_confirm(tmp_path):
     assert "2 events are not decided on" in undecided
 
 
+def test_starts_and_ends_of_halves_in_verdicts_are_no_events(tmp_path):
+    path = tmp_path / "verdicts_video_0.csv"
+    path.write_text(
+        "video,time_s,game_time,label,team,verdict,said_time_s,said_label,said_by\n"
+        "0,250,1 - 00:00,1,,half start,,,\n"
+        "0,262.5,1 - 00:12,Goal,home,confirmed,262,Goal,llava\n"
+        "0,3100,1 - 47:30,1,,half end,,,\n"
+    )
+    truth = read_truth(path, LABELS, duration=3000)
+    assert truth.events == [TrueEvent(262.5, "Goal", "home")]
+    assert truth.problems == []
+    assert truth.judged == [(262.0, "Goal", True), (262.5, "Goal", True)]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [

@@ -1,9 +1,9 @@
 // The checked list in the formats of other tools; touchline/events/exports.py writes predictions in the same.
 
+import { gameTime, sinceKickoff, spanAt } from "./halves.js";
 import { tableText } from "./table.js";
-import { gameTime } from "./verdicts.js";
 
-/** @import { Decision, MatchData } from "./types.js" */
+/** @import { Decision, HalfSpan, MatchData } from "./types.js" */
 
 // An event is a moment; a clip or caption of it begins before and ends after (seconds).
 const CLIP_BEFORE = 5;
@@ -13,14 +13,20 @@ const UNWRITABLE = /[^\t -\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]|[\x7f-\x9f\u2
 
 /** @typedef {(events: Decision[], match: MatchData) => string} Writer */
 
-/** What can be made of the checked list: a name, the file's name, its type and what writes it. */
+/** What can be made of the checked list: a name, the file's name, its type, what writes it, and which times it has a place for, if not all. */
 export const FORMATS = [
   { id: "csv", name: "Table (CSV)", file: (/** @type {number} */ video) => `checked_video_${video}.csv`, type: "text/csv", write: csv },
-  { id: "soccernet", name: "SoccerNet labels (JSON)", file: () => "Labels-v2.json", type: "application/json", write: soccerNet },
+  { id: "soccernet", name: "SoccerNet labels (JSON)", file: () => "Labels-v2.json", type: "application/json", write: soccerNet,
+    takes: isInHalf },
   { id: "osl", name: "OpenSportsLab (JSON)", file: (/** @type {number} */ video) => `osl_video_${video}.json`, type: "application/json", write: openSportsLab },
   { id: "sportscode", name: "Sportscode (XML)", file: (/** @type {number} */ video) => `video_${video}.xml`, type: "text/xml", write: sportscode },
   { id: "webvtt", name: "Captions (WebVTT)", file: (/** @type {number} */ video) => `video_${video}.vtt`, type: "text/vtt", write: webVtt },
 ];
+
+/** @param {MatchData} match @param {number} time */
+function isInHalf({ halves }, time) {
+  return spanAt(halves, time) !== undefined;
+}
 
 const milliseconds = (/** @type {number} */ time) => Math.round(1000 * time);
 const json = (/** @type {unknown} */ value) => `${JSON.stringify(value, null, 1)}\n`;
@@ -28,20 +34,21 @@ const clean = (/** @type {string} */ text) => text.replace(UNWRITABLE, " ");
 const escaped = (/** @type {string} */ text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 /** @type {Writer} */
-function csv(events, { video, half }) {
-  const rows = events.map(({ time, label, team, note }) => [video, Number(time.toFixed(3)), gameTime(time, half), label, team, note]);
+function csv(events, { video, halves }) {
+  const rows = events.map(({ time, label, team, note }) => [video, Number(time.toFixed(3)), gameTime(halves, time), label, team, note]);
   return tableText([["video", "time_s", "game_time", "label", "team", "note"], ...rows]);
 }
 
 /** @type {Writer} */
-function soccerNet(events, { video, game, half }) {
+function soccerNet(events, { video, game, halves }) {
+  const numbered = halves.map(([half, ...rest]) => /** @type {HalfSpan} */ ([half ?? 1, ...rest]));
   return json({
     UrlLocal: game ?? `video_${video}`,
     UrlYoutube: "",
     annotations: events.map(({ time, label, team }) => ({
-      gameTime: gameTime(time, half ?? 1),
+      gameTime: gameTime(numbered, time),
       label,
-      position: String(milliseconds(time)),
+      position: String(milliseconds(sinceKickoff(/** @type {HalfSpan} */ (spanAt(numbered, time)), time))),
       team: team || "not applicable",
       visibility: "visible",
     })),
@@ -67,7 +74,7 @@ function openSportsLab(events, match) {
         head: "action",
         label,
         position_ms: milliseconds(time),
-        gameTime: gameTime(time, half),
+        ...(isInHalf(match, time) ? { gameTime: gameTime(match.halves, time) } : {}),
         ...(team ? { team } : {}),
       })),
     }],

@@ -2,18 +2,18 @@
 
 import { $, SHAPES, STATUSES, clock, make, named, score } from "./elements.js";
 import { isDecided } from "./filters.js";
+import { clocks } from "./halves.js";
 
-/** @import { Claim, Decision, Item, Lane } from "./types.js" */
+/** @import { Claim, Decision, Item, MatchData } from "./types.js" */
 
 const AT_ONCE = 40; // rows added to the document at a time
 
 export class List {
-  /** @param {{ lanes: Lane[], pictures: string[] }} data @param {(item: Item, place: number | null) => void} onChoose */
-  constructor({ lanes, pictures }, onChoose) {
-    this.lanes = lanes;
-    this.pictures = pictures;
+  /** @param {MatchData} data @param {(item: Item, place: number | null) => void} onChoose */
+  constructor(data, onChoose) {
+    this.data = data;
     this.element = $("list");
-    this.element.classList.toggle("no-pictures", pictures.length === 0);
+    this.element.classList.toggle("no-pictures", data.pictures.length === 0);
     /** @type {Item[]} */
     this.items = [];
     /** @type {Map<Item, number>} */
@@ -124,10 +124,10 @@ export class List {
     row.dataset.place = String(place);
     row.dataset.status = status;
     const picture = item.picture === null ? make("span", { className: "no-picture" })
-      : make("img", { src: `data:image/webp;base64,${this.pictures[item.picture]}`, alt: "", loading: "lazy" });
+      : make("img", { src: `data:image/webp;base64,${this.data.pictures[item.picture]}`, alt: "", loading: "lazy" });
     const labels = claims.flatMap((claim, n) => [n ? " / " : null, named(claim.label)]);
     const link = make("a", { href: `#moment-${item.id}`, className: "go" },
-      make("span", { className: "when" }, clock(item.time)), " ", ...labels);
+      make("span", { className: "when" }, clocks(this.data.halves, item.time)), " ", ...labels);
     const badge = make("span", { className: `badge ${status}` },
       make("span", { className: "shape", attributes: { "aria-hidden": "true" } }, SHAPES[status]), STATUSES[status]);
     const several = claims.length > 1;
@@ -157,8 +157,8 @@ export class List {
   /** Who predicts an event, in short: "llava 0.93", "labels". @param {Claim} claim */
   voices({ predictions }) {
     // An ensemble repeats what its models predict.
-    return predictions.filter(([lane]) => this.lanes[lane].kind !== "ensemble").map(([lane, , strength, team, , right]) => {
-      const { name, kind } = this.lanes[lane];
+    return predictions.filter(([lane]) => this.data.lanes[lane].kind !== "ensemble").map(([lane, , strength, team, , right]) => {
+      const { name, kind } = this.data.lanes[lane];
       const voice = make("span", { className: `voice ${kind}` }, named(name));
       if (strength !== null) voice.append(` ${score(strength)}`);
       if (team) voice.append(` ${team}`);

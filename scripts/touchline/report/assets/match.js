@@ -4,6 +4,8 @@ import { $, ORDER, SHAPES, STATUSES, clock, counted, dialog, field, make, named,
 import { Curves } from "./evidence.js";
 import { COMPARE, among, filtered, isDecided, leftOut } from "./filters.js";
 import { FORMATS } from "./formats.js";
+import { HalfDialog } from "./half_dialog.js";
+import { clocks, gameTime, halfSpans, isWholeVideo, statedStarts } from "./halves.js";
 import { List, inWords } from "./list.js";
 import { Player } from "./player.js";
 import { layOut } from "./print.js";
@@ -11,7 +13,7 @@ import { agreement, onlyAdded } from "./reviewers.js";
 import { Timeline } from "./timeline.js";
 import { Verdicts } from "./verdicts.js";
 
-/** @import { Claim, ClaimData, Decision, Item, Mark, MatchData, MomentData } from "./types.js" */
+/** @import { Claim, ClaimData, Decision, HalfSpan, Item, Mark, MatchData, MomentData } from "./types.js" */
 
 const AFTER = 4; // seconds after an event that a loop shows
 const NARROW = 860; // pixels; below, the form and the filters are folded
@@ -19,6 +21,10 @@ const NARROW = 860; // pixels; below, the form and the filters are folded
 /** @type {MatchData} */
 const data = JSON.parse($("data").textContent ?? "");
 const isClass = new Set(data.classes);
+/** The halves that the table of videos states; one that ends with the video is open, as the video may turn out to be longer. */
+const given = data.halves.map(([half, kickoff, start, end]) => /** @type {HalfSpan} */ (
+  [half, kickoff, start, end !== null && end < data.duration ? end : null]));
+data.halves = given;
 
 // --- what there is -------------------------------------------------------------------------
 
@@ -44,7 +50,6 @@ function claimOf(claim, item) {
 /** @param {MomentData} moment @param {number} index @returns {Item} */
 function itemOf(moment, index) {
   const predictions = moment.claims.flatMap((claim) => claim.predictions);
-  const words = [clock(moment.time), ...moment.claims.map(({ label }) => label), ...predictions.map((one) => one[6])];
   /** @type {Item} */
   const item = {
     ...moment,
@@ -56,11 +61,18 @@ function itemOf(moment, index) {
     truths: new Set(predictions.map((one) => one[5]).filter((right) => right !== null)),
     strength: null,
     rank: bestOf(moment.claims.map(({ rank }) => rank), Math.min),
-    text: words.join("\n").toLowerCase(),
+    text: "",
   };
   item.claims = moment.claims.map((claim) => claimOf(claim, item));
   item.strength = bestOf(item.claims.map(({ strength }) => strength), Math.max);
+  item.text = textOf(item);
   return item;
+}
+
+/** All the words of a moment, in small letters. @param {Item} item */
+function textOf({ time, claims }) {
+  const details = claims.flatMap(({ predictions }) => predictions.map((one) => one[6]));
+  return [clocks(data.halves, time), ...claims.map(({ label }) => label), ...details].join("\n").toLowerCase();
 }
 
 /** An event that a person added, as the list shows it. @param {Decision} decision @returns {Item} */
@@ -69,7 +81,7 @@ function itemOfAdded(decision) {
   /** @type {Item} */
   const item = { index: null, id: `added-${Math.round(1000 * time)}`, time, status: "added", order: moments.length, listed: false,
     probability: null, picture: null, claims: [], labels: new Set([label]), lanes: new Set(), truths: new Set(), strength: null,
-    rank: null, text: `${clock(time)}\n${label}\n${decision.note}`.toLowerCase() };
+    rank: null, text: `${clocks(data.halves, time)}\n${label}\n${decision.note}`.toLowerCase() };
   item.claims = [{ label, known: true, rank: null, predictions: [], time, strength: null, item, decision, other: undefined }];
   return item;
 }
@@ -87,8 +99,13 @@ const player = new Player(data, (time) => timeline.moveTo(time), (seconds) => {
 });
 const timeline = new Timeline({
   duration: data.duration,
+  halves: data.halves,
   onPick: ({ claim, time }) => choose(claim, { time }),
   onSeek: (time) => seek(time),
+});
+const halfDialog = new HalfDialog(() => Math.round(10 * now()) / 10, (half, start) => {
+  verdicts.setHalf(half, start);
+  update();
 });
 
 if (data.evidence.length) new Curves(data.evidence, timeline);
@@ -171,10 +188,12 @@ const confirmable = () => list.items.filter((item) => item.status === "agreed" &
 /** Take over what was decided: rows, marks, progress. */
 function update(rebuild = true) {
   const before = chosen;
+  const moved = followHalves();
   added = verdicts.added.map(itemOfAdded);
   if (before?.item.index === null) chosen = added.find(({ id }) => id === before.item.id)?.claims[0] ?? null;
   compareAgain();
-  showMarks();
+  if (moved) divide();
+  else showMarks();
   const decided = moments.filter(isDecided).length;
   const confirmed = confirmedOnes().length;
   const bar = /** @type {HTMLProgressElement} */ ($("progress"));
@@ -184,9 +203,23 @@ function update(rebuild = true) {
   field("undo").disabled = verdicts.history.length === 0;
   if (verdicts.failed) notice("This browser cannot store verdicts: save them before you leave this page.", "warning");
   // What was chosen in the lanes and decided has its row from now on.
-  if (rebuild || (chosen?.decision && !list.places.has(chosen.item))) apply();
+  if (rebuild || moved || (chosen?.decision && !list.places.has(chosen.item))) apply();
   else if (chosen) list.refresh(chosen.item);
   judge();
+}
+
+/** Take over where the halves are; whether that has changed. */
+function followHalves() {
+  const before = JSON.stringify(data.halves);
+  const { halfStarts } = verdicts;
+  const mine = new Set(halfStarts.map(({ half }) => half));
+  const starts = [...halfStarts, ...statedStarts(given).filter(({ half }) => !mine.has(half))].sort((a, b) => a.half - b.half);
+  halfDialog.show(starts, mine);
+  data.halves = mine.size ? halfSpans(starts) : given;
+  if (JSON.stringify(data.halves) === before) return false;
+  timeline.follow(data.halves);
+  for (const item of moments) item.text = textOf(item);
+  return true;
 }
 
 /** What is true by the verdicts, by time. @returns {{ decision: Decision, picture: number | null }[]} */
@@ -298,6 +331,7 @@ function judge() {
   const none = chosen === null;
   for (const id of ["label", "time", "team", "note", "now", "confirm", "reject", "yes", "no", "alone"]) field(id).disabled = none;
   $("judge-error").textContent = "";
+  $("time-of-half").textContent = "";
   $("events").replaceChildren();
   if (!chosen) {
     $("judge-title").replaceChildren("No moment chosen");
@@ -305,13 +339,14 @@ function judge() {
     return;
   }
   const { item, decision } = chosen;
-  $("judge-title").replaceChildren(clock(chosen.time, true), " ", named(chosen.label));
+  $("judge-title").replaceChildren(clocks(data.halves, chosen.time, true), " ", named(chosen.label));
   if (item.claims.length > 1) $("events").replaceChildren(...item.claims.map(eventButton));
   $("alone").hidden = item.claims.length < 2;
   $("predicted").replaceChildren(table(item));
   const { label, time, team, note } = guess(chosen);
   field("label").value = label;
   field("time").value = clock(time, true);
+  showGameTime();
   field("team").value = team;
   field("note").value = note;
   for (const [id, verdict] of [["confirm", "confirmed"], ["reject", "rejected"]]) {
@@ -320,6 +355,12 @@ function judge() {
   $("confirm").textContent = decision?.verdict === "confirmed" ? "Confirmed" : "Confirm";
   $("reject").textContent = decision?.verdict === "rejected" ? "Rejected" : "Reject";
   for (const id of ["reject", "no"]) $(id).hidden = item.index === null;
+}
+
+/** Show the match's clock beside the time in the form. */
+function showGameTime() {
+  const time = secondsOf(field("time").value);
+  $("time-of-half").textContent = time === null || isWholeVideo(data.halves) ? "" : gameTime(data.halves, time);
 }
 
 /** One of several events of a moment, to be chosen and judged by itself. @param {Claim} claim @param {number} n */
@@ -334,7 +375,7 @@ function eventButton(claim, n) {
 /** Everything that was predicted of a moment, a line each; its time leads there. @param {Item} item */
 function table(item) {
   const rows = item.claims.flatMap((claim) => claim.predictions.flatMap(([lane, time, strength, team, hits, right, details]) => {
-    const go = make("button", { type: "button", className: "time" }, clock(time, true));
+    const go = make("button", { type: "button", className: "time" }, clocks(data.halves, time, true));
     go.addEventListener("click", () => seek(Math.max(0, time - data.lead)));
     const shown = make("tr", {},
       make("th", { scope: "row" }, named(data.lanes[lane].name)),
@@ -461,12 +502,12 @@ function keepNote() {
 
 function addHere() {
   const label = field("label").value || data.classes[0];
-  const time = Math.round(10 * Math.min(player.works ? player.time : timeline.cursor, data.duration)) / 10;
+  const time = Math.round(10 * Math.min(now(), data.duration)) / 10;
   verdicts.take([{ saidTime: null, saidLabel: null, verdict: "confirmed", time, label, team: "", ...byMe(), note: "" }]);
   update();
   choose(added.flatMap((item) => item.claims).find((claim) => claim.time === time && claim.label === label));
   player.video.pause();
-  notice(`Added ${label} at ${clock(time, true)}. Correct label, time and team, and confirm with Enter.`);
+  notice(`Added ${label} at ${clocks(data.halves, time, true)}. Correct label, time and team, and confirm with Enter.`);
   unfold();
   $("label").focus();
 }
@@ -527,17 +568,20 @@ function download(name, type, text) {
 }
 
 function save() {
-  download(`verdicts_video_${data.video}.csv`, "text/csv", verdicts.toCsv(data.lanes));
+  download(`verdicts_video_${data.video}.csv`, "text/csv", verdicts.toCsv(data.lanes, data.halves));
   const open = claims.filter(({ decision }) => !decision).length;
   notice(open ? `Saved. ${counted(open, "event")} ${open === 1 ? "is" : "are"} not decided; an evaluation leaves them out.` : "Saved.");
 }
 
 /** @param {typeof FORMATS[number]} format */
-function exportAs({ name, file, type, write }) {
-  const events = confirmedOnes().map(({ decision }) => decision);
+function exportAs({ name, file, type, write, takes }) {
+  const confirmed = confirmedOnes().map(({ decision }) => decision);
+  const events = takes ? confirmed.filter(({ time }) => takes(data, time)) : confirmed;
+  const outside = confirmed.length - events.length;
   download(file(data.video), type, write(events, data));
   dialog("formats").close();
-  notice(`Exported ${counted(events.length, "confirmed event")}: ${name}.`);
+  const left = outside ? ` ${counted(outside, "event")} outside every half ${outside === 1 ? "is" : "are"} left out.` : "";
+  notice(`Exported ${counted(events.length, "confirmed event")}: ${name}.${left}`, left ? "warning" : "");
 }
 
 /** @param {HTMLInputElement} input */
@@ -552,13 +596,14 @@ async function readTable(input) {
 async function load() {
   const found = await readTable(field("load-file"));
   if (!found) return;
-  const { name, decisions, problems, isTable } = found;
-  verdicts.take(decisions);
+  const { name, decisions, halfStarts, problems, isTable } = found;
+  verdicts.take(decisions, halfStarts);
   update();
   const shown = problems.slice(0, 5);
   if (problems.length > 5) shown.push(`… and ${problems.length - 5} more.`);
   if (verdicts.unplaced.length) shown.push(`${counted(verdicts.unplaced.length, "verdict")} about events that this page does not have: kept, and saved again.`);
-  const done = isTable ? `Loaded ${counted(decisions.length, "verdict")} of ${name}.` : `${name} was not loaded.`;
+  const starts = halfStarts.length ? ` and ${counted(halfStarts.length, "start")} of halves` : "";
+  const done = isTable ? `Loaded ${counted(decisions.length, "verdict")}${starts} of ${name}.` : `${name} was not loaded.`;
   notice([done, ...shown].join("\n"), problems.length ? "warning" : "");
 }
 
@@ -641,12 +686,24 @@ function unfold() {
   /** @type {HTMLDetailsElement} */ ($("correct")).open = true;
 }
 
+/** The time of the video that is shown. */
+function now() {
+  return player.works ? player.time : timeline.cursor;
+}
+
 function setNow() {
-  if (chosen) field("time").value = clock(player.works ? player.time : timeline.cursor, true);
+  if (!chosen) return;
+  field("time").value = clock(now(), true);
+  showGameTime();
+}
+
+function setHalves() {
+  player.video.pause();
+  halfDialog.open();
 }
 
 /** @param {number} seconds */
-const skip = (seconds) => seek(Math.min(Math.max(0, (player.works ? player.time : timeline.cursor) + seconds), data.duration));
+const skip = (seconds) => seek(Math.min(Math.max(0, now() + seconds), data.duration));
 
 function switchLanes() {
   field("lanes-by").value = field("lanes-by").value === "model" ? "class" : "model";
@@ -672,6 +729,7 @@ const KEYS = {
   t: setNow,
   m: () => { unfold(); $("note").focus(); },
   a: addHere,
+  h: setHalves,
   u: undo,
   s: save,
   e: () => show("formats"),
@@ -742,6 +800,8 @@ function wire() {
   click("previous", () => step(-1));
   click("next", () => step(1));
   click("now", setNow);
+  click("set-halves", setHalves);
+  $("time").addEventListener("input", showGameTime);
   click("yes", () => andGoOn(confirm));
   click("no", () => andGoOn(reject));
   click("alone", () => andGoOn(confirmAlone));

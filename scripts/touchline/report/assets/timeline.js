@@ -1,11 +1,13 @@
 // The lanes over the match: a model's each, or a class's; where nobody looked; where we are.
 
 import { $, clock, make, named } from "./elements.js";
+import { clocks, gameTime, halfName, halvesInWords, isWholeVideo } from "./halves.js";
 
-/** @import { Claim, Item, Lane, Mark } from "./types.js" */
+/** @import { Claim, HalfSpan, Item, Lane, Mark } from "./types.js" */
 /** @typedef {(name: string) => string} Colour */
 
 const RULER = 22;
+const BAND = 15; // below the ruler, with the halves
 const TALL = { lane: 38, mark: 20, gutter: 0 }; // with a mark's label below it, the name above
 const LOW = { lane: 18, mark: 9, gutter: 104 }; // where the lane itself is the label
 const CROWDED = 9; // with fewer pixels a mark, marks are ticks: disagreements above, others below
@@ -15,10 +17,11 @@ const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800];
 export class Timeline {
   /**
    * Draws marks and reports what is clicked.
-   * @param {{ duration: number, onPick: (mark: Mark) => void, onSeek: (time: number) => void }} options
+   * @param {{ duration: number, halves: HalfSpan[], onPick: (mark: Mark) => void, onSeek: (time: number) => void }} options
    */
-  constructor({ duration, onPick, onSeek }) {
+  constructor({ duration, halves, onPick, onSeek }) {
     this.duration = duration;
+    this.halves = halves;
     this.onPick = onPick;
     this.onSeek = onSeek;
     this.onDraw = () => {}; // for what is drawn along the same stretch
@@ -52,6 +55,7 @@ export class Timeline {
     this.measures = low ? LOW : TALL;
     this.marks = lanes.map(() => []);
     this.canvas.style.height = `${this.height}px`;
+    $("halves-in-words").textContent = halvesInWords(this.halves);
     $("lane-names").classList.toggle("low", low);
     $("lane-names").replaceChildren(...lanes.map(({ name, kind }, number) => {
       const label = named(name, `lane-name ${kind}`);
@@ -60,13 +64,24 @@ export class Timeline {
     }));
   }
 
+  /** How high the ruler is; the lanes begin below it. */
+  get ruler() {
+    return RULER + (isWholeVideo(this.halves) ? 0 : BAND);
+  }
+
   get height() {
-    return RULER + this.measures.lane * this.lanes.length;
+    return this.ruler + this.measures.lane * this.lanes.length;
   }
 
   /** Where a lane begins. @param {number} number */
   top(number) {
-    return RULER + this.measures.lane * number;
+    return this.ruler + this.measures.lane * number;
+  }
+
+  /** Take over where the halves are; the lanes are to be divided anew. @param {HalfSpan[]} halves */
+  follow(halves) {
+    this.halves = halves;
+    this.moveTo(this.cursor, false);
   }
 
   /** Show other marks: a list a lane, by time. @param {Mark[][]} marks */
@@ -98,7 +113,7 @@ export class Timeline {
   moveTo(time, follow = true) {
     this.cursor = Math.min(Math.max(0, time), this.duration);
     this.canvas.setAttribute("aria-valuenow", String(Math.round(this.cursor)));
-    this.canvas.setAttribute("aria-valuetext", clock(this.cursor));
+    this.canvas.setAttribute("aria-valuetext", clocks(this.halves, this.cursor));
     const span = this.end - this.start;
     if (follow && (this.cursor < this.start || this.cursor > this.end)) {
       this.view(this.cursor - span / 2, span);
@@ -156,6 +171,7 @@ export class Timeline {
     this.drawRuler(pen, colour, height);
     this.crowded = false;
     this.lanes.forEach((_, number) => this.drawLane(pen, colour, number));
+    if (!isWholeVideo(this.halves)) this.drawHalves(pen, colour);
     pen.fillStyle = colour("cursor");
     pen.fillRect(Math.round(this.x(this.cursor)) - 1, 0, 2, height);
     pen.restore();
@@ -163,9 +179,10 @@ export class Timeline {
     const part = this.end - this.start < this.duration - 0.5;
     $("range").textContent = [part ? `${clock(this.start)} – ${clock(this.end)}` : "",
       this.crowded ? "disagreements above, zoom in for labels" : ""].filter(Boolean).join(" · ");
+    $("match-clock").textContent = isWholeVideo(this.halves) ? "" : gameTime(this.halves, this.cursor);
     this.onDraw();
     // What a test, or a script of the reader's own, needs to find a mark.
-    Object.assign(this.canvas.dataset, { start: this.start, end: this.end, ruler: RULER, lane, mark, gutter });
+    Object.assign(this.canvas.dataset, { start: this.start, end: this.end, ruler: this.ruler, lane, mark, gutter });
   }
 
   /** @param {HTMLCanvasElement} canvas */
@@ -190,6 +207,38 @@ export class Timeline {
       pen.fillStyle = colour("muted");
       const half = pen.measureText(clock(time)).width / 2;
       pen.fillText(clock(time), Math.min(Math.max(x, this.measures.gutter + half), this.x(this.end) - half), 9);
+    }
+  }
+
+  /**
+   * A bracket over each half with its name; a line down where it starts, a dashed one where it ends.
+   * @param {CanvasRenderingContext2D} pen @param {Colour} colour
+   */
+  drawHalves(pen, colour) {
+    const { gutter } = this.measures;
+    const right = gutter + this.width;
+    pen.strokeStyle = pen.fillStyle = colour("text");
+    pen.lineWidth = 1;
+    pen.textAlign = "left";
+    for (const [half, , start, end] of this.halves) {
+      const [from, to] = [start, end ?? this.duration].map((time) => Math.round(this.x(time)) + 0.5);
+      pen.beginPath();
+      pen.moveTo(from, RULER + 0.5);
+      pen.lineTo(to, RULER + 0.5);
+      pen.moveTo(from, RULER + 0.5);
+      pen.lineTo(from, this.height);
+      pen.stroke();
+      if (end !== null) {
+        pen.setLineDash([3, 3]);
+        pen.beginPath();
+        pen.moveTo(to, RULER + 0.5);
+        pen.lineTo(to, this.height);
+        pen.stroke();
+        pen.setLineDash([]);
+      }
+      // A half that began before what is shown keeps its name in view.
+      const left = Math.max(from, gutter) + 5;
+      if (left + this.widthOf(pen, halfName(half)) < Math.min(to, right)) pen.fillText(halfName(half), left, RULER + 8);
     }
   }
 
@@ -335,7 +384,7 @@ export class Timeline {
    * @param {number} x @param {number} y
    */
   markAt(x, y) {
-    const number = Math.floor((y - RULER) / this.measures.lane);
+    const number = Math.floor((y - this.ruler) / this.measures.lane);
     const near = (this.marks[number] ?? [])
       .map((mark) => ({ mark, dim: this.isDim(mark), away: Math.abs(this.x(mark.time) - x) }))
       .filter(({ away }) => away < REACH);
@@ -403,7 +452,7 @@ export class Timeline {
     this.canvas.style.cursor = mark ? "pointer" : "";
     if (!mark) return;
     tip.replaceChildren(
-      make("b", {}, `${clock(mark.time, true)} `, named(mark.label)),
+      make("b", {}, `${clocks(this.halves, mark.time, true)} `, named(mark.label)),
       make("span", {}, ` ${mark.about}`),
     );
     const left = Math.min(this.x(mark.time), this.canvas.clientWidth - tip.offsetWidth - 4);

@@ -57,6 +57,17 @@
  * @property {string} note
  */
 
+/**
+ * Where a half begins in the video: the seconds of its kick-off, and of its end if a person states it.
+ * @typedef {{ half: number, start: number, end: number | null }} HalfStart
+ */
+
+/**
+ * The part of the video that shows a half, in seconds of video: its number, when its clock shows 0,
+ * which may be before the video begins, and its start and end. Null: not known.
+ * @typedef {[half: number | null, kickoff: number, start: number, end: number | null]} HalfSpan
+ */
+
 /** @typedef {{ name: string, kind: string, looked: [number, number][] }} Lane */
 
 /**
@@ -84,6 +95,7 @@
  * @property {string | null} fingerprint
  * @property {string | null} game
  * @property {number | null} half
+ * @property {HalfSpan[]} halves  by time; the page changes them when a person does
  * @property {string | null} home
  * @property {string | null} away
  * @property {string | null} path  the video's, for formats that name it

@@ -4,29 +4,33 @@
 // so that two tabs of a page do not undo each other. What is kept is about events by time and label,
 // and is put to the events that the page has: models may have come or gone since.
 
+import { HALVES, gameTime } from "./halves.js";
 import { isWithin, reach } from "./matching.js";
 import { cells, tableText } from "./table.js";
 
-/** @import { Claim, Decision, Lane, MatchData } from "./types.js" */
+/** @import { Claim, Decision, HalfSpan, HalfStart, Lane, MatchData } from "./types.js" */
 
 const COLUMNS = ["video", "time_s", "game_time", "label", "team", "verdict", "said_time_s",
   "said_label", "said_by", "reviewer", "note"];
 const UNDOS = 200; // steps that are kept
 
-/** @typedef {Map<string, Decision | null>} Edits what becomes of decisions, by identity; null: gone */
-/** @typedef {[id: string, before: Decision | null, after: Decision | null][]} Step */
+/** @typedef {Decision | HalfStart} Kept  a verdict, or where a half begins */
+/** @typedef {Map<string, Kept | null>} Edits  what becomes of what is kept, by identity; null: gone */
+/** @typedef {[id: string, before: Kept | null, after: Kept | null][]} Step */
 
 /** @param {string} label */
 export const plain = (label) => label.trim().toLowerCase();
 
-/** What a decision is about, in words that do not change when it is changed. @param {Decision} one */
-const identity = (one) => (one.saidTime === null ? `added ${plain(one.label)} ${one.time.toFixed(1)}`
-  : `${plain(one.saidLabel ?? "")} ${one.saidTime.toFixed(3)}`);
+/** @param {any} one @returns {one is HalfStart} */
+const isHalfStart = (one) => HALVES.includes(one?.half);
 
-/** Seconds as SoccerNet writes them, "1 - 12:05". @param {number} time @param {number | null} half */
-export function gameTime(time, half) {
-  const shown = `${String(Math.floor(time / 60)).padStart(2, "0")}:${String(Math.floor(time % 60)).padStart(2, "0")}`;
-  return half === null ? shown : `${half} - ${shown}`;
+/** @param {number} half */
+const halfIdentity = (half) => `half ${half}`;
+
+/** What something that is kept is about, in words that do not change when it is changed. @param {Kept} one */
+function identity(one) {
+  if (isHalfStart(one)) return halfIdentity(one.half);
+  return one.saidTime === null ? `added ${plain(one.label)} ${one.time.toFixed(1)}` : `${plain(one.saidLabel ?? "")} ${one.saidTime.toFixed(3)}`;
 }
 
 export class Verdicts {
@@ -35,16 +39,15 @@ export class Verdicts {
    * @param {Claim[]} claims  all of the page
    * @param {() => void} onOther  called when another tab has decided something
    */
-  constructor({ keys, video, half, tolerance, classes }, claims, onOther) {
+  constructor({ keys, video, tolerance, classes }, claims, onOther) {
     this.video = video;
-    this.half = half;
     this.tolerance = tolerance;
     this.classes = classes;
     this.claims = [...claims].sort((a, b) => a.time - b.time);
     // A match that nothing names is known by its page's place.
     this.keys = (keys.length ? keys : [location.pathname]).map((key) => `touchline verdicts ${key}`);
     this.failed = false;
-    /** @type {Map<string, Decision>} */
+    /** @type {Map<string, Kept>} */
     this.kept = new Map();
     /** @type {Step[]} */
     this.history = [];
@@ -54,6 +57,8 @@ export class Verdicts {
     this.added = [];
     /** @type {Decision[]} */
     this.unplaced = [];
+    /** @type {HalfStart[]} */
+    this.halfStarts = [];
     this.read();
     this.place();
     addEventListener("storage", (event) => {
@@ -71,10 +76,9 @@ export class Verdicts {
     if (this.failed) return; // then what is decided is known here alone
     try {
       const text = this.keys.map((key) => localStorage.getItem(key)).find((one) => one !== null) ?? this.earlier();
-      /** @type {unknown[]} */
-      const decisions = Object.values(JSON.parse(text ?? "[]"));
-      const usable = decisions.map(whole).filter((one) => this.mistake(one) === null);
-      this.kept = new Map(usable.map((one) => [identity(one), one]));
+      /** @type {Kept[]} */
+      const all = Object.values(JSON.parse(text ?? "[]")).map((one) => (isHalfStart(one) ? one : whole(one)));
+      this.kept = new Map(all.filter((one) => isHalfStart(one) || this.mistake(one) === null).map((one) => [identity(one), one]));
       this.history = JSON.parse(sessionStorage.getItem(`${this.keys[0]} undo`) ?? "[]");
     } catch {
       this.failed = true;
@@ -121,8 +125,8 @@ export class Verdicts {
 
   /** @param {Edits} edits */
   apply(edits) {
-    for (const [id, decision] of edits) {
-      if (decision) this.kept.set(id, decision);
+    for (const [id, after] of edits) {
+      if (after) this.kept.set(id, after);
       else this.kept.delete(id);
     }
     this.write();
@@ -133,7 +137,8 @@ export class Verdicts {
 
   /** Put what is kept to the events that it is about. */
   place() {
-    const all = [...this.kept.values()];
+    const all = [...this.kept.values()].flatMap((one) => (isHalfStart(one) ? [] : [one]));
+    this.halfStarts = [...this.kept.values()].filter(isHalfStart).sort((a, b) => a.half - b.half);
     this.of = this.assign(all.filter((one) => one.saidTime !== null));
     const placed = new Set(this.of.values());
     this.added = all.filter((one) => one.saidTime === null).sort((a, b) => a.time - b.time);
@@ -212,6 +217,11 @@ export class Verdicts {
     return edits;
   }
 
+  /** Set where a half begins and ends; null: no more. @param {number} half @param {HalfStart | null} start */
+  setHalf(half, start) {
+    if (start || this.kept.has(halfIdentity(half))) this.change(new Map([[halfIdentity(half), start]]));
+  }
+
   // --- tables --------------------------------------------------------------------------------
 
   /** What is wrong with a decision, or null. @param {Decision} decision */
@@ -224,8 +234,8 @@ export class Verdicts {
     return null;
   }
 
-  /** The table that the table of videos can name as a video's labels. @param {Lane[]} lanes */
-  toCsv(lanes) {
+  /** The table that the table of videos can name as a video's labels. @param {Lane[]} lanes @param {HalfSpan[]} halves */
+  toCsv(lanes, halves) {
     /** @type {[number, ...(string | number)[]][]} */
     const lines = this.claims.filter((claim) => claim.item.index !== null).map((claim) => {
       const one = claim.decision;
@@ -237,27 +247,33 @@ export class Verdicts {
     for (const one of [...this.added, ...this.unplaced]) {
       lines.push([one.time, one.label, one.team, one.verdict, one.saidTime ?? "", one.saidLabel ?? "", "", one.reviewer, one.note]);
     }
+    for (const { half, start, end } of this.halfStarts) {
+      lines.push([start, String(half), "", "half start", "", "", "", "", ""]);
+      if (end !== null) lines.push([end, String(half), "", "half end", "", "", "", "", ""]);
+    }
     lines.sort((a, b) => a[0] - b[0]);
-    const rows = lines.map(([time, ...rest]) => [this.video, Number(time.toFixed(3)), gameTime(time, this.half), ...rest]);
+    const rows = lines.map(([time, ...rest]) => [this.video, Number(time.toFixed(3)), gameTime(halves, time), ...rest]);
     return tableText([COLUMNS, ...rows]);
   }
 
   /**
-   * The decisions of a table, and a line for each row that cannot be used.
+   * The decisions and starts of halves of a table, and a line for each row that cannot be used.
    * @param {string} text
-   * @returns {{ decisions: Decision[], problems: string[], isTable: boolean }}
+   * @returns {{ decisions: Decision[], halfStarts: HalfStart[], problems: string[], isTable: boolean }}
    */
   fromCsv(text) {
     const [columns, ...rows] = cells(text.replace(/^\ufeff/, ""));
     const has = (/** @type {string} */ name) => columns?.includes(name);
     if (!has("time_s") || !has("label")) {
       const needs = "This is no table of events: it needs the columns time_s and label, separated by commas.";
-      return { decisions: [], problems: [needs], isTable: false };
+      return { decisions: [], halfStarts: [], problems: [needs], isTable: false };
     }
     /** @type {string[]} */
     const problems = [];
     /** @type {Decision[]} */
     const decisions = [];
+    /** @type {Record<string, Map<number, number>>} */
+    const times = { "half start": new Map(), "half end": new Map() };
     /** @type {Set<string>} */
     const others = new Set();
     let ofOthers = 0;
@@ -270,6 +286,12 @@ export class Verdicts {
         return;
       }
       const time = value.time_s.trim() === "" ? NaN : Number(value.time_s);
+      if (Object.hasOwn(times, value.verdict)) {
+        const half = HALVES.find((each) => String(each) === value.label.trim());
+        if (half && Number.isFinite(time) && time >= 0) times[value.verdict].set(half, time);
+        else problems.push(`Row ${number + 1}: a ${value.verdict} needs a time and a label from 1 to 4; it is left out.`);
+        return;
+      }
       const label = this.classes.find((name) => plain(name) === plain(value.label)) ?? value.label;
       const one = whole({ ...value, verdict: value.verdict || "confirmed", time, label,
         saidTime: has("said_time_s") ? (value.said_time_s === "" ? null : Number(value.said_time_s)) : time,
@@ -284,18 +306,21 @@ export class Verdicts {
       const rows = ofOthers === 1 ? "1 row is" : `${ofOthers} rows are`;
       problems.unshift(`${rows} of another video (${[...others].slice(0, 5).join(", ")}), not of ${this.video}, and left out.`);
     }
-    return { decisions, problems, isTable: true };
+    const { "half start": starts, "half end": ends } = times;
+    for (const half of ends.keys()) if (!starts.has(half)) problems.push(`Half ${half} has an end but no start; it is left out.`);
+    const halfStarts = [...starts].map(([half, start]) => ({ half, start, end: ends.get(half) ?? null }));
+    return { decisions, halfStarts, problems, isTable: true };
   }
 
   /**
    * Decide as others did. An event that was decided already is decided anew.
-   * @param {Decision[]} decisions
+   * @param {Decision[]} decisions @param {HalfStart[]} halfStarts
    */
-  take(decisions) {
+  take(decisions, halfStarts = []) {
     const placed = this.assign(decisions.filter((one) => one.saidTime !== null));
     const edits = this.editsOf(placed);
     const used = new Set(placed.values());
-    for (const one of decisions) if (!used.has(one)) edits.set(identity(one), one);
+    for (const one of [...decisions.filter((each) => !used.has(each)), ...halfStarts]) edits.set(identity(one), one);
     if (edits.size) this.change(edits);
   }
 }
