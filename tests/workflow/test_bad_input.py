@@ -27,7 +27,10 @@ OTHER = {"other": {"predictions": "given_{video}.json"}}
         ({"slices": "four"}, "config.slices is 'four', but should be a valid integer"),
         ({"select": ""}, "config.select: '' selects nothing"),
         ({"select": "5"}, "config.select: 5 names video 5, which the videos (0-1) lack"),
-        ({"videos": "none.tsv"}, "there is no none.tsv; make a table of your videos there"),
+        (
+            {"videos": "none.tsv"},
+            "/none.tsv; set videos to a video, a folder of videos, or a table of them",
+        ),
         ({"models": OTHER, "compare_with": "other"}, "given_1.json: no such file"),
         ({"models": OTHER, "compare_with": "other"}, "set missing_predictions: skip"),
     ],

@@ -17,7 +17,7 @@ def project(tmp_path_factory, clip):
     """Two videos with labels, a model that runs and one that is given; nothing has run."""
     config = {
         "models": {
-            "llava": {"checkpoint": "weights", "revision": None},
+            "llava": {"checkpoint": "some/weights", "revision": None},
             "other": {"predictions": "given_{video}.json"},
         },
         "compare_with": ["other"],

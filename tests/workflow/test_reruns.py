@@ -242,6 +242,7 @@ SETTINGS = {
     "labels": "labels_too.yaml",
     "prompt": "prompts/too.txt",
     "slices": 3,
+    "half_starts": "1=1",
     "max_duration": 5,
     "detector_version": 2,
     "detect_with": [],
@@ -262,6 +263,7 @@ SETTINGS = {
     "window.seconds": 3,
     "window.step": 1,
     "window.cross_slices": True,
+    "window.outside_halves": True,
     "image.max_size": 200,
     "image.fit": "crop",
     "generation.max_new_tokens": 5,
@@ -350,6 +352,9 @@ def test_a_change_runs_the_jobs_of_its_row(done, dry_runs, change):
         if not (folder / copy).exists():
             copying = shutil.copytree if (folder / original).is_dir() else shutil.copy2
             copying(folder / original, folder / copy)
+    if change == "half_starts":
+        # It is about one video.
+        config |= {"select": "0"}
     (folder / "base.yaml").write_text(yaml.safe_dump(done.config))
     (folder / "change.yaml").write_text(yaml.safe_dump(config))
     arguments = ["--configfile", "base.yaml", "change.yaml", "--rerun-triggers", *TRIGGERS]

@@ -25,7 +25,7 @@ from touchline.core.paths import by_evidence
 from touchline.errors import InputError, nearest
 from touchline.inputs.clock import HalfStart, parse_half_starts
 from touchline.inputs.families import FAMILIES
-from touchline.inputs.videos import Video, expanded, ranges, read_videos
+from touchline.inputs.videos import Video, expanded, ranges, read_videos, select
 
 # Every number has a finite range, wide enough for whatever makes sense.
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -513,18 +513,17 @@ def table_of(settings: Settings) -> dict[int, Video]:
             settings can be those of several videos.
     """
     videos = read_videos(settings.videos) if settings.videos else {}
-    without = [number for number, row in videos.items() if not row.halves]
-    if settings.half_starts and len(without) > 1:
+    if not settings.half_starts:
+        return videos
+    without = [n for n in select(videos, settings.select) if not videos[n].halves]
+    if len(without) > 1:
         raise InputError(
             f"config.half_starts is about one video, but {settings.videos} has {len(without)} "
             f"without starts ({ranges(without)}); write them into the column half_starts of a "
             "table of videos."
         )
-    if settings.half_starts:
-        for number in without:
-            starts = {"half_starts": settings.half_starts}
-            videos[number] = videos[number].model_copy(update=starts)
-    return videos
+    starts = {"half_starts": settings.half_starts}
+    return videos | {n: videos[n].model_copy(update=starts) for n in without}
 
 
 def _sentence(mistake: dict[str, Any]) -> str:

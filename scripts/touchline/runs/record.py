@@ -199,6 +199,7 @@ def _video(results: Path, video: int, plan: Plan) -> RecordedVideo:
         video=video,
         game=of.game,
         half=of.half,
+        halves=of.halves,
         bytes=manifest.bytes if manifest else None,
         duration=manifest.duration if manifest else None,
         fingerprint=manifest.fingerprint if manifest else None,
@@ -326,7 +327,7 @@ def _differing_video(video: RecordedVideo, row: Video | None) -> Iterator[Differ
         if (video.game, video.half, video.fingerprint) != (None, None, None):
             yield Difference("not checked", f"{what}, which is in no table of videos")
         return
-    recorded, now = GameHalf(video.game, video.half), row.game_half
+    recorded, now = GameHalf(video.game, video.half, halves=video.halves), row.game_half
     if recorded != now:
         yield Difference("changed", f"{what}: {_half(now)}; in the record {_half(recorded)}")
     if video.fingerprint is None:
@@ -341,6 +342,8 @@ def _differing_video(video: RecordedVideo, row: Video | None) -> Iterator[Differ
 
 def _half(of: GameHalf) -> str:
     half = "no half" if of.half is None else f"half {of.half}"
+    if of.halves:
+        half = ", ".join(f"half {each.half or '?'} from {each.start:g} s" for each in of.halves)
     return f"{half} of {of.game or 'no game'}"
 
 

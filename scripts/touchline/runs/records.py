@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from touchline.core.records import HashedFile, Model, Origin, Record, Sha256
+from touchline.inputs.clock import HalfStart
 
 
 class RecordedModel(Record):
@@ -39,6 +40,9 @@ class RecordedVideo(Record):
     video: int = Field(ge=0)
     game: str | None
     half: int | None
+    halves: tuple[HalfStart, ...] = Field(
+        (), description="where halves begin in it, by half_starts, offset or a video.ini"
+    )
     bytes: int | None = Field(gt=0, description="null without footage, as what follows")
     duration: float | None = Field(gt=0, description="seconds that were processed")
     fingerprint: str | None = Field(description="SHA-256 of samples of the content")

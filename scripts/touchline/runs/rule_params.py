@@ -240,7 +240,9 @@ class ReadGivenParams(RuleParams):
     """Parameters of read_given."""
 
     half: OneHalf = taken(lambda job: job.half)
-    window: WindowSettings = taken(lambda job: job.settings.window)
+    window: Annotated[
+        WindowSettings, PlainSerializer(lambda given: given.model_dump(exclude={"outside_halves"}))
+    ] = taken(lambda job: job.settings.window)
     merge: MergeSettings = taken(lambda job: job.settings.merge)
     context: ContextSettings = taken(lambda job: job.settings.context)
 

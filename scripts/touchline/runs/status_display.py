@@ -63,7 +63,7 @@ def watch(observer: Observer, console: Console, pause: float) -> None:
     else:
         last: list[str] = []
         for videos, notes in _looks(observer, pause):
-            lines = [*(notes or [_line(videos)]), *_failures(videos), *_obstacles(videos)]
+            lines = [_line(videos), *_failures(videos), *_obstacles(videos), *notes]
             for line in lines:
                 if line not in last:
                     print(time.strftime("%H:%M:%S"), line, flush=True)

@@ -159,7 +159,8 @@ def test_a_long_video_loses_nothing_at_its_end(tmp_path, slices):
     # A frame a second: 3,247 of them, as long as the longest real half.
     path = write_video(tmp_path / "half.mkv", steady(3247, rate=1), size=(208, 32), gop=50)
     ledgers = [
-        run(path, Answers(), bounds=slice_bounds(whole(3247.0), slices, s)) for s in range(slices)
+        run(path, Answers(), bounds=slice_bounds(whole(3247.0), slices, s), duration=3247.0)
+        for s in range(slices)
     ]
     records = [record for ledger in ledgers for record in ledger]
     assert {r.status for r in records} == {"none"}

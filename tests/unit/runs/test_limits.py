@@ -46,4 +46,5 @@ def test_minutes_grow_with_the_frames_of_a_window(tmp_path):
     window = {"seconds": 16, "frames": 16, "step": 8}
     settings = Settings(models={"llava": {"checkpoint": "a"}}, window=window)
     # 94 windows at 7.5 s, and 15 minutes to start
-    assert minutes_of_slice(tmp_path / "manifest.json", settings, 0, None) == 27
+    manifest = tmp_path / "manifest.json"
+    assert minutes_of_slice(manifest, settings, (), timeouts=0, longest=None) == 27

@@ -165,3 +165,8 @@ def test_match_in_one_file_is_evaluated_as_in_two(clone, matches):
     ]
     assert min(starts_of_windows) == LEAD
     assert not [start for start in starts_of_windows if ends[0] <= start < ends[0] + PAUSE]
+    record = json.loads((clone.folder / "one/run.json").read_text())
+    assert [each["half"] for each in record["videos"][0]["halves"]] == [1, 2]
+    verify = [sys.executable, clone.folder / "scripts/verify.py", "one/run.json"]
+    done = subprocess.run(verify, cwd=clone.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
