@@ -10,7 +10,7 @@ they read the same in every file and neighbouring slices share their border exac
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
 
@@ -95,7 +95,10 @@ def windows_per_slice(stretches: Stretches, slices: int, rule: WindowSettings) -
         stretches: that are looked at.
     """
     bounds = (slice_bounds(stretches, slices, index) for index in range(slices))
-    return [len(windows_of(start, end, stretches, rule)) for start, end in bounds]
+    return [
+        sum(len(_starts(begin, stop, rule)) for begin, stop, _ in _pieces(*each, stretches))
+        for each in bounds
+    ]
 
 
 def windows_of(
@@ -107,18 +110,25 @@ def windows_of(
     The last ones are cut at the slice's end (at the stretch's with `cross_slices`), so
     every moment of the slice lies in a window, and a cut window shows fewer frames.
     """
-    windows: list[Window] = []
+    found = (
+        (each, last if rule.cross_slices else stop)
+        for begin, stop, last in _pieces(start, end, stretches)
+        for each in _starts(begin, stop, rule)
+    )
+    return [_window(index, each, limit, rule) for index, (each, limit) in enumerate(found)]
+
+
+def _pieces(start: float, end: float, stretches: Stretches) -> Iterator[tuple[float, float, float]]:
+    """The parts of a slice, seconds of video: start and end of each, and the end of its stretch.
+
+    Args:
+        start, end: of the slice, in seconds of what is looked at.
+    """
     before = 0.0
     for first, last in stretches:
         begin, stop = (round(first + max(each - before, 0.0), 3) for each in (start, end))
-        stop = min(stop, last)
-        limit = last if rule.cross_slices else stop
-        windows += [
-            _window(len(windows) + index, each, limit, rule)
-            for index, each in enumerate(_starts(begin, stop, rule))
-        ]
-        before = before + last - first
-    return windows
+        yield begin, min(stop, last), last
+        before += last - first
 
 
 def windows_from(
