@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, dropwhile, islice
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 import av
@@ -44,6 +45,10 @@ DAMAGE = (
 )
 
 
+# What FFmpeg calls playlists. A segment that is replaced would not change their fingerprint.
+_LISTS = {"hls", "dash", "concat"}
+
+
 @contextmanager
 def open_file(path: str | Path) -> Iterator[InputContainer]:
     """Open a media file.
@@ -53,6 +58,11 @@ def open_file(path: str | Path) -> Iterator[InputContainer]:
     """
     # An absolute path is never taken for a protocol, and only files may be read.
     path = Path(path).absolute()
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(
+            f"{path} is no file (a pipe or a device?), and a video is read more than once; copy it "
+            "into a file."
+        )
     # A broadcast may move its pictures to another stream (PID): these are one then.
     options = {"protocol_whitelist": "file", "merge_pmt_versions": "1"}
     try:
@@ -60,6 +70,11 @@ def open_file(path: str | Path) -> Iterator[InputContainer]:
     except DAMAGE as error:
         raise InputError(_not_a_video(path, error)) from error
     with container:
+        if container.format.name in _LISTS:
+            raise InputError(
+                f"{path} is a list of other files, whatever its name; make one video of it: "
+                f"ffmpeg -i {quote(path.name)} -c copy match.mp4"
+            )
         yield container
 
 

@@ -79,6 +79,12 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
             _check_whole(path, container, pictures, line, read.end)
         offset = _clock_offset(container, line.start)
         codec, number, shape = stream.codec_context.name, stream.index, _pixel_aspect(stream)
+    rate = round(pictures.timed / (2 if by_fields else 1) / line.shown, 3)
+    if not rate:
+        raise InputError(
+            f"{path} shows {pictures.timed} pictures in {line.shown:.0f} s, so it is no moving "
+            "video; is its header damaged? Copy the video again."
+        )
     duration = min(line.duration, max_duration or line.duration)
     gaps = [(begin, min(end, duration)) for begin, end in line.gaps if begin < duration]
     return Manifest(
@@ -89,7 +95,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         duration=round(duration, 3),
         start_time=line.start,
         clock_offset=offset,
-        frame_rate=round(pictures.timed / (2 if by_fields else 1) / line.shown, 3),
+        frame_rate=rate,
         width=first.width,
         height=first.height,
         pixel_aspect=shape,
@@ -260,7 +266,9 @@ def _check_whole(
         return
     stream, promised, reached = pictures.stream, 0.0, end
     if stream.duration is not None and stream.time_base is not None:
-        promised = float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+        start, lasts = stream.start_time or 0, stream.duration
+        # The duration of a fragmented MP4 that starts later counts from 0, and includes the start.
+        promised = float((lasts if 0 < start < lasts else start + lasts) * stream.time_base)
         promised -= _STREAM_SLACK
     elif container.duration is not None:
         promised = container.duration / av.time_base - _FILE_SLACK

@@ -1,5 +1,7 @@
 """The probe describes a video, and refuses what cannot be processed."""
 
+import os
+import struct
 import wave
 
 import av
@@ -160,3 +162,52 @@ def test_a_playlist_posing_as_a_video_reads_no_other_file(tmp_path):
     playlist.write_text(f"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/{secret.name}\n#EXT-X-ENDLIST\n")
     with pytest.raises(InputError):
         probed(playlist)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:8,\n{}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile {}\n",
+    ],
+)
+def test_list_of_files_is_refused_whatever_its_name(tmp_path, text):
+    write_video(tmp_path / "seg0.ts", steady(8))
+    (tmp_path / "match.mp4").write_text(text.format("seg0.ts"))
+    with pytest.raises(InputError) as refused:
+        probe(Video(video=0, path=tmp_path / "match.mp4"))
+    assert "\n" not in str(refused.value)
+
+
+def test_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "match.mp4")
+    with pytest.raises(InputError, match=r"match\.mp4 is no file \(a pipe or a device\?\)"):
+        probe(Video(video=0, path=tmp_path / "match.mp4"))
+
+
+def test_live_recording_in_fragments_that_start_late_is_whole(tmp_path):
+    """Each fragment states its time since the stream began, hours before."""
+    source = write_video(tmp_path / "source.mp4", steady(8))
+    path = tmp_path / "live.mp4"
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    with av.open(str(source)) as file, av.open(str(path), "w", options=options) as output:
+        stream = output.add_stream_from_template(file.streams.video[0])
+        for packet in file.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    with av.open(str(path)) as file:
+        later = int(5000 / file.streams.video[0].time_base)
+    content, place = bytearray(path.read_bytes()), 0
+    while (place := content.find(b"tfdt", place)) >= 0:
+        # Version 1 of the box has 64 bits.
+        form = ">Q" if content[place + 4] else ">I"
+        (time,) = struct.unpack_from(form, content, place + 8)
+        struct.pack_into(form, content, place + 8, time + later)
+        place += 4
+    path.write_bytes(content)
+    manifest = probe(Video(video=0, path=path))
+    assert (manifest.duration, manifest.start_time) == (8.0, 5000.08)
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(content[: len(content) // 2])
+    assert probe(Video(video=0, path=cut)).duration < 5
