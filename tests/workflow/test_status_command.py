@@ -115,7 +115,7 @@ def test_a_watch_into_a_pipe_writes_lines_until_the_run_ends(folder):
     assert "slices 2/2, done 100%" in watch.stdout.readline()
     locked.unlink()
     later, end = watch.stdout.read().splitlines()
-    assert later.endswith("All slices are done. Merging, comparing and drawing pages: 0 of 1 pages.")
+    assert later.endswith("Merging, comparing and drawing pages: 0 of 1 pages.")
     assert end == "The run has ended: 2 of 2 slices are done."
     assert watch.wait(timeout=60) == 0
 
