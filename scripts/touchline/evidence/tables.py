@@ -52,6 +52,11 @@ class Evidence:
             np.array(weights, dtype=float).reshape(-1, len(names)),
         )
 
+    def between(self, start: float, end: float) -> Evidence:
+        """The evidence of the windows that start in [start, end), seconds."""
+        inside = (self.windows[:, 0] >= start) & (self.windows[:, 0] < end)
+        return Evidence(self.windows[inside], self.classes, self.weights[inside])
+
     @property
     def weighed(self) -> np.ndarray:
         """Which windows were weighed, bool [windows]."""

@@ -253,3 +253,11 @@ def test_a_table_of_another_attempt_than_its_ledger_is_refused(change):
 def test_a_window_that_was_only_weighed_must_have_evidence():
     with pytest.raises(InputError, match="delete it and run again"):
         join_slices(parts([outcome(0, "weighed")]))
+
+
+def test_evidence_is_divided_by_the_starts_of_its_windows():
+    windows = np.array([[0.0, 4.0, 0.0, 3.0], [2.0, 6.0, 2.0, 5.0], [4.0, 8.0, 4.0, 7.0]])
+    evidence = Evidence(windows, ("Goal",), np.log([[0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]))
+    first, second = evidence.between(0.0, 4.0), evidence.between(4.0, 8.0)
+    assert first.windows[:, 0].tolist() == [0.0, 2.0]
+    assert second.weights.tolist() == evidence.weights[2:].tolist()
