@@ -15,7 +15,7 @@ from touchline.core.records import Counts, Coverage, Interval
 from touchline.evaluation.annotations import read_truth
 from touchline.inputs.clock import half_spans, parse_half_starts, span_at
 from touchline.inputs.labels import Labels
-from touchline.inputs.videos import Name
+from touchline.inputs.videos import GameHalf, Name
 from touchline.report.match_page import MODULE, VideoPage, page_data, rows_of
 from touchline.report.pages import render
 
@@ -212,7 +212,10 @@ def test_exports_have_the_clock_of_each_half(browser, stated):
         ("2 - 04:05", "245100"),
         ("2 - 59:58", "3598000"),
     ]
-    assert [e.time_s for e in read_truth(soccernet, LABELS, half=2).events] == [245.1, 3598]
+    assert [e.time_s for e in read_truth(soccernet, LABELS, of=GameHalf(half=2)).events] == [
+        245.1,
+        3598,
+    ]
     with exported(browser, "csv", "checked_video_0.csv").open() as file:
         rows = [(float(row["time_s"]), row["game_time"]) for row in csv.DictReader(file)]
     clocks = ["", "1 - 00:00", "1 - 04:05", "", "2 - 04:05", "2 - 59:58", ""]
