@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from touchline.core.records import Restart
 from touchline.errors import InputError
+from touchline.video.parameters import Name, ParameterTracker
 from touchline.video.timeline import strays
 
 # Packets are listed for so long before and after the wanted part, seconds: room for
@@ -170,11 +171,14 @@ class Source:
     Attributes:
         stream: number of the stream in the file; None for the first with moving pictures.
         restarts: where the file's clock starts again.
+        has_dependent_keyframes: decoding may need parameters of any earlier packet, so the
+            file is read from its beginning.
     """
 
     path: Path
     stream: int | None = None
     restarts: Sequence[Restart] = ()
+    has_dependent_keyframes: bool = False
 
     @contextmanager
     def packets_from(
@@ -190,7 +194,8 @@ class Source:
         with open_video(self.path, self.stream) as (container, stream):
             assert stream.time_base is not None
             # A clock that starts again shows some times twice: nobody can seek by it.
-            if target is not None and not self.restarts:
+            may_seek = not (self.restarts or self.has_dependent_keyframes)
+            if target is not None and may_seek:
                 with suppress(*DAMAGE):
                     container.seek(int(target / stream.time_base), stream=stream)
             packets = self._on_one_clock(packets_of(container, stream), stream.time_base)
@@ -214,6 +219,19 @@ def _may_start(packet: Packet[VideoStream]) -> bool:
     return packet.is_keyframe and packet.pts is not None
 
 
+class ParameterChange(NamedTuple):
+    """A packet that changes the decoder's parameters.
+
+    Attributes:
+        place: of the packet in the list.
+        names: of the parameters that it changes.
+    """
+
+    place: int
+    packet: Packet[VideoStream]
+    names: tuple[Name, ...]
+
+
 @dataclass(frozen=True)
 class Listing:
     """The packets of a part of a video, in the order of the file, from a keyframe on.
@@ -221,11 +239,13 @@ class Listing:
     Attributes:
         time_base: unit of the packets' times, seconds.
         usual: how long a picture is usually shown, seconds.
+        changes: in the order of the file; only of a source with dependent keyframes.
     """
 
     packets: Sequence[Listed]
     time_base: Fraction
     usual: float
+    changes: Sequence[ParameterChange] = ()
 
 
 def list_packets(source: Source, first: float, last: float) -> Listing:
@@ -248,11 +268,17 @@ def list_packets(source: Source, first: float, last: float) -> Listing:
 
 
 def _list(source: Source, target: float | None, until: float) -> Listing:
-    listed, times, past = [], [], 0
+    listed: list[Listed] = []
+    times: list[float] = []
+    changes: list[ParameterChange] = []
+    past = 0
     with source.packets_from(target) as (stream, packets):
         assert stream.time_base is not None
         time_base, usual = stream.time_base, usual_seconds(stream)
+        tracker = ParameterTracker(stream) if source.has_dependent_keyframes else None
         for packet in packets:
+            if tracker and (names := tracker.changes(packet)):
+                changes.append(ParameterChange(len(listed), packet, names))
             pts = packet.pts or 0
             shown = packet.pts is not None and not packet.is_discard
             listed.append(Listed(pts, _may_start(packet), shown, packet.duration or 0))
@@ -264,7 +290,7 @@ def _list(source: Source, target: float | None, until: float) -> Listing:
                 break
     for place in np.flatnonzero(strays(np.array(times))):
         listed[place] = listed[place]._replace(keyframe=False, shown=False)
-    return Listing(listed, time_base, usual)
+    return Listing(listed, time_base, usual, changes)
 
 
 class PacketReader:
@@ -298,6 +324,10 @@ class PacketReader:
             self._upcoming = self._packets_from(None)
         assert self._decoder is not None
         return self._decoder
+
+    def forget_decoder(self) -> None:
+        """Make a new decoder at the next use, which knows the file's header only."""
+        self._decoder = self._place = None
 
     def go_to(self, place: int) -> None:
         """Make the packet at `place`, which is a keyframe, the next one.
