@@ -72,7 +72,7 @@ class Decoder:
         self._change_places = [each.place for each in self._changes]
         self._decoder: VideoCodecContext | None = None
         self._known_changes = 0  # the decoder has got so many
-        self._may_skip = True
+        self._may_skip = listing.may_skip
         self._damaged = False  # anything, since decoding last started
         self._read: Sequence[Packet[VideoStream]] | None = None
 

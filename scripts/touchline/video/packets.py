@@ -33,6 +33,9 @@ _MOST_HELD = 1500
 # A list does not end before so many packets in a row are late: a time may be damaged.
 _SURELY_PAST = 10
 
+# Decoders (libdav1d) that read `skip_frame` only when they open, so it cannot vary by packet.
+_SKIP_IS_FIXED = {"av1"}
+
 # What PyAV raises of a damaged file: FFmpeg's errors, and its own where something is missing.
 DAMAGE = (
     av.FFmpegError,
@@ -240,12 +243,14 @@ class Listing:
         time_base: unit of the packets' times, seconds.
         usual: how long a picture is usually shown, seconds.
         changes: in the order of the file; only of a source with dependent keyframes.
+        may_skip: the decoder can skip single pictures that no other refers to.
     """
 
     packets: Sequence[Listed]
     time_base: Fraction
     usual: float
     changes: Sequence[ParameterChange] = ()
+    may_skip: bool = True
 
 
 def list_packets(source: Source, first: float, last: float) -> Listing:
@@ -275,6 +280,7 @@ def _list(source: Source, target: float | None, until: float) -> Listing:
     with source.packets_from(target) as (stream, packets):
         assert stream.time_base is not None
         time_base, usual = stream.time_base, usual_seconds(stream)
+        may_skip = stream.codec_context.codec.canonical_name not in _SKIP_IS_FIXED
         tracker = ParameterTracker(stream) if source.has_dependent_keyframes else None
         for packet in packets:
             if tracker and (names := tracker.changes(packet)):
@@ -290,7 +296,7 @@ def _list(source: Source, target: float | None, until: float) -> Listing:
                 break
     for place in np.flatnonzero(strays(np.array(times))):
         listed[place] = listed[place]._replace(keyframe=False, shown=False)
-    return Listing(listed, time_base, usual, changes)
+    return Listing(listed, time_base, usual, changes, may_skip)
 
 
 class PacketReader:

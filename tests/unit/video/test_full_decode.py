@@ -44,6 +44,9 @@ FILES = [
     ("mp4", "libx265", X265),
     ("mkv", "libx265", X265),
     ("ts", "libx265", X265),
+    ("mp4", "libsvtav1", {"preset": "12"}),
+    ("mkv", "libsvtav1", {"preset": "12", "svtav1-params": "pred-struct=1"}),
+    ("webm", "libsvtav1", {"preset": "12", "svtav1-params": "lookahead=0:scd=0"}),
     ("mov", "prores_ks", {}),
     ("avi", "mjpeg", {}),
 ]
