@@ -295,6 +295,31 @@ def test_hevc_parameter_sets_before_one_keyframe_equal_a_full_decode(tmp_path, s
     check_all_ways(write_joined(tmp_path / "v.mkv", first, second, head))
 
 
+def without_sequence_header(content):
+    """A packet of AV1, less its sequence header if it begins with one."""
+    # A header of one byte, then a size below 128.
+    return content[2 + content[1] :] if content[0] == 0x0A else content
+
+
+def test_av1_sequence_header_before_one_keyframe_equals_a_full_decode(tmp_path):
+    sources = halves(tmp_path, "mp4", "libsvtav1", ({"preset": "12"},) * 2, (320, 180))
+    path = tmp_path / "v.mkv"
+    with av.open(str(path), "w") as output:
+        width, height = SIZE
+        stream = output.add_mux_stream("av1", rate=RATE, width=width, height=height)
+        for number, source in enumerate(sources):
+            for place, packet in enumerate(packets_of(source)):
+                content = bytes(packet)
+                copy = Packet(without_sequence_header(content) if number and place else content)
+                copy.time_base, copy.is_keyframe = packet.time_base, packet.is_keyframe
+                shift = round(number * SECONDS / 2 / packet.time_base)
+                copy.pts, copy.dts = packet.pts + shift, packet.dts + shift
+                copy.stream = stream
+                output.mux(copy)
+    assert probe(Video(video=0, path=path)).has_dependent_keyframes
+    check_all_ways(path)
+
+
 @pytest.mark.parametrize(
     ("codec", "options", "codes", "filler"),
     [
