@@ -62,6 +62,9 @@ class Manifest(Record):
     )
     no_pictures: list[Interval] = Field(default=[], description="where the file has no picture")
     restarts: list[Restart] = Field(default=[], description="where the file's clock starts again")
+    has_dependent_keyframes: bool = Field(
+        default=False, description="a keyframe needs decoder parameters of an earlier packet"
+    )
     game: str | None = Field(default=None, description="the game this video is a part of")
     half: int | None = Field(default=None, ge=1, description="which half of the game")
     home: str | None = None

@@ -9,23 +9,28 @@ Files break that rule: leading pictures of an open group refer to the group befo
 streams have no true keyframes, some packets are half a picture, some are damaged. So a
 picture counts only if it is the right one and nothing was wrong on the way; else its segment
 is decoded in full, then from ever earlier keyframes.
+
+Where a keyframe depends on parameters of an earlier packet, the decoder gets that packet first.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import NamedTuple, TypeGuard
 
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from touchline.video.packets import DAMAGE, Listing, PacketReader
+from touchline.video.parameters import Name
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +68,11 @@ class Decoder:
         self._packets = listing.packets
         self._keyframes = [place for place, each in enumerate(self._packets) if each.keyframe]
         self._time_base = listing.time_base
-        self._may_skip = True
+        self._changes = listing.changes
+        self._change_places = [each.place for each in self._changes]
+        self._decoder: VideoCodecContext | None = None
+        self._known_changes = 0  # the decoder has got so many
+        self._may_skip = listing.may_skip
         self._damaged = False  # anything, since decoding last started
         self._read: Sequence[Packet[VideoStream]] | None = None
 
@@ -155,16 +164,19 @@ class Decoder:
         # Where each field is a packet, the picture's second one is needed, too.
         end = segment.end if wanted is not None else segment.end + 1
         packets: Iterable[Packet[VideoStream]]
+        if self._known_changes > bisect_left(self._change_places, begin):
+            self._reader.forget_decoder()
         if self._read is not None and begin == segment.begin:
             packets = self._read[: end - begin]
         else:
             self._reader.go_to(begin)
             packets = self._reader.read(end)
-        decoder = self._reader.decoder
-        decoder.flush_buffers()
+        decoder = self._prepared(begin)
         self._damaged = False
         keyframe_out = False
-        for packet in chain(packets, [None]):
+        for place, packet in enumerate(chain(packets, [None]), begin):
+            if packet is not None:
+                self._known_changes = bisect_right(self._change_places, place)
             skip = wanted is not None and packet is not None and packet.pts not in wanted
             # Not every container marks these packets; the decoder sees it in the data.
             decoder.skip_frame = "NONREF" if skip else "DEFAULT"
@@ -180,3 +192,24 @@ class Decoder:
                 keyframe_out = keyframe_out or frame.pts <= self._packets[begin].pts
                 self._damaged = self._damaged or frame.is_corrupt or not keyframe_out
                 yield frame.pts, frame
+
+    def _prepared(self, begin: int) -> VideoCodecContext:
+        """Return the decoder, empty, with the parameters of all packets before `begin`."""
+        decoder = self._reader.decoder
+        if decoder is not self._decoder:
+            self._decoder, self._known_changes = decoder, 0
+        needed = bisect_left(self._change_places, begin)
+        missing, replaced = [], set[Name]()
+        for change in reversed(self._changes[self._known_changes : needed]):
+            if not replaced.issuperset(change.names):
+                missing.append(change.packet)
+                replaced.update(change.names)
+        decoder.skip_frame = "DEFAULT"
+        for packet in reversed(missing):
+            decoder.flush_buffers()
+            # Its picture may need earlier ones; only its parameters matter.
+            with suppress(*DAMAGE):
+                decoder.decode(packet)
+        self._known_changes = needed
+        decoder.flush_buffers()
+        return decoder

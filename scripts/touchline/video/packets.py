@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 
 from touchline.core.records import Restart
 from touchline.errors import InputError
+from touchline.video.parameters import Name, ParameterTracker
 from touchline.video.timeline import strays
 
 # Packets are listed for so long before and after the wanted part, seconds: room for
@@ -32,6 +33,9 @@ _MARGIN = 10.0
 _MOST_HELD = 1500
 # A list does not end before so many packets in a row are late: a time may be damaged.
 _SURELY_PAST = 10
+
+# Decoders (libdav1d) that read `skip_frame` only when they open, so it cannot vary by packet.
+_SKIP_IS_FIXED = {"av1"}
 
 # What PyAV raises of a damaged file: FFmpeg's errors, and its own where something is missing.
 DAMAGE = (
@@ -185,11 +189,14 @@ class Source:
     Attributes:
         stream: number of the stream in the file; None for the first with moving pictures.
         restarts: where the file's clock starts again.
+        has_dependent_keyframes: decoding may need parameters of any earlier packet, so the
+            file is read from its beginning.
     """
 
     path: Path
     stream: int | None = None
     restarts: Sequence[Restart] = ()
+    has_dependent_keyframes: bool = False
 
     @contextmanager
     def packets_from(
@@ -205,7 +212,8 @@ class Source:
         with open_video(self.path, self.stream) as (container, stream):
             assert stream.time_base is not None
             # A clock that starts again shows some times twice: nobody can seek by it.
-            if target is not None and not self.restarts:
+            may_seek = not (self.restarts or self.has_dependent_keyframes)
+            if target is not None and may_seek:
                 with suppress(*DAMAGE):
                     container.seek(int(target / stream.time_base), stream=stream)
             packets = self._on_one_clock(packets_of(container, stream), stream.time_base)
@@ -229,6 +237,19 @@ def _may_start(packet: Packet[VideoStream]) -> bool:
     return packet.is_keyframe and packet.pts is not None
 
 
+class ParameterChange(NamedTuple):
+    """A packet that changes the decoder's parameters.
+
+    Attributes:
+        place: of the packet in the list.
+        names: of the parameters that it changes.
+    """
+
+    place: int
+    packet: Packet[VideoStream]
+    names: tuple[Name, ...]
+
+
 @dataclass(frozen=True)
 class Listing:
     """The packets of a part of a video, in the order of the file, from a keyframe on.
@@ -236,11 +257,15 @@ class Listing:
     Attributes:
         time_base: unit of the packets' times, seconds.
         usual: how long a picture is usually shown, seconds.
+        changes: in the order of the file; only of a source with dependent keyframes.
+        may_skip: the decoder can skip single pictures that no other refers to.
     """
 
     packets: Sequence[Listed]
     time_base: Fraction
     usual: float
+    changes: Sequence[ParameterChange] = ()
+    may_skip: bool = True
 
 
 def list_packets(source: Source, first: float, last: float) -> Listing:
@@ -263,11 +288,18 @@ def list_packets(source: Source, first: float, last: float) -> Listing:
 
 
 def _list(source: Source, target: float | None, until: float) -> Listing:
-    listed, times, past = [], [], 0
+    listed: list[Listed] = []
+    times: list[float] = []
+    changes: list[ParameterChange] = []
+    past = 0
     with source.packets_from(target) as (stream, packets):
         assert stream.time_base is not None
         time_base, usual = stream.time_base, usual_seconds(stream)
+        may_skip = stream.codec_context.codec.canonical_name not in _SKIP_IS_FIXED
+        tracker = ParameterTracker(stream) if source.has_dependent_keyframes else None
         for packet in packets:
+            if tracker and (names := tracker.changes(packet)):
+                changes.append(ParameterChange(len(listed), packet, names))
             pts = packet.pts or 0
             shown = packet.pts is not None and not packet.is_discard
             listed.append(Listed(pts, _may_start(packet), shown, packet.duration or 0))
@@ -279,7 +311,7 @@ def _list(source: Source, target: float | None, until: float) -> Listing:
                 break
     for place in np.flatnonzero(strays(np.array(times))):
         listed[place] = listed[place]._replace(keyframe=False, shown=False)
-    return Listing(listed, time_base, usual)
+    return Listing(listed, time_base, usual, changes, may_skip)
 
 
 class PacketReader:
@@ -313,6 +345,10 @@ class PacketReader:
             self._upcoming = self._packets_from(None)
         assert self._decoder is not None
         return self._decoder
+
+    def forget_decoder(self) -> None:
+        """Make a new decoder at the next use, which knows the file's header only."""
+        self._decoder = self._place = None
 
     def go_to(self, place: int) -> None:
         """Make the packet at `place`, which is a keyframe, the next one.

@@ -30,6 +30,7 @@ from touchline.video.packets import (
     reason_of,
     usual_seconds,
 )
+from touchline.video.parameters import ParameterTracker
 from touchline.video.timeline import Timeline, timeline
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,12 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         if max_duration is None or max_duration > line.duration:
             _check_whole(path, container, pictures, line, read.end)
         offset = _clock_offset(container, line.start)
+        if pictures.parameters.has_dependent_keyframes:
+            log.info(
+                "%s changes its decoder parameters on the way: each slice reads the file from its "
+                "beginning to know them.",
+                path,
+            )
         codec, number, shape = stream.codec_context.name, stream.index, _pixel_aspect(stream)
     rate = round(pictures.timed / (2 if by_fields else 1) / line.shown, 3)
     if not rate:
@@ -104,6 +111,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         stream=number,
         no_pictures=[Interval(start=round(a, 3), end=round(b, 3)) for a, b in gaps],
         restarts=list(line.restarts),
+        has_dependent_keyframes=pictures.parameters.has_dependent_keyframes,
         game=video.game,
         half=video.half,
         home=video.home,
@@ -119,6 +127,7 @@ class _Pictures:
         times: when each is shown, seconds; NaN for those without a time.
         hidden: those that an edit list cuts away.
         stays: how long the picture of the latest time is shown, seconds; 0 if not known.
+        parameters: the decoder parameters that the packets carry.
     """
 
     stream: VideoStream
@@ -126,6 +135,10 @@ class _Pictures:
     hidden: int = 0
     latest: float = -math.inf
     stays: float = 0.0
+    parameters: ParameterTracker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parameters = ParameterTracker(self.stream)
 
     @property
     def timed(self) -> int:
@@ -160,6 +173,7 @@ def _read(container: InputContainer) -> _Read:
         pictures = read.pictures.get(packet.stream_index)
         if pictures is None:
             continue
+        pictures.parameters.changes(packet)
         if packet.is_discard:
             pictures.hidden += 1
             seconds = math.nan

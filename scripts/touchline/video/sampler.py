@@ -84,7 +84,12 @@ def frames_of(
     Raises:
         InputError: the file is not a video or cannot be read.
     """
-    source = Source(Path(path), manifest.stream, manifest.restarts)
+    source = Source(
+        path=Path(path),
+        stream=manifest.stream,
+        restarts=manifest.restarts,
+        has_dependent_keyframes=manifest.has_dependent_keyframes,
+    )
     start_time = manifest.start_time
     times = _outside(manifest.no_pictures, times)
     if not times:
