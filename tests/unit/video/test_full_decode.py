@@ -214,7 +214,7 @@ def halves(tmp_path, suffix, codec, options, size):
 
 SIZES = pytest.mark.parametrize("size", [SIZE, (320, 180)])
 ORDERS = pytest.mark.parametrize(
-    "options", [(CABAC, CAVLC), (FINE, COARSE)], ids=["coding", "scale"]
+    "options", [(CABAC, CAVLC), (COARSE, FINE)], ids=["coding", "scale"]
 )
 
 
