@@ -122,8 +122,9 @@ def spotted_in(
     longest, end = LONGEST_VIDEO, "any video"
     if duration is not None:
         longest, end = duration, "the end of the video"
-    elif len(wanted | stated) == 1:
+    elif len(spans) == 1 and (wanted or stated):
         longest, end = LONGEST_HALF, "any half"
+    is_soccernet = entries.form == "soccernet"
     count = 0
     for number, (item, of_half) in enumerate(zip(entries.items, halves, strict=True)):
         where = f"{entries.place}, item {number}"
@@ -136,15 +137,15 @@ def spotted_in(
             if not isinstance(of_half, int) and stated:
                 raise ValueError("names no half, as other items do")
             event = _event(item, entries, per_second, labels)
-            if seen.setdefault(event, number) != number:
-                raise ValueError(f"repeats item {seen[event]}")
+            span = span_of(spans, of_half) if is_soccernet and of.halves else None
+            by_video = _at(event, span.video_time(event.time_s)) if span else event
+            if seen.setdefault(by_video, number) != number:
+                raise ValueError(f"repeats item {seen[by_video]}")
         except ValueError as error:
             problems.append(f"{where}: {error}; it is left out.")
             continue
-        is_soccernet = entries.form == "soccernet"
-        span = span_of(spans, of_half) if is_soccernet and of.halves else None
-        by_video = _at(event, span.video_time(event.time_s)) if span else event
-        if by_video.time_s > (span.end if span else longest):
+        last = min(span.end, span.video_time(LONGEST_HALF)) if span else longest
+        if by_video.time_s > last:
             beyond.append(by_video.time_s)
         elif is_soccernet and (mistake := _contradiction(item, event.time_s)):
             problems.append(f"{where}: {mistake}; it is left out.")
@@ -168,7 +169,7 @@ def spotted_in(
     if stated and (lacking := wanted - stated):
         halves_ = " and ".join(map(str, sorted(lacking)))
         problems.append(f"{entries.place} has nothing of half {halves_}, which the video is.")
-    if entries.form == "soccernet" and per_second == 1:
+    if is_soccernet and per_second == 1:
         problems.append(
             f"{entries.place}: position is in seconds by gameTime, not in milliseconds as in "
             "SoccerNet's files, and is read as seconds."

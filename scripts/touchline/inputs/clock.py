@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from touchline.errors import InputError
+
 # Seconds that a half lasts at most, with stoppages, where its end is not given.
 _LONGEST = {1: 3600.0, 2: 3600.0, 3: 1500.0, 4: 1500.0}
 _PART = re.compile(r"([1-4])\s*=\s*([\d:.]+)(?:\s*-\s*([\d:.]+))?")
@@ -108,6 +110,9 @@ def half_spans(
         halves: The starts that are known. Without any, the whole video is one half.
         half: The number of that half, if it is known.
         duration: Of the video, seconds, if it is known.
+
+    Raises:
+        InputError: The video ends before any half begins.
     """
     limit = math.inf if duration is None else duration
     if not halves:
@@ -120,6 +125,11 @@ def half_spans(
         start, end = max(0.0, each.start), min(end, following, limit)
         if start < end:
             spans.append(HalfSpan(each.half, each.start, start, end))
+    if not spans:
+        raise InputError(
+            f"The video ends after {duration:g} s, before any half begins; correct half_starts (or "
+            "offset) in the table of videos."
+        )
     return tuple(spans)
 
 

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
 
-from touchline.errors import InputError
 from touchline.inputs.clock import HalfStart, half_spans
 from touchline.inputs.settings import WindowSettings
 
@@ -40,17 +39,11 @@ def watched(duration: float, halves: Sequence[HalfStart], rule: WindowSettings) 
         halves: where halves begin; without any, or with `outside_halves`, it is the whole video.
 
     Raises:
-        InputError: the video ends before the halves begin.
+        InputError: the video ends before any half begins.
     """
     if rule.outside_halves or not halves:
         return whole(duration)
-    spans = tuple((span.start, span.end) for span in half_spans(halves, None, duration))
-    if not spans:
-        raise InputError(
-            f"The video ends after {duration:g} s, before any half begins; correct half_starts (or "
-            "offset) in the table of videos."
-        )
-    return spans
+    return tuple((span.start, span.end) for span in half_spans(halves, None, duration))
 
 
 def whole(duration: float) -> Stretches:

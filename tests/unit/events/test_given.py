@@ -524,3 +524,22 @@ def test_prediction_beyond_its_half_in_the_match_is_left_out(results):
     read = read_given(results(item("5500"), late), 0, MATCH, LABELS, duration=7000.0)
     assert [hit.time_s for hit in read.hits] == [255.5]
     assert "1 of 2 predictions lie beyond" in read.problems[0]
+
+
+def test_same_time_in_both_halves_is_no_repeat(results):
+    second = item("5500", half="2", clock="2 - 0:05")
+    read = read_given(results(item("5500"), second), 0, MATCH, LABELS, duration=7000.0)
+    assert [hit.time_s for hit in read.hits] == [255.5, 3997.5]
+    assert read.problems == []
+
+
+def test_items_beyond_any_half_are_invalid_in_a_file_of_both_halves(results):
+    path = results(item("9000000", clock=None), item("5000"), item(half="2", clock="2 - 0:05"))
+    read = read_given(path, 0, Video(video=0, game=GAME, half=1), LABELS)
+    assert [hit.time_s for hit in read.hits] == [5.0]
+    assert "1 of 2 predictions lie beyond any half (7200 s), the last at 9000 s" in read.problems[0]
+
+
+def test_given_predictions_of_halves_behind_the_end_of_the_video_are_refused(results):
+    with pytest.raises(InputError, match="ends after 200 s, before any half begins"):
+        read_given(results(item("5500")), 0, MATCH, LABELS, duration=200.0)
