@@ -11,7 +11,9 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Annotated
+
+from pydantic import BeforeValidator
 
 from touchline.errors import InputError
 
@@ -66,24 +68,34 @@ def parse_half_starts(text: str) -> tuple[HalfStart, ...]:
     Raises:
         ValueError: Says what is wrong.
     """
-    found = []
+    found: list[HalfStart] = []
+    reached, before = -math.inf, 0
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = _PART.fullmatch(part)
         if match is None:
             raise ValueError(f"{part!r} is no start of a half; {_FORM}")
+        half, start = int(match[1]), _seconds(match[2])
         end = None if match[3] is None else _seconds(match[3])
-        found.append(HalfStart(int(match[1]), _seconds(match[2]), end))
+        if half <= before:
+            raise ValueError(f"half {half} is written after half {before}; {_FORM}")
+        if start <= reached:
+            raise ValueError(f"half {half} begins before half {before} has ended; {_FORM}")
+        if end is not None and end <= start:
+            raise ValueError(f"half {half} ends before it begins; {_FORM}")
+        found.append(HalfStart(half, start, end))
+        reached, before = start if end is None else end - 1e-3, half
     if not found:
         raise ValueError(f"no half is named; {_FORM}")
-    for one, other in pairwise(found):
-        if one.half is not None and other.half is not None and one.half >= other.half:
-            raise ValueError(f"half {other.half} is written after half {one.half}; {_FORM}")
-        if other.start <= (one.start if one.end is None else one.end - 1e-3):
-            raise ValueError(f"half {other.half} begins before half {one.half} has ended; {_FORM}")
-    for one in found:
-        if one.end is not None and one.end <= one.start:
-            raise ValueError(f"half {one.half} ends before it begins; {_FORM}")
     return tuple(found)
+
+
+def _read_halves(value: object) -> object:
+    """Starts as a user writes them, or as data; null for none."""
+    return parse_half_starts(value) if isinstance(value, str) else value or ()
+
+
+# A field of settings, or of a table, with starts of halves.
+HalfStarts = Annotated[tuple[HalfStart, ...], BeforeValidator(_read_halves)]
 
 
 def _seconds(text: str) -> float:

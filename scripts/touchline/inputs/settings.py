@@ -23,7 +23,7 @@ from pydantic import (
 
 from touchline.core.paths import by_evidence
 from touchline.errors import InputError, nearest
-from touchline.inputs.clock import HalfStart, parse_half_starts
+from touchline.inputs.clock import HalfStarts
 from touchline.inputs.families import FAMILIES
 from touchline.inputs.videos import Video, expanded, ranges, read_videos, select
 
@@ -320,11 +320,6 @@ class ModelSettings(Section):
         return self
 
 
-def _half_starts(value: Any) -> Any:
-    """Starts as a user writes them; null for none."""
-    return parse_half_starts(value) if isinstance(value, str) else value or ()
-
-
 def _selection(value: Any) -> Any:
     """Numbers as YAML may have them, [0, 1] too, as text."""
     values = value if isinstance(value, list) else [value]
@@ -344,7 +339,7 @@ class Settings(Section):
     select: Annotated[str, BeforeValidator(_selection)] = Field(
         "all", description="numbers of videos to process: all, 3, 0-9 or 0-4,20"
     )
-    half_starts: Annotated[tuple[HalfStart, ...], BeforeValidator(_half_starts)] = Field(
+    half_starts: HalfStarts = Field(
         (),
         description="where halves begin (and end) in the one video, as in "
         "1=00:04:10,2=01:06:32; of several videos the table has it",

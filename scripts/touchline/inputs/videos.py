@@ -8,11 +8,9 @@ import shlex
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Annotated
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -20,7 +18,7 @@ from pydantic import (
 )
 
 from touchline.errors import InputError, nearest_file, plain
-from touchline.inputs.clock import HalfSpan, HalfStart, half_spans, parse_half_starts
+from touchline.inputs.clock import HalfSpan, HalfStart, HalfStarts, half_spans
 from touchline.inputs.hq import hq_start
 
 # What a video file's name ends in, for files in a folder; a table may name any file.
@@ -101,10 +99,6 @@ class AnnotatedVideo:
     others: int
 
 
-def _half_starts(value: object) -> object:
-    return parse_half_starts(value) if isinstance(value, str) else value
-
-
 class Video(BaseModel):
     """A row of the video table."""
 
@@ -118,7 +112,7 @@ class Video(BaseModel):
     )
     game: str | None = Field(None, description="the game this video is a part of")
     half: int | None = Field(None, ge=1, description="which half of the game")
-    half_starts: Annotated[tuple[HalfStart, ...], BeforeValidator(_half_starts)] = Field(
+    half_starts: HalfStarts = Field(
         (),
         description="where halves begin (and end) in the video, as in 1=00:04:10,2=01:06:32; what "
         "is outside is not looked at",
@@ -191,12 +185,10 @@ def read_videos(source: str | Path) -> dict[int, Video]:
         InputError: There is no such file or folder, no video in it, or a bad row; or it is an
             address, a playlist or a folder of a stream's segments.
     """
-    refusal = _stream_refusal(str(source))
-    source = Path(source)
-    is_folder = os.path.isdir(source)
-    if refusal := refusal or (_folder_refusal(source) if is_folder else None):
+    if refusal := _stream_refusal(str(source)):
         raise InputError(f"config.videos: {refusal}")
-    if is_folder:
+    source = Path(source)
+    if os.path.isdir(source):
         return _from_folder(source)
     if not os.path.exists(source):
         raise InputError(
@@ -311,6 +303,8 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _from_folder(folder: Path) -> dict[int, Video]:
+    if refusal := _folder_refusal(folder):
+        raise InputError(f"config.videos: {refusal}")
     files = [path for path in _files(folder) if path.suffix.lower() in SUFFIXES]
     if not files:
         raise InputError(

@@ -74,11 +74,12 @@ def at_end(
         page: the page that shows the results, if the run made it.
     """
     named = [f"  {file}" for file in files]
-    begin = "to begin with:" if named else "see docs/files.md."
-    lines = [f"Done. The results are in {results}/, {begin}", *named]
     if page:
         lines = [f"Done. To see the results, open {page} in a browser.", f"Also in {results}/:"]
-        lines += named
+    else:
+        begin = "to begin with:" if named else "see docs/files.md."
+        lines = [f"Done. The results are in {results}/, {begin}"]
+    lines += named
     if repeated:
         lines.append(f"{_count(len(repeated), 'attempt')} failed and went on in another one:")
         lines += [f"  {failure}" for failure in repeated]

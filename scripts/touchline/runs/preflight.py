@@ -78,7 +78,7 @@ def _beside_settings(settings: Settings, files: Sequence[Path]) -> list[str]:
 
     People expect that a path in a file starts there.
     """
-    models = {name: settings.models[name] for name in [*settings.detect_with]}
+    models = {name: settings.models[name] for name in settings.detect_with}
     paths = {
         "videos": settings.videos,
         "labels": settings.labels,

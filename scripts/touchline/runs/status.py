@@ -232,7 +232,7 @@ class Observer:
             return None
         settings, row = self.settings, self.table.get(part.video)
         stretches = watched(duration, row.halves if row else (), settings.window)
-        return windows_per_slice(stretches, settings.slices, settings.window)[part.slice]
+        return _counts_of_windows(tuple(stretches), settings.slices, settings.window)[part.slice]
 
 
 def is_under_way() -> bool:
@@ -245,6 +245,9 @@ def _latest_jobs(queue: Iterable[QueuedJob], folder: Path) -> dict[str, QueuedJo
     """The latest job of each slice of a run in a folder, by the slice's wildcards."""
     ours = [job for job in queue if job.rule == "detect_slice" and job.folder == folder]
     return {job.wildcards: job for job in sorted(ours, key=lambda job: int(job.number))}
+
+
+_counts_of_windows = cache(windows_per_slice)
 
 
 @cache

@@ -186,6 +186,14 @@ class VideoLanguageModel(ABC):
             self.tokenizer.eos_token_id,
         )
         self.prompt = cache(self._prompt)
+        self._prepare(folder)
+
+    def _prepare(self, folder: Path) -> None:  # noqa: B027  # most families need nothing
+        """Do what a family needs once its weights are loaded.
+
+        Raises:
+            InputError: the checkpoint contradicts itself.
+        """
 
     @classmethod
     def check_length(cls, folder: Path, prompt: str, footage: Footage, new_tokens: int) -> None:

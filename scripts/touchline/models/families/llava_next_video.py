@@ -12,7 +12,7 @@ import torch
 from transformers import LlavaNextVideoForConditionalGeneration
 
 from touchline.errors import InputError
-from touchline.models.families.base import Dtype, Footage, VideoLanguageModel
+from touchline.models.families.base import VideoLanguageModel
 from touchline.video.transforms import Fit, square_of
 
 
@@ -24,15 +24,7 @@ class LlavaNextVideo(VideoLanguageModel):
     template = "USER: {video}\n{prompt} ASSISTANT:"  # of the model card
     video_token = "<video>"
 
-    def __init__(
-        self,
-        folder: Path,
-        prompt: str,
-        footage: Footage,
-        dtype: Dtype = "auto",
-        new_tokens: int = 0,
-    ) -> None:
-        super().__init__(folder, prompt, footage, dtype, new_tokens)
+    def _prepare(self, folder: Path) -> None:
         config = self.model.config
         tower = self.model.model.vision_tower.named_parameters()
         has_class = any(name.endswith("class_embedding") for name, _ in tower)

@@ -22,7 +22,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, Qwen2_5_VLForConditionalGeneration
 
-from touchline.models.families.base import Dtype, Footage, VideoLanguageModel
+from touchline.models.families.base import Footage, VideoLanguageModel
 from touchline.models.preprocessing import read_processor
 from touchline.video.transforms import Fit, resized
 
@@ -43,15 +43,7 @@ class Qwen25VL(VideoLanguageModel):
     # The fewest and the most, for checkpoints whose processor states none.
     usual_pixels: ClassVar[tuple[int, int]] = (128 * 28 * 28, 768 * 28 * 28)
 
-    def __init__(
-        self,
-        folder: Path,
-        prompt: str,
-        footage: Footage,
-        dtype: Dtype = "auto",
-        new_tokens: int = 0,
-    ) -> None:
-        super().__init__(folder, prompt, footage, dtype, new_tokens)
+    def _prepare(self, folder: Path) -> None:  # noqa: ARG002
         self.model.model.visual.config._attn_implementation = IN_CHUNKS
 
     def _read_files(self, folder: Path, prompt: str, footage: Footage) -> None:
