@@ -172,7 +172,7 @@ def steady(seconds: float, rate: float = 25.0, start: float = 0.0) -> list[float
 def sample_frames(
     path: Path, times: Sequence[float], start_time: float, max_size: int, threads: int = 1
 ) -> Iterator[Frame]:
-    """What `frames_of` gives of a video of which only the start is known."""
+    """The frames that `frames_of` gives if only the start of a video is known."""
     manifest = Manifest(
         video=0,
         path=str(path),

@@ -342,7 +342,7 @@ def test_contradictions_and_wrong_times_are_said_in_the_dialog(browser, unstated
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize(("width", "height"), [(1366, 657), (360, 800)])
-def test_nothing_keeps_anyone_out(browser, stated, width, height, dark):
+def test_page_with_halves_has_no_accessibility_violation(browser, stated, width, height, dark):
     browser.size(width, height)
     browser.dark(dark)
     try:

@@ -85,7 +85,7 @@ class Batch:
     Args:
         rows: windows in work at a time.
         pictures: most that a window has.
-        candidates: what is weighed before each answer, or in its place; None for nothing.
+        candidates: what is weighed before each answer, or instead of it; None for nothing.
     """
 
     def __init__(

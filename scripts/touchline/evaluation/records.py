@@ -21,7 +21,7 @@ class Estimate(Record):
 class Ranking(Record):
     """What average precision would be if events were ranked by something else, and as they are.
 
-    Each order for itself, with as many thresholds as there are events, and not SoccerNet's 200.
+    Each order is measured by itself, at the score of each event, not at SoccerNet's 200 thresholds.
     """
 
     plain: Probability | None = Field(
@@ -177,7 +177,7 @@ class CalibrationReport(Record):
     """calibration/calibration_{model}.json: which of a model's events can be trusted."""
 
     model: Model
-    tolerance: float = Field(ge=0, description="a right event is at most so far from a true one")
+    tolerance: float = Field(ge=0, description="most seconds between a right event and a true one")
     events: int = Field(ge=0)
     right: int = Field(ge=0)
     reliability: list[Reliability]

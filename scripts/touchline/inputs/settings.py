@@ -173,7 +173,7 @@ class BatchSettings(Section):
     """How many windows a model answers at a time; shapes the speed, not the answers."""
 
     windows: Literal["auto"] | Annotated[int, Field(ge=1, le=1_024)] = Field(
-        "auto", description="auto: as many as the GPU's memory holds; on the CPU at most 8"
+        "auto", description="auto: fill the GPU's memory; on the CPU at most 8"
     )
 
 

@@ -54,8 +54,8 @@ def whole(duration: float) -> Stretches:
 def slice_bounds(stretches: Stretches, slices: int, index: int) -> tuple[float, float]:
     """Start and end of slice `index`, in seconds of what is looked at.
 
-    One stretch is divided into equal slices. Several get as many slices each as their lengths ask
-    for, so that a match in one file has the windows of the same match in two.
+    One stretch is divided into equal slices. Several stretches share the slices by their lengths,
+    so that a match in one file has the windows of the same match in two.
 
     Args:
         stretches: that are looked at.

@@ -1,4 +1,4 @@
-"""What a run would take on a machine without a GPU, said before gigabytes are fetched."""
+"""Estimate a run on a machine without a GPU, before gigabytes are fetched."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Decoder:
         self._changes = listing.changes
         self._change_places = [each.place for each in self._changes]
         self._decoder: VideoCodecContext | None = None
-        self._known_changes = 0  # the decoder has got so many
+        self._known_changes = 0  # number of changes that the decoder has got
         self._may_skip = listing.may_skip
         self._damaged = False  # anything, since decoding last started
         self._read: Sequence[Packet[VideoStream]] | None = None

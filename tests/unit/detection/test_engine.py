@@ -54,7 +54,7 @@ def pictures_of(model, frames=26):
 def tasks(pictures, settings=GREEDY, windows=range(12), frames=4):
     """Windows that have half of their frames in common with the next; the last one has fewer.
 
-    It has half as many, or one less where two are encoded as one: the last is its own partner.
+    It has half the number, or one less where two are encoded as one: the last is its own partner.
     """
     per_picture = len(pictures[0])
     ready = [

@@ -109,7 +109,7 @@ def test_halves_in_one_file_have_the_windows_of_two_files(first, second, lead, p
 
 
 def matches(mine, begin, length, slices, rule):
-    """Whether windows are those of a file of its own with so many slices."""
+    """Whether windows are those of a file of its own, in this number of slices."""
     own = [w for part in windows(whole(length), slices, rule) for w in part]
     return len(own) == len(mine) and all(
         abs(a.start + begin - b.start) < 0.0015 and abs(a.end + begin - b.end) < 0.0015

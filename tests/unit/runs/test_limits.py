@@ -20,7 +20,9 @@ from touchline.runs.limits import SLICE_MB, megabytes, minutes_of_slice
         (5, 4, 2, 256, 0, None, 16),
     ],
 )
-def test_minutes(tmp_path, duration, slices, step, tokens, timeouts, longest, minutes):
+def test_minutes_of_a_slice_grow_with_its_windows(
+    tmp_path, duration, slices, step, tokens, timeouts, longest, minutes
+):
     (tmp_path / "manifest.json").write_text(f'{{"duration": {duration}}}')
     settings = Settings(
         models={"llava": {"checkpoint": "a"}},

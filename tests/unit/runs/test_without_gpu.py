@@ -56,7 +56,7 @@ def test_size_of_a_model_on_the_hub_is_asked_before_it_is_fetched(large, monkeyp
         assert not any(path.endswith("safetensors") for path in hub.served)
 
 
-def test_wish_for_the_processor_counts(large, monkeypatch):
+def test_empty_cuda_visible_devices_allows_a_large_model(large, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     check_machine(plan_with(large), TO_DO)
 

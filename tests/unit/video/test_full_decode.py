@@ -197,7 +197,7 @@ def write_joined(path, first, second, second_head=b""):
 
 
 def halves(tmp_path, suffix, codec, options, size):
-    """Two files, the second of which continues the first with other parameters."""
+    """Two files; the second continues the first with other parameters."""
     seconds = SECONDS / 2
     return [
         write(tmp_path / f"0.{suffix}", codec, options[0], seconds=seconds),

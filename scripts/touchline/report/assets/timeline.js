@@ -78,7 +78,7 @@ export class Timeline {
     return this.ruler + this.measures.lane * number;
   }
 
-  /** Take over where the halves are; the lanes are to be divided anew. @param {HalfSpan[]} halves */
+  /** Take over where the halves are, and divide the lanes again. @param {HalfSpan[]} halves */
   follow(halves) {
     this.halves = halves;
     this.moveTo(this.cursor, false);
