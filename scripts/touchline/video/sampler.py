@@ -27,6 +27,7 @@ from av.video.stream import VideoStream
 from touchline.core.records import Interval, Manifest
 from touchline.video.decoder import Decoder, Segment, Wanted
 from touchline.video.hdr import is_hdr, standard_range
+from touchline.video.orientation import display_matrix, placed
 from touchline.video.packets import (
     DAMAGE,
     Listing,
@@ -223,5 +224,5 @@ class _Sampler:
         pixels = small.to_ndarray()
         if bright:
             pixels = standard_range(pixels, frame.color_trc)
-        upright = np.rot90(pixels, k=round(frame.rotation / 90) % 4)
+        upright = placed(pixels, display_matrix(frame))
         return torch.from_numpy(np.ascontiguousarray(upright)).permute(2, 0, 1)

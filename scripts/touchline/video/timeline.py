@@ -2,13 +2,15 @@
 
 What a file states is not always so: a damaged time lies hours off, recordings that were
 joined or a recorder that was restarted let the clock start again, and what was not received
-leaves a gap. Three plain rules find these. Each compares a packet with many others, so none
+leaves a gap. Four plain rules find these. Each compares a packet with many others, so none
 needs to know a frame rate:
 
 - A stray is far from the pictures before it and from those after it, and not on the way from
   the ones to the others. It has no time.
 - Where the pictures from one packet on are earlier than those before it, the clock has started
   again. What follows is shown after what was there before.
+- Where a clock goes on as if another one had only been inserted (an advertisement), both changes
+  are such starts, and no time is missing.
 - A picture that stays for much longer than pictures of this video do was not meant to: others
   are missing. It counts for as long as pictures usually stay.
 
@@ -42,6 +44,9 @@ _ALONE = 10.0
 # did (seconds). FFmpeg takes a step back by over a minute for a 33-bit clock that came round, and
 # gives a leap of 26.5 hours.
 _LONGEST_INTERRUPTION = 7200.0
+# A clock goes on after an inserted part if it is that close to where it was interrupted, or to
+# where it would be if it had gone on meanwhile (seconds).
+_SAME_CLOCK = 2.0
 # Intervals that few are longer than are what is usual: at most 3, or 1 in 100.
 _EXCEPTIONS, _PER_INTERVALS = 3, 100
 # Most of so many intervals before a picture, or after it, show a lower rate there.
@@ -87,7 +92,7 @@ def timeline(times: Times, may_leap: bool, last_stays: float) -> Timeline:
     believed = ~strays(times)
     places = np.flatnonzero(believed)
     clock = times[places]
-    begins = [0, *_restarts(clock, may_leap), len(clock)]
+    begins = [0, *_clock_changes(clock, may_leap), len(clock)]
     found: list[Restart] = []
     end = 0.0
     for begin, stop in pairwise(begins):
@@ -129,19 +134,53 @@ def strays(times: Times) -> NDArray[np.bool_]:
     return result
 
 
-def _restarts(clock: Times, may_leap: bool) -> list[int]:
-    """The places, none of them the first, at which the clock starts again."""
+def _clock_changes(clock: Times, may_leap: bool) -> list[int]:
+    """The places, none of them the first, at which another clock begins."""
     before, after = _medians(clock)
     before, since = before[1:], after[:-1]
-    back = max(_LEAST_BACK, _BACK_INTERVALS * _usual(clock))
-    off = since < before - back
+    least = max(_LEAST_BACK, _BACK_INTERVALS * _usual(clock))
+    restarts = since < before - least
     if may_leap:
-        off |= since > before + _LONGEST_INTERRUPTION
-    places = np.flatnonzero(off)
+        restarts |= since > before + _LONGEST_INTERRUPTION
+    # The neighbours before and after a place are some intervals apart without any leap.
+    apart = max(least, 2 * _SAME_CLOCK) + (_NEIGHBOURS + 1) * _usual(clock)
+    forward = ~restarts & (since > before + apart)
+    return _with_insertions(clock, _leaps(clock, restarts), _leaps(clock, forward))
+
+
+def _leaps(clock: Times, is_off: NDArray[np.bool_]) -> list[int]:
+    """The places at which the clock leaps.
+
+    Some places in a row have other pictures before than after; the clock leaps at one.
+    """
+    places = np.flatnonzero(is_off)
     steps = np.abs(np.diff(clock))
-    # Some places in a row have other pictures before than after; the clock leaps at one.
     runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if len(places) else []
     return [int(run[steps[run].argmax()]) + 1 for run in runs]
+
+
+def _with_insertions(clock: Times, restarts: list[int], leaps: list[int]) -> list[int]:
+    """Add to the restarts the leaps forward that begin or end an inserted part."""
+    found = set(restarts)
+    places = sorted({*restarts, *leaps})
+    close = max(_SAME_CLOCK, 2 * _usual(clock))
+    open_ends: list[tuple[int, float, float]] = []  # place, last time before it, shown since
+    for begin, place, end in zip([0, *places], places, [*places[1:], len(clock)], strict=False):
+        part = clock[begin:place]
+        lasts = float(np.ptp(part)) + _usual(part)
+        open_ends = [(at, last, shown + lasts) for at, last, shown in open_ends]
+        first = float(clock[place:end].min())
+        for number, (at, last, shown) in reversed(list(enumerate(open_ends))):
+            goes_on = min(abs(first - last), abs(first - last - shown)) <= close
+            # Two leaps forward are two gaps.
+            if goes_on and not found.isdisjoint({at, place}):
+                # Another inserted part may have followed the first.
+                found.update(each for each in places if at <= each <= place)
+                del open_ends[number:]
+                break
+        else:
+            open_ends.append((place, float(part.max()), 0.0))
+    return sorted(found)
 
 
 def _stays(shown: Times) -> Times:

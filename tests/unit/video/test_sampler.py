@@ -149,18 +149,21 @@ def test_a_picture_of_two_moments_shows_one_of_them(tmp_path):
         assert frame.picture[0, 4, 4] == pytest.approx(int(whole[0, 8, 8]), abs=12)
 
 
-def test_rotation_is_honoured(tmp_path):
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("mirrored", [(), (0,), (1,), (0, 1)], ids=["no", "down", "across", "both"])
+def test_rotation_and_mirroring_are_those_of_a_player(tmp_path, turns, mirrored):
     upright = write_video(tmp_path / "v.mp4", steady(1))
-    turned = tmp_path / "turned.mp4"
-    with av.open(str(upright)) as source, av.open(str(turned), "w") as output:
+    placed = tmp_path / "placed.mp4"
+    with av.open(str(upright)) as source, av.open(str(placed), "w") as output:
         stream = output.add_stream_from_template(source.streams.video[0])
-        stream.set_display_rotation(90)
+        stream.set_display_rotation(90 * turns, hflip=1 in mirrored, vflip=0 in mirrored)
         for packet in source.demux(video=0):
             if packet.dts is not None:
                 packet.stream = stream
                 output.mux(packet)
-    (plain,), (frame,) = sampled(upright, [0.2]), sampled(turned, [0.2])
-    assert torch.equal(frame.picture, torch.rot90(plain.picture, 1, (1, 2)))
+    (plain,), (frame,) = sampled(upright, [0.2]), sampled(placed, [0.2])
+    expected = torch.rot90(plain.picture, turns, (1, 2)).flip([1 + axis for axis in mirrored])
+    assert torch.equal(frame.picture, expected)
 
 
 def test_hd_without_colour_tags_is_bt709(tmp_path):
@@ -458,6 +461,21 @@ def test_recordings_that_were_joined_follow_each_other(tmp_path, suffix, starts,
     assert all(abs(number - 25 * wanted) <= 1 for wanted, number in got.items())
     assert shown(path, EVERY[13::25])[1] == {t: round(25 * t) for t in EVERY[13::25]}
     assert "starts again" in caplog.text
+
+
+# The main clock stops for the inserted part, or goes on.
+@pytest.mark.parametrize("suffix", ["ts", "mkv"])
+@pytest.mark.parametrize("starts", [(50, 3, 54), (50, 3, 59), (50, 95, 54), (50, 95, 59)])
+def test_inserted_part_with_its_own_clock_leaves_no_gap(tmp_path, suffix, starts):
+    parts = [
+        write_video(
+            tmp_path / f"{k}.{suffix}", steady(length, start=start), gop=25, first=round(25 * first)
+        )
+        for k, (start, length, first) in enumerate(zip(starts, [4, 5, 1], [0, 4, 9], strict=True))
+    ]
+    manifest, got = shown(joined(tmp_path / f"joined.{suffix}", *parts), EVERY[13::25])
+    assert (manifest.duration, manifest.no_pictures) == (pytest.approx(10, abs=0.1), [])
+    assert got == {t: round(25 * t) for t in EVERY[13::25]}
 
 
 @pytest.mark.parametrize("suffix", ["ts", "mp4", "mkv"])

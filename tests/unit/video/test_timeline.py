@@ -93,6 +93,36 @@ def test_missing_pictures_leave_a_gap(rate, group, at, seconds):
     assert (line.strays, line.restarts) == (0, ())
 
 
+@given(
+    RATES,
+    ORDERS,
+    st.integers(60, 240),
+    st.lists(st.tuples(st.integers(40, 200), st.floats(0, 1)), min_size=1, max_size=3),
+    st.booleans(),
+)
+def test_inserted_clock_leaves_no_gap(rate, group, at, inserted, goes_on):
+    numbers = decoding_order(400, group)
+    main = 6000 + numbers / rate
+    at = numbers.tolist().index(at - at % (len(group) - 1 or 1))
+    parts = [main[:at]]
+    # In any order around the main clock, and far from it and from each other.
+    for (pictures, share), begin in zip(inserted, [3000, 9000, 1000], strict=False):
+        parts.append(begin + 500 * share + decoding_order(pictures, group) / rate)
+    shown = sum(pictures for pictures, _ in inserted) / rate
+    times = np.concatenate([*parts, main[at:] + (shown if goes_on else 0)])
+    line = timeline_of(times, may_leap=True, last_stays=1 / rate)
+    assert line.gaps == ()
+    assert line.duration == pytest.approx(400 / rate + shown)
+
+
+def test_gap_after_a_restart_stays_a_gap():
+    times = np.concatenate([np.arange(0, 50, 0.2), np.arange(0, 20, 0.2), np.arange(120, 150, 0.2)])
+    line = timeline_of(times, may_leap=True, last_stays=0.2)
+    assert line.duration == pytest.approx(50 + 150)
+    (gap,) = line.gaps
+    assert gap == pytest.approx((70, 170))
+
+
 VARIABLE = {
     "one in 2 s": np.arange(40) * 2.0,
     "few long ones": np.cumsum([*[0.04] * 50, 2.5, *[0.2] * 20]),
