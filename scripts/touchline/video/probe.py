@@ -41,10 +41,17 @@ _STREAM_SLACK = 1.0
 _FILE_SLACK = 5.0
 # Pictures of which fewer have a time cannot be placed (1 in so many).
 _ENOUGH_TIMES = 50
-# FFmpeg's names of MP4 and MOV, FLV, WMV, of which it reads no second file behind the first; and
-# where these say what they are, bytes.
-_ENDS_ONCE = {"mov,mp4,m4a,3gp,3g2,mj2", "flv", "asf"}
-_KIND = slice(8, 16)
+# Formats of which FFmpeg does not read all files that `cat` joined, by its names, and the bytes at
+# which a file says what it is. It reads one file, of MKV and WebM two.
+_KINDS = {
+    "mov,mp4,m4a,3gp,3g2,mj2": slice(8, 16),
+    "flv": slice(8, 16),
+    "asf": slice(8, 16),
+    "matroska,webm": slice(0, 4),
+    "mxf": slice(0, 14),
+}
+# It gives the packets of all joined files of these the times of the first.
+_MIXED = {"mxf"}
 # So many pictures are decoded to see what they are.
 _LOOKED_AT = 12
 # Where clocks may start again, FFmpeg's copy closes longer gaps (its dts_delta_threshold, seconds).
@@ -72,8 +79,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         read = _read(container)
         pictures = _chosen(path, list(read.pictures.values()))
         stream = pictures.stream
-        if container.format.name in _ENDS_ONCE:
-            _check_alone(path, read.place)
+        _check_alone(path, container.format.name, read.place)
         first, by_fields = _first_pictures(path, stream.index)
         line = _timeline(path, container, pictures, by_fields)
         if max_duration is None or max_duration > line.duration:
@@ -305,17 +311,22 @@ def _pixel_aspect(stream: VideoStream) -> float:
     return round(stated, 6) if 1 / _ODDEST_PIXEL <= stated <= _ODDEST_PIXEL else 1.0
 
 
-def _check_alone(path: Path, place: int) -> None:
-    """Raise InputError if a second file lies behind the first, of which nobody would read it.
+def _check_alone(path: Path, container: str, place: int) -> None:
+    """Raise InputError if another file lies behind what FFmpeg reads correctly.
 
     Args:
-        place: where the first one's packets end, bytes.
+        container: FFmpeg's name of the format.
+        place: where the packets end that FFmpeg reads, bytes.
     """
+    kind = _KINDS.get(container)
+    if kind is None or not place:
+        return
+    begin = kind.stop if container in _MIXED else place
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        # Behind it lies an index or nothing, and not the kind that a file begins with.
-        if place and content.find(content[_KIND], place) >= 0:
+        # Behind the packets lies an index or nothing, and not the kind that a file begins with.
+        if content.find(content[kind], begin) >= 0:
             raise InputError(
-                f"{path} holds several files, one behind the other, and only the first can be "
+                f"{path} holds several files, one behind the other, and not all of them can be "
                 "read; join the recordings with FFmpeg, from a list with a line file 'NAME' for "
                 f"each: ffmpeg -f concat -i list.txt -c copy {quote(path.stem + '_joined.mkv')}"
             )

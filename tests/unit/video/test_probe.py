@@ -120,13 +120,21 @@ def test_a_file_whose_end_is_missing_is_cut_short(tmp_path, suffix):
         probed(path)
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mov", "flv", "wmv"])
-def test_a_second_file_behind_the_first_is_not_lost_in_silence(tmp_path, suffix):
-    codec = "wmv2" if suffix == "wmv" else "libx264"
+@pytest.mark.parametrize(
+    ("suffix", "codec", "files"),
+    [
+        *[(suffix, "libx264", 2) for suffix in ("mp4", "mov", "flv")],
+        ("wmv", "wmv2", 2),
+        ("mxf", "mpeg2video", 2),
+        ("mkv", "libx264", 3),
+        ("webm", "libvpx", 4),
+    ],
+)
+def test_joined_files_that_are_not_all_read_are_refused(tmp_path, suffix, codec, files):
     clip = write_video(tmp_path / f"clip.{suffix}", steady(4), codec=codec, b_frames=0)
     assert probed(clip).duration == pytest.approx(4, abs=0.1)
     with pytest.raises(InputError, match="holds several files"):
-        probed(joined(tmp_path / f"joined.{suffix}", clip, clip))
+        probed(joined(tmp_path / f"joined.{suffix}", *[clip] * files))
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "flv", "wmv", "mp4", "ts"])

@@ -464,16 +464,15 @@ def test_recordings_that_were_joined_follow_each_other(tmp_path, suffix, starts,
 
 
 # The main clock stops for the inserted part, or goes on.
-@pytest.mark.parametrize("suffix", ["ts", "mkv"])
 @pytest.mark.parametrize("starts", [(50, 3, 54), (50, 3, 59), (50, 95, 54), (50, 95, 59)])
-def test_inserted_part_with_its_own_clock_leaves_no_gap(tmp_path, suffix, starts):
+def test_inserted_part_with_its_own_clock_leaves_no_gap(tmp_path, starts):
     parts = [
         write_video(
-            tmp_path / f"{k}.{suffix}", steady(length, start=start), gop=25, first=round(25 * first)
+            tmp_path / f"{k}.ts", steady(length, start=start), gop=25, first=round(25 * first)
         )
         for k, (start, length, first) in enumerate(zip(starts, [4, 5, 1], [0, 4, 9], strict=True))
     ]
-    manifest, got = shown(joined(tmp_path / f"joined.{suffix}", *parts), EVERY[13::25])
+    manifest, got = shown(joined(tmp_path / "joined.ts", *parts), EVERY[13::25])
     assert (manifest.duration, manifest.no_pictures) == (pytest.approx(10, abs=0.1), [])
     assert got == {t: round(25 * t) for t in EVERY[13::25]}
 
