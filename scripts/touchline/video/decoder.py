@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 
 # A picture stays on screen in the place of lost ones for at most so long, seconds.
 _LONGEST_STAND_IN = 1.0
+# In a damaged group of pictures, at least this share of the packets must give an intact picture.
+# Pictures in two packets each have a share of a half. What is encrypted has next to none.
+_LEAST_INTACT = 0.25
 
 _END: list[tuple[float, VideoFrame | None]] = [(math.inf, None)]
 
@@ -74,6 +77,7 @@ class Decoder:
         self._known_changes = 0  # number of changes that the decoder has got
         self._may_skip = listing.may_skip
         self._damaged = False  # anything, since decoding last started
+        self._intact = 0  # pictures of a damaged group
         self._read: Sequence[Packet[VideoStream]] | None = None
 
     def pictures(
@@ -131,22 +135,30 @@ class Decoder:
         self, segment: Segment, back: int, waiting: deque[Wanted]
     ) -> Iterator[tuple[float, VideoFrame]]:
         """All that can be shown, if a start so many keyframes earlier is early enough."""
-        keyframes = self._keyframes[: bisect_left(self._keyframes, segment.begin)]
+        place = bisect_left(self._keyframes, segment.begin)
+        keyframes = self._keyframes[:place]
         begin = keyframes[-back] if back < len(keyframes) else 0
         due = self._packets[keyframes[-1]].pts if begin else math.inf
+        group_end = next(iter(self._keyframes[place + 1 : place + 2]), len(self._packets))
         under_way, shown = False, None
-        for pts, frame in chain(self._decode(segment, begin), _END):
+        found: list[tuple[float, VideoFrame | None]] = []
+        self._intact = 0
+        for pts, frame in chain(self._decode(segment, begin, end=group_end), _END):
             # Without true keyframes, pictures come late, and the first ones are not exact.
             under_way = under_way or pts <= due
             if not under_way:
                 return
             while waiting and pts > waiting[0].pts:
                 wanted = waiting.popleft()
-                if self._is_shown(shown, wanted):
-                    yield wanted.time, shown
-                else:
-                    log.warning("The picture at %.3f s cannot be decoded.", wanted.time)
+                found.append((wanted.time, shown if self._is_shown(shown, wanted) else None))
             shown = frame
+        # The decoder makes up grey pictures of what it cannot read.
+        is_readable = self._intact >= _LEAST_INTACT * (group_end - segment.begin)
+        for time, picture in found:
+            if picture is not None and is_readable:
+                yield time, picture
+            else:
+                log.warning("The picture at %.3f s cannot be decoded.", time)
 
     def _is_shown(self, frame: VideoFrame | None, wanted: Wanted) -> TypeGuard[VideoFrame]:
         if frame is None or frame.pts is None:
@@ -154,15 +166,20 @@ class Decoder:
         return float((wanted.pts - frame.pts) * self._time_base) <= _LONGEST_STAND_IN
 
     def _decode(
-        self, segment: Segment, begin: int, wanted: Container[int | None] | None = None
+        self,
+        segment: Segment,
+        begin: int,
+        wanted: Container[int | None] | None = None,
+        end: int = 0,
     ) -> Iterator[tuple[int, VideoFrame]]:
         """Pictures from `begin` on and their times (pts), in order.
 
         Args:
             wanted: the times of those that must come; others may be skipped. None for all.
+            end: the place up to which packets are decoded, if it lies behind the segment.
         """
         # Where each field is a packet, the picture's second one is needed, too.
-        end = segment.end if wanted is not None else segment.end + 1
+        end = max(end, segment.end if wanted is not None else segment.end + 1)
         packets: Iterable[Packet[VideoStream]]
         if self._known_changes > bisect_left(self._change_places, begin):
             self._reader.forget_decoder()
@@ -186,6 +203,8 @@ class Decoder:
                 self._damaged = True
                 continue
             for frame in frames:
+                first = self._packets[segment.begin].pts
+                self._intact += not frame.is_corrupt and (frame.pts is None or frame.pts >= first)
                 # What is shown after the last wanted one is of no use, or its time is damaged.
                 if frame.pts is None or frame.pts > segment.wanted[-1].pts:
                     continue

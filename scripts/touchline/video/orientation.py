@@ -27,7 +27,9 @@ def display_matrix(frame: VideoFrame) -> NDArray[np.int32]:
 
 def _rotated(degrees: int) -> NDArray[np.int32]:
     """Return the matrix of an anticlockwise rotation by the nearest quarter turns."""
-    return np.linalg.matrix_power(np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], np.int32), round(degrees / 90) % 4)
+    return np.linalg.matrix_power(
+        np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], np.int32), round(degrees / 90) % 4
+    )
 
 
 def placed(picture: NDArray[Any], matrix: NDArray[np.int32]) -> NDArray[Any]:

@@ -56,6 +56,8 @@ _MIXED = {"mxf"}
 _LOOKED_AT = 12
 # Where clocks may start again, FFmpeg's copy closes longer gaps (its dts_delta_threshold, seconds).
 _CLOSED = 10.0
+# FFmpeg's name for the key of encrypted pictures in MKV and WebM.
+_KEY_ID = "enc_key_id"
 # A stream with fewer pictures than a part of the most is a still or a slide show (1 in so many).
 _MOVING = 10
 # Pixels that are so much wider than high, or higher than wide, are a damaged header's.
@@ -80,6 +82,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         pictures = _chosen(path, list(read.pictures.values()))
         stream = pictures.stream
         _check_alone(path, container.format.name, read.place)
+        _check_readable(path, pictures)
         first, by_fields = _first_pictures(path, stream.index)
         line = _timeline(path, container, pictures, by_fields)
         if max_duration is None or max_duration > line.duration:
@@ -133,6 +136,7 @@ class _Pictures:
         times: when each is shown, seconds; NaN for those without a time.
         hidden: those that an edit list cuts away.
         stays: how long the picture of the latest time is shown, seconds; 0 if not known.
+        is_encrypted: the container says so of a packet.
         parameters: the decoder parameters that the packets carry.
     """
 
@@ -141,6 +145,7 @@ class _Pictures:
     hidden: int = 0
     latest: float = -math.inf
     stays: float = 0.0
+    is_encrypted: bool = False
     parameters: ParameterTracker = field(init=False)
 
     def __post_init__(self) -> None:
@@ -180,6 +185,7 @@ def _read(container: InputContainer) -> _Read:
         if pictures is None:
             continue
         pictures.parameters.changes(packet)
+        pictures.is_encrypted |= packet.has_sidedata("encryption_info")
         if packet.is_discard:
             pictures.hidden += 1
             seconds = math.nan
@@ -302,6 +308,15 @@ def _check_whole(
             f"{path} is cut short: its header promises over {promised:.0f} s, but "
             f"the pictures end at {line.duration:.1f} s; copy it again, or make what is there a "
             f"whole file: ffmpeg -i {quote(path.name)} -c copy {quote(path.stem + '_part.mkv')}"
+        )
+
+
+def _check_readable(path: Path, pictures: _Pictures) -> None:
+    """Raise InputError if the container says that the pictures are encrypted."""
+    if pictures.is_encrypted or _KEY_ID in pictures.stream.metadata:
+        raise InputError(
+            f"{path} is encrypted (DRM), so its pictures cannot be read; get a copy without "
+            "encryption."
         )
 
 

@@ -219,3 +219,66 @@ def test_live_recording_in_fragments_that_start_late_is_whole(tmp_path):
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(content[: len(content) // 2])
     assert probe(Video(video=0, path=cut)).duration < 5
+
+
+KEY = "00112233445566778899aabbccddeeff"
+
+
+def encrypted_mp4(source, target):
+    options = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": KEY, "encryption_kid": KEY}
+    with av.open(str(source)) as file, av.open(str(target), "w", options=options) as output:
+        stream = output.add_stream_from_template(file.streams.video[0])
+        for packet in file.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    return target
+
+
+def ebml(name, content):
+    size = 1 if len(content) < 127 else 2
+    return bytes.fromhex(name) + (len(content) | 1 << 7 * size).to_bytes(size, "big") + content
+
+
+def encrypted_webm(source, target):
+    """A copy that states a key. The bytes are taken from the empty space behind the index."""
+    key = ebml("5035", ebml("47e1", b"\5") + ebml("47e2", bytes.fromhex(KEY)))
+    one = ebml("6240", ebml("5031", b"\0") + ebml("5032", b"\1") + ebml("5033", b"\1") + key)
+    stated = ebml("6d80", one)
+    content = source.read_bytes()
+    void = content.index(b"\xec\x01")
+    room = int.from_bytes(content[void + 2 : void + 9], "big")
+    tracks = content.index(bytes.fromhex("1654ae6b"), void)
+
+    def parts(at):
+        size = 9 - content[at].bit_length()
+        length = int.from_bytes(content[at : at + size], "big") & (1 << 7 * size) - 1
+        return content[at + size : at + size + length], at + size + length
+
+    inside, end = parts(tracks + 4)
+    entry_at = inside.index(b"\xae")
+    entry, entry_end = parts(end - len(inside) + entry_at + 1)
+    grown = ebml("1654ae6b", inside[:entry_at] + ebml("ae", entry + stated))
+    assert entry_end == end
+    less = len(grown) - (end - tracks)
+    between = content[void + 9 + room : tracks]
+    target.write_bytes(
+        content[:void] + ebml("ec", bytes(room - less)) + between + grown + content[end:]
+    )
+    return target
+
+
+@pytest.mark.parametrize(
+    ("encrypted", "suffix", "codec"),
+    [
+        (encrypted_mp4, "mp4", "libx264"),
+        (encrypted_mp4, "mov", "libx264"),
+        (encrypted_webm, "webm", "libvpx"),
+        (encrypted_webm, "mkv", "libx264"),
+    ],
+)
+def test_encrypted_video_is_refused(tmp_path, encrypted, suffix, codec):
+    plain = write_video(tmp_path / f"plain.{suffix}", steady(2), codec=codec, b_frames=0)
+    assert probed(plain).duration == pytest.approx(2, abs=0.1)
+    with pytest.raises(InputError, match="is encrypted"):
+        probed(encrypted(plain, tmp_path / f"encrypted.{suffix}"))

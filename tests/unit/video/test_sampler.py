@@ -638,3 +638,19 @@ def test_what_a_thread_raises_reaches_the_caller(long_video, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         list(sample_frames(long_video, [1.0, 30.0], 0.0, 64, threads=2))
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_unreadable_groups_of_pictures_show_nothing(tmp_path, codec):
+    # As in a file of which the second half is encrypted: lengths and headers are in the clear.
+    path = write_video(tmp_path / "v.mp4", steady(8), codec=codec, gop=25)
+    content, noise = bytearray(path.read_bytes()), np.random.default_rng(1)
+    with av.open(str(path)) as file:
+        for packet in (packet for packet in file.demux(video=0) if packet.size):
+            if packet.pts * packet.time_base < 4:
+                continue
+            begin, end = packet.pos + 8, packet.pos + packet.size
+            content[begin:end] = noise.bytes(max(0, end - begin))
+    path.write_bytes(content)
+    got = shown(path, EVERY[13:200:25])[1]
+    assert got == {t: round(25 * t) for t in EVERY[13:100:25]}
