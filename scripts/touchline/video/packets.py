@@ -117,8 +117,8 @@ def picture_streams(container: InputContainer) -> list[VideoStream]:
     decoded = [stream for stream in streams if stream.codec_context is not None]
     if not decoded:
         raise InputError(
-            f"{container.name}: there is no decoder for its pictures (are they encrypted?); convert "
-            "it first, with a program that plays it, to H.264 in an .mp4 or .mkv file."
+            f"{container.name}: there is no decoder for its pictures (are they encrypted?); "
+            "convert it first, with a program that plays it, to H.264 in an .mp4 or .mkv file."
         )
     return decoded
 
