@@ -37,6 +37,9 @@ class Restart(Record):
     shift: float = Field(description="seconds, added to the times from there on")
 
 
+PacketTimes = Literal["stated", "in_decoding_order", "sparse"]
+
+
 class Manifest(Record):
     """videos/video_{v}.json: what the probe found out about one video."""
 
@@ -64,6 +67,10 @@ class Manifest(Record):
     restarts: list[Restart] = Field(default=[], description="where the file's clock starts again")
     has_dependent_keyframes: bool = Field(
         default=False, description="a keyframe needs decoder parameters of an earlier packet"
+    )
+    packet_times: PacketTimes = Field(
+        default="stated",
+        description="times that the packets state: of display, of the order of decoding, or few",
     )
     game: str | None = Field(default=None, description="the game this video is a part of")
     half: int | None = Field(default=None, ge=1, description="which half of the game")

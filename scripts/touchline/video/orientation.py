@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
+from av.buffer import Buffer
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
@@ -17,12 +19,13 @@ def display_matrix(frame: VideoFrame) -> NDArray[np.int32]:
     Row k says where a step to the right (0) or down (1) in the stored picture leads on the
     screen (FFmpeg, libavutil/display.h).
     """
-    name: Literal["DISPLAYMATRIX"] = "DISPLAYMATRIX"
     try:
-        stated = frame.side_data.get(name)
+        stated = cast(Mapping[str, Buffer], frame.side_data)["DISPLAYMATRIX"]
+    except KeyError:
+        return _KEPT
     except ValueError:  # PyAV (18.1) does not know a kind of side data that the frame has
-        return _KEPT if not frame.rotation else _rotated(frame.rotation)
-    return _KEPT if stated is None else np.frombuffer(bytes(stated), np.int32).reshape(3, 3)
+        return _rotated(frame.rotation)
+    return np.frombuffer(bytes(stated), np.int32).reshape(3, 3)
 
 
 def _rotated(degrees: int) -> NDArray[np.int32]:

@@ -21,9 +21,10 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from touchline.core.records import Restart
+from touchline.core.records import PacketTimes, Restart
 from touchline.errors import InputError
 from touchline.video.parameters import Name, ParameterTracker
+from touchline.video.picture_order import PictureOrder, with_display_times
 from touchline.video.timeline import strays
 
 # Packets are listed for so long before and after the wanted part, seconds: room for
@@ -191,12 +192,14 @@ class Source:
         restarts: where the file's clock starts again.
         has_dependent_keyframes: decoding may need parameters of any earlier packet, so the
             file is read from its beginning.
+        packet_times: which times the packets state; others than those of display are replaced.
     """
 
     path: Path
     stream: int | None = None
     restarts: Sequence[Restart] = ()
     has_dependent_keyframes: bool = False
+    packet_times: PacketTimes = "stated"
 
     @contextmanager
     def packets_from(
@@ -212,11 +215,16 @@ class Source:
         with open_video(self.path, self.stream) as (container, stream):
             assert stream.time_base is not None
             # A clock that starts again shows some times twice: nobody can seek by it.
-            may_seek = not (self.restarts or self.has_dependent_keyframes)
+            may_seek = not (
+                self.restarts or self.has_dependent_keyframes or self.packet_times != "stated"
+            )
             if target is not None and may_seek:
                 with suppress(*DAMAGE):
                     container.seek(int(target / stream.time_base), stream=stream)
-            packets = self._on_one_clock(packets_of(container, stream), stream.time_base)
+            packets = packets_of(container, stream)
+            if self.packet_times != "stated":
+                packets = with_display_times(packets, PictureOrder(stream), self.packet_times)
+            packets = self._on_one_clock(packets, stream.time_base)
             yield stream, dropwhile(lambda packet: not _may_start(packet), packets)
 
     def _on_one_clock(

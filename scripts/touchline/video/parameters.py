@@ -14,9 +14,16 @@ from typing import Any, NamedTuple
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from touchline.video.units import (
+    Bits,
+    length_bytes,
+    units_by_length,
+    units_by_start,
+    without_escapes,
+)
+
 # Parameters stand at the start of a packet, before its first slice.
 _HEAD_BYTES = 1024
-_START = b"\0\0\1"
 _OBU_SEQUENCE_HEADER = 1
 _OBU_FRAMES = {3, 6}
 
@@ -40,29 +47,15 @@ class _Units(NamedTuple):
     number: Callable[[int, bytes], int]
 
 
-def _exp_golomb(content: bytes, bit: int) -> int:
-    """Read the unsigned number that starts at a bit (H.264 and HEVC, ue(v))."""
-    bits = int.from_bytes(content, "big")
-    size = 8 * len(content)
-
-    def read(begin: int, count: int) -> int:
-        return bits >> max(0, size - begin - count) & (1 << count) - 1
-
-    zeros = 0
-    while bit + zeros < size and not read(bit + zeros, 1):
-        zeros += 1
-    return read(bit + zeros, zeros + 1) - 1
-
-
 def _h264_number(kind: int, unit: bytes) -> int:
     # A sequence's number follows its profile and level, a picture's the unit's first byte.
-    return _exp_golomb(unit[:12], 8 if kind in {8, 13} else 32)
+    return Bits(unit[:12], skip=8 if kind in {8, 13} else 32).number()
 
 
 def _hevc_number(kind: int, unit: bytes) -> int:
-    unit = unit[:160].replace(b"\0\0\3", b"\0\0")
+    unit = without_escapes(unit[:160])
     if kind == 34:
-        return _exp_golomb(unit[:8], 16)
+        return Bits(unit[:8], skip=16).number()
     if kind == 32 or len(unit) < 3:
         return unit[2] >> 4 if len(unit) > 2 else 0
     layers = unit[2] >> 1 & 7
@@ -71,7 +64,7 @@ def _hevc_number(kind: int, unit: bytes) -> int:
         flags = int.from_bytes(unit[15:17], "big")
         stated = [flags >> 2 * k & 3 for k in range(8 - layers, 8)]
         at = 17 + sum(11 * (each >> 1) + (each & 1) for each in stated)
-    return _exp_golomb(unit[at : at + 8], 0)
+    return Bits(unit[at : at + 8]).number()
 
 
 def _mpeg2_number(kind: int, unit: bytes) -> int:
@@ -126,7 +119,7 @@ class ParameterTracker:
         self._codec = stream.codec_context.codec.canonical_name
         self._units = _CODECS.get(self._codec)
         self._header = stream.codec_context.extradata or b""
-        self._length_bytes = _length_bytes(self._codec, self._header)
+        self._length_bytes = length_bytes(self._codec, self._header)
         self._in_force: dict[Name, bytes] = {}
         self._changed: set[Name] = set()
         self._at_all_keyframes: set[Name] | None = None
@@ -143,7 +136,7 @@ class ParameterTracker:
             header = bytes(packet.get_sidedata("new_extradata"))
             if header and header != self._header:
                 self._header = header
-                self._length_bytes = _length_bytes(self._codec, header)
+                self._length_bytes = length_bytes(self._codec, header)
                 self._in_force.clear()
                 # A header may hold any parameters, so only itself can replace it.
                 names.append((-1, header))
@@ -166,47 +159,20 @@ class ParameterTracker:
             for kind, content in _obus(bytes(memoryview(packet)[:_HEAD_BYTES])):
                 if kind == _OBU_SEQUENCE_HEADER:
                     yield (kind, 0), content
-        if self._units is None:
+        units = self._units
+        if units is None:
             return
         if self._length_bytes:
-            split: Iterable[memoryview | bytes] = _by_length(packet, self._length_bytes)
+            split: Iterable[memoryview | bytes] = units_by_length(packet, self._length_bytes)
         else:
-            split = _by_start(packet, self._units)
+            split = units_by_start(packet, lambda byte: units.is_picture(units.kind(byte)))
         for unit in split:
-            kind = self._units.kind(unit[0])
-            if self._units.is_parameters(kind):
+            kind = units.kind(unit[0])
+            if units.is_parameters(kind):
                 content = bytes(unit).rstrip(b"\0")
-                yield (kind, self._units.number(kind, content)), content
-            elif self._units.is_picture(kind):
+                yield (kind, units.number(kind, content)), content
+            elif units.is_picture(kind):
                 return
-
-
-def _length_bytes(codec: str, header: bytes) -> int:
-    """Return the size of a unit's length, in bytes, or 0 if start codes separate the units."""
-    if header[:1] != b"\1":
-        return 0
-    if codec == "h264" and len(header) > 6:
-        return (header[4] & 3) + 1
-    if codec == "hevc" and len(header) > 22:
-        return (header[21] & 3) + 1
-    return 0
-
-
-def _by_length(packet: Packet[Any], length_bytes: int) -> Iterator[memoryview]:
-    content, at = memoryview(packet), 0
-    while at + length_bytes < len(content):
-        begin = at + length_bytes
-        at = begin + int.from_bytes(content[at:begin], "big")
-        if at > begin:
-            yield content[begin:at]
-
-
-def _by_start(packet: Packet[Any], units: _Units) -> list[bytes]:
-    # Most packets have their first slice within the head, so the rest is not copied.
-    head = [unit for unit in bytes(memoryview(packet)[:_HEAD_BYTES]).split(_START)[1:] if unit]
-    if packet.size <= _HEAD_BYTES or any(units.is_picture(units.kind(each[0])) for each in head):
-        return head
-    return [unit for unit in bytes(packet).split(_START)[1:] if unit]
 
 
 def _obus(content: bytes) -> Iterator[tuple[int, bytes]]:

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from shlex import quote
@@ -17,12 +17,13 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from touchline.core.records import Interval, Manifest
+from touchline.core.records import Interval, Manifest, PacketTimes
 from touchline.errors import InputError
 from touchline.inputs.fingerprint import fingerprint
 from touchline.inputs.videos import Video
 from touchline.video.packets import (
     DAMAGE,
+    Source,
     open_file,
     open_video,
     packets_of,
@@ -31,6 +32,7 @@ from touchline.video.packets import (
     usual_seconds,
 )
 from touchline.video.parameters import ParameterTracker
+from touchline.video.picture_order import PictureOrder
 from touchline.video.timeline import Timeline, timeline
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,10 @@ _KINDS = {
 }
 # It gives the packets of all joined files of these the times of the first.
 _MIXED = {"mxf"}
+# Packets of which more than 1 in this many lack a time are given times by the order of display.
+_FEW = 50
+# Packets by which it is seen whether they state times of the order of decoding.
+_ORDERED = 1000
 # So many pictures are decoded to see what they are.
 _LOOKED_AT = 12
 # Where clocks may start again, FFmpeg's copy closes longer gaps (its dts_delta_threshold, seconds).
@@ -83,6 +89,9 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         stream = pictures.stream
         _check_alone(path, container.format.name, read.place)
         _check_readable(path, pictures)
+        packet_times = _packet_times(path, pictures)
+        if packet_times != "stated":
+            pictures.take_times(_display_times(path, stream.index, packet_times))
         first, by_fields = _first_pictures(path, stream.index)
         line = _timeline(path, container, pictures, by_fields)
         if max_duration is None or max_duration > line.duration:
@@ -121,6 +130,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         no_pictures=[Interval(start=round(a, 3), end=round(b, 3)) for a, b in gaps],
         restarts=list(line.restarts),
         has_dependent_keyframes=pictures.parameters.has_dependent_keyframes,
+        packet_times=packet_times,
         game=video.game,
         half=video.half,
         home=video.home,
@@ -136,6 +146,7 @@ class _Pictures:
         times: when each is shown, seconds; NaN for those without a time.
         hidden: those that an edit list cuts away.
         stays: how long the picture of the latest time is shown, seconds; 0 if not known.
+        usual: how long a picture is usually shown, seconds; 0 if not known.
         is_encrypted: the container says so of a packet.
         parameters: the decoder parameters that the packets carry.
     """
@@ -145,11 +156,19 @@ class _Pictures:
     hidden: int = 0
     latest: float = -math.inf
     stays: float = 0.0
+    usual: float = field(init=False)
     is_encrypted: bool = False
     parameters: ParameterTracker = field(init=False)
 
     def __post_init__(self) -> None:
+        self.usual = usual_seconds(self.stream)
         self.parameters = ParameterTracker(self.stream)
+
+    def take_times(self, times: list[float]) -> None:
+        """Replace the times that the packets state, and what FFmpeg guesses from these."""
+        self.times = times
+        shown = np.sort([each for each in times if math.isfinite(each)])
+        self.usual = self.stays = float(np.median(np.diff(shown))) if len(shown) > 1 else 0.0
 
     @property
     def timed(self) -> int:
@@ -220,6 +239,39 @@ def _listed(streams: Iterable[VideoStream]) -> str:
     return ", ".join(f"stream {s.index} ({s.width}x{s.height})" for s in streams)
 
 
+def _packet_times(path: Path, pictures: _Pictures) -> PacketTimes:
+    """Tell which times the packets state.
+
+    Raises:
+        InputError: they are not those of display, which cannot be found either.
+    """
+    times = np.array(pictures.times)
+    untimed = len(times) - pictures.hidden - pictures.timed
+    is_sparse = pictures.timed > 0 and untimed * _FEW > len(times)
+    if not (is_sparse or (np.diff(times) > 0).all()):
+        return "stated"
+    with open_video(path, pictures.stream.index) as (container, stream):
+        if not PictureOrder.is_readable(stream):
+            return "stated"
+        order = PictureOrder(stream)
+        packets = packets_of(container, stream)
+        found = [(order.of(packet), packet.pts) for packet in islice(packets, _ORDERED)]
+    shown = [(key, pts) for key, pts in found if key is not None]
+    if is_sparse and sum(pts is None for _, pts in shown) * _FEW > len(found):
+        return "sparse"
+    keys = [key for key, _ in shown]
+    return "stated" if is_sparse or keys == sorted(keys) else "in_decoding_order"
+
+
+def _display_times(path: Path, number: int, packet_times: PacketTimes) -> list[float]:
+    """List when each packet's picture is shown, seconds; NaN for those without a time."""
+    with Source(path, number, packet_times=packet_times).packets_from(None) as (_, packets):
+        return [
+            math.nan if each.pts is None or each.is_discard else float(each.pts * each.time_base)
+            for each in packets
+        ]
+
+
 def _timeline(
     path: Path, container: InputContainer, pictures: _Pictures, by_fields: bool
 ) -> Timeline:
@@ -238,9 +290,9 @@ def _timeline(
         )
     if not timed:
         raise InputError(f"{path} has no pictures (zero length); copy the video again.")
-    usual = usual_seconds(pictures.stream)
     # Some containers (AVI) give a packet's duration as a tick of the clock.
-    stays = pictures.stays or usual / 2 if by_fields else max(pictures.stays, usual)
+    half = pictures.stays or pictures.usual / 2
+    stays = half if by_fields else max(pictures.stays, pictures.usual)
     line = timeline(times, _may_leap(container), stays)
     if line.duration <= 0:
         raise InputError(f"{path} has no pictures (zero length); copy the video again.")

@@ -90,6 +90,7 @@ def frames_of(
         stream=manifest.stream,
         restarts=manifest.restarts,
         has_dependent_keyframes=manifest.has_dependent_keyframes,
+        packet_times=manifest.packet_times,
     )
     start_time = manifest.start_time
     times = _outside(manifest.no_pictures, times)

@@ -7,7 +7,7 @@ import av
 import pytest
 from av.packet import Packet
 
-from media import SIZE, number_in, numbered_picture
+from media import SIZE, number_in, numbered_picture, ts_with_other_times
 from touchline.inputs.videos import Video
 from touchline.video.decoder import Decoder
 from touchline.video.packets import PacketFeed, PacketReader, Source, list_packets
@@ -24,6 +24,7 @@ CAVLC = X264 | {"x264-params": "cabac=0"}
 FINE, COARSE = X264 | {"qp": "12"}, X264 | {"qp": "40"}
 X265 = {"preset": "ultrafast", "x265-params": "log-level=none:keyint=10:pools=1"}
 
+PYRAMID = {"preset": "ultrafast", "bf": "3", "x264-params": "b-pyramid=normal:ref=4"}
 OTHER_X265 = X265 | {"x265-params": X265["x265-params"] + ":no-sao=1:ctu=16:ref=1"}
 
 FILES = [
@@ -90,6 +91,11 @@ def full_decode(path, times):
     return {time: max(each for each in numbers if each[0] <= time)[1] for time in times}
 
 
+def by_count(rate):
+    """The same of a video with a steady rate, where a full decode gives no times."""
+    return lambda _path, times: {time: int(time * rate + 1e-6) for time in times}
+
+
 def in_slices(path, times, slices, threads):
     """The number of the picture that each slice gives at its times."""
     manifest = probe(Video(video=0, path=path))
@@ -101,10 +107,10 @@ def in_slices(path, times, slices, threads):
     return {frame.wanted: number_in(frame.picture) for frame in frames}
 
 
-def check_all_ways(path, seconds=SECONDS, is_counting=True):
+def check_all_ways(path, seconds=SECONDS, is_counting=True, reference=full_decode):
     # Off the rate of keyframes, so every place in a group of pictures is asked for.
     times = [round(0.1 + 0.6 * k, 3) for k in range(int(seconds / 0.6))]
-    expected = full_decode(path, times)
+    expected = reference(path, times)
     if is_counting:
         assert list(expected.values()) == sorted(expected.values())
     wrong = {}
@@ -118,6 +124,40 @@ def check_all_ways(path, seconds=SECONDS, is_counting=True):
 @pytest.mark.parametrize(("suffix", "codec", "options"), FILES, ids=lambda v: str(v)[:10])
 def test_slices_and_threads_equal_a_full_decode(tmp_path, suffix, codec, options):
     check_all_ways(write(tmp_path / f"v.{suffix}", codec, options))
+
+
+OPEN_GROUPS = PYRAMID | {"x264-params": PYRAMID["x264-params"] + ":open-gop=1"}
+
+
+@pytest.mark.parametrize("options", [X264, PYRAMID, OPEN_GROUPS], ids=["ibbp", "pyramid", "open"])
+def test_b_pictures_in_avi_are_shown_in_order(tmp_path, options):
+    path = write(tmp_path / "v.avi", "libx264", options)
+    assert probe(Video(video=0, path=path)).packet_times == "in_decoding_order"
+    check_all_ways(path, reference=by_count(RATE))
+
+
+@pytest.mark.parametrize("one_in", [None, 3], ids=["keyframes", "thirds"])
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("libx264", {"preset": "ultrafast", "bf": "0"}),
+        ("libx264", PYRAMID),
+        ("libx264", OPEN_GROUPS),
+        ("libx265", X265),
+        ("mpeg2video", {"bf": "2"}),
+    ],
+    ids=["none", "pyramid", "open", "hevc", "mpeg2"],
+)
+def test_pictures_without_a_time_are_shown_in_order(tmp_path, codec, options, one_in):
+    whole = write(tmp_path / "whole.ts", codec, options)
+    untimed = {
+        place: None
+        for place, packet in enumerate(packets_of(whole))
+        if not packet.is_keyframe and (one_in is None or place % one_in)
+    }
+    path = ts_with_other_times(whole, tmp_path / "v.ts", untimed)
+    assert probe(Video(video=0, path=path)).duration == pytest.approx(SECONDS)
+    check_all_ways(path, reference=by_count(rate_of(codec)))
 
 
 def boxes(content):

@@ -246,7 +246,7 @@ def encrypted_webm(source, target):
     one = ebml("6240", ebml("5031", b"\0") + ebml("5032", b"\1") + ebml("5033", b"\1") + key)
     stated = ebml("6d80", one)
     content = source.read_bytes()
-    void = content.index(b"\xec\x01")
+    void = content.index(b"\xec\x01" + bytes(6))
     room = int.from_bytes(content[void + 2 : void + 9], "big")
     tracks = content.index(bytes.fromhex("1654ae6b"), void)
 

@@ -1,0 +1,367 @@
+"""Give pictures the times at which they are shown where their packets do not state them.
+
+AVI numbers pictures in the order of decoding, so those with B-pictures are at wrong times. Some
+MPEG-TS state a time for keyframes only. H.264 and HEVC count the order in which pictures are shown
+(picture order count; ITU-T H.264, 8.2.1, and H.265, 8.3.1), and times follow from it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from touchline.video.units import (
+    Bits,
+    header_units,
+    length_bytes,
+    units_by_length,
+    units_by_start,
+    without_escapes,
+)
+
+# Pictures are shown at most this many packets later than they are decoded (16 pictures, 32 fields).
+_MOST_LATE = 32
+# A keyframe whose count is this much lower than another before it begins a new sequence.
+_SEQUENCE_ENDS = 4 * _MOST_LATE
+# Packets that wait for the next one with a time.
+_MOST_WAITING = 2000
+# Between two times, pictures are as far apart as before, within these factors.
+_LEAST_APART, _MOST_APART = 0.5, 1.5
+
+# H.264 profiles whose parameters state a chroma format.
+_WITH_CHROMA = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
+_SIGNIFICANT_BYTES = 64
+# The most bits that a frame's number or a count may have.
+_MOST_BITS = 16
+
+
+# (sequence, count): a picture is shown after all pictures with a lower one.
+Order = tuple[int, int]
+
+
+@dataclass
+class _Sequence:
+    """What a picture's header is read by, from the sequence parameters.
+
+    Attributes:
+        frame_bits: of a frame's number; H.264 only.
+        order_bits: of the count; None if pictures are shown in the order of decoding.
+        has_fields: pictures may be fields.
+        has_planes: a header names a colour plane.
+    """
+
+    frame_bits: int
+    order_bits: int | None
+    has_fields: bool
+    has_planes: bool
+
+
+class PictureOrder:
+    """Follow the order in which pictures are shown, packet by packet from the file's start."""
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._codec = stream.codec_context.codec.canonical_name
+        header = stream.codec_context.extradata or b""
+        self._length_bytes = length_bytes(self._codec, header)
+        self._sequences: dict[int, _Sequence | None] = {}
+        self._pictures: dict[int, tuple[int, bool, int]] = {}
+        self._sequence = 0
+        self._before = 0  # count of the last picture that others refer to
+        self._highest = 0  # count in this sequence
+        self._first_field: tuple[int, bool] | None = None
+        for unit in header_units(self._codec, header):
+            self._learn(unit)
+
+    @staticmethod
+    def is_readable(stream: VideoStream) -> bool:
+        """Whether the order can be read from the stream's packets."""
+        return stream.codec_context.codec.canonical_name in {"h264", "hevc"}
+
+    def of(self, packet: Packet[VideoStream]) -> Order | None:
+        """Return when the packet's picture is shown.
+
+        None for a picture's second field, and where the packet has no picture that can be read.
+        """
+        if packet.has_sidedata("new_extradata"):
+            header = bytes(packet.get_sidedata("new_extradata"))
+            self._length_bytes = length_bytes(self._codec, header)
+            for unit in header_units(self._codec, header):
+                self._learn(unit)
+        if self._length_bytes:
+            units: Iterable[memoryview | bytes] = units_by_length(packet, self._length_bytes)
+        else:
+            units = units_by_start(packet, self._is_picture)
+        for each in units:
+            if self._is_picture(each[0]):
+                start = without_escapes(bytes(each[:_SIGNIFICANT_BYTES]))
+                read = self._h264 if self._codec == "h264" else self._hevc
+                return read(start, packet.is_keyframe)
+            self._learn(bytes(each))
+        return None
+
+    def _is_picture(self, byte: int) -> bool:
+        return 1 <= byte & 31 <= 5 if self._codec == "h264" else byte >> 1 & 63 < 32
+
+    def _learn(self, unit: bytes) -> None:
+        """Take the parameters that a unit holds, if any."""
+        unit = without_escapes(unit)
+        if self._codec == "h264":
+            if unit[:1] and unit[0] & 31 == 7:
+                number, sequence = _h264_sequence(unit)
+                self._sequences[number] = sequence
+            elif unit[:1] and unit[0] & 31 == 8:
+                bits = Bits(unit, skip=8)
+                self._pictures[bits.number()] = bits.number(), False, 0
+        elif self._codec == "hevc" and len(unit) > 2:
+            if unit[0] >> 1 & 63 == 33:
+                number, sequence = _hevc_sequence(unit)
+                self._sequences[number] = sequence
+            elif unit[0] >> 1 & 63 == 34:
+                bits = Bits(unit, skip=16)
+                picture, sequence_number, _ = bits.number(), bits.number(), bits.flag()
+                self._pictures[picture] = sequence_number, bits.flag(), bits.read(3)
+
+    def _h264(self, unit: bytes, is_keyframe: bool) -> Order | None:
+        kind, is_reference = unit[0] & 31, bool(unit[0] & 0x60)
+        bits = Bits(unit, skip=8)
+        bits.number()  # first macroblock
+        bits.number()  # type
+        sequence = self._sequence_of(bits.number())
+        if sequence is None:
+            return None
+        bits.read(2 * sequence.has_planes)
+        frame = bits.read(sequence.frame_bits)
+        is_field = sequence.has_fields and bits.flag()
+        is_bottom = is_field and bits.flag()
+        is_second = self._first_field == (frame, not is_bottom) and is_field
+        self._first_field = None if is_second or not is_field else (frame, is_bottom)
+        if kind == 5:
+            bits.number()
+        order = self._count(
+            bits,
+            sequence,
+            begins=kind == 5 and not is_second,
+            is_keyframe=is_keyframe,
+            is_reference=is_reference,
+        )
+        return None if is_second else order
+
+    def _hevc(self, unit: bytes, is_keyframe: bool) -> Order | None:
+        kind, layer = unit[0] >> 1 & 63, unit[1] & 7
+        bits = Bits(unit, skip=16)
+        if not bits.flag():
+            return None
+        if 16 <= kind <= 23:
+            bits.flag()
+        number = bits.number()
+        sequence = self._sequence_of(number)
+        if sequence is None:
+            return None
+        _, has_output_flag, extra_bits = self._pictures[number]
+        bits.read(extra_bits)
+        bits.number()  # type
+        bits.read(has_output_flag)
+        bits.read(2 * sequence.has_planes)
+        is_idr = kind in {19, 20}
+        # Leading pictures, and those that a decoder may leave out (even kinds), do not count.
+        return self._count(
+            bits,
+            sequence,
+            begins=is_idr or 16 <= kind <= 18,
+            is_keyframe=is_keyframe,
+            is_reference=layer == 1 and not (6 <= kind <= 9 or (kind < 16 and kind % 2 == 0)),
+            is_zero=is_idr,
+        )
+
+    def _sequence_of(self, picture: int) -> _Sequence | None:
+        return self._sequences.get(self._pictures.get(picture, (-1, False, 0))[0])
+
+    def _count(
+        self,
+        bits: Bits,
+        sequence: _Sequence,
+        *,
+        begins: bool,
+        is_keyframe: bool,
+        is_reference: bool,
+        is_zero: bool = False,
+    ) -> Order:
+        if sequence.order_bits is None:
+            self._highest += 1
+            return self._sequence, self._highest
+        low = 0 if is_zero else bits.read(sequence.order_bits)
+        if begins:
+            self._sequence += 1
+            self._before = self._highest = 0
+        span = 1 << sequence.order_bits
+        # The bits of the count that are not stated follow from the picture before.
+        count = low + (self._before - low + span // 2) // span * span if not begins else low
+        if is_keyframe and count < self._highest - _SEQUENCE_ENDS:
+            self._sequence += 1
+            count = self._highest = low
+        if is_reference:
+            self._before = count
+        self._highest = max(self._highest, count)
+        return self._sequence, count
+
+
+def _h264_sequence(unit: bytes) -> tuple[int, _Sequence | None]:
+    """Read sequence parameters (H.264, 7.3.2.1.1) and their number; None for rare ones."""
+    bits = Bits(unit, skip=8)
+    profile, _, _, number = bits.read(8), bits.read(8), bits.read(8), bits.number()
+    has_planes = False
+    if profile in _WITH_CHROMA:
+        chroma = bits.number()
+        has_planes = chroma == 3 and bits.flag()
+        bits.number(), bits.number(), bits.flag()
+        if bits.flag():
+            for size in [16] * 6 + [64] * (2 if chroma != 3 else 6):
+                if bits.flag():
+                    _skip_scaling_list(bits, size)
+    frame_bits = bits.number() + 4
+    kind = bits.number()
+    order_bits = bits.number() + 4 if kind == 0 else None
+    if kind not in {0, 2} or max(frame_bits, order_bits or 0) > _MOST_BITS:
+        return number, None
+    for read in bits.number, bits.flag, bits.number, bits.number:
+        read()
+    return number, _Sequence(frame_bits, order_bits, not bits.flag(), has_planes)
+
+
+def _skip_scaling_list(bits: Bits, size: int) -> None:
+    last = following = 8
+    for _ in range(size):
+        if following:
+            following = (last + bits.signed()) % 256
+        last = following or last
+
+
+def _hevc_sequence(unit: bytes) -> tuple[int, _Sequence | None]:
+    """Read sequence parameters (HEVC, 7.3.2.2.1) and their number; None for damaged ones."""
+    bits = Bits(unit, skip=20)
+    layers = bits.read(3)
+    bits.read(1 + 96)
+    stated = [(bits.flag(), bits.flag()) for _ in range(layers)]
+    if layers:
+        bits.read(2 * (8 - layers))
+    for has_profile, has_level in stated:
+        bits.read(88 * has_profile + 8 * has_level)
+    number = bits.number()
+    has_planes = bits.number() == 3 and bits.flag()
+    bits.number(), bits.number()
+    if bits.flag():
+        for _ in range(4):
+            bits.number()
+    bits.number(), bits.number()
+    order_bits = bits.number() + 4
+    return number, _Sequence(0, order_bits, False, has_planes) if order_bits <= _MOST_BITS else None
+
+
+def with_display_times(
+    packets: Iterable[Packet[VideoStream]],
+    order: PictureOrder,
+    times: Literal["in_decoding_order", "sparse"],
+) -> Iterator[Packet[VideoStream]]:
+    """Change the packets' presentation times to those at which their pictures are shown.
+
+    A packet has none afterwards if no time is known before it.
+
+    Args:
+        packets: from the file's start, in the order of decoding.
+        times: which times the packets state.
+    """
+    clock = _Clock()
+    waiting: deque[_Ranked] = deque()
+    for ranked in _ranks(packets, order):
+        if ranked.shown is not None and ranked.packet.pts is not None:
+            if times == "in_decoding_order":
+                clock.learn(ranked.decoded, ranked.packet.pts)
+            else:
+                clock.learn(ranked.shown, ranked.packet.pts)
+                ranked.shown = None
+        waiting.append(ranked)
+        while waiting and (clock.reaches(waiting[0].shown) or len(waiting) > _MOST_WAITING):
+            yield _timed(waiting.popleft(), clock)
+    for ranked in waiting:
+        yield _timed(ranked, clock)
+
+
+@dataclass
+class _Ranked:
+    """A packet, and the places of its picture in the orders of decoding and of display.
+
+    Attributes:
+        shown: None for a packet that keeps its time, or does not begin a picture.
+    """
+
+    packet: Packet[VideoStream]
+    decoded: int
+    shown: int | None
+
+
+def _ranks(packets: Iterable[Packet[VideoStream]], order: PictureOrder) -> Iterator[_Ranked]:
+    upcoming: deque[tuple[Packet[VideoStream], Order | None]] = deque()
+    past: deque[Order] = deque(maxlen=_MOST_LATE)
+    decoded = 0
+
+    def first() -> _Ranked:
+        nonlocal decoded
+        packet, key = upcoming.popleft()
+        if key is None:
+            return _Ranked(packet, decoded, None)
+        earlier = sum(other is not None and other < key for _, other in upcoming)
+        ranked = _Ranked(packet, decoded, decoded + earlier - sum(other > key for other in past))
+        past.append(key)
+        decoded += 1
+        return ranked
+
+    for packet in packets:
+        upcoming.append((packet, order.of(packet)))
+        if len(upcoming) > _MOST_LATE:
+            yield first()
+    while upcoming:
+        yield first()
+
+
+class _Clock:
+    """Times of pictures, by their place in the order of display, and between those known."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[int, int]] = []
+        self._apart = 0.0  # of two pictures in a row
+
+    def learn(self, place: int, time: int) -> None:
+        insort(self._known, (place, time))
+
+    def reaches(self, place: int | None) -> bool:
+        return place is None or bool(self._known and self._known[-1][0] >= place)
+
+    def time(self, place: int) -> int | None:
+        at = bisect_left(self._known, (place,))
+        del self._known[: max(0, at - 2 * _MOST_LATE)]
+        at = min(at, 2 * _MOST_LATE)
+        if at < len(self._known) and self._known[at][0] == place:
+            return self._known[at][1]
+        if not at:
+            return None
+        before, time = self._known[at - 1]
+        if at < len(self._known):
+            after, until = self._known[at]
+            apart = (until - time) / (after - before)
+            # Pictures may be missing before the next time, or another clock begins there.
+            usual = self._apart or apart
+            if apart > 0 and _LEAST_APART <= apart / usual <= _MOST_APART:
+                self._apart = apart
+        return round(time + self._apart * (place - before)) if self._apart else None
+
+
+def _timed(ranked: _Ranked, clock: _Clock) -> Packet[VideoStream]:
+    if ranked.shown is not None:
+        ranked.packet.pts = clock.time(ranked.shown)
+    return ranked.packet

@@ -1,0 +1,109 @@
+"""Read the units of which packets of H.264, HEVC and MPEG video consist, and their bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from av.packet import Packet
+
+# Parameters stand at the start of a packet, before its first slice.
+_HEAD_BYTES = 1024
+# A unit of a picture begins with what is read of it, in at most this many bytes.
+_PICTURE_BYTES = 32
+_START = b"\0\0\1"
+
+
+class Bits:
+    """Read bits from a unit in order; past the end they are 0."""
+
+    def __init__(self, content: bytes, skip: int = 0) -> None:
+        self._bits = int.from_bytes(content, "big")
+        self._size, self._at = 8 * len(content), skip
+
+    def read(self, count: int) -> int:
+        """Read an unsigned number of some bits."""
+        self._at += count
+        end = self._size - self._at
+        return (self._bits >> end if end >= 0 else self._bits << -end) & (1 << count) - 1
+
+    def flag(self) -> bool:
+        """Read one bit."""
+        return bool(self.read(1))
+
+    def number(self) -> int:
+        """Read an unsigned Exp-Golomb number, ue(v) in H.264 and HEVC."""
+        zeros = 0
+        while self._at < self._size and not self.read(1):
+            zeros += 1
+        return (1 << zeros | self.read(zeros)) - 1
+
+    def signed(self) -> int:
+        """Read a signed Exp-Golomb number, se(v)."""
+        number = self.number()
+        return (number + 1) // 2 if number % 2 else -number // 2
+
+
+def without_escapes(unit: bytes) -> bytes:
+    """Remove the bytes that keep start codes out of a unit (H.264, 7.4.1)."""
+    return unit.replace(b"\0\0\3", b"\0\0")
+
+
+def length_bytes(codec: str, header: bytes) -> int:
+    """Return the size of a unit's length, in bytes, or 0 if start codes separate the units."""
+    if header[:1] != b"\1":
+        return 0
+    if codec == "h264" and len(header) > 6:
+        return (header[4] & 3) + 1
+    if codec == "hevc" and len(header) > 22:
+        return (header[21] & 3) + 1
+    return 0
+
+
+def units_by_length(packet: Packet[Any], length_bytes: int) -> Iterator[memoryview]:
+    """Split a packet in which each unit follows its length."""
+    content, at = memoryview(packet), 0
+    while at + length_bytes < len(content):
+        begin = at + length_bytes
+        at = begin + int.from_bytes(content[at:begin], "big")
+        if at > begin:
+            yield content[begin:at]
+
+
+def units_by_start(packet: Packet[Any], is_picture: Callable[[int], bool]) -> list[bytes]:
+    """Split a packet in which start codes separate the units.
+
+    Args:
+        is_picture: whether a unit is a part of a picture, by its first byte.
+
+    Returns:
+        All units up to the first part of a picture, which may be cut short.
+    """
+    # Most packets have their first slice within the head, so the rest is not copied.
+    head = [unit for unit in bytes(memoryview(packet)[:_HEAD_BYTES]).split(_START)[1:] if unit]
+    pictures = (each for each in head if is_picture(each[0]))
+    if packet.size <= _HEAD_BYTES or any(len(each) > _PICTURE_BYTES for each in pictures):
+        return head
+    return [unit for unit in bytes(packet).split(_START)[1:] if unit]
+
+
+def header_units(codec: str, header: bytes) -> Iterator[bytes]:
+    """Split a file's header (extradata) into the units with parameters that it holds."""
+    if not length_bytes(codec, header):
+        yield from (unit for unit in header.split(_START)[1:] if unit)
+        return
+    at = 5 if codec == "h264" else 22
+    # H.264 has a list of sequence parameters, then one of picture parameters; HEVC any lists.
+    lists = 2 if codec == "h264" else header[at]
+    at += codec == "hevc"
+    for _ in range(lists):
+        if codec == "h264":
+            count, at = header[at : at + 1], at + 1
+        else:
+            count, at = header[at + 1 : at + 3], at + 3
+        for _ in range(int.from_bytes(count, "big") & (31 if codec == "h264" else 0xFFFF)):
+            size = int.from_bytes(header[at : at + 2], "big")
+            unit, at = header[at + 2 : at + 2 + size], at + 2 + size
+            if not unit:
+                return
+            yield unit
