@@ -1,0 +1,51 @@
+"""The number of slices changes no window and none of its frames."""
+
+import pytest
+
+from media import joined, steady, ts_with_other_times, write_video
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def videos(clone):
+    """Footage that a slice cannot read like any other: number of the video by name."""
+    folder = clone.folder / "halves"
+    folder.mkdir()
+    write_video(folder / "plain.mkv", steady(26), gop=50)
+    write_video(folder / "decoding order.avi", steady(26), b_frames=3)
+    part = write_video(folder / "part.ts", steady(13), gop=25)
+    joined(folder / "joined.ts", part, part)
+    untimed = {place: None for place in range(650) if place % 10}
+    whole = write_video(folder / "whole.ts", steady(26))
+    ts_with_other_times(whole, folder / "few times.ts", untimed)
+    write_video(folder / "av1.mp4", steady(26), codec="libsvtav1")
+    for used in part, whole:
+        used.unlink()
+    clone.config["videos"] = str(folder)
+    return range(len(list(folder.iterdir())))
+
+
+def shown(clone, slices, videos):
+    """Window, status, text and frames of each window, by video."""
+    clone.run(
+        "predictions",
+        slices=slices,
+        window={"cross_slices": True},
+        results=f"results/{slices}",
+    )
+    return {
+        video: [
+            (w["start"], w["end"], w["status"], w["text"], w["frame_times"])
+            for index in range(slices)
+            for w in clone.read(f"{slices}/windows/windows_llava_vid{video}_gpu{index}.jsonl")
+        ]
+        for video in videos
+    }
+
+
+def test_windows_that_cross_slices_are_the_same_in_one_slice_and_in_four(clone, videos):
+    one, four = (shown(clone, slices, videos) for slices in (1, 4))
+    assert one == four
+    assert all(len(windows) == 13 for windows in one.values())
+    assert all(w[2] != "no_frames" for windows in one.values() for w in windows)
