@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, takewhile
+from itertools import count, dropwhile, takewhile
 
 from touchline.inputs.clock import HalfStart, half_spans
 from touchline.inputs.settings import WindowSettings
@@ -88,10 +88,7 @@ def windows_per_slice(stretches: Stretches, slices: int, rule: WindowSettings) -
         stretches: that are looked at.
     """
     bounds = (slice_bounds(stretches, slices, index) for index in range(slices))
-    return [
-        sum(len(_starts(begin, stop, rule)) for begin, stop, _ in _pieces(*each, stretches))
-        for each in bounds
-    ]
+    return [sum(len(_starts(each, rule)) for each in _pieces(*bound, stretches)) for bound in bounds]
 
 
 def windows_of(
@@ -99,20 +96,30 @@ def windows_of(
 ) -> list[Window]:
     """The windows that start in [start, end), in seconds of what is looked at.
 
-    Their times are the video's.
-    The last ones are cut at the slice's end (at the stretch's with `cross_slices`), so
-    every moment of the slice lies in a window, and a cut window shows fewer frames.
+    Their times are the video's. The last ones are cut at the slice's end, so every moment of the
+    slice lies in a window, and a cut window shows fewer frames. With `cross_slices`, the slices
+    share the windows of the undivided stretch, whatever their number.
     """
     found = (
-        (each, last if rule.cross_slices else stop)
-        for begin, stop, last in _pieces(start, end, stretches)
-        for each in _starts(begin, stop, rule)
+        (each, piece.last if rule.cross_slices else piece.stop)
+        for piece in _pieces(start, end, stretches)
+        for each in _starts(piece, rule)
     )
     return [_window(index, each, limit, rule) for index, (each, limit) in enumerate(found)]
 
 
-def _pieces(start: float, end: float, stretches: Stretches) -> Iterator[tuple[float, float, float]]:
-    """The parts of a slice, seconds of video: start and end of each, and the end of its stretch.
+@dataclass(frozen=True)
+class _Piece:
+    """A part of a slice, [begin, stop), in the stretch [first, last); seconds of video."""
+
+    begin: float
+    stop: float
+    first: float
+    last: float
+
+
+def _pieces(start: float, end: float, stretches: Stretches) -> Iterator[_Piece]:
+    """The parts of a slice, one a stretch.
 
     Args:
         start, end: of the slice, in seconds of what is looked at.
@@ -120,7 +127,7 @@ def _pieces(start: float, end: float, stretches: Stretches) -> Iterator[tuple[fl
     before = 0.0
     for first, last in stretches:
         begin, stop = (round(first + max(each - before, 0.0), 3) for each in (start, end))
-        yield begin, min(stop, last), last
+        yield _Piece(begin, min(stop, last), first, last)
         before += last - first
 
 
@@ -141,10 +148,13 @@ def most_frames(rule: WindowSettings) -> int:
     return len(_window(0, 0.0, math.inf, rule).times)
 
 
-def _starts(start: float, end: float, rule: WindowSettings) -> list[float]:
-    """When the windows of the slice [start, end) begin, seconds."""
-    starts = (round(start + index * rule.step, 3) for index in count())
-    return list(takewhile(lambda each: each < end, starts))
+def _starts(piece: _Piece, rule: WindowSettings) -> list[float]:
+    """When the windows of a part of a slice begin, seconds."""
+    origin = piece.first if rule.cross_slices else piece.begin
+    steps = count(max(0, math.floor((piece.begin - origin) / rule.step) - 1))
+    starts = (round(origin + step * rule.step, 3) for step in steps)
+    within = dropwhile(lambda each: each < piece.begin, starts)
+    return list(takewhile(lambda each: each < piece.stop, within))
 
 
 def _window(index: int, start: float, limit: float, rule: WindowSettings) -> Window:
