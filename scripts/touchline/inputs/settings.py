@@ -94,7 +94,8 @@ class WindowSettings(Section):
     seconds: Seconds = Field(4.0, description="length of a window, seconds")
     step: Seconds = Field(2.0, description="seconds from one window's start to the next")
     cross_slices: bool = Field(
-        False, description="let windows run past their slice's end, so answers do not depend on `slices`"
+        False,
+        description="let windows run past their slice's end; answers do not depend on `slices`",
     )
     outside_halves: bool = Field(
         False, description="also look at what is outside the halves, where their starts are given"

@@ -88,7 +88,9 @@ def windows_per_slice(stretches: Stretches, slices: int, rule: WindowSettings) -
         stretches: that are looked at.
     """
     bounds = (slice_bounds(stretches, slices, index) for index in range(slices))
-    return [sum(len(_starts(each, rule)) for each in _pieces(*bound, stretches)) for bound in bounds]
+    return [
+        sum(len(_starts(piece, rule)) for piece in _pieces(*each, stretches)) for each in bounds
+    ]
 
 
 def windows_of(
