@@ -220,9 +220,9 @@ def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> s
     # Only where there is evidence, so that slices without it go on from journals of before.
     evidence = {"classes": question.classes} if question.generation.evidence else {}
     # Likewise, so that journals of most videos keep their key.
-    dependent = {"has_dependent_keyframes"} if manifest.has_dependent_keyframes else set[str]()
+    rare = {name for name in ("has_dependent_keyframes", "sections") if getattr(manifest, name)}
     return journal_key(
-        video=manifest.model_dump(include=_SHAPING | dependent),
+        video=manifest.model_dump(include=_SHAPING | rare),
         windows=[asdict(window) for window in windows],
         prompt=question.prompt,
         checkpoint=[fingerprint(path) for path in checkpoint_files(question.checkpoint)],

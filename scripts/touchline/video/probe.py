@@ -10,21 +10,25 @@ from itertools import chain
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from touchline.core.records import Interval, Manifest
+from touchline.core.records import Interval, Manifest, Section
 from touchline.errors import InputError
 from touchline.inputs.fingerprint import fingerprint
 from touchline.inputs.videos import Video
 from touchline.video.packets import (
     DAMAGE,
     open_file,
+    open_section,
     open_video,
+    packets_in,
     packets_of,
     picture_streams,
     reason_of,
@@ -32,6 +36,7 @@ from touchline.video.packets import (
 )
 from touchline.video.parameters import ParameterTracker
 from touchline.video.timeline import Timeline, timeline
+from touchline.video.transport import picture_pids, sections_in
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +76,9 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
     with open_file(path) as container:
         read = _read(container)
         pictures = _chosen(path, list(read.pictures.values()))
+        sections = _sections(path, container, pictures.stream)
+        if sections:
+            pictures = _pictures_in(path, sections, pictures.stream, container)
         stream = pictures.stream
         if container.format.name in _ENDS_ONCE:
             _check_alone(path, read.place)
@@ -111,6 +119,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         stream=number,
         no_pictures=[Interval(start=round(a, 3), end=round(b, 3)) for a, b in gaps],
         restarts=list(line.restarts),
+        sections=sections,
         has_dependent_keyframes=pictures.parameters.has_dependent_keyframes,
         game=video.game,
         half=video.half,
@@ -125,6 +134,7 @@ class _Pictures:
 
     Attributes:
         times: when each is shown, seconds; NaN for those without a time.
+        keyframes: 1 for each at which decoding can start, else 0.
         hidden: those that an edit list cuts away.
         stays: how long the picture of the latest time is shown, seconds; 0 if not known.
         parameters: the decoder parameters that the packets carry.
@@ -132,6 +142,7 @@ class _Pictures:
 
     stream: VideoStream
     times: list[float] = field(default_factory=list)
+    keyframes: bytearray = field(default_factory=bytearray)
     hidden: int = 0
     latest: float = -math.inf
     stays: float = 0.0
@@ -144,6 +155,20 @@ class _Pictures:
     def timed(self) -> int:
         """How many have a time."""
         return sum(map(math.isfinite, self.times))
+
+    def add(self, packet: Packet[Any]) -> None:
+        """Take in the packet that follows."""
+        self.parameters.changes(packet)
+        seconds = math.nan
+        if packet.is_discard:
+            self.hidden += 1
+        elif packet.pts is not None:
+            seconds = float(packet.pts * packet.time_base)
+        self.times.append(seconds)
+        self.keyframes.append(packet.is_keyframe)
+        if seconds > self.latest:
+            self.latest = seconds
+            self.stays = float((packet.duration or 0) * packet.time_base)
 
 
 @dataclass
@@ -164,23 +189,50 @@ class _Read:
 def _read(container: InputContainer) -> _Read:
     read = _Read({stream.index: _Pictures(stream) for stream in picture_streams(container)})
     for packet in packets_of(container, *container.streams):
-        seconds = math.nan
         if packet.pts is not None:
-            seconds = float(packet.pts * packet.time_base)
-            stays = float((packet.duration or 0) * packet.time_base)
-            read.end = max(read.end, seconds + stays)
+            read.end = max(
+                read.end, float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            )
         read.place = max(read.place, (packet.pos or 0) + packet.size)
-        pictures = read.pictures.get(packet.stream_index)
-        if pictures is None:
-            continue
-        pictures.parameters.changes(packet)
-        if packet.is_discard:
-            pictures.hidden += 1
-            seconds = math.nan
-        pictures.times.append(seconds)
-        if seconds > pictures.latest:
-            pictures.latest, pictures.stays = seconds, stays
+        if pictures := read.pictures.get(packet.stream_index):
+            pictures.add(packet)
     return read
+
+
+def _sections(path: Path, container: InputContainer, chosen: VideoStream) -> list[Section]:
+    """Find the parts of a file, which was read to its end, whose pictures move to another PID."""
+    if container.format.name != "mpegts":
+        return []
+    pids = picture_pids(container)
+    sections = sections_in(path, chosen.id, pids) if len(pids) > 1 else []
+    if sections:
+        moves = ", then ".join(f"0x{section.pid:x}" for section in sections)
+        log.info("%s moves its pictures to another PID on the way: %s.", path, moves)
+    return sections
+
+
+def _pictures_in(
+    path: Path, sections: Sequence[Section], chosen: VideoStream, container: InputContainer
+) -> _Pictures:
+    """Read the pictures of all sections as those of one stream, the first section's.
+
+    Raises:
+        InputError: their codecs differ.
+    """
+    codecs = []
+    for section in sections:
+        with open_section(path, section) as (_, stream):
+            codecs.append(stream.codec_context.name)
+    if len(set(codecs)) > 1:
+        raise InputError(
+            f"{path} changes the codec of its pictures on the way ({', then '.join(codecs)}); "
+            "split it at the changes, convert the parts to one codec and join them."
+        )
+    streams = {stream.id: stream for stream in picture_streams(container)}
+    pictures = _Pictures(streams.get(sections[0].pid, chosen))
+    for packet in packets_in(path, sections):
+        pictures.add(packet)
+    return pictures
 
 
 def _chosen(path: Path, there: Sequence[_Pictures]) -> _Pictures:
@@ -229,7 +281,10 @@ def _timeline(
     usual = usual_seconds(pictures.stream)
     # Some containers (AVI) give a packet's duration as a tick of the clock.
     stays = pictures.stays or usual / 2 if by_fields else max(pictures.stays, usual)
-    line = timeline(times, _may_leap(container), stays)
+    may_leap = _may_leap(container)
+    # A broadcast loses packets; in other containers a picture may just stay for long.
+    keyframes = np.frombuffer(pictures.keyframes, np.bool_) if may_leap else None
+    line = timeline(times, may_leap, stays, keyframes)
     if line.duration <= 0:
         raise InputError(f"{path} has no pictures (zero length); copy the video again.")
     if line.strays:
@@ -243,7 +298,7 @@ def _timeline(
         )
     for begin, end in line.gaps:
         log.warning("%s has no picture from %.3f to %.3f s.", path, begin, end)
-    if any(end - begin > _CLOSED for begin, end in line.gaps) and _may_leap(container):
+    if any(end - begin > _CLOSED for begin, end in line.gaps) and may_leap:
         target = quote(path.stem + ".mkv")
         log.warning(
             "If no time passed there, this joins what is before and after: "

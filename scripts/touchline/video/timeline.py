@@ -75,7 +75,12 @@ class Timeline:
         return self.duration - sum(end - start for start, end in self.gaps)
 
 
-def timeline(times: Times, may_leap: bool, last_stays: float) -> Timeline:
+def timeline(
+    times: Times,
+    may_leap: bool,
+    last_stays: float,
+    keyframes: NDArray[np.bool_] | None = None,
+) -> Timeline:
     """Put the pictures of a video on one clock.
 
     Args:
@@ -83,6 +88,8 @@ def timeline(times: Times, may_leap: bool, last_stays: float) -> Timeline:
         may_leap: the container's clock may start again by design (MPEG-TS and -PS), so a leap
             by hours is no gap.
         last_stays: how long the last picture is shown, as far as is known.
+        keyframes: which packets are keyframes, if packets were lost in gaps. A gap then lasts
+            until a keyframe, as the pictures before it depend on lost ones.
     """
     believed = ~strays(times)
     places = np.flatnonzero(believed)
@@ -101,7 +108,12 @@ def timeline(times: Times, may_leap: bool, last_stays: float) -> Timeline:
     start, stays = float(shown[0]), _stays(shown)
     most = np.maximum(np.clip(_MISSING * stays, _LEAST_STAY, _MOST_STAY), _USUAL_STAYS * stays)
     gaps = np.flatnonzero(np.diff(shown) > most[:-1])
-    ends = (shown[gaps] + stays[gaps] - start).round(6), (shown[gaps + 1] - start).round(6)
+    gap_ends = shown[gaps + 1]
+    if keyframes is not None:
+        gap_ends = _next_keyframes(gap_ends, clock[keyframes[places]])
+        # A later gap may start before the keyframe that ends this one.
+        gaps, gap_ends = gaps[np.unique(gap_ends, return_index=True)[1]], np.unique(gap_ends)
+    ends = (shown[gaps] + stays[gaps] - start).round(6), (gap_ends - start).round(6)
     return Timeline(
         start=start,
         duration=float(shown[-1] - start + min(last_stays, most[-1])),
@@ -109,6 +121,14 @@ def timeline(times: Times, may_leap: bool, last_stays: float) -> Timeline:
         restarts=tuple(found),
         gaps=tuple(zip(*(each.tolist() for each in ends), strict=True)),
     )
+
+
+def _next_keyframes(gap_ends: Times, keyframes: Times) -> Times:
+    """Return the time of the first keyframe from each time on, or the time if there is none."""
+    later = np.append(np.sort(keyframes), np.inf)
+    found = later[np.searchsorted(later, gap_ends)]
+    result: Times = np.where(np.isfinite(found), found, gap_ends)
+    return result
 
 
 def strays(times: Times) -> NDArray[np.bool_]:
