@@ -35,7 +35,7 @@ from touchline.video.packets import (
     usual_seconds,
 )
 from touchline.video.parameters import ParameterTracker
-from touchline.video.timeline import Timeline, timeline
+from touchline.video.timeline import Flags, Timeline, timeline
 from touchline.video.transport import picture_pids, sections_in
 
 log = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ class _Pictures:
 
     Attributes:
         times: when each is shown, seconds; NaN for those without a time.
-        keyframes: 1 for each at which decoding can start, else 0.
+        keyframes, damaged: 1 for each of which it is true, else 0.
         hidden: those that an edit list cuts away.
         stays: how long the picture of the latest time is shown, seconds; 0 if not known.
         parameters: the decoder parameters that the packets carry.
@@ -143,6 +143,7 @@ class _Pictures:
     stream: VideoStream
     times: list[float] = field(default_factory=list)
     keyframes: bytearray = field(default_factory=bytearray)
+    damaged: bytearray = field(default_factory=bytearray)
     hidden: int = 0
     latest: float = -math.inf
     stays: float = 0.0
@@ -156,6 +157,12 @@ class _Pictures:
         """How many have a time."""
         return sum(map(math.isfinite, self.times))
 
+    @property
+    def flags(self) -> Flags:
+        """What the packets are marked with."""
+        both = np.frombuffer(self.keyframes, np.bool_), np.frombuffer(self.damaged, np.bool_)
+        return Flags(*both)
+
     def add(self, packet: Packet[Any]) -> None:
         """Take in the packet that follows."""
         self.parameters.changes(packet)
@@ -166,6 +173,7 @@ class _Pictures:
             seconds = float(packet.pts * packet.time_base)
         self.times.append(seconds)
         self.keyframes.append(packet.is_keyframe)
+        self.damaged.append(packet.is_corrupt)
         if seconds > self.latest:
             self.latest = seconds
             self.stays = float((packet.duration or 0) * packet.time_base)
@@ -283,8 +291,7 @@ def _timeline(
     stays = pictures.stays or usual / 2 if by_fields else max(pictures.stays, usual)
     may_leap = _may_leap(container)
     # A broadcast loses packets; in other containers a picture may just stay for long.
-    keyframes = np.frombuffer(pictures.keyframes, np.bool_) if may_leap else None
-    line = timeline(times, may_leap, stays, keyframes)
+    line = timeline(times, may_leap, stays, pictures.flags if may_leap else None)
     if line.duration <= 0:
         raise InputError(f"{path} has no pictures (zero length); copy the video again.")
     if line.strays:
