@@ -54,6 +54,10 @@ _RESYNC_BYTES = str(2**31 - 1)
 # Other demuxers (MPEG-PS) give up after at least so many bytes, and find packets further on.
 _LEAST_PROGRESS = 65_536
 
+# FFmpeg guesses the times of pictures that share a packet of MPEG-PS. Before a hole it takes the
+# time of a picture behind it, so a picture that waits for longer (seconds) after decoding has none.
+_LONGEST_WAIT = 2.0
+
 # What FFmpeg calls playlists. A segment that is replaced would not change their fingerprint.
 _LISTS = {"hls", "dash", "concat"}
 
@@ -174,12 +178,15 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[A
     """
     # FFmpeg reads on at least so far before it gives up, so a file has an end.
     attempts = most = 2 + container.size // _LEAST_PROGRESS
+    has_guessed_times = container.format.name == "mpeg"
     while attempts:
         try:
             for packet in container.demux(*streams):
                 # One without a size only marks the end of the file.
                 if packet.size:
                     attempts = most
+                    if has_guessed_times and _is_shown_late(packet):
+                        packet.pts = None
                     yield packet
             return
         except IndexError:
@@ -192,6 +199,12 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[A
         except DAMAGE as error:
             attempts, reason = 0, reason_of(error)
     raise InputError(f"{container.name} cannot be read to its end ({reason}); copy it again.")
+
+
+def _is_shown_late(packet: Packet[Any]) -> bool:
+    if packet.pts is None or packet.dts is None:
+        return False
+    return float((packet.pts - packet.dts) * packet.time_base) > _LONGEST_WAIT
 
 
 def packets_in(path: Path, sections: Iterable[Section]) -> Iterator[Packet[VideoStream]]:

@@ -52,6 +52,8 @@ _ENDS_ONCE = {"mov,mp4,m4a,3gp,3g2,mj2", "flv", "asf"}
 _KIND = slice(8, 16)
 # So many pictures are decoded to see what they are.
 _LOOKED_AT = 12
+# What a broadcast may have after its last picture and sound: other tables and filling (MiB).
+_END_SLACK = 0.25
 # Where clocks may start again, FFmpeg's copy closes longer gaps (its dts_delta_threshold, seconds).
 _CLOSED = 10.0
 # A stream with fewer pictures than a part of the most is a still or a slide show (1 in so many).
@@ -79,6 +81,8 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         sections = _sections(path, container, pictures.stream)
         if sections:
             pictures = _pictures_in(path, sections, pictures.stream, container)
+        elif _may_leap(container):
+            _report_empty_end(path, read.place)
         stream = pictures.stream
         if container.format.name in _ENDS_ONCE:
             _check_alone(path, read.place)
@@ -359,6 +363,17 @@ def _check_whole(
             f"the pictures end at {line.duration:.1f} s; copy it again, or make what is there a "
             f"whole file: ffmpeg -i {quote(path.name)} -c copy {quote(path.stem + '_part.mkv')}"
         )
+
+
+def _report_empty_end(path: Path, place: int) -> None:
+    """Warn if the file goes on after its last packet, as after a disk error.
+
+    Args:
+        place: where the last packet ends, bytes.
+    """
+    rest = (path.stat().st_size - place) / 2**20
+    if place and rest > _END_SLACK:
+        log.warning("The last %.1f MiB of %s hold no pictures and no sound.", rest, path)
 
 
 def _pixel_aspect(stream: VideoStream) -> float:

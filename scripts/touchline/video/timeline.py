@@ -131,8 +131,12 @@ def timeline(
     end = float(shown[-1] + min(last_stays, most[-1]))
     spans = list(zip(shown[gaps] + stays[gaps], shown[gaps + 1], strict=True))
     if flags is not None:
-        spans += _losses(clock, np.flatnonzero(flags.damaged[places]), shown, stays)
-        spans = _until_keyframes(spans, clock[flags.keyframes[places]], end)
+        damaged, keyframes = flags.damaged[places], flags.keyframes[places]
+        for resumed in (np.flatnonzero(clock >= time)[0] for time in shown[gaps + 1]):
+            # After a pause comes a keyframe, after a loss anything, and half a picture before it.
+            damaged[resumed - 1] |= not keyframes[resumed]
+        spans += _losses(clock, np.flatnonzero(damaged), shown, stays)
+        spans = _until_keyframes(spans, clock[keyframes], end)
     return Timeline(
         start=start,
         duration=end - start,

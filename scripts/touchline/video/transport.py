@@ -8,7 +8,7 @@ section is read as a file of its own (FFmpeg's protocol `subfile`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -23,6 +23,10 @@ _STREAM = re.compile(r"Stream #0:\d+\[0x([0-9a-f]+)\].*?: (\w+):")
 # A packet with the PAT (PID 0) that begins a section: sync byte, flags and PID.
 _PAT = b"\x47\x40\x00"
 _PACKET = 188
+# Flags in byte 1, of either priority: a picture starts here, or continues.
+_STARTS, _CONTINUES = (0x40, 0x60), (0x00, 0x20)
+# Numbers of streams of pictures in the header of a picture: MPEG's, and extended ones (VC-1).
+_VIDEO_IDS = {*range(0xE0, 0xF0), 0xFD}
 # A stream that holds fewer pictures per change of the PID runs beside the other (a second camera).
 _LEAST_RUN = 5
 
@@ -64,12 +68,14 @@ def sections_in(path: Path, chosen: int, pids: set[int]) -> list[Section]:
         ]
         if len(runs) < 2:
             return []
-        begins = [0]
-        for (_, before), (_, after) in pairwise(runs):
-            tables = content.rfind(_PAT, before[-1], after[0])
+        begins, ends = [0], []
+        for (before, old), (_, new) in pairwise(runs):
+            tables = content.rfind(_PAT, old[-1], new[0])
             # Without new tables, the rest of the last picture before is passed over.
-            begins.append(tables if tables >= 0 else before[-1] + _PACKET)
-        ends = [run[0] for _, run in runs[1:]] + [len(content)]
+            begins.append(tables if tables >= 0 else old[-1] + _PACKET)
+            tail = re.compile(b"\x47" + _head(before, _CONTINUES), re.DOTALL)
+            ends.append(new[0] if tail.search(content, begins[-1], new[0]) else begins[-1])
+        ends.append(len(content))
     return [
         Section(begin=begin, end=end, pid=pid)
         for begin, end, (pid, _) in zip(begins, ends, runs, strict=True)
@@ -80,17 +86,10 @@ def _picture_starts(content: mmap, pids: set[int]) -> Iterator[tuple[int, int]]:
     """Find the packets in which a picture starts: (place in bytes, PID).
 
     ISO/IEC 13818-1, 2.4.3: byte 1 has the flag of a start, and bytes 1 and 2 the PID. The payload
-    follows an adaptation field, and begins with 00 00 01 and a number from E0 to EF (video) or
-    FD (extended, as VC-1).
+    follows an adaptation field, and begins with 00 00 01 and the number of a stream.
     """
-    heads = (
-        b"["
-        + re.escape(bytes([0x40 | pid >> 8, 0x60 | pid >> 8]))
-        + b"]"
-        + re.escape(bytes([pid & 255]))
-        for pid in sorted(pids)
-    )
-    pattern = re.compile(b"\x47(?:" + b"|".join(heads) + b")", re.DOTALL)
+    heads = b"|".join(_head(pid, _STARTS) for pid in sorted(pids))
+    pattern = re.compile(b"\x47(?:" + heads + b")", re.DOTALL)
     for match in pattern.finditer(content):
         at = match.start()
         head = content[at : at + 5]
@@ -99,4 +98,7 @@ def _picture_starts(content: mmap, pids: set[int]) -> Iterator[tuple[int, int]]:
             yield at, (head[1] & 0x1F) << 8 | head[2]
 
 
-_VIDEO_IDS = {*range(0xE0, 0xF0), 0xFD}
+def _head(pid: int, flags: Iterable[int]) -> bytes:
+    """A pattern of bytes 1 and 2 of a packet of the PID, with any of the flags."""
+    first = b"".join(re.escape(bytes([flag | pid >> 8])) for flag in flags)
+    return b"[" + first + b"]" + re.escape(bytes([pid & 255]))

@@ -1,18 +1,17 @@
 """Slices and threads show the same pictures as a decode of the whole file."""
 
 from fractions import Fraction
-from itertools import chain
 
 import av
 import pytest
 from av.packet import Packet
 
-from media import SIZE, number_in, numbered_picture
+from media import SIZE, in_slices, number_in, numbered_picture
 from touchline.inputs.videos import Video
 from touchline.video.decoder import Decoder
 from touchline.video.packets import PacketFeed, PacketReader, Source, list_packets
 from touchline.video.probe import probe
-from touchline.video.sampler import _segments, frames_of
+from touchline.video.sampler import _segments
 
 RATE = 5
 # Longer than what a slice lists before and after itself, 10 s.
@@ -88,17 +87,6 @@ def full_decode(path, times):
         (round(time - start, 6), number_in(picture.transpose(2, 0, 1))) for time, picture in shown
     ]
     return {time: max(each for each in numbers if each[0] <= time)[1] for time in times}
-
-
-def in_slices(path, times, slices, threads):
-    """The number of the picture that each slice gives at its times."""
-    manifest = probe(Video(video=0, path=path))
-    size = -(-len(times) // slices)
-    parts = [times[begin : begin + size] for begin in range(0, len(times), size)]
-    frames = chain.from_iterable(
-        frames_of(manifest, path, part, max_size=4096, threads=threads) for part in parts
-    )
-    return {frame.wanted: number_in(frame.picture) for frame in frames}
 
 
 def check_all_ways(path, seconds=SECONDS, is_counting=True):
