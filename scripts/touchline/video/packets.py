@@ -93,17 +93,20 @@ def open_section(path: Path, section: Section) -> Iterator[tuple[InputContainer,
         InputError: it is not there, or has no such pictures.
     """
     part = f"subfile,,start,{section.begin},end,{section.end},,:{path.absolute()}"
-    with _opened(path, part) as container:
+    # A section may begin with a hole, by which FFmpeg would not recognize the format.
+    with _opened(path, part, "mpegts") as container:
         streams = [each for each in container.streams.video if each.id == section.pid]
         if not streams or streams[0].codec_context is None:
             raise InputError(f"{path} has changed since it was probed; start again.")
         yield container, streams[0]
 
 
-def _opened(path: Path, address: str) -> InputContainer:
+def _opened(path: Path, address: str, kind: str | None = None) -> InputContainer:
     options = {"protocol_whitelist": "file,subfile", "resync_size": _RESYNC_BYTES}
     try:
-        container: InputContainer = av.open(address, metadata_errors="ignore", options=options)
+        container: InputContainer = av.open(
+            address, format=kind, metadata_errors="ignore", options=options
+        )
     except DAMAGE as error:
         raise InputError(_not_a_video(path, error)) from error
     return container

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import chain
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -152,9 +153,11 @@ class _Pictures:
     latest: float = -math.inf
     stays: float = 0.0
     parameters: ParameterTracker = field(init=False)
+    _unit: Fraction = field(init=False)
 
     def __post_init__(self) -> None:
         self.parameters = ParameterTracker(self.stream)
+        self._unit = self.stream.time_base or Fraction(1)
 
     @property
     def timed(self) -> int:
@@ -174,13 +177,14 @@ class _Pictures:
         if packet.is_discard:
             self.hidden += 1
         elif packet.pts is not None:
-            seconds = float(packet.pts * packet.time_base)
+            seconds = packet.pts * self._unit.numerator / self._unit.denominator
         self.times.append(seconds)
         self.keyframes.append(packet.is_keyframe)
         self.damaged.append(packet.is_corrupt)
         if seconds > self.latest:
             self.latest = seconds
-            self.stays = float((packet.duration or 0) * packet.time_base)
+            ticks = packet.duration or 0
+            self.stays = ticks * self._unit.numerator / self._unit.denominator
 
 
 @dataclass
@@ -200,11 +204,13 @@ class _Read:
 
 def _read(container: InputContainer) -> _Read:
     read = _Read({stream.index: _Pictures(stream) for stream in picture_streams(container)})
+    # Whole numbers are divided exactly, and faster than fractions are multiplied.
+    units = [stream.time_base or Fraction(1) for stream in container.streams]
     for packet in packets_of(container, *container.streams):
         if packet.pts is not None:
-            read.end = max(
-                read.end, float((packet.pts + (packet.duration or 0)) * packet.time_base)
-            )
+            unit = units[packet.stream_index]
+            ends = packet.pts + (packet.duration or 0)
+            read.end = max(read.end, ends * unit.numerator / unit.denominator)
         read.place = max(read.place, (packet.pos or 0) + packet.size)
         if pictures := read.pictures.get(packet.stream_index):
             pictures.add(packet)
