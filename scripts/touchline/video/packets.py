@@ -57,6 +57,9 @@ _LEAST_PROGRESS = 65_536
 # FFmpeg guesses the times of pictures that share a packet of MPEG-PS. Before a hole it takes the
 # time of a picture behind it, so a picture that waits for longer (seconds) after decoding has none.
 _LONGEST_WAIT = 2.0
+# If it seems to wait for longer than this (seconds), a recording with another clock was joined, and
+# the guessed time of decoding is wrong.
+_LONGEST_HOLE = 7200.0
 
 # What FFmpeg calls playlists. A segment that is replaced would not change their fingerprint.
 _LISTS = {"hls", "dash", "concat"}
@@ -207,7 +210,8 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[A
 def _is_shown_late(packet: Packet[Any]) -> bool:
     if packet.pts is None or packet.dts is None:
         return False
-    return float((packet.pts - packet.dts) * packet.time_base) > _LONGEST_WAIT
+    waits = float((packet.pts - packet.dts) * packet.time_base)
+    return _LONGEST_WAIT < waits < _LONGEST_HOLE
 
 
 def packets_in(path: Path, sections: Iterable[Section]) -> Iterator[Packet[VideoStream]]:
