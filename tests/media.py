@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -12,6 +13,8 @@ import numpy as np
 import torch
 
 from touchline.core.records import Manifest
+from touchline.inputs.videos import Video
+from touchline.video.probe import probe
 from touchline.video.sampler import Frame, frames_of
 
 _BITS = 12
@@ -162,6 +165,17 @@ def joined(target: Path, *sources: Path) -> Path:
     """Files one after the other, as `cat` joins them."""
     target.write_bytes(b"".join(source.read_bytes() for source in sources))
     return target
+
+
+def in_slices(path: Path, times: Sequence[float], slices: int, threads: int) -> dict[float, int]:
+    """The number of the picture that each slice gives at its times."""
+    manifest = probe(Video(video=0, path=path))
+    size = -(-len(times) // slices)
+    parts = [times[begin : begin + size] for begin in range(0, len(times), size)]
+    frames = chain.from_iterable(
+        frames_of(manifest, path, part, max_size=4096, threads=threads) for part in parts
+    )
+    return {frame.wanted: number_in(frame.picture) for frame in frames}
 
 
 def steady(seconds: float, rate: float = 25.0, start: float = 0.0) -> list[float]:

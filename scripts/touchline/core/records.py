@@ -37,6 +37,14 @@ class Restart(Record):
     shift: float = Field(description="seconds, added to the times from there on")
 
 
+class Section(Record):
+    """A part of an MPEG-TS in which one PID holds the pictures."""
+
+    begin: int = Field(ge=0, description="where reading starts, bytes from the file's start")
+    end: int = Field(gt=0, description="where reading ends, bytes from the file's start")
+    pid: int = Field(ge=0, description="PID of the pictures")
+
+
 PacketTimes = Literal["stated", "in_decoding_order", "sparse"]
 
 
@@ -65,6 +73,9 @@ class Manifest(Record):
     )
     no_pictures: list[Interval] = Field(default=[], description="where the file has no picture")
     restarts: list[Restart] = Field(default=[], description="where the file's clock starts again")
+    sections: list[Section] = Field(
+        default=[], description="parts of an MPEG-TS whose pictures move to another PID; else empty"
+    )
     has_dependent_keyframes: bool = Field(
         default=False, description="a keyframe needs decoder parameters of an earlier packet"
     )

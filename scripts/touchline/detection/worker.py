@@ -220,7 +220,7 @@ def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> s
     # Only where there is evidence, so that slices without it go on from journals of before.
     evidence = {"classes": question.classes} if question.generation.evidence else {}
     # Likewise, so that journals of most videos keep their key.
-    rare = {"has_dependent_keyframes", "packet_times"} & manifest.model_dump(
+    rare = {"has_dependent_keyframes", "packet_times", "sections"} & manifest.model_dump(
         exclude_defaults=True
     ).keys()
     return journal_key(

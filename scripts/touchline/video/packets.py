@@ -21,7 +21,7 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from touchline.core.records import PacketTimes, Restart
+from touchline.core.records import PacketTimes, Restart, Section
 from touchline.errors import InputError
 from touchline.video.parameters import Name, ParameterTracker
 from touchline.video.picture_order import PictureOrder, with_display_times
@@ -50,6 +50,18 @@ DAMAGE = (
 )
 
 
+# FFmpeg's MPEG-TS demuxer looks for the next packet as far as this after damage.
+_RESYNC_BYTES = str(2**31 - 1)
+# Other demuxers (MPEG-PS) give up after at least so many bytes, and find packets further on.
+_LEAST_PROGRESS = 65_536
+
+# FFmpeg guesses the times of pictures that share a packet of MPEG-PS. Before a hole it takes the
+# time of a picture behind it, so a picture that waits for longer (seconds) after decoding has none.
+_LONGEST_WAIT = 2.0
+# If it seems to wait for longer than this (seconds), a recording with another clock was joined, and
+# the guessed time of decoding is wrong.
+_LONGEST_HOLE = 7200.0
+
 # What FFmpeg calls playlists. A segment that is replaced would not change their fingerprint.
 _LISTS = {"hls", "dash", "concat"}
 
@@ -68,19 +80,40 @@ def open_file(path: str | Path) -> Iterator[InputContainer]:
             f"{path} is no file (a pipe or a device?), and a video is read more than once; copy it "
             "into a file."
         )
-    # A broadcast may move its pictures to another stream (PID): these are one then.
-    options = {"protocol_whitelist": "file", "merge_pmt_versions": "1"}
-    try:
-        container = av.open(str(path), metadata_errors="ignore", options=options)
-    except DAMAGE as error:
-        raise InputError(_not_a_video(path, error)) from error
-    with container:
+    with _opened(path, str(path)) as container:
         if container.format.name in _LISTS:
             raise InputError(
                 f"{path} is a list of other files, whatever its name; make one video of it: "
                 f"ffmpeg -i {quote(path.name)} -c copy match.mp4"
             )
         yield container
+
+
+@contextmanager
+def open_section(path: Path, section: Section) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a part of an MPEG-TS and its stream of pictures.
+
+    Raises:
+        InputError: it is not there, or has no such pictures.
+    """
+    part = f"subfile,,start,{section.begin},end,{section.end},,:{path.absolute()}"
+    # A section may begin with a hole, by which FFmpeg would not recognize the format.
+    with _opened(path, part, "mpegts") as container:
+        streams = [each for each in container.streams.video if each.id == section.pid]
+        if not streams or streams[0].codec_context is None:
+            raise InputError(f"{path} has changed since it was probed; start again.")
+        yield container, streams[0]
+
+
+def _opened(path: Path, address: str, kind: str | None = None) -> InputContainer:
+    options = {"protocol_whitelist": "file,subfile", "resync_size": _RESYNC_BYTES}
+    try:
+        container: InputContainer = av.open(
+            address, format=kind, metadata_errors="ignore", options=options
+        )
+    except DAMAGE as error:
+        raise InputError(_not_a_video(path, error)) from error
+    return container
 
 
 @contextmanager
@@ -145,21 +178,52 @@ def reason_of(error: BaseException) -> str:
 def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
     """What some streams hold, from here to the file's end.
 
+    Damage in the middle (a hole of zeros) is passed over.
+
     Raises:
         InputError: the file cannot be read to its end.
     """
-    try:
-        for packet in container.demux(*streams):
-            # One without a size only marks the end of the file.
-            if packet.size:
-                yield packet
-    except IndexError:
-        # PyAV (18.1) ends so where a stream has appeared on the way; all packets are out.
-        return
-    except DAMAGE as error:
-        raise InputError(
-            f"{container.name} cannot be read to its end ({reason_of(error)}); copy it again."
-        ) from error
+    # FFmpeg reads on at least so far before it gives up, so a file has an end.
+    attempts = most = 2 + container.size // _LEAST_PROGRESS
+    has_guessed_times = container.format.name == "mpeg"
+    while attempts:
+        try:
+            for packet in container.demux(*streams):
+                # One without a size only marks the end of the file.
+                if packet.size:
+                    attempts = most
+                    if has_guessed_times and _is_shown_late(packet):
+                        packet.pts = None
+                    yield packet
+            return
+        except IndexError:
+            # PyAV (18.1) ends so where a stream has appeared on the way; all packets are out.
+            return
+        except BlockingIOError as error:
+            # FFmpeg (EAGAIN) found no packet here; the next attempt reads on.
+            attempts -= 1
+            reason = reason_of(error)
+        except DAMAGE as error:
+            attempts, reason = 0, reason_of(error)
+    raise InputError(f"{container.name} cannot be read to its end ({reason}); copy it again.")
+
+
+def _is_shown_late(packet: Packet[Any]) -> bool:
+    if packet.pts is None or packet.dts is None:
+        return False
+    waits = float((packet.pts - packet.dts) * packet.time_base)
+    return _LONGEST_WAIT < waits < _LONGEST_HOLE
+
+
+def packets_in(path: Path, sections: Iterable[Section]) -> Iterator[Packet[VideoStream]]:
+    """The pictures of some sections of an MPEG-TS, in the order of the file.
+
+    Raises:
+        InputError: the file cannot be read to its end.
+    """
+    for section in sections:
+        with open_section(path, section) as (container, stream):
+            yield from packets_of(container, stream)
 
 
 def usual_seconds(stream: VideoStream) -> float:
@@ -190,6 +254,7 @@ class Source:
     Attributes:
         stream: number of the stream in the file; None for the first with moving pictures.
         restarts: where the file's clock starts again.
+        sections: parts of an MPEG-TS whose pictures move to another PID; else empty.
         has_dependent_keyframes: decoding may need parameters of any earlier packet, so the
             file is read from its beginning.
         packet_times: which times the packets state; others than those of display are replaced.
@@ -198,6 +263,7 @@ class Source:
     path: Path
     stream: int | None = None
     restarts: Sequence[Restart] = ()
+    sections: Sequence[Section] = ()
     has_dependent_keyframes: bool = False
     packet_times: PacketTimes = "stated"
 
@@ -212,20 +278,27 @@ class Source:
                 container: TS lands past the target, some formats nowhere. None for the
                 file's first keyframe.
         """
-        with open_video(self.path, self.stream) as (container, stream):
+        if self.sections:
+            opened = open_section(self.path, self.sections[0])
+        else:
+            opened = open_video(self.path, self.stream)
+        with opened as (container, stream):
             assert stream.time_base is not None
             # A clock that starts again shows some times twice: nobody can seek by it.
-            may_seek = not (
-                self.restarts or self.has_dependent_keyframes or self.packet_times != "stated"
+            may_seek = (
+                not (self.restarts or self.sections or self.has_dependent_keyframes)
+                and self.packet_times == "stated"
             )
             if target is not None and may_seek:
                 with suppress(*DAMAGE):
                     container.seek(int(target / stream.time_base), stream=stream)
-            packets = packets_of(container, stream)
+            packets: Iterable[Packet[VideoStream]] = chain(
+                packets_of(container, stream), packets_in(self.path, self.sections[1:])
+            )
             if self.packet_times != "stated":
                 packets = with_display_times(packets, PictureOrder(stream), self.packet_times)
-            packets = self._on_one_clock(packets, stream.time_base)
-            yield stream, dropwhile(lambda packet: not _may_start(packet), packets)
+            clocked = self._on_one_clock(packets, stream.time_base)
+            yield stream, dropwhile(lambda packet: not _may_start(packet), clocked)
 
     def _on_one_clock(
         self, packets: Iterable[Packet[VideoStream]], time_base: Fraction

@@ -74,6 +74,7 @@ class PictureOrder:
         self._sequence = 0
         self._before = 0  # count of the last picture that others refer to
         self._highest = 0  # count in this sequence
+        self._recent: deque[int] = deque(maxlen=2 * _MOST_LATE)  # counts in this sequence
         self._first_field: tuple[int, bool] | None = None
         for unit in header_units(self._codec, header):
             self._learn(unit)
@@ -149,6 +150,7 @@ class PictureOrder:
             begins=kind == 5 and not is_second,
             is_keyframe=is_keyframe,
             is_reference=is_reference,
+            is_second=is_second,
         )
         return None if is_second else order
 
@@ -190,6 +192,7 @@ class PictureOrder:
         begins: bool,
         is_keyframe: bool,
         is_reference: bool,
+        is_second: bool = False,
         is_zero: bool = False,
     ) -> Order:
         if sequence.order_bits is None:
@@ -199,12 +202,17 @@ class PictureOrder:
         if begins:
             self._sequence += 1
             self._before = self._highest = 0
+            self._recent.clear()
         span = 1 << sequence.order_bits
         # The bits of the count that are not stated follow from the picture before.
         count = low + (self._before - low + span // 2) // span * span if not begins else low
-        if is_keyframe and count < self._highest - _SEQUENCE_ENDS:
+        # A recording that was cut or joined leaves such marks.
+        is_cut = is_keyframe and count < self._highest - _SEQUENCE_ENDS
+        if is_cut or (count in self._recent and not is_second):
             self._sequence += 1
             count = self._highest = low
+            self._recent.clear()
+        self._recent.append(count)
         if is_reference:
             self._before = count
         self._highest = max(self._highest, count)

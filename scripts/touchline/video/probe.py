@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import chain, islice
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from touchline.core.records import Interval, Manifest, PacketTimes
+from touchline.core.records import Interval, Manifest, PacketTimes, Section
 from touchline.errors import InputError
 from touchline.inputs.fingerprint import fingerprint
 from touchline.inputs.videos import Video
@@ -25,7 +28,9 @@ from touchline.video.packets import (
     DAMAGE,
     Source,
     open_file,
+    open_section,
     open_video,
+    packets_in,
     packets_of,
     picture_streams,
     reason_of,
@@ -33,7 +38,8 @@ from touchline.video.packets import (
 )
 from touchline.video.parameters import ParameterTracker
 from touchline.video.picture_order import PictureOrder
-from touchline.video.timeline import Timeline, timeline
+from touchline.video.timeline import Flags, Timeline, timeline
+from touchline.video.transport import picture_pids, sections_in
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +66,8 @@ _FEW = 50
 _ORDERED = 1000
 # So many pictures are decoded to see what they are.
 _LOOKED_AT = 12
+# What a broadcast may have after its last picture and sound: other tables and filling (MiB).
+_END_SLACK = 0.25
 # Where clocks may start again, FFmpeg's copy closes longer gaps (its dts_delta_threshold, seconds).
 _CLOSED = 10.0
 # FFmpeg's name for the key of encrypted pictures in MKV and WebM.
@@ -86,12 +94,18 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
     with open_file(path) as container:
         read = _read(container)
         pictures = _chosen(path, list(read.pictures.values()))
+        sections = _sections(path, container, pictures.stream)
+        if sections:
+            pictures = _pictures_in(path, sections, pictures.stream, container)
+        elif _may_leap(container):
+            _report_empty_end(path, read.place)
         stream = pictures.stream
         _check_alone(path, container.format.name, read.place)
         _check_readable(path, pictures)
-        packet_times = _packet_times(path, pictures)
+        source = Source(path, stream.index, sections=sections)
+        packet_times = _packet_times(source, pictures)
         if packet_times != "stated":
-            pictures.take_times(_display_times(path, stream.index, packet_times))
+            pictures.take_times(_display_times(replace(source, packet_times=packet_times)))
         first, by_fields = _first_pictures(path, stream.index)
         line = _timeline(path, container, pictures, by_fields)
         if max_duration is None or max_duration > line.duration:
@@ -129,6 +143,7 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         stream=number,
         no_pictures=[Interval(start=round(a, 3), end=round(b, 3)) for a, b in gaps],
         restarts=list(line.restarts),
+        sections=sections,
         has_dependent_keyframes=pictures.parameters.has_dependent_keyframes,
         packet_times=packet_times,
         game=video.game,
@@ -144,6 +159,7 @@ class _Pictures:
 
     Attributes:
         times: when each is shown, seconds; NaN for those without a time.
+        keyframes, damaged: 1 for each of which it is true, else 0.
         hidden: those that an edit list cuts away.
         stays: how long the picture of the latest time is shown, seconds; 0 if not known.
         usual: how long a picture is usually shown, seconds; 0 if not known.
@@ -153,20 +169,28 @@ class _Pictures:
 
     stream: VideoStream
     times: list[float] = field(default_factory=list)
+    keyframes: bytearray = field(default_factory=bytearray)
+    damaged: bytearray = field(default_factory=bytearray)
     hidden: int = 0
     latest: float = -math.inf
     stays: float = 0.0
     usual: float = field(init=False)
     is_encrypted: bool = False
     parameters: ParameterTracker = field(init=False)
+    _unit: Fraction = field(init=False)
 
     def __post_init__(self) -> None:
         self.usual = usual_seconds(self.stream)
         self.parameters = ParameterTracker(self.stream)
+        self._unit = self.stream.time_base or Fraction(1)
 
     def take_times(self, times: list[float]) -> None:
-        """Replace the times that the packets state, and what FFmpeg guesses from these."""
-        self.times = times
+        """Replace the times that the packets state, and what FFmpeg guesses from these.
+
+        Args:
+            times: from the first keyframe on; packets before it have none.
+        """
+        self.times = [math.nan] * (len(self.times) - len(times)) + times
         shown = np.sort([each for each in times if math.isfinite(each)])
         self.usual = self.stays = float(np.median(np.diff(shown))) if len(shown) > 1 else 0.0
 
@@ -174,6 +198,29 @@ class _Pictures:
     def timed(self) -> int:
         """How many have a time."""
         return sum(map(math.isfinite, self.times))
+
+    @property
+    def flags(self) -> Flags:
+        """What the packets are marked with."""
+        both = np.frombuffer(self.keyframes, np.bool_), np.frombuffer(self.damaged, np.bool_)
+        return Flags(*both)
+
+    def add(self, packet: Packet[Any]) -> None:
+        """Take in the packet that follows."""
+        self.parameters.changes(packet)
+        self.is_encrypted |= packet.has_sidedata("encryption_info")
+        seconds = math.nan
+        if packet.is_discard:
+            self.hidden += 1
+        elif packet.pts is not None:
+            seconds = packet.pts * self._unit.numerator / self._unit.denominator
+        self.times.append(seconds)
+        self.keyframes.append(packet.is_keyframe)
+        self.damaged.append(packet.is_corrupt)
+        if seconds > self.latest:
+            self.latest = seconds
+            ticks = packet.duration or 0
+            self.stays = ticks * self._unit.numerator / self._unit.denominator
 
 
 @dataclass
@@ -193,25 +240,53 @@ class _Read:
 
 def _read(container: InputContainer) -> _Read:
     read = _Read({stream.index: _Pictures(stream) for stream in picture_streams(container)})
+    # Whole numbers are divided exactly, and faster than fractions are multiplied.
+    units = [stream.time_base or Fraction(1) for stream in container.streams]
     for packet in packets_of(container, *container.streams):
-        seconds = math.nan
         if packet.pts is not None:
-            seconds = float(packet.pts * packet.time_base)
-            stays = float((packet.duration or 0) * packet.time_base)
-            read.end = max(read.end, seconds + stays)
+            unit = units[packet.stream_index]
+            ends = packet.pts + (packet.duration or 0)
+            read.end = max(read.end, ends * unit.numerator / unit.denominator)
         read.place = max(read.place, (packet.pos or 0) + packet.size)
-        pictures = read.pictures.get(packet.stream_index)
-        if pictures is None:
-            continue
-        pictures.parameters.changes(packet)
-        pictures.is_encrypted |= packet.has_sidedata("encryption_info")
-        if packet.is_discard:
-            pictures.hidden += 1
-            seconds = math.nan
-        pictures.times.append(seconds)
-        if seconds > pictures.latest:
-            pictures.latest, pictures.stays = seconds, stays
+        if pictures := read.pictures.get(packet.stream_index):
+            pictures.add(packet)
     return read
+
+
+def _sections(path: Path, container: InputContainer, chosen: VideoStream) -> list[Section]:
+    """Find the parts of a file, which was read to its end, whose pictures move to another PID."""
+    if container.format.name != "mpegts":
+        return []
+    pids = picture_pids(container)
+    sections = sections_in(path, chosen.id, pids) if len(pids) > 1 else []
+    if sections:
+        moves = ", then ".join(f"0x{section.pid:x}" for section in sections)
+        log.info("%s moves its pictures to another PID on the way: %s.", path, moves)
+    return sections
+
+
+def _pictures_in(
+    path: Path, sections: Sequence[Section], chosen: VideoStream, container: InputContainer
+) -> _Pictures:
+    """Read the pictures of all sections as those of one stream, the first section's.
+
+    Raises:
+        InputError: their codecs differ.
+    """
+    codecs = []
+    for section in sections:
+        with open_section(path, section) as (_, stream):
+            codecs.append(stream.codec_context.name)
+    if len(set(codecs)) > 1:
+        raise InputError(
+            f"{path} changes the codec of its pictures on the way ({', then '.join(codecs)}); "
+            "split it at the changes, convert the parts to one codec and join them."
+        )
+    streams = {stream.id: stream for stream in picture_streams(container)}
+    pictures = _Pictures(streams.get(sections[0].pid, chosen))
+    for packet in packets_in(path, sections):
+        pictures.add(packet)
+    return pictures
 
 
 def _chosen(path: Path, there: Sequence[_Pictures]) -> _Pictures:
@@ -239,7 +314,7 @@ def _listed(streams: Iterable[VideoStream]) -> str:
     return ", ".join(f"stream {s.index} ({s.width}x{s.height})" for s in streams)
 
 
-def _packet_times(path: Path, pictures: _Pictures) -> PacketTimes:
+def _packet_times(source: Source, pictures: _Pictures) -> PacketTimes:
     """Tell which times the packets state.
 
     Raises:
@@ -250,11 +325,10 @@ def _packet_times(path: Path, pictures: _Pictures) -> PacketTimes:
     is_sparse = pictures.timed > 0 and untimed * _FEW > len(times)
     if not (is_sparse or (np.diff(times) > 0).all()):
         return "stated"
-    with open_video(path, pictures.stream.index) as (container, stream):
+    with source.packets_from(None) as (stream, packets):
         if not PictureOrder.is_readable(stream):
             return "stated"
         order = PictureOrder(stream)
-        packets = packets_of(container, stream)
         found = [(order.of(packet), packet.pts) for packet in islice(packets, _ORDERED)]
     shown = [(key, pts) for key, pts in found if key is not None]
     if is_sparse and sum(pts is None for _, pts in shown) * _FEW > len(found):
@@ -263,9 +337,9 @@ def _packet_times(path: Path, pictures: _Pictures) -> PacketTimes:
     return "stated" if is_sparse or keys == sorted(keys) else "in_decoding_order"
 
 
-def _display_times(path: Path, number: int, packet_times: PacketTimes) -> list[float]:
+def _display_times(source: Source) -> list[float]:
     """List when each packet's picture is shown, seconds; NaN for those without a time."""
-    with Source(path, number, packet_times=packet_times).packets_from(None) as (_, packets):
+    with source.packets_from(None) as (_, packets):
         return [
             math.nan if each.pts is None or each.is_discard else float(each.pts * each.time_base)
             for each in packets
@@ -293,7 +367,9 @@ def _timeline(
     # Some containers (AVI) give a packet's duration as a tick of the clock.
     half = pictures.stays or pictures.usual / 2
     stays = half if by_fields else max(pictures.stays, pictures.usual)
-    line = timeline(times, _may_leap(container), stays)
+    may_leap = _may_leap(container)
+    # A broadcast loses packets; in other containers a picture may just stay for long.
+    line = timeline(times, may_leap, stays, pictures.flags if may_leap else None)
     if line.duration <= 0:
         raise InputError(f"{path} has no pictures (zero length); copy the video again.")
     if line.strays:
@@ -307,7 +383,7 @@ def _timeline(
         )
     for begin, end in line.gaps:
         log.warning("%s has no picture from %.3f to %.3f s.", path, begin, end)
-    if any(end - begin > _CLOSED for begin, end in line.gaps) and _may_leap(container):
+    if any(end - begin > _CLOSED for begin, end in line.gaps) and may_leap:
         target = quote(path.stem + ".mkv")
         log.warning(
             "If no time passed there, this joins what is before and after: "
@@ -370,6 +446,17 @@ def _check_readable(path: Path, pictures: _Pictures) -> None:
             f"{path} is encrypted (DRM), so its pictures cannot be read; get a copy without "
             "encryption."
         )
+
+
+def _report_empty_end(path: Path, place: int) -> None:
+    """Warn if the file goes on after its last packet, as after a disk error.
+
+    Args:
+        place: where the last packet ends, bytes.
+    """
+    rest = (path.stat().st_size - place) / 2**20
+    if place and rest > _END_SLACK:
+        log.warning("The last %.1f MiB of %s hold no pictures and no sound.", rest, path)
 
 
 def _pixel_aspect(stream: VideoStream) -> float:

@@ -89,6 +89,7 @@ def frames_of(
         path=Path(path),
         stream=manifest.stream,
         restarts=manifest.restarts,
+        sections=manifest.sections,
         has_dependent_keyframes=manifest.has_dependent_keyframes,
         packet_times=manifest.packet_times,
     )

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -56,6 +57,24 @@ _ALIKE = 5
 _MISSING, _LEAST_STAY, _MOST_STAY, _USUAL_STAYS = 25, 1.0, 5.0, 3
 
 
+# A damaged packet is so near, in the order of the file, to those that were lost with its rest.
+_BESIDE = 3
+# Next to a damaged packet, a longer interval (in usual ones) means that pictures were lost.
+_LOST_STAYS = 1.5
+
+
+class Flags(NamedTuple):
+    """What a container says of its packets, in the order of the file.
+
+    Attributes:
+        keyframes: decoding can start at these.
+        damaged: data is missing in these or before them.
+    """
+
+    keyframes: NDArray[np.bool_]
+    damaged: NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class Timeline:
     """When a video's pictures are on screen.
@@ -80,7 +99,12 @@ class Timeline:
         return self.duration - sum(end - start for start, end in self.gaps)
 
 
-def timeline(times: Times, may_leap: bool, last_stays: float) -> Timeline:
+def timeline(
+    times: Times,
+    may_leap: bool,
+    last_stays: float,
+    flags: Flags | None = None,
+) -> Timeline:
     """Put the pictures of a video on one clock.
 
     Args:
@@ -88,6 +112,9 @@ def timeline(times: Times, may_leap: bool, last_stays: float) -> Timeline:
         may_leap: the container's clock may start again by design (MPEG-TS and -PS), so a leap
             by hours is no gap.
         last_stays: how long the last picture is shown, as far as is known.
+        flags: of the packets, where missing pictures were lost on the way (MPEG-TS and -PS) and
+            not left out by the encoder. A gap then lasts until a keyframe, as the pictures before
+            it depend on lost ones.
     """
     believed = ~strays(times)
     places = np.flatnonzero(believed)
@@ -101,19 +128,65 @@ def timeline(times: Times, may_leap: bool, last_stays: float) -> Timeline:
             shift = end + _usual(part) - part.min()
             found.append(Restart(packet=int(places[begin]), shift=round(float(shift), 6)))
             part += found[-1].shift
-        end = float(part.max())
+        end = _last(part)
     shown = np.sort(clock)
     start, stays = float(shown[0]), _stays(shown)
     most = np.maximum(np.clip(_MISSING * stays, _LEAST_STAY, _MOST_STAY), _USUAL_STAYS * stays)
     gaps = np.flatnonzero(np.diff(shown) > most[:-1])
-    ends = (shown[gaps] + stays[gaps] - start).round(6), (shown[gaps + 1] - start).round(6)
+    end = float(shown[-1] + min(last_stays, most[-1]))
+    spans = list(zip(shown[gaps] + stays[gaps], shown[gaps + 1], strict=True))
+    if flags is not None:
+        damaged, keyframes = flags.damaged[places], flags.keyframes[places]
+        for resumed in (np.flatnonzero(clock >= time)[0] for time in shown[gaps + 1]):
+            # After a pause comes a keyframe, after a loss anything, and half a picture before it.
+            damaged[resumed - 1] |= not keyframes[resumed]
+        spans += _losses(clock, np.flatnonzero(damaged), shown, stays)
+        spans = _until_keyframes(spans, clock[keyframes], end)
     return Timeline(
         start=start,
-        duration=float(shown[-1] - start + min(last_stays, most[-1])),
+        duration=end - start,
         strays=int(np.isfinite(times).sum() - len(places)),
         restarts=tuple(found),
-        gaps=tuple(zip(*(each.tolist() for each in ends), strict=True)),
+        gaps=tuple((round(float(a - start), 6), round(float(b - start), 6)) for a, b in spans),
     )
+
+
+def _losses(
+    clock: Times, damaged: NDArray[np.intp], shown: Times, stays: Times
+) -> list[tuple[float, float]]:
+    """Find where pictures are missing next to a damaged packet: (start, end) of each stretch."""
+    found = []
+    for place in damaged:
+        near = clock[max(0, place - _BESIDE) : place + _BESIDE + 1]
+        first, last = np.searchsorted(shown, [near.min(), near.max()])
+        intervals = np.diff(shown[first : last + 1])
+        missing = first + np.flatnonzero(intervals > _LOST_STAYS * stays[first:last])
+        if len(missing):
+            begin = shown[missing[0]] + stays[missing[0]]
+            # The damaged picture may consist of halves of two.
+            found.append((min(begin, clock[place]), shown[missing[-1] + 1]))
+    return found
+
+
+def _until_keyframes(
+    spans: list[tuple[float, float]], keyframes: Times, end: float
+) -> list[tuple[float, float]]:
+    """Let each stretch last until the next keyframe, and join those that overlap then.
+
+    Args:
+        end: of the video. A stretch lasts until there if no keyframe follows, unless the first
+            keyframe is the only one (the encoder refreshes pictures bit by bit).
+    """
+    keys = np.append(np.sort(keyframes), end) if len(keyframes) > 1 else np.array([])
+    joined: list[tuple[float, float]] = []
+    for begin, resumed in sorted(spans):
+        until = float(min(keys[keys >= resumed], default=resumed))
+        if joined and begin <= joined[-1][1]:
+            before = joined.pop()
+            joined.append((before[0], max(before[1], until)))
+        else:
+            joined.append((begin, until))
+    return joined
 
 
 def strays(times: Times) -> NDArray[np.bool_]:
@@ -193,6 +266,20 @@ def _stays(shown: Times) -> Times:
     lower = np.maximum(around[: len(shown)], around[-len(shown) :])
     stays: Times = np.maximum(lower, _usual(shown))
     return stays
+
+
+def _last(part: Times) -> float:
+    """When the last picture is shown of those between two restarts of the clock.
+
+    FFmpeg gives the pictures of an MPEG-PS that share a packet one time twice now and then, and
+    those after them times that are early by as much, until a packet states a time again.
+    """
+    shown = np.sort(part)
+    intervals = np.diff(shown)
+    usual = float(np.median(intervals)) if len(intervals) else 0.0
+    late = float(shown[0]) + usual * len(intervals)
+    repeated = usual * np.count_nonzero(intervals < usual / 2)
+    return late if shown[-1] < late <= shown[-1] + 1.5 * repeated else float(shown[-1])
 
 
 def _usual(clock: Times) -> float:

@@ -1,18 +1,17 @@
 """Slices and threads show the same pictures as a decode of the whole file."""
 
 from fractions import Fraction
-from itertools import chain
 
 import av
 import pytest
 from av.packet import Packet
 
-from media import SIZE, number_in, numbered_picture, ts_with_other_times
+from media import SIZE, in_slices, number_in, numbered_picture, ts_with_other_times
 from touchline.inputs.videos import Video
 from touchline.video.decoder import Decoder
 from touchline.video.packets import PacketFeed, PacketReader, Source, list_packets
 from touchline.video.probe import probe
-from touchline.video.sampler import _segments, frames_of
+from touchline.video.sampler import _segments
 
 RATE = 5
 # Longer than what a slice lists before and after itself, 10 s.
@@ -96,17 +95,6 @@ def by_count(rate):
     return lambda _path, times: {time: int(time * rate + 1e-6) for time in times}
 
 
-def in_slices(path, times, slices, threads):
-    """The number of the picture that each slice gives at its times."""
-    manifest = probe(Video(video=0, path=path))
-    size = -(-len(times) // slices)
-    parts = [times[begin : begin + size] for begin in range(0, len(times), size)]
-    frames = chain.from_iterable(
-        frames_of(manifest, path, part, max_size=4096, threads=threads) for part in parts
-    )
-    return {frame.wanted: number_in(frame.picture) for frame in frames}
-
-
 def check_all_ways(path, seconds=SECONDS, is_counting=True, reference=full_decode):
     # Off the rate of keyframes, so every place in a group of pictures is asked for.
     times = [round(0.1 + 0.6 * k, 3) for k in range(int(seconds / 0.6))]
@@ -158,6 +146,27 @@ def test_pictures_without_a_time_are_shown_in_order(tmp_path, codec, options, on
     path = ts_with_other_times(whole, tmp_path / "v.ts", untimed)
     assert probe(Video(video=0, path=path)).duration == pytest.approx(SECONDS)
     check_all_ways(path, reference=by_count(rate_of(codec)))
+
+
+def test_joined_parts_without_times_follow_each_other(tmp_path):
+    whole = write(tmp_path / "whole.ts", "libx264", PYRAMID, seconds=20)
+    packets = packets_of(whole)
+    untimed = {k: None for k, packet in enumerate(packets) if not packet.is_keyframe}
+    part = ts_with_other_times(whole, tmp_path / "part.ts", untimed)
+    # The second part begins in the middle of a group, of which no picture can be decoded.
+    path, late = tmp_path / "v.ts", part.read_bytes()
+    path.write_bytes(late + late[packets[3].pos :])
+    times = [round(0.1 + 0.6 * k, 3) for k in range(62)]
+    lost = 10  # pictures before the second part's first keyframe
+    manifest = probe(Video(video=0, path=path))
+    assert manifest.duration == pytest.approx(40, abs=2.1)
+    for slices in 1, 4:
+        got = in_slices(path, times, slices, 1)
+        assert {t: got[t] for t in times if t < 19.7} == {t: int(5 * t) for t in times if t < 19.7}
+        second = {t: n for t, n in got.items() if t > 22.1}
+        assert second
+        shifts = {n - int(5 * t) for t, n in second.items()}
+        assert len(shifts) == 1 and shifts.pop() in range(-100, -100 + lost + 1)
 
 
 def boxes(content):

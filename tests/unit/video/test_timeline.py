@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchline.video.timeline import strays, timeline
+from touchline.video.timeline import Flags, strays, timeline
 
 RATES = st.sampled_from([0.5, 5, 25, 50])
 # Places in the file relative to those on screen: a pyramid of B-pictures, IBBP, none.
@@ -20,8 +20,13 @@ def decoding_order(pictures, group):
     return np.array([n for n in order if n < pictures])
 
 
-def timeline_of(times, may_leap=False, last_stays=0.04):
-    return timeline(np.asarray(times, float), may_leap, last_stays)
+def timeline_of(times, may_leap=False, last_stays=0.04, flags=None):
+    return timeline(np.asarray(times, float), may_leap, last_stays, flags)
+
+
+def flags_of(pictures, keyframes, damaged=()):
+    places = np.arange(pictures)
+    return Flags(np.isin(places, keyframes), np.isin(places, damaged))
 
 
 @given(RATES, ORDERS, st.integers(2, 300), st.floats(-5, 90_000))
@@ -146,3 +151,35 @@ def test_packets_without_a_time_leave_the_others_theirs(untimed):
     assert line.start == timed[0] / 25
     assert line.duration <= (timed[-1] - timed[0]) / 25 + 5
     assert line.strays == 0
+
+
+@pytest.mark.parametrize(
+    ("keyframes", "end"), [([0, 120], 15), ([0, 100], 13), ([0], 13), ([0, 50], 17)]
+)
+def test_gap_lasts_until_a_keyframe(keyframes, end):
+    # Pictures at 0 to 9.9 s and from 13 s on, 10 a second.
+    times = [k / 10 + (3 if k >= 100 else 0) for k in range(140)]
+    line = timeline_of(times, True, 0.1, flags_of(140, keyframes))
+    # Without a keyframe behind the gap, the picture before it may be damaged.
+    begin = 10 if 100 in keyframes else 9.9
+    assert line.gaps == (pytest.approx((begin, end)),)
+
+
+def test_few_lost_pictures_next_to_damage_are_a_gap():
+    times = np.delete(np.arange(100) / 25, [52, 53])
+    for damaged in 51, 52:
+        line = timeline_of(times, True, 0.04, flags_of(98, [0, 48, 73], [damaged]))
+        assert line.gaps == (pytest.approx((51 / 25 if damaged == 51 else 52 / 25, 3.0)),)
+    assert timeline_of(times, True, 0.04, flags_of(98, [0, 48, 73])).gaps == ()
+
+
+def test_damage_that_loses_no_picture_is_no_gap():
+    assert timeline_of(np.arange(100) / 25, True, 0.04, flags_of(100, [0, 50], [51])).gaps == ()
+
+
+def test_clock_starts_again_after_pictures_with_early_times():
+    first = np.arange(100) / 25
+    # The last pictures are one too early, so one time is there twice.
+    first[90:] -= 1 / 25
+    (restart,) = timeline_of([*first, *np.arange(100) / 25], True).restarts
+    assert restart.shift == pytest.approx(4)
