@@ -367,7 +367,7 @@ function tell(claim) {
   if (!claim) return;
   const { label, decision } = claim;
   const what = !decision ? `${label}: undecided` : decision.verdict === "rejected" ? `${label}: rejected` : `${decision.label}: confirmed`;
-  announce(`${what} at ${clocks(data.halves, decision?.time ?? claim.time)}. ${$("progress-text").textContent}.`);
+  announce(`${what} at ${clocks(data.halves, decision?.time ?? claim.time, true)}. ${$("progress-text").textContent}.`);
 }
 
 /** Everything that was predicted of a moment, a line each; its time leads there. @param {Item} item */
