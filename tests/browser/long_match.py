@@ -9,8 +9,8 @@ from pathlib import Path
 from touchline.comparison.compare import Track, compare
 from touchline.core.records import Counts, Coverage, Event, Interval, Thumbnail
 from touchline.evaluation.annotations import TrueEvent
-from touchline.evidence.tables import Evidence
 from touchline.events.shortlist import Standing, shortlist
+from touchline.evidence.tables import Evidence
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name
 from touchline.report.match_page import MODULE, VideoPage, page_data, rows_of

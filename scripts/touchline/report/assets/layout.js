@@ -66,6 +66,7 @@ export class Layout {
     this.timeline.fit(this.isFolded ? 0 : room - curves);
     const isShown = !$("lanes").hidden;
     $("fold").textContent = isShown ? "Fold" : "Unfold";
+    $("fold").setAttribute("aria-label", `${$("fold").textContent} the lanes`);
     $("fold").setAttribute("aria-expanded", String(isShown));
     // Lanes for which there is no room cannot be unfolded.
     $("fold").hidden = !isShown && !this.isFolded;

@@ -135,7 +135,7 @@ export class List {
     const about = several ? make("div", { className: "parts" }, ...claims.map((claim, n) => this.part(claim, n)))
       : make("div", { className: "who" }, ...this.voices(claims[0]));
     row.append(picture, make("div", { className: "what" },
-      make("div", { className: "head" }, link, badge, standingOf(item), several ? null : verdictOf(claims[0])),
+      make("div", { className: "head" }, link, badge, standingOf(item), several ? bestScore(item) : null, several ? null : verdictOf(claims[0])),
       about, this.words(item) ?? ""));
     return row;
   }
@@ -174,6 +174,11 @@ function standingOf({ probability, rank }) {
   if (rank === null) return null;
   const words = probability === null ? `no. ${rank} of its class` : `${Math.round(100 * probability)} % likely`;
   return make("span", { className: "standing" }, words);
+}
+
+/** The best score of a moment with several events, whose own scores may not have room. @param {Item} item */
+function bestScore({ strength }) {
+  return strength === null ? null : make("span", { className: "standing", title: "The best score of the moment" }, score(strength));
 }
 
 /** An event's verdict for the name of the row's link. @param {Claim} claim @param {boolean} isOneOfSeveral */
