@@ -115,6 +115,12 @@ def settle(browser):
     )
 
 
+def save(browser):
+    """Save the verdicts, which shows a notice."""
+    browser.press("s")
+    browser.downloaded("verdicts_video_0.csv")
+
+
 def set_open(browser, *, filters=False, evidence=False, notice=False):
     """Open or close what can be open beside the work."""
     browser.run("document.getElementById('more-filters').open = arguments[0]", filters)
@@ -123,8 +129,7 @@ def set_open(browser, *, filters=False, evidence=False, notice=False):
     if is_open != evidence:
         browser.element("#evidence").click()
     if notice:
-        browser.press("s")
-        browser.wait(lambda: browser.elements("#notices .notice"))
+        save(browser)
     else:
         browser.run("document.getElementById('notices').replaceChildren()")
     settle(browser)
@@ -276,8 +281,8 @@ def test_notice_moves_nothing_and_is_closed(browser, pages):
         " document.getElementById(id).getBoundingClientRect().top)"
     )
     before = browser.run(place)
-    browser.press("s")
-    browser.wait(lambda: "Saved" in browser.text("#notices"))
+    save(browser)
+    assert "Saved" in browser.text("#notices")
     assert browser.run(place) == before
     assert browser.element("#notices").get_attribute("aria-live") == "polite"
     browser.element("#notices button").click()
