@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from touchline.comparison.compare import Track, compare
 from touchline.core.records import Counts, Coverage, Event, Interval, Thumbnail
 from touchline.evaluation.annotations import TrueEvent
 from touchline.events.shortlist import Standing, shortlist
+from touchline.evidence.tables import Evidence
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name
 from touchline.report.match_page import MODULE, VideoPage, page_data, rows_of
@@ -33,12 +34,17 @@ def write_page(
     per_model: int,
     draw: Callable[[list[float]], list[Thumbnail]],
     with_truth: bool = True,
+    name: Name = NAME,
+    source: str | None = None,
+    evidence: Mapping[str, Evidence] | None = None,
 ) -> tuple[int, int]:
     """A match with so many events of each of some models; returns how many moments and pictures.
 
     Args:
         draw: makes the thumbnails of moments at some times.
         with_truth: whether it has labels.
+        source: address of the video from the page.
+        evidence: of models that weigh the classes.
     """
     match = a_match(models, per_model, with_truth)
     moments = match.moments(TOLERANCE)
@@ -52,9 +58,16 @@ def write_page(
     }
     pictures = draw(sorted(wanted))
     data = page_data(
-        match, moments, name=NAME, tolerance=TOLERANCE, shortlists=shortlists, thumbnails=pictures
+        match,
+        moments,
+        name=name,
+        tolerance=TOLERANCE,
+        shortlists=shortlists,
+        thumbnails=pictures,
+        source=source,
+        evidence=evidence,
     )
-    values = {"match": match, "name": NAME, "rows": rows_of(match)}
+    values = {"match": match, "name": name, "rows": rows_of(match)}
     path.write_text(render("match.html.j2", MODULE, data, tolerance=TOLERANCE, **values))
     return len(moments), len(pictures)
 

@@ -57,7 +57,7 @@ def painted(browser, name):
 def test_curves_are_drawn_once_they_are_asked_for(browser, page):
     browser.open(page)
     assert browser.elements(".curve") == []
-    browser.element("#evidence summary").click()
+    browser.element("#evidence").click()
     browser.wait(lambda: len(browser.elements(".curve")) == 2)
     assert [row.text for row in browser.elements(".curve")] == ["Goal", "Corner"]
     browser.wait(lambda: painted(browser, "Goal") > 1000)
@@ -67,7 +67,7 @@ def test_curves_are_drawn_once_they_are_asked_for(browser, page):
 
 def test_a_click_on_a_curve_goes_there(browser, page):
     browser.open(page)
-    browser.element("#evidence summary").click()
+    browser.element("#evidence").click()
     browser.wait(lambda: len(browser.elements(".curve")) == 2)
     canvas = browser.elements(".curve canvas")[0]
     ActionChains(browser.driver).move_to_element_with_offset(canvas, 0, 0).click().perform()

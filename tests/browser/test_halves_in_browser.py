@@ -103,6 +103,8 @@ def write_into(field, text):
 
 
 def open_dialog(browser):
+    if not browser.element("#set-halves").is_displayed():
+        browser.element("#menu").click()
     browser.element("#set-halves").click()
     browser.wait(lambda: browser.element("#halves").is_displayed())
 
@@ -203,7 +205,7 @@ def test_a_video_of_one_half_shows_one_clock(browser, unstated):
 def test_exports_have_the_clock_of_each_half(browser, stated):
     open_by_time(browser, stated)
     confirm_all(browser)
-    soccernet = exported(browser, "soccernet", "Labels-v2.json")
+    soccernet = exported(browser, "soccernet", "Labels-v2_A-match.json")
     assert "3 events outside every half are left out" in browser.text("#notices")
     annotations = json.loads(soccernet.read_text())["annotations"]
     assert [(one["gameTime"], one["position"]) for one in annotations] == [
@@ -216,12 +218,12 @@ def test_exports_have_the_clock_of_each_half(browser, stated):
         245.1,
         3598,
     ]
-    with exported(browser, "csv", "checked_video_0.csv").open() as file:
+    with exported(browser, "csv", "checked_A-match.csv").open() as file:
         rows = [(float(row["time_s"]), row["game_time"]) for row in csv.DictReader(file)]
     clocks = ["", "1 - 00:00", "1 - 04:05", "", "2 - 04:05", "2 - 59:58", ""]
     assert rows == list(zip(TIMES, clocks, strict=True))
     assert "left out" not in browser.text("#notices")
-    osl = json.loads(exported(browser, "osl", "osl_video_0.json").read_text())
+    osl = json.loads(exported(browser, "osl", "osl_A-match.json").read_text())
     events = osl["data"][0]["events"]
     assert [one["position_ms"] for one in events] == [round(1000 * time) for time in TIMES]
     assert [one.get("gameTime", "") for one in events] == clocks
@@ -235,7 +237,7 @@ def test_halves_set_on_the_page_are_those_of_the_table(browser, unstated, starts
     shown = set_halves(browser, starts)
     assert parse_half_starts(shown) == parse_half_starts(starts)
     confirm_all(browser)
-    annotations = json.loads(exported(browser, "soccernet", "Labels-v2.json").read_text())
+    annotations = json.loads(exported(browser, "soccernet", "Labels-v2_A-match.json").read_text())
     spans = half_spans(parse_half_starts(starts), None, SECONDS)
     found = [(time, span) for time in TIMES if (span := span_at(spans, time))]
     assert [(a["gameTime"][0], int(a["position"])) for a in annotations["annotations"]] == [

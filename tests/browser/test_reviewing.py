@@ -61,7 +61,7 @@ def test_sixty_moments_and_a_list_take_130_keys(browser, page):
     browser.press("e", Keys.ENTER)
     pressed += 2
     assert pressed <= 130
-    rows = browser.downloaded("checked_video_0.csv").read_text().splitlines()
+    rows = browser.downloaded("checked_A-match_half1.csv").read_text().splitlines()
     assert len(rows) - 1 == decided(browser)[1] > 30
 
 
@@ -251,25 +251,25 @@ def test_the_checked_list_leaves_in_every_format(browser, page):
     browser.press("<b> & Søn", Keys.ENTER)
     browser.press(*"yyyy")
     count = decided(browser)[1]
-    table = exported(browser, "csv", "checked_video_0.csv")
+    table = exported(browser, "csv", "checked_A-match_half1.csv")
     truth = read_truth(table, Labels.read(LABELS))
     assert len(truth.events) == count
-    soccernet = exported(browser, "soccernet", "Labels-v2.json")
+    soccernet = exported(browser, "soccernet", "Labels-v2_A-match_half1.json")
     again = read_truth(soccernet, Labels.read(LABELS), of=GameHalf(half=1))
     assert [(e.label, e.time_s) for e in again.events] == [
         (e.label, pytest.approx(e.time_s)) for e in truth.events
     ]
-    osl = json.loads(exported(browser, "osl", "osl_video_0.json").read_text())
+    osl = json.loads(exported(browser, "osl", "osl_A-match_half1.json").read_text())
     assert [e["position_ms"] for e in osl["data"][0]["events"]] == [
         round(1000 * e.time_s) for e in truth.events
     ]
     assert "confidence_score" not in osl["data"][0]["events"][0]
-    sportscode = ET.fromstring(exported(browser, "sportscode", "video_0.xml").read_text())
+    sportscode = ET.fromstring(exported(browser, "sportscode", "A-match_half1.xml").read_text())
     assert [e.findtext("code") for e in sportscode.iter("instance")] == [
         e.label for e in truth.events
     ]
     assert "<b> & Søn" in [e.text for e in sportscode.iter("text")]
-    webvtt = exported(browser, "webvtt", "video_0.vtt").read_text()
+    webvtt = exported(browser, "webvtt", "A-match_half1.vtt").read_text()
     assert webvtt.count("-->") == count
     assert "&lt;b&gt; &amp; Søn" in webvtt
 

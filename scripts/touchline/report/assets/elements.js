@@ -49,12 +49,24 @@ export const score = (value) => (value === null ? "–" : value.toFixed(2));
 /** "1 event", "2 events". @param {number} count @param {string} what */
 export const counted = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
-/** Show the person a message until they close it. @param {string} text */
+const READ = 12_000; // milliseconds that a message stays which asks for nothing
+
+/** Show the person a message over the page. A warning stays until they close it. @param {string} text */
 export function notice(text, kind = "") {
   const close = make("button", { type: "button", attributes: { "aria-label": "Close this message" } }, "×");
   const box = make("p", { className: `notice ${kind}` }, make("span", {}, text), close);
   close.addEventListener("click", () => box.remove());
   $("notices").replaceChildren(box);
+  const leave = () => {
+    if (box.matches(":hover, :focus-within")) setTimeout(leave, READ);
+    else box.remove();
+  };
+  if (kind !== "warning") setTimeout(leave, READ);
+}
+
+/** Tell whoever listens to the page what was done. @param {string} text */
+export function announce(text) {
+  $("decided").textContent = text;
 }
 
 // How agreement is shown: by word, colour (in the style) and shape (in the timeline).

@@ -18,9 +18,8 @@ export class Curves {
     this.lowest = Math.min(0, ...heights.map((height) => height ?? 0));
     /** @type {Map<string, HTMLCanvasElement>} */
     this.rows = new Map();
-    this.box = /** @type {HTMLDetailsElement} */ ($("evidence"));
-    this.box.hidden = false;
-    this.box.addEventListener("toggle", () => this.draw());
+    this.box = $("evidence-panel");
+    $("evidence").hidden = false;
     timeline.onDraw = () => this.draw();
   }
 
@@ -38,7 +37,7 @@ export class Curves {
   }
 
   draw() {
-    if (!this.box.open) return;
+    if (this.box.hidden) return;
     if (!this.rows.size) this.build();
     const style = getComputedStyle(document.documentElement);
     const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();

@@ -13,14 +13,25 @@ const UNWRITABLE = /[^\t -\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]|[\x7f-\x9f\u2
 
 /** @typedef {(events: Decision[], match: MatchData) => string} Writer */
 
+const LONGEST_NAME = 80; // characters of a file's name that the game may take
+
+/** A file's name for a game and a half: what every system allows, and never the same for two halves. @param {MatchData} match */
+export function fileStem({ video, game, home, away, half }) {
+  const title = game?.split("/").filter(Boolean).at(-1) ?? (home && away ? `${home}-${away}` : "");
+  const safe = [...title.normalize("NFC").replace(/[^\p{L}\p{M}\p{N}._]+/gu, "-")].slice(0, LONGEST_NAME).join("").replace(/^[-.]+|[-.]+$/g, "");
+  return `${safe || `video_${video}`}${half === null ? "" : `_half${half}`}`;
+}
+
+/** @typedef {(match: MatchData) => string} FileName */
+
 /** What can be made of the checked list: a name, the file's name, its type, what writes it, and which times it has a place for, if not all. */
 export const FORMATS = [
-  { id: "csv", name: "Table (CSV)", file: (/** @type {number} */ video) => `checked_video_${video}.csv`, type: "text/csv", write: csv },
-  { id: "soccernet", name: "SoccerNet labels (JSON)", file: () => "Labels-v2.json", type: "application/json", write: soccerNet,
+  { id: "csv", name: "Table (CSV)", file: /** @type {FileName} */ ((match) => `checked_${fileStem(match)}.csv`), type: "text/csv", write: csv },
+  { id: "soccernet", name: "SoccerNet labels (JSON)", file: /** @type {FileName} */ ((match) => `Labels-v2_${fileStem(match)}.json`), type: "application/json", write: soccerNet,
     takes: isInHalf },
-  { id: "osl", name: "OpenSportsLab (JSON)", file: (/** @type {number} */ video) => `osl_video_${video}.json`, type: "application/json", write: openSportsLab },
-  { id: "sportscode", name: "Sportscode (XML)", file: (/** @type {number} */ video) => `video_${video}.xml`, type: "text/xml", write: sportscode },
-  { id: "webvtt", name: "Captions (WebVTT)", file: (/** @type {number} */ video) => `video_${video}.vtt`, type: "text/vtt", write: webVtt },
+  { id: "osl", name: "OpenSportsLab (JSON)", file: /** @type {FileName} */ ((match) => `osl_${fileStem(match)}.json`), type: "application/json", write: openSportsLab },
+  { id: "sportscode", name: "Sportscode (XML)", file: /** @type {FileName} */ ((match) => `${fileStem(match)}.xml`), type: "text/xml", write: sportscode },
+  { id: "webvtt", name: "Captions (WebVTT)", file: /** @type {FileName} */ ((match) => `${fileStem(match)}.vtt`), type: "text/vtt", write: webVtt },
 ];
 
 /** @param {MatchData} match @param {number} time */

@@ -128,21 +128,22 @@ export class List {
     const labels = claims.flatMap((claim, n) => [n ? " / " : null, named(claim.label)]);
     const link = make("a", { href: `#moment-${item.id}`, className: "go" },
       make("span", { className: "when" }, clocks(this.data.halves, item.time)), " ", ...labels);
+    link.setAttribute("aria-label", [link.textContent, STATUSES[status], ...claims.map((claim) => said(claim, claims.length > 1))].join(", "));
     const badge = make("span", { className: `badge ${status}` },
       make("span", { className: "shape", attributes: { "aria-hidden": "true" } }, SHAPES[status]), STATUSES[status]);
     const several = claims.length > 1;
-    const about = several ? claims.map((claim, n) => this.part(claim, n))
-      : [make("div", { className: "who" }, ...this.voices(claims[0]))];
+    const about = several ? make("div", { className: "parts" }, ...claims.map((claim, n) => this.part(claim, n)))
+      : make("div", { className: "who" }, ...this.voices(claims[0]));
     row.append(picture, make("div", { className: "what" },
-      make("div", { className: "head" }, link, badge, standingOf(item), several ? null : verdictOf(claims[0])),
-      ...about, this.words(item) ?? ""));
+      make("div", { className: "head" }, link, badge, standingOf(item), several ? bestScore(item) : null, several ? null : verdictOf(claims[0])),
+      about, this.words(item) ?? ""));
     return row;
   }
 
   /** One of several events of a moment: its number, who says it, its verdict. @param {Claim} claim @param {number} n */
   part(claim, n) {
     const part = make("div", { className: "who part" }, make("kbd", {}, String(n + 1)),
-      named(claim.label, "predicted-label"), ...this.voices(claim), verdictOf(claim));
+      named(claim.label, "predicted-label"), verdictOf(claim), make("span", { className: "voices" }, ...this.voices(claim)));
     part.dataset.claim = String(n);
     return part;
   }
@@ -173,6 +174,17 @@ function standingOf({ probability, rank }) {
   if (rank === null) return null;
   const words = probability === null ? `no. ${rank} of its class` : `${Math.round(100 * probability)} % likely`;
   return make("span", { className: "standing" }, words);
+}
+
+/** The best score of a moment with several events, whose own scores may not have room. @param {Item} item */
+function bestScore({ strength }) {
+  return strength === null ? null : make("span", { className: "standing", title: "The best score of the moment" }, score(strength));
+}
+
+/** An event's verdict for the name of the row's link. @param {Claim} claim @param {boolean} isOneOfSeveral */
+function said({ label, decision }, isOneOfSeveral) {
+  const verdict = !decision ? "undecided" : decision.label === label ? decision.verdict : `${decision.verdict} as ${decision.label}`;
+  return isOneOfSeveral ? `${label} ${verdict}` : verdict;
 }
 
 /** An event's verdict in words, and another reviewer's where it differs; or null. @param {Claim} claim */

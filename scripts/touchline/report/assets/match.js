@@ -1,16 +1,17 @@
 // The page of a match: how its parts work together.
 
-import { $, ORDER, SHAPES, STATUSES, clock, counted, dialog, field, make, named, notice, score, secondsOf } from "./elements.js";
+import { $, ORDER, SHAPES, STATUSES, announce, clock, counted, dialog, field, make, named, notice, score, secondsOf } from "./elements.js";
 import { Curves } from "./evidence.js";
 import { COMPARE, among, filtered, isDecided, leftOut } from "./filters.js";
 import { FORMATS } from "./formats.js";
 import { HalfDialog } from "./half_dialog.js";
 import { clocks, gameTime, halfSpans, isWholeVideo, statedStarts } from "./halves.js";
+import { Layout, wireMenu } from "./layout.js";
 import { List, inWords } from "./list.js";
 import { Player } from "./player.js";
 import { layOut } from "./print.js";
 import { agreement, onlyAdded } from "./reviewers.js";
-import { Timeline } from "./timeline.js";
+import { Timeline, anyLooked } from "./timeline.js";
 import { Verdicts } from "./verdicts.js";
 
 /** @import { Claim, ClaimData, Decision, HalfSpan, Item, Mark, MatchData, MomentData } from "./types.js" */
@@ -238,20 +239,8 @@ const NO_CLASS = "no class";
 function lanes() {
   if (field("lanes-by").value === "model") return [...data.lanes, YOURS];
   const names = new Set(claims.map(({ label }) => (isClass.has(label) ? label : NO_CLASS)));
-  const looked = anyLooked();
+  const looked = anyLooked(data.lanes);
   return [...[...data.classes, NO_CLASS].filter((name) => names.has(name)).map((name) => ({ name, kind: "class", looked })), YOURS];
-}
-
-/** Where any model looked. @returns {[number, number][]} */
-function anyLooked() {
-  /** @type {[number, number][]} */
-  const joined = [];
-  for (const [start, end] of data.lanes.flatMap(({ looked }) => looked).sort((a, b) => a[0] - b[0])) {
-    const last = joined.at(-1);
-    if (last && start <= last[1]) last[1] = Math.max(last[1], end);
-    else joined.push([start, end]);
-  }
-  return joined;
 }
 
 function divide() {
@@ -340,6 +329,7 @@ function judge() {
   }
   const { item, decision } = chosen;
   $("judge-title").replaceChildren(clocks(data.halves, chosen.time, true), " ", named(chosen.label));
+  $("judge-title").title = $("judge-title").textContent ?? "";
   if (item.claims.length > 1) $("events").replaceChildren(...item.claims.map(eventButton));
   $("alone").hidden = item.claims.length < 2;
   $("predicted").replaceChildren(table(item));
@@ -370,6 +360,14 @@ function eventButton(claim, n) {
     attributes: { "aria-pressed": String(claim === chosen) } }, make("kbd", {}, String(n + 1)), sign, named(claim.label));
   button.addEventListener("click", () => choose(claim));
   return button;
+}
+
+/** Tell the person's screen reader what was decided. @param {Claim | null} claim */
+function tell(claim) {
+  if (!claim) return;
+  const { label, decision } = claim;
+  const what = !decision ? `${label}: undecided` : decision.verdict === "rejected" ? `${label}: rejected` : `${decision.label}: confirmed`;
+  announce(`${what} at ${clocks(data.halves, decision?.time ?? claim.time, true)}. ${$("progress-text").textContent}.`);
 }
 
 /** Everything that was predicted of a moment, a line each; its time leads there. @param {Item} item */
@@ -429,6 +427,7 @@ function confirm() {
     verdicts.change(verdicts.editsOf([[chosen, fresh]]));
     chosen = itemOfAdded(fresh).claims[0];
     update();
+    tell(chosen);
     return true;
   }
   // Corrected to what the same moment also says, it is that.
@@ -438,6 +437,7 @@ function confirm() {
   timeline.chosen = chosen;
   list.choose(chosen);
   update(false);
+  tell(chosen);
   return true;
 }
 
@@ -445,6 +445,7 @@ function reject() {
   if (!chosen || chosen.item.index === null) return false;
   verdicts.change(verdicts.editsOf([[chosen, rejected(chosen, byMe().note)]]));
   update(false);
+  tell(chosen);
   return true;
 }
 
@@ -452,6 +453,8 @@ function reject() {
 function takeBack(claim) {
   verdicts.change(verdicts.editsOf([[claim, null]]));
   update(claim.item.index === null);
+  if (claim.item.index === null) announce(`${claim.label}: taken back. ${$("progress-text").textContent}.`);
+  else tell(claim);
 }
 
 /** Confirm, or, if just that is confirmed, take it back. */
@@ -530,6 +533,7 @@ function undo() {
   update();
   const changed = claims.find((claim) => JSON.stringify(claim.decision) !== JSON.stringify(before.get(claim)));
   choose(changed);
+  announce(`Undone. ${$("progress-text").textContent}.`);
 }
 
 // --- many at once --------------------------------------------------------------------------
@@ -578,7 +582,7 @@ function exportAs({ name, file, type, write, takes }) {
   const confirmed = confirmedOnes().map(({ decision }) => decision);
   const events = takes ? confirmed.filter(({ time }) => takes(data, time)) : confirmed;
   const outside = confirmed.length - events.length;
-  download(file(data.video), type, write(events, data));
+  download(file(data), type, write(events, data));
   dialog("formats").close();
   const left = outside ? ` ${counted(outside, "event")} outside every half ${outside === 1 ? "is" : "are"} left out.` : "";
   notice(`Exported ${counted(events.length, "confirmed event")}: ${name}.${left}`, left ? "warning" : "");
@@ -850,7 +854,10 @@ function wire() {
     clearFilters();
     apply();
   });
+  // A tip would stay over what the keys move.
+  document.addEventListener("keydown", () => timeline.hint(null), true);
   document.addEventListener("keydown", onKey);
+  wireMenu();
   addEventListener("beforeprint", () => layOut(data, confirmedOnes()));
   field("keys-on").checked = remembered("keys") !== "off";
   $("keys-on").addEventListener("change", () => remembered("keys", field("keys-on").checked ? "on" : "off"));
@@ -887,7 +894,8 @@ function fill() {
   for (const status of ORDER.filter((each) => counts.has(each))) {
     const button = make("button", { type: "button", className: `chip ${status}`, attributes: { "aria-pressed": "true" } },
       make("span", { className: "shape", attributes: { "aria-hidden": "true" } }, SHAPES[status]),
-      `${STATUSES[status]} `, make("b", {}, String(counts.get(status))));
+      make("span", { className: "word" }, `${STATUSES[status]} `), make("b", {}, String(counts.get(status))));
+    button.title = STATUSES[status];
     button.addEventListener("click", () => {
       if (!statuses.delete(status)) statuses.add(status);
       button.setAttribute("aria-pressed", String(statuses.has(status)));
@@ -902,3 +910,4 @@ fill();
 wire();
 divide();
 update();
+new Layout(timeline).fit();

@@ -9,7 +9,10 @@ import { clocks, gameTime, halfName, halvesInWords, isWholeVideo } from "./halve
 const RULER = 22;
 const BAND = 15; // below the ruler, with the halves
 const TALL = { lane: 38, mark: 20, gutter: 0 }; // with a mark's label below it, the name above
-const LOW = { lane: 18, mark: 9, gutter: 104 }; // where the lane itself is the label
+const LOW = { lane: 18, mark: 9, gutter: 104 }; // with the name beside it
+const LOWEST = { lane: 14, mark: 7, gutter: 104 };
+const GUTTER_SHARE = 0.24; // of the width, at most, for the names
+const SCROLLABLE = 110; // pixels in which it is worth to scroll the lanes of many classes
 const CROWDED = 9; // with fewer pixels a mark, marks are ticks: disagreements above, others below
 const REACH = 12; // pixels around a mark that belong to it
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800];
@@ -32,10 +35,16 @@ export class Timeline {
     this.cursor = 0;
     this.width = 1; // of what shows the time, beside the names
     this.measures = TALL;
+    this.room = Infinity; // pixels that the lanes may take
+    this.isByClass = false;
     /** @type {Lane[]} */
-    this.lanes = [];
+    this.lanes = []; // as they are told apart
+    /** @type {Lane[]} */
+    this.rows = []; // as they are drawn: the same, or a single one of all where there is little room
     /** @type {Mark[][]} */
-    this.marks = [];
+    this.marks = []; // of each row
+    /** @type {Mark[][]} */
+    this.given = []; // of each lane
     /** @type {Set<Item> | null} */
     this.lit = null; // what the list shows; null is all
     /** @type {Claim | null} */
@@ -45,23 +54,62 @@ export class Timeline {
     /** @type {Map<string, number>} */
     this.widths = new Map();
     this.listen();
-    new ResizeObserver(() => this.redraw()).observe(this.canvas);
+    new ResizeObserver(() => {
+      if (Math.round(this.gutter) !== Math.round(this.measures.gutter)) this.arrange();
+      this.redraw();
+    }).observe(this.canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
   }
 
-  /** Show other lanes; low ones hold marks without their labels. @param {Lane[]} lanes */
-  divide(lanes, low = false) {
+  /** Show other lanes; those of classes are always low. @param {Lane[]} lanes */
+  divide(lanes, isByClass = false) {
     this.lanes = lanes;
-    this.measures = low ? LOW : TALL;
-    this.marks = lanes.map(() => []);
-    this.canvas.style.height = `${this.height}px`;
+    this.isByClass = isByClass;
+    this.given = lanes.map(() => []);
     $("halves-in-words").textContent = halvesInWords(this.halves);
-    $("lane-names").classList.toggle("low", low);
-    $("lane-names").replaceChildren(...lanes.map(({ name, kind }, number) => {
+    this.arrange();
+  }
+
+  /** Make the lanes fit, or fold them away. @param {number} room  pixels */
+  fit(room) {
+    if (room === this.room) return;
+    this.room = room;
+    this.arrange();
+  }
+
+  /** Choose the highest lanes for which there is room: low ones hold marks without their labels; one lane holds all. */
+  arrange() {
+    const { lanes, room } = this;
+    const fits = (/** @type {number} */ lane, count = lanes.length) => this.ruler + lane * count <= room;
+    const measures = (this.isByClass ? [LOW, LOWEST] : [TALL, LOW, LOWEST]).find(({ lane }) => fits(lane));
+    const isScrolled = !measures && this.isByClass && room >= SCROLLABLE;
+    const isOne = !measures && !isScrolled;
+    const isShown = !isOne || fits(LOW.lane, 1);
+    this.measures = { ...(measures ?? (isScrolled ? LOWEST : fits(TALL.lane, 1) ? TALL : LOW)) };
+    if (this.measures.gutter) this.measures.gutter = this.gutter;
+    this.rows = isOne ? [{ name: "all lanes", kind: "all", looked: anyLooked(lanes) }] : lanes;
+    const box = $("lanes");
+    box.hidden = !isShown;
+    box.style.maxHeight = isScrolled ? `${Math.floor(room)}px` : "";
+    this.canvas.style.height = `${this.height}px`;
+    const isLow = this.measures.gutter > 0;
+    $("lane-names").classList.toggle("low", isLow);
+    $("lane-names").replaceChildren(...this.rows.map(({ name, kind }, number) => {
       const label = named(name, `lane-name ${kind}`);
+      label.title = name;
       label.style.top = `${this.top(number)}px`;
+      if (isLow) {
+        label.style.lineHeight = `${this.measures.lane}px`;
+        label.style.maxWidth = `${this.measures.gutter - 6}px`;
+      }
       return label;
     }));
+    this.show(this.given);
+  }
+
+  /** How wide the names of low lanes are. */
+  get gutter() {
+    return this.measures.gutter && Math.min(LOW.gutter, GUTTER_SHARE * (this.canvas.clientWidth || Infinity));
   }
 
   /** How high the ruler is; the lanes begin below it. */
@@ -70,7 +118,7 @@ export class Timeline {
   }
 
   get height() {
-    return this.ruler + this.measures.lane * this.lanes.length;
+    return this.ruler + this.measures.lane * this.rows.length;
   }
 
   /** Where a lane begins. @param {number} number */
@@ -86,7 +134,8 @@ export class Timeline {
 
   /** Show other marks: a list a lane, by time. @param {Mark[][]} marks */
   show(marks) {
-    this.marks = marks;
+    this.given = marks;
+    this.marks = this.rows === this.lanes ? marks : [oneEach(marks)];
     this.redraw();
   }
 
@@ -170,7 +219,7 @@ export class Timeline {
     pen.font = "11px system-ui, sans-serif";
     this.drawRuler(pen, colour, height);
     this.crowded = false;
-    this.lanes.forEach((_, number) => this.drawLane(pen, colour, number));
+    this.rows.forEach((_, number) => this.drawLane(pen, colour, number));
     if (!isWholeVideo(this.halves)) this.drawHalves(pen, colour);
     pen.fillStyle = colour("cursor");
     pen.fillRect(Math.round(this.x(this.cursor)) - 1, 0, 2, height);
@@ -178,7 +227,7 @@ export class Timeline {
     this.drawOverview(colour);
     const part = this.end - this.start < this.duration - 0.5;
     $("range").textContent = [part ? `${clock(this.start)} – ${clock(this.end)}` : "",
-      this.crowded ? "disagreements above, zoom in for labels" : ""].filter(Boolean).join(" · ");
+      this.crowded ? "zoom in for labels" : ""].filter(Boolean).join(" · ");
     $("match-clock").textContent = isWholeVideo(this.halves) ? "" : gameTime(this.halves, this.cursor);
     this.onDraw();
     // What a test, or a script of the reader's own, needs to find a mark.
@@ -247,7 +296,7 @@ export class Timeline {
     const top = this.top(number);
     const { lane: tall } = this.measures;
     let reached = 0;
-    for (const [start, end] of [...this.lanes[number].looked, [this.duration, this.duration]]) {
+    for (const [start, end] of [...this.rows[number].looked, [this.duration, this.duration]]) {
       this.drawGap(pen, colour, reached, start, top);
       reached = end;
       const x = this.x(start);
@@ -323,7 +372,7 @@ export class Timeline {
     });
     this.crowded ||= crowded;
     pen.globalAlpha = 1;
-    if (this.measures === LOW) return;
+    if (this.measures.gutter) return;
     let free = -Infinity;
     for (const mark of shown) {
       // In a crowd only a few labels have room, and those few would mislead.
@@ -455,13 +504,33 @@ export class Timeline {
       make("b", {}, `${clocks(this.halves, mark.time, true)} `, named(mark.label)),
       make("span", {}, ` ${mark.about}`),
     );
+    const box = $("lanes");
+    const row = this.rows === this.lanes ? mark.lane : 0;
     const left = Math.min(this.x(mark.time), this.canvas.clientWidth - tip.offsetWidth - 4);
-    const below = this.top(mark.lane) + this.measures.mark + 12;
-    // Below the lowest lanes there is no room in what scrolls.
-    const room = below + tip.offsetHeight < this.height;
-    tip.style.left = `${Math.max(4, left)}px`;
-    tip.style.top = `${room ? below : this.top(mark.lane) - tip.offsetHeight}px`;
+    tip.style.left = `${box.offsetLeft + Math.max(4, left)}px`;
+    tip.style.top = `${box.offsetTop - box.scrollTop + this.top(row) + this.measures.mark + 12}px`;
   }
+}
+
+/** Where any lane was looked at. @param {Lane[]} lanes @returns {[number, number][]} */
+export function anyLooked(lanes) {
+  /** @type {[number, number][]} */
+  const joined = [];
+  for (const [start, end] of lanes.flatMap(({ looked }) => looked).sort((a, b) => a[0] - b[0])) {
+    const last = joined.at(-1);
+    if (last && start <= last[1]) last[1] = Math.max(last[1], end);
+    else joined.push([start, end]);
+  }
+  return joined;
+}
+
+/** One mark for each event, by time: its verdict's, else that of the first lane. @param {Mark[][]} marks */
+function oneEach(marks) {
+  /** @type {Map<Claim, Mark>} */
+  const found = new Map();
+  const verdicts = marks.at(-1) ?? [];
+  for (const mark of [...verdicts, ...marks.slice(0, -1).flat()]) if (!found.has(mark.claim)) found.set(mark.claim, mark);
+  return [...found.values()].sort((a, b) => a.time - b.time);
 }
 
 /**
