@@ -151,7 +151,7 @@ def test_verdicts_follow_the_video_to_another_page(browser, page, tmp_path):
     browser.press("j", "c")
     elsewhere = Path(shutil.copy(page, tmp_path / "moved.html"))
     browser.open(elsewhere, fresh=False)
-    assert browser.text("#progress-text") == "1 of 2 decided, 1 confirmed"
+    assert browser.text("#progress-text") == "1 of 2 moments decided · 1 event confirmed"
 
 
 def test_where_nobody_looked_is_hatched(browser, page):

@@ -303,14 +303,14 @@ def test_decisions_are_announced(browser, pages):
     browser.press("y")
     total = browser.text("#progress-text").split()[2]
     assert (
-        decided_text(browser) == f"{label}: confirmed at {time}. 1 of {total} decided, 1 confirmed."
+        decided_text(browser) == f"{label}: confirmed at {time}. 1 of {total} moments decided · 1 event confirmed."
     )
     browser.press("u")
-    assert decided_text(browser) == f"Undone. 0 of {total} decided."
+    assert decided_text(browser) == f"Undone. 0 of {total} moments decided."
     browser.press("x")
-    assert decided_text(browser) == f"{label}: rejected at {said}. 1 of {total} decided."
+    assert decided_text(browser) == f"{label}: rejected at {said}. 1 of {total} moments decided."
     browser.press("x")
-    assert decided_text(browser) == f"{label}: undecided at {said}. 0 of {total} decided."
+    assert decided_text(browser) == f"{label}: undecided at {said}. 0 of {total} moments decided."
     assert browser.element("#decided").get_attribute("role") == "status"
 
 

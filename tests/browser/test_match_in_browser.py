@@ -157,27 +157,27 @@ def test_everything_goes_by_keyboard(browser, page):
     # A verdict is about one of the moment's events; the other has its own.
     browser.press("2")
     assert verdicts(browser) == ["✓ Penalty 00:43.5 home"]
-    assert progress(browser) == "0 of 6 decided, 1 confirmed"
+    assert progress(browser) == "1 of 6 moments decided · 1 event confirmed"
     browser.press("1")
     assert len(verdicts(browser)) == 2
-    assert progress(browser) == "1 of 6 decided, 2 confirmed"
+    assert progress(browser) == "1 of 6 moments decided · 2 events confirmed"
     browser.press("x")
     assert verdicts(browser)[0] == "✗ rejected"
-    assert progress(browser) == "1 of 6 decided, 1 confirmed"
+    assert progress(browser) == "1 of 6 moments decided · 1 event confirmed"
     browser.press("j", "x")
     assert verdicts(browser) == ["✗ rejected"]
     browser.press("x")
     assert verdicts(browser) == []
     browser.press("j", "c")  # Set Pieces is no class, so another label must be chosen
-    assert "no class: press L" in browser.text("#judge-error")
+    assert "no class: choose a label (L)" in browser.text("#judge-error")
     # No control has taken the keys.
     browser.press("k", "j", "c", "l")
     browser.press("Throw", Keys.ENTER)
     assert verdicts(browser) == ["✓ Throw-in 01:31.5 home"]
     browser.press("k", "c")
-    assert progress(browser) == "3 of 6 decided, 3 confirmed"
+    assert progress(browser) == "3 of 6 moments decided · 3 events confirmed"
     browser.press("u")
-    assert progress(browser) == "2 of 6 decided, 2 confirmed"
+    assert progress(browser) == "2 of 6 moments decided · 2 events confirmed"
     browser.press("p")
     browser.wait(lambda: not browser.run("return document.getElementById('video').paused"))
     browser.press(" ")
@@ -253,7 +253,7 @@ def test_verdicts_survive_a_reload(browser, page):
     open_with_video(browser, page)
     decide(browser)
     before = state(browser)
-    assert before[0] == "2 of 6 decided, 2 confirmed, 1 added"
+    assert before[0] == "2 of 6 moments decided · 2 events confirmed · 1 added"
     open_with_all(browser, page, fresh=False)
     assert state(browser) == before
 
@@ -302,7 +302,7 @@ def test_what_cannot_be_loaded_is_reported_row_by_row(browser, page, tmp_path):
     assert "Row 1: “Gaol” is no class of labels.yaml; it is left out." in notices
     assert "Row 2: time_s is not a time" in notices
     # One is what the models say, the other nobody says.
-    assert browser.text("#progress-text") == "1 of 6 decided, 2 confirmed, 1 added"
+    assert browser.text("#progress-text") == "1 of 6 moments decided · 2 events confirmed · 1 added"
     path.write_text("a;b\n1;2\n")
     browser.element("#load-file").send_keys(str(path))
     browser.wait(lambda: "no table of events" in browser.text("#notices"))
@@ -314,14 +314,14 @@ def test_what_cannot_be_loaded_is_reported_row_by_row(browser, page, tmp_path):
     browser.wait(lambda: "Loaded 1 verdict of" in browser.text("#notices"))
     assert "2 rows are of another video (3), not of 7, and left out." in browser.text("#notices")
     browser.press("u")
-    assert browser.text("#progress-text") == "1 of 6 decided, 2 confirmed, 1 added"
+    assert browser.text("#progress-text") == "1 of 6 moments decided · 2 events confirmed · 1 added"
 
 
 def test_agreement_is_accepted_in_one_go(browser, page):
     open_with_all(browser, page)
     browser.tick("Goal")
     browser.element("#confirm-shown").click()
-    assert progress(browser) == "1 of 6 decided, 1 confirmed"
+    assert progress(browser) == "1 of 6 moments decided · 1 event confirmed"
     assert "Goal 00:10.5 home" in browser.text("#list .verdict")
 
 
@@ -334,7 +334,7 @@ def test_the_page_is_whole_without_the_video_and_takes_it_from_elsewhere(
     browser.wait(lambda: "The video is not where it was" in browser.text("#no-video"))
     assert len(browser.rows()) == 6
     browser.press("j", "o")
-    assert progress(browser) == "1 of 6 decided, 1 confirmed"
+    assert progress(browser) == "1 of 6 moments decided · 1 event confirmed"
     browser.element("#pick-file").send_keys(str(match.folder / VIDEO))
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
     browser.wait(lambda: browser.picture_number(tmp_path) == (61.5 - LEAD) * RATE)

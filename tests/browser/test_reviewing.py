@@ -40,7 +40,7 @@ def page(tmp_path_factory):
 def decided(browser):
     """How many moments are decided, and how many events confirmed."""
     text = browser.text("#progress-text")
-    confirmed = re.search(r"(\d+) confirmed", text)
+    confirmed = re.search(r"(\d+) events? confirmed", text)
     return int(text.split()[0]), int(confirmed[1]) if confirmed else 0
 
 

@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from string import ascii_lowercase
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError
@@ -15,13 +16,23 @@ from touchline.core.records import Record
 from touchline.errors import InputError, nearest, nearest_file, plain
 
 
+Key = Annotated[str, Field(pattern="^[a-zA-Z]$", description="a letter")]
+
+
+class LabelClass(Record):
+    """A class with its other spellings, and the key that adds an event of it on a page."""
+
+    spellings: list[str] = []
+    key: Key | None = None
+
+
 class LabelFile(Record):
     """labels.yaml: each class with its other spellings, and words that are no class.
 
     And the words that confirm an event of a class.
     """
 
-    classes: dict[str, list[str]]
+    classes: dict[str, list[str] | LabelClass]
     not_classes: dict[str, str] = Field(default_factory=dict)
     confirmed_by: dict[str, list[str]] = Field(default_factory=dict)
 
@@ -31,6 +42,8 @@ class Labels:
 
     Attributes:
         classes: the names of the classes, in the file's order.
+        keys: by class, the letter that adds an event of it on a page. With more than 26 classes,
+            some have none.
     """
 
     def __init__(
@@ -38,6 +51,7 @@ class Labels:
         classes: Mapping[str, Sequence[str]],
         not_classes: Mapping[str, str] | None = None,
         confirmed_by: Mapping[str, Sequence[str]] | None = None,
+        keys: Mapping[str, str] | None = None,
     ) -> None:
         """Learn the spellings.
 
@@ -45,11 +59,14 @@ class Labels:
             classes: other spellings by name of the class.
             not_classes: words that are no class, each with the reason.
             confirmed_by: by class, beginnings of words that confirm an event of it.
+            keys: letters by class; other classes get a free letter of their names, or any.
 
         Raises:
-            InputError: a spelling is empty or stands for two things, or words confirm no class.
+            InputError: a spelling is empty or stands for two things, words confirm no class, or
+                two classes have one key.
         """
         self.classes = tuple(classes)
+        self.keys = _keys(self.classes, keys or {})
         self._class_of: dict[str, str] = {}
         self._reasons = {key_of(word): reason for word, reason in (not_classes or {}).items()}
         for name, others in classes.items():
@@ -85,7 +102,16 @@ class Labels:
         try:
             content = yaml.load(Path(path).read_text(encoding="utf-8"), _EachKeyOnce)
             file = LabelFile.model_validate(content)
-            return cls(file.classes, file.not_classes, file.confirmed_by)
+            stated = {
+                name: one if isinstance(one, LabelClass) else LabelClass(spellings=one)
+                for name, one in file.classes.items()
+            }
+            return cls(
+                {name: one.spellings for name, one in stated.items()},
+                file.not_classes,
+                file.confirmed_by,
+                {name: one.key.lower() for name, one in stated.items() if one.key},
+            )
         except OSError as error:
             raise InputError(
                 f"{path} cannot be read: {error.strerror}{nearest_file(path)}."
@@ -129,6 +155,22 @@ class _EachKeyOnce(yaml.SafeLoader):
         if twice is not None:
             raise InputError(f"{twice!r} is there twice; put its spellings into one list.")
         return super().construct_mapping(node, deep)
+
+
+def _keys(classes: Sequence[str], stated: Mapping[str, str]) -> dict[str, str]:
+    class_of: dict[str, str] = {}
+    for name, key in stated.items():
+        if class_of.setdefault(key, name) != name:
+            raise InputError(f"{class_of[key]!r} and {name!r} have the same key, {key!r}.")
+    for name in classes:
+        if name in stated:
+            continue
+        free = (key for key in name.lower() + ascii_lowercase if key not in class_of)
+        key = next((key for key in free if key in ascii_lowercase), None)
+        if key:
+            class_of[key] = name
+    found = {name: key for key, name in class_of.items()}
+    return {name: found[name] for name in classes if name in found}
 
 
 def key_of(label: str) -> str:

@@ -200,6 +200,7 @@ def page_data(
         "lead": _LEAD,
         "tolerance": tolerance,
         "classes": list(match.labels.classes),
+        "letters": match.labels.keys,
         "lanes": lanes,
         "moments": [
             {

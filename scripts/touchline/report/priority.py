@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from touchline.core.records import Event
 from touchline.events.shortlist import Standing, standings
 from touchline.report.review_items import Claim, Moment
+
+
+# A person who takes ten seconds for a moment finishes so many in ten minutes.
+_SHORTLISTED = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,7 @@ class Priority:
 
     Attributes:
         order: 0 for the moment that comes first.
-        listed: whether one of its events is in the shortlist of a model.
+        listed: whether it is among the first 60 with an event in the shortlist of a model.
         probability: of the most probable of its events; None where it is unknown.
         ranks: of each claim, in their order, the best place that one of its events has in its
             class among the events of the same model; None of what no model predicted, and of a
@@ -58,14 +63,21 @@ def priorities(
 
     first = sorted(range(len(moments)), key=lambda number: key(moments[number]))
     order = {number: place for place, number in enumerate(first)}
+
+    def has_listed(moment: Moment) -> bool:
+        predictions = (one for claim in moment.claims for one in claim.predictions)
+        return any(one.event in shortlists[one.model] for one in predictions)
+
+    listed = set(
+        islice((number for number in first if has_listed(moments[number])), _SHORTLISTED)
+    )
     result = []
     for number, moment in enumerate(moments):
-        predictions = [one for claim in moment.claims for one in claim.predictions]
         likely = [each.probability for claim in moment.claims for each in found(claim)]
         result.append(
             Priority(
                 order=order[number],
-                listed=any(one.event in shortlists[one.model] for one in predictions),
+                listed=number in listed,
                 probability=max((each for each in likely if each is not None), default=None),
                 ranks=[min((each.rank for each in found(c)), default=None) for c in moment.claims],
             )

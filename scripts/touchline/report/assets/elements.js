@@ -37,10 +37,19 @@ export function clock(seconds, tenths = false) {
   return `${hours ? `${hours}:${String(minutes).padStart(2, "0")}` : String(minutes).padStart(2, "0")}:${last}`;
 }
 
-/** Seconds of "12:05.4", "1:02:05" or "725.4"; null for anything else. @param {string} text */
+/** How a time is to be written, for a message. */
+export const LIKE = "like 12:05.4, or 725.4 s";
+
+/**
+ * Seconds of "12:05.4", "1:02:05", "725" or "725.4 s"; null for anything else. "12.05" may mean
+ * minutes or seconds.
+ * @param {string} text
+ */
 export function secondsOf(text) {
-  if (!/^\s*(\d+:)?(\d+:)?\d+([.,]\d+)?\s*$/.test(text)) return null;
-  return text.replace(",", ".").split(":").reduce((sum, part) => 60 * sum + Number(part), 0);
+  const written = text.trim().replace(",", ".");
+  if (/^\d+$|^\d+(\.\d+)? ?s$/.test(written)) return parseFloat(written);
+  if (!/^(\d+:[0-5]?\d|\d+):[0-5]?\d(\.\d+)?$/.test(written)) return null;
+  return written.split(":").reduce((sum, part) => 60 * sum + Number(part), 0);
 }
 
 /** @param {number | null} value */

@@ -23,13 +23,22 @@ export const isDecided = (item) => item.claims.every((claim) => claim.decision);
 /** Whether a person has decided anything of a moment. @param {Item} item */
 export const isTouched = (item) => item.claims.some((claim) => claim.decision);
 
+/** Whether an event of a moment is confirmed. @param {Item} item */
+const isConfirmed = (item) => item.claims.some(({ decision }) => decision?.verdict === "confirmed");
+
+/** Whether nothing of a moment has to be decided: one of its events is right, or none. @param {Item} item */
+export const isSettled = (item) => isConfirmed(item) || isDecided(item);
+
+/** The events of a moment that are left beside a confirmed one. @param {Item} item */
+export const leftBeside = (item) => (isConfirmed(item) ? item.claims.filter(({ decision }) => !decision) : []);
+
 /** @type {Record<string, (item: Item) => boolean>} */
 const VERDICTS = {
-  undecided: (item) => !isDecided(item),
-  confirmed: (item) => item.claims.some(({ decision }) => decision?.verdict === "confirmed"),
+  undecided: (item) => !isSettled(item),
+  confirmed: isConfirmed,
   rejected: (item) => item.claims.some(({ decision }) => decision?.verdict === "rejected"),
   differ: (item) => item.claims.some(({ decision, other }) => decision && other && category(decision) !== category(other)),
-  noted: (item) => item.claims.some(({ decision }) => decision?.note),
+  noted: (item) => item.claims.some(({ note }) => note),
 };
 
 /** What each choice of how many are shown leaves out, in words. @param {string} amount */
@@ -37,13 +46,14 @@ export const leftOut = (amount) => (amount === "shortlist" ? "not in the shortli
   : amount === "1" ? "not the best of a class" : `not among the best ${amount} of a class`);
 
 /**
- * The items that are to be seen: never without what a person decided or no model predicted.
+ * The items that are to be seen: never without what a person decided. The shortlist has what models
+ * predicted; other choices also have what no model predicted.
  * @param {Item[]} items @param {string} amount
  */
 export function among(items, amount) {
   if (amount === "all") return [...items];
-  return items.filter((item) => isTouched(item) || item.status === "missed"
-    || (amount === "shortlist" ? item.listed : item.rank !== null && item.rank <= Number(amount)));
+  return items.filter((item) => isTouched(item) || (amount === "shortlist" ? item.listed
+    : item.status === "missed" || (item.rank !== null && item.rank <= Number(amount))));
 }
 
 /** The items that the filters let through. @param {Item[]} items @param {Filters} filters */

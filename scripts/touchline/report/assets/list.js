@@ -1,7 +1,7 @@
 // The list of moments: how each reads, and which is chosen. It scrolls by itself.
 
 import { $, SHAPES, STATUSES, clock, make, named, score } from "./elements.js";
-import { isDecided } from "./filters.js";
+import { isSettled } from "./filters.js";
 import { clocks } from "./halves.js";
 
 /** @import { Claim, Decision, Item, MatchData } from "./types.js" */
@@ -112,7 +112,7 @@ export class List {
   /** The next item with something to decide, from the chosen one on and then from the beginning. */
   undecided() {
     const from = (this.chosen ? this.places.get(this.chosen.item) : undefined) ?? -1;
-    const open = (/** @type {Item} */ item) => !isDecided(item);
+    const open = (/** @type {Item} */ item) => !isSettled(item);
     return this.items.slice(from + 1).find(open) ?? this.items.slice(0, from + 1).find(open);
   }
 
@@ -150,7 +150,7 @@ export class List {
 
   /** The details of the predictions, one line; null if there are none. @param {Item} item */
   words({ claims }) {
-    const notes = claims.map(({ decision }) => decision?.note).filter(Boolean).map((note) => `“${note}”`);
+    const notes = claims.map(({ note }) => note).filter(Boolean).map((note) => `“${note}”`);
     const words = new Set([...notes, ...claims.flatMap((claim) => claim.predictions.map((one) => one[6])).filter(Boolean)]);
     return words.size ? make("div", { className: "words" }, named([...words].join(" · "))) : null;
   }

@@ -1,8 +1,9 @@
 // The page of a match: how its parts work together.
 
-import { $, ORDER, SHAPES, STATUSES, announce, clock, counted, dialog, field, make, named, notice, score, secondsOf } from "./elements.js";
+import { letterOf, showClassKeys } from "./class_keys.js";
+import { $, LIKE, ORDER, SHAPES, STATUSES, announce, clock, counted, dialog, field, make, named, notice, score, secondsOf } from "./elements.js";
 import { Curves } from "./evidence.js";
-import { COMPARE, among, filtered, isDecided, leftOut } from "./filters.js";
+import { COMPARE, among, filtered, isSettled, leftBeside, leftOut } from "./filters.js";
 import { FORMATS } from "./formats.js";
 import { HalfDialog } from "./half_dialog.js";
 import { clocks, gameTime, halfSpans, isWholeVideo, statedStarts } from "./halves.js";
@@ -13,6 +14,7 @@ import { layOut } from "./print.js";
 import { agreement, onlyAdded } from "./reviewers.js";
 import { Timeline, anyLooked } from "./timeline.js";
 import { Verdicts } from "./verdicts.js";
+import { ViewState, stated } from "./view_state.js";
 
 /** @import { Claim, ClaimData, Decision, HalfSpan, Item, Mark, MatchData, MomentData } from "./types.js" */
 
@@ -44,6 +46,7 @@ function claimOf(claim, item) {
     time: Math.min(...(models.length ? models : claim.predictions).map(([, time]) => time)),
     strength: bestOf(models.map(([, , strength]) => strength), Math.max),
     decision: undefined,
+    note: "",
     other: undefined,
   };
 }
@@ -83,7 +86,7 @@ function itemOfAdded(decision) {
   const item = { index: null, id: `added-${Math.round(1000 * time)}`, time, status: "added", order: moments.length, listed: false,
     probability: null, picture: null, claims: [], labels: new Set([label]), lanes: new Set(), truths: new Set(), strength: null,
     rank: null, text: `${clocks(data.halves, time)}\n${label}\n${decision.note}`.toLowerCase() };
-  item.claims = [{ label, known: true, rank: null, predictions: [], time, strength: null, item, decision, other: undefined }];
+  item.claims = [{ label, known: true, rank: null, predictions: [], time, strength: null, item, decision, note: decision.note, other: undefined }];
   return item;
 }
 
@@ -173,6 +176,15 @@ function apply() {
   const sure = confirmable().length;
   $("confirm-shown").hidden = sure === 0;
   $("confirm-shown").textContent = `Confirm the ${sure} agreed`;
+  countLeftBeside();
+  view.keep();
+}
+
+/** Offer to reject what is left beside confirmed events. */
+function countLeftBeside() {
+  const { length } = list.items.flatMap(leftBeside);
+  $("reject-beside").hidden = length === 0;
+  $("reject-beside").textContent = `Reject the ${length} left`;
 }
 
 /** Say how many moments are not shown though the filters let them through. @param {number} count @param {number} passing @param {number} all */
@@ -183,7 +195,7 @@ function countLeftOut(count, passing, all) {
 }
 
 /** The shown events that all agree on, still undecided: a person can accept them in one go. */
-const confirmable = () => list.items.filter((item) => item.status === "agreed" && !isDecided(item)
+const confirmable = () => list.items.filter((item) => item.status === "agreed" && !isSettled(item)
   && isClass.has(item.claims[0].label)).map((item) => item.claims[0]);
 
 /** Take over what was decided: rows, marks, progress. */
@@ -195,18 +207,25 @@ function update(rebuild = true) {
   compareAgain();
   if (moved) divide();
   else showMarks();
-  const decided = moments.filter(isDecided).length;
-  const confirmed = confirmedOnes().length;
-  const bar = /** @type {HTMLProgressElement} */ ($("progress"));
-  [bar.max, bar.value] = [Math.max(1, moments.length), decided];
-  $("progress-text").textContent = `${decided} of ${moments.length} decided`
-    + (confirmed ? `, ${confirmed} confirmed` : "") + (added.length ? `, ${added.length} added` : "");
+  showProgress();
   field("undo").disabled = verdicts.history.length === 0;
   if (verdicts.failed) notice("This browser cannot store verdicts: save them before you leave this page.", "warning");
   // What was chosen in the lanes and decided has its row from now on.
   if (rebuild || moved || (chosen?.decision && !list.places.has(chosen.item))) apply();
   else if (chosen) list.refresh(chosen.item);
+  countLeftBeside();
   judge();
+}
+
+/** How many moments are decided, of those that “Show” chooses, and what came of it. */
+function showProgress() {
+  const all = among(moments, field("amount").value);
+  const decided = all.filter(isSettled).length;
+  const confirmed = confirmedOnes().length;
+  const bar = /** @type {HTMLProgressElement} */ ($("progress"));
+  [bar.max, bar.value] = [Math.max(1, all.length), decided];
+  $("progress-text").textContent = `${decided} of ${counted(all.length, "moment")} decided`
+    + (confirmed ? ` · ${counted(confirmed, "event")} confirmed` : "") + (added.length ? ` · ${added.length} added` : "");
 }
 
 /** Take over where the halves are; whether that has changed. */
@@ -291,8 +310,9 @@ function seek(time) {
 
 /** Choose an event: mark it everywhere and show what led to it. @param {Claim | undefined} claim */
 function choose(claim, { time = claim?.time ?? 0, focus = false } = {}) {
-  if (!claim) return; // before the first or after the last
+  if (!claim) return;
   chosen = claim;
+  view.keep();
   timeline.chosen = claim;
   list.choose(claim, focus);
   seek(Math.max(0, time - data.lead));
@@ -313,12 +333,12 @@ function guess(claim) {
   const { predictions, label } = claim;
   const exact = predictions.find(([lane]) => data.lanes[lane].kind === "truth") ?? predictions[0];
   return { label: isClass.has(label) ? label : "", time: exact?.[1] ?? claim.time,
-    team: predictions.map((one) => one[3]).find(Boolean) ?? "", note: claim.decision?.note ?? "" };
+    team: predictions.map((one) => one[3]).find(Boolean) ?? "", note: claim.note, clipIn: null, clipOut: null };
 }
 
 function judge() {
   const none = chosen === null;
-  for (const id of ["label", "time", "team", "note", "now", "confirm", "reject", "yes", "no", "alone"]) field(id).disabled = none;
+  for (const id of ["label", "time", "team", "note", "now", "clip-in", "clip-out", "confirm", "reject", "yes", "no", "alone"]) field(id).disabled = none;
   $("judge-error").textContent = "";
   $("time-of-half").textContent = "";
   $("events").replaceChildren();
@@ -333,12 +353,14 @@ function judge() {
   if (item.claims.length > 1) $("events").replaceChildren(...item.claims.map(eventButton));
   $("alone").hidden = item.claims.length < 2;
   $("predicted").replaceChildren(table(item));
-  const { label, time, team, note } = guess(chosen);
+  const { label, time, team, note, clipIn, clipOut } = guess(chosen);
   field("label").value = label;
   field("time").value = clock(time, true);
   showGameTime();
   field("team").value = team;
   field("note").value = note;
+  field("clip-in").value = clipIn === null ? "" : clock(clipIn, true);
+  field("clip-out").value = clipOut === null ? "" : clock(clipOut, true);
   for (const [id, verdict] of [["confirm", "confirmed"], ["reject", "rejected"]]) {
     $(id).setAttribute("aria-pressed", String(decision?.verdict === verdict));
   }
@@ -355,7 +377,7 @@ function showGameTime() {
 
 /** One of several events of a moment, to be chosen and judged by itself. @param {Claim} claim @param {number} n */
 function eventButton(claim, n) {
-  const sign = claim.decision ? { confirmed: "✓ ", rejected: "✗ " }[claim.decision.verdict] : "";
+  const sign = claim.decision ? claim.decision.verdict === "confirmed" ? "✓ " : "✗ " : "";
   const button = make("button", { type: "button", className: `chip ${claim.decision?.verdict ?? ""}`,
     attributes: { "aria-pressed": String(claim === chosen) } }, make("kbd", {}, String(n + 1)), sign, named(claim.label));
   button.addEventListener("click", () => choose(claim));
@@ -402,26 +424,34 @@ function table(item) {
 
 /** The form's label, time and team; null, with the reason shown, if they are no event. */
 function entered() {
-  const time = secondsOf(field("time").value);
+  const time = secondsOf(field("time").value) ?? undefined;
   const label = field("label").value;
-  const reason = !label ? "What was predicted is no class: press L to choose a label, or X to reject it."
-    : time === null ? "Write the time like 12:05.4."
-      : time > data.duration + 0.05 ? `The video ends at ${clock(data.duration, true)}.` : "";
+  const [clipIn, clipOut] = ["clip-in", "clip-out"].map((id) => pointIn(id));
+  const reason = !label ? "What was predicted is no class: choose a label (L), or reject it (X)."
+    : [time, clipIn, clipOut].includes(undefined) ? `Write times ${LIKE}.`
+      : Math.max(time ?? 0, clipIn ?? 0, clipOut ?? 0) > data.duration + 0.05 ? `The video ends at ${clock(data.duration, true)}.`
+        : (clipIn ?? 0) >= (clipOut ?? Infinity) ? "The clip ends before it begins." : "";
   $("judge-error").textContent = reason;
-  if (reason || time === null) return null;
-  return { time: Math.min(time, data.duration), label, team: field("team").value, ...byMe() };
+  if (reason || time === undefined || clipIn === undefined || clipOut === undefined) return null;
+  return { time: Math.min(time ?? 0, data.duration), label, team: field("team").value, clipIn, clipOut, ...byMe() };
 }
+
+/** The seconds of a field; null if it is empty, undefined if they are no time. @param {string} id */
+const pointIn = (id) => (field(id).value.trim() ? secondsOf(field(id).value) ?? undefined : null);
 
 const byMe = () => ({ reviewer: field("reviewer").value.trim(), note: field("note").value.trim() });
 
 /** A verdict on what was predicted. @param {Claim} claim @returns {Decision} */
-const rejected = (claim, note = "") => ({ saidTime: claim.time, saidLabel: claim.label, verdict: "rejected",
-  time: claim.time, label: claim.label, team: "", reviewer: field("reviewer").value.trim(), note });
+const rejected = (claim, note = claim.note) => ({ saidTime: claim.time, saidLabel: claim.label, verdict: "rejected",
+  time: claim.time, label: claim.label, team: "", reviewer: field("reviewer").value.trim(), note, clipIn: null, clipOut: null });
 
 /** Confirm the chosen event as the form has it; whether that could be done. */
 function confirm() {
   const values = chosen && entered();
-  if (!chosen || !values) return false;
+  if (!chosen || !values) {
+    if (chosen) unfold();
+    return false;
+  }
   if (chosen.item.index === null) {
     const fresh = /** @type {Decision} */ ({ ...values, verdict: "confirmed", saidTime: null, saidLabel: null });
     verdicts.change(verdicts.editsOf([[chosen, fresh]]));
@@ -453,6 +483,7 @@ function reject() {
 function takeBack(claim) {
   verdicts.change(verdicts.editsOf([[claim, null]]));
   update(claim.item.index === null);
+  notice(`Took back the verdict on ${claim.label} at ${clocks(data.halves, claim.time, true)}. Undo restores it.`);
   if (claim.item.index === null) announce(`${claim.label}: taken back. ${$("progress-text").textContent}.`);
   else tell(claim);
 }
@@ -461,6 +492,7 @@ function takeBack(claim) {
 function toggleConfirmed() {
   const { decision } = chosen ?? {};
   const same = decision?.verdict === "confirmed" && decision.label === field("label").value
+    && decision.clipIn === pointIn("clip-in") && decision.clipOut === pointIn("clip-out")
     && decision.team === field("team").value && clock(decision.time, true) === field("time").value
     && decision.note === field("note").value.trim();
   if (chosen && same) takeBack(chosen);
@@ -472,12 +504,33 @@ function toggleRejected() {
   else reject();
 }
 
-/** Judge the chosen event and go on to what is next to be decided. @param {() => boolean} decide */
+/** Judge the chosen moment and go on to the next that is to be decided. @param {() => boolean} decide */
 function andGoOn(decide) {
-  if (chosen && !decide()) return;
-  const rest = chosen?.item.claims.find((claim) => !claim.decision);
-  if (rest) choose(rest, { focus: true });
-  else nextUndecided();
+  if (!chosen || decide()) nextUndecided();
+}
+
+/** Reject all of the chosen moment that is not decided, and the chosen event. */
+function rejectMoment() {
+  if (!chosen || chosen.item.index === null) return false;
+  const these = chosen.item.claims.filter((claim) => claim === chosen || !claim.decision);
+  rejectAll(these);
+  update(false);
+  announce(`${these.map(({ label }) => label).join(", ")}: rejected. ${$("progress-text").textContent}.`);
+  return true;
+}
+
+/** @param {Claim[]} these */
+function rejectAll(these) {
+  const note = (/** @type {Claim} */ claim) => (claim === chosen ? byMe().note : claim.note);
+  verdicts.change(verdicts.editsOf(these.map((claim) => [claim, rejected(claim, note(claim))])));
+}
+
+/** Reject what is left beside confirmed events, of the moments that the list shows. */
+function rejectBeside() {
+  const these = list.items.flatMap(leftBeside);
+  rejectAll(these);
+  update();
+  notice(`Rejected ${counted(these.length, "event")} beside confirmed ones. Undo takes it back.`);
 }
 
 /** Confirm the chosen event and reject what else its moment says. */
@@ -485,7 +538,7 @@ function confirmAlone() {
   const { item } = chosen ?? {};
   if (!item || !confirm()) return false;
   const rest = item.claims.filter((claim) => claim !== chosen && !claim.decision);
-  if (rest.length) verdicts.change(verdicts.editsOf(rest.map((claim) => [claim, rejected(claim)])));
+  if (rest.length) rejectAll(rest);
   update(false);
   return true;
 }
@@ -496,17 +549,46 @@ function nextUndecided() {
   else notice("Everything that is shown is decided. “Show” has more, or press E to export.");
 }
 
-/** Keep a note at a verdict that stands. */
+/** Keep a note at a verdict that stands, or at an undecided event. */
 function keepNote() {
-  if (!chosen?.decision || chosen.decision.note === byMe().note) return;
-  verdicts.change(verdicts.editsOf([[chosen, { ...chosen.decision, note: byMe().note }]]));
+  if (!chosen || chosen.note === byMe().note) return;
+  const undecided = /** @type {Decision} */ ({ ...rejected(chosen), verdict: "undecided" });
+  const noted = { ...(chosen.decision ?? undecided), note: byMe().note };
+  verdicts.change(verdicts.editsOf([[chosen, chosen.decision || noted.note ? noted : null]]));
   update(false);
+}
+
+/** Keep a clip's points at a confirmed event. */
+function keepClip() {
+  if (chosen?.decision?.verdict === "confirmed") confirm();
+}
+
+/** Begin or end the chosen event's clip at the playing time. @param {string} id */
+function setPoint(id) {
+  if (!chosen) return;
+  field(id).value = clock(now(), true);
+  keepClip();
+  announce(`The clip ${id === "clip-in" ? "begins" : "ends"} at ${field(id).value}.`);
+}
+
+/** Add an event of a class at the playing time, or confirm the one that was predicted there. @param {string} label */
+function addOfClass(label) {
+  const time = Math.round(10 * Math.min(now(), data.duration)) / 10;
+  const values = { verdict: /** @type {const} */ ("confirmed"), time, label, team: "", ...byMe(), note: "", clipIn: null, clipOut: null };
+  const open = verdicts.near({ saidTime: time, saidLabel: label }).filter(([claim]) => !claim.decision);
+  const [claim] = open.sort((a, b) => a[1] - b[1])[0] ?? [];
+  if (claim) {
+    const predicted = { ...values, saidTime: claim.time, saidLabel: claim.label, team: guess(claim).team, note: claim.note };
+    verdicts.change(verdicts.editsOf([[claim, predicted]]));
+  } else verdicts.take([{ ...values, saidTime: null, saidLabel: null }]);
+  update();
+  notice(`${claim ? "Confirmed" : "Added"} ${label} at ${clocks(data.halves, time, true)}. Undo takes it back.`);
 }
 
 function addHere() {
   const label = field("label").value || data.classes[0];
   const time = Math.round(10 * Math.min(now(), data.duration)) / 10;
-  verdicts.take([{ saidTime: null, saidLabel: null, verdict: "confirmed", time, label, team: "", ...byMe(), note: "" }]);
+  verdicts.take([{ saidTime: null, saidLabel: null, verdict: "confirmed", time, label, team: "", ...byMe(), note: "", clipIn: null, clipOut: null }]);
   update();
   choose(added.flatMap((item) => item.claims).find((claim) => claim.time === time && claim.label === label));
   player.video.pause();
@@ -520,7 +602,7 @@ function confirmShown() {
   verdicts.change(verdicts.editsOf(these.map((claim) => {
     const { label, time, team } = guess(claim);
     return [claim, { saidTime: claim.time, saidLabel: claim.label, verdict: "confirmed", time, label, team,
-      reviewer: field("reviewer").value.trim(), note: "" }];
+      reviewer: field("reviewer").value.trim(), note: claim.note, clipIn: null, clipOut: null }];
   })));
   update();
   notice(`Confirmed ${these.length}. Undo takes it back.`);
@@ -538,18 +620,21 @@ function undo() {
 
 // --- many at once --------------------------------------------------------------------------
 
-/** The undecided events of a class with a score below the one that was entered. */
+/** The undecided events that the list shows: those that models predicted. */
+const openShown = () => list.items.filter(({ status }) => status !== "missed")
+  .flatMap((item) => item.claims.filter(({ decision }) => !decision));
+
+/** Those of a class with a score below the one that was entered. */
 function manyToReject() {
   const label = field("many-class").value;
   const below = number("many-below");
-  return claims.filter((claim) => !claim.decision && claim.strength !== null && (label === "" || claim.label === label)
-    && (below === null || claim.strength < below));
+  return openShown().filter((claim) => (label === "" || claim.label === label)
+    && (below === null || (claim.strength !== null && claim.strength < below)));
 }
 
 function countMany() {
   const { length } = manyToReject();
-  const all = claims.filter(({ decision }) => !decision).length;
-  $("many-count").textContent = `${length} of ${counted(all, "undecided event")} would be rejected.`;
+  $("many-count").textContent = `${length} of ${counted(openShown().length, "undecided event")} in the list would be rejected.`;
   $("many-reject").textContent = `Reject ${length}`;
   field("many-reject").disabled = length === 0;
 }
@@ -670,6 +755,7 @@ function showDifferences() {
 function step(by) {
   const item = list.neighbour(by);
   if (item) choose(bestClaim(item), { focus: true });
+  else if (list.items.length) notice(`This is the ${by > 0 ? "last" : "first"} moment that is shown.`);
 }
 
 /** Confirm one of the events of the chosen moment. @param {number} place */
@@ -725,7 +811,7 @@ const KEYS = {
   k: () => step(-1),
   g: nextUndecided,
   y: () => andGoOn(confirm),
-  n: () => andGoOn(reject),
+  n: () => andGoOn(rejectMoment),
   o: () => andGoOn(confirmAlone),
   c: toggleConfirmed,
   x: toggleRejected,
@@ -734,6 +820,8 @@ const KEYS = {
   m: () => { unfold(); $("note").focus(); },
   a: addHere,
   h: setHalves,
+  "[": () => setPoint("clip-in"),
+  "]": () => setPoint("clip-out"),
   u: undo,
   s: save,
   e: () => show("formats"),
@@ -765,7 +853,10 @@ function onKey(event) {
   // A button or the player does its own thing with the space bar, and the player with arrows.
   if (event.key === " " && target.matches("button, video, summary, input")) return;
   if (event.key.startsWith("Arrow") && target.matches("video")) return;
-  const action = /^[1-9]$/.test(event.key) ? () => confirmNth(Number(event.key) - 1) : KEYS[event.key.toLowerCase()];
+  const letter = letterOf(event);
+  const label = event.shiftKey ? data.classes.find((name) => data.letters[name] === letter) : undefined;
+  const action = label ? () => addOfClass(label)
+    : /^[1-9]$/.test(event.key) ? () => confirmNth(Number(event.key) - 1) : KEYS[letter];
   if (!action) return;
   event.preventDefault();
   action(event);
@@ -807,12 +898,13 @@ function wire() {
   click("set-halves", setHalves);
   $("time").addEventListener("input", showGameTime);
   click("yes", () => andGoOn(confirm));
-  click("no", () => andGoOn(reject));
+  click("no", () => andGoOn(rejectMoment));
   click("alone", () => andGoOn(confirmAlone));
   click("confirm", toggleConfirmed);
   click("reject", toggleRejected);
   click("add", addHere);
   click("confirm-shown", confirmShown);
+  click("reject-beside", rejectBeside);
   click("reject-many", openMany);
   $("many-class").addEventListener("change", countMany);
   $("many-below").addEventListener("input", countMany);
@@ -828,6 +920,7 @@ function wire() {
   $("speed").addEventListener("change", () => player.speed(Number(field("speed").value)));
   $("loop").addEventListener("change", repeat);
   $("note").addEventListener("change", keepNote);
+  for (const id of ["clip-in", "clip-out"]) $(id).addEventListener("change", keepClip);
   const enter = () => { if (confirm() && chosen) list.choose(chosen, true); };
   $("form").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -845,6 +938,7 @@ function wire() {
     apply();
     $("amount").focus(); // the button is gone
   });
+  $("amount").addEventListener("change", showProgress);
   for (const id of ["amount", "by-lane", "by-truth", "by-verdict", "order"]) $(id)?.addEventListener("change", apply);
   for (const id of ["least", "most", "search"]) $(id).addEventListener("input", apply);
   $("search").addEventListener("keydown", (event) => {
@@ -884,7 +978,9 @@ function fill() {
   }));
   $("many-class").append(option("", "any class"), ...labels.map(([label]) => option(label, label)));
   $("by-lane").append(option("", "anyone"), ...data.lanes.map(({ name }, lane) => option(lane, name)));
-  $("label").append(option("", "choose…"), ...data.classes.map((name) => option(name, name)));
+  // In alphabetical order, so that typing “goal” stops at “Goal” before “Goal kick”.
+  $("label").append(option("", "choose…"), ...[...data.classes].sort().map((name) => option(name, name)));
+  showClassKeys(data.classes, data.letters, addOfClass);
   $("format-list").append(...FORMATS.map((format) => {
     const button = make("button", { type: "button", id: `export-${format.id}` }, format.name);
     button.addEventListener("click", () => exportAs(format));
@@ -896,6 +992,7 @@ function fill() {
       make("span", { className: "shape", attributes: { "aria-hidden": "true" } }, SHAPES[status]),
       make("span", { className: "word" }, `${STATUSES[status]} `), make("b", {}, String(counts.get(status))));
     button.title = STATUSES[status];
+    button.dataset.status = status;
     button.addEventListener("click", () => {
       if (!statuses.delete(status)) statuses.add(status);
       button.setAttribute("aria-pressed", String(statuses.has(status)));
@@ -905,9 +1002,61 @@ function fill() {
   }
 }
 
-/** @type {HTMLDetailsElement} */ ($("correct")).open = innerWidth > NARROW;
+// --- what the address keeps ------------------------------------------------------------------
+
 fill();
+const VIEW = ["amount", "order", "lanes-by", "by-lane", "by-truth", "by-verdict", "least", "most", "search"];
+/** What the fields have at first, whatever a browser has put into them since. */
+const FIRST = new Map(VIEW.filter((id) => $(id)).map((id) => {
+  const element = $(id);
+  if (!(element instanceof HTMLSelectElement)) return [id, field(id).defaultValue];
+  return [id, ([...element.options].find((option) => option.defaultSelected) ?? element.options[0]).value];
+}));
+
+/** Show what the address says: how many, which, in what order, and the chosen moment. */
+function restore() {
+  const state = stated();
+  for (const [id, value] of FIRST) {
+    field(id).value = state.get(id) ?? value;
+    if (field(id).value === "") field(id).value = value; // what the address names is not there
+  }
+  classes.clear();
+  for (const box of /** @type {NodeListOf<HTMLInputElement>} */ ($("by-class").querySelectorAll("input"))) {
+    box.checked = state.getAll("class").includes(box.value);
+    if (box.checked) classes.add(box.value);
+  }
+  for (const status of ORDER) {
+    if (state.getAll("without").includes(status)) statuses.delete(status);
+    else statuses.add(status);
+  }
+  for (const button of /** @type {NodeListOf<HTMLElement>} */ ($("statuses").querySelectorAll("button"))) {
+    button.setAttribute("aria-pressed", String(statuses.has(button.dataset.status ?? "")));
+  }
+  divide();
+  update();
+  const item = [...moments, ...added].find(({ id }) => id === state.get("moment"));
+  if (item) choose(item.claims[Number(state.get("event") ?? 1) - 1] ?? bestClaim(item));
+}
+
+const view = new ViewState(() => {
+  /** @type {Record<string, string[]>} */
+  const shown = {};
+  for (const [id, value] of FIRST) if (field(id).value !== value) shown[id] = [field(id).value];
+  if (classes.size) shown.class = [...classes];
+  if (statuses.size < ORDER.length) shown.without = ORDER.filter((status) => !statuses.has(status));
+  if (chosen) {
+    shown.moment = [chosen.item.id];
+    if (chosen.item.claims.length > 1) shown.event = [String(chosen.item.claims.indexOf(chosen) + 1)];
+  }
+  return shown;
+});
+
+/** @type {HTMLDetailsElement} */ ($("correct")).open = innerWidth > NARROW;
 wire();
-divide();
-update();
+restore();
+// A browser may put other values into the fields after the Back button.
+addEventListener("pageshow", () => {
+  if ([...FIRST].some(([id, value]) => field(id).value !== (stated().get(id) ?? value))) restore();
+});
+addEventListener("hashchange", restore);
 new Layout(timeline).fit();

@@ -19,7 +19,7 @@
 /**
  * The same on the page: the event that a verdict is about.
  * @typedef {ClaimData & { time: number, strength: number | null, item: Item,
- *   decision: Decision | undefined, other: Decision | undefined }} Claim
+ *   decision: Decision | undefined, note: string, other: Decision | undefined }} Claim
  */
 
 /**
@@ -45,16 +45,19 @@
 
 /**
  * What a person decided: about which event, and what is true instead. Of an added event nothing was
- * predicted: its saidTime and saidLabel are null.
+ * predicted: its saidTime and saidLabel are null. An undecided event may have a note. A clip of the
+ * event begins and ends at its own points, seconds, if it has any.
  * @typedef {object} Decision
  * @property {number | null} saidTime
  * @property {string | null} saidLabel
- * @property {"confirmed" | "rejected"} verdict
+ * @property {"confirmed" | "rejected" | "undecided"} verdict
  * @property {number} time
  * @property {string} label
  * @property {string} team
  * @property {string} reviewer
  * @property {string} note
+ * @property {number | null} clipIn
+ * @property {number | null} clipOut
  */
 
 /**
@@ -106,6 +109,7 @@
  * @property {number} lead
  * @property {number} tolerance
  * @property {string[]} classes
+ * @property {Record<string, string>} letters  by class, the key that adds an event of it with Shift
  * @property {Lane[]} lanes
  * @property {MomentData[]} moments
  * @property {string[]} pictures

@@ -11,7 +11,7 @@ import { cells, tableText } from "./table.js";
 /** @import { Claim, Decision, HalfSpan, HalfStart, Lane, MatchData } from "./types.js" */
 
 const COLUMNS = ["video", "time_s", "game_time", "label", "team", "verdict", "said_time_s",
-  "said_label", "said_by", "reviewer", "note"];
+  "said_label", "said_by", "reviewer", "note", "in_s", "out_s"];
 const UNDOS = 200; // steps that are kept
 
 /** @typedef {Decision | HalfStart} Kept  a verdict, or where a half begins */
@@ -53,6 +53,8 @@ export class Verdicts {
     this.history = [];
     /** @type {Map<Claim, Decision>} */
     this.of = new Map();
+    /** Notes on undecided events. @type {Map<Claim, Decision>} */
+    this.noted = new Map();
     /** @type {Decision[]} */
     this.added = [];
     /** @type {Decision[]} */
@@ -139,12 +141,17 @@ export class Verdicts {
   place() {
     const all = [...this.kept.values()].flatMap((one) => (isHalfStart(one) ? [] : [one]));
     this.halfStarts = [...this.kept.values()].filter(isHalfStart).sort((a, b) => a.half - b.half);
-    this.of = this.assign(all.filter((one) => one.saidTime !== null));
-    const placed = new Set(this.of.values());
+    const assigned = [...this.assign(all.filter((one) => one.saidTime !== null))];
+    this.of = new Map(assigned.filter(([, { verdict }]) => verdict !== "undecided"));
+    this.noted = new Map(assigned.filter(([, { verdict }]) => verdict === "undecided"));
+    const placed = new Set(assigned.map(([, one]) => one));
     this.added = all.filter((one) => one.saidTime === null).sort((a, b) => a.time - b.time);
     // About events that this page does not have: kept, and saved again.
     this.unplaced = all.filter((one) => one.saidTime !== null && !placed.has(one));
-    for (const claim of this.claims) claim.decision = this.of.get(claim);
+    for (const claim of this.claims) {
+      claim.decision = this.of.get(claim);
+      claim.note = (claim.decision ?? this.noted.get(claim))?.note ?? "";
+    }
   }
 
   /**
@@ -210,7 +217,7 @@ export class Verdicts {
     /** @type {Edits} */
     const edits = new Map();
     for (const [claim, decision] of decided) {
-      const before = this.of.get(claim) ?? claim.decision;
+      const before = this.of.get(claim) ?? this.noted.get(claim) ?? claim.decision;
       if (before) edits.set(identity(before), null);
       if (decision) edits.set(identity(decision), decision);
     }
@@ -225,10 +232,13 @@ export class Verdicts {
   // --- tables --------------------------------------------------------------------------------
 
   /** What is wrong with a decision, or null. @param {Decision} decision */
-  mistake({ saidTime, time, label, team, verdict }) {
+  mistake({ saidTime, time, label, team, verdict, clipIn, clipOut }) {
+    if (verdict === "undecided") return saidTime === null ? "an added event cannot be undecided" : null;
     if (!["confirmed", "rejected"].includes(verdict)) return `the verdict is “${verdict}”, not confirmed or rejected`;
     if (!(Number.isFinite(time) && time >= 0)) return "time_s is not a time";
     if (saidTime !== null && !Number.isFinite(saidTime)) return "said_time_s is not a time";
+    if ([clipIn, clipOut].some((point) => point !== null && !(Number.isFinite(point) && point >= 0))) return "in_s or out_s is not a time";
+    if (clipIn !== null && clipOut !== null && clipIn >= clipOut) return "in_s is not before out_s";
     if (!["", "home", "away"].includes(team)) return `the team is “${team}”, not home or away`;
     if (verdict === "confirmed" && !this.classes.includes(label)) return `“${label}” is no class of labels.yaml`;
     return null;
@@ -241,15 +251,17 @@ export class Verdicts {
       const one = claim.decision;
       const about = [claim.time, claim.label, [...new Set(claim.predictions.map(([lane]) => lanes[lane].name))].join(" + ")];
       return one?.verdict === "confirmed"
-        ? [one.time, one.label, one.team, "confirmed", ...about, one.reviewer, one.note]
-        : [claim.time, claim.label, "", one ? "rejected" : "undecided", ...about, one?.reviewer ?? "", one?.note ?? ""];
+        ? [one.time, one.label, one.team, "confirmed", ...about, one.reviewer, one.note, ...points(one)]
+        : [claim.time, claim.label, "", one ? "rejected" : "undecided", ...about,
+          (one ?? this.noted.get(claim))?.reviewer ?? "", claim.note, "", ""];
     });
     for (const one of [...this.added, ...this.unplaced]) {
-      lines.push([one.time, one.label, one.team, one.verdict, one.saidTime ?? "", one.saidLabel ?? "", "", one.reviewer, one.note]);
+      lines.push([one.time, one.label, one.team, one.verdict, one.saidTime ?? "", one.saidLabel ?? "", "", one.reviewer, one.note, ...points(one)]);
     }
     for (const { half, start, end } of this.halfStarts) {
-      lines.push([start, String(half), "", "half start", "", "", "", "", ""]);
-      if (end !== null) lines.push([end, String(half), "", "half end", "", "", "", "", ""]);
+      const rest = ["", "", "", "", "", "", ""];
+      lines.push([start, String(half), "", "half start", ...rest]);
+      if (end !== null) lines.push([end, String(half), "", "half end", ...rest]);
     }
     lines.sort((a, b) => a[0] - b[0]);
     const rows = lines.map(([time, ...rest]) => [this.video, Number(time.toFixed(3)), gameTime(halves, time), ...rest]);
@@ -279,7 +291,7 @@ export class Verdicts {
     let ofOthers = 0;
     rows.forEach((row, number) => {
       const value = Object.fromEntries(columns.map((name, place) => [name, (row[place] ?? "").replace(/^'/, "")]));
-      if (value.verdict === "undecided") return;
+      if (value.verdict === "undecided" && !value.note) return;
       if (has("video") && value.video !== "" && Number(value.video) !== this.video) {
         ofOthers += 1;
         others.add(value.video.slice(0, 20));
@@ -295,7 +307,8 @@ export class Verdicts {
       const label = this.classes.find((name) => plain(name) === plain(value.label)) ?? value.label;
       const one = whole({ ...value, verdict: value.verdict || "confirmed", time, label,
         saidTime: has("said_time_s") ? (value.said_time_s === "" ? null : Number(value.said_time_s)) : time,
-        saidLabel: value.said_label || value.label });
+        saidLabel: value.said_label || value.label, clipIn: value.in_s ? Number(value.in_s) : null,
+        clipOut: value.out_s ? Number(value.out_s) : null });
       // Labels of another source: what no model says is an event that was missed.
       if (one.saidTime === null || (!has("said_time_s") && !this.near(one).length)) [one.saidTime, one.saidLabel] = [null, null];
       const mistake = this.mistake(one);
@@ -325,10 +338,13 @@ export class Verdicts {
   }
 }
 
+/** Where an event's own clip begins and ends, for a table. @param {Decision} one */
+const points = ({ clipIn, clipOut }) => [clipIn, clipOut].map((point) => (point === null ? "" : Number(point.toFixed(3))));
+
 /** A decision with all its parts, and none else; earlier pages and tables have fewer. @param {any} one @returns {Decision} */
 function whole(one) {
-  const { saidTime, saidLabel, verdict, time, label, team, reviewer, note } = one ?? {};
+  const { saidTime, saidLabel, verdict, time, label, team, reviewer, note, clipIn, clipOut } = one ?? {};
   const text = (/** @type {unknown} */ value) => String(value ?? "").slice(0, 2000);
   return { saidTime: saidTime ?? null, saidLabel: saidLabel ?? null, verdict, time, label: text(label),
-    team: team ?? "", reviewer: text(reviewer), note: text(note) };
+    team: team ?? "", reviewer: text(reviewer), note: text(note), clipIn: clipIn ?? null, clipOut: clipOut ?? null };
 }
