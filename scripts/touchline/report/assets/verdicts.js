@@ -108,6 +108,7 @@ export class Verdicts {
   /** Change decisions, so that it can be undone. @param {Edits} edits */
   change(edits) {
     this.read();
+    for (const [id, after] of edits) if (after && !isHalfStart(after)) edits.set(id, whole(after));
     /** @type {Step} */
     const step = [...edits].map(([id, after]) => [id, this.kept.get(id) ?? null, after]);
     this.history = [...this.history, step].slice(-UNDOS);
