@@ -11,7 +11,7 @@ from touchline.core.records import Thumbnail
 from touchline.events.shortlist import read_shortlist
 from touchline.evidence.tables import read_evidence
 from touchline.inputs.settings import read_table
-from touchline.report.match_page import MODULE, address_of, page_data, read_match, rows_of
+from touchline.report.match_page import MODULE, page_data, read_match, rows_of
 from touchline.report.pages import render
 from touchline.runs.rule_params import ReportMatchParams
 
@@ -27,7 +27,6 @@ def main(job: Any) -> None:
     # Not a parameter, so that moving a video does not rebuild its page.
     table = read_table(job.config)
     path = table[video].path if table else None
-    source = address_of(path, job.output.page) if path else None
     shortlists = {
         model: read_shortlist(path)
         for model, path in zip(params.models, job.input.shortlists, strict=True)
@@ -43,8 +42,8 @@ def main(job: Any) -> None:
         tolerance=params.tolerance,
         shortlists=shortlists,
         thumbnails=pictures,
-        source=source,
-        path=path.name if path else None,
+        path=path,
+        page=job.output.page,
         evidence=evidence,
         halves=params.name.spans(match.duration),
     )

@@ -35,7 +35,7 @@ def write_page(
     draw: Callable[[list[float]], list[Thumbnail]],
     with_truth: bool = True,
     name: Name = NAME,
-    source: str | None = None,
+    video: Path | None = None,
     evidence: Mapping[str, Evidence] | None = None,
 ) -> tuple[int, int]:
     """A match with so many events of each of some models; returns how many moments and pictures.
@@ -43,7 +43,7 @@ def write_page(
     Args:
         draw: makes the thumbnails of moments at some times.
         with_truth: whether it has labels.
-        source: address of the video from the page.
+        video: beside the page, if there is one.
         evidence: of models that weigh the classes.
     """
     match = a_match(models, per_model, with_truth)
@@ -64,7 +64,8 @@ def write_page(
         tolerance=TOLERANCE,
         shortlists=shortlists,
         thumbnails=pictures,
-        source=source,
+        path=video,
+        page=path,
         evidence=evidence,
     )
     values = {"match": match, "name": name, "rows": rows_of(match)}

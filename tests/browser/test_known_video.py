@@ -61,7 +61,8 @@ def page(tmp_path_factory):
         tolerance=5,
         shortlists=shortlists,
         thumbnails=drawn,
-        source="video.mp4",
+        path=video,
+        page=folder / "page.html",
     )
     html = render(
         "match.html.j2", MODULE, data, match=match, name=Name(), rows=rows_of(match), tolerance=5.0

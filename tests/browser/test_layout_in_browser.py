@@ -57,7 +57,13 @@ def pages(tmp_path_factory):
         models = MANY[:count]
         evidence = {model: evidence_of() for model in models[:2]}
         write_page(
-            found[count], models, 910, pictures, name=name, source="video.mp4", evidence=evidence
+            found[count],
+            models,
+            910,
+            pictures,
+            name=name,
+            video=folder / "video.mp4",
+            evidence=evidence,
         )
     return found
 
@@ -303,7 +309,8 @@ def test_decisions_are_announced(browser, pages):
     browser.press("y")
     total = browser.text("#progress-text").split()[2]
     assert (
-        decided_text(browser) == f"{label}: confirmed at {time}. 1 of {total} moments decided · 1 event confirmed."
+        decided_text(browser)
+        == f"{label}: confirmed at {time}. 1 of {total} moments decided · 1 event confirmed."
     )
     browser.press("u")
     assert decided_text(browser) == f"Undone. 0 of {total} moments decided."

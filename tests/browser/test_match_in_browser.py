@@ -253,7 +253,7 @@ def test_verdicts_survive_a_reload(browser, page):
     open_with_video(browser, page)
     decide(browser)
     before = state(browser)
-    assert before[0] == "2 of 6 moments decided · 2 events confirmed · 1 added"
+    assert before[0] == "3 of 6 moments decided · 2 events confirmed · 1 added"
     open_with_all(browser, page, fresh=False)
     assert state(browser) == before
 
@@ -331,7 +331,7 @@ def test_the_page_is_whole_without_the_video_and_takes_it_from_elsewhere(
     moved = tmp_path / "moved.html"
     shutil.copy(page, moved)
     open_with_all(browser, moved)
-    browser.wait(lambda: "The video is not where it was" in browser.text("#no-video"))
+    browser.wait(lambda: "The video is not at match é.mp4" in browser.text("#no-video"))
     assert len(browser.rows()) == 6
     browser.press("j", "o")
     assert progress(browser) == "1 of 6 moments decided · 1 event confirmed"

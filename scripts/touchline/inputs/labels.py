@@ -15,14 +15,13 @@ from pydantic import Field, ValidationError
 from touchline.core.records import Record
 from touchline.errors import InputError, nearest, nearest_file, plain
 
-
 Key = Annotated[str, Field(pattern="^[a-zA-Z]$", description="a letter")]
 
 
 class LabelClass(Record):
     """A class with its other spellings, and the key that adds an event of it on a page."""
 
-    spellings: list[str] = []
+    spellings: list[str] = Field(default_factory=list)
     key: Key | None = None
 
 
@@ -165,10 +164,10 @@ def _keys(classes: Sequence[str], stated: Mapping[str, str]) -> dict[str, str]:
     for name in classes:
         if name in stated:
             continue
-        free = (key for key in name.lower() + ascii_lowercase if key not in class_of)
-        key = next((key for key in free if key in ascii_lowercase), None)
-        if key:
-            class_of[key] = name
+        letters = [letter for letter in name.lower() if letter in ascii_lowercase]
+        free = [letter for letter in (*letters, *ascii_lowercase) if letter not in class_of]
+        if free:
+            class_of[free[0]] = name
     found = {name: key for key, name in class_of.items()}
     return {name: found[name] for name in classes if name in found}
 

@@ -27,6 +27,7 @@ from touchline.inputs.clock import HalfSpan, half_spans
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import GameHalf, Name
 from touchline.report.filters import shortened
+from touchline.report.playable import playback
 from touchline.report.priority import priorities
 from touchline.report.review_items import Claim, Moment, moments_of
 
@@ -157,8 +158,8 @@ def page_data(
     tolerance: float,
     shortlists: Mapping[str, Mapping[Event, Standing]],
     thumbnails: Sequence[Thumbnail] = (),
-    source: str | None = None,
-    path: str | None = None,
+    path: Path | None = None,
+    page: str | Path = "",
     evidence: Mapping[str, Evidence] | None = None,
     halves: Sequence[HalfSpan] | None = None,
 ) -> dict[str, Any]:
@@ -167,8 +168,8 @@ def page_data(
     Args:
         shortlists: of each model.
         thumbnails: of any of the moments, by their times.
-        source: the video's address, as seen from the page.
-        path: of the video, which some exports name.
+        path: of the video, if there is one.
+        page: where the page lies, from which the video's address counts.
         evidence: of each model that weighs the classes.
         halves: Where the halves are in the video. None means that the whole video is one half.
     """
@@ -192,9 +193,9 @@ def page_data(
         "halves": [_half(span) for span in halves],
         "home": name.home,
         "away": name.away,
-        "path": path,
+        "path": path.name if path else None,
         "duration": match.duration,
-        "source": source,
+        **_addresses(path, page, manifest.codec if manifest else ""),
         "rate": manifest.frame_rate if manifest else _RATE,
         "offset": manifest.clock_offset if manifest else 0.0,
         "lead": _LEAD,
@@ -221,6 +222,19 @@ def page_data(
         "evidence": [
             _evidence(model, one, match.duration) for model, one in (evidence or {}).items()
         ],
+    }
+
+
+def _addresses(path: Path | None, page: str | Path, codec: str) -> dict[str, Any]:
+    """Where the video and a copy are, as seen from the page, and how the copy is made."""
+    if path is None:
+        return {"source": None, "copy": None, "kind": "", "command": ""}
+    found = playback(path, codec)
+    return {
+        "source": address_of(path, page),
+        "copy": address_of(found.copy, page),
+        "kind": found.kind,
+        "command": found.command,
     }
 
 

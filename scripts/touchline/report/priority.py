@@ -10,7 +10,6 @@ from touchline.core.records import Event
 from touchline.events.shortlist import Standing, standings
 from touchline.report.review_items import Claim, Moment
 
-
 # A person who takes ten seconds for a moment finishes so many in ten minutes.
 _SHORTLISTED = 60
 
@@ -68,9 +67,7 @@ def priorities(
         predictions = (one for claim in moment.claims for one in claim.predictions)
         return any(one.event in shortlists[one.model] for one in predictions)
 
-    listed = set(
-        islice((number for number in first if has_listed(moments[number])), _SHORTLISTED)
-    )
+    listed = set(islice((number for number in first if has_listed(moments[number])), _SHORTLISTED))
     result = []
     for number, moment in enumerate(moments):
         likely = [each.probability for claim in moment.claims for each in found(claim)]

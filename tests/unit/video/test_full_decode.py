@@ -172,7 +172,8 @@ def test_joined_parts_without_times_follow_each_other(tmp_path):
         second = {t: n for t, n in got.items() if t > 22.1}
         assert second
         shifts = {n - int(5 * t) for t, n in second.items()}
-        assert len(shifts) == 1 and shifts.pop() in range(-100, -100 + lost + 1)
+        assert len(shifts) == 1
+        assert shifts.pop() in range(-100, -100 + lost + 1)
 
 
 def boxes(content):

@@ -6,6 +6,7 @@ import { $, field, notice } from "./elements.js";
 
 const SAMPLES = 16;
 const SAMPLE_BYTES = 1 << 16;
+const SAME_LENGTH = 1; // seconds by which a copy may be longer or shorter
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 
 export class Player {
@@ -16,8 +17,14 @@ export class Player {
    * @param {(time: number) => void} onTime
    * @param {(seconds: number) => void} onLength
    */
-  constructor({ source, fingerprint, offset, rate }, onTime, onLength) {
+  constructor({ source, copy, kind, command, path, duration, fingerprint, offset, rate }, onTime, onLength) {
     this.source = source;
+    this.copy = copy;
+    this.kind = kind;
+    this.command = command;
+    this.path = path;
+    this.duration = duration;
+    this.missing = false;
     this.fingerprint = fingerprint;
     this.offset = offset;
     this.rate = rate;
@@ -39,25 +46,36 @@ export class Player {
       onLength(this.video.duration - this.offset);
       if (this.wanted !== null) this.seek(this.wanted);
     });
-    this.video.addEventListener("error", () => this.fail());
+    this.video.addEventListener("error", () => this.tryCopy());
     $("pick").addEventListener("click", () => $("pick-file").click());
     $("pick-file").addEventListener("change", () => this.pick(field("pick-file").files?.[0]));
     if (source === null) this.fail();
     else this.video.src = source;
   }
 
-  fail() {
-    this.works = false;
-    const why = this.picked
-      ? `This browser cannot play ${this.picked}. It can play most MP4 and WebM files; ffmpeg -i THE_VIDEO -c copy copy.mp4 often makes one.`
-      : this.source === null
-        ? "This run has no video. If you have it, choose it here."
-        : "The video is not where it was, or this browser cannot play it.";
-    this.reveal(why);
+  /** Play the copy that browsers play, if the video itself cannot be played and somebody has made one. */
+  tryCopy() {
+    const { src } = this.video;
+    if (!this.picked && this.copy !== null && src !== new URL(this.copy, location.href).href) {
+      // Chromium and Firefox say so of files that are not there.
+      this.missing = /Format error|404|NOT_FOUND|failed to open/i.test(this.video.error?.message ?? "");
+      this.video.src = this.copy;
+    } else this.fail();
   }
 
-  /** Show why there is no video, or, with null, the video. @param {string | null} why */
-  reveal(why) {
+  fail() {
+    this.works = false;
+    const isPlayed = this.kind !== "" && this.video.canPlayType(this.kind) !== "";
+    if (this.picked) this.reveal(`This browser cannot play ${this.picked}. It plays most MP4 and WebM files. This makes one:`, this.command);
+    else if (this.source === null) this.reveal("This run has no video. If you have it, choose it here.");
+    else if (this.missing || isPlayed) this.reveal(`The video is not at ${this.path ?? this.source}. Put it back and reload the page, or choose it here.`);
+    else this.reveal("This browser cannot play the video's format. This makes a copy that it plays; then reload the page:", this.command);
+  }
+
+  /** Show why there is no video, and a command that helps; or, with null, the video. @param {string | null} why */
+  reveal(why, command = "") {
+    field("no-video-command").value = command;
+    field("no-video-command").hidden = command === "";
     this.video.hidden = why !== null;
     $("playback").hidden = why !== null;
     $("no-video").hidden = why === null;
@@ -68,15 +86,25 @@ export class Player {
   async pick(file) {
     if (!file) return;
     this.picked = file.name;
+    this.works = false;
     this.video.src = URL.createObjectURL(file);
     if (this.fingerprint === null || !crypto.subtle) return;
     try {
-      if ((await fingerprintOf(file)) !== this.fingerprint) {
-        notice(`${file.name} is not the file that was analysed, so its times may differ.`, "warning");
-      }
+      if ((await fingerprintOf(file)) !== this.fingerprint) this.say(file.name);
     } catch {
       notice(`${file.name} cannot be read.`, "warning");
     }
+  }
+
+  /** Say of another file than the one that was analysed whether it may be a copy. @param {string} name */
+  say(name) {
+    if (!this.works) {
+      this.video.addEventListener("loadedmetadata", () => this.say(name), { once: true });
+      return;
+    }
+    const isAsLong = Math.abs(this.video.duration - this.offset - this.duration) <= SAME_LENGTH;
+    if (isAsLong) notice(`${name} has the length of the video that was analysed, and is taken for a copy of it.`);
+    else notice(`${name} is not the file that was analysed, so its times may differ.`, "warning");
   }
 
   /** Seconds from the first picture; sound that begins earlier is at 0, too. */

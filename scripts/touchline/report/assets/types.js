@@ -104,6 +104,9 @@
  * @property {string | null} path  the video's, for formats that name it
  * @property {number} duration
  * @property {string | null} source
+ * @property {string | null} copy  the address of a copy that browsers play, if somebody makes it
+ * @property {string} kind  the video's type as browsers name it; "" if none plays it
+ * @property {string} command  makes the copy
  * @property {number} rate
  * @property {number} offset
  * @property {number} lead
