@@ -70,6 +70,11 @@ class AverageMap(Record):
     )
     classes: dict[str, Probability | None] = Field(description="null: does not occur")
 
+    @property
+    def occurring(self) -> int:
+        """How many classes occur; no model can exceed their share of all classes."""
+        return sum(value is not None for value in self.classes.values())
+
 
 class EvaluationReport(Record):
     """evaluation/evaluation_{model}.json: a model, or the ensemble, against the truth."""
@@ -91,6 +96,16 @@ class EvaluationReport(Record):
         description="direct, indirect and unspecified free kicks as one class"
     )
     soccernet: dict[str, AverageMap] = Field({}, description="loose, tight, at1 to at5")
+
+    @property
+    def highest_average_map(self) -> str:
+        """A sentence with the highest average-mAP that the labels allow."""
+        figures = next(iter(self.soccernet.values()))
+        occurring, classes = figures.occurring, len(figures.classes)
+        return (
+            f"{occurring} of the {classes} classes occur here, so no average-mAP can exceed "
+            f"{occurring / classes:.2f}."
+        )
 
 
 class Bin(Record):

@@ -60,7 +60,7 @@ def evaluation_text(reports: Sequence[EvaluationReport]) -> str:
         [
             *text_table(["average-mAP", "delta", *(report.model for report in reports)], rows),
             "(SoccerNet's evaluator: a delta is the whole window, ± half of it, and each of its "
-            "17 classes that does not occur counts 0.)",
+            f"17 classes that does not occur counts 0. {reports[0].highest_average_map})",
         ]
     )
     parts += map(_by_class, reports)
