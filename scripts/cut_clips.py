@@ -24,9 +24,7 @@ def main(job: Any) -> None:
     check_fingerprint(path, manifest)
     if job.input.truth:
         labels = Labels.read(job.input.labels)
-        truth = read_truth(
-            job.input.truth[0], labels, of=params.name, duration=manifest.duration
-        )
+        truth = read_truth(job.input.truth[0], labels, of=params.name, duration=manifest.duration)
         for problem in truth.problems:
             log.warning("%s", problem)
         moments = [
@@ -34,7 +32,9 @@ def main(job: Any) -> None:
             for event in truth.events
             if event.visible
         ]
-        log.info("The events are those of %s that are visible: %d", job.input.truth[0], len(moments))
+        log.info(
+            "The events are those of %s that are visible: %d", job.input.truth[0], len(moments)
+        )
     else:
         moments = [
             Moment(event.time_s, event.label) for event in read_shortlist(job.input.shortlist[0])
@@ -48,9 +48,7 @@ def main(job: Any) -> None:
         duration=manifest.duration,
     )
     folder = Path(job.output.folder)
-    listed = cut_video(
-        manifest, path, clips, folder, exact=params.clips.exact, threads=job.threads
-    )
+    listed = cut_video(manifest, path, clips, folder, exact=params.clips.exact, threads=job.threads)
     log.info("%d clips and %d reels are in %s", len(listed.clips), len(listed.reels), folder)
 
 

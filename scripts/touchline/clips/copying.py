@@ -163,8 +163,6 @@ class _Copy:
                     *(each.packets() for each in heard),
                 )
         except (av.FFmpegError, ValueError) as error:
-            if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
-                raise
             raise CannotCopy(f"MP4 does not take its packets ({reason_of(error)})") from error
         return round(start, 6), round(float(self._shown_until) - self._manifest.start_time, 6)
 
@@ -206,10 +204,9 @@ class _Copy:
             # Pictures that are decoded after the keyframe and shown before it need earlier ones.
             if time < begin or (has_ended if is_picture else time >= self._end):
                 continue
-            if is_picture:
-                if latest is None or time > latest:
-                    latest = time
-                    self._shown_until = time + (packet.duration or 0) * packet.time_base
+            if is_picture and (latest is None or time > latest):
+                latest = time
+                self._shown_until = time + (packet.duration or 0) * packet.time_base
             shift = round(begin / packet.time_base)
             packet.pts -= shift
             if packet.dts is not None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
 
+from av.codec.context import Flags
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -74,11 +75,10 @@ class _PictureEncoder:
     ) -> None:
         self._stream = stream
         self._reformatter = VideoReformatter()
-        # Half of the lines have half of the colours each where pictures are interlaced.
+        # Two lines, of each field where pictures are interlaced, share their colours.
         is_interlaced = first.interlaced_frame
-        self._size = first.width // 2 * 2, first.height // (4 if is_interlaced else 2) * (
-            4 if is_interlaced else 2
-        )
+        lines = 4 if is_interlaced else 2
+        self._size = first.width // 2 * 2, first.height // lines * lines
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, _TICKS)
@@ -86,8 +86,7 @@ class _PictureEncoder:
         stream.codec_context.sample_aspect_ratio = aspect
         stream.codec_context.thread_count = threads
         if is_interlaced:
-            flags = type(stream.codec_context.flags)
-            stream.codec_context.flags |= flags.interlaced_dct | flags.interlaced_me
+            stream.codec_context.flags |= Flags.interlaced_dct | Flags.interlaced_me
         shown = self._plain(first)
         stream.codec_context.color_range = shown.color_range
         stream.codec_context.color_primaries = shown.color_primaries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import heapq
 import os
 import uuid
@@ -34,19 +35,22 @@ def writing_mp4(path: Path) -> Iterator[OutputContainer]:
             with av.open(str(temporary), "w", format="mp4", options=options) as output:
                 yield output
             temporary.replace(path)
-        except av.FFmpegError as error:
+        except BaseException as error:
             temporary.unlink(missing_ok=True)
-            if not isinstance(error, OSError) and 0 < error.errno < 200:
+            if isinstance(error, av.FFmpegError) and _is_of_system(error):
                 raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
             raise
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+
+
+def _is_of_system(error: av.FFmpegError) -> bool:
+    """Whether the system refuses to write, and not the muxer to take a packet (EINVAL)."""
+    return error.errno in errno.errorcode and error.errno != errno.EINVAL
 
 
 def mux_by_time(output: OutputContainer, *streams: Iterable[Packet[Any]]) -> None:
     """Write the packets of several streams in the order of their decoding times."""
-    output.mux(heapq.merge(*streams, key=_decoding_time))
+    for packet in heapq.merge(*streams, key=_decoding_time):
+        output.mux(packet)
 
 
 def _decoding_time(packet: Packet[Any]) -> Fraction:

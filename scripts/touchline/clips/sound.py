@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ MARGIN = 10.0
 _ROUNDING = 0.01
 # After so many packets in a row that are late, a part has ended: a single time may be damaged.
 _SURELY_PAST = 10
+# Sound is decoded from so long before a part on, seconds, as packets need those before them.
+_TUNING = 1.0
 _RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _LAYOUTS = ("mono", "stereo", "5.1")
 _FRAME = 1024  # samples of a frame of AAC
@@ -73,7 +75,7 @@ class Sound:
 
     def _put(self, frame: AudioFrame) -> None:
         follows = self._place
-        if frame.pts is None:
+        if frame.pts is None or frame.time_base is None:
             if follows is None:
                 return
             place = follows
@@ -109,12 +111,11 @@ def sounds_between(manifest: Manifest, path: Path, start: float, end: float) -> 
             past = past + 1 if seconds is not None and seconds > until + MARGIN else 0
             if past == _SURELY_PAST:
                 break
-            if isinstance(packet.stream, VideoStream):
-                continue
-            if seconds is not None and not begin - 1 < seconds < until:
+            is_near = seconds is None or begin - _TUNING < seconds < until
+            if not isinstance(packet.stream, AudioStream) or not is_near:
                 continue
             with suppress(*DAMAGE):
-                for frame in packet.decode():
+                for frame in packet.stream.codec_context.decode(packet):
                     found[streams.index(packet.stream)].add(frame)
     return [found[number] for number in sorted(found)]
 
@@ -122,7 +123,7 @@ def sounds_between(manifest: Manifest, path: Path, start: float, end: float) -> 
 _Placed: TypeAlias = "tuple[Sequence[AudioStream], Packet[Any], float | None]"
 
 
-def _from_before(manifest: Manifest, path: Path, begin: float) -> Iterator[_Placed]:
+def _from_before(manifest: Manifest, path: Path, begin: float) -> Generator[_Placed, None, None]:
     """Read the packets of the pictures and of all sound, from before a time on.
 
     Yields:

@@ -111,8 +111,8 @@ def read_truth(
     Args:
         path: SoccerNet's Labels-v2.json, with the events of both halves of a game, or a CSV
             file with the columns time_s and label and, if known, team, visibility
-            ("not shown" is what matters), in_s and out_s. A column verdict, as a match's page writes it, shows
-            which of them a person confirmed; rejected ones are no events.
+            ("not shown" is what matters), in_s and out_s. A column verdict, as a match's page
+            writes it, shows which of them a person confirmed; rejected ones are no events.
         of: Says which half the video shows, or where each half begins in it. The times of a CSV
             file are the video's, whatever it shows.
         duration: seconds of video, if known.

@@ -221,8 +221,8 @@ class ClipsSettings(Section):
     after: Tolerance = Field(5.0, description="seconds of video after an event")
     exact: bool = Field(
         False,
-        description="false: copy the video from the keyframe before a clip's start; true: start and "
-        "end at the exact picture, and encode again",
+        description="false: copy the video, from the keyframe before a clip's start; true: start "
+        "and end at the exact picture, and encode again",
     )
 
     @model_validator(mode="after")
