@@ -11,6 +11,8 @@ rule cut_clips:
         folder=directory(result(paths.CLIPS)),
     log:
         result(paths.CLIPS_LOG),
+    wildcard_constraints:
+        video=paths.one_of(map(str, PLAN.clipped)),
     localrule: True
     conda:
         "../envs/detect.yaml"
