@@ -23,7 +23,7 @@ from touchline.video.orientation import display_matrix
 from touchline.video.packets import DAMAGE, open_video, packets_of, reason_of
 
 # What MP4 holds and browsers play.
-_PICTURES = {"h264", "hevc", "av1", "vp9"}
+_PICTURES = {"h264", "hevc", "libdav1d", "vp9"}
 _SOUND = {"aac", "mp3", "opus", "flac"}
 
 
@@ -150,7 +150,7 @@ class _Copy:
         try:
             with writing_mp4(target) as output:
                 copies: dict[int, Stream] = {}
-                picture = output.add_stream_from_template(self._stream)
+                picture = output.add_stream_from_template(self._stream, opaque=True)
                 picture.set_display_matrix(self._matrix(keyframe))
                 copies[self._stream.index] = picture
                 for each in self._sound:

@@ -56,7 +56,7 @@ def _streams_of(clips: Sequence[Path], output: OutputContainer) -> dict[int, Str
         with av.open(str(clip)) as file:
             for stream in file.streams:
                 if stream.id not in copies:
-                    copies[stream.id] = output.add_stream_from_template(stream)
+                    copies[stream.id] = output.add_stream_from_template(stream, opaque=True)
     return copies
 
 
