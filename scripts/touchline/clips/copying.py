@@ -101,11 +101,18 @@ def _from_keyframe(
     for packet in packets:
         if packet.stream_index == stream.index:
             if packet.is_keyframe and packet.pts is not None:
-                if packet.pts * packet.time_base <= begin or not has_keyframe:
-                    if packet.pts * packet.time_base > begin and not is_last_try:
-                        return []
-                    held = [each for each in held if each.stream_index != stream.index]
+                time = packet.pts * packet.time_base
+                if not has_keyframe and time > begin and not is_last_try:
+                    return []
+                if time <= begin or not has_keyframe:
                     has_keyframe = True
+                    held = [
+                        each
+                        for each in held
+                        if each.stream_index != stream.index
+                        and each.pts is not None
+                        and each.pts * each.time_base >= time
+                    ]
             elif not has_keyframe:
                 continue
             held.append(packet)

@@ -117,12 +117,15 @@ class _PictureEncoder:
         endless = chain(pictures, [(end, None)])
         for (time, picture), (until, _) in pairwise(endless):
             assert picture is not None
+            begins, ends = round((time - start) * _TICKS), round((until - start) * _TICKS)
+            if ends <= begins:
+                continue
             frame = self._plain(picture)
             # The decoder still looks at the times of a picture that needed no conversion.
             kept = frame.pts, frame.pict_type
-            frame.pts, frame.time_base = round((time - start) * _TICKS), Fraction(1, _TICKS)
+            frame.pts, frame.time_base = begins, Fraction(1, _TICKS)
             frame.pict_type = _ANY_TYPE
-            lasts[frame.pts] = round((until - start) * _TICKS) - frame.pts
+            lasts[begins] = ends - begins
             encoded = self._stream.encode(frame)
             frame.pts, frame.pict_type = kept
             yield from self._timed(encoded, lasts)

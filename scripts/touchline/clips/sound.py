@@ -35,8 +35,12 @@ _FRAME = 1024  # samples of a frame of AAC
 
 
 def sound_streams(container: InputContainer) -> list[AudioStream]:
-    """The streams of sound that can be decoded."""
-    return [stream for stream in container.streams.audio if stream.codec_context is not None]
+    """The streams of sound that can be decoded; one without packets has no rate."""
+    return [
+        stream
+        for stream in container.streams.audio
+        if stream.codec_context is not None and stream.codec_context.sample_rate
+    ]
 
 
 class Sound:

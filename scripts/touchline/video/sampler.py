@@ -121,7 +121,7 @@ def pictures_between(
     source, start_time = source_of(manifest, path), manifest.start_time
     listing = list_packets(source, start + start_time, end + start_time)
     begins = sorted(
-        _since(each.pts, listing.time_base, start_time) for each in listing.packets if each.shown
+        {_since(each.pts, listing.time_base, start_time) for each in listing.packets if each.shown}
     )
     # At the times of the other pictures, too, the sampler says what is on screen.
     times = [start, *begins[bisect_right(begins, start) : bisect_left(begins, end)]]
