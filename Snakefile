@@ -23,6 +23,7 @@ include: "rules/shortlist.smk"
 include: "rules/exports.smk"
 include: "rules/summary.smk"
 include: "rules/report.smk"
+include: "rules/clips.smk"
 include: "rules/handlers.smk"
 
 
@@ -75,6 +76,13 @@ rule report:
         expand(result(paths.PAGE), video=INPUTS.selected),
         expand(result(paths.THUMBNAILS), video=INPUTS.shown),
         rules.report_run.output,
+    localrule: True
+
+
+# A clip per event and a reel per class. Not a part of `all`, as they take room.
+rule clips:
+    input:
+        expand(result(paths.CLIPS), video=PLAN.clipped),
     localrule: True
 
 

@@ -71,13 +71,27 @@ def write_video(
     return path
 
 
-def write_tone(path: Path, seconds: float, start: float = 0.0) -> Path:
-    """A file of sound, silent."""
+def write_tone(
+    path: Path,
+    seconds: float,
+    start: float = 0.0,
+    *,
+    bursts: Iterable[float] = (),
+    codec: str = "aac",
+) -> Path:
+    """A file of sound: silence, and a burst of 0.1 s at each of some times (seconds)."""
+    times = start + np.arange(round(seconds * 48_000 / 1024) * 1024) / 48_000
+    sound = np.zeros(len(times), np.float32)
+    for burst in bursts:
+        sound[(times >= burst) & (times < burst + 0.1)] = 0.8
+    sound *= np.sin(2 * np.pi * 1000 * times)
     with av.open(str(path), "w") as output:
-        stream = output.add_stream("aac", rate=48_000, layout="mono")
-        for number in range(round(seconds * 48_000 / 1024)):
-            frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
-            frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+        stream = output.add_stream(codec, rate=48_000, layout="mono")
+        for number, piece in enumerate(sound.reshape(-1, 1, 1024)):
+            form, samples = "fltp", piece
+            if codec != "aac":
+                form, samples = "s16", (32_767 * piece).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(samples, format=form, layout="mono")
             frame.sample_rate, frame.pts = 48_000, round(start * 48_000) + 1024 * number
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))

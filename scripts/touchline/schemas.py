@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from touchline.clips.records import ClipList
 from touchline.comparison.records import ComparisonReport
 from touchline.core import paths
 from touchline.core.records import (
@@ -44,6 +45,7 @@ _FILES: dict[str, tuple[Any, str]] = {
     "calibration": (CalibrationReport, paths.CALIBRATION),
     "comparison": (ComparisonReport, paths.COMPARISON),
     "thumbnails": (list[Thumbnail], paths.THUMBNAILS),
+    "clips": (ClipList, paths.CLIP_LIST),
     "hashes": (JobResults, f"{paths.HASHES}/….json"),
     "run": (RunRecord, paths.RECORD),
 }

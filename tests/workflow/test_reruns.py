@@ -292,6 +292,9 @@ SETTINGS = {
     "evaluation.tolerances": [3],
     "evaluation.resamples": 30,
     "evaluation.classes": ["Goal"],
+    "clips.before": 3,
+    "clips.after": 3,
+    "clips.exact": True,
 }
 
 

@@ -33,6 +33,9 @@ ENSEMBLE = "ensemble/final_predictions_ensemble_video_{video}.json"
 ENSEMBLE_EVENTS = "events/events_ensemble_video_{video}.csv"
 THUMBNAILS = "thumbnails/thumbnails_video_{video}.json"
 PAGE = "report/video_{video}.html"
+# A folder: clips, reels, and a list of them.
+CLIPS = "clips/video_{video}"
+CLIP_LIST = f"{CLIPS}/clips.json"
 
 # A model, or the ensemble, over all videos.
 MODEL = "models/model_{model}.json"
@@ -54,8 +57,8 @@ RECORD = "run.json"
 # The logs, and beside each log the hashes of its job's results (touchline.core.jobs).
 LOGS = "logs"
 HASHES = "hashes"
-# What differs from attempt to attempt, and is no result.
-NO_RESULTS = ("benchmarks", HASHES, "journal", LOGS)
+# What is no part of a run's record: it differs from attempt to attempt, or is cut on demand.
+NO_RESULTS = ("benchmarks", "clips", HASHES, "journal", LOGS)
 
 # The log of each rule's jobs, and of what is summed up after some videos failed.
 PROBE_LOG = "logs/probe/video_{video}.log"
@@ -78,6 +81,7 @@ EXPORTS_LOG = "logs/exports/{model}.log"
 SUMMARY_LOG = "logs/summary.log"
 THUMBNAILS_LOG = "logs/thumbnails/video_{video}.log"
 PAGE_LOG = "logs/report/video_{video}.log"
+CLIPS_LOG = "logs/clips/video_{video}.log"
 INDEX_LOG = "logs/report/index.log"
 RECORD_LOG = "logs/record.log"
 

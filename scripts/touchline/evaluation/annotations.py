@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ _NO_EVENT = ("rejected", "undecided")
 _CLOCK = ("half start", "half end")
 _GAME_TIME = re.compile(r"(\d+) - (\d{1,3}):(\d{2})")
 _DAY = 86_400.0  # seconds; no video is longer
-_UNITS = {"time_s": "seconds", "position": "milliseconds"}
+_UNITS = {"position": "milliseconds"}  # of what is not in seconds
 _TEAMS: dict[str, Team] = {"home": "home", "away": "away"}
 
 
@@ -40,12 +40,15 @@ class TrueEvent:
         time_s: seconds from the start of the video.
         label: name of the class.
         visible: false where the broadcast does not show it, only its consequence.
+        in_s, out_s: where its clip starts and ends, seconds of the video; None if not given.
     """
 
     time_s: float
     label: str
     team: Team | None = None
     visible: bool = True
+    in_s: float | None = None
+    out_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +110,9 @@ def read_truth(
 
     Args:
         path: SoccerNet's Labels-v2.json, with the events of both halves of a game, or a CSV
-            file with the columns time_s and label and, if known, team and visibility
-            ("not shown" is what matters). A column verdict, as a match's page writes it, shows
-            which of them a person confirmed; rejected ones are no events.
+            file with the columns time_s and label and, if known, team, visibility
+            ("not shown" is what matters), in_s and out_s. A column verdict, as a match's page
+            writes it, shows which of them a person confirmed; rejected ones are no events.
         of: Says which half the video shows, or where each half begins in it. The times of a CSV
             file are the video's, whatever it shows.
         duration: seconds of video, if known.
@@ -152,6 +155,11 @@ def read_truth(
         elif event and duration is not None and event.time_s > duration:
             beyond.append(event.time_s)
         elif event:
+            if is_table:
+                try:
+                    event = _with_points(event, row, duration)
+                except ValueError as error:
+                    problems.append(f"{path}, {place}: {error}; its clip has the default length.")
             events.append(event)
     if beyond:
         problems.append(
@@ -267,6 +275,27 @@ def _event(
     )
 
 
+def _with_points(event: TrueEvent, row: Mapping[str, Any], duration: float | None) -> TrueEvent:
+    """Add the in and out points of a row to its event.
+
+    Raises:
+        ValueError: the points cannot be used; says why.
+    """
+    begin, end = (
+        _seconds(row[name], name) if row.get(name) else None for name in ("in_s", "out_s")
+    )
+    for name, time in (("in_s", begin), ("out_s", end)):
+        if duration is not None and time is not None and time > duration:
+            raise ValueError(f"{name} is {time:g}, beyond the end of the video ({duration:g} s)")
+    if begin is not None and end is not None and begin > end:
+        raise ValueError(f"in_s is {begin:g}, after out_s, {end:g}")
+    if begin is not None and end is None and begin > event.time_s:
+        raise ValueError(f"in_s is {begin:g}, after the event at {event.time_s:g} s, without out_s")
+    if end is not None and begin is None and end < event.time_s:
+        raise ValueError(f"out_s is {end:g}, before the event at {event.time_s:g} s, without in_s")
+    return replace(event, in_s=begin, out_s=end)
+
+
 def _clock(value: Any) -> tuple[int, int]:
     """Half and seconds of a gameTime such as "1 - 04:05"."""
     match = _GAME_TIME.fullmatch(value) if isinstance(value, str) else None
@@ -280,11 +309,12 @@ def _seconds(value: Any, name: str) -> float:
         time = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         time = math.nan
+    unit = _UNITS.get(name, "seconds")
     if -math.inf < time < 0:
         raise ValueError(f"{name} is {value!a}, before the start of the video")
     if not 0 <= time < math.inf:
         clock = ", but 12:30 is 750" if isinstance(value, str) and ":" in value else ""
-        raise ValueError(f"{name} is {value!a}, not a number of {_UNITS[name]}{clock}")
-    if time > _DAY * (1 if name == "time_s" else 1000):
-        raise ValueError(f"{name} is {value!a}, longer than a day: it must be in {_UNITS[name]}")
+        raise ValueError(f"{name} is {value!a}, not a number of {unit}{clock}")
+    if time > _DAY * (1000 if name in _UNITS else 1):
+        raise ValueError(f"{name} is {value!a}, longer than a day: it must be in {unit}")
     return time

@@ -214,6 +214,24 @@ class ShortlistSettings(Section):
     )
 
 
+class ClipsSettings(Section):
+    """How clips of events are cut out of the video (`snakemake clips`)."""
+
+    before: Tolerance = Field(8.0, description="seconds of video before an event")
+    after: Tolerance = Field(5.0, description="seconds of video after an event")
+    exact: bool = Field(
+        False,
+        description="false: copy the video, from the keyframe before a clip's start; true: start "
+        "and end at the exact picture, and encode again",
+    )
+
+    @model_validator(mode="after")
+    def _lasts(self) -> ClipsSettings:
+        if self.before + self.after == 0:
+            raise ValueError("before and after are both 0, so clips would be empty; raise one")
+        return self
+
+
 class ComparisonSettings(Section):
     """How two lists of events are set against each other, models' or the truth.
 
@@ -377,6 +395,7 @@ class Settings(Section):
     comparison: ComparisonSettings = ComparisonSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    clips: ClipsSettings = ClipsSettings()
 
     @property
     def matching_tolerance(self) -> float:

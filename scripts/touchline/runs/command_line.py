@@ -135,7 +135,10 @@ def asks_only_for_models(words: Collection[str], results: str) -> bool:
     Args:
         results: the folder of results.
     """
-    others = ("all", "predictions", "comparison", "evaluation", "shortlist", "exports", "report")
+    others = (
+        *("all", "predictions", "comparison", "evaluation", "shortlist", "exports", "report"),
+        "clips",
+    )
     return "models" in words and not any(
         word in others or os.path.normpath(word).startswith(f"{os.path.normpath(results)}/")
         for word in words
@@ -173,6 +176,12 @@ def check_targets(words: Collection[str], plan: Plan) -> None:
         raise InputError(
             "There is nothing to evaluate: no selected video has labels. Name their files in the "
             "column labels of the table of videos (examples/videos.tsv)."
+        )
+    if "clips" in words and not plan.clipped:
+        raise InputError(
+            "There is nothing to cut: no selected video has both its footage and events. Name its "
+            "file in the column path of the table of videos (examples/videos.tsv), and labels or a "
+            "model."
         )
     if "exports" in words and not plan.exported:
         raise InputError(

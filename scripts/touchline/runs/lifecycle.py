@@ -102,6 +102,8 @@ def end(plan: Plan, events: RunEvents, logger: Logger) -> None:
         return
     texts = [f"{settings.results}/{name}" for name in (paths.SUMMARY_TEXT, paths.EVALUATION_TEXT)]
     files = [*texts, *plan.files(paths.EVENTS, plan.detected[:1])]
+    if "cut_clips" in events.to_do:
+        files.insert(0, f"{settings.results}/{Path(paths.CLIPS).parent}")
     there = [file for file in files if Path(file).exists()]
     index = f"{settings.results}/{paths.INDEX}"
     page = index if "report_run" in events.to_do and Path(index).exists() else None

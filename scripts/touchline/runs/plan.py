@@ -101,6 +101,21 @@ class Plan:
         return [model for model in self.models if self.inputs.videos and self.videos_of(model)]
 
     @property
+    def clipped(self) -> list[int]:
+        """The videos with footage and with events, annotated or predicted, to cut clips of."""
+        annotated = self.inputs.annotations
+        return [v for v in self.inputs.shown if v in annotated or self.models_of(v)]
+
+    def model_to_cut(self, video: int) -> str | None:
+        """The model whose events become clips of a video: the first one; none where it has labels.
+
+        Those that run come first.
+        """
+        if video in self.inputs.annotations:
+            return None
+        return next(iter(self.models_of(video)), None)
+
+    @property
     def slices(self) -> list[Slice]:
         """Every slice of every model that runs."""
         settings = self.inputs.settings
@@ -247,6 +262,11 @@ class Plan:
         """The annotations of a video, if there are any."""
         path = self.inputs.annotations.get(video)
         return [path] if path else []
+
+    def shortlist_to_cut(self, video: int) -> list[str]:
+        """The shortlist whose events become clips of a video; none where it has labels."""
+        model = self.model_to_cut(video)
+        return self.files(paths.SHORTLIST, [Predicted(video, model)] if model else [])
 
     def model_folder(self, model: str) -> str:
         """The folder that a model is loaded from."""

@@ -24,6 +24,7 @@ from touchline.core.params import MissingPredictions, Predicted
 from touchline.inputs.clock import HalfStart
 from touchline.inputs.fingerprint import content_of
 from touchline.inputs.settings import (
+    ClipsSettings,
     ContextSettings,
     EnsembleSettings,
     GenerationSettings,
@@ -366,6 +367,19 @@ class DrawThumbnailsParams(RuleParams):
     classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
     per_class: int = taken(lambda job: job.settings.shortlist.per_class)
     window: float = taken(lambda job: job.settings.window.seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutClipsParams(RuleParams):
+    """Parameters of cut_clips.
+
+    Attributes:
+        model: whose shortlist is cut; None where the video has labels.
+    """
+
+    name: OneName = taken(lambda job: job.plan.name_of(job.video))
+    model: str | None = taken(lambda job: job.plan.model_to_cut(job.video))
+    clips: ClipsSettings = taken(lambda job: job.settings.clips)
 
 
 @dataclass(frozen=True, kw_only=True)

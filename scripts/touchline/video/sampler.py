@@ -85,14 +85,7 @@ def frames_of(
     Raises:
         InputError: the file is not a video or cannot be read.
     """
-    source = Source(
-        path=Path(path),
-        stream=manifest.stream,
-        restarts=manifest.restarts,
-        sections=manifest.sections,
-        has_dependent_keyframes=manifest.has_dependent_keyframes,
-        packet_times=manifest.packet_times,
-    )
+    source = source_of(manifest, path)
     start_time = manifest.start_time
     times = _outside(manifest.no_pictures, times)
     if not times:
@@ -107,6 +100,53 @@ def frames_of(
         feed = PacketFeed(feeding)
         jobs = ((each, feed.of(each.begin, each.end + 1)) for each in segments)
         yield from ahead(jobs, [each.frames for each in samplers], _FRAMES_AHEAD)
+
+
+def pictures_between(
+    manifest: Manifest, path: str | Path, start: float, end: float
+) -> Iterator[tuple[float, VideoFrame]]:
+    """Decode every picture that is on screen in a part of a video, as the file has them.
+
+    Args:
+        path: where the video is now.
+        start, end: seconds from the video's start.
+
+    Yields:
+        When each picture comes on screen, seconds, and the picture. The first one, which may have
+        been there before, has the time `start`. The caller must not change the pictures.
+
+    Raises:
+        InputError: the file is not a video or cannot be read.
+    """
+    source, start_time = source_of(manifest, path), manifest.start_time
+    listing = list_packets(source, start + start_time, end + start_time)
+    begins = sorted(
+        {_since(each.pts, listing.time_base, start_time) for each in listing.packets if each.shown}
+    )
+    # At the times of the other pictures, too, the sampler says what is on screen.
+    times = [start, *begins[bisect_right(begins, start) : bisect_left(begins, end)]]
+    times = _outside(manifest.no_pictures, times)
+    with PacketReader(source, listing) as reader:
+        decoder = Decoder(reader, listing)
+        before: VideoFrame | None = None
+        for segment in _segments(listing, times, start_time):
+            for time, picture in decoder.pictures(segment, None):
+                # The second field of a picture has a packet and a time of its own.
+                if picture is not before:
+                    yield time, picture
+                before = picture
+
+
+def source_of(manifest: Manifest, path: str | Path) -> Source:
+    """Return where a probed video's pictures are; `path` is where the video is now."""
+    return Source(
+        path=Path(path),
+        stream=manifest.stream,
+        restarts=manifest.restarts,
+        sections=manifest.sections,
+        has_dependent_keyframes=manifest.has_dependent_keyframes,
+        packet_times=manifest.packet_times,
+    )
 
 
 def _outside(gaps: Sequence[Interval], times: Sequence[float]) -> list[float]:

@@ -255,3 +255,35 @@ def test_times_of_a_table_are_those_of_the_video_whatever_it_shows(tmp_path):
     path.write_text("time_s,label\n300,Goal\n4000,Goal\n")
     truth = read_truth(path, LABELS, of=MATCH, duration=7000.0)
     assert [event.time_s for event in truth.events] == [300.0, 4000.0]
+
+
+def test_in_and_out_points_of_a_table_are_kept(tmp_path):
+    path = tmp_path / "verdicts.csv"
+    rows = ["10,Goal,confirmed,4,15", "20,Goal,confirmed,,28.5", "30,Goal,confirmed,,"]
+    path.write_text("\n".join(["time_s,label,verdict,in_s,out_s", *rows]) + "\n")
+    truth = read_truth(path, LABELS, duration=60)
+    assert [(event.in_s, event.out_s) for event in truth.events] == [
+        (4, 15),
+        (None, 28.5),
+        (None, None),
+    ]
+    assert truth.problems == []
+
+
+@pytest.mark.parametrize(
+    ("points", "problem"),
+    [
+        ("12,11", "in_s is 12, after out_s, 11"),
+        ("-1,11", "in_s is '-1', before the start of the video"),
+        ("5,61", "out_s is 61, beyond the end of the video (60 s)"),
+        ("5,x", "out_s is 'x', not a number of seconds"),
+        ("12,", "in_s is 12, after the event at 10 s, without out_s"),
+        (",9", "out_s is 9, before the event at 10 s, without in_s"),
+    ],
+)
+def test_a_wrong_point_is_reported_and_its_event_stays(tmp_path, points, problem):
+    path = tmp_path / "verdicts.csv"
+    path.write_text(f"time_s,label,in_s,out_s\n10,Goal,{points}\n")
+    truth = read_truth(path, LABELS, duration=60)
+    assert truth.events == [TrueEvent(10, "Goal")]
+    assert truth.problems == [f"{path}, row 1: {problem}; its clip has the default length."]

@@ -20,7 +20,11 @@ from touchline.runs.command_line import (
 
 @pytest.mark.parametrize(
     ("target", "sentence"),
-    [("evaluation", "no selected video has labels"), ("exports", "there is no table of videos")],
+    [
+        ("evaluation", "no selected video has labels"),
+        ("exports", "there is no table of videos"),
+        ("clips", "no selected video has both its footage and events"),
+    ],
 )
 def test_a_target_of_nothing_is_refused(plan, bare, target, sentence):
     check_targets([target], plan)

@@ -1,0 +1,222 @@
+"""Clips that are copied from a keyframe on, without decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import av
+from av.audio.stream import AudioStream
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from touchline.clips.output import mux_by_time, writing_mp4
+from touchline.clips.plan import Clip
+from touchline.clips.sound import MARGIN, SoundEncoder, sound_streams, sounds_between
+from touchline.core.records import Manifest
+from touchline.video.orientation import display_matrix
+from touchline.video.packets import DAMAGE, open_video, packets_of, reason_of
+
+# What MP4 holds and browsers play.
+_PICTURES = {"h264", "hevc", "libdav1d", "vp9"}
+_SOUND = {"aac", "mp3", "opus", "flac"}
+
+
+class CannotCopy(Exception):
+    """A clip cannot be copied; says why."""
+
+
+def check_copy(manifest: Manifest) -> None:
+    """Raise CannotCopy if no part of a video can be copied."""
+    if manifest.codec not in _PICTURES:
+        raise CannotCopy(f"its codec is {manifest.codec}, which browsers do not play in MP4")
+    if manifest.restarts:
+        raise CannotCopy("its clock starts again on the way")
+    if manifest.sections:
+        raise CannotCopy("its pictures move to another PID on the way")
+    if manifest.has_dependent_keyframes:
+        raise CannotCopy("its decoder parameters change on the way")
+    if manifest.packet_times != "stated":
+        raise CannotCopy("its packets do not state when pictures are shown")
+
+
+def encoded_sound(path: Path, stream: int | None) -> list[str]:
+    """Name the codecs of the sound that is not copied, because browsers do not play it in MP4."""
+    with open_video(path, stream) as (container, _):
+        names = {each.codec_context.name for each in sound_streams(container)}
+    return sorted(name for name in names if not _is_copied(name))
+
+
+def _is_copied(codec: str) -> bool:
+    # The decoder's name may have that of a library: mp3float.
+    return any(codec in (name, f"{name}float", f"lib{name}") for name in _SOUND)
+
+
+def copy_clip(manifest: Manifest, path: Path, clip: Clip, target: Path) -> tuple[float, float]:
+    """Write a clip that begins with the last keyframe at or before its start.
+
+    Args:
+        path: where the video is now.
+
+    Returns:
+        Where the clip starts and ends, seconds of the video.
+
+    Raises:
+        CannotCopy: the clip cannot be copied, but perhaps encoded.
+        InputError: the video cannot be read.
+        OSError: the disk refuses.
+    """
+    begin = clip.start + manifest.start_time
+    for seek in (begin - MARGIN, None):
+        with open_video(path, manifest.stream) as (container, stream):
+            assert stream.time_base is not None
+            if seek is not None:
+                with suppress(*DAMAGE):
+                    container.seek(int(seek / stream.time_base), stream=stream)
+            sound = sound_streams(container)
+            packets = packets_of(container, stream, *sound)
+            head = _from_keyframe(packets, stream, begin, is_last_try=seek is None)
+            if head:
+                copy = _Copy(manifest, path, stream, sound, clip.end + manifest.start_time)
+                return copy.write(target, head, packets)
+    raise CannotCopy(f"no keyframe is found for the clip at {clip.start:g} s")
+
+
+def _from_keyframe(
+    packets: Iterator[Packet[Any]], stream: VideoStream, begin: float, is_last_try: bool
+) -> list[Packet[Any]]:
+    """Read up to where the last keyframe at or before a time is known.
+
+    Returns:
+        The keyframe and what follows it, after sound that is heard with it. Empty if the first
+        keyframe is later. On the last try it counts nevertheless, as nothing before it is whole.
+    """
+    held: list[Packet[Any]] = []
+    has_keyframe = False
+    for packet in packets:
+        if packet.stream_index == stream.index:
+            if packet.is_keyframe and packet.pts is not None:
+                time = packet.pts * packet.time_base
+                if not has_keyframe and time > begin and not is_last_try:
+                    return []
+                if time <= begin or not has_keyframe:
+                    has_keyframe = True
+                    held = [
+                        each
+                        for each in held
+                        if each.stream_index != stream.index
+                        and each.pts is not None
+                        and each.pts * each.time_base >= time
+                    ]
+            elif not has_keyframe:
+                continue
+            held.append(packet)
+            if packet.dts is not None and packet.dts * packet.time_base > begin:
+                break
+        else:
+            held.append(packet)
+    return held if has_keyframe else []
+
+
+class _Copy:
+    """Copies one clip from the packets that follow a keyframe."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        path: Path,
+        stream: VideoStream,
+        sound: Sequence[AudioStream],
+        end: float,
+    ) -> None:
+        self._manifest, self._path = manifest, path
+        self._stream, self._sound = stream, sound
+        self._end = end
+        self._shown_until = Fraction(0)
+
+    def write(
+        self, target: Path, head: Sequence[Packet[Any]], packets: Iterator[Packet[Any]]
+    ) -> tuple[float, float]:
+        keyframe = next(each for each in head if each.stream_index == self._stream.index)
+        assert keyframe.pts is not None
+        begin = keyframe.pts * keyframe.time_base
+        start = float(begin) - self._manifest.start_time
+        if begin >= self._end:
+            raise CannotCopy(f"no keyframe lies before {self._end - self._manifest.start_time:g} s")
+        encoded = [s for s in self._sound if not _is_copied(s.codec_context.name)]
+        sounds = []
+        if encoded:
+            end = self._end - self._manifest.start_time
+            all_sounds = sounds_between(self._manifest, self._path, start, end)
+            sounds = [all_sounds[self._sound.index(each)] for each in encoded]
+        try:
+            with writing_mp4(target) as output:
+                copies: dict[int, Stream] = {}
+                picture = output.add_stream_from_template(self._stream, opaque=True)
+                picture.set_display_matrix(self._matrix(keyframe))
+                copies[self._stream.index] = picture
+                for each in self._sound:
+                    if each not in encoded:
+                        copies[each.index] = output.add_stream_from_template(each)
+                heard = [SoundEncoder.added_to(output, sound) for sound in sounds]
+                mux_by_time(
+                    output,
+                    self._shifted(chain(head, packets), begin, copies),
+                    *(each.packets() for each in heard),
+                )
+        except (av.FFmpegError, ValueError) as error:
+            raise CannotCopy(f"MP4 does not take its packets ({reason_of(error)})") from error
+        return round(start, 6), round(float(self._shown_until) - self._manifest.start_time, 6)
+
+    def _matrix(self, keyframe: Packet[VideoStream]) -> list[int] | None:
+        """How a player turns the picture, as the decoder says of the first one."""
+        if not self._manifest.rotation:
+            return None
+        with suppress(*DAMAGE):
+            for frame in [*keyframe.decode(), *self._stream.codec_context.decode(None)]:
+                return [int(each) for each in display_matrix(frame).flatten()]
+        return None
+
+    def _shifted(
+        self, packets: Iterator[Packet[Any]], begin: Fraction, copies: dict[int, Stream]
+    ) -> Iterator[Packet[Any]]:
+        """The packets of the clip, by their new streams and times."""
+        latest: Fraction | None = None
+        has_ended = False
+        unfinished = {index for index in copies if index != self._stream.index}
+        for packet in packets:
+            if packet.stream_index not in copies:
+                continue
+            is_picture = packet.stream_index == self._stream.index
+            if packet.pts is None:
+                if is_picture and not has_ended:
+                    raise CannotCopy("a packet does not state when its picture is shown")
+                continue
+            time = packet.pts * packet.time_base
+            if is_picture and not has_ended:
+                # All pictures that are shown before the latest one are there, and no later packet
+                # holds one that is shown before the end.
+                decoded = time if packet.dts is None else packet.dts * packet.time_base
+                is_next = latest is not None and time > latest
+                has_ended = is_next and max(latest or 0, decoded) >= self._end
+            if has_ended and (not unfinished or time > self._end + MARGIN):
+                return
+            if not is_picture and time >= self._end:
+                unfinished.discard(packet.stream_index)
+            # Pictures that are decoded after the keyframe and shown before it need earlier ones.
+            if time < begin or (has_ended if is_picture else time >= self._end):
+                continue
+            if is_picture and (latest is None or time > latest):
+                latest = time
+                self._shown_until = time + (packet.duration or 0) * packet.time_base
+            shift = round(begin / packet.time_base)
+            packet.pts -= shift
+            if packet.dts is not None:
+                packet.dts -= shift
+            packet.stream = copies[packet.stream_index]
+            yield packet

@@ -1,0 +1,58 @@
+"""MP4 files that are either whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+
+from touchline.core.disk import hidden, writing
+
+
+@contextmanager
+def writing_mp4(path: Path) -> Iterator[OutputContainer]:
+    """Open an MP4 file to write that appears at `path` only when all went well.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    temporary = path.with_name(f"{hidden(path)}{uuid.uuid4().hex[:8]}")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # With its index at the start, a file plays while it is loaded.
+            options = {"movflags": "+faststart"}
+            with av.open(str(temporary), "w", format="mp4", options=options) as output:
+                yield output
+            temporary.replace(path)
+        except BaseException as error:
+            temporary.unlink(missing_ok=True)
+            if isinstance(error, av.FFmpegError) and _is_of_system(error):
+                raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+            raise
+
+
+def _is_of_system(error: av.FFmpegError) -> bool:
+    """Whether the system refuses to write, and not the muxer to take a packet (EINVAL)."""
+    return error.errno in errno.errorcode and error.errno != errno.EINVAL
+
+
+def mux_by_time(output: OutputContainer, *streams: Iterable[Packet[Any]]) -> None:
+    """Write the packets of several streams in the order of their decoding times."""
+    for packet in heapq.merge(*streams, key=_decoding_time):
+        output.mux(packet)
+
+
+def _decoding_time(packet: Packet[Any]) -> Fraction:
+    ticks = packet.pts if packet.dts is None else packet.dts
+    return (ticks or 0) * packet.time_base
