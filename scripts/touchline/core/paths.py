@@ -33,6 +33,8 @@ ENSEMBLE = "ensemble/final_predictions_ensemble_video_{video}.json"
 ENSEMBLE_EVENTS = "events/events_ensemble_video_{video}.csv"
 THUMBNAILS = "thumbnails/thumbnails_video_{video}.json"
 PAGE = "report/video_{video}.html"
+# Not an output: scripts/review.py writes it when a person saves verdicts.
+VERDICTS = "verdicts/verdicts_video_{video}.csv"
 
 # A model, or the ensemble, over all videos.
 MODEL = "models/model_{model}.json"
