@@ -40,9 +40,10 @@ from touchline.inputs.videos import Video
 LARGEST = 8_000_000
 FIRST_PORT, _PORTS = 8765, 100
 # A page from disk may connect to nothing. A served one may connect to this server, which its code
-# (assets/server.js) knows by an element.
+# (assets/server.js) knows by an element. Without an icon, browsers ask for one.
 _SERVED = {
-    '<meta charset="utf-8">': '<meta charset="utf-8">\n<meta name="touchline-server" content=".">',
+    '<meta charset="utf-8">': '<meta charset="utf-8">\n<meta name="touchline-server" content=".">\n'
+    '<link rel="icon" href="data:,">',
     "connect-src &#39;none&#39;": "connect-src &#39;self&#39;",
 }
 _HEADERS = {
