@@ -6,7 +6,10 @@ import pytest
 
 COLUMNS = "video,time_s,label,team,verdict,said_time_s,said_label,reviewer,note\n"
 # A row of given predictions is about its window's middle: Foul at 61.5, Offside at 101.5.
-MINE = f"{COLUMNS}7,61.5,Foul,home,confirmed,61.5,Foul,Ana,\n7,101.5,Offside,,rejected,101.5,Offside,Ana,\n"
+MINE = (
+    f"{COLUMNS}7,61.5,Foul,home,confirmed,61.5,Foul,Ana,\n"
+    "7,101.5,Offside,,rejected,101.5,Offside,Ana,\n"
+)
 THEIRS = (
     f"{COLUMNS}7,61.5,Foul,,rejected,61.5,Foul,Ben,\n7,101.5,Offside,,rejected,101.5,Offside,Ben,\n"
     "7,10,Goal,home,confirmed,10,Goal,Ben,\n7,9999,Corner,,confirmed,,,Ben,\n"

@@ -56,8 +56,8 @@ RECORD = "run.json"
 # The logs, and beside each log the hashes of its job's results (touchline.core.jobs).
 LOGS = "logs"
 HASHES = "hashes"
-# What differs from attempt to attempt, and is no result.
-NO_RESULTS = ("benchmarks", HASHES, "journal", LOGS)
+# What is no result: it differs from attempt to attempt, or a person wrote it.
+NO_RESULTS = ("benchmarks", HASHES, "journal", LOGS, "verdicts")
 
 # The log of each rule's jobs, and of what is summed up after some videos failed.
 PROBE_LOG = "logs/probe/video_{video}.log"

@@ -205,8 +205,8 @@ function question(heading, { name, problems, leftOut }, { fresh, differing, same
   $("loading-counts").replaceChildren(...[["In", name], ...counts].map(([what, count]) =>
     make("tr", {}, make("th", { scope: "row" }, String(what)), make("td", { className: "n" }, make("bdi", {}, String(count))))));
   $("loading-problems").replaceChildren(...firstOf(problems).map((text) => make("p", { className: "warning" }, text)));
-  $("loading-join").textContent = `Join: take over the ${fresh.length} that I have not decided`;
-  $("loading-all").textContent = `Take over all ${fresh.length + differing.length}`;
+  $("loading-join").textContent = fresh.length ? `Join: take over the ${fresh.length} that I have not decided` : "Keep mine where we differ";
+  $("loading-all").textContent = `Take over all ${fresh.length + differing.length}, ${differing.length} in place of mine`;
   field("loading-all").hidden = differing.length === 0;
   const box = dialog("loading");
   box.returnValue = "";
