@@ -628,9 +628,10 @@ async function take(found, heading, mustAsk = false) {
 async function takeSaved(from, { text, version, when }, mustAsk = false) {
   const found = { name: "the server’s verdicts", ...readVerdicts(text, data, verdicts) };
   const { fresh, differing } = changesOf(verdicts, found);
-  const who = [...new Set(found.decisions.map(({ reviewer }) => reviewer).filter(Boolean))].join(", ");
+  const theirs = [...fresh, ...differing.map(([, one]) => one)];
+  const who = [...new Set(theirs.flatMap((one) => ("reviewer" in one && one.reviewer ? [one.reviewer] : [])))].join(", ");
   const heading = `${who || "Somebody"} saved other verdicts on ${when}`;
-  if ((fresh.length || differing.length) && !(await take(found, heading, mustAsk))) return false;
+  if (theirs.length && !(await take(found, heading, mustAsk))) return false;
   from.remember(version);
   return true;
 }
