@@ -14,7 +14,9 @@ GRAPH = grimp.build_graph(
 )
 # The Snakefile imports these itself; the evaluator's absence has a sentence of its own.
 ELSEWHERE = {"pydantic", "yaml", "SoccerNet"}
-SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if path.stem != "status")
+# Commands that a person types; each says by itself what it lacks.
+COMMANDS = {"status", "review"}
+SCRIPTS = sorted({path.stem for path in (ROOT / "scripts").glob("*.py")} - COMMANDS)
 
 
 def imported_by(script: str) -> set[str]:

@@ -174,6 +174,22 @@ def video_added(project):
     (project.folder / "2.mkv").unlink()
 
 
+@contextmanager
+def verdicts_saved(project):
+    """As scripts/review.py saves them."""
+    file = project.folder / "results/verdicts/verdicts_video_0.csv"
+    file.parent.mkdir()
+    file.write_text("time_s,label,verdict\n2,Goal,confirmed\n")
+    yield
+    shutil.rmtree(file.parent)
+
+
+@contextmanager
+def verdicts_saved_instead_of_labels(project):
+    with in_table("labels_0.json", "")(project), verdicts_saved(project):
+        yield
+
+
 def in_table(old, new):
     return lambda project: changed(
         project.folder / "videos.tsv",
@@ -223,6 +239,8 @@ FILES = {
     "a game's name in the table": in_table("match 0\t", "match 9\t"),
     "a label file's name in the table": in_table("labels_0.json", "labels_1.json"),
     "a file of labels": in_file("labels_0.json", "00:02", "00:03"),
+    "save verdicts on a video with labels": verdicts_saved,
+    "save verdicts on a video without labels": verdicts_saved_instead_of_labels,
     "given predictions": in_file("given_0.json", "6", "4"),
     "the text of the prompt": in_file("prompts/soccer_events.txt", "e", "é"),
     "the text of `labels.yaml`": in_file("labels.yaml", "\n", "\n# A comment counts here.\n"),

@@ -36,6 +36,8 @@ PAGE = "report/video_{video}.html"
 # A folder: clips, reels, and a list of them.
 CLIPS = "clips/video_{video}"
 CLIP_LIST = f"{CLIPS}/clips.json"
+# Not an output: scripts/review.py writes it when a person saves verdicts.
+VERDICTS = "verdicts/verdicts_video_{video}.csv"
 
 # A model, or the ensemble, over all videos.
 MODEL = "models/model_{model}.json"
@@ -57,8 +59,9 @@ RECORD = "run.json"
 # The logs, and beside each log the hashes of its job's results (touchline.core.jobs).
 LOGS = "logs"
 HASHES = "hashes"
-# What is no part of a run's record: it differs from attempt to attempt, or is cut on demand.
-NO_RESULTS = ("benchmarks", "clips", HASHES, "journal", LOGS)
+# What is no part of a run's record: it differs from attempt to attempt, is cut on demand, or a person
+# wrote it.
+NO_RESULTS = ("benchmarks", "clips", HASHES, "journal", LOGS, "verdicts")
 
 # The log of each rule's jobs, and of what is summed up after some videos failed.
 PROBE_LOG = "logs/probe/video_{video}.log"

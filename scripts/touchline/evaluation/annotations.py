@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from touchline.core import paths
 from touchline.core.files import read_json, read_text
 from touchline.core.records import Team
 from touchline.core.soccernet import positions_per_second
@@ -58,15 +59,32 @@ class Truth:
     Attributes:
         judged: of a person's review, the time and class of each prediction that a verdict is
             about, and whether it is decided on; by time. Empty of other annotations.
+        undecided: how many rows of a review are not decided on; a problem of its own line.
     """
 
     events: list[TrueEvent]
     problems: list[str]
     judged: Sequence[tuple[float, str, bool]] = ()
+    undecided: int = 0
+
+    @property
+    def is_partly_unusable(self) -> bool:
+        """Whether anything but undecided rows is a problem."""
+        return len(self.problems) > (self.undecided > 0)
 
 
-def find_labels(videos: Mapping[int, Video], selected: Iterable[int]) -> dict[int, str]:
-    """The files of the ground truth there is, by number of the video.
+def saved_verdicts(results: str | Path, video: int) -> Path:
+    """Return where the verdicts on a video are kept that a person saves with scripts/review.py."""
+    return Path(results, paths.VERDICTS.format(video=video))
+
+
+def find_labels(
+    videos: Mapping[int, Video], selected: Iterable[int], results: str | Path
+) -> dict[int, str]:
+    """Find the file of the ground truth of each video that has one, by number of the video.
+
+    Labels that the table names come first. Verdicts that were saved in the results are the labels
+    of the other videos.
 
     Raises:
         InputError: the table names files that do not exist, or SoccerNet's labels for a video with
@@ -95,7 +113,23 @@ def find_labels(videos: Mapping[int, Video], selected: Iterable[int]) -> dict[in
     ]
     if mistakes:
         raise InputError("\n".join(mistakes))
-    return {video: str(path) for video, path in named.items()}
+    saved = {video: saved_verdicts(results, video) for video in selected if video not in named}
+    found = named | {video: path for video, path in saved.items() if path.is_file()}
+    return {video: str(path) for video, path in sorted(found.items())}
+
+
+def check_truth(path: str | Path, labels: Labels, of: GameHalf = NOTHING_KNOWN) -> Truth:
+    """Read the ground truth of one video as `read_truth`, and refuse a file without a usable event.
+
+    A person's review may have no confirmed event yet.
+
+    Raises:
+        InputError: as `read_truth`, or no event of the file can be used.
+    """
+    truth = read_truth(path, labels, of=of)
+    if truth.is_partly_unusable and not truth.events:
+        raise InputError(f"{path} has no event that can be used. The first: {truth.problems[0]}")
+    return truth
 
 
 def read_truth(
@@ -177,7 +211,7 @@ def read_truth(
             "neither as right nor as false."
         )
     events.sort(key=lambda event: event.time_s)
-    return Truth(events, problems, sorted(judged))
+    return Truth(events, problems, sorted(judged), undecided)
 
 
 def _judged(row: Mapping[str, Any], labels: Labels) -> Iterator[tuple[float, str, bool]]:

@@ -120,7 +120,7 @@ def collect_inputs(
     given: dict[int, dict[str, str]] = {}
     given = mistakes.of(lambda: find_given(sources, selected, videos, skip), given)
     annotations: dict[int, str] = {}
-    annotations = mistakes.of(lambda: find_labels(videos, selected), annotations)
+    annotations = mistakes.of(lambda: find_labels(videos, selected, settings.results), annotations)
     games = {video: game_of(video, videos) for video in selected}
     shown = selected
     if not settings.detect_with:

@@ -19,7 +19,7 @@ from typing import Any
 from touchline.core.files import read_text
 from touchline.core.paths import CHECKPOINT
 from touchline.errors import InputError, nearest_file, plain
-from touchline.evaluation.annotations import read_truth
+from touchline.evaluation.annotations import check_truth, saved_verdicts
 from touchline.evaluation.records import LEAST_GAMES
 from touchline.events.given import check_given
 from touchline.inputs.given import place_of
@@ -143,9 +143,26 @@ def _warnings(inputs: Inputs) -> list[str]:
         same_files(inputs.videos, inputs.shown),
         _without_footage(inputs),
         _exports_by_another_clock(inputs),
+        _unused_verdicts(inputs),
         _too_few_games(inputs.settings, {inputs.games[video] for video in inputs.annotations}),
     ]
     return list(filter(None, found))
+
+
+def _unused_verdicts(inputs: Inputs) -> str | None:
+    """A warning if verdicts were saved on videos whose labels the table of videos names."""
+    saved = {v: saved_verdicts(inputs.settings.results, v) for v in inputs.annotations}
+    unused = [
+        video
+        for video, path in saved.items()
+        if path.is_file() and not path.samefile(inputs.annotations[video])
+    ]
+    if not unused:
+        return None
+    return (
+        f"{saved[unused[0]]} is not used, because the table of videos names other labels for video "
+        f"{ranges(unused)}; empty the cell labels, or name the verdicts there."
+    )
 
 
 def _weights_without_effect(settings: Settings) -> str | None:
@@ -371,9 +388,12 @@ def _unusable_files(inputs: Inputs) -> list[str]:
     if settings.detect_with:
         mistakes.of(lambda: _check_prompt(settings.prompt), None)
     if labels is not None:
-        files = {(path, videos[video].game_half) for video, path in inputs.annotations.items()}
+        files = {
+            (path, videos[video].game_half if video in videos else GameHalf())
+            for video, path in inputs.annotations.items()
+        }
         for path, of in sorted(files, key=str):
-            mistakes.of(lambda: _check_truth(path, labels, of), None)  # noqa: B023
+            mistakes.of(lambda: check_truth(path, labels, of), None)  # noqa: B023
         for video, paths in inputs.given.items():
             row = videos.get(video)
             for path in paths.values():
@@ -384,9 +404,3 @@ def _unusable_files(inputs: Inputs) -> list[str]:
 def _check_prompt(path: str) -> None:
     if not read_text(path).strip():
         raise InputError(f"{path} is empty; write into it what the model is to be asked.")
-
-
-def _check_truth(path: str, labels: Labels, of: GameHalf) -> None:
-    truth = read_truth(path, labels, of=of)
-    if truth.problems and not truth.events:
-        raise InputError(f"{path} has no event that can be used. The first: {truth.problems[0]}")

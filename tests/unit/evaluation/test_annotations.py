@@ -7,7 +7,13 @@ import pytest
 from clones import ROOT
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.errors import InputError
-from touchline.evaluation.annotations import TrueEvent, find_labels, read_truth
+from touchline.evaluation.annotations import (
+    TrueEvent,
+    check_truth,
+    find_labels,
+    read_truth,
+    saved_verdicts,
+)
 from touchline.inputs.clock import parse_half_starts
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import GameHalf, Video, read_videos
@@ -189,9 +195,34 @@ def test_labels_that_the_table_names_must_be_there(tmp_path):
         1: Video(video=1, path="b.mkv"),
         2: Video(video=2, path="c.mkv", labels=tmp_path / "lost.json"),
     }
-    assert find_labels(videos, [0, 1]) == {0: str(there)}
+    assert find_labels(videos, [0, 1], tmp_path) == {0: str(there)}
     with pytest.raises(InputError, match=r"lost\.json: no such file.*labels of video 2"):
-        find_labels(videos, [0, 1, 2])
+        find_labels(videos, [0, 1, 2], tmp_path)
+
+
+def test_saved_verdicts_are_the_labels_of_a_video_without_labels(tmp_path):
+    there = tmp_path / "Labels-v2.json"
+    there.touch()
+    videos = {0: Video(video=0, path="a.mkv", labels=there), 1: Video(video=1, path="b.mkv")}
+    saved = {video: saved_verdicts(tmp_path / "results", video) for video in (0, 1, 2)}
+    saved[1].parent.mkdir(parents=True)
+    for path in saved.values():
+        path.touch()
+    # Video 2 is in no table: given predictions without footage.
+    found = find_labels(videos, [0, 1, 2], tmp_path / "results")
+    assert found == {0: str(there), 1: str(saved[1]), 2: str(saved[2])}
+    assert find_labels(videos, [0], tmp_path / "results") == {0: str(there)}
+
+
+def test_a_review_without_a_confirmed_event_is_read_and_an_unusable_one_refused(tmp_path):
+    path = tmp_path / "verdicts.csv"
+    columns = "time_s,label,verdict,said_time_s,said_label\n"
+    path.write_text(f"{columns}1,Goal,undecided,1,Goal\n2,Foul,rejected,2,Foul\n")
+    truth = check_truth(path, LABELS)
+    assert (truth.events, truth.undecided) == ([], 1)
+    path.write_text(f"{columns}1,Goal,undecided,1,Goal\n2,Gaol,confirmed,2,Foul\n")
+    with pytest.raises(InputError, match="has no event that can be used"):
+        check_truth(path, LABELS)
 
 
 def test_the_epl_table_is_laid_out_as_soccernets_downloader_does_it():

@@ -50,6 +50,23 @@ def mistakes(config, **how):
     return str(error.value).splitlines()
 
 
+def test_verdicts_beside_other_labels_are_not_used_and_the_warning_says_so(project, tmp_path):
+    saved = tmp_path / "results/verdicts/verdicts_video_1.csv"
+    saved.parent.mkdir(parents=True)
+    saved.write_text("time_s,label,verdict\n3,Goal,confirmed\n")
+    inputs = read_inputs(project)
+    assert inputs.annotations[1] == "truth_1.json"
+    (warning,) = [line for line in inputs.warnings if "verdicts" in line]
+    assert "verdicts_video_1.csv is not used" in warning
+    table = tmp_path / "videos.tsv"
+    table.write_text(table.read_text().replace("truth_1.json", ""))
+    inputs = read_inputs(project)
+    assert inputs.annotations[1] == "results/verdicts/verdicts_video_1.csv"
+    assert not [line for line in inputs.warnings if "verdicts" in line]
+    saved.write_text("time_s;label\n3;Goal\n")
+    assert "verdicts_video_1.csv is no table of events" in "".join(mistakes(project))
+
+
 def test_what_is_right_is_read(project):
     inputs = read_inputs(project)
     assert list(inputs.selected) == list(inputs.shown) == [0, 1]

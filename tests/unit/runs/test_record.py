@@ -140,6 +140,8 @@ def test_each_file_that_differs_is_named(run):
     (run.results / "models/files_llava.json").unlink()
     (run.results / "videos/more.json").write_text("{}")
     (run.results / "logs/more.log").touch()
+    (run.results / "verdicts").mkdir()
+    (run.results / "verdicts/verdicts_video_0.csv").touch()
     (run.folder / "truth.json").write_text(json.dumps(TRUTH) + "\n")
     (run.folder / "a.mkv").write_bytes(b"pictured")
     (run.model / "model.safetensors").write_bytes(b"weighty")

@@ -38,16 +38,16 @@ export function clock(seconds, tenths = false) {
 }
 
 /** How a time is to be written, for a message. */
-export const LIKE = "like 12:05.4, or 725.4 s";
+export const LIKE = "like 12:05.4";
 
 /**
- * Seconds of "12:05.4", "1:02:05", "725" or "725.4 s"; null for anything else. "12.05" may mean
- * minutes or seconds.
+ * Seconds of "12:05.4", "1:02:05" or "725.4"; null for anything else. "12.05" may mean minutes and
+ * seconds.
  * @param {string} text
  */
 export function secondsOf(text) {
   const written = text.trim().replace(",", ".");
-  if (/^\d+$|^\d+(\.\d+)? ?s$/.test(written)) return parseFloat(written);
+  if (/^\d+(\.(?![0-5]\d$)\d+)?$/.test(written)) return Number(written);
   if (!/^(\d+:[0-5]?\d|\d+):[0-5]?\d(\.\d+)?$/.test(written)) return null;
   return written.split(":").reduce((sum, part) => 60 * sum + Number(part), 0);
 }

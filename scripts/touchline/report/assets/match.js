@@ -9,14 +9,17 @@ import { HalfDialog } from "./half_dialog.js";
 import { clocks, gameTime, halfSpans, isWholeVideo, statedStarts } from "./halves.js";
 import { Layout, wireMenu } from "./layout.js";
 import { List, inWords } from "./list.js";
+import { changesOf, firstOf, readFile, readVerdicts, takeOver } from "./loading.js";
 import { Player } from "./player.js";
 import { layOut } from "./print.js";
 import { agreement, onlyAdded } from "./reviewers.js";
+import { serverOf } from "./server.js";
 import { Timeline, anyLooked } from "./timeline.js";
 import { Verdicts } from "./verdicts.js";
 import { ViewState, stated } from "./view_state.js";
 
-/** @import { Claim, ClaimData, Decision, HalfSpan, Item, Mark, MatchData, MomentData } from "./types.js" */
+/** @import { Claim, ClaimData, Decision, HalfSpan, Item, Mark, MatchData, MomentData, Reading } from "./types.js" */
+/** @import { SavedVerdicts } from "./server.js" */
 
 const AFTER = 4; // seconds after an event that a loop shows
 const NARROW = 860; // pixels; below, the form and the filters are folded
@@ -93,8 +96,9 @@ function itemOfAdded(decision) {
 const moments = data.moments.map(itemOf);
 const claims = moments.flatMap((item) => item.claims);
 const verdicts = new Verdicts(data, claims, () => update());
+const server = serverOf(data, verdicts.keys[0]);
 const list = new List(data, (item, place) => choose(place === null ? bestClaim(item) : item.claims[place]));
-const player = new Player(data, (time) => timeline.moveTo(time), (seconds) => {
+const player = new Player(server ? { ...data, source: server.video } : data, (time) => timeline.moveTo(time), (seconds) => {
   // Where nobody has probed the video, its length was a guess from what was predicted of it.
   if (data.fingerprint !== null || !Number.isFinite(seconds) || seconds <= data.duration) return;
   data.duration = seconds;
@@ -656,10 +660,23 @@ function download(name, type, text) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-function save() {
-  download(`verdicts_video_${data.video}.csv`, "text/csv", verdicts.toCsv(data.lanes, data.halves));
+async function save() {
+  const text = verdicts.toCsv(data.lanes, data.halves);
+  const outcome = await server?.save(text);
+  if (server && outcome?.isConflict) {
+    const saved = await server.saved();
+    if (!saved) server.remember(null);
+    else if (!(await takeSaved(server, saved, true))) return;
+    return save();
+  }
+  if (outcome?.refused) return notice(`Not saved: ${outcome.refused}`, "warning");
+  if (!outcome?.saved) download(`verdicts_video_${data.video}.csv`, "text/csv", text);
   const open = claims.filter(({ decision }) => !decision).length;
-  notice(open ? `Saved. ${counted(open, "event")} ${open === 1 ? "is" : "are"} not decided; an evaluation leaves them out.` : "Saved.");
+  const lines = [outcome?.isLost ? "The server does not answer, so the verdicts were downloaded. Start python scripts/review.py again."
+    : outcome?.saved ? `Saved as ${outcome.saved}.` : "Saved."];
+  if (open) lines[0] += ` ${counted(open, "event")} ${open === 1 ? "is" : "are"} not decided; an evaluation leaves them out.`;
+  lines.push(...firstOf(outcome?.problems ?? []));
+  notice(lines.join("\n"), outcome?.isLost || lines.length > 1 ? "warning" : "");
 }
 
 /** @param {typeof FORMATS[number]} format */
@@ -673,31 +690,45 @@ function exportAs({ name, file, type, write, takes }) {
   notice(`Exported ${counted(events.length, "confirmed event")}: ${name}.${left}`, left ? "warning" : "");
 }
 
-/** @param {HTMLInputElement} input */
-async function readTable(input) {
-  const file = input.files?.[0];
-  if (!file) return null;
-  const text = await file.text();
-  input.value = "";
-  return { name: file.name, ...verdicts.fromCsv(text) };
+async function load() {
+  const found = await readFile(field("load-file"), data, verdicts);
+  if (found) await take(found, "The file differs from your verdicts");
 }
 
-async function load() {
-  const found = await readTable(field("load-file"));
-  if (!found) return;
-  const { name, decisions, halfStarts, problems, isTable } = found;
-  verdicts.take(decisions, halfStarts);
+/** Take over others' verdicts; whether the person wanted that. @param {Reading & { name: string }} found @param {string} heading */
+async function take(found, heading, mustAsk = false) {
+  const done = found.isTable ? await takeOver(verdicts, found, heading, mustAsk) : `${found.name} was not loaded.`;
+  if (done === null) return false;
   update();
-  const shown = problems.slice(0, 5);
-  if (problems.length > 5) shown.push(`… and ${problems.length - 5} more.`);
+  const shown = firstOf(found.problems);
   if (verdicts.unplaced.length) shown.push(`${counted(verdicts.unplaced.length, "verdict")} about events that this page does not have: kept, and saved again.`);
-  const starts = halfStarts.length ? ` and ${counted(halfStarts.length, "start")} of halves` : "";
-  const done = isTable ? `Loaded ${counted(decisions.length, "verdict")}${starts} of ${name}.` : `${name} was not loaded.`;
-  notice([done, ...shown].join("\n"), problems.length ? "warning" : "");
+  notice([done, ...shown].join("\n"), found.problems.length ? "warning" : "");
+  return true;
+}
+
+/**
+ * Take over what was saved on the server; whether the person wanted that.
+ * @param {NonNullable<typeof server>} from @param {SavedVerdicts} saved
+ */
+async function takeSaved(from, { text, version, when }, mustAsk = false) {
+  const found = { name: "the server’s verdicts", ...readVerdicts(text, data, verdicts) };
+  const { fresh, differing } = changesOf(verdicts, found);
+  const theirs = [...fresh, ...differing.map(([, one]) => one)];
+  const who = [...new Set(theirs.flatMap((one) => ("reviewer" in one && one.reviewer ? [one.reviewer] : [])))].join(", ");
+  const heading = `${who || "Somebody"} saved other verdicts on ${when}`;
+  if (theirs.length && !(await take(found, heading, mustAsk))) return false;
+  from.remember(version);
+  return true;
+}
+
+/** Take over what others have saved on the server since this browser was there. */
+async function followServer() {
+  const saved = await server?.saved();
+  if (server && saved && saved.version !== server.known) await takeSaved(server, saved);
 }
 
 async function loadOther() {
-  const found = await readTable(field("other-file"));
+  const found = await readFile(field("other-file"), data, verdicts);
   if (!found) return;
   others = found.decisions;
   update();
@@ -1060,3 +1091,4 @@ addEventListener("pageshow", () => {
 });
 addEventListener("hashchange", restore);
 new Layout(timeline).fit();
+followServer();

@@ -4,6 +4,8 @@ import { $, field, notice } from "./elements.js";
 
 /** @import { MatchData } from "./types.js" */
 
+const NEAR = 1; // seconds from a wanted time at which a seek has arrived
+
 const SAMPLES = 16;
 const SAMPLE_BYTES = 1 << 16;
 const SAME_LENGTH = 1; // seconds by which a copy may be longer or shorter
@@ -31,6 +33,11 @@ export class Player {
     this.video = /** @type {HTMLVideoElement} */ ($("video"));
     /** @type {number | null} */
     this.wanted = null;
+    // The chosen time until the video shows it, which may never be, or is played on.
+    /** @type {number | null} */
+    this.held = null;
+    this.isSeeking = false;
+    this.canSeek = true;
     this.works = false;
     this.picked = "";
     /** @type {[number, number] | null} */
@@ -39,9 +46,15 @@ export class Player {
       if (this.loop && !this.video.paused && this.time >= this.loop[1]) this.seek(this.loop[0]);
       onTime(this.time);
     });
-    this.video.addEventListener("seeked", () => onTime(this.time));
+    this.video.addEventListener("seeked", () => {
+      this.arrive();
+      onTime(this.time);
+    });
+    this.video.addEventListener("play", () => { this.held = null; });
     this.video.addEventListener("loadedmetadata", () => {
       this.works = true;
+      this.canSeek = true;
+      $("no-seek").hidden = true;
       this.reveal(null);
       onLength(this.video.duration - this.offset);
       if (this.wanted !== null) this.seek(this.wanted);
@@ -86,7 +99,7 @@ export class Player {
   async pick(file) {
     if (!file) return;
     this.picked = file.name;
-    this.works = false;
+    this.works = false; // until it is loaded
     this.video.src = URL.createObjectURL(file);
     if (this.fingerprint === null || !crypto.subtle) return;
     try {
@@ -107,15 +120,43 @@ export class Player {
     else notice(`${name} is not the file that was analysed, so its times may differ.`, "warning");
   }
 
-  /** Seconds from the first picture; sound that begins earlier is at 0, too. */
+  /** Seconds from the first picture; sound that begins earlier is at 0, too. A chosen time counts before the video shows it. */
   get time() {
-    return Math.max(0, this.video.currentTime - this.offset);
+    return this.held ?? Math.max(0, this.video.currentTime - this.offset);
   }
 
   /** @param {number} time */
   seek(time) {
-    this.wanted = Math.max(0, time);
-    if (this.works) this.video.currentTime = this.wanted + this.offset;
+    this.wanted = this.held = Math.max(0, time);
+    if (!this.works) return;
+    this.isSeeking = true;
+    this.video.currentTime = this.wanted + this.offset;
+    // Where nothing can be sought, a browser may not even try.
+    if (!this.video.seekable.length) this.stay();
+  }
+
+  /** Take over where a seek has led. The person's own, with the video's controls, is right anyway. */
+  arrive() {
+    if (this.video.seeking || this.wanted === null) return;
+    const there = Math.min(this.wanted + this.offset, this.video.duration);
+    if (this.isSeeking && Math.abs(this.video.currentTime - there) > NEAR) this.stay();
+    else this.held = null;
+    this.isSeeking = false;
+  }
+
+  /** Keep the chosen time, which the video cannot show, and say so once. */
+  stay() {
+    this.held = this.wanted;
+    this.isSeeking = false;
+    this.video.pause();
+    if (!this.canSeek) return;
+    this.canSeek = false;
+    const isServed = location.protocol.startsWith("http") && !this.picked;
+    const why = isServed ? "The server of this page cannot seek: it sends the video only from its start." : "This browser cannot seek in this video.";
+    const remedy = isServed ? " To see it, start python scripts/review.py, or open the page from disk." : "";
+    $("no-seek").textContent = `${why} The picture is not of the chosen time.`;
+    $("no-seek").hidden = false;
+    notice(`${why} Times that you enter and events that you add have the chosen time, which the picture does not show.${remedy}`, "warning");
   }
 
   toggle() {
@@ -151,7 +192,7 @@ export class Player {
     this.loop = stretch;
     if (!stretch || !this.works) return;
     this.seek(stretch[0]);
-    this.video.play().catch(() => {}); // a browser may want a click first
+    if (this.canSeek) this.video.play().catch(() => {}); // a browser may want a click first
   }
 }
 

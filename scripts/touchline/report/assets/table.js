@@ -15,8 +15,14 @@ function cell(value) {
   return /[",]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }
 
+/** What separates the cells of a table, by its first line: where numbers have a decimal comma, spreadsheets write semicolons. @param {string} text */
+export function separatorOf(text) {
+  const [line] = text.split("\n", 1);
+  return line.split(";").length > line.split(",").length ? ";" : ",";
+}
+
 /** The rows of a table, each a list of cells; empty rows are none. @param {string} text */
-export function cells(text) {
+export function cells(text, separator = ",") {
   const rows = [];
   /** @type {string[]} */
   let row = [];
@@ -29,7 +35,7 @@ export function cells(text) {
       else if (text[place + 1] === '"') part += text[++place];
       else quoted = false;
     } else if (sign === '"') quoted = true;
-    else if (sign === ",") { row.push(part); part = ""; }
+    else if (sign === separator) { row.push(part); part = ""; }
     else if (sign === "\n") { row.push(part); rows.push(row); row = []; part = ""; }
     else if (sign !== "\r") part += sign;
   }

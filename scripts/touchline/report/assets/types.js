@@ -71,6 +71,16 @@
  * @typedef {[half: number | null, kickoff: number, start: number, end: number | null]} HalfSpan
  */
 
+/**
+ * What a file of verdicts or labels holds.
+ * @typedef {object} Reading
+ * @property {Decision[]} decisions
+ * @property {HalfStart[]} halfStarts
+ * @property {string[]} problems  a line for what is left out
+ * @property {number} leftOut  rows
+ * @property {boolean} isTable  whether it is a file of events at all
+ */
+
 /** @typedef {{ name: string, kind: string, looked: [number, number][] }} Lane */
 
 /**

@@ -6,9 +6,9 @@
 
 import { HALVES, gameTime } from "./halves.js";
 import { isWithin, reach } from "./matching.js";
-import { cells, tableText } from "./table.js";
+import { cells, separatorOf, tableText } from "./table.js";
 
-/** @import { Claim, Decision, HalfSpan, HalfStart, Lane, MatchData } from "./types.js" */
+/** @import { Claim, Decision, HalfSpan, HalfStart, Lane, MatchData, Reading } from "./types.js" */
 
 const COLUMNS = ["video", "time_s", "game_time", "label", "team", "verdict", "said_time_s",
   "said_label", "said_by", "reviewer", "note", "in_s", "out_s"];
@@ -22,13 +22,13 @@ const UNDOS = 200; // steps that are kept
 export const plain = (label) => label.trim().toLowerCase();
 
 /** @param {any} one @returns {one is HalfStart} */
-const isHalfStart = (one) => HALVES.includes(one?.half);
+export const isHalfStart = (one) => HALVES.includes(one?.half);
 
 /** @param {number} half */
 const halfIdentity = (half) => `half ${half}`;
 
 /** What something that is kept is about, in words that do not change when it is changed. @param {Kept} one */
-function identity(one) {
+export function identity(one) {
   if (isHalfStart(one)) return halfIdentity(one.half);
   return one.saidTime === null ? `added ${plain(one.label)} ${one.time.toFixed(1)}` : `${plain(one.saidLabel ?? "")} ${one.saidTime.toFixed(3)}`;
 }
@@ -270,60 +270,72 @@ export class Verdicts {
   }
 
   /**
-   * The decisions and starts of halves of a table, and a line for each row that cannot be used.
+   * Read a table as this page or a spreadsheet writes it.
    * @param {string} text
-   * @returns {{ decisions: Decision[], halfStarts: HalfStart[], problems: string[], isTable: boolean }}
+   * @returns {Reading}
    */
   fromCsv(text) {
-    const [columns, ...rows] = cells(text.replace(/^\ufeff/, ""));
-    const has = (/** @type {string} */ name) => columns?.includes(name);
-    if (!has("time_s") || !has("label")) {
-      const needs = "This is no table of events: it needs the columns time_s and label, separated by commas.";
-      return { decisions: [], halfStarts: [], problems: [needs], isTable: false };
+    const separator = separatorOf(text);
+    const [columns, ...rows] = cells(text.replace(/^\ufeff/, ""), separator);
+    if (!columns?.includes("time_s") || !columns.includes("label")) {
+      const needs = "This is no table of events: it needs the columns time_s and label, separated by commas or semicolons.";
+      return { decisions: [], halfStarts: [], problems: [needs], leftOut: 0, isTable: false };
     }
+    return this.fromRows(rows.map((row, number) => {
+      const value = Object.fromEntries(columns.map((name, place) => [name, (row[place] ?? "").replace(/^'/, "")]));
+      if (separator === ";") for (const name of ["time_s", "said_time_s"]) if (name in value) value[name] = value[name].replace(",", ".");
+      return [`Row ${number + 1}`, value];
+    }));
+  }
+
+  /**
+   * Read the decisions and starts of halves of named rows. Rows that cannot be used are counted, with a line for each.
+   * @param {[place: string, value: Record<string, string>][]} rows
+   * @returns {Reading}
+   */
+  fromRows(rows) {
     /** @type {string[]} */
     const problems = [];
     /** @type {Decision[]} */
     const decisions = [];
     /** @type {Record<string, Map<number, number>>} */
     const times = { "half start": new Map(), "half end": new Map() };
-    /** @type {Set<string>} */
-    const others = new Set();
-    let ofOthers = 0;
-    rows.forEach((row, number) => {
-      const value = Object.fromEntries(columns.map((name, place) => [name, (row[place] ?? "").replace(/^'/, "")]));
-      if (value.verdict === "undecided" && !value.note) return;
-      if (has("video") && value.video !== "" && Number(value.video) !== this.video) {
-        ofOthers += 1;
-        others.add(value.video.slice(0, 20));
-        return;
+    /** @type {string[]} */
+    const others = [];
+    for (const [place, value] of rows) {
+      if (value.verdict === "undecided" && !value.note) continue;
+      if ((value.video ?? "") !== "" && Number(value.video) !== this.video) {
+        others.push(value.video.slice(0, 20));
+        continue;
       }
       const time = value.time_s.trim() === "" ? NaN : Number(value.time_s);
       if (Object.hasOwn(times, value.verdict)) {
         const half = HALVES.find((each) => String(each) === value.label.trim());
         if (half && Number.isFinite(time) && time >= 0) times[value.verdict].set(half, time);
-        else problems.push(`Row ${number + 1}: a ${value.verdict} needs a time and a label from 1 to 4; it is left out.`);
-        return;
+        else problems.push(`${place}: a ${value.verdict} needs a time and a label from 1 to 4; it is left out.`);
+        continue;
       }
       const label = this.classes.find((name) => plain(name) === plain(value.label)) ?? value.label;
+      const isReview = value.said_time_s !== undefined;
       const one = whole({ ...value, verdict: value.verdict || "confirmed", time, label,
-        saidTime: has("said_time_s") ? (value.said_time_s === "" ? null : Number(value.said_time_s)) : time,
+        saidTime: isReview ? (value.said_time_s === "" ? null : Number(value.said_time_s)) : time,
         saidLabel: value.said_label || value.label, clipIn: value.in_s ? Number(value.in_s) : null,
         clipOut: value.out_s ? Number(value.out_s) : null });
       // Labels of another source: what no model says is an event that was missed.
-      if (one.saidTime === null || (!has("said_time_s") && !this.near(one).length)) [one.saidTime, one.saidLabel] = [null, null];
+      if (one.saidTime === null || (!isReview && !this.near(one).length)) [one.saidTime, one.saidLabel] = [null, null];
       const mistake = this.mistake(one);
-      if (mistake) problems.push(`Row ${number + 1}: ${mistake.slice(0, 200)}; it is left out.`);
+      if (mistake) problems.push(`${place}: ${mistake.slice(0, 200)}; it is left out.`);
       else decisions.push(one);
-    });
-    if (ofOthers) {
-      const rows = ofOthers === 1 ? "1 row is" : `${ofOthers} rows are`;
-      problems.unshift(`${rows} of another video (${[...others].slice(0, 5).join(", ")}), not of ${this.video}, and left out.`);
     }
     const { "half start": starts, "half end": ends } = times;
     for (const half of ends.keys()) if (!starts.has(half)) problems.push(`Half ${half} has an end but no start; it is left out.`);
+    const leftOut = problems.length + others.length;
+    if (others.length) {
+      const rows = others.length === 1 ? "1 row is" : `${others.length} rows are`;
+      problems.unshift(`${rows} of another video (${[...new Set(others)].slice(0, 5).join(", ")}), not of ${this.video}, and left out.`);
+    }
     const halfStarts = [...starts].map(([half, start]) => ({ half, start, end: ends.get(half) ?? null }));
-    return { decisions, halfStarts, problems, isTable: true };
+    return { decisions, halfStarts, problems, leftOut, isTable: true };
   }
 
   /**
