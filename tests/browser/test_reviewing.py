@@ -182,7 +182,8 @@ def test_verdicts_stay_when_other_models_are_compared(browser, page, tmp_path):
 
 def test_many_are_rejected_at_once_counted_before_and_undone(browser, page):
     browser.open(page)
-    browser.press("j", "c")
+    browser.choose("#amount", "all")
+    browser.press(Keys.ESCAPE, "j", "c")
     browser.element("#reject-many").click()
     browser.choose("#many-class", "Foul")
     browser.element("#many-below").send_keys("0.4")
@@ -234,15 +235,15 @@ def test_two_reviewers_are_compared_and_joined(browser, page):
     differ = sum(a != b for a, b in both)
     assert int(found["Different"]) == differ > 0
     only = int(found["Only the other decided"])
-    before = browser.text("#progress-text")
+    before = decided(browser)
     browser.element("#join").click()
     assert f"Took over {only} verdicts" in browser.text("#notices")
-    assert browser.text("#progress-text") != before
+    assert decided(browser) != before
     browser.element("#others").click()
     browser.element("#differences").click()
     assert 0 < len(browser.rows()) <= differ
     browser.press("u")
-    assert browser.text("#progress-text") == before
+    assert decided(browser) == before
 
 
 def test_the_checked_list_leaves_in_every_format(browser, page):

@@ -59,8 +59,8 @@ RECORD = "run.json"
 # The logs, and beside each log the hashes of its job's results (touchline.core.jobs).
 LOGS = "logs"
 HASHES = "hashes"
-# What is no part of a run's record: it differs from attempt to attempt, is cut on demand, or a person
-# wrote it.
+# What is no part of a run's record. It differs from attempt to attempt, is cut on demand, or a
+# person wrote it.
 NO_RESULTS = ("benchmarks", "clips", HASHES, "journal", LOGS, "verdicts")
 
 # The log of each rule's jobs, and of what is summed up after some videos failed.

@@ -43,6 +43,11 @@ class Playback:
     command: str
 
 
+def playable_copy(path: Path) -> Path:
+    """Return where the copy of a video is, beside it."""
+    return path.with_name(path.stem + _ENDING)
+
+
 def playback(path: Path, codec: str) -> Playback:
     """Find how a video is played.
 
@@ -50,7 +55,7 @@ def playback(path: Path, codec: str) -> Playback:
         codec: FFmpeg's name for it.
     """
     container, name = _CONTAINERS.get(path.suffix.lower()), _CODECS.get(codec)
-    copy = path.with_name(path.stem + _ENDING)
+    copy = playable_copy(path)
     pictures = ["copy"] if codec in _COPIED else ["libx264", "-pix_fmt", "yuv420p"]
     command = ["ffmpeg", "-i", str(path), "-c:v", *pictures, "-c:a", "aac", str(copy)]
     kind = f'{container}; codecs="{name}"' if container and name else ""

@@ -35,6 +35,7 @@ from touchline.errors import InputError
 from touchline.evaluation.annotations import check_truth, saved_verdicts
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Video
+from touchline.report.playable import playable_copy
 
 # Bytes of a table of verdicts. A page of 3,000 moments saves less than one million.
 LARGEST = 8_000_000
@@ -83,6 +84,7 @@ class ReviewServer:
             Route("/index.html", self._index),
             Route("/video_{video:int}.html", self._page),
             Route("/videos/{video:int}", self._video),
+            Route("/videos/{video:int}/copy", self._copy),
             Route("/verdicts/{video:int}", self._verdicts),
             Route("/verdicts/{video:int}", self._save, methods=["PUT"]),
         ]
@@ -105,13 +107,16 @@ class ReviewServer:
         return HTMLResponse(page)
 
     def _video(self, request: Request) -> Response:
+        return _footage(self._path(request))
+
+    def _copy(self, request: Request) -> Response:
+        return _footage(playable_copy(self._path(request)))
+
+    def _path(self, request: Request) -> Path:
         row = self._videos.get(_number(request))
-        if row is None or row.path is None or not row.path.is_file():
+        if row is None or row.path is None:
             raise HTTPException(404)
-        kind = mimetypes.guess_type(row.path.name)[0] or ""
-        # Browsers find out by themselves what an unknown video is.
-        known = kind if kind.startswith("video/") else "application/octet-stream"
-        return FileResponse(row.path, media_type=known)
+        return row.path
 
     def _verdicts(self, request: Request) -> Response:
         path = saved_verdicts(self._results, _number(request))
@@ -234,6 +239,15 @@ def listen(host: str, port: int | None) -> socket.socket:
         f"Port {port} cannot be opened on {host} ({reason.strerror}); name another with --port, or "
         "leave --port out and the next free one is taken."
     )
+
+
+def _footage(path: Path) -> Response:
+    if not path.is_file():
+        raise HTTPException(404)
+    kind = mimetypes.guess_type(path.name)[0] or ""
+    # Browsers find out by themselves what an unknown video is.
+    known = kind if kind.startswith("video/") else "application/octet-stream"
+    return FileResponse(path, media_type=known)
 
 
 def _number(request: Request) -> int:

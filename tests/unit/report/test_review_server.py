@@ -78,6 +78,13 @@ def test_videos_are_sent_in_ranges_from_wherever_they_are(client):
     assert client.get("videos/8").status_code == client.get("videos/9").status_code == 404
 
 
+def test_copy_that_browsers_play_is_served(client, tmp_path):
+    assert client.get("videos/7/copy").status_code == 404
+    (tmp_path / "elsewhere/match é_playable.mp4").write_bytes(b"copy")
+    assert client.get("videos/7/copy").content == b"copy"
+    assert client.get("videos/9/copy").status_code == 404
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -98,7 +98,7 @@ const claims = moments.flatMap((item) => item.claims);
 const verdicts = new Verdicts(data, claims, () => update());
 const server = serverOf(data, verdicts.keys[0]);
 const list = new List(data, (item, place) => choose(place === null ? bestClaim(item) : item.claims[place]));
-const player = new Player(server ? { ...data, source: server.video } : data, (time) => timeline.moveTo(time), (seconds) => {
+const player = new Player(server ? { ...data, source: server.video, copy: server.copy } : data, (time) => timeline.moveTo(time), (seconds) => {
   // Where nobody has probed the video, its length was a guess from what was predicted of it.
   if (data.fingerprint !== null || !Number.isFinite(seconds) || seconds <= data.duration) return;
   data.duration = seconds;

@@ -15,6 +15,7 @@ class ReviewServer {
   /** @param {string} base  its address from the page @param {MatchData} match @param {string} key */
   constructor(base, { video, source }, key) {
     this.video = source === null ? null : `${base}/videos/${video}`;
+    this.copy = this.video && `${this.video}/copy`;
     this.address = `${base}/verdicts/${video}`;
     this.key = `touchline server ${key}`;
     /** @type {string | null} */
