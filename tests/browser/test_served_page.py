@@ -170,7 +170,7 @@ def test_saved_verdicts_are_on_the_page_of_another_browser(browser, run, address
     # What a browser keeps is kept by the name of the machine.
     open_page(browser, f"{address.replace('127.0.0.1', 'localhost')}video_7.html")
     notices(browser, "Loaded 2 verdicts of the server’s verdicts: 2 new, 0 the same as yours.")
-    assert browser.text("#progress-text") == "1 of 5 decided, 2 confirmed, 1 added"
+    assert browser.text("#progress-text") == "1 of 4 moments decided · 2 events confirmed · 1 added"
 
 
 def test_two_people_who_save_the_same_match_are_asked(browser, run, address):
