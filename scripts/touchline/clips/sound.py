@@ -25,7 +25,7 @@ MARGIN = 10.0
 # Times of sound that differ by less than this (seconds) from the end of the sound before them are
 # rounded; sound follows without a gap.
 _ROUNDING = 0.01
-# After so many packets in a row that are late, a part has ended: a single time may be damaged.
+# This number of late packets in a row ends a part. A single time may be damaged.
 _SURELY_PAST = 10
 # Sound is decoded from so long before a part on, seconds, as packets need those before them.
 _TUNING = 1.0
@@ -159,7 +159,7 @@ def _from_before(manifest: Manifest, path: Path, begin: float) -> Generator[_Pla
 def _all_packets(
     manifest: Manifest, container: InputContainer, pictures: VideoStream, count: int
 ) -> Iterator[_Placed]:
-    """Shift the packets of a file or section, of which `count` pictures lie before it."""
+    """Shift the packets of a file or section that `count` pictures precede."""
     streams = sound_streams(container)
     for packet in packets_of(container, pictures, *streams):
         is_picture = packet.stream_index == pictures.index

@@ -10,7 +10,7 @@ from touchline.core.records import Event
 from touchline.events.shortlist import Standing, standings
 from touchline.report.review_items import Claim, Moment
 
-# A person who takes ten seconds for a moment finishes so many in ten minutes.
+# A person who takes ten seconds per moment finishes this list in ten minutes.
 _SHORTLISTED = 60
 
 

@@ -52,7 +52,7 @@ DAMAGE = (
 
 # FFmpeg's MPEG-TS demuxer looks for the next packet as far as this after damage.
 _RESYNC_BYTES = str(2**31 - 1)
-# Other demuxers (MPEG-PS) give up after at least so many bytes, and find packets further on.
+# Bytes after which other demuxers (MPEG-PS) give up at the earliest. They find packets further on.
 _LEAST_PROGRESS = 65_536
 
 # FFmpeg guesses the times of pictures that share a packet of MPEG-PS. Before a hole it takes the

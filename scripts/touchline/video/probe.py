@@ -49,8 +49,8 @@ _STREAM_SLACK = 1.0
 _FILE_SLACK = 5.0
 # Pictures of which fewer have a time cannot be placed (1 in so many).
 _ENOUGH_TIMES = 50
-# Formats of which FFmpeg does not read all files that `cat` joined, by its names, and the bytes at
-# which a file says what it is. It reads one file, of MKV and WebM two.
+# FFmpeg does not read all files of these formats (by its names) that `cat` joined: it reads one, or
+# two of MKV and WebM. The bytes are those at which a file says what it is.
 _KINDS = {
     "mov,mp4,m4a,3gp,3g2,mj2": slice(8, 16),
     "flv": slice(8, 16),
@@ -60,7 +60,7 @@ _KINDS = {
 }
 # It gives the packets of all joined files of these the times of the first.
 _MIXED = {"mxf"}
-# Packets of which more than 1 in this many lack a time are given times by the order of display.
+# If more than 1 packet in this many lacks a time, packets get times by the order of display.
 _FEW = 50
 # Packets by which it is seen whether they state times of the order of decoding.
 _ORDERED = 1000
@@ -159,7 +159,7 @@ class _Pictures:
 
     Attributes:
         times: when each is shown, seconds; NaN for those without a time.
-        keyframes, damaged: 1 for each of which it is true, else 0.
+        keyframes, damaged: 1 for each packet that is one, else 0.
         hidden: those that an edit list cuts away.
         stays: how long the picture of the latest time is shown, seconds; 0 if not known.
         usual: how long a picture is usually shown, seconds; 0 if not known.

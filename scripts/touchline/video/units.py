@@ -1,4 +1,4 @@
-"""Read the units of which packets of H.264, HEVC and MPEG video consist, and their bits."""
+"""Read the units in packets of H.264, HEVC and MPEG video, and their bits."""
 
 from __future__ import annotations
 

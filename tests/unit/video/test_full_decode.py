@@ -159,7 +159,7 @@ def test_joined_parts_without_times_follow_each_other(tmp_path):
     packets = packets_of(whole)
     untimed = {k: None for k, packet in enumerate(packets) if not packet.is_keyframe}
     part = ts_with_other_times(whole, tmp_path / "part.ts", untimed)
-    # The second part begins in the middle of a group, of which no picture can be decoded.
+    # The second part begins in the middle of a group, whose pictures cannot be decoded.
     path, late = tmp_path / "v.ts", part.read_bytes()
     path.write_bytes(late + late[packets[3].pos :])
     times = [round(0.1 + 0.6 * k, 3) for k in range(62)]

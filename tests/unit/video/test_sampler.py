@@ -635,7 +635,7 @@ def test_what_a_thread_raises_reaches_the_caller(long_video, monkeypatch):
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
 def test_unreadable_groups_of_pictures_show_nothing(tmp_path, codec):
-    # As in a file of which the second half is encrypted: lengths and headers are in the clear.
+    # As in a file with an encrypted second half: lengths and headers are in the clear.
     path = write_video(tmp_path / "v.mp4", steady(8), codec=codec, gop=25)
     content, noise = bytearray(path.read_bytes()), np.random.default_rng(1)
     with av.open(str(path)) as file:
