@@ -11,7 +11,6 @@ from touchline.core.files import read_record, write_json
 from touchline.core.records import AdapterOrigin
 from touchline.errors import InputError, plain
 from touchline.models.families import family
-from touchline.models.loading import load_weights, read_config
 from touchline.weights import adapters, checkpoints
 from touchline.weights.saving import save
 
@@ -36,10 +35,8 @@ def merge(source: Path, adapter: Path, folder: Path) -> None:
             f"{source} is quantized already, and an adapter is merged into 16-bit weights; choose "
             "the checkpoint that it was made from, with quantization: nf4."
         )
-    kind = family(checkpoints.read_model_type(source))
-    model = load_weights(
-        kind.architecture, source, config=read_config(source), dtype="auto", device_map="cpu"
-    )
+    kind = family(checkpoints.read_family(source))
+    model = kind.load(source, dtype="auto", device_map="cpu")
     with torch.no_grad():
         merged = _merged(model, adapter, f"{adapter} does not fit {source}; {_advice(config)}")
     save(merged, source, folder)
