@@ -99,7 +99,9 @@ def _config(kind, id_of):
     image = {"image_token_index": id_of("<image>")}
     match kind:
         case "llava":
-            return LlavaConfig(vision_config=clip, text_config={"model_type": "llama", **text}, **image)
+            return LlavaConfig(
+                vision_config=clip, text_config={"model_type": "llama", **text}, **image
+            )
         case "llava_next":
             return LlavaNextConfig(
                 vision_config=clip,
@@ -132,7 +134,11 @@ def _config(kind, id_of):
             )
         case "llava_onevision":
             return LlavaOnevisionConfig(
-                vision_config={"model_type": "siglip_vision_model", "vision_use_head": False, **sight},
+                vision_config={
+                    "model_type": "siglip_vision_model",
+                    "vision_use_head": False,
+                    **sight,
+                },
                 text_config={"model_type": "qwen2", **text},
                 image_grid_pinpoints=[[SIDE, 2 * SIDE]],
                 video_token_index=id_of("<video>"),
@@ -230,7 +236,7 @@ def save(kind, folder, seed=0):
     config = _config(kind, id_of)
     model = AutoModelForImageTextToText.from_config(config)
     # Wider than the library's own, so that answers differ with what is shown.
-    for name, weights in model.named_parameters():
+    for weights in model.parameters():
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.1)
     ends = {"eos_token_id": id_of("</s>"), "pad_token_id": id_of("<pad>")}

@@ -201,9 +201,7 @@ def test_nf4_answers_equal_transformers_with_the_same_modules_skipped(kind, fetc
         assert_same_greedy(answers[n], expected, NF4_SHARE)
 
 
-def test_a_model_that_cannot_be_packed_is_quantized_at_load(
-    fetched, tmp_path, monkeypatch, caplog
-):
+def test_a_model_that_cannot_be_packed_is_quantized_at_load(fetched, tmp_path, monkeypatch, caplog):
     quantize(fetched("llava"), tmp_path / "packed")
 
     def broken(*_):
@@ -275,7 +273,9 @@ def test_too_many_frames_are_refused_with_the_number_that_fits(sources, fetched)
         lambda: check(sources("llava"), ASKED, footage, 10),
         lambda: new_model(fetched("llava"), footage),
     ):
-        with pytest.raises(InputError, match=r"more than the 4,096 .* set window\.frames to (\d+) "):
+        with pytest.raises(
+            InputError, match=r"more than the 4,096 .* set window\.frames to (\d+) "
+        ):
             act()
 
 
@@ -305,7 +305,9 @@ def test_a_model_of_text_is_refused(sources, tmp_path):
     folder = changed(
         sources("llava"), tmp_path, "config.json", lambda stated: stated.update(model_type="llama")
     )
-    with pytest.raises(InputError, match="of type 'llama', which transformers .* does not load as"):
+    with pytest.raises(
+        InputError, match=r"of type .llama., which transformers .* does not load as"
+    ):
         check_source(str(folder), "generic")
 
 

@@ -440,7 +440,8 @@ def _read_processor(folder: Path, *, trust_code: bool) -> Any:
             reason = reason.partition(" but ")[0]
             advice = f"install the version of torchvision that goes with torch {torch.__version__}"
         raise InputError(
-            f"The processor of {folder} needs a package that is missing ({plain(reason)}); {advice}."
+            f"The processor of {folder} needs a package that is missing ({plain(reason)}); "
+            f"{advice}."
         ) from error
     # The library raises whatever a broken file, or code that is not trusted, makes it raise.
     except Exception as error:
