@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import sys
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -30,17 +31,12 @@ FOOTAGE = Footage(160, 90, 1.0)
 ASKED = "What happens?"
 
 
-def has_torchvision():
-    from transformers.utils import is_torchvision_available
-
-    return is_torchvision_available()
-
-
+HAS_TORCHVISION = find_spec("torchvision") is not None
 KINDS = [
     *tiny_generic.WITHOUT_TORCHVISION,
     *(
         pytest.param(
-            kind, marks=pytest.mark.skipif(not has_torchvision(), reason="needs torchvision")
+            kind, marks=pytest.mark.skipif(not HAS_TORCHVISION, reason="needs torchvision")
         )
         for kind in tiny_generic.WITH_TORCHVISION
     ),
@@ -279,9 +275,8 @@ def test_too_many_frames_are_refused_with_the_number_that_fits(sources, fetched)
             act()
 
 
-def test_a_processor_that_needs_torchvision_is_one_sentence(sources, monkeypatch):
-    if has_torchvision():
-        pytest.skip("torchvision is installed")
+@pytest.mark.skipif(HAS_TORCHVISION, reason="torchvision is installed")
+def test_a_processor_that_needs_torchvision_is_one_sentence(sources):
     folder = sources("internvl")
     with pytest.raises(InputError, match=r"needs a package that is missing \(.*orchvision"):
         new_model_of_mine(folder)
