@@ -171,6 +171,25 @@ def test_an_answer_does_not_depend_on_its_batch(model, settings):
         assert_same_answers(together, expected, sampled=settings is SAMPLED)
 
 
+@pytest.mark.parametrize("kind", ["llava", "gemma3"])
+def test_padding_on_the_left_does_not_change_an_answer(kind, fetched):
+    model = new_model(fetched(kind))
+
+    def likeliest(logits, _):
+        best = logits.log_softmax(-1).max(-1)
+        return best.indices, best.values
+
+    def written(some):
+        return model.generate(some, 10, choose=likeliest, is_complete=lambda _: False)
+
+    four, two = windows()[0], windows()[-1]
+    mask = model._inputs([four, two])["attention_mask"]
+    assert mask[1, 0] == 0
+    assert mask[:, -1].tolist() == [1, 1]
+    for together, alone in zip(written([four, two]), written([four]) + written([two]), strict=True):
+        assert_same_greedy(together, alone)
+
+
 def test_sampling_follows_the_seed(fetched):
     model = new_model(fetched("llava"))
     other = SAMPLED.model_copy(update={"seed": 9})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -256,31 +256,31 @@ class Generic(AnsweringModel):
 
     def _inputs(self, windows: Sequence[torch.Tensor]) -> Any:
         """Make what the model takes of windows, each uint8 [frames, 3, H, W], on the CPU."""
-        count = len(windows[0])
-        text = self._text(count)
+        texts = [self._text(len(window)) for window in windows]
         if self._kind == "video":
             # The frames are sampled already; a video processor would sample them once more.
-            metadata = VideoMetadata(
-                total_num_frames=count,
-                fps=self.footage.fps,
-                duration=count / self.footage.fps,
-                frames_indices=list(range(count)),
-            )
+            metadata = [
+                VideoMetadata(
+                    total_num_frames=len(window),
+                    fps=self.footage.fps,
+                    duration=len(window) / self.footage.fps,
+                    frames_indices=list(range(len(window))),
+                )
+                for window in windows
+            ]
             shown: dict[str, Any] = {
                 "videos": list(windows),
-                "videos_kwargs": {
-                    "do_sample_frames": False,
-                    "video_metadata": [replace(metadata) for _ in windows],
-                },
+                "videos_kwargs": {"do_sample_frames": False, "video_metadata": metadata},
             }
         else:
             shown = {"images": [[_image(frame) for frame in window] for window in windows]}
-        begun = self.tokenizer.bos_token is not None and text.startswith(self.tokenizer.bos_token)
+        begin = self.tokenizer.bos_token
+        is_begun = begin is not None and texts[0].startswith(begin)
         return self.processor(
-            text=[text] * len(windows),
+            text=texts,
             **shown,
             return_tensors="pt",
-            text_kwargs={"padding": True, "add_special_tokens": not begun},
+            text_kwargs={"padding": True, "add_special_tokens": not is_begun},
         )
 
     @torch.inference_mode()
@@ -292,10 +292,10 @@ class Generic(AnsweringModel):
         choose: Choose,
         is_complete: Callable[[Sequence[int]], bool],
     ) -> list[WrittenAnswer]:
-        """Answer windows with equally many frames, in one call of the library.
+        """Answer windows in one call of the library; shorter prompts are padded on the left.
 
         Args:
-            windows: Each uint8 [frames, 3, H, W].
+            windows: Each uint8 [frames, 3, H, W]; of videos, equally many frames.
             new_tokens: Most tokens of an answer.
             choose: Chooses the next tokens.
             is_complete: Whether tokens are a complete answer, without a token that ends it.
