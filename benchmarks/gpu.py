@@ -51,8 +51,8 @@ from touchline.detection.stopwatch import Stopwatch
 from touchline.errors import InputError
 from touchline.inputs.families import FAMILIES
 from touchline.inputs.settings import GenerationSettings
-from touchline.models.families import family
 from touchline.models.families.base import Dtype, Footage, VideoLanguageModel
+from touchline.models.families.llava_next_video import LlavaNextVideo
 from touchline.models.quantize import quantize
 from touchline.weights.checkpoints import read_model_type
 
@@ -350,7 +350,7 @@ def measure_sameness(folder: Path) -> None:
         ),
         (
             "trained demo model",
-            family("llava_next_video")(trained, PROMPT, FOOTAGE),
+            LlavaNextVideo(trained, PROMPT, FOOTAGE),
             [[frame[None] for frame in window] for window in torch.from_numpy(drawn.pixels)],
         ),
     ):

@@ -7,7 +7,10 @@ from touchline.weights.checkpoints import checkpoint_files
 rule fetch_model:
     input:
         # Of a checkpoint on disk, so that a change in it counts.
-        lambda wildcards: checkpoint_files(SETTINGS.models[wildcards.model].checkpoint),
+        lambda wildcards: checkpoint_files(
+            SETTINGS.models[wildcards.model].checkpoint,
+            has_code=SETTINGS.models[wildcards.model].trust_code,
+        ),
     output:
         checkpoint=directory(f"{SETTINGS.resources}/{paths.CHECKPOINT}"),
     log:

@@ -10,4 +10,10 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         params = FetchModelParams.read(snakemake)
         folder = Path(snakemake.output.checkpoint)
-        fetch(params.checkpoint, params.revision, params.family, folder)
+        fetch(
+            params.checkpoint,
+            params.revision,
+            params.family,
+            folder,
+            trust_code=params.trust_code,
+        )

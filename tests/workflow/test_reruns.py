@@ -273,6 +273,8 @@ SETTINGS = {
     "models.adapter_revision": {"models": {"llava": {"adapter_revision": "main"}}},
     # A family that the checkpoint is not of would be refused.
     "models.family": {"models": {"llava": {"family": "qwen2_5_vl", "checkpoint": "qwen"}}},
+    # Families of ours run no code of a checkpoint.
+    "models.trust_code": {"models": {"llava": {"family": "generic", "trust_code": True}}},
     "models.quantization": {"models": {"llava": {"quantization": "none"}}},
     "models.dtype": {"models": {"llava": {"dtype": "float32"}}},
     "models.predictions": {"models": {"other": {"predictions": "too_{video}.json"}}},

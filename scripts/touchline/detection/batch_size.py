@@ -10,7 +10,7 @@ import torch
 from touchline.detection.peak_rss import peak_resident
 
 if TYPE_CHECKING:
-    from touchline.models.families.base import VideoLanguageModel
+    from touchline.models.families.base import AnsweringModel
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _BYTES_ON_CPU = 9 * 2**30
 
 
 def rows_that_fit(
-    model: VideoLanguageModel, pictures: int, new_tokens: int, wanted: Literal["auto"] | int
+    model: AnsweringModel, pictures: int, new_tokens: int, wanted: Literal["auto"] | int
 ) -> int:
     """How many windows to have in work at a time; unpacks the weights if there is room for both.
 

@@ -13,7 +13,7 @@ from touchline.answers.asked import Asked
 from touchline.answers.parsing import parse_answer
 from touchline.core.records import UNANSWERED, Status, WindowOutcome
 from touchline.detection.batch_size import peak_memory
-from touchline.detection.engine import Answering
+from touchline.detection.engine import BatchedAnswering
 from touchline.detection.sampling import random_numbers
 from touchline.detection.scheduler import Failure, Picture, Task
 from touchline.detection.scoring import Generated, mean_probability, score_events
@@ -22,7 +22,7 @@ from touchline.inputs.windows import Window
 from touchline.video.sampler import Frame
 
 if TYPE_CHECKING:
-    from touchline.models.families.base import VideoLanguageModel
+    from touchline.models.families.base import AnsweringModel
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +36,9 @@ _WHY_NOT: dict[Failure, str] = {
 def detect(
     windows: Sequence[Window],
     frames: Iterator[Frame],
-    model: VideoLanguageModel,
+    model: AnsweringModel,
     *,
-    answering: Answering,
+    answering: BatchedAnswering,
     settings: GenerationSettings,
     video: int,
     asked: Asked,
@@ -100,7 +100,7 @@ def detect(
 
 
 def _with_pictures(
-    windows: Sequence[Window], frames: Iterator[Frame], model: VideoLanguageModel
+    windows: Sequence[Window], frames: Iterator[Frame], model: AnsweringModel
 ) -> Iterator[tuple[Window, list[Picture]]]:
     """Each window with its pictures; windows that overlap share them."""
     # By the times asked for: frames that a coming window may show, and pictures made of them.
@@ -124,7 +124,7 @@ def _with_pictures(
         yield window, [ready[group] for group in groups]
 
 
-def _picture(frames: list[Frame], model: VideoLanguageModel) -> Picture:
+def _picture(frames: list[Frame], model: AnsweringModel) -> Picture:
     pixels = [frame.picture for frame in frames]
     # A frame without a partner is its own.
     missing = model.frames_per_picture - len(frames)
@@ -133,7 +133,7 @@ def _picture(frames: list[Frame], model: VideoLanguageModel) -> Picture:
 
 
 def _found(
-    generated: Generated, model: VideoLanguageModel, asked: Asked, most_tokens: int
+    generated: Generated, model: AnsweringModel, asked: Asked, most_tokens: int
 ) -> tuple[Status, dict[str, Any]]:
     """The status of a window, and the fields of its record that its answer fills."""
     if not generated.tokens:
@@ -183,7 +183,7 @@ class SliceProgress:
         self._started = self._logged = time.monotonic()
         self._estimated = torch.cuda.is_available()
 
-    def count(self, record: WindowOutcome, answering: Answering) -> None:
+    def count(self, record: WindowOutcome, answering: BatchedAnswering) -> None:
         """Count a window that is done, and log how it goes if it is time to."""
         self._done += 1
         self._events += len(record.events)

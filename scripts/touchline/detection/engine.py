@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
+from touchline.detection.library_batch import LibraryBatch
 from touchline.detection.scheduler import Batch, Failure, Task
 from touchline.detection.scoring import Generated
 from touchline.detection.stopwatch import Stopwatch
@@ -20,6 +22,7 @@ from touchline.models.cuda import give_memory_back
 
 if TYPE_CHECKING:
     from touchline.models.families.base import VideoLanguageModel
+    from touchline.models.families.generic import Generic
 
 log = logging.getLogger(__name__)
 
@@ -27,30 +30,34 @@ log = logging.getLogger(__name__)
 _ATTEMPTS_ALONE = 2
 
 
-class Answering:
-    """Answers tasks in batches, in smaller ones when memory runs out.
+class AnswersBatch(Protocol):
+    """A batch of windows: `scheduler.Batch` for our families, `library_batch.LibraryBatch`."""
 
-    Args:
-        candidates: what is weighed before each answer, or in its place.
+    def run(
+        self, waiting: deque[Task], source: Iterator[Task]
+    ) -> Iterator[tuple[Task, Generated | Failure]]:
+        """Answer the tasks that wait, then those of the source.
+
+        Raises:
+            torch.OutOfMemoryError: Then `unfinished` has the tasks to do again.
+        """
+
+    def unfinished(self) -> list[Task]:
+        """Return the tasks in work."""
+
+
+class BatchedAnswering(ABC):
+    """Answers tasks in batches, in smaller ones when memory runs out.
 
     Attributes:
         rows: windows in work at a time, now.
     """
 
-    def __init__(
-        self,
-        model: VideoLanguageModel,
-        settings: GenerationSettings,
-        *,
-        rows: int,
-        pictures: int,
-        clock: Stopwatch,
-        candidates: CandidateTree | None = None,
-    ) -> None:
-        self.rows = rows
-        self._new_batch = partial(
-            Batch, model, settings, pictures=pictures, clock=clock, candidates=candidates
-        )
+    rows: int
+
+    @abstractmethod
+    def _new_batch(self) -> AnswersBatch:
+        """Make a batch of `rows` windows."""
 
     def answers(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Generated | Failure]]:
         """Answer tasks; gives each when it is done, which may be out of order."""
@@ -62,7 +69,7 @@ class Answering:
                 return
             batch, lost = None, []
             try:
-                batch = self._new_batch(rows=self.rows)
+                batch = self._new_batch()
                 yield from batch.run(waiting, source)
             except torch.OutOfMemoryError:
                 lost = batch.unfinished() if batch else []
@@ -79,3 +86,42 @@ class Answering:
             waiting[0].alone += 1
             if waiting[0].alone == _ATTEMPTS_ALONE:
                 yield waiting.popleft(), "skipped_oom"
+
+
+class Answering(BatchedAnswering):
+    """Answers with a family of ours.
+
+    Args:
+        candidates: what is weighed before each answer, or in its place.
+    """
+
+    def __init__(
+        self,
+        model: VideoLanguageModel,
+        settings: GenerationSettings,
+        *,
+        rows: int,
+        pictures: int,
+        clock: Stopwatch,
+        candidates: CandidateTree | None = None,
+    ) -> None:
+        self.rows = rows
+        self._batch_of = partial(
+            Batch, model, settings, pictures=pictures, clock=clock, candidates=candidates
+        )
+
+    def _new_batch(self) -> Batch:
+        return self._batch_of(rows=self.rows)
+
+
+class LibraryAnswering(BatchedAnswering):
+    """Answers with the library's own generate."""
+
+    def __init__(
+        self, model: Generic, settings: GenerationSettings, *, rows: int, clock: Stopwatch
+    ) -> None:
+        self.rows = rows
+        self._batch_of = partial(LibraryBatch, model, settings, clock=clock)
+
+    def _new_batch(self) -> LibraryBatch:
+        return self._batch_of(rows=self.rows)

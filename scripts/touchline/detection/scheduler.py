@@ -141,15 +141,10 @@ class Batch:
             yield from self._admit(tasks, free[: len(tasks)])
 
     def _next_group(self, waiting: deque[Task], source: Iterator[Task]) -> list[Task]:
-        """Up to a group of tasks with equally many frames, whose prompts are the same."""
+        """Up to a group of tasks with equally many frames, when they are decoded."""
         with self._clock.timing("waiting for frames"):
             waiting.extend(islice(source, max(0, self._group - len(waiting))))
-        group: list[Task] = []
-        while waiting and len(group) < self._group:
-            if group and _frames(waiting[0]) != _frames(group[0]):
-                break
-            group.append(waiting.popleft())
-        return group
+        return next_group(waiting, self._group)
 
     def _admit(
         self, tasks: list[Task], numbers: list[int]
@@ -163,7 +158,7 @@ class Batch:
             self._encode([picture for task in tasks for picture in task.pictures])
         with self._clock.timing("prefill"):
             features = torch.stack([torch.stack(_features(task)) for task in padded])
-            odd = _frames(tasks[0]) % self._model.frames_per_picture > 0
+            odd = frames_in(tasks[0]) % self._model.frames_per_picture > 0
             logits = self._model.prefill(features, self._cache, numbers, odd)
             # What the model makes of pictures that it could not see is no answer.
             seen = features.isfinite().flatten(1).all(1)
@@ -257,7 +252,18 @@ class Batch:
             yield row.task, Generated(text, tuple(row.tokens), tuple(row.logprobs), row.evidence)
 
 
-def _frames(task: Task) -> int:
+def next_group(waiting: deque[Task], most: int) -> list[Task]:
+    """Take tasks with equally many frames, whose prompts are the same, from those that wait."""
+    group: list[Task] = []
+    while waiting and len(group) < most:
+        if group and frames_in(waiting[0]) != frames_in(group[0]):
+            break
+        group.append(waiting.popleft())
+    return group
+
+
+def frames_in(task: Task) -> int:
+    """Count the frames of a window."""
     return sum(len(picture.times) for picture in task.pictures)
 
 

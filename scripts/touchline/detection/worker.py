@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from touchline.answers.parsing import asked_by
 from touchline.core.gpu_lease import lease_gpu, release_gpu
@@ -22,10 +22,11 @@ from touchline.inputs.settings import BatchSettings, GenerationSettings, ImageSe
 from touchline.inputs.windows import Window
 from touchline.models.cuda import check_usable, give_memory_back, has_room_beside
 from touchline.models.lean_imports import without_collecting
-from touchline.weights.checkpoints import begin_reading, checkpoint_files, read_model_type
+from touchline.weights.checkpoints import begin_reading, checkpoint_files, read_family
 
 if TYPE_CHECKING:
-    from touchline.models.families.base import Footage, VideoLanguageModel
+    from touchline.models.families.base import AnsweringModel, Footage
+    from touchline.models.families.generic import Generic
     from touchline.video.sampler import Frame
 
 log = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ def _answered(
 
         from touchline.detection.batch_size import rows_that_fit
         from touchline.detection.detect import SliceProgress, detect
-        from touchline.detection.engine import Answering
+        from touchline.detection.engine import Answering, BatchedAnswering, LibraryAnswering
         from touchline.models.families import family
         from touchline.video.prefetch import ahead, begun
         from touchline.video.sampler import frames_of
@@ -146,9 +147,10 @@ def _answered(
                 threads=threads,
             )
         )
-        kind = family(read_model_type(question.checkpoint))
+        kind = family(read_family(question.checkpoint))
+        from touchline.models.families.base import VideoLanguageModel
 
-    def load() -> VideoLanguageModel:
+    def load() -> AnsweringModel:
         return kind(
             question.checkpoint,
             question.prompt,
@@ -167,7 +169,7 @@ def _answered(
             if has_room_beside(question.checkpoint):
                 early.append(load())
 
-    early: list[VideoLanguageModel] = []
+    early: list[AnsweringModel] = []
     with clock.timing("waiting for a GPU"):
         gpu = lease_gpu(get_ready=load_early)
     with clock.timing("load"):
@@ -178,14 +180,18 @@ def _answered(
         ready = begun(ahead([frames], [fitted], _FITTED_AHEAD))
         most = math.ceil(max(len(w.times) for w in windows) / kind.frames_per_picture)
         rows = rows_that_fit(model, most, generation.max_new_tokens, batch.windows)
-        candidates = question.candidates
-        tree = None
-        if candidates:
-            tree = model.tree_of((each.text, each.decided) for each in candidates)
+        rows, candidates = min(total, rows), question.candidates
+        answering: BatchedAnswering
+        if isinstance(model, VideoLanguageModel):
+            tree = None
+            if candidates:
+                tree = model.tree_of((each.text, each.decided) for each in candidates)
+            answering = Answering(
+                model, generation, rows=rows, pictures=most, clock=clock, candidates=tree
+            )
+        else:
+            answering = LibraryAnswering(cast("Generic", model), generation, rows=rows, clock=clock)
 
-    answering = Answering(
-        model, generation, rows=min(total, rows), pictures=most, clock=clock, candidates=tree
-    )
     progress = SliceProgress(total, total - len(windows))
     for record in detect(
         windows,

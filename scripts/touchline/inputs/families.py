@@ -1,4 +1,4 @@
-"""The families of models that run, by the model_type that their checkpoints state.
+"""The families of models that run: our own, by the model_type of their checkpoints, and generic.
 
 Here are their names alone, so that settings can be checked where no model can be loaded.
 """
@@ -9,3 +9,5 @@ FAMILIES = {
     "qwen2_5_vl": "Qwen25VL",
     "qwen3_vl": "Qwen3VL",
 }
+# Any checkpoint that transformers loads, through the library's own generate.
+GENERIC = "generic"

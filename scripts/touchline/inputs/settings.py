@@ -24,7 +24,7 @@ from pydantic import (
 from touchline.core.paths import by_evidence
 from touchline.errors import InputError, nearest
 from touchline.inputs.clock import HalfStarts
-from touchline.inputs.families import FAMILIES
+from touchline.inputs.families import FAMILIES, GENERIC
 from touchline.inputs.videos import Video, expanded, ranges, read_videos, select
 
 # Every number has a finite range, wide enough for whatever makes sense.
@@ -55,14 +55,17 @@ def _one_or_many(value: Any) -> Any:
 ModelNames = Annotated[list[ModelName], BeforeValidator(_one_or_many)]
 
 
+_FAMILIES = (*FAMILIES, GENERIC)
+
+
 def _known(name: str) -> str:
-    if name not in FAMILIES:
-        raise ValueError(f"{name!r} is no family that runs{nearest(name, FAMILIES)}")
+    if name not in _FAMILIES:
+        raise ValueError(f"{name!r} is no family that runs{nearest(name, _FAMILIES)}")
     return name
 
 
 Family = Annotated[
-    str, AfterValidator(_known), WithJsonSchema({"enum": list(FAMILIES), "type": "string"})
+    str, AfterValidator(_known), WithJsonSchema({"enum": list(_FAMILIES), "type": "string"})
 ]
 
 
@@ -314,7 +317,14 @@ class ModelSettings(Section):
         "disk",
     )
     adapter_revision: str | None = Field(None, description="as revision, of the adapter")
-    family: Family = Field("llava_next_video", description="architecture")
+    family: Family = Field(
+        "llava_next_video",
+        description="architecture; generic: any that transformers loads, slower than the others",
+    )
+    trust_code: bool = Field(
+        False,
+        description="let code that a checkpoint of the family generic brings run on this machine",
+    )
     quantization: Literal["nf4", "none"] = Field("nf4", description="4-bit weights, or as they are")
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
         "auto",
@@ -336,6 +346,11 @@ class ModelSettings(Section):
             )
         if self.adapter is not None and self.checkpoint is None:
             raise ValueError("adapter changes a model that runs; name its checkpoint, too")
+        if self.trust_code and self.family != GENERIC:
+            raise ValueError(
+                "trust_code is about checkpoints of the family generic; the others run no code of "
+                "a checkpoint: remove it, or set family: generic"
+            )
         return self
 
 
@@ -432,6 +447,11 @@ class Settings(Section):
                 raise ValueError(
                     f"detect_with names {name}, but models.{name} has no checkpoint; a model whose "
                     "predictions are given belongs in compare_with"
+                )
+            if self.generation.evidence and self.models[name].family == GENERIC:
+                raise ValueError(
+                    f"generation.evidence needs a family of ours, and {name} is generic; set "
+                    f"evidence: false, or leave {name} out of detect_with"
                 )
         for name in self.compare_with:
             if self.models[name].predictions is None:

@@ -28,8 +28,11 @@ log = logging.getLogger(__name__)
 _BROKEN = re.compile(r"^(\S.*?) *\| *(?:MISSING|CONVERSION) *\|", re.MULTILINE)
 
 
-def read_config(folder: Path) -> Any:
+def read_config(folder: Path, *, trust_code: bool = False) -> Any:
     """A checkpoint's configuration, as the library has it.
+
+    Args:
+        trust_code: Whether code that the checkpoint brings may run.
 
     Raises:
         InputError: it contradicts itself, or states what the library does not know.
@@ -38,7 +41,9 @@ def read_config(folder: Path) -> Any:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(folder, local_files_only=True)
+        return AutoConfig.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=trust_code
+        )
     except (OSError, ValueError, TypeError, KeyError, StrictDataclassError) as error:
         raise InputError(
             f"{folder / 'config.json'} cannot be used ({plain(error)}); {remedy(folder)}."

@@ -11,7 +11,6 @@ from touchline.core.files import read_record, write_json
 from touchline.core.records import AdapterOrigin
 from touchline.errors import InputError, plain
 from touchline.models.families import family
-from touchline.models.loading import load_weights, read_config
 from touchline.weights import adapters, checkpoints
 from touchline.weights.saving import save
 
@@ -36,10 +35,8 @@ def merge(source: Path, adapter: Path, folder: Path) -> None:
             f"{source} is quantized already, and an adapter is merged into 16-bit weights; choose "
             "the checkpoint that it was made from, with quantization: nf4."
         )
-    kind = family(checkpoints.read_model_type(source))
-    model = load_weights(
-        kind.architecture, source, config=read_config(source), dtype="auto", device_map="cpu"
-    )
+    kind = family(checkpoints.read_family(source))
+    model = kind.load(source, dtype="auto", device_map="cpu")
     with torch.no_grad():
         merged = _merged(model, adapter, f"{adapter} does not fit {source}; {_advice(config)}")
     save(merged, source, folder)
@@ -61,7 +58,7 @@ def _merged(model: PreTrainedModel, adapter: Path, refusal: str) -> PreTrainedMo
         import_module("torch.distributed.tensor")
     try:
         adapted = PeftModel(model, LoraConfig.from_pretrained(adapter))
-        found = adapted.load_adapter(adapter, "default")
+        found = adapted.load_adapter(adapter, "default", key_mapping=_old_names(model))
     # What PEFT raises of modules that are not there, shapes and settings.
     except (ValueError, RuntimeError, TypeError, KeyError, OSError, SafetensorError) as error:
         raise InputError(f"{refusal} ({plain(error)}).") from error
@@ -87,6 +84,24 @@ def _merged(model: PreTrainedModel, adapter: Path, refusal: str) -> PreTrainedMo
                 "finite; take it from an earlier step of its training."
             )
     return merged
+
+
+def _old_names(model: PreTrainedModel) -> dict[str, str]:
+    """Map an adapter's weights of older transformers, as regular expressions, to today's names.
+
+    PEFT does so where the library renames by model_type (LLaVA's `language_model.model.layers`). It
+    passes over names that the library keeps by class, such as Qwen2.5-VL's `model.layers` and
+    `visual` (https://github.com/illuin-tech/colpali/issues/424).
+    """
+    from transformers.conversion_mapping import WeightRenaming, get_checkpoint_conversion_mapping
+
+    renamings = get_checkpoint_conversion_mapping(type(model).__name__) or []
+    return {
+        old: new
+        for each in renamings
+        if isinstance(each, WeightRenaming)
+        for old, new in zip(each.source_patterns, each.target_patterns, strict=True)
+    }
 
 
 def _advice(config: dict[str, Any]) -> str:

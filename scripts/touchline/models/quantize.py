@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from touchline.errors import InputError
+from touchline.errors import InputError, plain
+from touchline.models.cuda import give_memory_back
 from touchline.models.families import family
-from touchline.models.loading import load_weights, read_config
+from touchline.models.quantization import nf4
 from touchline.weights.checkpoints import (
     check,
+    checkpoint_files,
+    place,
     quantization_of,
-    read_model_type,
+    read_family,
+    read_note,
+    write_note,
 )
 from touchline.weights.saving import save
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+log = logging.getLogger(__name__)
 
 
 def quantize(source: Path, folder: Path) -> None:
@@ -26,10 +36,32 @@ def quantize(source: Path, folder: Path) -> None:
     most. The weights are saved before any forward pass, since that may
     repack them for the processor at hand.
 
+    Not every architecture of the family generic can be saved in 4 bits and loaded again. Where one
+    cannot, the folder gets the weights as they are, with a note that they are quantized at load.
+
     Raises:
         InputError: the checkpoint is not of a known family, is already quantized, or is not whole.
     """
-    save(load_quantizing(source), source, folder)
+    model = load_quantizing(source)
+    note = read_note(source)
+    if note is None:
+        save(model, source, folder)
+        return
+    # The library fails in its own way for each architecture.
+    try:
+        save(model, source, folder)
+        del model
+        give_memory_back()
+        family(read_family(folder)).load(folder, device_map=_device())
+    except Exception as error:
+        log.warning(
+            "This model cannot be saved in 4 bits (%s), so each job quantizes it while it loads.",
+            plain(str(error) or repr(error)),
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        place(checkpoint_files(source), folder)
+        write_note(folder, replace(note, quantizes_at_load=True))
 
 
 def load_quantizing(source: Path) -> PreTrainedModel:
@@ -38,23 +70,16 @@ def load_quantizing(source: Path) -> PreTrainedModel:
     Raises:
         InputError: as `quantize`.
     """
-    import torch
-    from transformers import BitsAndBytesConfig
-
     check(source)
-    kind = family(read_model_type(source))
+    kind = family(read_family(source))
     if quantization_of(source) is not None:
         raise InputError(f"{source} is quantized already; set quantization: none for this model.")
-    return load_weights(
-        kind.architecture,
-        source,
-        config=read_config(source),
-        device_map="cuda:0" if torch.cuda.is_available() else "cpu",
-        quantization_config=BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            # These keep their precision: they are small, and they lose most. A list replaces
-            # the library's own, so it must name lm_head too.
-            llm_int8_skip_modules=[*kind.vision, "lm_head"],
-        ),
+    return kind.load(
+        source, device_map=_device(), quantization_config=nf4(kind.unquantized(source))
     )
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda:0" if torch.cuda.is_available() else "cpu"

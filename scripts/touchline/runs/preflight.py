@@ -330,8 +330,8 @@ def _unusable_models(settings: Settings) -> list[str]:
     """A line for each checkpoint or adapter that is not what it should be."""
     mistakes = Mistakes()
     for model in (settings.models[name] for name in settings.detect_with):
-        checkpoint, family, adapter = model.checkpoint or "", model.family, model.adapter
-        mistakes.of(lambda: checkpoints.check_source(checkpoint, family), None)  # noqa: B023
+        adapter, source = model.adapter, partial(checkpoints.check_source, model.checkpoint or "")
+        mistakes.of(partial(source, model.family, trust_code=model.trust_code), None)
         if adapter:
             mistakes.of(lambda: adapters.check_source(adapter), None)  # noqa: B023
     return mistakes.lines
@@ -356,7 +356,8 @@ def _too_long_windows(settings: Settings) -> list[str]:
     mistakes, prompt = Mistakes(), read_text(settings.prompt)
     for name in settings.detect_with:
         folder = _checkpoint_on_disk(settings, name)
-        if folder:
+        # Code that is trusted runs in jobs alone; a slice checks the length there.
+        if folder and not settings.models[name].trust_code:
             mistakes.of(
                 partial(
                     family(settings.models[name].family).check_length,

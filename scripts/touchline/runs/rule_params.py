@@ -167,11 +167,23 @@ class ProbeVideoParams(RuleParams):
 
 @dataclass(frozen=True, kw_only=True)
 class FetchModelParams(RuleParams):
-    """Parameters of fetch_model."""
+    """Parameters of fetch_model.
+
+    Attributes:
+        trust_code: not a parameter of runs that trust no code, whose models would otherwise be
+            fetched again.
+    """
 
     checkpoint: str = taken(lambda job: job.model.checkpoint or "")
     revision: str | None = taken(lambda job: job.model.revision)
     family: str = taken(lambda job: job.model.family)
+    trust_code: bool = taken(lambda job: job.model.trust_code, default=False)
+
+    @classmethod
+    def param_names(cls, plan: Plan) -> list[str]:
+        names = super().param_names(plan)
+        trusts_code = any(model.trust_code for model in plan.inputs.settings.models.values())
+        return names if trusts_code else [name for name in names if name != "trust_code"]
 
 
 @dataclass(frozen=True, kw_only=True)

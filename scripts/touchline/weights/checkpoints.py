@@ -1,6 +1,7 @@
 """Checkpoint folders: brought to where the run reads them, and looked over before they are loaded.
 
-Only safetensors are ever read, at one commit, and no code of a checkpoint runs.
+Only safetensors are ever read, at one commit. Code of a checkpoint is fetched and runs only where
+the model has `trust_code: true`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 import threading
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from typing import Any
 from touchline.core.files import read_json, read_record, write_json
 from touchline.core.records import Origin
 from touchline.errors import InputError, nearest_file, plain
-from touchline.inputs.families import FAMILIES
+from touchline.inputs.families import FAMILIES, GENERIC
 from touchline.weights import hub
 
 log = logging.getLogger(__name__)
@@ -28,10 +30,34 @@ _FILES = (*_SMALL_FILES, "*.safetensors")
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 ORIGIN = "touchline_origin.json"
+_CODE = "*.py"
+# In the folder of a model of the family generic, whose config.json may state any model_type.
+_GENERIC_NOTE = "touchline_generic.json"
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
-def fetch(checkpoint: str, revision: str | None, family_name: str, folder: Path) -> None:
+@dataclass(frozen=True)
+class GenericNote:
+    """The note in a checkpoint's folder that says that it is run by the family generic.
+
+    Attributes:
+        trust_code: Whether code that the checkpoint brings may run.
+        quantizes_at_load: Whether weights are turned into 4 bits each time they are loaded, as no
+            4-bit copy of this model can be saved.
+    """
+
+    trust_code: bool = False
+    quantizes_at_load: bool = False
+
+
+def fetch(
+    checkpoint: str,
+    revision: str | None,
+    family_name: str,
+    folder: Path,
+    *,
+    trust_code: bool = False,
+) -> None:
     """Bring a checkpoint into a folder: from the hub, or as links to a folder on disk.
 
     What comes from the hub lies in the hub's cache (`touchline.weights.hub`), and here are hard
@@ -43,19 +69,25 @@ def fetch(checkpoint: str, revision: str | None, family_name: str, folder: Path)
 
     Args:
         family_name: what the checkpoint must be of.
+        trust_code: whether code that the checkpoint brings is fetched too, and may run.
 
     Raises:
         InputError: the checkpoint cannot be had, or cannot be run; says what to do.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    note = GenericNote(trust_code) if family_name == GENERIC else None
     if Path(checkpoint).is_dir():
         source, commit = Path(checkpoint).resolve(), None
-        check(source)
+        check(source, note=note)
         _check_family(source, checkpoint, family_name)
-        for file in checkpoint_files(source):
-            (folder / file.name).symlink_to(file)
+        for file in checkpoint_files(source, has_code=trust_code):
+            # What an earlier run left in a folder that it made itself is not about this one.
+            if file.name not in (ORIGIN, _GENERIC_NOTE):
+                (folder / file.name).symlink_to(file)
+        write_note(folder, note)
     else:
+        write_note(folder, note)
         commit = _from_hub(checkpoint, revision, family_name, folder)
     origin = Origin(checkpoint=checkpoint, revision=revision, commit=commit)
     write_json(folder / ORIGIN, origin.model_dump())
@@ -65,8 +97,10 @@ def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: P
     """Fill the folder from the hub; gives the commit."""
     record = folder.with_name("commit.json")
     commit = pin_commit(record, checkpoint, revision, folder)
-    snapshot = hub.open_snapshot(checkpoint, commit, _SMALL_FILES)
-    names = [name for name in snapshot.sizes if any(fnmatch(name, one) for one in _FILES)]
+    note = read_note(folder)
+    code = (_CODE,) if note and note.trust_code else ()
+    snapshot = hub.open_snapshot(checkpoint, commit, (*_SMALL_FILES, *code))
+    names = [name for name in snapshot.sizes if any(fnmatch(name, one) for one in (*_FILES, *code))]
     weights = [name for name in names if name.endswith(".safetensors")]
     place([snapshot.folder / name for name in names if name not in weights], folder)
     # What these show to be wrong is refused before gigabytes come.
@@ -154,9 +188,29 @@ def remember_origin(folder: Path, record: Path) -> None:
         write_json(record, origin.model_dump())
 
 
-def checkpoint_files(folder: str | Path) -> list[Path]:
-    """The files of a local checkpoint folder that a model is made from."""
-    return sorted(file for pattern in _FILES for file in Path(folder).glob(pattern))
+def write_note(folder: Path, note: GenericNote | None) -> None:
+    """Write a generic model's note into its folder; nothing for a family of ours."""
+    if note is not None:
+        write_json(folder / _GENERIC_NOTE, asdict(note))
+
+
+def read_note(folder: Path) -> GenericNote | None:
+    """Read a generic model's note; None in the folder of a family of ours."""
+    file = folder / _GENERIC_NOTE
+    return GenericNote(**read_json(file)) if file.exists() else None
+
+
+def checkpoint_files(folder: str | Path, *, has_code: bool | None = None) -> list[Path]:
+    """The files of a local checkpoint folder that a model is made from.
+
+    Args:
+        has_code: Whether Python files count; None: if the folder's own note trusts them.
+    """
+    if has_code is None:
+        note = read_note(Path(folder))
+        has_code = note is not None and note.trust_code
+    patterns = (*_FILES, _CODE) if has_code else _FILES
+    return sorted(file for pattern in patterns for file in Path(folder).glob(pattern))
 
 
 def weight_bytes(folder: Path) -> int:
@@ -185,7 +239,9 @@ def remedy(folder: Path) -> str:
     return "get its files again, whole, or choose another checkpoint"
 
 
-def check(folder: Path, names: Collection[str] | None = None) -> None:
+def check(
+    folder: Path, names: Collection[str] | None = None, *, note: GenericNote | None = None
+) -> None:
     """Look a checkpoint folder over, without loading it.
 
     Formats: https://huggingface.co/docs/safetensors (a header states where each tensor lies, so
@@ -194,10 +250,12 @@ def check(folder: Path, names: Collection[str] | None = None) -> None:
 
     Args:
         names: of the files that the folder will have, where weights are still to come.
+        note: of a model that the family generic is to run; None: the folder's own note, if any.
 
     Raises:
         InputError: something is missing, cut short, or of a kind that is not run here.
     """
+    note = note or read_note(folder)
     files = checkpoint_files(folder)
     names = {file.name for file in files} if names is None else set(names)
     if not names:
@@ -211,7 +269,10 @@ def check(folder: Path, names: Collection[str] | None = None) -> None:
             f"{folder} holds an adapter (LoRA), which is a change to a model and not a model; "
             "give it as models.*.adapter, and its base model as models.*.checkpoint."
         )
-    read_model_type(folder)
+    if note:
+        _check_generic(folder, note)
+    else:
+        read_model_type(folder)
     method = quantization_of(folder)
     if method not in (None, "bitsandbytes"):
         raise InputError(
@@ -223,7 +284,7 @@ def check(folder: Path, names: Collection[str] | None = None) -> None:
             check_whole(folder / name)
 
 
-def check_source(checkpoint: str, family_name: str) -> None:
+def check_source(checkpoint: str, family_name: str, *, trust_code: bool = False) -> None:
     """Look over what settings name as a checkpoint, as far as that can be done without the hub.
 
     Raises:
@@ -231,7 +292,7 @@ def check_source(checkpoint: str, family_name: str) -> None:
     """
     folder = Path(checkpoint)
     if folder.is_dir():
-        check(folder)
+        check(folder, note=GenericNote(trust_code) if family_name == GENERIC else None)
         _check_family(folder, checkpoint, family_name)
     else:
         check_hub_name(checkpoint, "models.*.checkpoint")
@@ -319,6 +380,15 @@ def check_whole(file: Path) -> None:
         ) from error
 
 
+def read_family(folder: Path) -> str:
+    """Name the family that runs a checkpoint: generic if its note says so, else by its config.json.
+
+    Raises:
+        InputError: it states none that the detector knows.
+    """
+    return GENERIC if read_note(folder) else read_model_type(folder)
+
+
 def read_model_type(folder: Path) -> str:
     """The family that a checkpoint's config.json states.
 
@@ -329,9 +399,48 @@ def read_model_type(folder: Path) -> str:
     if not isinstance(stated, str) or stated not in FAMILIES:
         raise InputError(
             f"{folder} holds a model of type {plain(repr(stated))}, but the detector runs "
-            f"{' and '.join(FAMILIES)}; correct models.*.checkpoint."
+            f"{' and '.join(FAMILIES)}; correct models.*.checkpoint, or set family: generic for a "
+            "model that transformers loads."
         )
     return stated
+
+
+def _check_generic(folder: Path, note: GenericNote) -> None:
+    """Check that transformers, or code that the user trusts, can run a checkpoint.
+
+    Raises:
+        InputError: It is run by code of its own, which is not trusted, or by none that is here.
+    """
+    config = _read_config(folder)
+    stated = config.get("model_type")
+    try:
+        from transformers import __version__
+        from transformers.models.auto.modeling_auto import (
+            MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+            MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES,
+        )
+    except ImportError:
+        return  # Where `snakemake` itself runs, it may lack: the job that fetches looks again.
+    known = {*MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES, *MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES}
+    if isinstance(stated, str) and stated in known:
+        return
+    if not config.get("auto_map"):
+        raise InputError(
+            f"{folder} holds a model of type {plain(repr(stated))}, which transformers "
+            f"{__version__} does not load as a model of images and text; choose another "
+            "checkpoint, or a version of transformers that does."
+        )
+    if not note.trust_code:
+        raise InputError(refused_code(folder))
+
+
+def refused_code(folder: Path) -> str:
+    """Say that a checkpoint needs code of its own, and which setting allows it."""
+    return (
+        f"{folder} needs code of its own (auto_map in its files), which would run on this machine "
+        "with your rights; read its *.py files, and set models.*.trust_code: true to run them, or "
+        "choose a checkpoint that transformers loads by itself."
+    )
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -348,7 +457,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 def _check_family(folder: Path, checkpoint: str, family_name: str) -> None:
-    if (found := read_model_type(folder)) != family_name:
+    if family_name != GENERIC and (found := read_model_type(folder)) != family_name:
         raise InputError(
             f"{checkpoint} is of the family {found}, but its entry in models says {family_name}; "
             f"write family: {found}, or choose another checkpoint."

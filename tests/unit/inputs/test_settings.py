@@ -66,6 +66,17 @@ def test_config_yaml_states_every_setting_with_its_default():
         ({"window": {"frames": 4, "seconds": 60, "step": 30}}, ["frames: 4", "never be looked at"]),
         ({"merge": {"window": float("inf")}}, ["config.merge.window", "inf"]),
         ({"slices": 10**400}, ["config.slices", "64"]),
+        (
+            {"models": {"llava": {"checkpoint": "x", "trust_code": True}}},
+            ["models.llava", "trust_code", "set family: generic"],
+        ),
+        (
+            {
+                "models": {"llava": {"checkpoint": "x", "family": "generic"}},
+                "generation": {"evidence": True},
+            },
+            ["generation.evidence", "llava is generic", "evidence: false"],
+        ),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_and_where(given, words):

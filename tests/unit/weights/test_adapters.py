@@ -154,6 +154,41 @@ def test_the_weights_are_those_of_the_paper_s_sum(demo, adapter, merged):
         assert torch.allclose(after[key].float(), expected, rtol=2**-11, atol=1e-7)
 
 
+# How transformers up to 4.51 named the parts of the two.
+OLD_NAMES = {
+    "llava_next_video": {
+        "model.language_model.": "language_model.model.",
+        "model.vision_tower.": "vision_tower.vision_model.",
+    },
+    "qwen2_5_vl": {"model.language_model.": "model.", "model.visual.": "visual."},
+}
+
+
+def test_old_names_of_weights_are_merged_as_today_s(kind, demo, tmp_path):
+    from peft import LoraConfig, get_peft_model
+
+    base = kind.architecture.from_pretrained(demo, dtype=torch.float32)
+    targets = r".*(language_model.*\.(q_proj|down_proj)|(visual|vision_tower).*\.(qkv|q_proj))"
+    lora = LoraConfig(r=2, target_modules=targets, init_lora_weights=False)
+    get_peft_model(base, lora).save_pretrained(tmp_path / "adapter")
+    old = shutil.copytree(tmp_path / "adapter", tmp_path / "old")
+    weights = load_file(old / "adapter_model.safetensors")
+    for new, before in OLD_NAMES[base.config.model_type].items():
+        parts = f"base_model.model.{new}", f"base_model.model.{before}"
+        assert any(key.startswith(parts[0]) for key in weights)
+        weights = {key.replace(*parts): each for key, each in weights.items()}
+    save_file(weights, old / "adapter_model.safetensors")
+    for name in ("adapter", "old"):
+        merge(demo, tmp_path / name, tmp_path / f"merged_{name}")
+    today, mapped = (
+        load_file(tmp_path / f"merged_{name}" / "model.safetensors") for name in ("adapter", "old")
+    )
+    before = load_file(demo / "model.safetensors")
+    assert set(today) == set(mapped) == set(before)
+    assert all(torch.equal(today[key], mapped[key]) for key in today)
+    assert sum(not torch.equal(today[key], before[key]) for key in today) == len(weights) // 2
+
+
 def test_the_results_name_the_adapter(merged, adapter):
     origin = json.loads((merged / "touchline_origin.json").read_text())
     assert origin["adapter"] == {"adapter": str(adapter), "revision": None, "commit": None}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import tiny_generic
 from facsimiles import FAMILIES, REPOS, facsimile
 from fakehub import COMMIT, LATER, FakeHub, Order
 
@@ -32,7 +33,13 @@ from touchline.core.logs import job_log
 time.sleep = lambda seconds: None
 exec(os.environ.get("FIRST", ""))
 with job_log("fetch.log"):
-    fetch(sys.argv[1], sys.argv[2] or None, sys.argv[3], Path("models/llava/checkpoint"))
+    fetch(
+        sys.argv[1],
+        sys.argv[2] or None,
+        sys.argv[3],
+        Path("models/llava/checkpoint"),
+        trust_code="TRUST_CODE" in os.environ,
+    )
 """
 
 
@@ -320,3 +327,30 @@ def test_simultaneous_downloads_both_succeed(hub, machine, model):
     ]
     assert [process.wait() for process in running] == [0, 0]
     assert all(same(folder / "models" / "llava" / "checkpoint", model) for folder in folders)
+
+
+def test_code_comes_from_the_hub_only_if_it_is_trusted(tmp_path):
+    folder = tiny_generic.save("llava", tmp_path / "model")
+    (folder / "own.py").write_text("raise SystemExit")
+    with FakeHub({"someone/llava": folder}) as hub:
+        machine = Machine(hub.url, tmp_path / "machine")
+        machine.folder.mkdir()
+        arguments = ("someone/llava", "", "generic")
+        assert machine.fetch(*arguments)[0] == 0
+        assert not (machine.checkpoint / "own.py").exists()
+        assert not hub.bytes_of("own.py")
+        assert machine.fetch(*arguments, TRUST_CODE="1")[0] == 0
+        assert (machine.checkpoint / "own.py").exists()
+        assert (machine.checkpoint / "model.safetensors").exists()
+        # A model of no kind that transformers loads is refused before its weights come.
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | {"model_type": "own"}))
+        other = Machine(hub.url, tmp_path / "other")
+        other.folder.mkdir()
+        assert "holds a model of type 'own'" in other.refused(*arguments)
+        (folder / "config.json").write_text(
+            json.dumps(config | {"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}})
+        )
+        another = Machine(hub.url, tmp_path / "another")
+        another.folder.mkdir()
+        assert "set models.*.trust_code: true to run them" in another.refused(*arguments)

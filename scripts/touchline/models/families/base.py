@@ -10,7 +10,7 @@ import logging
 import math
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, replace
@@ -70,8 +70,75 @@ class Prompt:
     shift: int = 0
 
 
-class VideoLanguageModel(ABC):
-    """A checkpoint as `touchline.detection.engine` wants it.
+class AnsweringModel(ABC):
+    """A loaded checkpoint, as a worker and the steps before it need one.
+
+    Attributes:
+        frames_per_picture: Frames that the model takes in as one.
+        device: Where the weights are.
+        eos: The ids that end an answer.
+    """
+
+    frames_per_picture: ClassVar[int] = 1
+    device: torch.device
+    eos: frozenset[int]
+
+    @abstractmethod
+    def __init__(
+        self,
+        folder: Path,
+        prompt: str,
+        footage: Footage,
+        dtype: Dtype = "auto",
+        new_tokens: int = 0,
+    ) -> None: ...
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, **how: Any) -> PreTrainedModel:
+        """Load a checkpoint's weights.
+
+        Args:
+            how: What else the library's `from_pretrained` takes.
+        """
+
+    @classmethod
+    @abstractmethod
+    def unquantized(cls, folder: Path) -> list[str]:
+        """Name the modules that keep their precision in a 4-bit copy."""
+
+    @classmethod
+    @abstractmethod
+    def check_length(cls, folder: Path, prompt: str, footage: Footage, new_tokens: int) -> None:
+        """Check that the model can read a full window and write an answer; loads no weights.
+
+        Raises:
+            InputError: It cannot; says how many frames it can read.
+        """
+
+    @abstractmethod
+    def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor:
+        """Turn a frame, uint8 [3, H, W], into what the model takes, uint8 [3, h, w]."""
+
+    @abstractmethod
+    def row_bytes(self, pictures: int, new_tokens: int) -> int:
+        """Estimate the memory that one more window in a batch takes."""
+
+    @abstractmethod
+    def unpacked_bytes(self) -> int:
+        """Return the memory that `unpack` would take beyond what the weights take now."""
+
+    @abstractmethod
+    def unpack(self) -> None:
+        """Turn 4-bit weights into what every product with them would turn them into each time."""
+
+    @abstractmethod
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Turn token ids into text, without special tokens."""
+
+
+class VideoLanguageModel(AnsweringModel):
+    """A checkpoint as `touchline.detection.scheduler` wants it.
 
     Args:
         folder: a checkpoint folder, quantized or not.
@@ -89,13 +156,12 @@ class VideoLanguageModel(ABC):
             write an answer to it.
     """
 
-    # What a family provides: these five, and the methods below them.
+    # What a family provides: these, `frames_per_picture`, and the methods below them.
     architecture: ClassVar[type[PreTrainedModel]]
     # The modules that make features of pictures.
     vision: ClassVar[tuple[str, ...]]
     template: ClassVar[str]  # with {video} and {prompt}, for checkpoints without a chat template
     video_token: ClassVar[str]  # stands for one of a picture's features
-    frames_per_picture: ClassVar[int] = 1  # frames that are encoded as one
     # For checkpoints whose processor states none.
     usual_normalization: ClassVar[Normalization] = CLIP
 
@@ -143,7 +209,7 @@ class VideoLanguageModel(ABC):
         new_tokens: int = 0,
     ) -> None:
         self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-        self.dtype = _arithmetic(dtype, self.device)
+        self.dtype = arithmetic(dtype, self.device)
         check(folder)
         self._read_files(folder, prompt, footage)
         self._check_length(folder, new_tokens)
@@ -154,8 +220,7 @@ class VideoLanguageModel(ABC):
         with ThreadPoolExecutor(2) as meanwhile:
             compiling = meanwhile.submit(compile_kernels)
             meanwhile.submit(call_once, self.dtype)
-            self.model: Any = load_weights(
-                self.architecture,
+            self.model: Any = self.load(
                 folder,
                 config=self.config,
                 # Float16 cannot hold all of the vision tower's numbers, so that they come as saved.
@@ -188,12 +253,28 @@ class VideoLanguageModel(ABC):
         self.prompt = cache(self._prompt)
         self._prepare(folder)
 
-    def _prepare(self, folder: Path) -> None:  # noqa: B027  # most families need nothing
+    def _prepare(self, folder: Path) -> None:  # most families need nothing
         """Do what a family needs once its weights are loaded.
 
         Raises:
             InputError: the checkpoint contradicts itself.
         """
+
+    @classmethod
+    def load(cls, folder: Path, **how: Any) -> PreTrainedModel:
+        """Load a checkpoint's weights.
+
+        Args:
+            how: What else the library's `from_pretrained` takes.
+        """
+        return load_weights(
+            cls.architecture, folder, **{"config": how.get("config") or read_config(folder), **how}
+        )
+
+    @classmethod
+    def unquantized(cls, folder: Path) -> list[str]:  # noqa: ARG003
+        """Name the modules that keep their precision: they are small, and they lose most."""
+        return [*cls.vision, "lm_head"]
 
     @classmethod
     def check_length(cls, folder: Path, prompt: str, footage: Footage, new_tokens: int) -> None:
@@ -218,22 +299,12 @@ class VideoLanguageModel(ABC):
         self._video_id: int = self.tokenizer.convert_tokens_to_ids(self.video_token)
 
     def _check_length(self, folder: Path, new_tokens: int) -> None:
-        frames = self.footage.frames
-        limit = self.config.text_config.max_position_embeddings
-        tokens = self._window_tokens(frames)
-        if tokens + new_tokens <= limit:
-            return
-        most = bisect_right(range(1, frames), limit - new_tokens, key=self._window_tokens)
-        remedy = (
-            f"set window.frames to {most} or less (and window.fps lower, so that they show the "
-            "whole window)"
-            if most
-            else "shorten the prompt or lower generation.max_new_tokens"
-        )
-        raise InputError(
-            f"A window of {frames} frames makes a prompt of {tokens:,} tokens, which with the "
-            f"{new_tokens:,} of generation.max_new_tokens are more than the {limit:,} that "
-            f"{folder} can read (max_position_embeddings in its config.json); {remedy}."
+        check_context(
+            folder,
+            self.config.text_config.max_position_embeddings,
+            self.footage.frames,
+            self._window_tokens,
+            new_tokens,
         )
 
     def _window_tokens(self, frames: int) -> int:
@@ -449,10 +520,41 @@ class _Behind:
         return next(both), next(both)
 
 
-def _arithmetic(dtype: Dtype, device: torch.device) -> torch.dtype:
+def arithmetic(dtype: Dtype, device: torch.device) -> torch.dtype:
+    """Choose the type that a model computes in on a device."""
     if dtype != "auto":
         chosen: torch.dtype = getattr(torch, dtype)
         return chosen
     if device.type == "cpu":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
+
+
+def check_context(
+    folder: Path, limit: int, frames: int, tokens_of: Callable[[int], int], new_tokens: int
+) -> None:
+    """Check that a full window's prompt and an answer fit into a model's context.
+
+    Args:
+        limit: Most tokens that the model can read.
+        frames: Most frames of a window.
+        tokens_of: Counts the tokens of a prompt about this many frames.
+
+    Raises:
+        InputError: They do not fit; says how many frames do.
+    """
+    tokens = tokens_of(frames)
+    if tokens + new_tokens <= limit:
+        return
+    most = bisect_right(range(1, frames), limit - new_tokens, key=tokens_of)
+    remedy = (
+        f"set window.frames to {most} or less (and window.fps lower, so that they show the "
+        "whole window)"
+        if most
+        else "shorten the prompt or lower generation.max_new_tokens"
+    )
+    raise InputError(
+        f"A window of {frames} frames makes a prompt of {tokens:,} tokens, which with the "
+        f"{new_tokens:,} of generation.max_new_tokens are more than the {limit:,} that "
+        f"{folder} can read (max_position_embeddings in its config.json); {remedy}."
+    )

@@ -1,0 +1,89 @@
+"""Batches of windows that the library's own generate answers, for models of the family generic.
+
+A batch ends with its longest answer. Each call has the same number of windows, so that an answer is
+rounded alike in every batch, and after an interruption.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import torch
+
+from touchline.answers.parsing import is_complete
+from touchline.detection.sampling import choose
+from touchline.detection.scheduler import Failure, Task, next_group
+from touchline.detection.scoring import Generated
+from touchline.detection.stopwatch import Stopwatch
+from touchline.inputs.settings import GenerationSettings
+
+if TYPE_CHECKING:
+    from touchline.models.families.generic import Generic, WrittenAnswer
+
+
+class LibraryBatch:
+    """Windows that are answered together; the next ones follow when all are done.
+
+    Args:
+        rows: windows in work at a time.
+    """
+
+    def __init__(
+        self, model: Generic, settings: GenerationSettings, *, rows: int, clock: Stopwatch
+    ) -> None:
+        self._model, self._settings, self._clock = model, settings, clock
+        self._most = rows
+        self._working: list[Task] = []
+
+    def run(
+        self, waiting: deque[Task], source: Iterator[Task]
+    ) -> Iterator[tuple[Task, Generated | Failure]]:
+        """Answer the tasks that wait, then those of the source.
+
+        Raises:
+            torch.OutOfMemoryError: then `unfinished` has the tasks to do again.
+        """
+        while True:
+            with self._clock.timing("waiting for frames"):
+                waiting.extend(islice(source, max(0, self._most - len(waiting))))
+            if not waiting:
+                return
+            self._working = next_group(waiting, self._most)
+            for task in self._working:
+                task.attempts += 1
+            with self._clock.timing("generate"):
+                written = self._answer(self._working)
+            done, self._working = self._working, []
+            for task, answer in zip(done, written, strict=False):
+                yield task, self._generated(answer)
+
+    def unfinished(self) -> list[Task]:
+        """The tasks in work."""
+        return self._working
+
+    def _answer(self, tasks: Sequence[Task]) -> list[WrittenAnswer]:
+        """Answer tasks with equally many frames; of the repeats that fill them up, too."""
+        padded = [*tasks, *[tasks[-1]] * (self._most - len(tasks))]
+        uniforms = torch.stack([task.uniforms for task in padded]).to(self._model.device)
+        return self._model.generate(
+            [
+                torch.cat([each.pixels for each in task.pictures if each.pixels is not None])
+                for task in padded
+            ],
+            self._settings.max_new_tokens,
+            choose=lambda logits, step: choose(logits, self._settings, uniforms[:, step]),
+            is_complete=self._is_complete,
+        )
+
+    def _is_complete(self, tokens: Sequence[int]) -> bool:
+        decode = self._model.decode
+        return "]" in decode(tokens[-1:]) and is_complete(decode(tokens))
+
+    def _generated(self, answer: WrittenAnswer) -> Generated | Failure:
+        if not all(map(math.isfinite, answer.logprobs)):
+            return "not_finite"
+        return Generated(self._model.decode(answer.tokens), answer.tokens, answer.logprobs)
