@@ -21,13 +21,16 @@ from touchline.errors import InputError
 from touchline.inputs.settings import GenerationSettings
 from touchline.models import quantize as quantizing
 from touchline.models.families import family
-from touchline.models.families.base import Footage
+from touchline.models.families.base import Footage, arithmetic
 from touchline.models.quantize import quantize
 from touchline.weights.checkpoints import check_source, fetch, read_family, read_note
 
 GREEDY = GenerationSettings(max_new_tokens=10)
 SAMPLED = GenerationSettings(max_new_tokens=10, do_sample=True, temperature=1.3, top_p=0.9)
 FOOTAGE = Footage(160, 90, 1.0)
+# Where a model runs, and in what it computes.
+DEVICE = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+DTYPE = arithmetic("auto", DEVICE)
 ASKED = "What happens?"
 
 
@@ -119,7 +122,9 @@ def by_the_library(folder, frames, model=None):
 
     processor = AutoProcessor.from_pretrained(folder)
     if model is None:
-        model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
+        model = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=DTYPE, device_map=DEVICE
+        )
     text = {"type": "text", "text": ASKED}
     if hasattr(processor, "video_processor"):
         message = [{"role": "user", "content": [{"type": "video"}, text]}]
@@ -139,7 +144,7 @@ def by_the_library(folder, frames, model=None):
             return_tensors="pt",
         )
     generated = model.generate(
-        **inputs,
+        **inputs.to(DEVICE, DTYPE),
         max_new_tokens=10,
         do_sample=False,
         output_logits=True,
@@ -209,7 +214,9 @@ def test_nf4_answers_equal_transformers_with_the_same_modules_skipped(kind, fetc
     packed = {name for name, m in model.model.named_modules() if type(m).__name__ == "Linear4bit"}
     assert packed
     assert all("language_model." in name or "text_model.layers" in name for name in packed)
-    library = AutoModelForImageTextToText.from_pretrained(tmp_path / "nf4", dtype=torch.float32)
+    library = AutoModelForImageTextToText.from_pretrained(
+        tmp_path / "nf4", dtype=DTYPE, device_map=DEVICE
+    )
     answers = answered(model, 2, numbers=(0, 1, 6))
     for n in answers:
         expected = by_the_library(tmp_path / "nf4", windows()[n], library)
