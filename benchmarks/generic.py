@@ -129,7 +129,7 @@ def one_at_a_time(model: Generic, frames: Sequence[torch.Tensor], tokens: int) -
     windows = windows_of(frames)
     started = time.perf_counter()
     for window in windows:
-        inputs = model._inputs([window])
+        inputs = model._inputs([window]).to(model.device, dtype=model.dtype)
         with torch.inference_mode():
             model.model.generate(**inputs, max_new_tokens=tokens, do_sample=False)
     return len(windows) / (time.perf_counter() - started)

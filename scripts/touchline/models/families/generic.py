@@ -108,6 +108,11 @@ class Generic(AnsweringModel):
         self.model: Any = self.load(
             folder, config=self.config, dtype=self.dtype, device_map=self.device, **how
         ).eval()
+        if quantization or how:
+            # Modules left out of the quantization come in the dtype they were saved in.
+            for weights in self.model.parameters():
+                if weights.is_floating_point():
+                    weights.data = weights.data.to(self.dtype)
         log.info(
             "The model's weights are %s; it computes in %s. It runs through the library's "
             "generate, which is slower than a family of ours (docs/families.md).",
