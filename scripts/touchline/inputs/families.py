@@ -9,3 +9,6 @@ FAMILIES = {
     "qwen2_5_vl": "Qwen25VL",
     "qwen3_vl": "Qwen3VL",
 }
+
+# A model behind an OpenAI-compatible endpoint, which is asked and not loaded.
+SERVER = "server"

@@ -330,6 +330,8 @@ def _unusable_models(settings: Settings) -> list[str]:
     """A line for each checkpoint or adapter that is not what it should be."""
     mistakes = Mistakes()
     for model in (settings.models[name] for name in settings.detect_with):
+        if model.is_served:
+            continue
         checkpoint, family, adapter = model.checkpoint or "", model.family, model.adapter
         mistakes.of(lambda: checkpoints.check_source(checkpoint, family), None)  # noqa: B023
         if adapter:
@@ -355,11 +357,12 @@ def _too_long_windows(settings: Settings) -> list[str]:
         return []  # The environment of the jobs may be another one.
     mistakes, prompt = Mistakes(), read_text(settings.prompt)
     for name in settings.detect_with:
-        folder = _checkpoint_on_disk(settings, name)
+        model = settings.models[name]
+        folder = None if model.is_served else _checkpoint_on_disk(settings, name)
         if folder:
             mistakes.of(
                 partial(
-                    family(settings.models[name].family).check_length,
+                    family(model.family).check_length,
                     folder,
                     prompt,
                     Footage(1, 1, window.fps, frames),
