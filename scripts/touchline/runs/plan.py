@@ -47,6 +47,11 @@ class Plan:
         return [name for name in settings.detect_with if not settings.models[name].is_served]
 
     @property
+    def served(self) -> list[str]:
+        """The models that a server runs."""
+        return [name for name in self.inputs.settings.detect_with if name not in self.loaded]
+
+    @property
     def weighing(self) -> list[str]:
         """The models that run and whose evidence is kept."""
         settings = self.inputs.settings
