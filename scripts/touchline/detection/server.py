@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import httpx2
 from openai import APIConnectionError, APIStatusError, AsyncOpenAI
@@ -65,11 +65,12 @@ _FILTERED = ("content_filter", "content_policy", "content management policy", "m
 class _Token(BaseModel):
     token: str
     logprob: float
-    bytes: list[int] | None = None
+    # Of a token that is a part of a character, the text alone says nothing.
+    codes: list[Annotated[int, Field(ge=0, le=255)]] | None = Field(None, alias="bytes")
 
     @property
     def spelled(self) -> bytes:
-        return self.token.encode() if self.bytes is None else bytes(self.bytes)
+        return self.token.encode() if self.codes is None else bytes(self.codes)
 
 
 class _LogProbs(BaseModel):
@@ -383,7 +384,7 @@ class ServerAnswering:
         is_over = False
 
         async def something_done() -> None:
-            waiting = [*pending, *([reading] if reading else [])]
+            waiting: list[asyncio.Future[Any]] = [*pending, *([reading] if reading else [])]
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
 
         async def ended() -> None:
@@ -439,7 +440,7 @@ class ServerAnswering:
         def decode(ids: Sequence[int]) -> str:
             return b"".join(spelled[: len(ids)]).decode(errors="ignore")
 
-        events = answer.events
+        events = list(answer.events)
         # A model that thinks first has other tokens in front.
         if decode(generated.tokens).startswith(text):
             events = score_events(events, generated, decode)

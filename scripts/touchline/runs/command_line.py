@@ -154,8 +154,9 @@ def is_job_of_models(words: Collection[str]) -> bool:
 def model_of_slice(words: Collection[str], plan: Plan, model: str) -> str | list[str]:
     """Return the folder that a slice's model is loaded from.
 
-    A server's model has none, and under --delete-all-output no model has. That option deletes what is in the DAG, and models outlive results and are gigabytes. (With the
-    target models they are in the DAG, and are deleted.)
+    A server's model has none, and under --delete-all-output no model has. That option deletes what
+    is in the DAG, and models outlive results and are gigabytes. (With the target models they are in
+    the DAG, and are deleted.)
     """
     # As short as the option can be abbreviated.
     is_deleting = any(word.startswith("--delete-a") for word in words)

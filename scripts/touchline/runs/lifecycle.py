@@ -78,6 +78,8 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
             logger.warning(warning)
     else:
         check_machine(plan, events.to_do)
+    for name in plan.served if events.to_do.get("detect_slice") else []:
+        settings.models[name].access(settings.batch).read_key()
     hosts = _hosts(plan)
     lines = at_start(
         plan.inputs.selected,

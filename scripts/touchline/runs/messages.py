@@ -98,7 +98,9 @@ def at_end_of_models(folders: Mapping[str, int], hosts: Mapping[str, str]) -> li
     """
     lines = ["Done. These models are ready to run:"]
     lines += [f"  {folder} ({decimal(size)})" for folder, size in folders.items()]
-    return lines + [f"  {model}, which {host} runs; nothing to fetch" for model, host in hosts.items()]
+    return lines + [
+        f"  {model}, which {host} runs; nothing to fetch" for model, host in hosts.items()
+    ]
 
 
 # After this many, a person looks at the logs' folder instead.

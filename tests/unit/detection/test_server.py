@@ -320,9 +320,10 @@ REFUSALS = {
     "too large": lambda: (413, "Payload Too Large"),
     "filtered": lambda: (400, error("The response was filtered", "content_filter")),
     "filtered answer": lambda: completion("", finish="content_filter"),
-    "refusal": lambda: completion(None) | {
-        "choices": [{"message": {"content": None, "refusal": "I cannot help with that."}}]
-    },
+    "refusal": lambda: (
+        completion(None)
+        | {"choices": [{"message": {"content": None, "refusal": "I cannot help with that."}}]}
+    ),
     "always fails": lambda: (500, error("CUDA error")),
     "always garbage": lambda: "garbage",
 }
@@ -357,10 +358,14 @@ def test_answers_are_not_lost_when_another_request_ends_the_slice():
             ServedModel("tiny", "png"), Access(fake.endpoint), GenerationSettings(), PROMPT, print
         )
         found = []
-        with pytest.raises(InputError):
+
+        def slowly():
             for record in answering.outcomes(some, frames(some), asked_by(PROMPT)):
                 time.sleep(0.2)
                 found.append(record)
+
+        with pytest.raises(InputError):
+            slowly()
     assert len(found) == 3
 
 
