@@ -22,7 +22,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import httpx2
 from openai import APIConnectionError, APIStatusError, AsyncOpenAI
 from PIL import Image
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from touchline.answers.asked import Asked
 from touchline.answers.parsing import parse_answer
@@ -62,9 +69,17 @@ _FILTERED = ("content_filter", "content_policy", "content management policy", "m
 # --- What a server answers -----------------------------------------------------------------------
 
 
+def _or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Leave out what is not as expected: the answer counts without it."""
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
 class _Token(BaseModel):
     token: str
-    logprob: float
+    logprob: FiniteFloat
     # Of a token that is a part of a character, the text alone says nothing.
     codes: list[Annotated[int, Field(ge=0, le=255)]] | None = Field(None, alias="bytes")
 
@@ -85,7 +100,7 @@ class _Message(BaseModel):
 class _Choice(BaseModel):
     message: _Message
     finish_reason: str | None = None
-    logprobs: _LogProbs | None = None
+    logprobs: Annotated[_LogProbs | None, WrapValidator(_or_none)] = None
 
 
 class _Usage(BaseModel):
@@ -96,9 +111,9 @@ class _Usage(BaseModel):
 class _Completion(BaseModel):
     """A chat completion, as far as it is used; whatever else it holds is ignored."""
 
-    model: str = ""
+    model: Annotated[str | None, WrapValidator(_or_none)] = None
     choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage = _Usage()
+    usage: Annotated[_Usage | None, WrapValidator(_or_none)] = None
 
 
 class _Refusal(Exception):
@@ -294,7 +309,8 @@ class _Server:
                 f"({self._said(reason)}); type the same command again then."
             )
         usual = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempts - 1, 10))
-        pause = wanted if wanted is not None else usual * random.uniform(0.75, 1.0)
+        # Some servers want a pause of 0 s, again and again.
+        pause = usual * random.uniform(0.75, 1.0) if wanted is None else max(_FIRST_PAUSE, wanted)
         if not self._is_down:
             log.warning(
                 "No answer of %s (%s); asking again, for %.0f minutes at most.",
@@ -361,7 +377,7 @@ class ServerAnswering:
         on_report: Callable[[ServerOrigin], None],
     ) -> None:
         self.rows = access.requests
-        self._reported: str | None = None
+        self._reported: set[str] = set()
         self._model, self._access, self._settings, self._prompt = model, access, settings, prompt
         self._on_report = on_report
         self.prompt_tokens = self.answer_tokens = 0
@@ -421,8 +437,8 @@ class ServerAnswering:
             completion = await server.ask(request)
         except _Refusal as error:
             return self._refused(request, str(error))
-        self._note(completion)
-        choice, usage = completion.choices[0], completion.usage
+        choice, usage = completion.choices[0], completion.usage or _Usage()
+        self._note(completion.model or "", usage)
         counted = {
             "tokens": usage.completion_tokens,
             "prompt_tokens": usage.prompt_tokens,
@@ -460,14 +476,12 @@ class ServerAnswering:
         )
         return _record(request, "refused", **counted)
 
-    def _note(self, completion: _Completion) -> None:
-        self.prompt_tokens += completion.usage.prompt_tokens
-        self.answer_tokens += completion.usage.completion_tokens
-        if completion.model != self._reported:
-            self._reported = completion.model
-            self._on_report(
-                ServerOrigin(host=self._access.host, reported=plain(completion.model, 200))
-            )
+    def _note(self, reported: str, usage: _Usage) -> None:
+        self.prompt_tokens += usage.prompt_tokens
+        self.answer_tokens += usage.completion_tokens
+        if reported not in self._reported:
+            self._reported.add(reported)
+            self._on_report(ServerOrigin(host=self._access.host, reported=plain(reported)))
 
 
 def _requests(

@@ -521,8 +521,8 @@ class Settings(Section):
                 )
             if self.generation.evidence and self.models[name].is_served:
                 raise ValueError(
-                    f"generation.evidence weighs classes inside a model, which the server of {name} "
-                    f"cannot do; set evidence: false, or leave {name} out of detect_with"
+                    f"generation.evidence weighs classes inside a model, which the server of "
+                    f"{name} cannot do; set evidence: false, or leave {name} out of detect_with"
                 )
         for name in self.compare_with:
             if self.models[name].predictions is None:

@@ -3,6 +3,7 @@
 import base64
 import io
 import itertools
+import json
 import logging
 import threading
 import time
@@ -179,6 +180,39 @@ def test_label_gets_the_probability_of_its_tokens():
         found, _ = outcomes(fake.endpoint, 1)
     assert found[0].events[0].score == pytest.approx(2.718281828 ** (-0.5), abs=1e-5)
     assert found[0].score == pytest.approx(2.718281828 ** (-0.25), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"usage": None, "model": None},
+        {"usage": {"prompt_tokens": -1}, "model": 7},
+        {"choices": [{"message": {"content": "none"}, "logprobs": {"tokens": ["none"]}}]},
+        {"choices": [{"message": {"content": "none"}, "logprobs": {"content": [{"token": 1}]}}]},
+        {"choices": [{"message": {"content": "none"}, "logprobs": "none"}]},
+    ],
+)
+def test_answer_counts_without_what_is_not_as_expected(changes):
+    with serving(lambda *_: completion() | changes) as fake:
+        found, _ = outcomes(fake.endpoint, 1)
+    assert (found[0].status, found[0].score, found[0].attempts) == ("none", None, 1)
+
+
+def test_probability_that_is_not_finite_is_left_out():
+    text = json.dumps(completion(tokens=[("none", float("-inf"))]))
+    with serving(lambda *_: text) as fake:
+        found, _ = outcomes(fake.endpoint, 1)
+    assert (found[0].status, found[0].score) == ("none", None)
+
+
+def test_tokens_that_are_parts_of_a_character_are_joined():
+    parts = [{"token": "\\xc3", "bytes": [0xC3], "logprob": -0.5}]
+    parts += [{"token": "\\xa9", "bytes": [0xA9], "logprob": -0.5}]
+    choice = {"message": {"content": "é"}, "logprobs": {"content": parts}}
+    with serving(lambda *_: completion() | {"choices": [choice]}) as fake:
+        found, _ = outcomes(fake.endpoint, 1)
+    assert found[0].text == "é"
+    assert found[0].score == pytest.approx(2.718281828**-0.5, abs=1e-5)
 
 
 def test_parameters_that_a_server_does_not_know_are_left_out():
