@@ -274,7 +274,7 @@ SETTINGS = {
     "models.adapter_revision": {"models": {"llava": {"adapter_revision": "main"}}},
     # A family that the checkpoint is not of would be refused.
     "models.family": {"models": {"llava": {"family": "qwen2_5_vl", "checkpoint": "qwen"}}},
-    # Of a model that does not run; tests/workflow/test_server_run.py changes those of one that does.
+    # Of a model that does not run; tests/workflow/test_server_run.py has one that does.
     "models.endpoint": {"models": {"asked": SERVED | {"endpoint": "http://another:8000/v1"}}},
     "models.key_variable": {"models": {"asked": SERVED | {"key_variable": "ITS_KEY"}}},
     "models.frames_as": {"models": {"asked": SERVED | {"frames_as": "png"}}},

@@ -53,6 +53,8 @@ for _name in ("openai", "httpx2"):
 # Until a request counts as lost.
 _TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+# How long requests in flight may still be answered once one of them ends the slice, in seconds.
+_GRACE = 10.0
 # A window that the server fails on this often, while it answers others, is given up.
 _MOST_FAILURES = 5
 # JPEG without visible loss, and with colours at full size.
@@ -421,6 +423,10 @@ class ServerAnswering:
                     else:
                         yield _record(request, "no_frames")
                 done = {task for task in pending if task.done()}
+                if any(task.exception() for task in done) and done < pending:
+                    # Others are about to be answered, and may be paid for.
+                    loop.run_until_complete(asyncio.wait(pending, timeout=_GRACE))
+                    done = {task for task in pending if task.done()}
                 pending -= done
                 # Answers first, so that the error of another request does not lose them.
                 for task in sorted(done, key=lambda task: task.exception() is not None):
