@@ -89,7 +89,7 @@ rule clips:
 # For a machine with internet, before the GPU nodes are asked for.
 rule models:
     input:
-        [PLAN.model_folder(model) for model in SETTINGS.detect_with],
+        [PLAN.model_folder(model) for model in PLAN.loaded],
     localrule: True
 
 

@@ -23,7 +23,8 @@ rule detect_slice:
     # For decoding ahead of the GPU; measured in benchmarks/RESULTS.md.
     threads: 4
     resources:
-        gpu=1,
+        # A server has its own.
+        gpu=lambda wildcards: int(wildcards.model in PLAN.loaded),
         mem_mb=memory("detect_slice", SLICE_MB),
         runtime=lambda wildcards, input: minutes_of_slice(
             input.manifest,

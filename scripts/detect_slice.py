@@ -5,21 +5,23 @@ And evidence/…_gpu{slice}.csv, where models weigh the classes.
 
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from touchline.core import paths
 from touchline.core.files import read_record, read_text, write_json, write_json_lines
 from touchline.core.jobs import recorded_job
-from touchline.core.records import Manifest
-from touchline.detection.worker import Question, answer_windows
+from touchline.core.records import Manifest, Origin, ServerOrigin
+from touchline.detection.worker import Question, Server, answer_windows
 from touchline.events.partials import partial_of
 from touchline.evidence.tables import Evidence, write_evidence
 from touchline.inputs.fingerprint import check_fingerprint
+from touchline.inputs.served import ServedModel
 from touchline.inputs.settings import read_settings, read_table
 from touchline.inputs.windows import most_frames, slice_bounds, watched, windows_of
 from touchline.runs.rule_params import DetectSliceParams
-from touchline.weights.checkpoints import remember_origin
+from touchline.weights.checkpoints import note_origin, remember_origin
 
 
 def main(job: Any) -> None:
@@ -31,10 +33,11 @@ def main(job: Any) -> None:
     stretches = watched(manifest.duration, params.window.halves, params.window)
     bounds = slice_bounds(stretches, params.slices, int(job.wildcards.slice))
     windows = windows_of(*bounds, stretches, params.window)
+    model = params.model
     question = Question(
         prompt=read_text(job.input.prompt),
-        checkpoint=Path(job.input.checkpoint),
-        dtype=params.dtype,
+        checkpoint=model if isinstance(model, ServedModel) else Path(job.input.checkpoint),
+        dtype="auto" if isinstance(model, ServedModel) else model,
         image=params.image,
         generation=params.generation,
         fps=params.window.fps,
@@ -42,7 +45,13 @@ def main(job: Any) -> None:
         version=params.version,
         classes=tuple(params.classes),
     )
-    remember_origin(question.checkpoint, model_note(job))
+    server = None
+    if isinstance(question.checkpoint, ServedModel):
+        name, note = question.checkpoint.name, model_note(job)
+        access = settings.models[job.wildcards.model].access(settings.batch)
+        server = Server(access, partial(remember_server, name, note))
+    else:
+        remember_origin(question.checkpoint, model_note(job))
     records = answer_windows(
         path,
         manifest,
@@ -51,12 +60,18 @@ def main(job: Any) -> None:
         journal_folder=Path(params.journal),
         batch=settings.batch,
         threads=job.threads,
+        server=server,
     )
     if question.generation.evidence:
         write_evidence(job.output.evidence, Evidence.of(records, question.classes))
     lines = (record.ledger_line for record in records)
     write_json_lines(job.output.ledger, (line.model_dump() for line in lines))
     write_json(job.output.partial, [answer.model_dump() for answer in partial_of(records)])
+
+
+def remember_server(name: str, note: Path, server: ServerOrigin) -> None:
+    """Note what a server runs under the name that it was asked for."""
+    note_origin(Origin(checkpoint=name, commit=None, server=server), note)
 
 
 def model_note(job: Any) -> Path:

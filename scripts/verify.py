@@ -46,7 +46,11 @@ def main() -> None:
         found = differing_results(record, path.parent)
         found.append(Difference("not checked", f"inputs, videos and models: {error}"))
     else:
-        models = {each.model: Path(plan.model_folder(each.model)) for each in record.models}
+        models = {
+            each.model: Path(plan.model_folder(each.model))
+            for each in record.models
+            if each.model in plan.loaded
+        }
         found = differences(record, plan.inputs, path.parent, models)
     for one in found:
         print(f"{one.change}: {one.what}")

@@ -252,6 +252,7 @@ FILES = {
 # --- Changes of settings ----------------------------------------------------------------------
 
 OTHER = "other"  # of the given model
+SERVED = {"family": "server", "endpoint": "http://host:8000/v1", "checkpoint": "model"}
 SETTINGS = {
     "videos": "more.tsv",
     "select": "1",
@@ -275,6 +276,10 @@ SETTINGS = {
     "models.family": {"models": {"llava": {"family": "qwen2_5_vl", "checkpoint": "qwen"}}},
     # Families of ours run no code of a checkpoint.
     "models.trust_code": {"models": {"llava": {"family": "generic", "trust_code": True}}},
+    # Of a model that does not run; tests/workflow/test_server_run.py has one that does.
+    "models.endpoint": {"models": {"asked": SERVED | {"endpoint": "http://another:8000/v1"}}},
+    "models.key_variable": {"models": {"asked": SERVED | {"key_variable": "ITS_KEY"}}},
+    "models.frames_as": {"models": {"asked": SERVED | {"frames_as": "png"}}},
     "models.quantization": {"models": {"llava": {"quantization": "none"}}},
     "models.dtype": {"models": {"llava": {"dtype": "float32"}}},
     "models.predictions": {"models": {"other": {"predictions": "too_{video}.json"}}},

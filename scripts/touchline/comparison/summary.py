@@ -23,7 +23,10 @@ from touchline.inputs.videos import ranges
 
 # A stretch without pictures is named, unless there are many: a damaged file can have hundreds.
 _MOST_GAPS = 5
-_COUNTS = ("answers", "none", "unparsed", "skipped", "invalid", "duplicates")
+_COUNTS = (
+    *("answers", "none", "unparsed", "skipped", "invalid", "duplicates"),
+    *("prompt_tokens", "answer_tokens"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,8 @@ def summary_of(others: Iterable[str], classes: Iterable[str]) -> Table:
             ("skipped_windows", "Int64"),
             ("invalid_items", "Int64"),
             ("duplicates", "Int64"),
+            ("prompt_tokens", "Int64"),
+            ("answer_tokens", "Int64"),
             ("unknown_events", "int64"),
             ("unknown_labels", "str"),
             ("missing_files", "str"),
@@ -268,11 +273,23 @@ def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
             reason = labels.reason(label)
             # A model's text in a terminal: no control character may get through.
             lines.append(f"{count:7d}  {label!a}" + (f" ({reason})" if reason else ""))
+    if tokens := list(_tokens(rows)):
+        lines += ["", *tokens]
     warnings = [f"warning: {line}" for row in rows for line in row.lost_slices]
     warnings += [f"warning: {line}" for line in _left_out_or_cut(rows)]
     warnings += [f"warning: {line}" for line in without_pictures(rows)]
     warnings += [f"warning: {path} is missing." for row in rows for path in row.missing]
     return [*lines, "", *warnings] if warnings else lines
+
+
+def _tokens(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield a sentence for each model of a server, with the tokens of all videos."""
+    for model in dict.fromkeys(row.model for row in rows):
+        counts = [row.coverage.counts for row in rows if row.model == model and row.coverage]
+        if any(each.prompt_tokens is not None for each in counts):
+            sent = sum(each.prompt_tokens or 0 for each in counts)
+            received = sum(each.answer_tokens or 0 for each in counts)
+            yield f"Tokens of {model}, as its server counts: {sent:,} sent, {received:,} received."
 
 
 def _left_out_or_cut(rows: Sequence[Row]) -> Iterator[str]:

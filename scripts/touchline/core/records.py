@@ -7,9 +7,15 @@ made from these classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 Seconds = Annotated[float, Field(ge=0, description="seconds from the start of the video")]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -100,11 +106,16 @@ class ParsedEvent(Record):
 
 
 # Without answers (generation.answers: false) a window that was looked at is weighed.
-Status = Literal["events", "none", "unparsed", "weighed", "skipped_oom", "not_finite", "no_frames"]
+Status = Literal[
+    "events", "none", "unparsed", "weighed", "skipped_oom", "not_finite", "no_frames", "refused"
+]
 
 # Of a window about which the model gave no answer: not looked at, and tried again when its slice
 # is made again.
-UNANSWERED: frozenset[Status] = frozenset({"skipped_oom", "not_finite", "no_frames"})
+UNANSWERED: frozenset[Status] = frozenset({"skipped_oom", "not_finite", "no_frames", "refused"})
+# Of these the ones that the next attempt at a slice tries again. Asking a server again for what it
+# refuses costs money and changes nothing.
+TRIED_AGAIN: frozenset[Status] = UNANSWERED - {"refused"}
 # Of a window whose answer is in the partial predictions: it has events, or nobody can read it.
 WITH_ANSWER: frozenset[Status] = frozenset({"events", "unparsed"})
 
@@ -123,7 +134,20 @@ class WindowRecord(Record):
         default=None, description="mean probability of the answer's tokens"
     )
     tokens: int = Field(default=0, ge=0, description="tokens generated")
-    attempts: int = Field(ge=0, description="more than one where memory ran out")
+    prompt_tokens: int | None = Field(
+        default=None, ge=0, description="tokens of the prompt, as a server counts them"
+    )
+    attempts: int = Field(
+        ge=0, description="more than one where memory ran out, or a server was asked again"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_the_usual(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the count that only windows of a server's model have."""
+        fields: dict[str, Any] = dump(self)
+        if self.prompt_tokens is None:
+            fields.pop("prompt_tokens", None)
+        return fields
 
 
 class WindowOutcome(WindowRecord):
@@ -162,6 +186,12 @@ class Counts(Record):
     events_in: int = Field(ge=0, description="events in the answers")
     duplicates: int = Field(default=0, ge=0, description="events merged into another one")
     events_out: int = Field(ge=0, description="events that stand in the result")
+    prompt_tokens: int | None = Field(
+        default=None, ge=0, description="tokens of all prompts, as a server counts them"
+    )
+    answer_tokens: int | None = Field(
+        default=None, ge=0, description="tokens of all answers, as a server counts them"
+    )
 
 
 # What an event's score is of: its context (`touchline.events.context`), the probability that it is
@@ -294,17 +324,45 @@ class AdapterOrigin(Record):
         return f"{self.adapter} at commit {self.commit}" if self.commit else self.adapter
 
 
+class ServerOrigin(Record):
+    """The server that ran a model."""
+
+    host: str = Field(description="name and port, as the configuration has them")
+    reported: str = Field(description="the model's name in the server's answers")
+
+
 class Origin(Record):
     """models/model_{model}.json: the checkpoint that a model's results were made with."""
 
-    checkpoint: str = Field(description="name on the hub, or a folder on disk")
+    checkpoint: str = Field(
+        description="name on the hub, a folder on disk, or the name that a server was asked for"
+    )
     revision: str | None = Field(default=None, description="as the configuration has it")
-    commit: str | None = Field(description="on the hub; null of a folder on disk")
+    commit: str | None = Field(description="on the hub; null of a folder on disk or a server")
     adapter: AdapterOrigin | None = Field(
         default=None, description="what was merged into it; null: nothing"
     )
+    server: ServerOrigin | None = Field(
+        default=None, description="what ran it; without: it ran here, from files"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_the_usual(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the server where there is none, so that notes of before do not change."""
+        fields: dict[str, Any] = dump(self)
+        if self.server is None:
+            fields.pop("server", None)
+        return fields
+
+    @property
+    def model_names(self) -> tuple[object, ...]:
+        """What tells the model from others; the server that runs it may move."""
+        reported = self.server.reported if self.server else None
+        return self.checkpoint, self.revision, self.commit, self.adapter, reported
 
     def __str__(self) -> str:
+        if self.server:
+            return f"{self.server.reported} on {self.server.host} (asked for: {self.checkpoint})"
         model = f"{self.checkpoint} at commit {self.commit}" if self.commit else self.checkpoint
         return f"{model} with the adapter {self.adapter}" if self.adapter else model
 

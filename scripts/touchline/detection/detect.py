@@ -22,6 +22,7 @@ from touchline.inputs.windows import Window
 from touchline.video.sampler import Frame
 
 if TYPE_CHECKING:
+    from touchline.detection.server import ServerAnswering
     from touchline.models.families.base import AnsweringModel
 
 log = logging.getLogger(__name__)
@@ -170,7 +171,7 @@ def _lasting(seconds: float) -> str:
 
 
 class SliceProgress:
-    """Logs every few seconds how a slice goes, and on the CPU once how long it will take.
+    """Logs every few seconds how a slice goes, and without a GPU once how long it will take.
 
     Args:
         total: windows of the slice.
@@ -183,7 +184,7 @@ class SliceProgress:
         self._started = self._logged = time.monotonic()
         self._estimated = torch.cuda.is_available()
 
-    def count(self, record: WindowOutcome, answering: BatchedAnswering) -> None:
+    def count(self, record: WindowOutcome, answering: BatchedAnswering | ServerAnswering) -> None:
         """Count a window that is done, and log how it goes if it is time to."""
         self._done += 1
         self._events += len(record.events)
@@ -194,7 +195,7 @@ class SliceProgress:
         if left and not self._estimated and self._done >= answering.rows:
             self._estimated = True
             time_left = _lasting(left / rate)
-            log.info("On the CPU the other %d windows will take about %s.", left, time_left)
+            log.info("The other %d windows will take about %s.", left, time_left)
         if now - self._logged < self._every and left:
             return
         self._logged = now

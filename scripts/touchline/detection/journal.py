@@ -21,7 +21,7 @@ from typing import IO, Any
 from pydantic import Field, ValidationError
 
 from touchline.core.disk import writing
-from touchline.core.records import UNANSWERED, WindowOutcome
+from touchline.core.records import TRIED_AGAIN, WindowOutcome
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Journal:
         """
         answered: dict[int, WindowOutcome] = {}
         for line in read_lines(self._folder):
-            if line.status not in UNANSWERED:
+            if line.status not in TRIED_AGAIN:
                 record = WindowOutcome.model_validate(line.model_dump(exclude={"at"}))
                 answered.setdefault(record.window, record)
         return answered

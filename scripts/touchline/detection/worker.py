@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from touchline.answers.parsing import asked_by
 from touchline.core.gpu_lease import lease_gpu, release_gpu
-from touchline.core.records import Manifest, WindowOutcome
+from touchline.core.records import Manifest, ServerOrigin, WindowOutcome
 from touchline.detection.journal import Journal, journal_key
 from touchline.detection.stopwatch import Stopwatch
 from touchline.inputs.candidates import Candidate, candidates_of
 from touchline.inputs.fingerprint import fingerprint
+from touchline.inputs.served import Access, ServedModel, tokens_of_prompt
 from touchline.inputs.settings import BatchSettings, GenerationSettings, ImageSettings
 from touchline.inputs.windows import Window
 from touchline.models.cuda import check_usable, give_memory_back, has_room_beside
@@ -45,7 +46,7 @@ class Question:
     """What a model is asked about every window, and how it answers.
 
     Attributes:
-        checkpoint: folder of the model.
+        checkpoint: folder of the model, or the model of a server.
         classes: that are weighed, beside "none"; empty without `generation.evidence`.
         fps: frames a second of a window.
         frames: most that a window has.
@@ -53,7 +54,7 @@ class Question:
     """
 
     prompt: str
-    checkpoint: Path
+    checkpoint: Path | ServedModel
     dtype: Literal["auto", "bfloat16", "float16", "float32"]
     image: ImageSettings
     generation: GenerationSettings
@@ -68,6 +69,18 @@ class Question:
         return candidates_of(self.prompt, self.classes) if self.generation.evidence else []
 
 
+@dataclass(frozen=True)
+class Server:
+    """The server of a model, and what is done once it names what it runs.
+
+    Attributes:
+        on_report: called with that name, and again if it changes.
+    """
+
+    access: Access
+    on_report: Callable[[ServerOrigin], None]
+
+
 def answer_windows(
     path: Path,
     manifest: Manifest,
@@ -77,6 +90,7 @@ def answer_windows(
     journal_folder: Path,
     batch: BatchSettings,
     threads: int,
+    server: Server | None = None,
 ) -> list[WindowOutcome]:
     """Answer the windows of a slice, going on from where an earlier attempt ended.
 
@@ -86,6 +100,7 @@ def answer_windows(
     Args:
         path: where the video is now.
         threads: for decoding, and for arithmetic on the CPU.
+        server: of a model that a server runs.
 
     Returns:
         one record for each window, in their order.
@@ -96,10 +111,17 @@ def answer_windows(
     if records:
         log.info("%d of %d windows are already answered.", len(records), len(windows))
     if missing:
-        with journal.writing() as writer:
-            for record in _answered(
-                path, manifest, missing, question, batch=batch, threads=threads, total=len(windows)
-            ):
+        total = len(windows)
+        if server is not None:
+            answered = _asked(
+                path, manifest, missing, question, server=server, threads=threads, total=total
+            )
+        else:
+            answered = _answered(
+                path, manifest, missing, question, batch=batch, threads=threads, total=total
+            )
+        with journal.writing() as writer, closing(answered):
+            for record in answered:
                 writer.add(record)
                 records[record.window] = record
         give_memory_back()
@@ -116,16 +138,17 @@ def _answered(
     batch: BatchSettings,
     threads: int,
     total: int,
-) -> Iterator[WindowOutcome]:
+) -> Generator[WindowOutcome]:
     """Answer windows; what needs no GPU is done before one is leased, beside its last worker.
 
     Args:
         total: windows of the slice, those too that are answered already.
     """
-    clock, generation = Stopwatch(), question.generation
+    clock, generation, checkpoint = Stopwatch(), question.generation, question.checkpoint
+    assert isinstance(checkpoint, Path)
     # On a CPU an answer must not depend on where in memory its row lies.
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
-    begin_reading(question.checkpoint)
+    begin_reading(checkpoint)
     with clock.timing("imports"), without_collecting():
         import torch
 
@@ -147,12 +170,12 @@ def _answered(
                 threads=threads,
             )
         )
-        kind = family(read_family(question.checkpoint))
+        kind = family(read_family(checkpoint))
         from touchline.models.families.base import VideoLanguageModel
 
     def load() -> AnsweringModel:
         return kind(
-            question.checkpoint,
+            checkpoint,
             question.prompt,
             _footage(manifest, question),
             question.dtype,
@@ -166,7 +189,7 @@ def _answered(
     def load_early(gpu: str) -> None:
         check_usable(gpu)
         with suppress(torch.OutOfMemoryError):
-            if has_room_beside(question.checkpoint):
+            if has_room_beside(checkpoint):
                 early.append(load())
 
     early: list[AnsweringModel] = []
@@ -208,17 +231,69 @@ def _answered(
     log.info("Time: %s.", clock)
 
 
+def _asked(
+    path: Path,
+    manifest: Manifest,
+    windows: Sequence[Window],
+    question: Question,
+    *,
+    server: Server,
+    threads: int,
+    total: int,
+) -> Generator[WindowOutcome]:
+    """Ask a server about windows.
+
+    Args:
+        total: windows of the slice, those too that are answered already.
+    """
+    assert isinstance(question.checkpoint, ServedModel)
+    with without_collecting():
+        from touchline.detection.detect import SliceProgress
+        from touchline.detection.server import ServerAnswering
+        from touchline.video.prefetch import begun
+        from touchline.video.sampler import frames_of
+
+    times = sorted({time for window in windows for time in window.times})
+    frames = begun(
+        frames_of(manifest, path, times, max_size=question.image.max_size, threads=threads)
+    )
+    answering = ServerAnswering(
+        question.checkpoint, server.access, question.generation, question.prompt, server.on_report
+    )
+    each = tokens_of_prompt(question.prompt, question.frames, *_size(manifest, question))
+    log.info(
+        "To send to %s: %d requests of about %d tokens each, %d in all.",
+        server.access.host,
+        len(windows),
+        each,
+        each * len(windows),
+    )
+    progress = SliceProgress(total, total - len(windows))
+    for record in answering.outcomes(windows, frames, asked_by(question.prompt)):
+        yield record
+        progress.count(record, answering)
+    log.info(
+        "Tokens, as the server counts: %d sent, %d received.",
+        answering.prompt_tokens,
+        answering.answer_tokens,
+    )
+
+
 def _footage(manifest: Manifest, question: Question) -> Footage:
     """What the model is shown, as the sampler gives it."""
     from touchline.models.families.base import Footage
+
+    return Footage(*_size(manifest, question), question.fps, question.frames)
+
+
+def _size(manifest: Manifest, question: Question) -> tuple[int, int]:
+    """Width and height of a frame as the sampler gives it."""
     from touchline.video.transforms import capped
 
     width, height = capped(
         manifest.width, manifest.height, question.image.max_size, manifest.pixel_aspect
     )
-    if manifest.rotation % 180:
-        width, height = height, width
-    return Footage(width, height, question.fps, question.frames)
+    return (height, width) if manifest.rotation % 180 else (width, height)
 
 
 def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> str:
@@ -233,7 +308,7 @@ def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> s
         video=manifest.model_dump(include=_SHAPING | rare),
         windows=[asdict(window) for window in windows],
         prompt=question.prompt,
-        checkpoint=[fingerprint(path) for path in checkpoint_files(question.checkpoint)],
+        checkpoint=_identity(question.checkpoint),
         dtype=question.dtype,
         image=question.image.model_dump(),
         generation=question.generation.shaping,
@@ -241,3 +316,10 @@ def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> s
         version=question.version,
         **evidence,
     )
+
+
+def _identity(checkpoint: Path | ServedModel) -> Any:
+    """What tells a model from others: its files, or a server's name of it."""
+    if isinstance(checkpoint, ServedModel):
+        return asdict(checkpoint)
+    return [fingerprint(path) for path in checkpoint_files(checkpoint)]

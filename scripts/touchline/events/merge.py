@@ -139,8 +139,20 @@ def merge_slices(
         events_in=len(hits),
         duplicates=duplicates,
         events_out=len(events),
+        **_tokens(windows),
     )
     return Merged(events, hits, counts)
+
+
+def _tokens(windows: Iterable[WindowRecord]) -> dict[str, int]:
+    """Count the tokens that a server was sent and sent back; nothing of a model that ran here."""
+    counted = [window for window in windows if window.prompt_tokens is not None]
+    if not counted:
+        return {}
+    return {
+        "prompt_tokens": sum(window.prompt_tokens or 0 for window in counted),
+        "answer_tokens": sum(window.tokens for window in counted),
+    }
 
 
 def merge_events(events: Iterable[Event], window: float, keep: Keep) -> tuple[list[Event], int]:

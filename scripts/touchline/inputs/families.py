@@ -9,5 +9,9 @@ FAMILIES = {
     "qwen2_5_vl": "Qwen25VL",
     "qwen3_vl": "Qwen3VL",
 }
+
 # Any checkpoint that transformers loads, through the library's own generate.
 GENERIC = "generic"
+
+# A model behind an OpenAI-compatible endpoint, which is asked and not loaded.
+SERVER = "server"

@@ -93,7 +93,7 @@ def with_project_files(settings: Settings, project: Path) -> Settings:
 
     models = {
         name: model.model_copy(update={"checkpoint": found(model.checkpoint)})
-        if model.checkpoint
+        if model.checkpoint and not model.is_served
         else model
         for name, model in settings.models.items()
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -24,7 +25,8 @@ from pydantic import (
 from touchline.core.paths import by_evidence
 from touchline.errors import InputError, nearest
 from touchline.inputs.clock import HalfStarts
-from touchline.inputs.families import FAMILIES, GENERIC
+from touchline.inputs.families import FAMILIES, GENERIC, SERVER
+from touchline.inputs.served import REQUESTS, Access, FramesAs, ServedModel
 from touchline.inputs.videos import Video, expanded, ranges, read_videos, select
 
 # Every number has a finite range, wide enough for whatever makes sense.
@@ -55,7 +57,7 @@ def _one_or_many(value: Any) -> Any:
 ModelNames = Annotated[list[ModelName], BeforeValidator(_one_or_many)]
 
 
-_FAMILIES = (*FAMILIES, GENERIC)
+_FAMILIES = (*FAMILIES, GENERIC, SERVER)
 
 
 def _known(name: str) -> str:
@@ -67,6 +69,34 @@ def _known(name: str) -> str:
 Family = Annotated[
     str, AfterValidator(_known), WithJsonSchema({"enum": list(_FAMILIES), "type": "string"})
 ]
+
+
+def _without_credentials(endpoint: str) -> str:
+    """Check the address of a server; no message repeats it, as it may hold a password or key."""
+    try:
+        parts = urlsplit(endpoint)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+        _ = parts.port  # Raises for what is no number.
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError("this is no address of a server; write one as in http://host:8000/v1")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(
+            "the address holds a user, password or parameters, which would be written to the "
+            "run's record; leave them out, and name the variable of the key in key_variable"
+        )
+    return endpoint.rstrip("/")
+
+
+def _variable(name: str) -> str:
+    # The name is not repeated: it may be the key itself.
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
+        raise ValueError(
+            "this is no name of an environment variable; write the variable's name, as in "
+            "OPENAI_API_KEY, and keep the key itself out of every file"
+        )
+    return name
 
 
 def _expanded(value: Any) -> Any:
@@ -177,7 +207,8 @@ class BatchSettings(Section):
     """How many windows a model answers at a time; shapes the speed, not the answers."""
 
     windows: Literal["auto"] | Annotated[int, Field(ge=1, le=1_024)] = Field(
-        "auto", description="auto: fill the GPU's memory; on the CPU at most 8"
+        "auto",
+        description="auto: fill the GPU's memory; on the CPU at most 8; with a server 16 requests",
     )
 
 
@@ -308,7 +339,9 @@ class ModelSettings(Section):
     """A model that runs (checkpoint) or whose predictions are given (predictions)."""
 
     checkpoint: Place | None = Field(
-        None, description="name on the Hugging Face hub, or a folder on disk"
+        None,
+        description="name on the Hugging Face hub, or a folder on disk; with family: server, the "
+        "server's name of the model",
     )
     revision: str | None = Field(None, description="commit, branch or tag on the hub; null: main")
     adapter: Place | None = Field(
@@ -319,11 +352,23 @@ class ModelSettings(Section):
     adapter_revision: str | None = Field(None, description="as revision, of the adapter")
     family: Family = Field(
         "llava_next_video",
-        description="architecture; generic: any that transformers loads, slower than the others",
+        description="architecture; generic: any that transformers loads, slower than the others; "
+        "server: a model behind an OpenAI-compatible endpoint",
     )
     trust_code: bool = Field(
         False,
         description="let code that a checkpoint of the family generic brings run on this machine",
+    )
+    endpoint: Annotated[str, AfterValidator(_without_credentials)] | None = Field(
+        None, description="with family: server, its address, as in http://host:8000/v1"
+    )
+    key_variable: Annotated[str, AfterValidator(_variable)] | None = Field(
+        None, description="environment variable that holds the server's key; null: it needs none"
+    )
+    frames_as: FramesAs = Field(
+        "jpeg",
+        description="how a server gets a window's frames: as pictures in one of two formats, or as "
+        "one video of JPEG pictures, which vLLM takes",
     )
     quantization: Literal["nf4", "none"] = Field("nf4", description="4-bit weights, or as they are")
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
@@ -351,6 +396,42 @@ class ModelSettings(Section):
                 "trust_code is about checkpoints of the family generic; the others run no code of "
                 "a checkpoint: remove it, or set family: generic"
             )
+        return self
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a server runs the model, so that nothing is fetched or loaded here."""
+        return self.family == SERVER
+
+    @property
+    def served(self) -> ServedModel | None:
+        """What answers of a server's model depend on; None of another model."""
+        return ServedModel(self.checkpoint or "", self.frames_as) if self.is_served else None
+
+    def access(self, batch: BatchSettings) -> Access:
+        """How to reach the server of this model."""
+        requests = REQUESTS if batch.windows == "auto" else batch.windows
+        return Access(self.endpoint or "", self.key_variable, requests)
+
+    @model_validator(mode="after")
+    def _is_served_or_not(self) -> ModelSettings:
+        if not self.is_served:
+            for name in ("endpoint", "key_variable"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} is of a server's model; set family: server, too")
+            return self
+        if self.endpoint is None or self.checkpoint is None:
+            raise ValueError(
+                "family: server needs endpoint (http://host:8000/v1) and checkpoint (the server's "
+                "name of the model)"
+            )
+        # Quantization and dtype are the server's own, too; these two have a default here.
+        for name in ("revision", "adapter", "adapter_revision", "quantization", "dtype"):
+            if name in self.model_fields_set and getattr(self, name) not in (None, "none", "auto"):
+                raise ValueError(
+                    f"{name} cannot be set with family: server, because the server decides it when "
+                    "it starts; leave it out, under a name that config.yaml's models do not have"
+                )
         return self
 
 
@@ -452,6 +533,11 @@ class Settings(Section):
                 raise ValueError(
                     f"generation.evidence needs a family of ours, and {name} is generic; set "
                     f"evidence: false, or leave {name} out of detect_with"
+                )
+            if self.generation.evidence and self.models[name].is_served:
+                raise ValueError(
+                    f"generation.evidence weighs classes inside a model, which the server of "
+                    f"{name} cannot do; set evidence: false, or leave {name} out of detect_with"
                 )
         for name in self.compare_with:
             if self.models[name].predictions is None:

@@ -152,14 +152,15 @@ def is_job_of_models(words: Collection[str]) -> bool:
 
 
 def model_of_slice(words: Collection[str], plan: Plan, model: str) -> str | list[str]:
-    """The folder of the model that a slice is detected with; none under --delete-all-output.
+    """Return the folder that a slice's model is loaded from.
 
-    That option deletes what is in the DAG, and models outlive results and are gigabytes. (With the
-    target models they are in the DAG, and are deleted.)
+    A server's model has none, and under --delete-all-output no model has. That option deletes what
+    is in the DAG, and models outlive results and are gigabytes. (With the target models they are in
+    the DAG, and are deleted.)
     """
     # As short as the option can be abbreviated.
     is_deleting = any(word.startswith("--delete-a") for word in words)
-    return [] if is_deleting else plan.model_folder(model)
+    return [] if is_deleting or model not in plan.loaded else plan.model_folder(model)
 
 
 def check_targets(words: Collection[str], plan: Plan) -> None:

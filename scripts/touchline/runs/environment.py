@@ -15,7 +15,7 @@ ALWAYS = (
 )
 WITH_VIDEO = (
     *("PIL", "accelerate", "av", "bitsandbytes", "httpx2"),
-    *("huggingface_hub", "peft", "safetensors", "torch", "tqdm", "transformers"),
+    *("huggingface_hub", "openai", "peft", "safetensors", "torch", "tqdm", "transformers"),
 )
 
 

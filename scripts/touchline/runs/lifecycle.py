@@ -23,6 +23,7 @@ from touchline.runs.messages import (
     place,
 )
 from touchline.runs.plan import Plan
+from touchline.runs.requests import requests_of
 from touchline.runs.snakemake_events import Failure, RunEvents
 from touchline.runs.without_gpu import check_machine
 from touchline.slurm.partitions import Submission, check_cluster, has_accounting
@@ -77,14 +78,18 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
             logger.warning(warning)
     else:
         check_machine(plan, events.to_do)
+    for name in plan.served if events.to_do.get("detect_slice") else []:
+        settings.models[name].access(settings.batch).read_key()
+    hosts = _hosts(plan)
     lines = at_start(
         plan.inputs.selected,
         settings.detect_with,
         settings.slices,
         events.to_do,
-        where=place(how.submission is not None, how.gpus, candidates()),
+        where=place(how.submission is not None, how.gpus, candidates()) if plan.loaded else None,
         results=settings.results,
         status=status_command(project),
+        requests=[requests_of(plan, name, host) for name, host in hosts.items()],
     )
     _say(logger, lines)
 
@@ -97,8 +102,9 @@ def end(plan: Plan, events: RunEvents, logger: Logger) -> None:
             # Kept until now: Snakemake, had it been killed, would have had the slice done again.
             shutil.rmtree(part.file(settings.results, paths.JOURNAL), ignore_errors=True)
     if not plan.inputs.selected:
-        folders = (Path(plan.model_folder(model)) for model in settings.detect_with)
-        _say(logger, at_end_of_models({str(folder): _bytes_in(folder) for folder in folders}))
+        folders = (Path(plan.model_folder(model)) for model in plan.loaded)
+        sizes = {str(folder): _bytes_in(folder) for folder in folders}
+        _say(logger, at_end_of_models(sizes, _hosts(plan)))
         return
     texts = [f"{settings.results}/{name}" for name in (paths.SUMMARY_TEXT, paths.EVALUATION_TEXT)]
     files = [*texts, *plan.files(paths.EVENTS, plan.detected[:1])]
@@ -108,6 +114,12 @@ def end(plan: Plan, events: RunEvents, logger: Logger) -> None:
     index = f"{settings.results}/{paths.INDEX}"
     page = index if "report_run" in events.to_do and Path(index).exists() else None
     _say(logger, at_end(settings.results, there, events.repeated(), page))
+
+
+def _hosts(plan: Plan) -> dict[str, str]:
+    """Name the server of each model that one runs."""
+    models = plan.inputs.settings.models
+    return {name: models[name].access(plan.inputs.settings.batch).host for name in plan.served}
 
 
 def _bytes_in(folder: Path) -> int:

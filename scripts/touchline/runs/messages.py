@@ -16,9 +16,10 @@ def at_start(
     slices: int,
     to_do: Mapping[str, int],
     *,
-    where: str,
+    where: str | None,
     results: str,
     status: str,
+    requests: Iterable[str] = (),
 ) -> list[str]:
     """What will be done, where, and how to follow it.
 
@@ -26,8 +27,9 @@ def at_start(
         videos: those selected; none where only models are fetched.
         models: those that run.
         to_do: by rule, the number of jobs that are to run.
-        where: see `place`; it is left out where no slice is to run.
+        where: see `place`; it is left out where no slice is to run, or none runs a model here.
         status: the command that shows how far the run is.
+        requests: a line for each model of a server; they are left out where no slice is to run.
     """
     chosen = sorted(videos)
     total, todo = len(chosen) * len(models) * slices, to_do.get("detect_slice", 0)
@@ -38,8 +40,10 @@ def at_start(
         done = f"; {total - todo} are there already" if todo < total else ""
         lines.append(f"To watch: {todo} of {_count(total, 'slice')}, by {', '.join(models)}{done}")
     others = _count(sum(to_do.values()) - todo - to_do.get("all", 0), "short step")
-    lines.append(f"Beside that {others}; {where}" if todo else f"To do: {others}")
+    place = f"; {where}" if where else ""
+    lines.append(f"Beside that {others}{place}" if todo else f"To do: {others}")
     if todo:
+        lines += requests
         lines.append(f"To follow it from another terminal: {status}")
     return lines
 
@@ -86,10 +90,17 @@ def at_end(
     return lines
 
 
-def at_end_of_models(folders: Mapping[str, int]) -> list[str]:
-    """Say where models are that were fetched, with the bytes of each folder."""
+def at_end_of_models(folders: Mapping[str, int], hosts: Mapping[str, str]) -> list[str]:
+    """Say where models are that were fetched, with the bytes of each folder.
+
+    Args:
+        hosts: the server of each model that one runs; nothing is fetched of it.
+    """
     lines = ["Done. These models are ready to run:"]
-    return lines + [f"  {folder} ({decimal(size)})" for folder, size in folders.items()]
+    lines += [f"  {folder} ({decimal(size)})" for folder, size in folders.items()]
+    return lines + [
+        f"  {model}, which {host} runs; nothing to fetch" for model, host in hosts.items()
+    ]
 
 
 # After this many, a person looks at the logs' folder instead.

@@ -41,6 +41,17 @@ class Plan:
         return settings.detect_with if settings.generation.answers else []
 
     @property
+    def loaded(self) -> list[str]:
+        """The models that run and are loaded here, from files; the others run on a server."""
+        settings = self.inputs.settings
+        return [name for name in settings.detect_with if not settings.models[name].is_served]
+
+    @property
+    def served(self) -> list[str]:
+        """The models that a server runs."""
+        return [name for name in self.inputs.settings.detect_with if name not in self.loaded]
+
+    @property
     def weighing(self) -> list[str]:
         """The models that run and whose evidence is kept."""
         settings = self.inputs.settings
@@ -269,7 +280,7 @@ class Plan:
         return self.files(paths.SHORTLIST, [Predicted(video, model)] if model else [])
 
     def model_folder(self, model: str) -> str:
-        """The folder that a model is loaded from."""
+        """The folder that a model is loaded from; see `loaded`."""
         settings = self.inputs.settings
         if settings.models[model].quantization == "none":
             return self.unquantized_folder(model)
@@ -290,7 +301,7 @@ class Plan:
         settings = self.inputs.settings
         return [
             model
-            for model in settings.detect_with
+            for model in self.loaded
             if Path(self.model_folder(model)).exists()
             or Path(settings.results, paths.MODEL_FILES.format(model=model)).exists()
             or not all(

@@ -330,6 +330,8 @@ def _unusable_models(settings: Settings) -> list[str]:
     """A line for each checkpoint or adapter that is not what it should be."""
     mistakes = Mistakes()
     for model in (settings.models[name] for name in settings.detect_with):
+        if model.is_served:
+            continue
         adapter, source = model.adapter, partial(checkpoints.check_source, model.checkpoint or "")
         mistakes.of(partial(source, model.family, trust_code=model.trust_code), None)
         if adapter:
@@ -355,12 +357,13 @@ def _too_long_windows(settings: Settings) -> list[str]:
         return []  # The environment of the jobs may be another one.
     mistakes, prompt = Mistakes(), read_text(settings.prompt)
     for name in settings.detect_with:
-        folder = _checkpoint_on_disk(settings, name)
+        model = settings.models[name]
+        folder = None if model.is_served else _checkpoint_on_disk(settings, name)
         # Code that is trusted runs in jobs alone; a slice checks the length there.
-        if folder and not settings.models[name].trust_code:
+        if folder and not model.trust_code:
             mistakes.of(
                 partial(
-                    family(settings.models[name].family).check_length,
+                    family(model.family).check_length,
                     folder,
                     prompt,
                     Footage(1, 1, window.fps, frames),

@@ -43,7 +43,7 @@ from touchline.runs.records import (
 _PACKAGES = (
     *("snakemake", "snakemake-executor-plugin-slurm", "pydantic", "numpy", "scipy", "pandas"),
     *("scikit-learn", "SoccerNet", "json_repair", "av", "pillow", "torch", "transformers"),
-    *("bitsandbytes", "accelerate", "peft", "safetensors", "tokenizers"),
+    *("bitsandbytes", "accelerate", "peft", "safetensors", "tokenizers", "openai"),
 )
 
 # Files of the checkout that a user changes; the record has what is in them by itself.
@@ -124,15 +124,17 @@ def differences(
     Args:
         inputs: of the record's settings, as far as they are there.
         results: the folder of results.
-        models: by name, the folder that a model is loaded from.
+        models: by name, the folder that a model is loaded from; none of a server's model.
     """
     found = differing_results(record, results)
     found += _differing_inputs(record.inputs, inputs)
     for video in record.videos:
         found += _differing_video(video, inputs.videos.get(video.video))
     for model in record.models:
-        folder = models[model.model]
-        if folder.is_dir():
+        folder = models.get(model.model)
+        if folder is None:
+            found.append(Difference("not checked", f"{model.model}, which a server runs"))
+        elif folder.is_dir():
             found += _differing_files(model.files, folder, f" (model {model.model})")
         else:
             found.append(Difference("not checked", f"{folder} ({model.model}), which is not there"))

@@ -23,6 +23,7 @@ from touchline.core import paths
 from touchline.core.params import MissingPredictions, Predicted
 from touchline.inputs.clock import HalfStart
 from touchline.inputs.fingerprint import content_of
+from touchline.inputs.served import ServedModel
 from touchline.inputs.settings import (
     ClipsSettings,
     ContextSettings,
@@ -199,6 +200,7 @@ class DetectSliceParams(RuleParams):
     """Parameters of detect_slice.
 
     Attributes:
+        model: the arithmetic of a model that runs here, or the model of a server.
         classes: the classes that are weighed; not a parameter of runs without evidence, whose
             slices would otherwise be detected again.
         journal: folder of the answers so far.
@@ -211,7 +213,9 @@ class DetectSliceParams(RuleParams):
     generation: Annotated[GenerationSettings, PlainSerializer(lambda given: given.shaping)] = taken(
         lambda job: job.settings.generation
     )
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = taken(lambda job: job.model.dtype)
+    model: Literal["auto", "bfloat16", "float16", "float32"] | ServedModel = taken(
+        lambda job: job.model.served or job.model.dtype
+    )
     version: int = taken(lambda job: job.settings.detector_version)
     journal: str = taken(lambda job: job.journal)
 

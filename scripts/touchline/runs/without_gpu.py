@@ -40,7 +40,7 @@ def check_machine(plan: Plan, to_do: Mapping[str, int]) -> None:
     windows = 3600 / settings.window.step
     cores = os.cpu_count() or 1
     estimates = []
-    for name in settings.detect_with:
+    for name in plan.loaded:
         size, parameters = _size(plan, name)
         hours = windows * parameters * _OPERATIONS / (_PER_CORE * cores) / 3600
         if hours > _MOST_HOURS:

@@ -178,11 +178,22 @@ def remember_origin(folder: Path, record: Path) -> None:
         folder: a model's folder that the workflow made.
         record: a file among the results.
     """
-    origin, before = read_origin(folder), read_origin(record)
-    if origin is None:
-        return
+    origin = read_origin(folder)
+    if origin is not None:
+        note_origin(origin, record)
+
+
+def note_origin(origin: Origin, record: Path) -> None:
+    """Write to the log and to the run's results which model they are made with.
+
+    Warns where the results so far were made with another.
+
+    Args:
+        record: a file among the results.
+    """
+    before = read_origin(record)
     log.info("The model is %s.", plain(origin))
-    if before not in (None, origin):
+    if before is not None and before.model_names != origin.model_names:
         log.warning("Results so far were made with %s; these will differ.", plain(before))
     if before != origin:
         write_json(record, origin.model_dump())

@@ -60,6 +60,11 @@ def test_skipped_windows_are_done_again(journal):
     assert list(journal.read()) == [1]
 
 
+def test_refused_windows_are_not_asked_about_again(journal):
+    write(journal, record(0, "refused"), record(1, "skipped_oom"))
+    assert list(journal.read()) == [0]
+
+
 def test_another_key_starts_afresh(journal, tmp_path):
     write(journal, record(0))
     assert Journal(tmp_path / "slice", "other").read() == {}

@@ -160,3 +160,55 @@ def test_a_model_that_is_asked_nothing_is_refused():
         read_settings(
             {"models": {}, "compare_with": [], "detect_with": [], "generation": {"answers": False}}
         )
+
+
+SERVED = {"family": "server", "endpoint": "https://host:8000/v1/", "checkpoint": "a/model"}
+
+
+def served(**changes):
+    return read_settings({"models": MODELS | {"asked": SERVED | changes}, "detect_with": "asked"})
+
+
+def test_model_of_a_server_needs_no_more_than_its_address_and_name():
+    model = served().models["asked"]
+    assert (model.is_served, model.endpoint) == (True, "https://host:8000/v1")
+    assert model.access(read_settings({"models": MODELS}).batch).host == "host:8000"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"endpoint": None}, "needs endpoint"),
+        ({"checkpoint": None}, "either checkpoint"),
+        ({"endpoint": "host:8000"}, "no address of a server"),
+        ({"endpoint": "http://host:port/v1"}, "no address of a server"),
+        ({"endpoint": "ftp://host/v1"}, "no address of a server"),
+        ({"endpoint": "http://me:secret@host/v1"}, "leave them out"),
+        ({"endpoint": "http://host/v1?key=secret"}, "leave them out"),
+        ({"key_variable": "sk-secret"}, "no name of an environment variable"),
+        ({"key_variable": "secret0123456789abcdef"}, "no name of an environment variable"),
+        ({"quantization": "nf4"}, "quantization cannot be set"),
+        ({"dtype": "float16"}, "dtype cannot be set"),
+        ({"adapter": "my/lora"}, "adapter cannot be set"),
+        ({"revision": "main"}, "revision cannot be set"),
+        ({"frames_as": "gif"}, "frames_as is 'gif'"),
+        ({"family": "qwen2_5_vl"}, "endpoint is of a server's model"),
+        ({"family": "sever"}, "did you mean server?"),
+    ],
+)
+def test_server_with_wrong_settings_is_refused_without_repeating_a_secret(changes, words):
+    with pytest.raises(InputError) as caught:
+        served(**changes)
+    assert words in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_evidence_of_a_server_is_refused():
+    with pytest.raises(InputError, match="which the server of asked cannot do"):
+        read_settings(
+            {
+                "models": {"asked": SERVED},
+                "detect_with": "asked",
+                "generation": {"evidence": True},
+            }
+        )

@@ -115,5 +115,5 @@ def test_on_the_cpu_the_log_tells_how_long_a_slice_will_take(monkeypatch, caplog
             progress.count(window(number, 2.0 * number), Rows())
     # Two windows in a minute, 348 to go: 2 h 54 min.
     assert [each.getMessage() for each in caplog.records] == [
-        "On the CPU the other 348 windows will take about 2.9 hours."
+        "The other 348 windows will take about 2.9 hours."
     ]

@@ -122,9 +122,7 @@ def by_the_library(folder, frames, model=None):
 
     processor = AutoProcessor.from_pretrained(folder)
     if model is None:
-        model = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=DTYPE, device_map=DEVICE
-        )
+        model = AutoModelForImageTextToText.from_pretrained(folder, dtype=DTYPE, device_map=DEVICE)
     text = {"type": "text", "text": ASKED}
     if hasattr(processor, "video_processor"):
         message = [{"role": "user", "content": [{"type": "video"}, text]}]

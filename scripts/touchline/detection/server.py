@@ -1,0 +1,531 @@
+"""One slice of a video through a model behind an OpenAI-compatible endpoint.
+
+Requests run side by side in one event loop. Every answer becomes a record at once, and a failure
+of the server or of the network costs time only: see `_Server`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import logging
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import httpx2
+from openai import APIConnectionError, APIStatusError, AsyncOpenAI
+from PIL import Image
+from pydantic import (
+    BaseModel,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from touchline.answers.asked import Asked
+from touchline.answers.parsing import parse_answer
+from touchline.core.records import ServerOrigin, Status, WindowOutcome
+from touchline.detection.scoring import Generated, mean_probability, score_events
+from touchline.errors import InputError, plain
+from touchline.inputs.served import Access, FramesAs, ServedModel
+from touchline.inputs.settings import GenerationSettings
+from touchline.inputs.windows import Window
+
+if TYPE_CHECKING:
+    import torch
+
+    from touchline.video.sampler import Frame
+
+log = logging.getLogger(__name__)
+# They would log every request, and with OPENAI_LOG=debug the pictures in it.
+for _name in ("openai", "httpx2"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+# Until a request counts as lost.
+_TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+# How long requests in flight may still be answered once one of them ends the slice, in seconds.
+_GRACE = 10.0
+# A window that the server fails on this often, while it answers others, is given up.
+_MOST_FAILURES = 5
+# JPEG without visible loss, and with colours at full size.
+_JPEG = {"format": "JPEG", "quality": 95, "subsampling": 0}
+
+# Error codes and words by which servers say that a request is too long, or not allowed.
+_TOO_LONG = (
+    *("context_length_exceeded", "context length", "maximum context", "max_model_len"),
+    *("maximum model length", "too many tokens", "too long", "longer than the maximum"),
+)
+_FILTERED = ("content_filter", "content_policy", "content management policy", "moderation")
+
+
+# --- What a server answers -----------------------------------------------------------------------
+
+
+def _or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Leave out what is not as expected: the answer counts without it."""
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+class _Token(BaseModel):
+    token: str
+    logprob: FiniteFloat
+    # Of a token that is a part of a character, the text alone says nothing.
+    codes: list[Annotated[int, Field(ge=0, le=255)]] | None = Field(None, alias="bytes")
+
+    @property
+    def spelled(self) -> bytes:
+        return self.token.encode() if self.codes is None else bytes(self.codes)
+
+
+class _LogProbs(BaseModel):
+    content: list[_Token] | None = None
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+    logprobs: Annotated[_LogProbs | None, WrapValidator(_or_none)] = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = Field(0, ge=0)
+    completion_tokens: int = Field(0, ge=0)
+
+
+class _Completion(BaseModel):
+    """A chat completion, as far as it is used; whatever else it holds is ignored."""
+
+    model: Annotated[str | None, WrapValidator(_or_none)] = None
+    choices: list[_Choice] = Field(min_length=1)
+    usage: Annotated[_Usage | None, WrapValidator(_or_none)] = None
+
+
+class _Refusal(Exception):
+    """The server answers, but not about this window."""
+
+
+# --- Asking --------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Request:
+    window: Window
+    times: list[float]
+    urls: list[str]
+    attempts: int = 0
+
+
+class _Server:
+    """Asks a server, again and again until it answers or patience ends.
+
+    Where a server is down or limits the rate, one pause holds back all requests: one that waits
+    alone would only make room for the others. Where it fails on a window, only that one waits.
+    """
+
+    def __init__(
+        self,
+        model: ServedModel,
+        access: Access,
+        settings: GenerationSettings,
+        prompt: str,
+    ) -> None:
+        self._model, self._access, self._settings = model, access, settings
+        self._prompt = prompt
+        self._key = access.read_key()
+        self._client = AsyncOpenAI(
+            # The library wants some key, and would take OPENAI_API_KEY's for another server.
+            api_key=self._key or "none",
+            organization="",
+            project="",
+            base_url=access.endpoint,
+            timeout=_TIMEOUT,
+            max_retries=0,
+        )
+        # Parameters that some servers do not know.
+        self._length_name = "max_tokens"
+        self._asks_logprobs = True
+        self._answered = 0
+        self._answered_at = time.monotonic()
+        self._resume_at = 0.0
+        self._is_down = False
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def ask(self, request: _Request) -> _Completion:
+        """Return the answer about a window.
+
+        Raises:
+            _Refusal: the server does not answer about this window.
+            InputError: it would refuse every window, or patience has ended.
+        """
+        failures, answered = 0, self._answered
+        while True:
+            await asyncio.sleep(max(0.0, self._resume_at - time.monotonic()))
+            request.attempts += 1
+            sent = self._parameters(request)
+            try:
+                raw = await self._client.chat.completions.with_raw_response.create(**sent)
+                completion = _Completion.model_validate_json(raw.content)
+            except APIStatusError as error:
+                reason = self._after_status(error, sent)
+                if reason is None:
+                    continue
+                is_of_window, wanted = error.status_code == 500, _retry_after(error.response)
+            except APIConnectionError as error:
+                cause = error.__cause__ or error
+                reason, wanted = f"{type(cause).__name__}: {cause}", None
+                is_of_window = isinstance(cause, httpx2.ReadTimeout)
+            except httpx2.HTTPError as error:
+                reason, is_of_window, wanted = f"its answer broke off: {error}", False, None
+            except ValidationError as error:
+                reason, is_of_window, wanted = f"no chat completion: {_first(error)}", True, None
+            else:
+                self._note_answer()
+                return completion
+            failures += is_of_window
+            if failures >= _MOST_FAILURES and self._answered > answered:
+                raise _Refusal(f"the server fails on it, not on others: {self._said(reason)}")
+            pause = self._pause(reason, wanted, request.attempts)
+            if is_of_window:
+                await asyncio.sleep(pause)
+            else:
+                self._resume_at = max(self._resume_at, time.monotonic() + pause)
+
+    def _parameters(self, request: _Request) -> dict[str, Any]:
+        settings = self._settings
+        chosen: dict[str, Any] = {"temperature": 0}
+        if settings.do_sample:
+            chosen = {
+                "temperature": settings.temperature,
+                "top_p": settings.top_p,
+                "seed": settings.seed,
+            }
+        if self._asks_logprobs:
+            chosen["logprobs"] = True
+        kind = "video_url" if self._model.frames_as == "video" else "image_url"
+        shown = [{"type": kind, kind: {"url": url}} for url in request.urls]
+        return {
+            "model": self._model.name,
+            "messages": [
+                {"role": "user", "content": [*shown, {"type": "text", "text": self._prompt}]}
+            ],
+            self._length_name: settings.max_new_tokens,
+            **chosen,
+        }
+
+    def _note_answer(self) -> None:
+        if self._is_down:
+            log.info("The server answers again.")
+        self._is_down = False
+        self._answered += 1
+        self._answered_at = time.monotonic()
+
+    def _after_status(self, error: APIStatusError, sent: Mapping[str, Any]) -> str | None:
+        """Return why to wait and ask again; None to ask again at once, with other parameters.
+
+        Args:
+            sent: the parameters of the request.
+
+        Raises:
+            _Refusal: of this window.
+            InputError: of every window.
+        """
+        host, status = self._access.host, error.status_code
+        said = self._said(_words_of(error))
+        words = f"{error.code or ''} {said}".lower()
+        if status in (400, 403, 413, 422):
+            if status == 413 or any(word in words for word in _TOO_LONG):
+                raise _Refusal(f"it is too long for the server: {said}")
+            if any(word in words for word in _FILTERED):
+                raise _Refusal(f"a filter of the server stops it: {said}")
+        if status == 401:
+            # What the server says about a key may hold parts of it.
+            how = (
+                f"the key in {self._access.key_variable} is not valid there"
+                if self._access.key_variable
+                else "it needs a key; name the environment variable that holds it in "
+                "models.*.key_variable"
+            )
+            raise InputError(f"{host} lets nobody in without a valid key (401): {how}.")
+        if status == 403:
+            raise InputError(f"{host} does not allow this (403). It says: {said}")
+        if status == 404 or "model_not_found" in words:
+            raise InputError(
+                f"{host} has no model {self._model.name}, or {self._access.endpoint} is not its "
+                f"address; correct models.*.checkpoint or endpoint. It says: {said}"
+            )
+        if status == 402 or "insufficient_quota" in words:
+            raise InputError(f"{host} wants to be paid first ({status}). It says: {said}")
+        if status in (408, 409, 425, 429) or status >= 500:
+            return f"status {status}: {said}"
+        if "logprobs" in sent and "logprob" in words:
+            self._asks_logprobs = False
+            return None
+        if "max_tokens" in sent and "max_completion_tokens" in words:
+            self._length_name = "max_completion_tokens"
+            return None
+        if self._answered:
+            raise _Refusal(f"the server refuses it: {said}")
+        raise InputError(f"{host} refuses the request ({status}). It says: {said}")
+
+    def _pause(self, reason: str, wanted: float | None, attempts: int) -> float:
+        """Return how long to wait until the next attempt, in seconds.
+
+        Args:
+            wanted: the pause that the server wants, if it names one.
+            attempts: those made so far.
+
+        Raises:
+            InputError: patience has ended, or the server wants a longer pause.
+        """
+        now, patience, host = time.monotonic(), self._access.patience, self._access.host
+        if now - self._answered_at > patience:
+            raise InputError(
+                f"{host} has not answered for {patience / 60:.0f} minutes "
+                f"({self._said(reason)}); see that the server runs and "
+                f"models.*.endpoint is its address, and type the same command again: slices go on "
+                "where they were."
+            )
+        if wanted is not None and wanted > patience:
+            raise InputError(
+                f"{host} wants the next request in {wanted / 60:.0f} minutes "
+                f"({self._said(reason)}); type the same command again then."
+            )
+        usual = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempts - 1, 10))
+        # Some servers want a pause of 0 s, again and again.
+        pause = usual * random.uniform(0.75, 1.0) if wanted is None else max(_FIRST_PAUSE, wanted)
+        if not self._is_down:
+            log.warning(
+                "No answer of %s (%s); asking again, for %.0f minutes at most.",
+                host,
+                self._said(reason),
+                patience / 60,
+            )
+        self._is_down = True
+        return pause
+
+    def _said(self, text: object) -> str:
+        """What a server says, for a sentence: short, and never with the key in it."""
+        words = str(text)
+        if self._key:
+            words = words.replace(self._key, "…")
+        return plain(words)
+
+
+def _words_of(error: APIStatusError) -> str:
+    body = error.body
+    if isinstance(body, dict):
+        return str(body.get("message") or body.get("detail") or body.get("error") or body)
+    return str(body or error.message)
+
+
+def _first(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        mistake = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, mistake["loc"]))
+        return f"{place} {mistake['msg']}".strip()
+    return repr(error)
+
+
+def _retry_after(response: httpx2.Response) -> float | None:
+    """Return the pause that a server wants, in seconds; None if it names none."""
+    stated = response.headers.get("retry-after", "")
+    try:
+        seconds = float(stated)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(stated).timestamp() - time.time()
+        except ValueError:
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+# --- A slice -------------------------------------------------------------------------------------
+
+
+class ServerAnswering:
+    """Answers windows by asking a server.
+
+    Attributes:
+        rows: requests in flight at most.
+        prompt_tokens, answer_tokens: those of the answers so far, as the server counts them.
+    """
+
+    def __init__(
+        self,
+        model: ServedModel,
+        access: Access,
+        settings: GenerationSettings,
+        prompt: str,
+        on_report: Callable[[ServerOrigin], None],
+    ) -> None:
+        self.rows = access.requests
+        self._reported: set[str] = set()
+        self._model, self._access, self._settings, self._prompt = model, access, settings, prompt
+        self._on_report = on_report
+        self.prompt_tokens = self.answer_tokens = 0
+
+    def outcomes(
+        self, windows: Sequence[Window], frames: Iterator[Frame], asked: Asked
+    ) -> Iterator[WindowOutcome]:
+        """Ask about windows; yields a record of each as soon as it is done.
+
+        Args:
+            windows: of one slice, by time.
+            frames: those of the windows' times that the video has, by time.
+            asked: what is asked, to read the answers by.
+        """
+        server = _Server(self._model, self._access, self._settings, self._prompt)
+        source = _requests(windows, frames, self._model.frames_as)
+        loop, reader = asyncio.new_event_loop(), ThreadPoolExecutor(1)
+        pending: set[asyncio.Task[WindowOutcome]] = set()
+        reading: asyncio.Future[_Request | None] | None = None
+        is_over = False
+
+        async def something_done() -> None:
+            waiting: list[asyncio.Future[Any]] = [*pending, *([reading] if reading else [])]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+
+        async def ended() -> None:
+            await asyncio.gather(*pending, server.close(), return_exceptions=True)
+
+        try:
+            while pending or not is_over:
+                if not (is_over or reading) and len(pending) < self.rows:
+                    # In a thread: requests go on while the next frames are decoded.
+                    reading = loop.run_in_executor(reader, next, source, None)
+                loop.run_until_complete(something_done())
+                if reading and reading.done():
+                    request, reading = reading.result(), None
+                    if request is None:
+                        is_over = True
+                    elif request.urls:
+                        pending.add(loop.create_task(self._outcome(server, request, asked)))
+                    else:
+                        yield _record(request, "no_frames")
+                done = {task for task in pending if task.done()}
+                if any(task.exception() for task in done) and done < pending:
+                    # Others are about to be answered, and may be paid for.
+                    loop.run_until_complete(asyncio.wait(pending, timeout=_GRACE))
+                    done = {task for task in pending if task.done()}
+                pending -= done
+                # Answers first, so that the error of another request does not lose them.
+                for task in sorted(done, key=lambda task: task.exception() is not None):
+                    yield task.result()
+        finally:
+            for task in pending:
+                task.cancel()
+            loop.run_until_complete(ended())
+            reader.shutdown(wait=False)
+            loop.close()
+
+    async def _outcome(self, server: _Server, request: _Request, asked: Asked) -> WindowOutcome:
+        try:
+            completion = await server.ask(request)
+        except _Refusal as error:
+            return self._refused(request, str(error))
+        choice, usage = completion.choices[0], completion.usage or _Usage()
+        self._note(completion.model or "", usage)
+        counted = {
+            "tokens": usage.completion_tokens,
+            "prompt_tokens": usage.prompt_tokens,
+        }
+        if choice.finish_reason == "content_filter" or choice.message.refusal:
+            words = choice.message.refusal or "finish_reason is content_filter"
+            return self._refused(request, plain(words), **counted)
+        text = choice.message.content or ""
+        answer = parse_answer(text, asked, choice.finish_reason == "length")
+        tokens = choice.logprobs.content or [] if choice.logprobs else []
+        spelled = [token.spelled for token in tokens]
+        logprobs = tuple(min(0.0, token.logprob) for token in tokens)
+        generated = Generated(text, tuple(range(len(tokens))), logprobs)
+
+        def decode(ids: Sequence[int]) -> str:
+            return b"".join(spelled[: len(ids)]).decode(errors="ignore")
+
+        events = list(answer.events)
+        # A model that thinks first has other tokens in front.
+        if decode(generated.tokens).startswith(text):
+            events = score_events(events, generated, decode)
+        return _record(
+            request,
+            answer.status,
+            text=text,
+            events=events,
+            score=mean_probability(logprobs),
+            **counted,
+        )
+
+    def _refused(self, request: _Request, reason: str, **counted: int) -> WindowOutcome:
+        window = request.window
+        log.warning(
+            "Window %d (%.3f-%.3f s) is refused, %s", window.index, window.start, window.end, reason
+        )
+        return _record(request, "refused", **counted)
+
+    def _note(self, reported: str, usage: _Usage) -> None:
+        self.prompt_tokens += usage.prompt_tokens
+        self.answer_tokens += usage.completion_tokens
+        if reported not in self._reported:
+            self._reported.add(reported)
+            self._on_report(ServerOrigin(host=self._access.host, reported=plain(reported)))
+
+
+def _requests(
+    windows: Sequence[Window], frames: Iterator[Frame], frames_as: FramesAs
+) -> Iterator[_Request]:
+    """Make the request about each window; a frame that several windows show is encoded once."""
+    kept: dict[float, tuple[float, str]] = {}
+    upcoming = next(frames, None)
+    for window in windows:
+        kept = {wanted: each for wanted, each in kept.items() if wanted >= window.start}
+        while upcoming is not None and upcoming.wanted < window.end:
+            kept[upcoming.wanted] = (upcoming.time, _encoded(upcoming.picture, frames_as))
+            upcoming = next(frames, None)
+        shown = [kept[wanted] for wanted in window.times if wanted in kept]
+        pictures = [picture for _, picture in shown]
+        if frames_as == "video" and pictures:
+            urls = [f"data:video/jpeg;base64,{','.join(pictures)}"]
+        else:
+            urls = [f"data:image/{frames_as};base64,{picture}" for picture in pictures]
+        yield _Request(window, [when for when, _ in shown], urls)
+
+
+def _encoded(picture: torch.Tensor, frames_as: FramesAs) -> str:
+    """A frame, uint8 [3, H, W], as a file in base64."""
+    file = io.BytesIO()
+    how: dict[str, Any] = {"format": "PNG"} if frames_as == "png" else _JPEG
+    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(file, **how)
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _record(request: _Request, status: Status, **found: Any) -> WindowOutcome:
+    window = request.window
+    return WindowOutcome(
+        window=window.index,
+        start=window.start,
+        end=window.end,
+        frame_times=request.times,
+        status=status,
+        attempts=request.attempts,
+        **found,
+    )

@@ -1,0 +1,50 @@
+"""How much a run sends to a server, before the first request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from touchline.core import paths
+from touchline.core.files import read_record, read_text
+from touchline.core.records import Manifest
+from touchline.inputs.served import tokens_of_prompt
+from touchline.inputs.windows import most_frames, watched, windows_per_slice
+from touchline.runs.plan import Plan
+
+# Most footage is that wide for its height.
+_WIDE = 16 / 9
+
+
+def requests_of(plan: Plan, model: str, host: str) -> str:
+    """Say how many requests a model's slices send, and about how many tokens.
+
+    The length of a video that was not probed yet is not known.
+    """
+    settings = plan.inputs.settings
+    size = settings.image.max_size
+    each = tokens_of_prompt(
+        read_text(settings.prompt), most_frames(settings.window), size, round(size / _WIDE)
+    )
+    count = unknown = 0
+    for part in plan.slices:
+        if part.model != model or part.is_done(settings.results, settings.keep_partials):
+            continue
+        path = Path(settings.results, paths.MANIFEST.format(video=part.video))
+        if path.exists():
+            duration = read_record(path, Manifest).duration
+            stretches = watched(duration, plan.half_of(part.video).halves, settings.window)
+            windows = windows_per_slice(stretches, settings.slices, settings.window)
+            count += windows[part.slice]
+        else:
+            unknown += 1
+    sent = f"{model} sends {host} {count:,} requests, about {_rounded(count * each)} tokens"
+    if not unknown:
+        return sent
+    hourly = round(3600 / settings.window.step)
+    rate = f"{hourly:,} requests, about {_rounded(hourly * each)} tokens, for each hour of video"
+    return f"{sent}, and {rate} not probed yet" if count else f"{model} sends {host} {rate}"
+
+
+def _rounded(tokens: float) -> str:
+    """Two digits are enough of an estimate."""
+    return f"{float(f'{tokens:.2g}'):,.0f}"
