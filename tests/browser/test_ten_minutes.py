@@ -47,7 +47,7 @@ def test_shortlist_is_finished_within_ten_minutes(browser, page):
     assert presses == 60
 
 
-def test_no_rejects_all_that_is_predicted_of_the_moment(browser, page):
+def test_n_rejects_every_event_of_the_moment(browser, page):
     browser.open(page)
     browser.choose("#order", "disagreements first")
     browser.press(Keys.ESCAPE, "j")
@@ -60,7 +60,7 @@ def test_no_rejects_all_that_is_predicted_of_the_moment(browser, page):
     assert decided(browser)[0] == 0
 
 
-def test_what_is_left_beside_confirmed_events_is_offered(browser, page):
+def test_labels_left_beside_confirmed_events_can_be_rejected(browser, page):
     browser.open(page)
     browser.choose("#order", "disagreements first")
     browser.press(Keys.ESCAPE, "j")
@@ -72,7 +72,7 @@ def test_what_is_left_beside_confirmed_events_is_offered(browser, page):
     assert not browser.element("#reject-beside").is_displayed()
 
 
-def test_many_rejected_are_those_of_the_list_alone(browser, page):
+def test_reject_many_rejects_only_events_in_the_list(browser, page):
     browser.open(page)
     browser.tick("Foul")
     rows = len(browser.rows())
@@ -115,7 +115,7 @@ def test_typing_goal_chooses_goal(browser, page):
     assert browser.element("#label").get_attribute("value") == "Goal"
 
 
-def test_end_of_the_list_is_said_and_a_taken_back_verdict_too(browser, page):
+def test_notices_name_the_end_of_the_list_and_a_verdict_taken_back(browser, page):
     browser.open(page)
     browser.choose("#amount", "the best of each class")
     browser.press(Keys.ESCAPE, "k")
@@ -142,7 +142,7 @@ def test_note_on_an_undecided_event_is_kept(browser, page):
     assert [row["verdict"] for row in noted] == ["confirmed"]
 
 
-def test_reload_and_back_show_the_same_as_before(browser, page):
+def test_reload_and_back_keep_the_view(browser, page):
     browser.open(page)
     browser.choose("#amount", "all")
     browser.choose("#order", "time")
@@ -170,7 +170,7 @@ CHOICES = ["amount", "order", "lanes-by"]
     ("written", "confirmed"),
     [("12:05.4", True), ("725.4", True), ("12.05", False), ("12:75", False), ("soon", False)],
 )
-def test_times_that_may_mean_two_things_are_refused(browser, page, written, confirmed):
+def test_ambiguous_times_are_refused(browser, page, written, confirmed):
     browser.open(page)
     browser.press("j")
     browser.element("#time").clear()
