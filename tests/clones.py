@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import yaml
 
 ROOT = Path(__file__).parents[1]
@@ -60,12 +62,28 @@ class Clone:
     def results(self, pattern) -> list[Path]:
         return sorted((self.folder / "results").glob(pattern))
 
+    def answered(self, results="results") -> list[int]:
+        """The windows in the journal, in the order of its lines; those answered twice, twice."""
+        lines = (
+            line
+            for file in (self.folder / results).glob("journal/*/*/*.jsonl")
+            for line in file.read_bytes().splitlines(keepends=True)
+        )
+        return [json.loads(line)["window"] for line in lines if line.endswith(b"\n")]
+
     def read(self, name):
         """A JSON or JSON Lines file of the results."""
         text = (self.folder / "results" / name).read_text()
         if name.endswith("jsonl"):
             return [json.loads(line) for line in text.splitlines()]
         return json.loads(text)
+
+
+def signal_slices(run: subprocess.Popen, number: signal.Signals) -> None:
+    """Send a signal to the workers of a run alone, as a scheduler would: Snakemake lives on."""
+    for process in psutil.Process(run.pid).children(recursive=True):
+        if any("detect_slice" in word for word in process.cmdline()):
+            process.send_signal(number)
 
 
 def new_clone(folder: Path, config: dict) -> Clone:

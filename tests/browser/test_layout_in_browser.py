@@ -304,7 +304,7 @@ def test_decisions_are_announced(browser, pages):
     browser.open(pages[1])
     browser.press("j")
     label = browser.text("#judge-title").partition(" ")[2]
-    said, best = browser.text("#judge-title").split()[0], browser.element("#time")
+    shown, best = browser.text("#judge-title").split()[0], browser.element("#time")
     time = best.get_attribute("value")
     browser.press("y")
     total = browser.text("#progress-text").split()[2]
@@ -315,9 +315,9 @@ def test_decisions_are_announced(browser, pages):
     browser.press("u")
     assert decided_text(browser) == f"Undone. 0 of {total} moments decided."
     browser.press("x")
-    assert decided_text(browser) == f"{label}: rejected at {said}. 1 of {total} moments decided."
+    assert decided_text(browser) == f"{label}: rejected at {shown}. 1 of {total} moments decided."
     browser.press("x")
-    assert decided_text(browser) == f"{label}: undecided at {said}. 0 of {total} moments decided."
+    assert decided_text(browser) == f"{label}: undecided at {shown}. 0 of {total} moments decided."
     assert browser.element("#decided").get_attribute("role") == "status"
 
 

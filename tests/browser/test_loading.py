@@ -53,7 +53,7 @@ BOTH = {(101.5, "Offside"): ("rejected", "Ana")}
 THEIR_NEWS = {(10, "Goal"): ("confirmed", "Ben"), (30.2, "Corner"): ("confirmed", "Ben")}
 
 
-def test_verdicts_that_differ_are_taken_over_only_as_the_person_wants(opened, tmp_path):
+def test_differing_verdicts_are_taken_over_only_if_chosen(opened, tmp_path):
     asked = question(opened, tmp_path)
     for words in (
         *("theirs.csv", "New 2", "The same as yours 1", "Different from yours 1", "Left out 2"),

@@ -117,7 +117,7 @@ def test_the_chosen_time_counts_where_the_server_cannot_seek(browser, plain_page
     assert browser.element("#time").get_attribute("value") == "00:39.5"
     browser.press("a")
     assert re.match("Added .* at 00:39.5", notices(browser, "Added"))
-    # It was said once.
+    # The notice appears once.
     browser.press("\ue00c", "j")
     assert "cannot seek" not in browser.text("#notices")
     # Once it is played on, the video's time counts.

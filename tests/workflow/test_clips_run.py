@@ -41,7 +41,7 @@ def done(tmp_path_factory, clip):
     return clone
 
 
-def test_labels_become_clips_of_what_is_confirmed_and_visible(done):
+def test_confirmed_and_visible_labels_become_clips(done):
     listed = done.read("clips/video_0/clips.json")
     spans = {each["file"]: (each["asked_start_s"], each["asked_end_s"]) for each in listed["clips"]}
     assert spans == {

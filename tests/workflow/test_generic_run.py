@@ -1,18 +1,16 @@
 """A model of the family generic through the workflow, killed on its way and run again."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 
-import psutil
 import pytest
 import yaml
 
 import tiny_generic
-from clones import new_clone
+from clones import new_clone, signal_slices
 
 pytestmark = pytest.mark.slow
 
@@ -42,16 +40,6 @@ def clone(tmp_path_factory):
     return clone
 
 
-def answered(clone) -> list[int]:
-    """The windows in the journal."""
-    lines = (
-        line
-        for file in clone.results("journal/*/*/*.jsonl")
-        for line in file.read_bytes().splitlines(keepends=True)
-    )
-    return [json.loads(line)["window"] for line in lines if line.endswith(b"\n")]
-
-
 def test_a_killed_run_goes_on_and_gives_the_same_files(clone):
     targets = [f"results/{name}" for name in FILES]
     (clone.folder / "my.yaml").write_text(yaml.safe_dump(clone.config))
@@ -63,14 +51,12 @@ def test_a_killed_run_goes_on_and_gives_the_same_files(clone):
             command, cwd=clone.folder, stdout=output, stderr=output, env=environment
         )
     deadline = time.monotonic() + 120
-    while len(answered(clone)) < 20 and time.monotonic() < deadline:
+    while len(clone.answered()) < 20 and time.monotonic() < deadline:
         assert run.poll() is None, (clone.folder / "output.txt").read_text()
         time.sleep(0.02)
-    for process in psutil.Process(run.pid).children(recursive=True):
-        if any("detect_slice" in word for word in process.cmdline()):
-            process.send_signal(signal.SIGKILL)
+    signal_slices(run, signal.SIGKILL)
     assert run.wait(timeout=60) != 0
-    done = answered(clone)
+    done = clone.answered()
     assert 20 <= len(done) == len(set(done)) < 120
     assert not (clone.folder / targets[0]).exists()
     clone.run(*targets, "--rerun-incomplete")

@@ -1,6 +1,5 @@
 """A killed run goes on where it was, and its files are those of a run that nobody disturbed."""
 
-import json
 import os
 import random
 import signal
@@ -8,11 +7,10 @@ import subprocess
 import sys
 import time
 
-import psutil
 import pytest
 import yaml
 
-from clones import new_clone
+from clones import new_clone, signal_slices
 
 pytestmark = pytest.mark.slow
 
@@ -40,16 +38,6 @@ def clone(tmp_path_factory, checkpoint):
     return clone
 
 
-def answered(clone, results="results") -> list[int]:
-    """The windows in the journal, in the order of its lines; those answered twice, twice."""
-    lines = (
-        line
-        for file in (clone.folder / results).glob("journal/*/*/*.jsonl")
-        for line in file.read_bytes().splitlines(keepends=True)
-    )
-    return [json.loads(line)["window"] for line in lines if line.endswith(b"\n")]
-
-
 def test_any_number_of_kills_gives_the_files_of_an_undisturbed_run(clone):
     targets = [f"results/{name}" for name in FILES]
     (clone.folder / "my.yaml").write_text(yaml.safe_dump(clone.config))
@@ -60,18 +48,15 @@ def test_any_number_of_kills_gives_the_files_of_an_undisturbed_run(clone):
         with (clone.folder / "output.txt").open("w") as output:
             run = subprocess.Popen(command, cwd=clone.folder, stdout=output, stderr=output)
         wanted, deadline = done + source.randrange(1, 200 // KILLS), time.monotonic() + 120
-        while len(answered(clone)) < wanted and time.monotonic() < deadline:
+        while len(clone.answered()) < wanted and time.monotonic() < deadline:
             assert run.poll() is None, (clone.folder / "output.txt").read_text()
             time.sleep(0.02)
-        # The worker alone, as a scheduler would: Snakemake lives to see it.
-        for process in psutil.Process(run.pid).children(recursive=True):
-            if any("detect_slice" in word for word in process.cmdline()):
-                process.send_signal(signal.SIGKILL if kill % 2 else signal.SIGTERM)
+        signal_slices(run, signal.SIGKILL if kill % 2 else signal.SIGTERM)
         assert run.wait(timeout=60) != 0
-        assert len(answered(clone)) >= wanted
+        assert len(clone.answered()) >= wanted
         assert not (clone.folder / targets[0]).exists()
-        done = len(answered(clone))
-    twice = done - len(set(answered(clone)))
+        done = len(clone.answered())
+    twice = done - len(set(clone.answered()))
     print(f"{KILLS} kills, {done} windows answered before the last run, {twice} of them twice")
     assert twice == 0
     clone.run(*targets, "--rerun-incomplete")
@@ -88,7 +73,7 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(clone, number):
     config = clone.config | {"results": "interrupted"}
     (clone.folder / "interrupted.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "predictions"]
-    before = len(answered(clone, "interrupted"))
+    before = len(clone.answered("interrupted"))
     with (clone.folder / "output.txt").open("w+") as output:
         run = subprocess.Popen(
             [*command, "--configfile=interrupted.yaml"],
@@ -98,7 +83,7 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(clone, number):
             start_new_session=True,
         )
         deadline = time.monotonic() + 120
-        while len(answered(clone, "interrupted")) < before + 6 and time.monotonic() < deadline:
+        while len(clone.answered("interrupted")) < before + 6 and time.monotonic() < deadline:
             assert run.poll() is None, (clone.folder / "output.txt").read_text()
             time.sleep(0.02)
         # As a terminal, or a machine that shuts down, does: to Snakemake and its jobs at once.

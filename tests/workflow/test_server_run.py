@@ -10,11 +10,10 @@ import sys
 import time
 from contextlib import contextmanager
 
-import psutil
 import pytest
 import yaml
 
-from clones import ROOT, new_clone
+from clones import ROOT, new_clone, signal_slices
 from fakeserver import GOAL, FakeServer, completion, error, serving, wait_until
 from media import steady, write_video
 
@@ -170,9 +169,7 @@ def test_killed_worker_and_server_repeat_only_requests_in_flight(tmp_path, asked
         time.sleep(1)
         servers.append(FakeServer(answer, servers[-1].port))
         wait_until(lambda count=count: len(lines(clone)) >= 60 * count + 30, 120)
-        for process in psutil.Process(run.pid).children(recursive=True):
-            if any("detect_slice" in word for word in process.cmdline()):
-                process.send_signal(kill)
+        signal_slices(run, kill)
         assert run.wait(timeout=60) != 0
     answered = lines(clone)
     assert len(answered) == len(set(answered))

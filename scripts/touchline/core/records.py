@@ -7,20 +7,19 @@ made from these classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-)
+from pydantic import BaseModel, ConfigDict, Field
 
 Seconds = Annotated[float, Field(ge=0, description="seconds from the start of the video")]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Team = Literal["home", "away"]
+
+
+def _is_none(value: object) -> bool:
+    """Whether a field is left out of the file, so that files without it stay as they were."""
+    return value is None
 
 
 class Record(BaseModel):
@@ -135,19 +134,14 @@ class WindowRecord(Record):
     )
     tokens: int = Field(default=0, ge=0, description="tokens generated")
     prompt_tokens: int | None = Field(
-        default=None, ge=0, description="tokens of the prompt, as a server counts them"
+        default=None,
+        ge=0,
+        description="tokens of the prompt, as a server counts them",
+        exclude_if=_is_none,
     )
     attempts: int = Field(
         ge=0, description="more than one where memory ran out, or a server was asked again"
     )
-
-    @model_serializer(mode="wrap")
-    def _without_the_usual(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the count that only windows of a server's model have."""
-        fields: dict[str, Any] = dump(self)
-        if self.prompt_tokens is None:
-            fields.pop("prompt_tokens", None)
-        return fields
 
 
 class WindowOutcome(WindowRecord):
@@ -343,16 +337,10 @@ class Origin(Record):
         default=None, description="what was merged into it; null: nothing"
     )
     server: ServerOrigin | None = Field(
-        default=None, description="what ran it; without: it ran here, from files"
+        default=None,
+        description="what ran it; without: it ran here, from files",
+        exclude_if=_is_none,
     )
-
-    @model_serializer(mode="wrap")
-    def _without_the_usual(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the server where there is none, so that notes of before do not change."""
-        fields: dict[str, Any] = dump(self)
-        if self.server is None:
-            fields.pop("server", None)
-        return fields
 
     @property
     def model_names(self) -> tuple[object, ...]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
@@ -46,18 +45,18 @@ class AnswersBatch(Protocol):
         """Return the tasks in work."""
 
 
-class BatchedAnswering(ABC):
+class BatchedAnswering:
     """Answers tasks in batches, in smaller ones when memory runs out.
+
+    Args:
+        new_batch: makes a batch; its argument `rows` is the number of windows in work at a time.
 
     Attributes:
         rows: windows in work at a time, now.
     """
 
-    rows: int
-
-    @abstractmethod
-    def _new_batch(self) -> AnswersBatch:
-        """Make a batch of `rows` windows."""
+    def __init__(self, new_batch: Callable[..., AnswersBatch], rows: int) -> None:
+        self._new_batch, self.rows = new_batch, rows
 
     def answers(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Generated | Failure]]:
         """Answer tasks; gives each when it is done, which may be out of order."""
@@ -69,7 +68,7 @@ class BatchedAnswering(ABC):
                 return
             batch, lost = None, []
             try:
-                batch = self._new_batch()
+                batch = self._new_batch(rows=self.rows)
                 yield from batch.run(waiting, source)
             except torch.OutOfMemoryError:
                 lost = batch.unfinished() if batch else []
@@ -92,7 +91,7 @@ class Answering(BatchedAnswering):
     """Answers with a family of ours.
 
     Args:
-        candidates: what is weighed before each answer, or in its place.
+        candidates: what is weighed before each answer, or instead of it.
     """
 
     def __init__(
@@ -105,13 +104,10 @@ class Answering(BatchedAnswering):
         clock: Stopwatch,
         candidates: CandidateTree | None = None,
     ) -> None:
-        self.rows = rows
-        self._batch_of = partial(
+        new_batch = partial(
             Batch, model, settings, pictures=pictures, clock=clock, candidates=candidates
         )
-
-    def _new_batch(self) -> Batch:
-        return self._batch_of(rows=self.rows)
+        super().__init__(new_batch, rows)
 
 
 class LibraryAnswering(BatchedAnswering):
@@ -120,8 +116,4 @@ class LibraryAnswering(BatchedAnswering):
     def __init__(
         self, model: Generic, settings: GenerationSettings, *, rows: int, clock: Stopwatch
     ) -> None:
-        self.rows = rows
-        self._batch_of = partial(LibraryBatch, model, settings, clock=clock)
-
-    def _new_batch(self) -> LibraryBatch:
-        return self._batch_of(rows=self.rows)
+        super().__init__(partial(LibraryBatch, model, settings, clock=clock), rows)

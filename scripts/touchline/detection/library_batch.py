@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
@@ -48,11 +47,9 @@ class LibraryBatch:
             torch.OutOfMemoryError: then `unfinished` has the tasks to do again.
         """
         while True:
-            with self._clock.timing("waiting for frames"):
-                waiting.extend(islice(source, max(0, self._most - len(waiting))))
-            if not waiting:
+            self._working = next_group(waiting, source, self._most, self._clock)
+            if not self._working:
                 return
-            self._working = next_group(waiting, self._most)
             for task in self._working:
                 task.attempts += 1
             with self._clock.timing("generate"):

@@ -135,16 +135,10 @@ class Batch:
             free = [number for number, row in enumerate(self._rows) if row is None]
             if len(free) < self._group and len(free) < len(self._rows):
                 return
-            tasks = self._next_group(waiting, source)
+            tasks = next_group(waiting, source, self._group, self._clock)
             if not tasks:
                 return
             yield from self._admit(tasks, free[: len(tasks)])
-
-    def _next_group(self, waiting: deque[Task], source: Iterator[Task]) -> list[Task]:
-        """Up to a group of tasks with equally many frames, when they are decoded."""
-        with self._clock.timing("waiting for frames"):
-            waiting.extend(islice(source, max(0, self._group - len(waiting))))
-        return next_group(waiting, self._group)
 
     def _admit(
         self, tasks: list[Task], numbers: list[int]
@@ -252,8 +246,17 @@ class Batch:
             yield row.task, Generated(text, tuple(row.tokens), tuple(row.logprobs), row.evidence)
 
 
-def next_group(waiting: deque[Task], most: int) -> list[Task]:
-    """Take tasks with equally many frames, whose prompts are the same, from those that wait."""
+def next_group(
+    waiting: deque[Task], source: Iterator[Task], most: int, clock: Stopwatch
+) -> list[Task]:
+    """Take tasks with equally many frames, whose prompts are the same, when they are decoded.
+
+    Args:
+        waiting: tasks that come first; those of the source that are read too early are added.
+        most: how many tasks a group has.
+    """
+    with clock.timing("waiting for frames"):
+        waiting.extend(islice(source, max(0, most - len(waiting))))
     group: list[Task] = []
     while waiting and len(group) < most:
         if group and frames_in(waiting[0]) != frames_in(group[0]):

@@ -203,7 +203,7 @@ class _Server:
                 return completion
             failures += is_of_window
             if failures >= _MOST_FAILURES and self._answered > answered:
-                raise _Refusal(f"the server fails on it, not on others: {self._said(reason)}")
+                raise _Refusal(f"the server fails on it, not on others: {self._quoted(reason)}")
             pause = self._pause(reason, wanted, request.attempts)
             if is_of_window:
                 await asyncio.sleep(pause)
@@ -250,13 +250,13 @@ class _Server:
             InputError: of every window.
         """
         host, status = self._access.host, error.status_code
-        said = self._said(_words_of(error))
-        words = f"{error.code or ''} {said}".lower()
+        reason = self._quoted(_words_of(error))
+        words = f"{error.code or ''} {reason}".lower()
         if status in (400, 403, 413, 422):
             if status == 413 or any(word in words for word in _TOO_LONG):
-                raise _Refusal(f"it is too long for the server: {said}")
+                raise _Refusal(f"it is too long for the server: {reason}")
             if any(word in words for word in _FILTERED):
-                raise _Refusal(f"a filter of the server stops it: {said}")
+                raise _Refusal(f"a filter of the server stops it: {reason}")
         if status == 401:
             # What the server says about a key may hold parts of it.
             how = (
@@ -267,16 +267,16 @@ class _Server:
             )
             raise InputError(f"{host} lets nobody in without a valid key (401): {how}.")
         if status == 403:
-            raise InputError(f"{host} does not allow this (403). It says: {said}")
+            raise InputError(f"{host} does not allow this (403). It says: {reason}")
         if status == 404 or "model_not_found" in words:
             raise InputError(
                 f"{host} has no model {self._model.name}, or {self._access.endpoint} is not its "
-                f"address; correct models.*.checkpoint or endpoint. It says: {said}"
+                f"address; correct models.*.checkpoint or endpoint. It says: {reason}"
             )
         if status == 402 or "insufficient_quota" in words:
-            raise InputError(f"{host} wants to be paid first ({status}). It says: {said}")
+            raise InputError(f"{host} wants to be paid first ({status}). It says: {reason}")
         if status in (408, 409, 425, 429) or status >= 500:
-            return f"status {status}: {said}"
+            return f"status {status}: {reason}"
         if "logprobs" in sent and "logprob" in words:
             self._asks_logprobs = False
             return None
@@ -284,8 +284,8 @@ class _Server:
             self._length_name = "max_completion_tokens"
             return None
         if self._answered:
-            raise _Refusal(f"the server refuses it: {said}")
-        raise InputError(f"{host} refuses the request ({status}). It says: {said}")
+            raise _Refusal(f"the server refuses it: {reason}")
+        raise InputError(f"{host} refuses the request ({status}). It says: {reason}")
 
     def _pause(self, reason: str, wanted: float | None, attempts: int) -> float:
         """Return how long to wait until the next attempt, in seconds.
@@ -301,14 +301,14 @@ class _Server:
         if now - self._answered_at > patience:
             raise InputError(
                 f"{host} has not answered for {patience / 60:.0f} minutes "
-                f"({self._said(reason)}); see that the server runs and "
+                f"({self._quoted(reason)}); see that the server runs and "
                 f"models.*.endpoint is its address, and type the same command again: slices go on "
                 "where they were."
             )
         if wanted is not None and wanted > patience:
             raise InputError(
                 f"{host} wants the next request in {wanted / 60:.0f} minutes "
-                f"({self._said(reason)}); type the same command again then."
+                f"({self._quoted(reason)}); type the same command again then."
             )
         usual = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempts - 1, 10))
         # Some servers want a pause of 0 s, again and again.
@@ -317,14 +317,14 @@ class _Server:
             log.warning(
                 "No answer of %s (%s); asking again, for %.0f minutes at most.",
                 host,
-                self._said(reason),
+                self._quoted(reason),
                 patience / 60,
             )
         self._is_down = True
         return pause
 
-    def _said(self, text: object) -> str:
-        """What a server says, for a sentence: short, and never with the key in it."""
+    def _quoted(self, text: object) -> str:
+        """Return a server's words for a sentence: short, and never with the key in them."""
         words = str(text)
         if self._key:
             words = words.replace(self._key, "…")
@@ -338,12 +338,10 @@ def _words_of(error: APIStatusError) -> str:
     return str(body or error.message)
 
 
-def _first(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        mistake = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, mistake["loc"]))
-        return f"{place} {mistake['msg']}".strip()
-    return repr(error)
+def _first(error: ValidationError) -> str:
+    mistake = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, mistake["loc"]))
+    return f"{place} {mistake['msg']}".strip()
 
 
 def _retry_after(response: httpx2.Response) -> float | None:

@@ -157,19 +157,9 @@ def _answered(
         from touchline.detection.engine import Answering, BatchedAnswering, LibraryAnswering
         from touchline.models.families import family
         from touchline.video.prefetch import ahead, begun
-        from touchline.video.sampler import frames_of
 
-        times = sorted({time for window in windows for time in window.times})
         # Decoding begins while the model loads.
-        frames = begun(
-            frames_of(
-                manifest,
-                path,
-                times,
-                max_size=question.image.max_size,
-                threads=threads,
-            )
-        )
+        frames = _frames(path, manifest, windows, question, threads)
         kind = family(read_family(checkpoint))
         from touchline.models.families.base import VideoLanguageModel
 
@@ -250,13 +240,8 @@ def _asked(
     with without_collecting():
         from touchline.detection.detect import SliceProgress
         from touchline.detection.server import ServerAnswering
-        from touchline.video.prefetch import begun
-        from touchline.video.sampler import frames_of
 
-    times = sorted({time for window in windows for time in window.times})
-    frames = begun(
-        frames_of(manifest, path, times, max_size=question.image.max_size, threads=threads)
-    )
+        frames = _frames(path, manifest, windows, question, threads)
     answering = ServerAnswering(
         question.checkpoint, server.access, question.generation, question.prompt, server.on_report
     )
@@ -276,6 +261,19 @@ def _asked(
         "Tokens, as the server counts: %d sent, %d received.",
         answering.prompt_tokens,
         answering.answer_tokens,
+    )
+
+
+def _frames(
+    path: Path, manifest: Manifest, windows: Sequence[Window], question: Question, threads: int
+) -> Iterator[Frame]:
+    """Begin to decode the frames of all windows, by time."""
+    from touchline.video.prefetch import begun
+    from touchline.video.sampler import frames_of
+
+    times = sorted({time for window in windows for time in window.times})
+    return begun(
+        frames_of(manifest, path, times, max_size=question.image.max_size, threads=threads)
     )
 
 

@@ -8,7 +8,7 @@ misses those changes, and may show wrong pictures without an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from av.packet import Packet
@@ -16,9 +16,9 @@ from av.video.stream import VideoStream
 
 from touchline.video.units import (
     Bits,
+    hevc_sequence,
     length_bytes,
-    units_by_length,
-    units_by_start,
+    units_in,
     without_escapes,
 )
 
@@ -58,13 +58,7 @@ def _hevc_number(kind: int, unit: bytes) -> int:
         return Bits(unit[:8], skip=16).number()
     if kind == 32 or len(unit) < 3:
         return unit[2] >> 4 if len(unit) > 2 else 0
-    layers = unit[2] >> 1 & 7
-    at = 15
-    if layers:
-        flags = int.from_bytes(unit[15:17], "big")
-        stated = [flags >> 2 * k & 3 for k in range(8 - layers, 8)]
-        at = 17 + sum(11 * (each >> 1) + (each & 1) for each in stated)
-    return Bits(unit[at : at + 8]).number()
+    return hevc_sequence(unit).number()
 
 
 def _mpeg2_number(kind: int, unit: bytes) -> int:
@@ -162,11 +156,11 @@ class ParameterTracker:
         units = self._units
         if units is None:
             return
-        if self._length_bytes:
-            split: Iterable[memoryview | bytes] = units_by_length(packet, self._length_bytes)
-        else:
-            split = units_by_start(packet, lambda byte: units.is_picture(units.kind(byte)))
-        for unit in split:
+
+        def is_picture(byte: int) -> bool:
+            return units.is_picture(units.kind(byte))
+
+        for unit in units_in(packet, self._length_bytes, is_picture):
             kind = units.kind(unit[0])
             if units.is_parameters(kind):
                 content = bytes(unit).rstrip(b"\0")

@@ -19,9 +19,9 @@ from av.video.stream import VideoStream
 from touchline.video.units import (
     Bits,
     header_units,
+    hevc_sequence,
     length_bytes,
-    units_by_length,
-    units_by_start,
+    units_in,
     without_escapes,
 )
 
@@ -94,11 +94,7 @@ class PictureOrder:
             self._length_bytes = length_bytes(self._codec, header)
             for unit in header_units(self._codec, header):
                 self._learn(unit)
-        if self._length_bytes:
-            units: Iterable[memoryview | bytes] = units_by_length(packet, self._length_bytes)
-        else:
-            units = units_by_start(packet, self._is_picture)
-        for each in units:
+        for each in units_in(packet, self._length_bytes, self._is_picture):
             if self._is_picture(each[0]):
                 start = without_escapes(bytes(each[:_SIGNIFICANT_BYTES]))
                 read = self._h264 if self._codec == "h264" else self._hevc
@@ -252,14 +248,7 @@ def _skip_scaling_list(bits: Bits, size: int) -> None:
 
 def _hevc_sequence(unit: bytes) -> tuple[int, _Sequence | None]:
     """Read sequence parameters (HEVC, 7.3.2.2.1) and their number; None for damaged ones."""
-    bits = Bits(unit, skip=20)
-    layers = bits.read(3)
-    bits.read(1 + 96)
-    stated = [(bits.flag(), bits.flag()) for _ in range(layers)]
-    if layers:
-        bits.read(2 * (8 - layers))
-    for has_profile, has_level in stated:
-        bits.read(88 * has_profile + 8 * has_level)
+    bits = hevc_sequence(unit)
     number = bits.number()
     has_planes = bits.number() == 3 and bits.flag()
     bits.number(), bits.number()

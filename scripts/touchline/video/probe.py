@@ -315,19 +315,15 @@ def _listed(streams: Iterable[VideoStream]) -> str:
 
 
 def _packet_times(source: Source, pictures: _Pictures) -> PacketTimes:
-    """Tell which times the packets state.
-
-    Raises:
-        InputError: they are not those of display, which cannot be found either.
-    """
+    """Tell which times the packets state; "stated" where the order of display cannot be read."""
+    if not PictureOrder.is_readable(pictures.stream):
+        return "stated"
     times = np.array(pictures.times)
     untimed = len(times) - pictures.hidden - pictures.timed
     is_sparse = pictures.timed > 0 and untimed * _FEW > len(times)
     if not (is_sparse or (np.diff(times) > 0).all()):
         return "stated"
     with source.packets_from(None) as (stream, packets):
-        if not PictureOrder.is_readable(stream):
-            return "stated"
         order = PictureOrder(stream)
         found = [(order.of(packet), packet.pts) for packet in islice(packets, _ORDERED)]
     shown = [(key, pts) for key, pts in found if key is not None]

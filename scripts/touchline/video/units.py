@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from av.packet import Packet
@@ -60,7 +60,21 @@ def length_bytes(codec: str, header: bytes) -> int:
     return 0
 
 
-def units_by_length(packet: Packet[Any], length_bytes: int) -> Iterator[memoryview]:
+def units_in(
+    packet: Packet[Any], length_bytes: int, is_picture: Callable[[int], bool]
+) -> Iterable[memoryview | bytes]:
+    """Split a packet into its units, which are read up to the first part of a picture at least.
+
+    Args:
+        length_bytes: size of a unit's length; 0 if start codes separate the units.
+        is_picture: whether a unit is a part of a picture, by its first byte.
+    """
+    if length_bytes:
+        return _units_by_length(packet, length_bytes)
+    return _units_by_start(packet, is_picture)
+
+
+def _units_by_length(packet: Packet[Any], length_bytes: int) -> Iterator[memoryview]:
     """Split a packet in which each unit follows its length."""
     content, at = memoryview(packet), 0
     while at + length_bytes < len(content):
@@ -70,21 +84,27 @@ def units_by_length(packet: Packet[Any], length_bytes: int) -> Iterator[memoryvi
             yield content[begin:at]
 
 
-def units_by_start(packet: Packet[Any], is_picture: Callable[[int], bool]) -> list[bytes]:
-    """Split a packet in which start codes separate the units.
-
-    Args:
-        is_picture: whether a unit is a part of a picture, by its first byte.
-
-    Returns:
-        All units up to the first part of a picture, which may be cut short.
-    """
+def _units_by_start(packet: Packet[Any], is_picture: Callable[[int], bool]) -> list[bytes]:
+    """Split a packet in which start codes separate the units; the last one may be cut short."""
     # Most packets have their first slice within the head, so the rest is not copied.
     head = [unit for unit in bytes(memoryview(packet)[:_HEAD_BYTES]).split(_START)[1:] if unit]
     pictures = (each for each in head if is_picture(each[0]))
     if packet.size <= _HEAD_BYTES or any(len(each) > _PICTURE_BYTES for each in pictures):
         return head
     return [unit for unit in bytes(packet).split(_START)[1:] if unit]
+
+
+def hevc_sequence(unit: bytes) -> Bits:
+    """Return the bits of HEVC's sequence parameters from their number on (7.3.2.2.1, 7.3.3)."""
+    bits = Bits(unit, skip=20)
+    layers = bits.read(3)
+    bits.read(1 + 96)
+    stated = [(bits.flag(), bits.flag()) for _ in range(layers)]
+    if layers:
+        bits.read(2 * (8 - layers))
+    for has_profile, has_level in stated:
+        bits.read(88 * has_profile + 8 * has_level)
+    return bits
 
 
 def header_units(codec: str, header: bytes) -> Iterator[bytes]:

@@ -183,7 +183,7 @@ def test_sound_that_begins_later_is_in_its_place(pictures, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["joined", "mpeg2"])
-def test_what_cannot_be_copied_is_cut_exactly(tmp_path, sound, kind, caplog):
+def test_clips_that_cannot_be_copied_are_cut_exactly(tmp_path, sound, kind, caplog):
     if kind == "joined":
         part = in_one_file(
             tmp_path / "part.ts", [write_video(tmp_path / "v.mkv", steady(8)), sound]

@@ -242,7 +242,7 @@ def test_a_model_that_cannot_be_packed_is_quantized_at_load(fetched, tmp_path, m
     assert_same_answers(answered(loaded, 3), answered(packed, 3))
 
 
-def test_the_log_says_once_that_it_is_slower(fetched, caplog):
+def test_log_warns_once_that_generic_is_slower(fetched, caplog):
     with caplog.at_level(logging.INFO, "touchline"):
         answered(new_model(fetched("llava")), 3)
     assert caplog.text.count("slower than a family of ours") == 1

@@ -172,7 +172,7 @@ def test_verdicts_that_were_saved_meanwhile_are_not_overwritten(client, results)
     assert put(client, TABLE, If_None_Match=None, If_Match=first).status_code == 412
 
 
-def test_what_the_workflow_would_refuse_is_refused_with_its_sentence(client, results):
+def test_tables_that_the_workflow_refuses_are_refused_with_its_message(client, results):
     path = results / "verdicts/verdicts_video_7.csv"
     refused = put(client, "a,b\n1,2\n")
     assert refused.status_code == 422

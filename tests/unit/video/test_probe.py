@@ -226,13 +226,7 @@ KEY = "00112233445566778899aabbccddeeff"
 
 def encrypted_mp4(source, target):
     options = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": KEY, "encryption_kid": KEY}
-    with av.open(str(source)) as file, av.open(str(target), "w", options=options) as output:
-        stream = output.add_stream_from_template(file.streams.video[0])
-        for packet in file.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                output.mux(packet)
-    return target
+    return in_one_file(target, [source], **options)
 
 
 def ebml(name, content):

@@ -76,12 +76,18 @@ class AnsweringModel(ABC):
     Attributes:
         frames_per_picture: Frames that the model takes in as one.
         device: Where the weights are.
+        dtype: The type that the model computes in.
         eos: The ids that end an answer.
+        config: The checkpoint's configuration, as the library has it.
+        model: The library's model.
     """
 
     frames_per_picture: ClassVar[int] = 1
     device: torch.device
+    dtype: torch.dtype
     eos: frozenset[int]
+    config: Any
+    model: Any
 
     @abstractmethod
     def __init__(
@@ -135,6 +141,28 @@ class AnsweringModel(ABC):
     @abstractmethod
     def decode(self, tokens: Sequence[int]) -> str:
         """Turn token ids into text, without special tokens."""
+
+    def _choose_arithmetic(self, dtype: Dtype) -> None:
+        """Choose the device, and the type that the model computes in."""
+        self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        self.dtype = arithmetic(dtype, self.device)
+
+    def _compute_4_bits(self) -> bool:
+        """Let 4-bit weights be multiplied in the model's type; whether the checkpoint has any."""
+        quantization = getattr(self.config, "quantization_config", None)
+        if quantization:
+            # Its default is float32, which a GPU multiplies slowly.
+            quantization["bnb_4bit_compute_dtype"] = str(self.dtype).removeprefix("torch.")
+        return bool(quantization)
+
+    def _cast_weights(self, dtype_of: Callable[[str], torch.dtype]) -> None:
+        """Give all weights their types, by name.
+
+        Modules left out of the quantization come in the type they were saved in.
+        """
+        for name, weights in self.model.named_parameters():
+            if weights.is_floating_point():
+                weights.data = weights.data.to(dtype_of(name))
 
 
 class VideoLanguageModel(AnsweringModel):
@@ -208,19 +236,15 @@ class VideoLanguageModel(AnsweringModel):
         dtype: Dtype = "auto",
         new_tokens: int = 0,
     ) -> None:
-        self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-        self.dtype = arithmetic(dtype, self.device)
+        self._choose_arithmetic(dtype)
         check(folder)
         self._read_files(folder, prompt, footage)
         self._check_length(folder, new_tokens)
-        quantization = getattr(self.config, "quantization_config", None)
-        if quantization:
-            # Its default is float32, which a GPU multiplies slowly.
-            quantization["bnb_4bit_compute_dtype"] = str(self.dtype).removeprefix("torch.")
+        in_4_bits = self._compute_4_bits()
         with ThreadPoolExecutor(2) as meanwhile:
             compiling = meanwhile.submit(compile_kernels)
             meanwhile.submit(call_once, self.dtype)
-            self.model: Any = self.load(
+            self.model = self.load(
                 folder,
                 config=self.config,
                 # Float16 cannot hold all of the vision tower's numbers, so that they come as saved.
@@ -229,14 +253,12 @@ class VideoLanguageModel(AnsweringModel):
             ).eval()
         # Qwen2.5-VL's vision tower is known to overflow in float16.
         self._vision_dtype = torch.float32 if self.dtype == torch.float16 else self.dtype
-        for name, weights in self.model.named_parameters():
-            # Modules left out of the quantization come in the dtype they were saved in.
-            if weights.is_floating_point():
-                of_vision = name.startswith(self.vision)
-                weights.data = weights.data.to(self._vision_dtype if of_vision else self.dtype)
+        self._cast_weights(
+            lambda name: self._vision_dtype if name.startswith(self.vision) else self.dtype
+        )
         log.info(
             "The model's weights are %s; it computes in %s.",
-            "in 4 bits" if quantization else "as they were fetched, with no 4-bit copy",
+            "in 4 bits" if in_4_bits else "as they were fetched, with no 4-bit copy",
             str(self.dtype).removeprefix("torch."),
         )
         fuse_norms(self.model)

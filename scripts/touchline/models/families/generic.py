@@ -37,7 +37,6 @@ from touchline.models.families.base import (
     AnsweringModel,
     Dtype,
     Footage,
-    arithmetic,
     check_context,
 )
 from touchline.models.loading import load_weights, read_config
@@ -92,31 +91,25 @@ class Generic(AnsweringModel):
         dtype: Dtype = "auto",
         new_tokens: int = 0,
     ) -> None:
-        self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-        self.dtype = arithmetic(dtype, self.device)
+        self._choose_arithmetic(dtype)
         note = _note(folder)
         check(folder, note=note)
         self._read_files(folder, note, prompt, footage)
         self._check_length(folder, new_tokens)
-        quantization = getattr(self.config, "quantization_config", None)
+        in_4_bits = self._compute_4_bits()
         how: dict[str, Any] = {}
-        if quantization:
-            # Its default is float32, which a GPU multiplies slowly.
-            quantization["bnb_4bit_compute_dtype"] = str(self.dtype).removeprefix("torch.")
-        elif note.quantizes_at_load:
+        if not in_4_bits and note.quantizes_at_load:
+            in_4_bits = True
             how["quantization_config"] = nf4(self.unquantized(folder), self.dtype)
-        self.model: Any = self.load(
+        self.model = self.load(
             folder, config=self.config, dtype=self.dtype, device_map=self.device, **how
         ).eval()
-        if quantization or how:
-            # Modules left out of the quantization come in the dtype they were saved in.
-            for weights in self.model.parameters():
-                if weights.is_floating_point():
-                    weights.data = weights.data.to(self.dtype)
+        if in_4_bits:
+            self._cast_weights(lambda _: self.dtype)
         log.info(
             "The model's weights are %s; it computes in %s. It runs through the library's "
             "generate, which is slower than a family of ours (docs/families.md).",
-            "in 4 bits" if quantization or how else "as they were fetched, with no 4-bit copy",
+            "in 4 bits" if in_4_bits else "as they were fetched, with no 4-bit copy",
             str(self.dtype).removeprefix("torch."),
         )
         self.eos = end_tokens(

@@ -128,7 +128,7 @@ export class List {
     const labels = claims.flatMap((claim, n) => [n ? " / " : null, named(claim.label)]);
     const link = make("a", { href: `#moment-${item.id}`, className: "go" },
       make("span", { className: "when" }, clocks(this.data.halves, item.time)), " ", ...labels);
-    link.setAttribute("aria-label", [link.textContent, STATUSES[status], ...claims.map((claim) => said(claim, claims.length > 1))].join(", "));
+    link.setAttribute("aria-label", [link.textContent, STATUSES[status], ...claims.map((claim) => verdictName(claim, claims.length > 1))].join(", "));
     const badge = make("span", { className: `badge ${status}` },
       make("span", { className: "shape", attributes: { "aria-hidden": "true" } }, SHAPES[status]), STATUSES[status]);
     const several = claims.length > 1;
@@ -182,7 +182,7 @@ function bestScore({ strength }) {
 }
 
 /** An event's verdict for the name of the row's link. @param {Claim} claim @param {boolean} isOneOfSeveral */
-function said({ label, decision }, isOneOfSeveral) {
+function verdictName({ label, decision }, isOneOfSeveral) {
   const verdict = !decision ? "undecided" : decision.label === label ? decision.verdict : `${decision.verdict} as ${decision.label}`;
   return isOneOfSeveral ? `${label} ${verdict}` : verdict;
 }

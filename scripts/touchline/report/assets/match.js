@@ -216,8 +216,10 @@ function update(rebuild = true) {
   if (verdicts.failed) notice("This browser cannot store verdicts: save them before you leave this page.", "warning");
   // What was chosen in the lanes and decided has its row from now on.
   if (rebuild || moved || (chosen?.decision && !list.places.has(chosen.item))) apply();
-  else if (chosen) list.refresh(chosen.item);
-  countLeftBeside();
+  else {
+    if (chosen) list.refresh(chosen.item);
+    countLeftBeside();
+  }
   judge();
 }
 
