@@ -1,8 +1,8 @@
 """One GPU for each worker of a machine, by locks that die with their holder.
 
 Locally, Snakemake counts GPUs but names none, so two workers would both take the
-first. A worker leases one here before it touches CUDA. Inside a SLURM job the scheduler has
-chosen already.
+first. A worker leases one here before it touches CUDA. Inside a SLURM job it leases one of those
+that SLURM gave the job.
 """
 
 from __future__ import annotations
@@ -11,20 +11,37 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from touchline.core.gpus import Gpu, candidates
 from touchline.errors import InputError
 
 log = logging.getLogger(__name__)
 
-_held: list[int] = []  # locks' descriptors
 _POLL_SECONDS = 0.2
 # Not TMPDIR, which may differ between two runs of one user; and shared by all users, since they
 # share the GPUs.
 LEASES = Path("/tmp/touchline-gpus")
-_NVIDIA = Path("/proc/driver/nvidia/gpus")
+
+
+@dataclass(frozen=True)
+class _Lease:
+    """A GPU that this process holds.
+
+    Attributes:
+        descriptor: of the lock's file, which is closed to end the lease.
+        lock: that file.
+    """
+
+    gpu: Gpu
+    descriptor: int
+    lock: Path
+
+
+_held: list[_Lease] = []
 
 
 def lease_gpu(
@@ -39,105 +56,143 @@ def lease_gpu(
     Args:
         folder: where the lock files are, on this machine; None for the usual place.
         get_ready: what to do on the GPU, with little of its memory, while another worker still
-            holds it; done only where there is one GPU, so that it is certain which it will be.
+            holds it; done only where there is one GPU, so that it is certain which it will be,
+            and the GPU takes several processes.
 
     Returns:
-        The GPU's index or UUID; None where there is none: then the CPU does the work.
+        The GPU's name in CUDA_VISIBLE_DEVICES; None where there is none: then the CPU does the
+        work.
 
     Raises:
-        InputError: the folder of the locks cannot be used.
+        InputError: the folder of the locks cannot be used, or CUDA_VISIBLE_DEVICES names no GPU.
     """
-    if "SLURM_JOB_ID" in os.environ:
-        return _given_by_slurm()
     gpus = candidates()
-    if not gpus:
+    if "SLURM_JOB_ID" in os.environ:
+        _log_job(gpus)
+    elif not gpus:
         log.info("No GPU on this machine: running on the CPU.")
+    if not gpus:
         return None
-    leased = _wait_for_one(gpus, folder or LEASES, get_ready)
-    os.environ["CUDA_VISIBLE_DEVICES"] = leased
-    log.info("GPU %s is leased.", leased)
-    return leased
+    lease = _wait_for_one(gpus, folder or LEASES, get_ready)
+    _held.append(lease)
+    os.environ["CUDA_VISIBLE_DEVICES"] = lease.gpu.name
+    log.info("GPU %s is leased.", lease.gpu.name)
+    return lease.gpu.name
 
 
 def release_gpu() -> None:
-    """End this process's lease: its memory on the GPU has been given back."""
-    while _held:
-        os.close(_held.pop())
+    """End this process's lease: its memory on the GPU has been given back.
+
+    A GPU that takes one process at a time stays leased until this process ends, as it takes no
+    other before.
+    """
+    for lease in [lease for lease in _held if not lease.gpu.is_exclusive]:
+        _held.remove(lease)
+        if _is_of_job(lease.lock):
+            # No other job uses it.
+            with suppress(OSError):
+                lease.lock.unlink()
+        os.close(lease.descriptor)
 
 
-def _given_by_slurm() -> str | None:
-    """The GPU that SLURM gave this job; None if it gave none."""
-    # On many clusters a job sees its own GPU only, as number 0; this is the number on the node.
+def _log_job(gpus: Sequence[Gpu]) -> None:
+    """Log which GPUs SLURM gave this job."""
+    # On many clusters a job sees its own GPUs only, from number 0; this is the number on the node.
     number = os.environ.get("SLURM_STEP_GPUS") or os.environ.get("SLURM_JOB_GPUS")
-    gpu = number or next(iter(_visible() or []), None)
+    names = (number or ",".join(gpu.name for gpu in gpus)) if gpus else None
     log.info(
         "SLURM job %s on %s has %s (CUDA_VISIBLE_DEVICES=%s).",
         os.environ["SLURM_JOB_ID"],
         os.uname().nodename,
-        f"GPU {gpu}" if gpu else "no GPU and runs on the CPU",
+        f"GPU {names}" if names else "no GPU and runs on the CPU",
         os.environ.get("CUDA_VISIBLE_DEVICES", "not set"),
     )
-    return gpu
 
 
-def candidates() -> list[str]:
-    """The GPUs that this process may use: CUDA_VISIBLE_DEVICES if set, else all there are."""
-    visible = _visible()
-    return list(map(str, range(len(list(_NVIDIA.glob("*")))))) if visible is None else visible
-
-
-def _visible() -> list[str] | None:
-    """What CUDA_VISIBLE_DEVICES names; None if it is not set."""
-    value = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if value is None:
-        return None
-    # The last is SLURM's word for none.
-    nothing = ("", "-1", "NoDevFiles")
-    return [gpu for each in value.split(",") if (gpu := each.strip()) not in nothing]
-
-
-def _wait_for_one(gpus: list[str], folder: Path, get_ready: Callable[[str], object] | None) -> str:
+def _wait_for_one(
+    gpus: Sequence[Gpu], folder: Path, get_ready: Callable[[str], object] | None
+) -> _Lease:
+    # Not asked again: the variable is set below.
+    locks = {gpu: folder / _lock_name(gpu) for gpu in gpus}
     waited = False
     while True:
-        for gpu in gpus:
-            descriptor = _open_lock(folder, gpu)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-            else:
-                _held.append(descriptor)
-                return gpu
+        for gpu, lock in locks.items():
+            descriptor = _hold(lock)
+            if descriptor is not None:
+                return _Lease(gpu, descriptor, lock)
         if not waited:
-            log.info("All GPUs (%s) are held by other workers: waiting.", ", ".join(gpus))
+            names = ", ".join(gpu.name for gpu in gpus)
+            log.info("All GPUs (%s) are held by other workers: waiting.", names)
             waited = True
-            if get_ready and len(gpus) == 1:
-                os.environ["CUDA_VISIBLE_DEVICES"] = gpus[0]
-                get_ready(gpus[0])
+            if get_ready and len(gpus) == 1 and not gpus[0].is_exclusive:
+                os.environ["CUDA_VISIBLE_DEVICES"] = gpus[0].name
+                get_ready(gpus[0].name)
                 continue
         time.sleep(_POLL_SECONDS)
 
 
-def _open_lock(folder: Path, gpu: str) -> int:
+_OF_JOB = "job"
+
+
+def _lock_name(gpu: Gpu) -> str:
+    """Return the name of a GPU's lock, the same in all processes that may use the GPU.
+
+    Where SLURM chose the GPUs, the lock is among the workers of one job. Jobs have GPUs of their
+    own, which can have one number, or they share a GPU that SLURM wants shared.
+    """
+    identity = gpu.uuid or gpu.name
+    if "SLURM_JOB_ID" in os.environ and "CUDA_VISIBLE_DEVICES" in os.environ:
+        # Each step of a job may count its GPUs from 0.
+        step = "" if gpu.uuid else f"{os.environ.get('SLURM_STEP_ID', '')}-"
+        identity = f"{_OF_JOB}{os.environ['SLURM_JOB_ID']}-{step}{identity}"
+    return f"{identity.replace('/', '_')}.lock"
+
+
+def _is_of_job(lock: Path) -> bool:
+    return lock.name.startswith(_OF_JOB)
+
+
+def _hold(lock: Path) -> int | None:
+    """Take a lock; None if another process holds it."""
+    descriptor = _open_lock(lock)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    if os.fstat(descriptor).st_nlink == 0:
+        # Its holder has removed it meanwhile; the next worker would lock another file.
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _open_lock(path: Path) -> int:
     """The lock file of a GPU, made if it is not there, opened to read: that is enough to lock it.
 
     Another user's file must not be opened to write or with O_CREAT (the kernel forbids that in
     a folder that all may write to), and a link that somebody has put there must not be followed.
     """
-    path = folder / f"{gpu.replace('/', '_')}.lock"
     try:
-        if not folder.is_dir():
-            folder.mkdir(exist_ok=True)
-            folder.chmod(0o1777)
-        try:
-            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        except FileNotFoundError:
+        if not path.parent.is_dir():
+            path.parent.mkdir(exist_ok=True)
+            _permit(path.parent, 0o1777)
+        while True:
+            with suppress(FileNotFoundError):
+                return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
             with suppress(FileExistsError):
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW))
-                path.chmod(0o644)
-            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+                new = os.O_CREAT | os.O_EXCL | os.O_RDONLY | os.O_NOFOLLOW
+                descriptor = os.open(path, new, 0o644)
+                _permit(descriptor, 0o644)
+                return descriptor
     except OSError as error:
         raise InputError(
             f"{path}, by which workers share this machine's GPUs, cannot be opened: "
-            f"{error.strerror}; ask its owner to remove {folder}."
+            f"{error.strerror}; ask its owner to remove {path.parent}."
         ) from error
+
+
+def _permit(file: Path | int, mode: int) -> None:
+    """Let other users use the locks, whatever the umask; a file system may refuse that."""
+    with suppress(OSError):
+        os.chmod(file, mode)

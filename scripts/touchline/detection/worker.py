@@ -6,7 +6,7 @@ import logging
 import math
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -16,6 +16,7 @@ from touchline.core.gpu_lease import lease_gpu, release_gpu
 from touchline.core.records import Manifest, ServerOrigin, WindowOutcome
 from touchline.detection.journal import Journal, journal_key
 from touchline.detection.stopwatch import Stopwatch
+from touchline.errors import InputError, plain
 from touchline.inputs.candidates import Candidate, candidates_of
 from touchline.inputs.fingerprint import fingerprint
 from touchline.inputs.served import Access, ServedModel, tokens_of_prompt
@@ -177,10 +178,14 @@ def _answered(
             yield replace(frame, picture=model.pixels(frame.picture, question.image.fit))
 
     def load_early(gpu: str) -> None:
-        check_usable(gpu)
-        with suppress(torch.OutOfMemoryError):
+        try:
+            check_usable(gpu)
             if has_room_beside(checkpoint):
                 early.append(load())
+        # The GPU is another worker's, which it may refuse to share or leave no room on. What is
+        # wrong then, too, is reported once this worker holds the lease.
+        except (InputError, RuntimeError) as error:
+            log.info("The model is loaded when the GPU is leased: %s", plain(error))
 
     early: list[AnsweringModel] = []
     with clock.timing("waiting for a GPU"):

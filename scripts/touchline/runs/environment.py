@@ -15,7 +15,8 @@ ALWAYS = (
 )
 WITH_VIDEO = (
     *("PIL", "accelerate", "av", "bitsandbytes", "httpx2"),
-    *("huggingface_hub", "openai", "peft", "safetensors", "torch", "tqdm", "transformers"),
+    *("huggingface_hub", "openai", "peft", "pynvml", "safetensors", "torch", "tqdm"),
+    "transformers",
 )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from touchline.core import paths
-from touchline.core.gpu_lease import candidates
+from touchline.core.gpus import Gpu, candidates
 from touchline.runs.command_line import selecting_command, status_command
 from touchline.runs.environment import check_container, check_environment
 from touchline.runs.messages import (
@@ -71,13 +71,15 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
     elif not how.has_environments:
         check_environment(bool(settings.detect_with or plan.inputs.shown), project)
     events.listen_for(signal.SIGINT, signal.SIGTERM)
+    gpus: list[Gpu] = []
     if how.submission:
         configuration = answer_of("scontrol", "show", "config") or ""
         apply_patches(how.plugin, has_accounting=has_accounting(configuration), logger=logger)
         if warning := check_cluster(how.submission, Path.cwd()):
             logger.warning(warning)
-    else:
-        check_machine(plan, events.to_do)
+    elif plan.loaded:
+        gpus = candidates()
+        check_machine(plan, events.to_do, gpus)
     for name in plan.served if events.to_do.get("detect_slice") else []:
         settings.models[name].access(settings.batch).read_key()
     hosts = _hosts(plan)
@@ -86,7 +88,7 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
         settings.detect_with,
         settings.slices,
         events.to_do,
-        where=place(how.submission is not None, how.gpus, candidates()) if plan.loaded else None,
+        where=place(how.submission is not None, how.gpus, len(gpus)) if plan.loaded else None,
         results=settings.results,
         status=status_command(project),
         requests=[requests_of(plan, name, host) for name, host in hosts.items()],

@@ -48,13 +48,13 @@ def at_start(
     return lines
 
 
-def place(cluster: bool, counted: int | None, gpus: Sequence[str]) -> str:
+def place(cluster: bool, counted: int | None, gpus: int) -> str:
     """Where slices run, for a person: "on SLURM, one GPU a slice".
 
     Args:
         cluster: whether jobs go to SLURM.
         counted: GPUs that Snakemake was given (`--resources gpu=N`); None for none.
-        gpus: those of this machine.
+        gpus: number of GPUs that slices can use on this machine.
     """
     if cluster:
         return "slices go to SLURM, each with one GPU"
@@ -62,10 +62,10 @@ def place(cluster: bool, counted: int | None, gpus: Sequence[str]) -> str:
         return "this machine has no GPU, so slices run on its CPU"
     if counted is None:
         return (
-            f"slices lease one of this machine's {_count(len(gpus), 'GPU')} each; with --resources "
-            f"gpu={len(gpus)} no more would be started than there are"
+            f"slices lease one of this machine's {_count(gpus, 'GPU')} each; with --resources "
+            f"gpu={gpus} no more would be started than there are"
         )
-    return f"slices lease one of this machine's {_count(len(gpus), 'GPU')} each, {counted} at once"
+    return f"slices lease one of this machine's {_count(gpus, 'GPU')} each, {counted} at once"
 
 
 def at_end(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.filesize import decimal
 
-from touchline.core.gpu_lease import candidates
+from touchline.core.gpus import Gpu
 from touchline.errors import InputError
 from touchline.runs.plan import Plan
 from touchline.weights import hub
@@ -23,18 +23,19 @@ _BYTES, _BYTES_NF4 = 2, 0.6
 _MOST_HOURS = 1.0
 
 
-def check_machine(plan: Plan, to_do: Mapping[str, int]) -> None:
+def check_machine(plan: Plan, to_do: Mapping[str, int], gpus: Sequence[Gpu]) -> None:
     """Refuse to watch videos on a processor for days, unless that is wanted.
 
     A user who sets CUDA_VISIBLE_DEVICES to nothing wants it.
 
     Args:
         to_do: by rule, the number of jobs that are to run on this machine.
+        gpus: those of this machine.
 
     Raises:
         InputError: Says how many hours each hour of footage would take, and what to do.
     """
-    if not to_do.get("detect_slice") or candidates() or "CUDA_VISIBLE_DEVICES" in os.environ:
+    if not to_do.get("detect_slice") or gpus or "CUDA_VISIBLE_DEVICES" in os.environ:
         return
     settings = plan.inputs.settings
     windows = 3600 / settings.window.step

@@ -1,5 +1,6 @@
 """Two workers never hold one GPU, and a dead one holds none."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,28 +9,40 @@ import time
 
 import pytest
 
-from touchline.core.gpu_lease import lease_gpu
+import fakenvml
+from touchline.core import gpu_lease, gpus
+from touchline.core.gpu_lease import lease_gpu, release_gpu
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from touchline.core.gpu_lease import lease_gpu
+from touchline.core.gpu_lease import lease_gpu, release_gpu
 ready = lambda gpu: print("ready on", gpu, flush=True)
 print(lease_gpu(Path(sys.argv[1]), ready), flush=True)
-time.sleep(60)
+for line in sys.stdin:
+    release_gpu()
+    print("released", flush=True)
 """
+CARDS = [{"uuid": f"GPU-{number}"} for number in range(6)]
+SLURM = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_STEP_GPUS", "SLURM_JOB_GPUS")
 
 
 @pytest.fixture
 def hold(tmp_path):
+    """Start a worker that leases a GPU."""
     workers = []
+    (tmp_path / "driver").mkdir()
 
-    def start(visible):
-        environment = {k: v for k, v in os.environ.items() if k != "SLURM_JOB_ID"}
+    def start(visible, cards=CARDS, **more):
+        environment = {k: v for k, v in os.environ.items() if k not in SLURM}
+        driver = fakenvml.fake_gpus(tmp_path / "driver", *cards)
         worker = subprocess.Popen(
-            [sys.executable, "-c", HOLD, str(tmp_path)],
-            stdout=subprocess.PIPE, text=True, env=environment | {"CUDA_VISIBLE_DEVICES": visible},
-        )  # fmt: skip
+            [sys.executable, "-c", HOLD, str(tmp_path / "leases")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment | driver | {"CUDA_VISIBLE_DEVICES": visible} | more,
+        )
         workers.append(worker)
         return worker
 
@@ -39,14 +52,28 @@ def hold(tmp_path):
         worker.wait()
 
 
+def leased(worker):
+    return worker.stdout.readline().strip()
+
+
+def release(worker):
+    worker.stdin.write("\n")
+    worker.stdin.flush()
+    assert leased(worker) == "released"
+
+
+def assert_waits(worker):
+    time.sleep(1.5)
+    assert worker.poll() is None
+
+
 def test_workers_get_distinct_gpus_and_wait_for_a_free_one(hold):
     first, second = hold("2,5"), hold("2,5")
-    assert {first.stdout.readline().strip(), second.stdout.readline().strip()} == {"2", "5"}
+    assert {leased(first), leased(second)} == {"2", "5"}
     third = hold("2,5")
-    time.sleep(1.5)
-    assert third.poll() is None
+    assert_waits(third)
     first.send_signal(signal.SIGKILL)
-    assert third.stdout.readline().strip() in {"2", "5"}
+    assert leased(third) in {"2", "5"}
 
 
 def test_a_worker_gets_ready_on_the_only_gpu_while_it_waits(hold):
@@ -58,28 +85,112 @@ def test_a_worker_gets_ready_on_the_only_gpu_while_it_waits(hold):
     assert waiting.stdout.readline() == "2\n"
 
 
+def test_one_gpu_by_number_and_by_uuid_is_leased_once(hold):
+    first = hold("2")
+    assert leased(first) == "2"
+    second = hold("GPU-2")
+    assert leased(second) == "ready on GPU-2"
+    first.kill()
+    assert leased(second) == "GPU-2"
+
+
+def test_exclusive_gpu_is_held_until_its_process_ends(hold):
+    """It takes no second process, not even one that gets ready."""
+    cards = [{"uuid": "GPU-0", "mode": 3}]
+    first = hold("0", cards)
+    assert leased(first) == "0"
+    second = hold("0", cards)
+    release(first)
+    assert_waits(second)
+    first.kill()
+    assert leased(second) == "0"
+
+
 def test_the_lease_is_what_cuda_will_see(tmp_path, monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.setitem(sys.modules, "pynvml", fakenvml)
+    monkeypatch.setenv("FAKE_GPUS", json.dumps([{"uuid": "GPU-abcdef"}]))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-abc, 3")
     assert lease_gpu(tmp_path) == os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-abc"
+    release_gpu()
+
+
+def test_workers_of_an_allocation_lease_among_its_gpus(hold):
+    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "2,3"}
+    first, second = hold("0,1", **job), hold("0,1", **job)
+    assert {leased(first), leased(second)} == {"0", "1"}
+    third = hold("0,1", **job)
+    assert_waits(third)
+    release(first)
+    assert leased(third) in {"0", "1"}
+
+
+def test_jobs_do_not_wait_for_each_other(hold):
+    """Each may count its GPUs from 0, or share one that SLURM wants shared."""
+    for number in "89":
+        assert leased(hold("0", SLURM_JOB_ID=number)) == "0"
+
+
+def test_allocation_leaves_no_lock_behind(tmp_path, hold):
+    worker = hold("0,1", SLURM_JOB_ID="7")
+    leased(worker)
+    assert [lock.name for lock in (tmp_path / "leases").iterdir()] == ["job7-GPU-0.lock"]
+    release(worker)
+    assert list((tmp_path / "leases").iterdir()) == []
+
+
+def test_steps_of_a_job_do_not_wait_where_the_driver_is_silent(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpus, "_found", lambda entries: [gpus.Gpu(each) for each in entries])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    for step in "12":
+        monkeypatch.setenv("SLURM_STEP_ID", step)
+        assert lease_gpu(tmp_path) == "0"
+    assert len(list(tmp_path.iterdir())) == 2
+    release_gpu()
+
+
+def test_login_shell_of_an_allocation_shares_the_machine_s_locks(tmp_path, monkeypatch):
+    """SLURM has chosen no GPU where it did not set CUDA_VISIBLE_DEVICES."""
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(gpus, "_found", lambda entries: [gpus.Gpu("0", "GPU-a")])
+    assert lease_gpu(tmp_path) == "0"
+    assert [lock.name for lock in tmp_path.iterdir()] == ["GPU-a.lock"]
+    release_gpu()
 
 
 @pytest.mark.parametrize(
-    ("visible", "slurm", "gpu"),
-    [
-        ("", {}, None),
-        ("1", {"SLURM_JOB_ID": "7"}, "1"),
-        ("0", {"SLURM_JOB_ID": "7", "SLURM_STEP_GPUS": "3"}, "3"),
-        ("", {"SLURM_JOB_ID": "7"}, None),
-        ("NoDevFiles", {"SLURM_JOB_ID": "7"}, None),
-    ],
+    ("visible", "slurm"),
+    [("", {}), ("", {"SLURM_JOB_ID": "7"}), ("NoDevFiles", {"SLURM_JOB_ID": "7"})],
 )
-def test_no_gpu_or_slurm_s_choice_is_left_alone(tmp_path, monkeypatch, visible, slurm, gpu):
-    for name in ("SLURM_JOB_ID", "SLURM_STEP_GPUS", "SLURM_JOB_GPUS"):
+def test_without_a_gpu_nothing_is_leased(tmp_path, monkeypatch, visible, slurm):
+    for name in SLURM:
         monkeypatch.delenv(name, raising=False)
     for name, value in slurm.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert lease_gpu(tmp_path) == gpu
+    assert lease_gpu(tmp_path) is None
     assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
     assert not list(tmp_path.iterdir())
+
+
+def test_lock_is_made_where_permissions_cannot_be_set(tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setattr(gpus, "_found", lambda entries: [gpus.Gpu("0")])
+    assert lease_gpu(tmp_path / "leases") == "0"
+    release_gpu()
+
+
+def test_lock_that_its_holder_has_removed_is_not_taken(tmp_path, monkeypatch):
+    """Else a third worker would lock a new file of the same name."""
+    lock = tmp_path / "job7-0.lock"
+    opened = gpu_lease._open_lock(lock)
+    lock.unlink()
+    monkeypatch.setattr(gpu_lease, "_open_lock", lambda path: opened)
+    assert gpu_lease._hold(lock) is None

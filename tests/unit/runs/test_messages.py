@@ -58,10 +58,10 @@ def test_without_slices_the_start_says_nothing_of_where_they_run(events):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((True, None, []), "go to SLURM"),
-        ((False, 4, []), "no GPU, so slices run on its CPU"),
-        ((False, None, ["0", "1"]), "with --resources gpu=2"),
-        ((False, 1, ["0", "1"]), "2 GPUs each, 1 at once"),
+        ((True, None, 0), "go to SLURM"),
+        ((False, 4, 0), "no GPU, so slices run on its CPU"),
+        ((False, None, 2), "with --resources gpu=2"),
+        ((False, 1, 2), "2 GPUs each, 1 at once"),
     ],
 )
 def test_where_slices_run(arguments, words):

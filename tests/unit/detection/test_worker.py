@@ -1,0 +1,64 @@
+"""A worker waits for its GPU, whatever the GPU refuses meanwhile."""
+
+import pytest
+
+from touchline.detection import worker
+from touchline.detection.worker import Question, answer_windows
+from touchline.errors import InputError
+from touchline.inputs.settings import (
+    BatchSettings,
+    GenerationSettings,
+    ImageSettings,
+    WindowSettings,
+)
+from touchline.inputs.videos import Video
+from touchline.inputs.windows import whole, windows_of
+from touchline.video.probe import probe
+
+
+@pytest.mark.parametrize(
+    ("refusing", "refusal"),
+    [
+        ("check_usable", InputError("This job has GPU 0, but torch cannot use it")),
+        ("has_room_beside", RuntimeError("CUDA error: all devices are busy or unavailable")),
+    ],
+)
+def test_refusal_of_the_gpu_while_it_is_another_s_ends_no_worker(
+    tmp_path, monkeypatch, clip, checkpoint, refusing, refusal
+):
+    is_leased = False
+
+    def refuse(*arguments):
+        if not is_leased:
+            raise refusal
+
+    def lease(get_ready):
+        nonlocal is_leased
+        get_ready("0")
+        is_leased = True
+
+    monkeypatch.setattr(worker, "check_usable", lambda gpu: None)
+    monkeypatch.setattr(worker, refusing, refuse)
+    monkeypatch.setattr(worker, "lease_gpu", lease)
+    settings = WindowSettings()
+    windows = list(windows_of(0, 4, whole(4), settings))
+    question = Question(
+        prompt="What happens?",
+        checkpoint=checkpoint,
+        dtype="float32",
+        image=ImageSettings(),
+        generation=GenerationSettings(max_new_tokens=2),
+        fps=settings.fps,
+        frames=settings.frames,
+        version=1,
+    )
+    records = answer_windows(
+        clip,
+        probe(Video(video=0, path=clip)),
+        windows,
+        question,
+        journal_folder=tmp_path / "journal",
+        batch=BatchSettings(windows=1),
+        threads=1,
+    )
+    assert [record.window for record in records] == [window.index for window in windows]
