@@ -13,12 +13,22 @@ sys.path.insert(0, str(PROJECT / "scripts"))
 from touchline.core import paths
 from touchline.errors import InputError
 from touchline.inputs.project import settings_files
-from touchline.runs import command_line, lifecycle, rule_params
+from touchline.runs import (
+    command_line,
+    lifecycle,
+    refused_permissions,
+    rule_params,
+)
 from touchline.runs.inputs import find_inputs
 from touchline.runs.limits import megabytes, minutes
 from touchline.runs.plan import Plan
 from touchline.runs.preflight import read_inputs
 from touchline.slurm import partitions
+
+if refused_permissions.is_tested():
+    from snakemake.persistence.file import FilePersistence
+
+    refused_permissions.accept_refused_modes(FilePersistence)
 
 # The words typed after `snakemake`.
 WORDS = sys.argv[1:]

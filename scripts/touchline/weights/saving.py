@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -12,6 +13,8 @@ from touchline.weights.checkpoints import checkpoint_files
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+log = logging.getLogger(__name__)
 
 
 def save(model: PreTrainedModel, source: Path, folder: Path) -> None:
@@ -31,4 +34,14 @@ def save(model: PreTrainedModel, source: Path, folder: Path) -> None:
     # Weights are written private to the user; a cluster's group may want to read them.
     mode = (folder / "config.json").stat().st_mode
     for file in folder.glob("*.safetensors"):
+        _share(file, mode)
+
+
+def _share(file: Path, mode: int) -> None:
+    """Give a file the mode of a new file; the file system may refuse that."""
+    if file.stat().st_mode == mode:
+        return
+    try:
         os.chmod(file, mode)
+    except OSError as error:
+        log.warning("%s may be readable by you alone: %s.", file, error.strerror)

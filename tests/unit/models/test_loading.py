@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 import touchline.models.loading
 from touchline.errors import InputError
 from touchline.models.families.base import Footage
-from touchline.models.quantize import load_quantizing
+from touchline.models.quantize import load_quantizing, quantize
+from touchline.weights.checkpoints import check
 
 WEIGHT = re.compile(r"layers\.1\.mlp\.up_proj\.weight$")
 
@@ -124,3 +125,14 @@ def test_failure_of_the_short_way_makes_the_model_in_full(loading, monkeypatch, 
     with caplog.at_level(logging.INFO, "touchline"):
         load()
     assert caplog.text.count("is made in full, as the short way failed: TypeError") == 1
+
+
+def test_model_is_saved_where_permissions_cannot_be_set(checkpoint, tmp_path, monkeypatch, caplog):
+    def refuse(*arguments, **options):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("touchline.weights.saving.os.chmod", refuse)
+    with caplog.at_level(logging.WARNING, "touchline"):
+        quantize(checkpoint, tmp_path / "model")
+    check(tmp_path / "model")
+    assert "model.safetensors may be readable by you alone" in caplog.text

@@ -1,0 +1,64 @@
+"""Snakemake keeps its records where the mode of a file cannot be set."""
+
+import errno
+import json
+import os
+from types import SimpleNamespace
+
+import pytest
+from snakemake.persistence.file import FilePersistence
+
+from touchline.runs.refused_permissions import accept_refused_modes, is_tested
+
+
+class Records(FilePersistence):
+    """Of which no workflow is needed."""
+
+    def __init__(self):
+        self._max_len = None
+
+
+@pytest.fixture
+def chmod_fails(monkeypatch):
+    def fails(number):
+        def refuse(path, *arguments, **options):
+            raise OSError(number, os.strerror(number), str(path))
+
+        monkeypatch.setattr(os, "chmod", refuse)
+
+    return fails
+
+
+def test_snakemake_itself_fails(tmp_path, chmod_fails):
+    """Once it no longer does, the patch can go."""
+    assert is_tested()
+    chmod_fails(errno.EPERM)
+    with pytest.raises(PermissionError):
+        Records()._io_write(str(tmp_path), {"a": 1}, "result")
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_record_is_kept(tmp_path, chmod_fails, number):
+    patched = type("Patched", (Records,), {})
+    accept_refused_modes(patched)
+    chmod_fails(number)
+    records = patched()
+    records._io_write(str(tmp_path), {"a": 1}, "result")
+    assert json.loads(open(records._record_path(str(tmp_path), "result")).read()) == {"a": 1}
+
+
+def test_other_errors_stay(tmp_path, chmod_fails):
+    patched = type("Patched", (Records,), {})
+    accept_refused_modes(patched)
+    chmod_fails(errno.ENOSPC)
+    with pytest.raises(OSError, match="No space left"):
+        patched()._io_write(str(tmp_path), {"a": 1}, "result")
+    stub = SimpleNamespace(_record_path=lambda subject, name: tmp_path / "missing")
+
+    def refuse(self, *arguments):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    unwritten = SimpleNamespace(_io_write=refuse)
+    accept_refused_modes(unwritten)
+    with pytest.raises(PermissionError):
+        unwritten._io_write(stub, tmp_path, {}, "result")
