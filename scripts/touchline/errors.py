@@ -53,4 +53,4 @@ def nearest_file(path: str | Path) -> str:
     letters = re.sub(r"\d", "", path.name)
     names = [name for name in names if re.sub(r"\d", "", name) != letters]
     close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
-    return f" (did you mean {path.with_name(close[0])}?)" if close else ""
+    return f" (did you mean {plain(path.with_name(close[0]))}?)" if close else ""

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 
 import pytest
@@ -31,6 +32,7 @@ OTHER = {"other": {"predictions": "given_{video}.json"}}
             {"videos": "none.tsv"},
             "/none.tsv; set videos to a video, a folder of videos, or a table of them",
         ),
+        ({"results": "res{x}"}, "config.results: 'res{x}' has braces, and Snakemake takes"),
         ({"models": OTHER, "compare_with": "other"}, "given_1.json: no such file"),
         ({"models": OTHER, "compare_with": "other"}, "set missing_predictions: skip"),
     ],
@@ -42,6 +44,20 @@ def test_before_the_dag(project, config, sentence):
     output = done.stdout + done.stderr
     assert done.returncode != 0
     assert sentence in output
+    assert "Traceback" not in output
+
+
+def test_name_that_is_not_utf_8_is_refused_before_the_dag(project, clip):
+    folder = project.folder / "recordings"
+    folder.mkdir()
+    try:
+        os.symlink(clip, os.fsencode(folder) + b"/Atl\xe9tico.mkv")
+    except OSError as error:
+        pytest.skip(f"the file system takes no such name: {error}")
+    done = project.snakemake("-n", videos="recordings")
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert r"rename it: mv $'recordings/Atl\xe9tico.mkv' 'recordings/Atlético.mkv'" in output
     assert "Traceback" not in output
 
 

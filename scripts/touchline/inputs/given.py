@@ -30,6 +30,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from touchline.errors import InputError, plain
+from touchline.inputs.places import as_on_disk
 from touchline.inputs.videos import Video, game_of, half_in_path, ranges
 
 _NUMBER = "{video}"
@@ -106,10 +107,9 @@ def _found(
     source: str, selected: Collection[int], videos: Mapping[int, Video]
 ) -> Mapping[int, str]:
     if _NUMBER not in source:
-        if not Path(source).exists():
-            return {}
-        return find_entries(source, sorted(selected), videos)
-    paths = {video: source.replace(_NUMBER, str(video)) for video in selected}
+        there = as_on_disk(source)
+        return find_entries(there, sorted(selected), videos) if Path(there).exists() else {}
+    paths = {video: as_on_disk(source.replace(_NUMBER, str(video))) for video in selected}
     return {video: path for video, path in paths.items() if Path(path).is_file()}
 
 
@@ -130,7 +130,9 @@ def given_videos(templates: Mapping[str, str]) -> list[int]:
         InputError: no model has any.
     """
     numbers: set[int] = set()
-    for template in templates.values():
+    # Each as it is, and with its accents as a Mac and as others write them.
+    forms = [unicodedata.normalize(form, each) for each in templates.values() for form in _FORMS]
+    for template in {*templates.values(), *forms}:
         first, *others = map(re.escape, template.split(_NUMBER))
         pattern = re.compile(rf"{first}(\d+)" + r"\1".join(others))
         wild = "*".join(map(glob.escape, template.split(_NUMBER)))
@@ -157,6 +159,8 @@ _GZIP = b"\x1f\x8b"
 _DEEPEST = 3
 _MOST_FPS = 1_000
 _HALVES = ("1", "2")
+# In which a name with accents can be, as one letter each or as two.
+_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 
 Form = Literal["answers", "soccernet", "osl", "frames"]
 
@@ -309,12 +313,14 @@ def _in_folder(folder: Path, game: str) -> Path | None:
     if ".." in parts:
         return None
     for first in range(len(parts)):
-        file = folder.joinpath(*parts[first:], RESULTS_SPOTTING)
+        file = Path(as_on_disk(str(folder.joinpath(*parts[first:], RESULTS_SPOTTING))))
         if file.is_file():
             return file
     last = glob.escape("/".join(parts))
+    names = {unicodedata.normalize(form, last) for form in _FORMS}
     for depth in range(1, _DEEPEST + 1):
-        files = sorted(folder.glob("*/" * depth + f"{last}/{RESULTS_SPOTTING}"))
+        places = ("*/" * depth + f"{name}/{RESULTS_SPOTTING}" for name in names)
+        files = sorted(file for place in places for file in folder.glob(place))
         if len(files) > 1:
             raise InputError(
                 f"{folder} has {len(files)} files of the game {game!r}, {files[0]} and {files[1]} "

@@ -10,6 +10,7 @@ import yaml
 
 from touchline.core.files import read_text
 from touchline.errors import InputError, plain
+from touchline.inputs.places import as_on_disk
 from touchline.inputs.settings import Settings
 
 
@@ -88,11 +89,16 @@ def with_project_files(settings: Settings, project: Path) -> Settings:
     """
 
     def found(path: str) -> str:
-        own, shipped = Path(path), project / path
-        return str(shipped) if shipped.exists() and not own.exists() else path
+        own, shipped = as_on_disk(path), project / path
+        return str(shipped) if shipped.exists() and not Path(own).exists() else own
 
     models = {
-        name: model.model_copy(update={"checkpoint": found(model.checkpoint)})
+        name: model.model_copy(
+            update={
+                "checkpoint": found(model.checkpoint),
+                "adapter": model.adapter and as_on_disk(model.adapter),
+            }
+        )
         if model.checkpoint and not model.is_served
         else model
         for name, model in settings.models.items()

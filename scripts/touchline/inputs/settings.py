@@ -26,8 +26,9 @@ from touchline.core.paths import by_evidence
 from touchline.errors import InputError, nearest
 from touchline.inputs.clock import HalfStarts
 from touchline.inputs.families import FAMILIES, GENERIC, SERVER
+from touchline.inputs.places import check_name, expanded
 from touchline.inputs.served import REQUESTS, Access, FramesAs, ServedModel
-from touchline.inputs.videos import Video, expanded, ranges, read_videos, select
+from touchline.inputs.videos import Video, ranges, read_videos, select
 
 # Every number has a finite range, wide enough for whatever makes sense.
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -100,11 +101,30 @@ def _variable(name: str) -> str:
 
 
 def _expanded(value: Any) -> Any:
-    return expanded(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    path = expanded(value)
+    try:
+        check_name(path)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    return path
+
+
+def _without_braces(path: str) -> str:
+    if re.search("[{}]", path):
+        raise ValueError(
+            f"{path!r} has braces, and Snakemake takes what is in braces for a wildcard; choose a "
+            "name without { and }"
+        )
+    return path
 
 
 # A path, or the name of something that may be one, with ~ and $HOME as a shell takes them.
 Place = Annotated[str, BeforeValidator(_expanded)]
+
+# A folder that every result, or every model, is in.
+Folder = Annotated[Place, AfterValidator(_without_braces)]
 
 
 class Section(BaseModel):
@@ -459,8 +479,8 @@ class Settings(Section):
         description="where halves begin (and end) in the one video, as in "
         "1=00:04:10,2=01:06:32; of several videos the table has it",
     )
-    results: Place = Field("results", description="folder that every result goes to")
-    resources: Place = Field("resources", description="folder that models are kept in")
+    results: Folder = Field("results", description="folder that every result goes to")
+    resources: Folder = Field("resources", description="folder that models are kept in")
     labels: Place = Field("labels.yaml", description="the event classes and their aliases")
     prompt: Place = Field("prompts/soccer_events.txt", description="what the model is asked")
     slices: Annotated[int, Field(ge=1, le=64)] = Field(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePath
+from typing import Annotated
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -20,6 +24,7 @@ from pydantic import (
 from touchline.errors import InputError, nearest_file, plain
 from touchline.inputs.clock import HalfSpan, HalfStart, HalfStarts, half_spans
 from touchline.inputs.hq import hq_start
+from touchline.inputs.places import as_on_disk, expanded
 
 # What a video file's name ends in, for files in a folder; a table may name any file.
 SUFFIXES = {
@@ -99,6 +104,10 @@ class AnnotatedVideo:
     others: int
 
 
+# Accents in one form, so that names from a Mac equal those from elsewhere.
+Title = Annotated[str, AfterValidator(partial(unicodedata.normalize, "NFC"))]
+
+
 class Video(BaseModel):
     """A row of the video table."""
 
@@ -110,7 +119,7 @@ class Video(BaseModel):
         description="the video file; a relative path starts at the table's folder; empty: given "
         "predictions without footage, of a game that is named",
     )
-    game: str | None = Field(None, description="the game this video is a part of")
+    game: Title | None = Field(None, description="the game this video is a part of")
     half: int | None = Field(None, ge=1, description="which half of the game")
     half_starts: HalfStarts = Field(
         (),
@@ -123,8 +132,8 @@ class Video(BaseModel):
         description="seconds that the clock of the half shows at the video's first picture; -37 "
         "where the video begins 37 s before the kick-off",
     )
-    home: str | None = Field(None, description="the home team's name")
-    away: str | None = Field(None, description="the away team's name")
+    home: Title | None = Field(None, description="the home team's name")
+    away: Title | None = Field(None, description="the away team's name")
     labels: Path | None = Field(None, description="ground truth; relative as path is")
 
     @property
@@ -187,7 +196,7 @@ def read_videos(source: str | Path) -> dict[int, Video]:
     """
     if refusal := _stream_refusal(str(source)):
         raise InputError(f"config.videos: {refusal}")
-    source = Path(source)
+    source = Path(as_on_disk(str(source)))
     if os.path.isdir(source):
         return _from_folder(source)
     if not os.path.exists(source):
@@ -284,7 +293,7 @@ def left_out(source: str | Path) -> str | None:
     if not kinds:
         return None
     rarest = sorted(kinds.values(), key=len)
-    named = [str(paths[0].relative_to(folder)) for paths in rarest[:_MOST_KINDS]]
+    named = [plain(paths[0].relative_to(folder)) for paths in rarest[:_MOST_KINDS]]
     count = sum(map(len, rarest))
     more = f" and {count - len(named)} more" if count > len(named) else ""
     return (
@@ -408,11 +417,6 @@ def _text_of(table: Path) -> str:
         ) from error
 
 
-def expanded(path: str | Path) -> str:
-    """A path with what a shell makes of ~ and $HOME in it."""
-    return os.path.expandvars(os.path.expanduser(path))
-
-
 def _from_row(cells: Mapping[str, str], place: str, table: Path) -> Video:
     try:
         video = Video.model_validate(cells)
@@ -439,7 +443,11 @@ def _from_row(cells: Mapping[str, str], place: str, table: Path) -> Video:
     files = {"path": video.path, "labels": video.labels}
     return _with_clock_of_hq(
         video.model_copy(
-            update={key: table.parent / expanded(file) for key, file in files.items() if file}
+            update={
+                key: Path(as_on_disk(str(table.parent / expanded(file))))
+                for key, file in files.items()
+                if file
+            }
         )
     )
 

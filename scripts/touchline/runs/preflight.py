@@ -26,6 +26,7 @@ from touchline.inputs.given import place_of
 from touchline.inputs.halves import contradictions, repeated_halves, same_files
 from touchline.inputs.hq import untrimmed
 from touchline.inputs.labels import Labels
+from touchline.inputs.places import check_braces, check_name
 from touchline.inputs.settings import GenerationSettings, Settings, WindowSettings, weight_of
 from touchline.inputs.videos import GameHalf, left_out, ranges
 from touchline.inputs.windows import most_frames
@@ -57,6 +58,7 @@ def read_inputs(
     """
     mistakes = Mistakes()
     inputs = collect_inputs(config, project, mistakes, only_models=only_models)
+    mistakes.extend(_unusable_names(inputs, project))
     mistakes.extend(_missing_videos(inputs))
     mistakes.extend(repeated_halves(inputs.videos, inputs.selected))
     mistakes.extend(contradictions(inputs.videos, inputs.selected))
@@ -286,6 +288,27 @@ def _dated_in_the_future(inputs: Inputs) -> list[str]:
                 f"older; type touch {shlex.quote(file)}, or set this machine's clock."
             )
     return lines
+
+
+def _unusable_names(inputs: Inputs, project: Path) -> list[str]:
+    """A line for each path that is not in UTF-8, or is Snakemake's to read and has braces."""
+    settings = inputs.settings
+    videos = (inputs.videos[video].path for video in inputs.selected if video in inputs.videos)
+    models = [settings.models[name] for name in settings.detect_with]
+    folders = [path for model in models for path in (model.checkpoint, model.adapter) if path]
+    read = [
+        settings.labels,
+        *([settings.prompt] if models else []),
+        *filter(os.path.isdir, folders),
+        *inputs.annotations.values(),
+        *(path for paths in inputs.given.values() for path in paths.values()),
+    ]
+    mistakes = Mistakes()
+    for path in (Path.cwd(), project, *filter(None, videos), *read):
+        mistakes.of(partial(check_name, path), None)
+    for path in (project, *read):
+        mistakes.of(partial(check_braces, path), None)
+    return mistakes.lines
 
 
 def _missing_videos(inputs: Inputs) -> list[str]:

@@ -591,3 +591,35 @@ def test_frames_that_do_not_reach_a_window_s_end_are_a_warning(project, window, 
     warnings = read_inputs(project | {"window": window}).warnings
     assert len(warnings) == (words is not None)
     assert words is None or words in warnings[0]
+
+
+@pytest.mark.parametrize("name", ["labels", "prompt", "truth", "given", "checkpoint"])
+def test_braces_in_a_path_that_snakemake_reads_are_refused(project, tmp_path, name):
+    table = tmp_path / "videos.tsv"
+    (tmp_path / "a{b}").mkdir()
+    match name:
+        case "labels":
+            project["labels"] = shutil.move("labels.yaml", "a{b}/labels.yaml")
+        case "prompt":
+            project["prompt"] = shutil.move("prompt.txt", "a{b}/prompt.txt")
+        case "truth":
+            shutil.move("truth_0.json", "a{b}")
+            table.write_text(table.read_text().replace("truth_0", "a{b}/truth_0"))
+        case "given":
+            for video in (0, 1):
+                shutil.move(f"given_{video}.json", "a{b}")
+            project["models"]["other"]["predictions"] = "a{b}/given_{video}.json"
+        case "checkpoint":
+            checkpoint = project["models"]["llava"]["checkpoint"]
+            shutil.copytree(checkpoint, "a{b}/model")
+            project["models"]["llava"]["checkpoint"] = "a{b}/model"
+    found = mistakes(project)
+    assert all("has braces in its path" in line for line in found)
+    assert len(found) == (2 if name == "given" else 1)
+
+
+def test_braces_in_the_path_of_a_video_are_allowed(project, tmp_path):
+    shutil.move("0.mkv", "a{b}.mkv")
+    table = tmp_path / "videos.tsv"
+    table.write_text(table.read_text().replace("0.mkv", "a{b}.mkv", 1))
+    assert read_inputs(project).videos[0].path.name == "a{b}.mkv"

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -44,7 +45,8 @@ def test_record_is_kept(tmp_path, chmod_fails, number):
     chmod_fails(number)
     records = patched()
     records._io_write(str(tmp_path), {"a": 1}, "result")
-    assert json.loads(open(records._record_path(str(tmp_path), "result")).read()) == {"a": 1}
+    record = Path(records._record_path(str(tmp_path), "result"))
+    assert json.loads(record.read_text()) == {"a": 1}
 
 
 def test_other_errors_stay(tmp_path, chmod_fails):
