@@ -296,7 +296,7 @@ def _unusable_names(inputs: Inputs, project: Path) -> list[str]:
     videos = (inputs.videos[video].path for video in inputs.selected if video in inputs.videos)
     models = [settings.models[name] for name in settings.detect_with]
     folders = [path for model in models for path in (model.checkpoint, model.adapter) if path]
-    read = [
+    read: list[str | Path] = [
         settings.labels,
         *([settings.prompt] if models else []),
         *filter(os.path.isdir, folders),

@@ -6,9 +6,7 @@ person, and no path but those of the settings and those within the folder of res
 
 from __future__ import annotations
 
-import os
 import platform
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ from touchline.inputs.fingerprint import content_of
 from touchline.inputs.given import place_of
 from touchline.inputs.settings import Settings
 from touchline.inputs.videos import GameHalf, Video
+from touchline.runs.checkout import read_checkout
 from touchline.runs.inputs import Inputs
 from touchline.runs.plan import Plan
 from touchline.runs.records import (
@@ -45,9 +44,6 @@ _PACKAGES = (
     *("scikit-learn", "SoccerNet", "json_repair", "av", "pillow", "torch", "transformers"),
     *("bitsandbytes", "accelerate", "peft", "safetensors", "tokenizers", "openai"),
 )
-
-# Files of the checkout that a user changes; the record has what is in them by itself.
-_RECORDED_APART = (":!config.yaml", ":!labels.yaml", ":!prompts")
 
 Change = Literal["changed", "missing", "not in the record", "not checked"]
 
@@ -158,38 +154,15 @@ def differing_results(record: RunRecord, results: Path) -> list[Difference]:
 
 
 def _software(project: Path) -> Software:
-    commit = _git(project, "rev-parse", "HEAD")
-    top = _git(project, "rev-parse", "--show-toplevel")
-    if top is None or Path(top) != project.resolve():
-        # A copy within another repository.
-        commit = None
-    status = ("status", "--porcelain", "--untracked-files=no", "--", ".", *_RECORDED_APART)
-    changes = _git(project, *status) if commit else None
+    checkout = read_checkout(project)
     return Software(
         touchline=touchline.__version__,
-        commit=commit,
-        is_changed=None if changes is None else bool(changes),
+        commit=checkout.commit,
+        is_changed=checkout.is_changed,
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}",
         packages=packages(),
     )
-
-
-def _git(project: Path, *arguments: str) -> str | None:
-    """What git says of the checkout; None where there is no git, or it says nothing of it."""
-    # A hook's or a user's variables may point at another repository.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(project), *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _video(results: Path, video: int, plan: Plan) -> RecordedVideo:

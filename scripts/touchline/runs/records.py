@@ -50,10 +50,12 @@ class RecordedVideo(Record):
 
 class Software(Record):
     touchline: str = Field(description="version of the project")
-    commit: str | None = Field(description="of the checkout; null: it is no checkout of git")
+    commit: str | None = Field(
+        description="of the checkout; null: it is no checkout of git, or cannot be read"
+    )
     is_changed: bool | None = Field(
         description="whether the checkout differs from that commit, by more than config.yaml, "
-        "labels.yaml and prompts/, which are recorded apart"
+        "labels.yaml and prompts/, which are recorded apart; null: git does not say"
     )
     python: str
     system: str = Field(description="operating system and processor")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from touchline.core.jobs import hashes_at_end, recorded_job
 from touchline.core.records import Manifest, ModelFiles, Origin
 from touchline.errors import InputError
 from touchline.inputs.fingerprint import fingerprint
+from touchline.runs.checkout import Checkout, read_checkout
 from touchline.runs.inputs import find_inputs
 from touchline.runs.plan import Plan
 from touchline.runs.record import differences, hashed_folder, record_run
@@ -371,3 +373,57 @@ def test_the_commit_is_that_of_the_checkout_and_no_other(run):
     (run.folder / "copy").mkdir()
     within = record_run(run.plan, run.config, [], run.folder / "copy").software
     assert (within.commit, within.is_changed) == (None, None)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout with one commit, and that commit."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    (folder / "file").write_text("text")
+    git(folder, "add", "file")
+    git(folder, "commit", "-qm", "first")
+    return folder, git(folder, "rev-parse", "HEAD")
+
+
+def replace_git(folder, monkeypatch, command):
+    folder.mkdir()
+    (folder / "git").write_text(f"#!/bin/sh\n{command}\n")
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_commit_of_another_user_s_checkout_is_known(checkout, tmp_path, monkeypatch):
+    folder, commit = checkout
+    other = f'GIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {shutil.which("git")} "$@"'
+    replace_git(tmp_path / "bin", monkeypatch, other)
+    with pytest.raises(subprocess.CalledProcessError):
+        git(folder, "rev-parse", "HEAD")
+    assert read_checkout(folder) == Checkout(commit, is_changed=False)
+
+
+@pytest.mark.parametrize("form", ["branch", "packed", "detached", "worktree"])
+def test_commit_is_read_without_git(checkout, tmp_path, monkeypatch, caplog, form):
+    folder, commit = checkout
+    if form == "packed":
+        git(folder, "pack-refs", "--all")
+    if form == "detached":
+        git(folder, "checkout", "-q", "--detach")
+    if form == "worktree":
+        git(folder, "worktree", "add", "-q", str(tmp_path / "tree"))
+        folder = tmp_path / "tree"
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    with caplog.at_level(logging.WARNING, "touchline"):
+        assert read_checkout(folder) == Checkout(commit, is_changed=None)
+    assert "git cannot be run (No such file or directory)" in caplog.text
+
+
+def test_reason_is_logged_where_there_is_no_commit(tmp_path, monkeypatch, caplog):
+    with caplog.at_level(logging.WARNING, "touchline"):
+        assert read_checkout(tmp_path) == Checkout()
+        assert "is no checkout of git; cite the version" in caplog.text
+        (tmp_path / ".git").mkdir()
+        replace_git(tmp_path / "bin", monkeypatch, "echo 'fatal: it is broken' >&2; exit 128")
+        assert read_checkout(tmp_path) == Checkout()
+    assert "run.json has no commit, because it cannot be read: fatal: it is broken." in caplog.text

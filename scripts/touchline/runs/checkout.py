@@ -1,0 +1,118 @@
+"""The commit of the checkout that a run uses, for its record."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from touchline.errors import plain
+
+log = logging.getLogger(__name__)
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# Files of the checkout that a user changes; the record has what is in them by itself.
+_RECORDED_APART = (":!config.yaml", ":!labels.yaml", ":!prompts")
+# More links than git follows from HEAD to a branch.
+_MOST_LINKS = 5
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """The state of a checkout.
+
+    Attributes:
+        commit: None where the project is no checkout of git by itself.
+        is_changed: whether files differ from the commit; None where git does not say.
+    """
+
+    commit: str | None = None
+    is_changed: bool | None = None
+
+
+def read_checkout(project: Path) -> Checkout:
+    """Read the commit of the project, by git or else from git's files; log why it is unknown.
+
+    Args:
+        project: the folder of the Snakefile.
+    """
+    project = project.resolve()
+    if not (project / ".git").exists():
+        log.warning(
+            "run.json has no commit, because %s is no checkout of git; cite the version, or run "
+            "from a clone of the repository.",
+            project,
+        )
+        return Checkout()
+    commit, reason = _git(project, "rev-parse", "--verify", "HEAD")
+    commit = commit or _commit_in_files(project / ".git")
+    if commit is None:
+        log.warning("run.json has no commit, because it cannot be read: %s.", reason)
+        return Checkout()
+    status = ("status", "--porcelain", "--untracked-files=no", "--", ".", *_RECORDED_APART)
+    changes, reason = _git(project, *status)
+    if changes is None:
+        log.warning(
+            "run.json does not say whether the checkout was changed after commit %s, because git "
+            "does not: %s.",
+            commit,
+            reason,
+        )
+        return Checkout(commit)
+    return Checkout(commit, bool(changes))
+
+
+def _git(project: Path, *arguments: str) -> tuple[str | None, str]:
+    """Return what git says of the checkout, or None and the reason why it says nothing."""
+    # A hook's or a user's variables may point at another repository.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    # Where git has to find the checkout by itself, it may take one around it, and it refuses one of
+    # another user, whose settings could run programs. This program is of that checkout, too.
+    place = [f"--git-dir={project / '.git'}", f"--work-tree={project}"]
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(project), *place, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        return None, f"git cannot be run ({error.strerror})"
+    if done.returncode:
+        return None, plain(done.stderr).rstrip(".")
+    return done.stdout.strip(), ""
+
+
+def _commit_in_files(place: Path) -> str | None:
+    """Read the commit of HEAD from git's own files; None if it is not there.
+
+    Args:
+        place: the folder .git, or a worktree's or submodule's file that names a folder.
+    """
+    if place.is_file():
+        place = place.parent / _text(place).removeprefix("gitdir: ")
+    common = place / (_text(place / "commondir") or ".")
+    found = _text(place / "HEAD")
+    for _ in range(_MOST_LINKS):
+        if _COMMIT.fullmatch(found):
+            return found
+        name = found.removeprefix("ref: ")
+        found = _text(place / name) or _text(common / name) or _packed(common, name)
+    return None
+
+
+def _packed(common: Path, name: str) -> str:
+    lines = (line.split(" ", 1) for line in _text(common / "packed-refs").splitlines())
+    return next((words[0] for words in lines if words[1:] == [name]), "")
+
+
+def _text(file: Path) -> str:
+    """The text of a file; empty if there is none."""
+    try:
+        return file.read_text().strip()
+    except (OSError, ValueError):
+        return ""
