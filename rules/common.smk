@@ -4,6 +4,7 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 
 PROJECT = Path(workflow.basedir)
 
@@ -15,6 +16,7 @@ from touchline.errors import InputError
 from touchline.inputs.project import settings_files
 from touchline.runs import (
     command_line,
+    environment,
     lifecycle,
     refused_permissions,
     rule_params,
@@ -29,6 +31,9 @@ if refused_permissions.is_tested():
     from snakemake.persistence.file import FilePersistence
 
     refused_permissions.accept_refused_modes(FilePersistence)
+
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    environment.leave_user_packages_out(workflow.is_main_process)
 
 # The words typed after `snakemake`.
 WORDS = sys.argv[1:]

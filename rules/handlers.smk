@@ -1,7 +1,5 @@
 # What happens at the start and at the end of a run; touchline/runs/lifecycle.py does it.
 
-from snakemake.settings.types import DeploymentMethod
-
 from touchline.slurm.partitions import Submission
 from touchline.runs.snakemake_events import RunEvents, shorten_reason
 

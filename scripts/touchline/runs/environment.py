@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import site
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,6 +38,19 @@ def check_environment(with_video: bool, project: Path) -> None:
             f"{sys.executable} lacks {', '.join(lacking)}: activate Touchline's environment, as "
             f"with `source {project}/.venv/bin/activate`, or add --sdm conda."
         )
+
+
+def leave_user_packages_out(is_main_process: bool) -> None:
+    """Have the Python of conda's environments see their own packages alone, not ~/.local.
+
+    Args:
+        is_main_process: whether Snakemake will start itself again for each job.
+    """
+    snakemake = find_spec("snakemake")
+    place = Path(snakemake.origin or "") if snakemake else Path()
+    # A Snakemake in ~/.local would not be found again. Its jobs' own processes come here, too.
+    if not (is_main_process and place.is_relative_to(site.getusersitepackages())):
+        os.environ["PYTHONNOUSERSITE"] = "1"
 
 
 def check_container(image: Path, project: Path) -> None:
