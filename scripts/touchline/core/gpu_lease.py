@@ -25,6 +25,8 @@ _POLL_SECONDS = 0.2
 # Not TMPDIR, which may differ between two runs of one user; and shared by all users, since they
 # share the GPUs.
 LEASES = Path("/tmp/touchline-gpus")
+# A SLURM job is one user's, so nobody else's files can be in its way.
+_LEASES_OF_JOBS = Path(f"{LEASES}-{os.getuid()}")
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def lease_gpu(
         log.info("No GPU on this machine: running on the CPU.")
     if not gpus:
         return None
-    lease = _wait_for_one(gpus, folder or LEASES, get_ready)
+    folder = folder or (_LEASES_OF_JOBS if _has_choice_of_slurm() else LEASES)
+    lease = _wait_for_one(gpus, folder, get_ready)
     _held.append(lease)
     os.environ["CUDA_VISIBLE_DEVICES"] = lease.gpu.name
     log.info("GPU %s is leased.", lease.gpu.name)
@@ -112,7 +115,7 @@ def _log_job(gpus: Sequence[Gpu]) -> None:
 def _wait_for_one(
     gpus: Sequence[Gpu], folder: Path, get_ready: Callable[[str], object] | None
 ) -> _Lease:
-    # Not asked again: the variable is set below.
+    # Named before the variable is set below.
     locks = {gpu: folder / _lock_name(gpu) for gpu in gpus}
     waited = False
     while True:
@@ -141,11 +144,15 @@ def _lock_name(gpu: Gpu) -> str:
     own, which can have one number, or they share a GPU that SLURM wants shared.
     """
     identity = gpu.uuid or gpu.name
-    if "SLURM_JOB_ID" in os.environ and "CUDA_VISIBLE_DEVICES" in os.environ:
+    if _has_choice_of_slurm():
         # Each step of a job may count its GPUs from 0.
         step = "" if gpu.uuid else f"{os.environ.get('SLURM_STEP_ID', '')}-"
         identity = f"{_OF_JOB}{os.environ['SLURM_JOB_ID']}-{step}{identity}"
     return f"{identity.replace('/', '_')}.lock"
+
+
+def _has_choice_of_slurm() -> bool:
+    return "SLURM_JOB_ID" in os.environ and "CUDA_VISIBLE_DEVICES" in os.environ
 
 
 def _is_of_job(lock: Path) -> bool:
