@@ -20,11 +20,13 @@ def invocation():
             groups=workflow.group_settings.overwrite_groups,
             rules=[rule.name for rule in workflow.rules],
         )
+    gpus = workflow.resource_settings.resources.get("gpu")
     methods = workflow.deployment_settings.deployment_method
     return lifecycle.Invocation(
         snakefile=Path(workflow.main_snakefile),
         words=WORDS,
-        gpus=workflow.resource_settings.resources.get("gpu"),
+        # Newer versions of Snakemake have the number in an object.
+        gpus=getattr(gpus, "value", gpus),
         keep_going=workflow.execution_settings.keep_going,
         has_environments=DeploymentMethod.CONDA in methods,
         has_container=DeploymentMethod.APPTAINER in methods,

@@ -6,8 +6,10 @@ import os
 import re
 
 import pytest
+import torch
 
 from clones import given
+from fakenvml import fake_gpus
 from media import steady, write_video
 
 
@@ -58,6 +60,21 @@ def test_name_that_is_not_utf_8_is_refused_before_the_dag(project, clip):
     output = done.stdout + done.stderr
     assert done.returncode != 0
     assert r"rename it: mv $'recordings/Atl\xe9tico.mkv' 'recordings/Atlético.mkv'" in output
+    assert "Traceback" not in output
+
+
+def test_gpu_that_torch_cannot_use_is_counted_and_ends_its_job(project, tmp_path, monkeypatch):
+    if torch.cuda.is_available():
+        pytest.skip("torch has a GPU here")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    for name, value in fake_gpus(tmp_path, {"uuid": "GPU-a"}, {"uuid": "GPU-b"}).items():
+        monkeypatch.setenv(name, value)
+    done = project.snakemake("--resources", "gpu=1", results="gpus", resources="gpus")
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "slices lease one of this machine's 2 GPUs each, 1 at once" in output
+    assert "This job has GPU 0, but torch" in output
     assert "Traceback" not in output
 
 
