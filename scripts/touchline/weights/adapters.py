@@ -51,7 +51,7 @@ def fetch(adapter: str, revision: str | None, folder: Path) -> None:
     if Path(adapter).is_dir():
         check(Path(adapter))
         for file in adapter_files(adapter):
-            (folder / file.name).symlink_to(file.resolve())
+            checkpoints.refer(file.resolve(), folder)
     else:
         try:
             commit = _from_hub(adapter, revision, folder)

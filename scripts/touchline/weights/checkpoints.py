@@ -84,7 +84,7 @@ def fetch(
         for file in checkpoint_files(source, has_code=trust_code):
             # What an earlier run left in a folder that it made itself is not about this one.
             if file.name not in (ORIGIN, _GENERIC_NOTE):
-                (folder / file.name).symlink_to(file)
+                refer(file, folder)
         write_note(folder, note)
     else:
         write_note(folder, note)
@@ -115,6 +115,14 @@ def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: P
     place(hub.download(snapshot, weights), folder)
     check(folder)
     return commit
+
+
+def refer(file: Path, folder: Path) -> None:
+    """Make a symbolic link to a file, or what `place` makes where there can be none (CIFS)."""
+    try:
+        (folder / file.name).symlink_to(file)
+    except OSError:
+        place([file], folder)
 
 
 def place(files: Collection[Path], folder: Path) -> None:

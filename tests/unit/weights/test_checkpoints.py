@@ -1,7 +1,9 @@
 """Folders that are no whole checkpoint are reported from their files alone, in one sentence."""
 
+import errno
 import json
 import logging
+import os
 import shutil
 
 import pytest
@@ -148,3 +150,15 @@ def test_results_name_their_checkpoint_and_warn_of_another(folder, tmp_path, cap
     assert read_json(record)["commit"] == "2" * 40
     message = caplog.records[-1].getMessage()
     assert f"made with a/b at commit {'1' * 40}; these will differ" in message
+
+
+def test_checkpoint_is_placed_where_links_are_refused(folder, tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    monkeypatch.setattr(os, "link", refuse)
+    made = tmp_path / "checkpoint"
+    fetch(str(folder), None, "llava_next_video", made)
+    check(made)
+    assert not any(file.is_symlink() for file in made.iterdir())
