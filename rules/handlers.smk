@@ -21,6 +21,7 @@ def invocation():
             array_jobs=workflow.executor_settings.array_jobs,
             groups=workflow.group_settings.overwrite_groups,
             rules=[rule.name for rule in workflow.rules],
+            results=Path(SETTINGS.results),
         )
     methods = workflow.deployment_settings.deployment_method
     return lifecycle.Invocation(

@@ -24,11 +24,13 @@ class Submission:
         array_jobs: the value of slurm-array-jobs.
         groups: by rule, the group it was put into.
         rules: the names of all rules.
+        results: the folder of results.
     """
 
     array_jobs: str | None
     groups: Mapping[str, str]
     rules: Collection[str]
+    results: Path
 
 
 def check_cluster(submission: Submission, folder: Path) -> str | None:
@@ -38,7 +40,7 @@ def check_cluster(submission: Submission, folder: Path) -> str | None:
         folder: that the run is started in.
 
     Returns:
-        a warning where jobs of an earlier run are still in the queue.
+        a warning where jobs of an earlier run with the same results are still in the queue.
 
     Raises:
         InputError: the run would do work twice, or give wrong results.
@@ -56,9 +58,9 @@ def check_cluster(submission: Submission, folder: Path) -> str | None:
     left = [
         job.number
         for job in own_jobs() or []
-        if job.stage in (Stage.PENDING, Stage.RUNNING)
+        if job.stage in (Stage.PENDING, Stage.RUNNING, Stage.SUSPENDED)
         and job.rule in submission.rules
-        and job.folder == folder
+        and job.is_for(submission.results, folder)
     ]
     if left:
         return (
@@ -81,7 +83,7 @@ def has_accounting(configuration: str) -> bool:
 @cache
 def limits() -> str:
     """The cluster's partitions, the default one with an asterisk, and their MaxTime; asked once."""
-    return answer_of("sinfo", "--noheader", "--format=%P|%l") or ""
+    return answer_of("sinfo", "--all", "--noheader", "--format=%P|%l") or ""
 
 
 def longest_minutes(partitions: str, partition: str | None) -> int | None:

@@ -12,14 +12,15 @@ from touchline.slurm.queue import Stage, obstacle, read_queue, stage_of
 def test_a_job_of_a_slice():
     [job, other] = read_queue(
         [
-            "17|PENDING|Resources|rule_detect_slice_wildcards_llava_0_3|/a|b\n",
+            "17|PENDING|Resources|touchline_a-b_0123abcd|rule_detect_slice_wildcards_llava_0_3|/a|b\n",
             "",
-            "18|RUNNING|None|(null)|/elsewhere",
+            "18|RUNNING|None|wrap|(null)|/elsewhere",
         ]
     )
     assert (job.number, job.stage, job.reason) == ("17", Stage.PENDING, "Resources")
     assert (job.rule, job.wildcards, job.folder) == ("detect_slice", "llava_0_3", Path("/a|b"))
     assert (other.stage, other.rule, other.wildcards) == (Stage.RUNNING, "", "")
+    assert (job.mark, other.mark) == ("0123abcd", "")
 
 
 @given(st.lists(st.text()))
@@ -31,11 +32,12 @@ def test_nothing_that_is_printed_is_an_error(lines):
     ("state", "stage"),
     [
         ("COMPLETED", Stage.DONE),
-        ("COMPLETING", Stage.RUNNING),
+        ("COMPLETING", Stage.COMPLETING),
         ("CANCELLED by 1000", Stage.DEAD),
         ("PREEMPTED", Stage.DEAD),
         ("REQUEUED", Stage.PENDING),
-        ("SUSPENDED", Stage.RUNNING),
+        ("SUSPENDED", Stage.SUSPENDED),
+        ("SIGNALING", Stage.RUNNING),
     ],
 )
 def test_states(state, stage):
@@ -57,6 +59,7 @@ def test_states(state, stage):
         ("QOSMaxGRESPerUser", "others of yours"),
         ("ReqNodeNotAvail, UnavailableNodes:n1", "down or reserved"),
         ("JobHeldAdmin", "scontrol release"),
+        ("job requeued in held state", "scontrol release"),
     ],
 )
 def test_what_time_alone_does_not_solve(reason, change):
