@@ -7,12 +7,13 @@ that SLURM's commands print.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from touchline.errors import InputError
+from touchline.core.logs import end_of
+from touchline.errors import InputError, plain
 from touchline.slurm.queue import Stage, answer_of, own_jobs
 
 
@@ -109,6 +110,25 @@ def longest_minutes(partitions: str, partition: str | None) -> int | None:
             days, hours, minutes = (int(part or 0) for part in match.groups()[:3])
             longest = max(longest or 0, (days * 24 + hours) * 60 + minutes)
     return longest
+
+
+def cause_of(status: str, slurm_log: str, own_logs: Iterable[str]) -> str:
+    """Return the last line that SLURM logged of a job which failed before its own program began.
+
+    Args:
+        status: the job's state.
+        slurm_log: the path of SLURM's own log.
+        own_logs: the paths of the job's own logs.
+
+    Returns:
+        "" if the job's own logs have something to say, or SLURM ended the job.
+    """
+    if status != "FAILED" or any(end_of(log) for log in own_logs):
+        return ""
+    lines = [line.strip() for line in end_of(slurm_log).splitlines()]
+    # `srun` only adds that its program failed.
+    lines = [line for line in lines if line and not line.startswith(("srun:", "slurmstepd:"))]
+    return plain(lines[-1]) if lines else ""
 
 
 def reason_of(status: str, log: str) -> str:

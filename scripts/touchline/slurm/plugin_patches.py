@@ -14,9 +14,11 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from logging import Logger
+from types import SimpleNamespace
 from typing import Any
 
 from touchline.core.logs import end_of
+from touchline.slurm.partitions import cause_of
 from touchline.slurm.queue import QueuedJob, Stage, answer_of, obstacle, own_jobs, stage_of
 from touchline.slurm.refusals import Refusal, refusal_of
 from touchline.slurm.waiting import WaitingReport
@@ -177,7 +179,10 @@ def _patched_sleep(original: Method) -> Method:
 
 
 def _patched_cancel(original: Method, watch: _Watch) -> Method:
-    """Cancel jobs that are not active at the moment, too (docs/upstream/cancel.md)."""
+    """Cancel jobs that are not active at the moment, too, and wait for small steps.
+
+    See docs/upstream/cancel.md.
+    """
 
     def cancel(self: Any) -> None:
         watch.is_ending = True
@@ -185,6 +190,12 @@ def _patched_cancel(original: Method, watch: _Watch) -> Method:
             original(self)
         finally:
             answer_of("scancel", f"--name={self.run_uuid}")
+        try:
+            local = self.workflow.scheduler.get_executor(SimpleNamespace(is_local=True))
+            if local is not self:
+                local.cancel()
+        except Exception as error:
+            watch.tell_fault(self.logger, error)
 
     return cancel
 
@@ -216,6 +227,8 @@ def _patched_look(original: Method, watch: _Watch) -> Method:
             elif stage is Stage.DEAD:
                 log = job.aux.get("slurm_logfile")
                 message = f"SLURM-job '{number}' failed, SLURM status is: '{state}'. "
+                if cause := cause_of(state, str(log), map(str, job.job.log)):
+                    message += f"SLURM's log ends with: {cause} "
                 self.report_job_error(job, msg=message, aux_logs=[str(log)] if log else [])
             else:
                 yield job

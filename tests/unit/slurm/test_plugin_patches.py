@@ -53,8 +53,9 @@ class Recorded(plugin.Executor):
     """The plugin's executor, which keeps its reports and submissions instead of making them."""
 
     def __init__(self, command="squeue"):
-        self.events, self.submitted = [], []
+        self.events, self.submitted, self.local = [], [], Mock()
         scheduler = SimpleNamespace(
+            get_executor=lambda job: self.local if job.is_local else self,
             exit_gracefully=lambda: self.events.append("the run ends"),
             error_callback=lambda job: self.events.append(("not tried", job)),
         )
@@ -90,9 +91,9 @@ class Recorded(plugin.Executor):
     def run_job(self, job):
         self.submitted.append(job)
 
-    def look(self, log=None):
+    def look(self, log=None, own_logs=()):
         """Look at job 7 once; return whether it is kept for the next look."""
-        name = SimpleNamespace(resources=self.resources)
+        name = SimpleNamespace(resources=self.resources, log=own_logs)
         job = SimpleNamespace(external_jobid="7", aux={"slurm_logfile": log}, job=name)
 
         async def kept():
@@ -432,3 +433,32 @@ def test_other_version_of_the_plugin_is_not_patched(monkeypatch, caplog):
 def test_patches_are_for_the_pinned_version():
     lock = (ROOT / "requirements.lock").read_text().splitlines()
     assert f"snakemake-executor-plugin-slurm=={plugin_patches._TESTED}" in lock
+
+
+def test_interrupted_run_waits_for_small_steps():
+    # They would otherwise end in a traceback, after the run's last words.
+    before = Recorded()
+    before.cancel()
+    assert not before.local.cancel.called, "fixed"
+    after = patched()
+    after.cancel()
+    assert after.local.cancel.called
+
+
+def test_job_that_fails_before_its_program_is_reported_with_the_cause(slurm, tmp_path):
+    slurm("squeue", in_queue("FAILED", "NonZeroExitCode"))
+    log = tmp_path / "7.log"
+    log.write_text("OSError: [Errno 30] Read-only file system: '/home/user'\n")
+    after = patched()
+    assert not after.look(log, [tmp_path / "slice.log"])
+    assert "SLURM's log ends with: OSError: [Errno 30] Read-only file system" in after.events[0]
+
+
+def test_waiting_jobs_are_reported_now_and_then(slurm, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    slurm("squeue", in_queue("PENDING", "Priority"))
+    after, now = patched(), time.monotonic()
+    for age in range(0, 120, 10):
+        monkeypatch.setattr(time, "monotonic", lambda age=age: now + age)
+        after.look()
+    assert caplog.text.count("Waiting for 1 min: 1 job PENDING (Priority).") == 1
