@@ -72,7 +72,8 @@ JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/jobs.log
 {tracking}
 {accounting}
-NodeName={host} NodeAddr=127.0.0.1 CPUs=32 RealMemory=128000 Gres=gpu:a100-40:4,lscratch:500 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs=32 RealMemory=128000 State=UNKNOWN \\
+  Gres=gpu:a100-40:4,lscratch:500
 PartitionName=gpu Nodes={host} Default=YES DefMemPerCPU=256 DefaultTime=30 MaxTime=1440 State=UP
 PartitionName=urgent Nodes={host} DefMemPerCPU=256 MaxTime=1440 PriorityTier=10 State=UP
 PartitionName=short Nodes={host} DefMemPerCPU=256 MaxTime=10 State=UP

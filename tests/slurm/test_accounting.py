@@ -33,7 +33,7 @@ def lose_node(cluster):
 
 def test_a_bad_day(cluster, new_run, undisturbed):
     cluster.configure("MinJobAge=2", BY_PARTITION[0], "PreemptMode=CANCEL")
-    resources = ["slurm_partition=short", "gres=gpu:a100-40:1,lscratch:50", "gpu=0"]
+    resources = ["slurm_partition=short", "gres=gpu:a100-40:1,lscratch:50"]
     run = new_run("bad_day", "--set-resources", *(f"detect_slice:{each}" for each in resources))
     jobs = run.wait_for_answers(cluster, SLICES, 1)
     gres = {job[0]: job[1] for job in cluster.queue("%A|%b")}
@@ -74,9 +74,10 @@ def test_run_waits_while_other_jobs_fill_a_limit_of_submitted_jobs(cluster, demo
         subprocess.run(sleep, check=True, capture_output=True)
     try:
         with monkeypatch.context() as options:
-            # A user's defaults that filter the queue, or wait for each job, must not reach the run.
+            # A user's defaults that filter the queue, or submit each job twice, must not reach the
+            # run.
             options.setenv("SQUEUE_PARTITION", "urgent")
-            options.setenv("SBATCH_WAIT", "1")
+            options.setenv("SBATCH_ARRAY_INX", "1-2")
             arguments = ["--config", "detect_with=llava", "max_duration=40"]
             done = typed(demo.folder, "predictions", *arguments)
     finally:
@@ -108,7 +109,11 @@ def test_jobs_need_no_home_folder(cluster, demo):
     [
         ("slurm_partition=nowhere", "invalid partition specified: nowhere", "slurm_partition"),
         ("slurm_account=nobody", "The given account nobody appears to be invalid", "slurm_account"),
-        ("gres=gpu:h100:1", "Requested node configuration is not available", "gpu, gpu_model, gres"),
+        (
+            "gres=gpu:h100:1",
+            "Requested node configuration is not available",
+            "gpu, gpu_model, gres",
+        ),
     ],
 )
 def test_what_can_never_be_met_ends_the_run_with_its_reason(cluster, new_run, request_, words, key):

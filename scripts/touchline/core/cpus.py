@@ -12,8 +12,8 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 def usable_threads(asked: int) -> int:
     """Return the number of threads to use: those asked for, at most one per CPU of this process.
 
-    SLURM, containers and `taskset` give a process fewer CPUs than the machine has. Threads without a
-    CPU slow each other down.
+    SLURM, containers and `taskset` give a process fewer CPUs than the machine has. More threads
+    than CPUs slow each other down.
     """
     limits = [asked, os.cpu_count() or 1]
     if hasattr(os, "sched_getaffinity"):

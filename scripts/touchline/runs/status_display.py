@@ -121,7 +121,8 @@ def _idle_jobs(videos: Sequence[VideoStatus]) -> list[str]:
             else:
                 reason = f" ({part.job.reason})" if part.job.reason not in ("", "None") else ""
                 advice = obstacle(part.job.reason) if part.is_in(Stage.PENDING) else None
-                why = f"{part.job.state.lower()} in SLURM{reason}" + (f": {advice}" if advice else "")
+                why = f"{part.job.state.lower()} in SLURM{reason}"
+                why += f": {advice}" if advice else ""
             slices.setdefault(why, []).append(f"{video.model} {video.video}/{part.of.slice}")
     lines = []
     for why, names in slices.items():

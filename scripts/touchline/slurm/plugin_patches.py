@@ -1,8 +1,9 @@
 """Patches of Snakemake's executor plugin for SLURM, for faults that hang a run or lose a job.
 
-They change how the plugin looks at its jobs, pauses, submits, names jobs, reads requests for GPUs,
-reports errors and cancels. If a patch fails, the plugin's own method does the work. Each fault has a report in docs/upstream/. A
-test in tests/unit/slurm/test_plugin_patches.py fails once the plugin no longer needs the patch.
+They change how the plugin looks at its jobs, pauses, submits, names its jobs, reads requests for
+GPUs, reports errors and cancels. If a patch fails, the plugin's own method does the work. Each
+fault has a report in docs/upstream/. A test in tests/unit/slurm/test_plugin_patches.py fails once
+the plugin no longer needs the patch.
 """
 
 from __future__ import annotations
@@ -159,7 +160,9 @@ def _patched_gres(original: Method) -> Method:
         options = f" --gres={gres}" if gres else ""
         if model:
             return f"{options} --gpus={model}:{gpus}"
-        return f"{options} --gpus={gpus}" if gpus else options
+        # SLURM refuses `--gres=gpu:a100:1 --gpus=1`, and the rule asks for one GPU.
+        names_gpus = any(part.partition(":")[0] == "gpu" for part in gres.split(","))
+        return f"{options} --gpus={gpus}" if gpus and not names_gpus else options
 
     return set_gres_string
 

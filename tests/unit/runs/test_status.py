@@ -196,7 +196,9 @@ def test_held_and_completing_jobs_are_explained(settings, files):
         (8, "llava_0_0", "PENDING", "job requeued in held state"),
         (9, "llava_0_1", "COMPLETING", "None"),
     )
-    assert "pending in SLURM (job requeued in held state): it is held: `scontrol release` it" in shown
+    assert (
+        "pending in SLURM (job requeued in held state): it is held: `scontrol release` it" in shown
+    )
     assert "llava 0/1: completing in SLURM" in shown
 
 

@@ -11,10 +11,10 @@ from unittest.mock import Mock
 
 import pytest
 import snakemake_executor_plugin_slurm as plugin
+from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import SharedFSUsage
 
 from clones import ROOT
-from snakemake_interface_common.exceptions import WorkflowError
 from touchline.slurm import plugin_patches
 from touchline.slurm.plugin_patches import apply_patches
 
@@ -359,8 +359,13 @@ def test_names_of_jobs_end_with_the_mark_of_the_results():
         ({"gres": "gpu:1", "gpu": 0}, " --gres=gpu:1"),
         ({"gres": "gpu:1,lscratch:50", "gpu": 0}, " --gres=gpu:1,lscratch:50"),
         ({"gres": "gpu:a100-40:1"}, " --gres=gpu:a100-40:1"),
+        ({"gres": "lscratch:50,gpu:a100-40:1", "gpu": 1}, " --gres=lscratch:50,gpu:a100-40:1"),
+        ({"gres": "lscratch:50", "gpu": 1}, " --gres=lscratch:50 --gpus=1"),
         ({"gpu_model": "a100-40", "gpu": 1}, " --gpus=a100-40:1"),
-        ({"gres": "lscratch:50G", "gpu_model": "h-1", "gpu": 1}, " --gres=lscratch:50G --gpus=h-1:1"),
+        (
+            {"gres": "lscratch:50G", "gpu_model": "h-1", "gpu": 1},
+            " --gres=lscratch:50G --gpus=h-1:1",
+        ),
         ({"gpu_model": "a100-40"}, " --gpus=a100-40:1"),
         ({}, ""),
     ],
