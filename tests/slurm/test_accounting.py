@@ -134,7 +134,7 @@ def test_what_cannot_start_is_explained_and_ctrl_c_ends_it_at_once(cluster, new_
     sentence = "does not start (PartitionTimeLimit): it asks for more minutes than it may"
     run.until(lambda: sentence in run.printed(), sentence)
     assert run.printed().count("does not start") == 1
-    assert "Waiting for 1 min: 4 jobs PENDING (PartitionTimeLimit)" in run.printed()
+    assert "Jobs that wait: 4 PENDING (PartitionTimeLimit)" in run.printed()
     begun = time.monotonic()
     run.kill(signal.SIGINT)
     print(f"Ctrl-C: {time.monotonic() - begun:.1f} s")

@@ -151,6 +151,9 @@ def without_default_options(environment: Mapping[str, str]) -> dict[str, str]:
         if not name.startswith((*_OPTIONS_OF_ANSWERS, _OPTIONS_OF_REQUESTS))
         or name in _KEPT_OPTIONS
     }
+    if clusters := environment.get(f"{_OPTIONS_OF_REQUESTS}CLUSTERS"):
+        # The other commands must look where `sbatch` sends jobs.
+        kept["SLURM_CLUSTERS"] = clusters
     return kept | {"SQUEUE_ALL": "1"}
 
 

@@ -46,12 +46,7 @@ class WaitingReport:
             return None
         self.pause = min(2 * self.pause, _LONGEST)
         self.next = now + self.pause
-        parts = [f"{_jobs(number)} {state}" for state, number in counts.most_common()]
+        parts = [f"{number} {state}" for state, number in counts.most_common()]
         if refused:
-            parts.append(f"{_jobs(refused)} not yet taken by SLURM")
-        minutes = max(1, round((now - self.since) / 60))
-        return f"Waiting for {minutes} min: {', '.join(parts)}."
-
-
-def _jobs(number: int) -> str:
-    return f"{number} job{'' if number == 1 else 's'}"
+            parts.append(f"{refused} not yet taken by SLURM")
+        return f"Jobs that wait: {', '.join(parts)}."

@@ -466,4 +466,4 @@ def test_waiting_jobs_are_reported_now_and_then(slurm, monkeypatch, caplog):
     for age in range(0, 120, 10):
         monkeypatch.setattr(time, "monotonic", lambda age=age: now + age)
         after.look()
-    assert caplog.text.count("Waiting for 1 min: 1 job PENDING (Priority).") == 1
+    assert caplog.text.count("Jobs that wait: 1 PENDING (Priority).") == 1

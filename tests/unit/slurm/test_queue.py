@@ -117,6 +117,11 @@ def test_default_options_that_change_answers_are_left_out():
     assert cleaned == kept | {"SQUEUE_ALL": "1"}
 
 
+def test_jobs_are_looked_for_on_the_cluster_that_they_are_sent_to():
+    cleaned = without_default_options({"SBATCH_CLUSTERS": "b", "SLURM_CLUSTERS": "a"})
+    assert cleaned["SBATCH_CLUSTERS"] == cleaned["SLURM_CLUSTERS"] == "b"
+
+
 def test_queue_is_asked_for_all_partitions_whatever_the_user_prefers(tmp_path, monkeypatch):
     # `squeue` as SLURM has it: it hides jobs without --all, and its variables are options.
     (tmp_path / "squeue").write_text(

@@ -46,8 +46,8 @@ def test_line_counts_waiting_jobs_by_state_and_reason(clock):
     assert report.line(JOBS, 3) is None
     clock(180)
     assert report.line(JOBS, 3) == (
-        "Waiting for 3 min: 2 jobs PENDING (Priority), 1 job PENDING (job requeued in held state), "
-        "1 job COMPLETING, 1 job SUSPENDED, 3 jobs not yet taken by SLURM."
+        "Jobs that wait: 2 PENDING (Priority), 1 PENDING (job requeued in held state), "
+        "1 COMPLETING, 1 SUSPENDED, 3 not yet taken by SLURM."
     )
 
 
