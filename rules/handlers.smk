@@ -19,6 +19,7 @@ def invocation():
             array_jobs=workflow.executor_settings.array_jobs,
             groups=workflow.group_settings.overwrite_groups,
             rules=[rule.name for rule in workflow.rules],
+            results=Path(SETTINGS.results),
         )
     gpus = workflow.resource_settings.resources.get("gpu")
     methods = workflow.deployment_settings.deployment_method

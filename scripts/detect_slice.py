@@ -3,6 +3,7 @@
 And evidence/…_gpu{slice}.csv, where models weigh the classes.
 """
 
+import os
 import signal
 import sys
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from touchline.core import paths
+from touchline.core.cpus import usable_threads
 from touchline.core.files import read_record, read_text, write_json, write_json_lines
 from touchline.core.jobs import recorded_job
 from touchline.core.records import Manifest, Origin, ServerOrigin
@@ -26,6 +28,9 @@ from touchline.weights.checkpoints import note_origin, remember_origin
 
 def main(job: Any) -> None:
     params = DetectSliceParams.read(job)
+    threads = usable_threads(job.threads)
+    # Snakemake sets it to job.threads. Torch reads it when it is imported.
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     settings = read_settings(job.config)
     manifest = read_record(job.input.manifest, Manifest)
     path = read_table(job.config)[manifest.video].footage
@@ -59,7 +64,7 @@ def main(job: Any) -> None:
         question,
         journal_folder=Path(params.journal),
         batch=settings.batch,
-        threads=job.threads,
+        threads=threads,
         server=server,
     )
     if question.generation.evidence:

@@ -65,14 +65,15 @@ SlurmdTimeout=8
 ReturnToService=2
 KillWait=2
 MinJobAge={min_job_age}
-GresTypes=gpu
+GresTypes=gpu,lscratch
 MpiDefault=none
 MailProg=/bin/true
 JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/jobs.log
 {tracking}
 {accounting}
-NodeName={host} NodeAddr=127.0.0.1 CPUs=32 RealMemory=128000 Gres=gpu:4 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs=32 RealMemory=128000 State=UNKNOWN \\
+  Gres=gpu:a100-40:4,lscratch:500
 PartitionName=gpu Nodes={host} Default=YES DefMemPerCPU=256 DefaultTime=30 MaxTime=1440 State=UP
 PartitionName=urgent Nodes={host} DefMemPerCPU=256 MaxTime=1440 PriorityTier=10 State=UP
 PartitionName=short Nodes={host} DefMemPerCPU=256 MaxTime=10 State=UP
@@ -210,6 +211,7 @@ class Cluster:
         self._write_configuration(*lines)
         self.stop("slurmctld")
         self.start("slurmctld")
+        self.start("slurmd")
         self.wait_for_node("idle", "mixed", "allocated")
 
     def _start_accounting(self) -> None:
@@ -319,8 +321,9 @@ class Cluster:
                 device.symlink_to("/dev/null")
         self._write_configuration()
         texts = {
-            "gres.conf": f"NodeName={HOST} Name=gpu File={self.folder}/devices/gpu[0-3] "
-            "Flags=nvidia_gpu_env\n",
+            "gres.conf": f"NodeName={HOST} Name=gpu Type=a100-40 "
+            f"File={self.folder}/devices/gpu[0-3] Flags=nvidia_gpu_env\n"
+            f"NodeName={HOST} Name=lscratch Count=500\n",
             "cgroup.conf": "CgroupPlugin=cgroup/v1\n"
             + ("ConstrainRAMSpace=yes\nConstrainCores=no\n" if _cgroups() else "")
             + ("ConstrainDevices=yes\n" if self.constrained else ""),

@@ -29,6 +29,8 @@ def _add_paced(self, record):
 
 Writer.add = _add_paced
 """
+# Lines about waiting jobs come sooner.
+IMPATIENT = "\n_FIRST = _LONGEST = 10.0\n"
 
 
 @pytest.fixture(scope="session")
@@ -95,8 +97,9 @@ def clone(match, tmp_path_factory):
     settings |= {"batch": {"windows": 1}, "detect_with": "llava", "videos": "matches/short.tsv"}
     settings["window"]["step"] = 0.2
     path.write_text(yaml.safe_dump(settings))
-    with (demo.folder / "scripts" / "touchline" / "detection" / "journal.py").open("a") as journal:
-        journal.write(PACED)
+    for module, more in {"detection/journal": PACED, "slurm/waiting": IMPATIENT}.items():
+        with (demo.folder / "scripts" / "touchline" / f"{module}.py").open("a") as file:
+            file.write(more)
     table = demo.folder / "matches"
     rows = [row.split("\t")[:2] for row in (table / "videos.tsv").read_text().splitlines()]
     (table / "short.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))

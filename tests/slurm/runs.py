@@ -65,6 +65,19 @@ class Run:
             time.sleep(0.2)
         return value
 
+    def status(self) -> str:
+        """What scripts/status.py prints of the run."""
+        command = [sys.executable, "scripts/status.py", "--config", f"results={self.results}"]
+        environment = os.environ | {"COLUMNS": "200"}
+        return subprocess.run(
+            command,
+            cwd=self.clone.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
     def ends(self) -> str:
         """What Snakemake has printed of attempts that failed, a line each."""
         found = re.findall(

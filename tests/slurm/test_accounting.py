@@ -11,6 +11,7 @@ import time
 import pytest
 
 from slurm.runs import SLICES, check, sleep_through_the_end
+from slurm.test_profile import typed
 
 ACCOUNTING = True
 BY_PARTITION = ("PreemptType=preempt/partition_prio", "-p urgent")
@@ -32,8 +33,16 @@ def lose_node(cluster):
 
 def test_a_bad_day(cluster, new_run, undisturbed):
     cluster.configure("MinJobAge=2", BY_PARTITION[0], "PreemptMode=CANCEL")
-    run = new_run("bad_day", "--set-resources", "detect_slice:slurm_partition=short")
+    resources = ["slurm_partition=short", "gres=gpu:a100-40:1,lscratch:50"]
+    run = new_run("bad_day", "--set-resources", *(f"detect_slice:{each}" for each in resources))
     jobs = run.wait_for_answers(cluster, SLICES, 1)
+    gres = {job[0]: job[1] for job in cluster.queue("%A|%b")}
+    assert {gres[job] for job in jobs.values()} == {"gres:gpu:a100-40:1,gres:lscratch:50"}
+    subprocess.run(["scontrol", "suspend", jobs[0]], check=True)
+    status = run.status()
+    assert "llava 0/0: suspended in SLURM" in status
+    assert "3 running, 1 suspended" in status
+    subprocess.run(["scontrol", "resume", jobs[0]], check=True)
     limits = {job[0]: job[1] for job in cluster.queue("%A|%l")}
     assert {limits[job] for job in jobs.values()} == {"10:00"}, "as long as the partition allows"
     subprocess.run(["scancel", jobs[0]], check=True)
@@ -50,21 +59,72 @@ def test_a_bad_day(cluster, new_run, undisturbed):
     assert all(f"SLURM job {job}: NODE_FAIL" in run.printed() for job in again.values())
 
 
+def sacctmgr(*arguments):
+    subprocess.run(["sacctmgr", "-i", *arguments], check=True, capture_output=True)
+
+
+def test_run_waits_while_other_jobs_fill_a_limit_of_submitted_jobs(cluster, demo, monkeypatch):
+    cluster.configure()
+    patches = demo.folder / "scripts" / "touchline" / "slurm" / "plugin_patches.py"
+    with patches.open("a") as file:
+        file.write("\n_AGAIN = 5.0\n")
+    sacctmgr("modify", "qos", "normal", "set", "MaxSubmitJobsPerUser=2")
+    for _ in range(2):
+        sleep = ["sbatch", "-o", "/dev/null", "--wrap", "sleep 15"]
+        subprocess.run(sleep, check=True, capture_output=True)
+    try:
+        with monkeypatch.context() as options:
+            # A user's defaults that filter the queue, or submit each job twice, must not reach the
+            # run.
+            options.setenv("SQUEUE_PARTITION", "urgent")
+            options.setenv("SBATCH_ARRAY_INX", "1-2")
+            arguments = ["--config", "detect_with=llava", "max_duration=40"]
+            done = typed(demo.folder, "predictions", *arguments)
+    finally:
+        sacctmgr("modify", "qos", "normal", "set", "MaxSubmitJobsPerUser=-1")
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert output.count("SLURM takes no job now (QOSMaxSubmitJobPerUserLimit") == 1
+    assert "--jobs N" in output
+    assert "restart" not in output, "no retry is used up"
+    slices = [job[0] for job in cluster.queue() if "detect_slice" in job[3]]
+    assert len(slices) == 4, "each slice was taken once"
+
+
+def test_jobs_need_no_home_folder(cluster, demo):
+    prolog = cluster.folder / "prolog.sh"
+    prolog.write_text("#!/bin/sh\necho export HOME=/proc/none\n")
+    prolog.chmod(0o755)
+    cluster.stop("slurmd")
+    cluster.configure(f"TaskProlog={prolog}")
+    arguments = ["--config", "detect_with=llava", "max_duration=20", "slices=1", "results=homeless"]
+    done = typed(demo.folder, "predictions", *arguments)
+    cluster.stop("slurmd")
+    cluster.configure()
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("request_", "words", "key"),
     [
         ("slurm_partition=nowhere", "invalid partition specified: nowhere", "slurm_partition"),
         ("slurm_account=nobody", "The given account nobody appears to be invalid", "slurm_account"),
+        (
+            "gres=gpu:h100:1",
+            "Requested node configuration is not available",
+            "gpu, gpu_model, gres",
+        ),
     ],
 )
 def test_what_can_never_be_met_ends_the_run_with_its_reason(cluster, new_run, request_, words, key):
-    run = new_run(f"refused_{key}", "--set-resources", f"detect_slice:{request_}")
+    run = new_run(f"refused_{words[:5]}", "--set-resources", f"detect_slice:{request_}")
     assert run.finish() != 0
     end = run.printed()[run.printed().index("Failed: ") :]
     assert f"SLURM does not take it: {words}" in end
     assert f"to correct: {key}" in end
     assert "log: " not in end.partition("type the same command")[0]
     assert end.count("Failed: ") == 1, "the request of one slice is that of all"
+    assert "restart" not in run.printed()
     assert not cluster.jobs()
 
 
@@ -74,6 +134,7 @@ def test_what_cannot_start_is_explained_and_ctrl_c_ends_it_at_once(cluster, new_
     sentence = "does not start (PartitionTimeLimit): it asks for more minutes than it may"
     run.until(lambda: sentence in run.printed(), sentence)
     assert run.printed().count("does not start") == 1
+    assert "Jobs that wait: 4 PENDING (PartitionTimeLimit)" in run.printed()
     begun = time.monotonic()
     run.kill(signal.SIGINT)
     print(f"Ctrl-C: {time.monotonic() - begun:.1f} s")

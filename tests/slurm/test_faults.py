@@ -117,15 +117,24 @@ def test_a_scheduler_that_is_away_for_a_minute(cluster, new_run, undisturbed):
 
 def test_ctrl_c_and_the_same_command_again(cluster, new_run, undisturbed):
     run = new_run("interrupted")
-    run.wait_for_answers(cluster, SLICES)
+    jobs = run.wait_for_answers(cluster, SLICES)
+    # Another run in the folder, whose slices find no GPU.
+    other = new_run("beside_it")
+    other.until(lambda: other.printed().count("has been submitted") == len(SLICES), "its jobs")
+    assert "4 running" in run.status()
+    other.until(lambda: "pending in SLURM (" in other.status(), "a reason")
+    assert "4 pending" in other.status()
+    other.kill(signal.SIGINT)
+    assert "Jobs of an earlier run" not in other.printed()
+    assert set(jobs.values()) == set(cluster.jobs("RUNNING"))
     run.kill(signal.SIGINT)
     assert run.process.returncode != 0
     assert "ype the same command again" in run.printed()
-    run.until(lambda: not cluster.jobs(), "an empty queue")
     known = {index: len(run.answered(index)) for index in SLICES}
     run.start()
     check(run, undisturbed)
-    assert all(run.resumed(index) == known[index] > 0 for index in SLICES)
+    assert all(run.resumed(index) >= known[index] > 0 for index in SLICES)
+    assert "Jobs of an earlier run" not in run.printed(), "they were cancelled"
 
 
 @pytest.mark.release

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from touchline.runs.snakemake_events import Failure, RunEvents
 from touchline.runs.without_gpu import check_machine
 from touchline.slurm.partitions import Submission, check_cluster, has_accounting
 from touchline.slurm.plugin_patches import apply_patches
-from touchline.slurm.queue import answer_of
+from touchline.slurm.queue import answer_of, results_mark, without_default_options
 
 # The image of `--sdm apptainer`, in the folder that Snakemake runs in.
 CONTAINER = "touchline.sif"
@@ -73,8 +74,18 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
     events.listen_for(signal.SIGINT, signal.SIGTERM)
     gpus: list[Gpu] = []
     if how.submission:
+        # The commands that the plugin calls get them, too.
+        kept = without_default_options(os.environ)
+        for name in os.environ.keys() - kept.keys():
+            del os.environ[name]
+        os.environ.update(kept)
         configuration = answer_of("scontrol", "show", "config") or ""
-        apply_patches(how.plugin, has_accounting=has_accounting(configuration), logger=logger)
+        apply_patches(
+            how.plugin,
+            has_accounting=has_accounting(configuration),
+            mark=results_mark(settings.results),
+            logger=logger,
+        )
         if warning := check_cluster(how.submission, Path.cwd()):
             logger.warning(warning)
     elif plan.loaded:

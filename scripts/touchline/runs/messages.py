@@ -121,6 +121,8 @@ def at_failure(failed: Sequence[Failure], is_interrupted: bool) -> list[str]:
             if failure.refusal.advice:
                 lines.append(f"  to correct: {failure.refusal.advice}")
         else:
+            if failure.cause:
+                lines.append(f"  SLURM's log ends with: {failure.cause}")
             lines += [f"  log: {path}" for path in failure.logs]
     if len(failed) > _MOST_FAILURES:
         lines.append(f"… and {len(failed) - _MOST_FAILURES} more.")

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from touchline.core.logs import end_of
-from touchline.slurm.partitions import reason_of
+from touchline.slurm.partitions import cause_of, reason_of
 from touchline.slurm.refusals import Refusal, refusal_of
 
 # A screen's line or two. Snakemake names each of the files that a job is made again for.
@@ -29,6 +29,7 @@ class Failure:
         reason: SLURM's word for how it ended, such as TIMEOUT; "" if there is none.
         refusal: why SLURM did not take it; None if it did.
         logs: the attempt's log files, the job's own first.
+        cause: the last line of SLURM's log, if the attempt ended before the job's own program.
     """
 
     job: int
@@ -38,6 +39,7 @@ class Failure:
     reason: str = ""
     refusal: Refusal | None = None
     logs: Sequence[str] = ()
+    cause: str = ""
 
     def __str__(self) -> str:
         """Who it is about: "detect_slice of llava, video 0, slice 3 (SLURM job 17: TIMEOUT)"."""
@@ -110,14 +112,16 @@ class RunEvents(logging.Handler):
                 # Snakemake adds notes in brackets to a path.
                 logs = [str(path).split(" (")[0] for path in fields.get("log") or []]
                 log = end_of(logs[-1]) if logs else ""
+                reason = reason_of(status[1], log) if status else ""
                 failure = Failure(
                     job=fields["jobid"],
                     rule=fields["rule_name"],
                     wildcards=self._wildcards.get(fields["jobid"], {}),
                     cluster_job=(fields.get("aux") or {}).get("external_jobid"),
-                    reason=reason_of(status[1], log) if status else "",
+                    reason=reason,
                     refusal=refusal_of(message),
                     logs=logs,
+                    cause=cause_of(reason, logs[-1], logs[:-1]) if logs else "",
                 )
                 self._failures.append(failure)
 

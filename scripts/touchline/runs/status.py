@@ -160,7 +160,7 @@ class Observer:
         now = time.time() if now is None else now
         models = self.settings.detect_with
         parts = slices_of(models, self.videos, self.settings.slices)
-        jobs = _latest_jobs(self.queue() or [], self.folder)
+        jobs = _latest_jobs(self.queue() or [], Path(self.settings.results), self.folder)
         by_video: dict[tuple[int, str], list[SliceStatus]] = {}
         for part in parts:
             by_video.setdefault((part.video, part.model), []).append(self._slice(part, jobs, now))
@@ -241,9 +241,9 @@ def is_under_way() -> bool:
     return any(Path().glob(".snakemake/locks/*.lock"))
 
 
-def _latest_jobs(queue: Iterable[QueuedJob], folder: Path) -> dict[str, QueuedJob]:
-    """The latest job of each slice of a run in a folder, by the slice's wildcards."""
-    ours = [job for job in queue if job.rule == "detect_slice" and job.folder == folder]
+def _latest_jobs(queue: Iterable[QueuedJob], results: Path, folder: Path) -> dict[str, QueuedJob]:
+    """The latest job of each slice of the runs with some results, by the slice's wildcards."""
+    ours = [job for job in queue if job.rule == "detect_slice" and job.is_for(results, folder)]
     return {job.wildcards: job for job in sorted(ours, key=lambda job: int(job.number))}
 
 

@@ -29,7 +29,7 @@ def table(videos: Sequence[VideoStatus], most_rows: int) -> Group:
     """
     shown = videos
     if len(videos) > most_rows:
-        shown = [v for v in videos if v.rate or v.failures or v.skipped or _obstacles([v])]
+        shown = [v for v in videos if v.rate or v.failures or v.skipped or _idle_jobs([v])]
         shown = shown[:most_rows]
     names = _columns(videos)
     rows = Table(*names, box=SIMPLE_HEAD)
@@ -39,7 +39,7 @@ def table(videos: Sequence[VideoStatus], most_rows: int) -> Group:
         rows.add_row(str(video.video), video.model, *_cells(video)[: len(names) - 2])
     rows.add_section()
     rows.add_row("all", "", *_cells(_together(videos))[: len(names) - 2])
-    notes = [Text(line) for line in [*_failures(shown), *_obstacles(shown)]]
+    notes = [Text(line) for line in [*_failures(shown), *_idle_jobs(shown)]]
     if len(shown) < len(videos):
         notes.append(Text(f"{len(videos) - len(shown)} more rows wait, or are done."))
     return Group(rows, *notes)
@@ -63,7 +63,7 @@ def watch(observer: Observer, console: Console, pause: float) -> None:
     else:
         last: list[str] = []
         for videos, notes in _looks(observer, pause):
-            lines = [_line(videos), *_failures(videos), *_obstacles(videos), *notes]
+            lines = [_line(videos), *_failures(videos), *_idle_jobs(videos), *notes]
             for line in lines:
                 if line not in last:
                     print(time.strftime("%H:%M:%S"), line, flush=True)
@@ -109,17 +109,20 @@ def _columns(videos: Sequence[VideoStatus]) -> list[str]:
     return [*COLUMNS, *([QUEUE_COLUMN] if in_queue else [])]
 
 
-def _obstacles(videos: Sequence[VideoStatus]) -> list[str]:
-    """A line for all slices that SLURM does not start, or has ended early, for the same reason."""
+def _idle_jobs(videos: Sequence[VideoStatus]) -> list[str]:
+    """A line for all slices whose jobs are in the same state, unless they run or are done."""
     slices: dict[str, list[str]] = {}
     for video in videos:
         for part in video.slices:
-            if part.job and part.is_in(Stage.DEAD):
-                why = f"{part.job.state} in SLURM"
-            elif part.job and part.is_in(Stage.PENDING) and (advice := obstacle(part.job.reason)):
-                why = f"pending in SLURM ({part.job.reason}): {advice}"
-            else:
+            if part.job is None or part.done or part.job.stage in (Stage.RUNNING, Stage.DONE):
                 continue
+            if part.is_in(Stage.DEAD):
+                why = f"{part.job.state} in SLURM"
+            else:
+                reason = f" ({part.job.reason})" if part.job.reason not in ("", "None") else ""
+                advice = obstacle(part.job.reason) if part.is_in(Stage.PENDING) else None
+                why = f"{part.job.state.lower()} in SLURM{reason}"
+                why += f": {advice}" if advice else ""
             slices.setdefault(why, []).append(f"{video.model} {video.video}/{part.of.slice}")
     lines = []
     for why, names in slices.items():

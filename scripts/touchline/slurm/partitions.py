@@ -7,12 +7,13 @@ that SLURM's commands print.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from touchline.errors import InputError
+from touchline.core.logs import end_of
+from touchline.errors import InputError, plain
 from touchline.slurm.queue import Stage, answer_of, own_jobs
 
 
@@ -24,11 +25,13 @@ class Submission:
         array_jobs: the value of slurm-array-jobs.
         groups: by rule, the group it was put into.
         rules: the names of all rules.
+        results: the folder of results.
     """
 
     array_jobs: str | None
     groups: Mapping[str, str]
     rules: Collection[str]
+    results: Path
 
 
 def check_cluster(submission: Submission, folder: Path) -> str | None:
@@ -38,7 +41,7 @@ def check_cluster(submission: Submission, folder: Path) -> str | None:
         folder: that the run is started in.
 
     Returns:
-        a warning where jobs of an earlier run are still in the queue.
+        a warning where jobs of an earlier run with the same results are still in the queue.
 
     Raises:
         InputError: the run would do work twice, or give wrong results.
@@ -56,9 +59,9 @@ def check_cluster(submission: Submission, folder: Path) -> str | None:
     left = [
         job.number
         for job in own_jobs() or []
-        if job.stage in (Stage.PENDING, Stage.RUNNING)
+        if job.stage in (Stage.PENDING, Stage.RUNNING, Stage.SUSPENDED)
         and job.rule in submission.rules
-        and job.folder == folder
+        and job.is_for(submission.results, folder)
     ]
     if left:
         return (
@@ -81,7 +84,7 @@ def has_accounting(configuration: str) -> bool:
 @cache
 def limits() -> str:
     """The cluster's partitions, the default one with an asterisk, and their MaxTime; asked once."""
-    return answer_of("sinfo", "--noheader", "--format=%P|%l") or ""
+    return answer_of("sinfo", "--all", "--noheader", "--format=%P|%l") or ""
 
 
 def longest_minutes(partitions: str, partition: str | None) -> int | None:
@@ -107,6 +110,25 @@ def longest_minutes(partitions: str, partition: str | None) -> int | None:
             days, hours, minutes = (int(part or 0) for part in match.groups()[:3])
             longest = max(longest or 0, (days * 24 + hours) * 60 + minutes)
     return longest
+
+
+def cause_of(status: str, slurm_log: str, own_logs: Iterable[str]) -> str:
+    """Return the last line that SLURM logged of a job which failed before its own program began.
+
+    Args:
+        status: the job's state.
+        slurm_log: the path of SLURM's own log.
+        own_logs: the paths of the job's own logs.
+
+    Returns:
+        "" if the job's own logs have something to say, or SLURM ended the job.
+    """
+    if status != "FAILED" or any(end_of(log) for log in own_logs):
+        return ""
+    lines = [line.strip() for line in end_of(slurm_log).splitlines()]
+    # `srun` only adds that its program failed.
+    lines = [line for line in lines if line and not line.startswith(("srun:", "slurmstepd:"))]
+    return plain(lines[-1]) if lines else ""
 
 
 def reason_of(status: str, log: str) -> str:

@@ -1,23 +1,28 @@
 """Patches of Snakemake's executor plugin for SLURM, for faults that hang a run or lose a job.
 
-They change how the plugin looks at its jobs, pauses, submits, reports errors and cancels. If a
-patch fails, the plugin's own method does the work. Each fault has a report in docs/upstream/. A
-test in tests/unit/slurm/test_plugin_patches.py fails once the plugin no longer needs the patch.
+They change how the plugin looks at its jobs, pauses, submits, names its jobs, reads requests for
+GPUs, reports errors and cancels. If a patch fails, the plugin's own method does the work. Each
+fault has a report in docs/upstream/. A test in tests/unit/slurm/test_plugin_patches.py fails once
+the plugin no longer needs the patch.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from logging import Logger
+from types import SimpleNamespace
 from typing import Any
 
 from touchline.core.logs import end_of
+from touchline.slurm.partitions import cause_of
 from touchline.slurm.queue import QueuedJob, Stage, answer_of, obstacle, own_jobs, stage_of
 from touchline.slurm.refusals import Refusal, refusal_of
+from touchline.slurm.waiting import WaitingReport
 
 # Seconds between two looks: at first, when nothing changes for long, and while no job is queued.
 _SHORTEST, _LONGEST = 2.0, 30.0
@@ -28,8 +33,12 @@ _SHARE = 10
 _GRACE = 60.0
 # Seconds that a reason must last before it is more than a moment's.
 _LASTING = 20.0
-# Seconds until a refused job is submitted again, and how often it is.
-_AGAIN, _MOST_REFUSALS = 60.0, 60
+# Seconds until a refused job is submitted again, and until the run gives up if none of its jobs is
+# in the queue.
+_AGAIN, _GIVE_UP = 60.0, 3600.0
+# The plugin takes one kind of resource without a hyphen, SLURM takes several with any name.
+_GRES = re.compile(r"[\w.-]+(:[\w.-]+)?(:\d+[KMGTP]?)?", re.ASCII)
+_GPU_MODEL = re.compile(r"[\w.-]+", re.ASCII)
 # What Snakemake, which runs in every SLURM job, prints last.
 _DONE = "1 of 1 steps (100%) done"
 
@@ -40,12 +49,13 @@ _TESTED = "2.8.0"
 Method = Callable[..., Any]
 
 
-def apply_patches(plugin: Any, *, has_accounting: bool, logger: Logger) -> None:
+def apply_patches(plugin: Any, *, has_accounting: bool, mark: str, logger: Logger) -> None:
     """Patch the plugin, if it is the version that the patches were tested with.
 
     Args:
         plugin: the module snakemake_executor_plugin_slurm, which is Snakemake's to import.
         has_accounting: whether `sacct` knows the cluster's jobs.
+        mark: that the names of all jobs are to end with.
     """
     if (found := version(_PLUGIN)) != _TESTED:
         logger.warning(
@@ -55,12 +65,13 @@ def apply_patches(plugin: Any, *, has_accounting: bool, logger: Logger) -> None:
         )
         return
     executor = plugin.Executor
-    watch = _Watch(has_accounting)
+    watch = _Watch(has_accounting, mark)
     executor.check_active_jobs = _patched_look(executor.check_active_jobs, watch)
     executor.sleep = _patched_sleep(executor.sleep)
     executor.run_job = _patched(executor.run_job, _hold_back, watch)
     executor.report_job_error = _patched(executor.report_job_error, _handle_refusal, watch)
     executor.cancel = _patched_cancel(executor.cancel, watch)
+    plugin.set_gres_string = _patched_gres(plugin.set_gres_string)
 
 
 def _patched(original: Method, ours: Callable[..., bool], watch: _Watch) -> Method:
@@ -79,10 +90,31 @@ def _patched(original: Method, ours: Callable[..., bool], watch: _Watch) -> Meth
 
 
 def _hold_back(watch: _Watch, executor: Any, job: Any) -> bool:
-    """Submit nothing once the run ends (docs/upstream/cancel.md, refused-jobs.md)."""
+    """Submit nothing once the run ends, or while SLURM takes no job.
+
+    See docs/upstream/cancel.md and refused-jobs.md.
+    """
+    if not executor.run_uuid.endswith(f"_{watch.mark}"):
+        # All jobs of the run have this name.
+        executor.run_uuid += f"_{watch.mark}"
     if watch.is_ending:
-        executor.workflow.scheduler.error_callback(job)
-    return watch.is_ending
+        _give_up(executor, job)
+        return True
+    if watch.is_refused:
+        watch.refused.append(job)
+        return True
+    return False
+
+
+def _give_up(executor: Any, job: Any) -> None:
+    """Report a job that is not submitted any more."""
+    _use_up_attempts(job)
+    executor.workflow.scheduler.error_callback(job)
+
+
+def _use_up_attempts(job: Any) -> None:
+    """Keep Snakemake from saying that it restarts a job which is not submitted any more."""
+    job.attempt = job.restart_times + 1
 
 
 def _handle_refusal(
@@ -91,18 +123,48 @@ def _handle_refusal(
     """Try a refused job later, or end the run (docs/upstream/refused-jobs.md)."""
     refusal = refusal_of(msg or "")
     if refusal and watch.put_off(job_info.job, refusal):
-        text = f"SLURM takes no job now ({refusal.words}); asked again every {_AGAIN:.0f} s."
-        watch.say(executor.logger, refusal.words, text)
+        text = f"SLURM takes no job now ({refusal.words}); Touchline asks again every minute"
+        if refusal.is_for_too_many_jobs:
+            text += (
+                ", and when a job of this run ends. To have fewer jobs in the queue at once, start "
+                "the run with --jobs N"
+            )
+        watch.say(executor.logger, refusal.words, f"{text}.")
         return True
     if refusal and refusal.advice:
         if watch.is_ending:
             # The plugin submits two jobs at once: the other one, refused for the same reason.
-            executor.workflow.scheduler.error_callback(job_info.job)
+            _give_up(executor, job_info.job)
             return True
         watch.is_ending = True
+        _use_up_attempts(job_info.job)
         # Running jobs end, and none is submitted any more.
         executor.workflow.scheduler.exit_gracefully()
     return False
+
+
+def _patched_gres(original: Method) -> Method:
+    """Accept all names and lists of resources that SLURM accepts (docs/upstream/gres.md)."""
+
+    def set_gres_string(job: Any) -> str:
+        resources = job.resources
+        gres, model = resources.get("gres") or "", resources.get("gpu_model") or ""
+        gpus = resources.get("gpu", 1 if model else 0)
+        try:
+            is_known = all(_GRES.fullmatch(part) for part in gres.split(",") if gres)
+            is_known = is_known and (not model or _GPU_MODEL.fullmatch(model) is not None)
+        except (AttributeError, TypeError):
+            is_known = False
+        if not is_known:
+            return str(original(job))
+        options = f" --gres={gres}" if gres else ""
+        if model:
+            return f"{options} --gpus={model}:{gpus}"
+        # SLURM refuses `--gres=gpu:a100:1 --gpus=1`, and the rule asks for one GPU.
+        names_gpus = any(part.partition(":")[0] == "gpu" for part in gres.split(","))
+        return f"{options} --gpus={gpus}" if gpus and not names_gpus else options
+
+    return set_gres_string
 
 
 def _patched_sleep(original: Method) -> Method:
@@ -120,7 +182,10 @@ def _patched_sleep(original: Method) -> Method:
 
 
 def _patched_cancel(original: Method, watch: _Watch) -> Method:
-    """Cancel jobs that are not active at the moment, too (docs/upstream/cancel.md)."""
+    """Cancel jobs that are not active at the moment, too, and wait for small steps.
+
+    See docs/upstream/cancel.md.
+    """
 
     def cancel(self: Any) -> None:
         watch.is_ending = True
@@ -128,6 +193,12 @@ def _patched_cancel(original: Method, watch: _Watch) -> Method:
             original(self)
         finally:
             answer_of("scancel", f"--name={self.run_uuid}")
+        try:
+            local = self.workflow.scheduler.get_executor(SimpleNamespace(is_local=True))
+            if local is not self:
+                local.cancel()
+        except Exception as error:
+            watch.tell_fault(self.logger, error)
 
     return cancel
 
@@ -136,8 +207,8 @@ def _patched_look(original: Method, watch: _Watch) -> Method:
     """Report the jobs that have ended and yield the others."""
 
     async def check_active_jobs(self: Any, active_jobs: Sequence[Any]) -> AsyncIterator[Any]:
-        for job in watch.due():
-            await asyncio.to_thread(self.run_job, job)
+        while (refused := watch.next_refused()) is not None:
+            await asyncio.to_thread(self.run_job, refused)
         try:
             findings = await _look(self, active_jobs, watch)
         except Exception as error:
@@ -159,6 +230,8 @@ def _patched_look(original: Method, watch: _Watch) -> Method:
             elif stage is Stage.DEAD:
                 log = job.aux.get("slurm_logfile")
                 message = f"SLURM-job '{number}' failed, SLURM status is: '{state}'. "
+                if cause := cause_of(state, str(log), map(str, job.job.log)):
+                    message += f"SLURM's log ends with: {cause} "
                 self.report_job_error(job, msg=message, aux_logs=[str(log)] if log else [])
             else:
                 yield job
@@ -171,13 +244,16 @@ class _Watch:
     """The state of a run's jobs between two looks. Times are of time.monotonic()."""
 
     has_accounting: bool
+    mark: str
     changed: float = field(default_factory=time.monotonic)
     seen: Mapping[str, str] = field(default_factory=dict)
     missed: dict[str, float] = field(default_factory=dict)
     hindered: dict[str, tuple[str, float]] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
-    waiting: list[tuple[float, Any]] = field(default_factory=list)
-    refusals: dict[Any, int] = field(default_factory=dict)
+    report: WaitingReport = field(default_factory=WaitingReport)
+    refused: list[Any] = field(default_factory=list)
+    refused_since: float | None = None
+    ask_again: float = 0.0
     is_ending: bool = False
 
     def states(
@@ -215,20 +291,34 @@ class _Watch:
             self.changed, self.seen = time.monotonic(), dict(states)
         return min(max((time.monotonic() - self.changed) / _SHARE, _SHORTEST), _LONGEST)
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether SLURM has just refused a job, for a reason that passes."""
+        return time.monotonic() < self.ask_again
+
     def put_off(self, job: Any, refusal: Refusal) -> bool:
         """Submit a refused job again later. Return False if that cannot help."""
-        times = self.refusals[job] = self.refusals.get(job, 0) + 1
-        if times > _MOST_REFUSALS or not refusal.is_passing(others_queued=bool(self.seen)):
+        now = time.monotonic()
+        if self.refused_since is None:
+            self.refused_since = now
+        if not refusal.is_passing or now - self.refused_since > _GIVE_UP:
             return False
-        self.waiting.append((time.monotonic() + _AGAIN, job))
+        self.refused.append(job)
+        self.ask_again = now + _AGAIN
         return True
 
-    def due(self) -> list[Any]:
-        """Take the refused jobs that are to be submitted now."""
-        now = time.monotonic()
-        jobs = [job for when, job in self.waiting if when <= now]
-        self.waiting = [(when, job) for when, job in self.waiting if when > now]
-        return jobs
+    def next_refused(self) -> Any | None:
+        """Take a refused job that is to be submitted now, or given up as the run ends."""
+        if not self.refused or (self.is_refused and not self.is_ending):
+            return None
+        return self.refused.pop(0)
+
+    def note_queued(self, findings: Sequence[tuple[Any, Stage, str]]) -> None:
+        """Ask for refused jobs for as long as jobs of the run are in the queue."""
+        self.refused_since = None
+        if any(stage in (Stage.DONE, Stage.DEAD) for _, stage, _ in findings):
+            # The end of a job makes room for another one.
+            self.ask_again = 0.0
 
     def say(self, logger: Any, reason: str, sentence: str) -> None:
         """Warn once per reason."""
@@ -248,6 +338,7 @@ async def _look(
     """Find the state of each job, and set the pause until the next look."""
     if not active_jobs:
         watch.pause({})
+        _report_waiting(executor, watch, [])
         executor.next_seconds_between_status_checks = _IDLE
         return []
     numbers = [job.external_jobid for job in active_jobs]
@@ -267,10 +358,18 @@ async def _look(
             findings.append((job, queued.stage, queued.state))
         else:
             findings.append((job, _stage_of_forgotten(job, watch), "UNKNOWN"))
+    watch.note_queued(findings)
+    _report_waiting(executor, watch, [known[n] for n in numbers if n in known])
     # docs/upstream/long-pauses.md
     states = {n: known[n].state if n in known else "" for n in numbers}
     executor.next_seconds_between_status_checks = watch.pause(states)
     return findings
+
+
+def _report_waiting(executor: Any, watch: _Watch, queued: Sequence[QueuedJob]) -> None:
+    """Say now and then which jobs wait."""
+    if line := watch.report.line(queued, len(watch.refused)):
+        executor.logger.info(line)
 
 
 def _cluster(resources: Mapping[str, Any]) -> str | None:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from hashlib import sha256
 from pathlib import Path
 
-# Number, state, reason, comment, working folder; the last may contain what divides them.
-_LAYOUT = "%i|%T|%r|%k|%Z"
+# Number, state, reason, name, comment, working folder; the last may contain what divides them.
+_LAYOUT = "%i|%T|%r|%j|%k|%Z"
 # Without --states=all, squeue leaves out jobs that have ended; it knows them for MinJobAge seconds.
-_QUEUE = ("squeue", "--me", "--noheader", "--states=all", f"--format={_LAYOUT}")
+# Without --all, it leaves out jobs in hidden partitions.
+_QUEUE = ("squeue", "--me", "--all", "--noheader", "--states=all", f"--format={_LAYOUT}")
+
+# Variables that a site or a user sets as default options of SLURM's commands. Those of the first
+# kind filter or reorder the answers that a run reads.
+_OPTIONS_OF_ANSWERS = ("SQUEUE_", "SACCT_", "SINFO_", "SCANCEL_")
+_OPTIONS_OF_REQUESTS = "SBATCH_"
+# They only choose where a job goes, and who pays for it.
+_KEPT_OPTIONS = {
+    f"{_OPTIONS_OF_REQUESTS}{name}"
+    for name in ("ACCOUNT", "CLUSTERS", "CONSTRAINT", "PARTITION", "QOS", "RESERVATION", "WCKEY")
+}
 
 
 class Stage(Enum):
@@ -20,11 +33,13 @@ class Stage(Enum):
 
     PENDING = "pending"
     RUNNING = "running"
+    SUSPENDED = "suspended"
+    COMPLETING = "completing"
     DONE = "done"
     DEAD = "dead"
 
 
-# `man squeue`, JOB STATE CODES. What is in neither list has a process, or had one just now.
+# `man squeue`, JOB STATE CODES. A job in none of these lists has a process.
 _PENDING = {
     "PENDING",
     "CONFIGURING",
@@ -34,6 +49,9 @@ _PENDING = {
     "RESV_DEL_HOLD",
     "SPECIAL_EXIT",
 }
+_SUSPENDED = {"STOPPED", "SUSPENDED"}
+# SLURM clears the node, which may take minutes.
+_COMPLETING = {"COMPLETING", "STAGE_OUT"}
 _DEAD = {
     "BOOT_FAIL",
     "CANCELLED",
@@ -52,9 +70,21 @@ def stage_of(state: str) -> Stage:
     word = state.partition(" ")[0]
     if word == "COMPLETED":
         return Stage.DONE
-    if word in _DEAD:
-        return Stage.DEAD
-    return Stage.PENDING if word in _PENDING else Stage.RUNNING
+    kinds = {
+        Stage.DEAD: _DEAD,
+        Stage.PENDING: _PENDING,
+        Stage.SUSPENDED: _SUSPENDED,
+        Stage.COMPLETING: _COMPLETING,
+    }
+    return next((stage for stage, states in kinds.items() if word in states), Stage.RUNNING)
+
+
+def results_mark(results: str | Path) -> str:
+    """Return the end of the name of all jobs that write into a folder of results.
+
+    Jobs of several runs may have been started in one folder.
+    """
+    return sha256(os.fsencode(Path(results).resolve())).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -68,6 +98,7 @@ class QueuedJob:
         rule: of Snakemake; "" for a job that is none of Snakemake's.
         wildcards: the values of the rule's wildcards in the order of its output, as "llava_0_3".
         folder: that the run was started in.
+        mark: of the run's results, see `results_mark`; "" if the job's name has none.
     """
 
     number: str
@@ -76,31 +107,67 @@ class QueuedJob:
     rule: str = ""
     wildcards: str = ""
     folder: Path = Path()
+    mark: str = ""
 
     @property
     def stage(self) -> Stage:
         """How far it is."""
         return stage_of(self.state)
 
+    @property
+    def state_and_reason(self) -> str:
+        """Both in SLURM's words, as in "PENDING (Priority)"."""
+        return self.state if self.reason in ("", "None") else f"{self.state} ({self.reason})"
+
+    def is_for(self, results: Path, folder: Path) -> bool:
+        """Whether it belongs to a run with these results that was started in this folder."""
+        return self.mark == results_mark(folder / results) if self.mark else self.folder == folder
+
 
 def read_queue(lines: Iterable[str]) -> list[QueuedJob]:
     """The jobs that `_QUEUE` prints, a line each; what is no such line is left out."""
     jobs = []
     for line in lines:
-        fields = line.rstrip("\n").split("|", 4)
-        if len(fields) == 5:
-            number, state, reason, comment, folder = fields
+        fields = line.rstrip("\n").split("|", 5)
+        if len(fields) == 6:
+            number, state, reason, name, comment, folder = fields
             # What the executor plugin says it is about: "rule_R_wildcards_A_B", or "rule_R".
             about = re.match(r"rule_(.*?)(?:_wildcards_(.*))?$", comment)
             rule, wildcards = about.groups("") if about else ("", "")
-            jobs.append(QueuedJob(number, state, reason, rule, wildcards, Path(folder)))
+            found = re.search(r"_([0-9a-f]{8})$", name)
+            mark = found[1] if found else ""
+            jobs.append(QueuedJob(number, state, reason, rule, wildcards, Path(folder), mark))
     return jobs
+
+
+def without_default_options(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the default options of SLURM's commands that change answers or requests.
+
+    `squeue` then also shows jobs in hidden partitions, whoever calls it.
+    """
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith((*_OPTIONS_OF_ANSWERS, _OPTIONS_OF_REQUESTS))
+        or name in _KEPT_OPTIONS
+    }
+    if clusters := environment.get(f"{_OPTIONS_OF_REQUESTS}CLUSTERS"):
+        # The other commands must look where `sbatch` sends jobs.
+        kept["SLURM_CLUSTERS"] = clusters
+    return kept | {"SQUEUE_ALL": "1"}
 
 
 def answer_of(*command: str) -> str | None:
     """What one of SLURM's commands prints; None if it is not there or does not answer."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            env=without_default_options(os.environ),
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout
@@ -127,7 +194,8 @@ _OBSTACLES = [
     ),
     (
         r"BadConstraints|Nodes? ?(config|configuration)\w*|PartitionNodeLimit|PartitionConfig",
-        "no node has what it asks for: correct gpu_model, constraint, mem_mb or slurm_partition "
+        "no node has what it asks for: correct gpu_model, gres, constraint, mem_mb or "
+        "slurm_partition "
         "(sinfo -o '%P %G %m' shows what there is)",
     ),
     (
@@ -161,7 +229,10 @@ _OBSTACLES = [
         "nodes that it needs are down or reserved: it starts when they are back; to go elsewhere "
         "name another slurm_partition, and before a maintenance set a shorter runtime",
     ),
-    (r"JobHeld(User|Admin)", "it is held: `scontrol release` it, or ask the administrators"),
+    (
+        r"JobHeld(User|Admin)|job requeued in held state|launch failed requeued held",
+        "it is held: `scontrol release` it, or ask the administrators",
+    ),
 ]
 
 

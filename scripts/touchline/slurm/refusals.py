@@ -16,12 +16,18 @@ _NEVER = [
     (r"qos", "qos"),
     (r"memory", "mem_mb"),
     (r"gres|tres|gpu", "gpu, gpu_model, gres"),
-    (r"node configuration|feature|processors|node count", "gpu_model, mem_mb, set-threads"),
+    (
+        r"node configuration|feature|processors|node count",
+        "gpu, gpu_model, gres, mem_mb, set-threads",
+    ),
     (r"permission|permitted", "slurm_account, slurm_partition, qos"),
     (r"unrecognized option|invalid", "set-resources"),
 ]
-# Limits of how many jobs somebody has in the queue: the next one may be submitted when one ends.
-_TOO_MANY = r"accounting/QOS policy|job queue full"
+# The names of limits that count jobs in the queue: the next one may be submitted when one ends.
+_TOO_MANY = r"(QOS|Assoc)\w*SubmitJob\w*|MaxJobCount|job queue full"
+# What SLURM says of every limit of a QOS or an association (account, user). It may name the limit.
+_POLICY = r"accounting/QOS policy"
+_NAMED_LIMIT = r"\b(QOS|Assoc)[A-Z]\w+"
 _AWAY = (
     r"Unable to contact|timed out|temporarily|standby mode|Connection refused|Zero Bytes|"
     r"Unable to communicate|Transport endpoint"
@@ -48,23 +54,31 @@ class Refusal:
 
     words: str
 
-    def is_passing(self, others_queued: bool) -> bool:
-        """Whether the same request may be taken later.
-
-        Args:
-            others_queued: whether the run has other jobs in the queue, whose end makes room.
-        """
+    @property
+    def is_for_too_many_jobs(self) -> bool:
+        """Whether a limit of the jobs in the queue is reached, whoever's jobs they are."""
         if re.search(_TOO_MANY, self.words):
-            return others_queued
-        return re.search(_AWAY, self.words) is not None
+            return True
+        named = re.search(_NAMED_LIMIT, self.words)
+        return named is None and re.search(_POLICY, self.words) is not None
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same request may be taken later."""
+        return self.is_for_too_many_jobs or re.search(_AWAY, self.words) is not None
 
     @property
     def advice(self) -> str | None:
-        """What to correct in a request that can never be met; None if it is not known to be one."""
-        if re.search(_TOO_MANY, self.words):
-            return f"runtime, gpu, mem_mb or qos in {_PROFILE}, or ask for a higher limit"
-        if re.search(_AWAY, self.words):
+        """What to change, for a refusal that does not pass by itself; None if it is not known."""
+        if self.is_for_too_many_jobs:
+            return (
+                "--jobs N, with N no more than SLURM takes of you at once; or runtime, gpu, mem_mb "
+                f"or qos in {_PROFILE}; or ask for a higher limit"
+            )
+        if self.is_passing:
             return None
+        if re.search(_POLICY, self.words):
+            return f"runtime, gpu, mem_mb, set-threads or qos in {_PROFILE}"
         for pattern, keys in _NEVER:
             if re.search(pattern, self.words, re.IGNORECASE):
                 return f"{keys} in {_PROFILE}"

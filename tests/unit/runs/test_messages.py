@@ -20,6 +20,19 @@ def test_what_failed_for_good_is_reported_with_its_logs_and_the_next_step(events
     assert "type the same command again" in lines[-1]
 
 
+def test_job_that_failed_before_its_program_is_reported_with_the_cause(
+    events, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slurm.log").write_text(
+        "OSError: [Errno 30] Read-only file system: '/home/user'\nsrun: error: n1: task 0: Exited\n"
+    )
+    run(events, 7, 2)
+    fail(events, 7, "11", "FAILED")
+    line = "  SLURM's log ends with: OSError: [Errno 30] Read-only file system: '/home/user'"
+    assert line in at_failure(events.final(), is_interrupted=False)
+
+
 def test_of_many_failures_ten_are_named(events):
     for job in range(12):
         run(events, job, 0)

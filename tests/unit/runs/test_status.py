@@ -15,7 +15,7 @@ from touchline.detection.journal import Journal
 from touchline.inputs.settings import Settings
 from touchline.runs.status import Observer
 from touchline.runs.status_display import table
-from touchline.slurm.queue import QueuedJob, Stage
+from touchline.slurm.queue import QueuedJob, Stage, results_mark
 
 
 def record(number, status="none"):
@@ -169,6 +169,47 @@ def test_slurm_s_queue_says_what_becomes_of_a_slice(settings, files):
     assert "llava 0/1: pending in SLURM (PartitionTimeLimit): it asks for more minutes" in shown
     (elsewhere,) = Observer(settings, [0], Path("/other"), queue).look()
     assert not elsewhere.in_stage(Stage.DEAD)
+
+
+def shown_in_queue(settings, *jobs):
+    """The table of a run with jobs in the queue."""
+    console = Console(width=160, file=io.StringIO())
+    console.print(table(Observer(settings, [0], Path("/run"), queued(*jobs)).look(), 1))
+    return console.file.getvalue()
+
+
+def test_state_and_reason_of_each_waiting_job_are_shown(settings, files):
+    shown = shown_in_queue(
+        settings,
+        (8, "llava_0_0", "SUSPENDED", "None"),
+        (9, "llava_0_1", "PENDING", "Priority"),
+    )
+    assert "1 pending, 1 suspended" in shown
+    assert "running" not in shown
+    assert "llava 0/0: suspended in SLURM\n" in shown.replace(" \n", "\n")
+    assert "llava 0/1: pending in SLURM (Priority)" in shown
+
+
+def test_held_and_completing_jobs_are_explained(settings, files):
+    shown = shown_in_queue(
+        settings,
+        (8, "llava_0_0", "PENDING", "job requeued in held state"),
+        (9, "llava_0_1", "COMPLETING", "None"),
+    )
+    assert (
+        "pending in SLURM (job requeued in held state): it is held: `scontrol release` it" in shown
+    )
+    assert "llava 0/1: completing in SLURM" in shown
+
+
+def test_jobs_of_another_run_in_the_folder_are_not_shown(settings):
+    def queue():
+        mark = results_mark("/run/other")
+        job = ("8", "RUNNING", "None", "detect_slice", "llava_0_0", Path("/run"), mark)
+        return [QueuedJob(*job)]
+
+    (video,) = Observer(settings, [0], Path("/run"), queue).look()
+    assert video.in_stage(Stage.RUNNING) == []
 
 
 def test_steps_after_the_slices_are_shown_until_the_page_is_made(settings, files):

@@ -7,12 +7,13 @@ import pytest
 from touchline.errors import InputError
 from touchline.slurm.partitions import (
     Submission,
+    cause_of,
     check_cluster,
     has_accounting,
     longest_minutes,
     reason_of,
 )
-from touchline.slurm.queue import answer_of
+from touchline.slurm.queue import answer_of, results_mark
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,7 @@ def test_whether_there_is_accounting(kind, there):
     assert not has_accounting("AccountingStorageType   = (null)\n")
 
 
+RESULTS = Path("results")
 LIMITS = "cpu|7-00:00:00\ngpu*|1-00:00:00\nshort|10:00\nlong|infinite\n"
 
 
@@ -51,9 +53,9 @@ def test_a_limit_that_is_not_known_is_none(printed):
 
 def test_array_jobs_and_groups_are_refused():
     with pytest.raises(InputError, match="slurm-array-jobs is refused"):
-        check_cluster(Submission("all", {}, []), Path())
+        check_cluster(Submission("all", {}, [], RESULTS), Path())
     with pytest.raises(InputError, match="share one GPU"):
-        check_cluster(Submission(None, {"detect_slice": "a"}, []), Path())
+        check_cluster(Submission(None, {"detect_slice": "a"}, [], RESULTS), Path())
 
 
 @pytest.fixture
@@ -71,17 +73,17 @@ def squeue(tmp_path, monkeypatch):
 
 def test_jobs_left_by_an_earlier_run_are_those_of_this_folder_and_these_rules(squeue):
     lines = [
-        "11|RUNNING|None|rule_detect_slice_wildcards_llava_0_3|/here/a|b",
-        "12|RUNNING|None|rule_detect_slice_wildcards_llava_0_1|/elsewhere",
-        "13|RUNNING|None|rule_of_thumb|/here/a|b",
-        "14|RUNNING|None|(null)|/here/a|b",
-        "15|PENDING|Resources|rule_quantize_model_wildcards_llava|/here/a|b",
-        "16|CANCELLED|None|rule_detect_slice_wildcards_llava_0_2|/here/a|b",
+        "11|RUNNING|None|a|rule_detect_slice_wildcards_llava_0_3|/here/a|b",
+        "12|RUNNING|None|a|rule_detect_slice_wildcards_llava_0_1|/elsewhere",
+        "13|RUNNING|None|a|rule_of_thumb|/here/a|b",
+        "14|RUNNING|None|a|(null)|/here/a|b",
+        "15|PENDING|Resources|a|rule_quantize_model_wildcards_llava|/here/a|b",
+        "16|CANCELLED|None|a|rule_detect_slice_wildcards_llava_0_2|/here/a|b",
         "nonsense",
     ]
     names = ["detect_slice", "quantize_model"]
     squeue(*lines)
-    warning = check_cluster(Submission(None, {}, names), Path("/here/a|b"))
+    warning = check_cluster(Submission(None, {}, names, RESULTS), Path("/here/a|b"))
     assert warning
     assert warning.endswith("scancel 11 15")
 
@@ -99,11 +101,49 @@ def test_commands_that_are_not_there_or_fail_say_nothing():
 
 
 def test_jobs_of_an_earlier_run_are_named(tmp_path, squeue):
-    squeue(f"17|RUNNING|None|rule_detect_slice_wildcards_llava|{tmp_path}")
-    submission = Submission(None, {}, ["detect_slice"])
+    squeue(f"17|RUNNING|None|a|rule_detect_slice_wildcards_llava|{tmp_path}")
+    submission = Submission(None, {}, ["detect_slice"], RESULTS)
     warning = check_cluster(submission, tmp_path)
     assert warning
     assert warning.endswith("scancel 17")
     assert check_cluster(submission, tmp_path / "elsewhere") is None
     with pytest.raises(InputError, match="share one GPU"):
-        check_cluster(Submission(None, {"detect_slice": "a"}, []), tmp_path)
+        check_cluster(Submission(None, {"detect_slice": "a"}, [], RESULTS), tmp_path)
+
+
+def test_jobs_of_another_run_in_the_folder_are_not_called_left_over(tmp_path, squeue):
+    marks = {name: results_mark(tmp_path / name) for name in ("results", "try")}
+    about = f"rule_detect_slice|{tmp_path}"
+    squeue(
+        f"17|RUNNING|None|touchline_x_{marks['try']}|{about}",
+        f"18|RUNNING|None|touchline_x_{marks['results']}|{about}",
+        f"19|COMPLETING|None|touchline_x_{marks['results']}|{about}",
+        f"20|SUSPENDED|None|touchline_x_{marks['results']}|{about}",
+    )
+    warning = check_cluster(Submission(None, {}, ["detect_slice"], RESULTS), tmp_path)
+    assert warning
+    assert warning.endswith("scancel 18 20")
+
+
+# The end of SLURM's log of a job on a node without a home folder.
+HOMELESS = """\
+  File "/venv/lib/python3.11/site-packages/snakemake/sourcecache.py", line 791, in __init__
+    os.makedirs(self.cache_path, exist_ok=True)
+
+FileNotFoundError: [Errno 2] No such file or directory: '/home/user'
+
+srun: error: node1: task 0: Exited with exit code 1
+"""
+
+
+def test_cause_of_a_job_that_failed_before_its_program_is_in_slurm_s_log(tmp_path):
+    log, own = tmp_path / "7.log", tmp_path / "slice.log"
+    log.write_text(HOMELESS)
+    cause = "FileNotFoundError: [Errno 2] No such file or directory: '/home/user'"
+    assert cause_of("FAILED", str(log), [str(own)]) == cause
+    own.touch()
+    assert cause_of("FAILED", str(log), [str(own)]) == cause
+    assert cause_of("CANCELLED", str(log), [str(own)]) == ""
+    assert cause_of("FAILED", str(tmp_path / "none.log"), [str(own)]) == ""
+    own.write_text("2026-01-01 10:00:00,000 ERROR match.mp4 cannot be read\n")
+    assert cause_of("FAILED", str(log), [str(own)]) == ""

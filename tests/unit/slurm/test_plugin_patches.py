@@ -11,6 +11,7 @@ from unittest.mock import Mock
 
 import pytest
 import snakemake_executor_plugin_slurm as plugin
+from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import SharedFSUsage
 
 from clones import ROOT
@@ -18,6 +19,7 @@ from touchline.slurm import plugin_patches
 from touchline.slurm.plugin_patches import apply_patches
 
 REFUSED = "SLURM sbatch failed. The error message was 'sbatch: error: {}'.\n    sbatch call:\n …"
+MARK = "0123abcd"
 ACCOUNT = REFUSED.format("Batch job submission failed: Invalid account")
 TOO_MANY = REFUSED.format(
     "Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's …)"
@@ -51,8 +53,9 @@ class Recorded(plugin.Executor):
     """The plugin's executor, which keeps its reports and submissions instead of making them."""
 
     def __init__(self, command="squeue"):
-        self.events, self.submitted = [], []
+        self.events, self.submitted, self.local = [], [], Mock()
         scheduler = SimpleNamespace(
+            get_executor=lambda job: self.local if job.is_local else self,
             exit_gracefully=lambda: self.events.append("the run ends"),
             error_callback=lambda job: self.events.append(("not tried", job)),
         )
@@ -88,9 +91,9 @@ class Recorded(plugin.Executor):
     def run_job(self, job):
         self.submitted.append(job)
 
-    def look(self, log=None):
+    def look(self, log=None, own_logs=()):
         """Look at job 7 once; return whether it is kept for the next look."""
-        name = SimpleNamespace(resources=self.resources)
+        name = SimpleNamespace(resources=self.resources, log=own_logs)
         job = SimpleNamespace(external_jobid="7", aux={"slurm_logfile": log}, job=name)
 
         async def kept():
@@ -103,15 +106,34 @@ class Recorded(plugin.Executor):
 
 def patched(has_accounting=True, command="squeue"):
     """An executor whose class is patched, and no other."""
-    module = SimpleNamespace(Executor=type("Patched", (Recorded,), {}))
-    logger = logging.getLogger("plugin")
-    apply_patches(module, has_accounting=has_accounting, logger=logger)
+    module = patched_module(has_accounting)
     return module.Executor(command)
+
+
+def patched_module(has_accounting=True):
+    """A module like the plugin."""
+    module = SimpleNamespace(
+        Executor=type("Patched", (Recorded,), {}), set_gres_string=plugin.set_gres_string
+    )
+    logger = logging.getLogger("plugin")
+    apply_patches(module, has_accounting=has_accounting, mark=MARK, logger=logger)
+    return module
+
+
+class Resources(dict):
+    """Resources of a job, which the plugin reads as items and as attributes."""
+
+    __getattr__ = dict.__getitem__
+
+
+def new_job(name):
+    """A job of Snakemake that may be tried three times."""
+    return SimpleNamespace(name=name, attempt=1, restart_times=2)
 
 
 def in_queue(state, reason="None"):
     """Lines for both: the plugin reads the first two fields."""
-    return f"7|{state}|{reason}|rule_detect_slice_wildcards_llava_0_3|/here\n"
+    return f"7|{state}|{reason}|touchline|rule_detect_slice_wildcards_llava_0_3|/here\n"
 
 
 def test_preempted_job_is_submitted_again(slurm, caplog):
@@ -218,47 +240,150 @@ def test_pause_ends_with_the_run():
 
 
 def test_impossible_request_ends_the_run():
-    job = SimpleNamespace(job="first")
+    first, second, third = (new_job(name) for name in ("first", "second", "third"))
     before = Recorded()
-    before.report_job_error(job, ACCOUNT)
+    before.report_job_error(SimpleNamespace(job=first), ACCOUNT)
     assert "the run ends" not in before.events, "fixed"
     after = patched()
-    after.report_job_error(job, ACCOUNT)
+    after.report_job_error(SimpleNamespace(job=first), ACCOUNT)
     assert after.events == ["the run ends", ACCOUNT]
     # One that was submitted at the same time, and one that was to follow.
-    after.report_job_error(SimpleNamespace(job="second"), ACCOUNT)
-    after.run_job("third")
+    after.report_job_error(SimpleNamespace(job=second), ACCOUNT)
+    after.run_job(third)
     assert after.submitted == []
-    assert after.events[2:] == [("not tried", "second"), ("not tried", "third")]
+    assert after.events[2:] == [("not tried", second), ("not tried", third)]
+    # Snakemake would say that it restarts a job with attempts left.
+    assert [job.attempt for job in (first, second, third)] == [3, 3, 3]
 
 
 def test_plugin_reports_a_refusal_where_the_patch_reads_it():
     after = patched()
-    job = Mock(is_group=Mock(side_effect=ValueError("Invalid account")))
+    job = Mock(is_group=Mock(side_effect=ValueError("Invalid account")), restart_times=2)
     plugin.Executor.run_job(after, job)
     assert after.events == ["the run ends", "Job submission failed with exception: Invalid account"]
 
 
-def test_passing_refusal_is_tried_again_later(slurm, monkeypatch, caplog):
-    slurm("squeue", in_queue("RUNNING"))
+@pytest.mark.parametrize("in_queue_before", [True, False])
+def test_limit_of_queued_jobs_is_tried_again_later(slurm, monkeypatch, caplog, in_queue_before):
+    # Jobs of this run, of another run, or of somebody else may fill the limit.
     after = patched()
-    after.look()
-    for job in ("first", "second"):
+    if in_queue_before:
+        slurm("squeue", in_queue("RUNNING"))
+        after.look()
+    jobs = [new_job(name) for name in ("first", "second")]
+    for job in jobs:
         after.report_job_error(SimpleNamespace(job=job), TOO_MANY)
     assert after.events == []
     assert caplog.text.count("SLURM takes no job now (Job violates accounting/QOS policy") == 1
+    assert "--jobs N" in caplog.text
+    third = new_job("third")
+    after.run_job(third)
+    assert after.submitted == [], "SLURM is not asked for each job while it takes none"
+    slurm("squeue", in_queue("RUNNING"))
     after.look()
     assert after.submitted == []
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 61)
     after.look()
-    assert after.submitted == ["first", "second"]
+    assert after.submitted == [*jobs, third]
+    assert {job.attempt for job in after.submitted} == {1}
 
 
-def test_limit_without_queued_jobs_ends_the_run(slurm):
+def test_end_of_a_job_makes_room_for_a_refused_one(slurm):
+    after, job = patched(), new_job("refused")
+    slurm("squeue", in_queue("RUNNING"))
+    after.report_job_error(SimpleNamespace(job=job), TOO_MANY)
+    after.look()
+    assert after.submitted == []
+    slurm("squeue", in_queue("COMPLETED"))
+    after.look()
+    after.look()
+    assert after.submitted == [job]
+
+
+def test_one_refusal_is_enough_per_minute(slurm, monkeypatch):
     after = patched()
-    after.report_job_error(SimpleNamespace(job="only"), TOO_MANY)
+    for name in ("first", "second", "third"):
+        after.report_job_error(SimpleNamespace(job=new_job(name)), TOO_MANY)
+    asked = []
+
+    def refuse(self, job):
+        asked.append(job.name)
+        self.report_job_error(SimpleNamespace(job=job), TOO_MANY)
+
+    monkeypatch.setattr(Recorded, "run_job", refuse)
+    after = patched()
+    for name in ("first", "second", "third"):
+        after.run_job(new_job(name))
+    assert asked == ["first"]
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 61)
+    after.look()
+    assert asked == ["first", "first"]
+
+
+def test_run_gives_up_after_an_hour_without_any_job_in_the_queue(monkeypatch):
+    after, now = patched(), time.monotonic()
+    after.report_job_error(SimpleNamespace(job=new_job("first")), TOO_MANY)
+    monkeypatch.setattr(time, "monotonic", lambda: now + 3500)
+    after.report_job_error(SimpleNamespace(job=new_job("first")), TOO_MANY)
+    assert after.events == []
+    monkeypatch.setattr(time, "monotonic", lambda: now + 3700)
+    after.report_job_error(SimpleNamespace(job=new_job("first")), TOO_MANY)
     assert after.events == ["the run ends", TOO_MANY]
+
+
+def test_run_waits_longer_while_its_jobs_are_in_the_queue(slurm, monkeypatch):
+    slurm("squeue", in_queue("RUNNING"))
+    after, now = patched(), time.monotonic()
+    for age in range(0, 10 * 3600, 1800):
+        monkeypatch.setattr(time, "monotonic", lambda age=age: now + age)
+        after.look()
+        after.report_job_error(SimpleNamespace(job=new_job("first")), TOO_MANY)
+    assert after.events == []
+
+
+def test_names_of_jobs_end_with_the_mark_of_the_results():
+    before, after = Recorded(), patched()
+    assert not before.run_uuid.endswith(MARK), "fixed"
+    first = after.run_uuid
+    for name in ("first", "second"):
+        after.run_job(new_job(name))
+    assert after.run_uuid == f"{first}_{MARK}"
+
+
+@pytest.mark.parametrize(
+    ("resources", "options"),
+    [
+        ({"gpu": 1}, " --gpus=1"),
+        ({"gres": "gpu:1", "gpu": 0}, " --gres=gpu:1"),
+        ({"gres": "gpu:1,lscratch:50", "gpu": 0}, " --gres=gpu:1,lscratch:50"),
+        ({"gres": "gpu:a100-40:1"}, " --gres=gpu:a100-40:1"),
+        ({"gres": "lscratch:50,gpu:a100-40:1", "gpu": 1}, " --gres=lscratch:50,gpu:a100-40:1"),
+        ({"gres": "lscratch:50", "gpu": 1}, " --gres=lscratch:50 --gpus=1"),
+        ({"gpu_model": "a100-40", "gpu": 1}, " --gpus=a100-40:1"),
+        (
+            {"gres": "lscratch:50G", "gpu_model": "h-1", "gpu": 1},
+            " --gres=lscratch:50G --gpus=h-1:1",
+        ),
+        ({"gpu_model": "a100-40"}, " --gpus=a100-40:1"),
+        ({}, ""),
+    ],
+)
+def test_gpu_requests_may_name_several_resources_and_types_with_hyphens(resources, options):
+    job = SimpleNamespace(resources=Resources(resources))
+    assert patched_module().set_gres_string(job) == options
+    if "-" in options.replace("--", "") or "," in options:
+        with pytest.raises(WorkflowError, match="format"):
+            plugin.set_gres_string(job)
+    else:
+        assert plugin.set_gres_string(job) == options
+
+
+@pytest.mark.parametrize("gres", ["'gpu:1'", "gpu:1; rm -r .", "gpu:1,", "gpu::1", "$(id):1"])
+def test_gpu_request_that_slurm_cannot_read_is_refused(gres):
+    with pytest.raises(WorkflowError, match="GRES format"):
+        patched_module().set_gres_string(SimpleNamespace(resources=Resources(gres=gres)))
 
 
 def test_cancelling_ends_jobs_that_are_not_active(slurm):
@@ -267,7 +392,7 @@ def test_cancelling_ends_jobs_that_are_not_active(slurm):
     after = patched()
     after.cancel()
     assert f"scancel --name={after.run_uuid}" in slurm.asked()
-    after.run_job("queued")
+    after.run_job(new_job("queued"))
     assert after.submitted == []
 
 
@@ -296,7 +421,7 @@ def test_failing_patch_leaves_the_look_to_the_plugin(slurm, monkeypatch, caplog,
 def test_failing_patch_leaves_a_refusal_to_the_plugin(slurm, monkeypatch):
     monkeypatch.setattr(plugin_patches, "refusal_of", Mock(side_effect=KeyError("changed")))
     after = patched()
-    after.report_job_error(SimpleNamespace(job="first"), ACCOUNT)
+    after.report_job_error(SimpleNamespace(job=new_job("first")), ACCOUNT)
     assert after.events == [ACCOUNT]
 
 
@@ -304,7 +429,8 @@ def test_other_version_of_the_plugin_is_not_patched(monkeypatch, caplog):
     monkeypatch.setattr(plugin_patches, "version", lambda _: "2.9.0")
     module = SimpleNamespace(Executor=type("Patched", (Recorded,), {}))
     before = dict(vars(module.Executor))
-    apply_patches(module, has_accounting=True, logger=logging.getLogger("plugin"))
+    logger = logging.getLogger("plugin")
+    apply_patches(module, has_accounting=True, mark=MARK, logger=logger)
     assert dict(vars(module.Executor)) == before
     assert "is version 2.9.0, and the patches of its faults are for 2.8.0" in caplog.text
 
@@ -312,3 +438,32 @@ def test_other_version_of_the_plugin_is_not_patched(monkeypatch, caplog):
 def test_patches_are_for_the_pinned_version():
     lock = (ROOT / "requirements.lock").read_text().splitlines()
     assert f"snakemake-executor-plugin-slurm=={plugin_patches._TESTED}" in lock
+
+
+def test_interrupted_run_waits_for_small_steps():
+    # They would otherwise end in a traceback, after the run's last words.
+    before = Recorded()
+    before.cancel()
+    assert not before.local.cancel.called, "fixed"
+    after = patched()
+    after.cancel()
+    assert after.local.cancel.called
+
+
+def test_job_that_fails_before_its_program_is_reported_with_the_cause(slurm, tmp_path):
+    slurm("squeue", in_queue("FAILED", "NonZeroExitCode"))
+    log = tmp_path / "7.log"
+    log.write_text("OSError: [Errno 30] Read-only file system: '/home/user'\n")
+    after = patched()
+    assert not after.look(log, [tmp_path / "slice.log"])
+    assert "SLURM's log ends with: OSError: [Errno 30] Read-only file system" in after.events[0]
+
+
+def test_waiting_jobs_are_reported_now_and_then(slurm, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    slurm("squeue", in_queue("PENDING", "Priority"))
+    after, now = patched(), time.monotonic()
+    for age in range(0, 120, 10):
+        monkeypatch.setattr(time, "monotonic", lambda age=age: now + age)
+        after.look()
+    assert caplog.text.count("Jobs that wait: 1 PENDING (Priority).") == 1

@@ -21,6 +21,7 @@ def refusal(words):
         ("Invalid qos specification", "qos"),
         ("Requested time limit is invalid (missing or exceeds some limit)", "runtime"),
         ("Requested node configuration is not available", "gpu_model"),
+        ("Requested node configuration is not available", "gres"),
         ("Memory required by task is not available", "mem_mb"),
         ("Invalid generic resource (gres) specification", "gres"),
         ("User's group not permitted to use this partition", "slurm_partition"),
@@ -30,7 +31,7 @@ def test_what_can_never_be_met(words, key):
     refused = refusal(f"sbatch: error: Batch job submission failed: {words}")
     assert refused.words == words
     assert key in refused.advice
-    assert not refused.is_passing(others_queued=True)
+    assert not refused.is_passing
 
 
 @pytest.mark.parametrize(
@@ -43,17 +44,40 @@ def test_what_can_never_be_met(words, key):
 )
 def test_what_is_a_matter_of_time(words):
     refused = refusal(f"sbatch: error: Batch job submission failed: {words}")
-    assert refused.is_passing(others_queued=False)
+    assert refused.is_passing
     assert refused.advice is None
 
 
-def test_limits_of_jobs_in_the_queue_are_one_while_there_are_jobs():
-    words = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
-    refused = refusal(f"sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: {words}")
-    assert refused.words == f"QOSMaxSubmitJobPerUserLimit; {words}"
-    assert refused.is_passing(others_queued=True)
-    assert not refused.is_passing(others_queued=False)
+POLICY = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "QOSMaxSubmitJobPerUserLimit",
+        "QOSMaxSubmitJobPerAccountLimit",
+        "QOSGrpSubmitJobsLimit",
+        "AssocMaxSubmitJobLimit",
+        "AssocGrpSubmitJobsLimit",
+        None,
+    ],
+)
+def test_limit_of_jobs_in_the_queue_passes(limit):
+    named = f"sbatch: error: {limit}\n" if limit else ""
+    refused = refusal(f"{named}sbatch: error: Batch job submission failed: {POLICY}")
+    assert refused.words == (f"{limit}; {POLICY}" if limit else POLICY)
+    assert refused.is_passing
+    assert refused.is_for_too_many_jobs
+    assert "--jobs N" in refused.advice
     assert "ask for a higher limit" in refused.advice
+
+
+@pytest.mark.parametrize("limit", ["QOSMaxGRESPerJob", "AssocMaxWallDurationPerJobLimit"])
+def test_limit_of_a_single_job_does_not_pass(limit):
+    refused = refusal(f"sbatch: error: {limit}\nsbatch: error: {POLICY}")
+    assert not refused.is_passing
+    assert "qos" in refused.advice
+    assert "--jobs" not in refused.advice
 
 
 def test_what_the_plugin_itself_refuses():
