@@ -15,9 +15,7 @@ def usable_threads(asked: int) -> int:
     SLURM, containers and `taskset` give a process fewer CPUs than the machine has. More threads
     than CPUs slow each other down.
     """
-    limits = [asked, os.cpu_count() or 1]
-    if hasattr(os, "sched_getaffinity"):
-        limits.append(len(os.sched_getaffinity(0)))
+    limits = [asked, len(os.sched_getaffinity(0))]
     # Not every cluster binds processes to the CPUs of their job.
     if (of_job := os.environ.get("SLURM_CPUS_PER_TASK", "")).isdecimal():
         limits.append(int(of_job))
@@ -25,5 +23,5 @@ def usable_threads(asked: int) -> int:
         quota, period = _QUOTA.read_text().split()
         limits.append(int(quota) // int(period))
     except (OSError, ValueError, ZeroDivisionError):
-        pass  # There is no limit ("max"), or it is not known.
+        pass  # No limit ("max"), or an unknown one.
     return max(1, min(limits))

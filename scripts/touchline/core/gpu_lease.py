@@ -25,8 +25,10 @@ _POLL_SECONDS = 0.2
 # Not TMPDIR, which may differ between two runs of one user; and shared by all users, since they
 # share the GPUs.
 LEASES = Path("/tmp/touchline-gpus")
-# A SLURM job is one user's, so nobody else's files can be in its way.
+# A SLURM job is one user's, so no file of another user must be in its way.
 _LEASES_OF_JOBS = Path(f"{LEASES}-{os.getuid()}")
+# The names of its locks begin so.
+_OF_JOB = "job"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ _held: list[_Lease] = []
 def lease_gpu(
     folder: Path | None = None, get_ready: Callable[[str], object] | None = None
 ) -> str | None:
-    """Hold a GPU of this machine that no other worker holds, whoever's it is.
+    """Hold a GPU of this machine that no other worker of any user holds.
 
     Sets CUDA_VISIBLE_DEVICES to it, so call this before anything touches CUDA. Waits
     while all are held. The lock is the kernel's: it ends with the process, however
@@ -134,9 +136,6 @@ def _wait_for_one(
         time.sleep(_POLL_SECONDS)
 
 
-_OF_JOB = "job"
-
-
 def _lock_name(gpu: Gpu) -> str:
     """Return the name of a GPU's lock, the same in all processes that may use the GPU.
 
@@ -152,6 +151,7 @@ def _lock_name(gpu: Gpu) -> str:
 
 
 def _has_choice_of_slurm() -> bool:
+    """Tell whether SLURM chose the GPUs that this process sees."""
     return "SLURM_JOB_ID" in os.environ and "CUDA_VISIBLE_DEVICES" in os.environ
 
 
@@ -168,7 +168,7 @@ def _hold(lock: Path) -> int | None:
         os.close(descriptor)
         return None
     if os.fstat(descriptor).st_nlink == 0:
-        # Its holder has removed it meanwhile; the next worker would lock another file.
+        # Its holder has just removed it; the next worker would lock another file.
         os.close(descriptor)
         return None
     return descriptor
@@ -200,6 +200,6 @@ def _open_lock(path: Path) -> int:
 
 
 def _permit(file: Path | int, mode: int) -> None:
-    """Let other users use the locks, whatever the umask; a file system may refuse that."""
+    """Let other users use the locks in spite of the umask; a file system may refuse that."""
     with suppress(OSError):
         os.chmod(file, mode)

@@ -73,7 +73,7 @@ class _Card:
     instances: tuple[str, ...] | None
 
     def gpus(self, name: str) -> list[Gpu]:
-        """What a process can lease of it: the GPU by a name, or each of its instances."""
+        """List the parts that a process can lease: the GPU by a name, or each of its instances."""
         if self.instances is None:
             return [Gpu(name, self.uuid, self.is_exclusive)]
         return [Gpu(instance, instance) for instance in self.instances]
@@ -164,9 +164,9 @@ def _among(cards: Sequence[_Card], entries: Sequence[str] | None) -> list[Gpu] |
 
 
 def _named(entry: str, cards: Sequence[_Card]) -> list[Gpu]:
-    """Return what an entry of CUDA_VISIBLE_DEVICES names; nothing if it names no GPU, or several.
+    """Return the GPU, or its instances, that an entry of CUDA_VISIBLE_DEVICES names.
 
-    UUIDs can be shortened.
+    UUIDs can be shortened. The list is empty if the entry names no GPU, or several.
     """
     if entry.startswith("MIG-"):
         instances = [each for card in cards for each in card.instances or ()]

@@ -182,8 +182,8 @@ def _answered(
             check_usable(gpu)
             if has_room_beside(checkpoint):
                 early.append(load())
-        # The GPU is another worker's, which it may refuse to share or leave no room on. What is
-        # wrong then, too, is reported once this worker holds the lease.
+        # Another worker holds the GPU. It may refuse to share it, or leave no room on it. A fault
+        # that lasts is reported once this worker holds the lease.
         except (InputError, RuntimeError) as error:
             log.info("The model is loaded when the GPU is leased: %s", plain(error))
 

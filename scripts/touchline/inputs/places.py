@@ -11,18 +11,18 @@ from touchline.errors import InputError, plain
 
 
 def expanded(path: str | Path) -> str:
-    """A path with what a shell makes of ~ and $HOME in it."""
+    """Replace ~ and $HOME in a path, as a shell does."""
     return os.path.expandvars(os.path.expanduser(path))
 
 
 def as_on_disk(path: str) -> str:
-    """A path with its accents as the disk has them.
+    """Return a path with its accents as the disk has them.
 
     Unicode has two forms of é, one letter (NFC) or a letter and an accent (NFD). Tables and files
     from a Mac often have the second. Linux takes the two for different names.
 
     Returns:
-        The path as it is, if there is nothing by it in another form.
+        The path as it is, if no file has its name in the other form.
     """
     if path.isascii() or os.path.lexists(path):
         return path
@@ -56,15 +56,15 @@ def check_name(path: str | Path) -> None:
 
 
 def check_braces(path: str | Path) -> None:
-    """Refuse a file that Snakemake is to read or write, and whose path has braces.
+    """Refuse a file or folder that Snakemake is to read or write, and whose path has braces.
 
     Raises:
-        InputError: says what to rename.
+        InputError: asks for another name.
     """
     if re.search("[{}]", str(path)):
         raise InputError(
-            f"{plain(path)} has braces in its path, and Snakemake takes what is in braces for a "
-            "wildcard; rename it without { and }."
+            f"{plain(path)} has braces in its path, and Snakemake takes a word in braces for a "
+            "wildcard; use a name without { and }."
         )
 
 

@@ -7,7 +7,8 @@ Snakemake read into checked settings, or says in one line each what is wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ from touchline.core.paths import by_evidence
 from touchline.errors import InputError, nearest
 from touchline.inputs.clock import HalfStarts
 from touchline.inputs.families import FAMILIES, GENERIC, SERVER
-from touchline.inputs.places import check_name, expanded
+from touchline.inputs.places import check_braces, check_name, expanded
 from touchline.inputs.served import REQUESTS, Access, FramesAs, ServedModel
 from touchline.inputs.videos import Video, ranges, read_videos, select
 
@@ -100,31 +101,24 @@ def _variable(name: str) -> str:
     return name
 
 
-def _expanded(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    path = expanded(value)
+def _checked(path: str, check: Callable[[str], None]) -> str:
+    """Return a path, or raise what pydantic reports as a mistake."""
     try:
-        check_name(path)
+        check(path)
     except InputError as error:
         raise ValueError(str(error)) from None
     return path
 
 
-def _without_braces(path: str) -> str:
-    if re.search("[{}]", path):
-        raise ValueError(
-            f"{path!r} has braces, and Snakemake takes what is in braces for a wildcard; choose a "
-            "name without { and }"
-        )
-    return path
+def _expanded(value: Any) -> Any:
+    return _checked(expanded(value), check_name) if isinstance(value, str) else value
 
 
 # A path, or the name of something that may be one, with ~ and $HOME as a shell takes them.
 Place = Annotated[str, BeforeValidator(_expanded)]
 
 # A folder that every result, or every model, is in.
-Folder = Annotated[Place, AfterValidator(_without_braces)]
+Folder = Annotated[Place, AfterValidator(partial(_checked, check=check_braces))]
 
 
 class Section(BaseModel):

@@ -14,7 +14,7 @@ from touchline.errors import plain
 log = logging.getLogger(__name__)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-# Files of the checkout that a user changes; the record has what is in them by itself.
+# Files of the checkout that a user changes; the record has their content beside the commit.
 _RECORDED_APART = (":!config.yaml", ":!labels.yaml", ":!prompts")
 # More links than git follows from HEAD to a branch.
 _MOST_LINKS = 5
@@ -66,11 +66,11 @@ def read_checkout(project: Path) -> Checkout:
 
 
 def _git(project: Path, *arguments: str) -> tuple[str | None, str]:
-    """Return what git says of the checkout, or None and the reason why it says nothing."""
+    """Return git's answer about the checkout, or None and the reason why there is none."""
     # A hook's or a user's variables may point at another repository.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     # Where git has to find the checkout by itself, it may take one around it, and it refuses one of
-    # another user, whose settings could run programs. This program is of that checkout, too.
+    # another user, whose settings could run programs. That user's program runs here anyway.
     place = [f"--git-dir={project / '.git'}", f"--work-tree={project}"]
     try:
         done = subprocess.run(

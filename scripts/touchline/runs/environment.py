@@ -48,7 +48,7 @@ def leave_user_packages_out(is_main_process: bool) -> None:
     """
     snakemake = find_spec("snakemake")
     place = Path(snakemake.origin or "") if snakemake else Path()
-    # A Snakemake in ~/.local would not be found again. Its jobs' own processes come here, too.
+    # A Snakemake in ~/.local would not find itself again. The processes of its jobs call this, too.
     if not (is_main_process and place.is_relative_to(site.getusersitepackages())):
         os.environ["PYTHONNOUSERSITE"] = "1"
 

@@ -15,8 +15,6 @@ from touchline.runs.status import Observer, RunProgress, VideoStatus, is_under_w
 from touchline.slurm.queue import Stage, obstacle
 
 COLUMNS = ["video", "model", "slices", "done", "windows/s", "left", "events", "skipped", "failed"]
-# Where some job is in SLURM's queue.
-QUEUE_COLUMN = "in SLURM's queue"
 # A run without news for so long may wait for a GPU or a download; or it was killed.
 QUIET_SECONDS = 600
 
@@ -31,15 +29,14 @@ def table(videos: Sequence[VideoStatus], most_rows: int) -> Group:
     if len(videos) > most_rows:
         shown = [v for v in videos if v.rate or v.failures or v.skipped or _idle_jobs([v])]
         shown = shown[:most_rows]
-    names = _columns(videos)
-    rows = Table(*names, box=SIMPLE_HEAD)
+    rows = Table(*COLUMNS, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for column in [*rows.columns[:1], *rows.columns[2:]]:
         column.justify = "right"
     for video in shown:
-        rows.add_row(str(video.video), video.model, *_cells(video)[: len(names) - 2])
+        rows.add_row(str(video.video), video.model, *_cells(video))
     rows.add_section()
-    rows.add_row("all", "", *_cells(_together(videos))[: len(names) - 2])
-    notes = [Text(line) for line in [*_failures(shown), *_idle_jobs(shown)]]
+    rows.add_row("all", "", *_cells(_together(videos)))
+    notes = [Text(line) for line in [*_failures(shown), *_queue(videos), *_idle_jobs(shown)]]
     if len(shown) < len(videos):
         notes.append(Text(f"{len(videos) - len(shown)} more rows wait, or are done."))
     return Group(rows, *notes)
@@ -63,7 +60,8 @@ def watch(observer: Observer, console: Console, pause: float) -> None:
     else:
         last: list[str] = []
         for videos, notes in _looks(observer, pause):
-            lines = [_line(videos), *_failures(videos), *_idle_jobs(videos), *notes]
+            lines = [_line(videos), *_failures(videos), *_queue(videos)]
+            lines += [*_idle_jobs(videos), *notes]
             for line in lines:
                 if line not in last:
                     print(time.strftime("%H:%M:%S"), line, flush=True)
@@ -99,14 +97,15 @@ def _looks(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus]
 
 def _line(videos: Sequence[VideoStatus]) -> str:
     """The sum of the table as text."""
-    names = [name for name in _columns(videos) if name not in ("video", "model")]
-    cells = _cells(_together(videos))[: len(names)]
-    return ", ".join(f"{name} {cell}" for name, cell in zip(names, cells, strict=True))
+    cells = _cells(_together(videos))
+    return ", ".join(f"{name} {cell}" for name, cell in zip(COLUMNS[2:], cells, strict=True))
 
 
-def _columns(videos: Sequence[VideoStatus]) -> list[str]:
-    in_queue = any(part.job for video in videos for part in video.slices)
-    return [*COLUMNS, *([QUEUE_COLUMN] if in_queue else [])]
+def _queue(videos: Sequence[VideoStatus]) -> list[str]:
+    """A line that counts the slices in SLURM's queue by state; no line if there are none."""
+    slices = _together(videos)
+    counts = [f"{len(parts)} {stage.value}" for stage in Stage if (parts := slices.in_stage(stage))]
+    return [f"in SLURM's queue: {', '.join(counts)}"] if counts else []
 
 
 def _idle_jobs(videos: Sequence[VideoStatus]) -> list[str]:
@@ -145,7 +144,7 @@ def _together(videos: Sequence[VideoStatus]) -> RunProgress:
 
 
 def _cells(of: RunProgress) -> list[str]:
-    """The figures of one row; the last is for where there is a queue."""
+    """The figures of one row."""
     return [
         f"{of.done}/{len(of.slices)}",
         "?" if of.percent is None else f"{of.percent:.0f}%",
@@ -154,8 +153,6 @@ def _cells(of: RunProgress) -> list[str]:
         str(of.events),
         str(of.skipped),
         str(len(of.failures)),
-        ", ".join(f"{len(parts)} {stage.value}" for stage in Stage if (parts := of.in_stage(stage)))
-        or "-",
     ]
 
 

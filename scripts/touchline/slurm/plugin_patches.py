@@ -94,9 +94,8 @@ def _hold_back(watch: _Watch, executor: Any, job: Any) -> bool:
 
     See docs/upstream/cancel.md and refused-jobs.md.
     """
-    if not executor.run_uuid.endswith(f"_{watch.mark}"):
-        # All jobs of the run have this name.
-        executor.run_uuid += f"_{watch.mark}"
+    # The name of all jobs of the run. Two threads call this at once, and either may come first.
+    executor.run_uuid = f"{executor.run_uuid.removesuffix(f'_{watch.mark}')}_{watch.mark}"
     if watch.is_ending:
         _give_up(executor, job)
         return True

@@ -18,7 +18,7 @@ _LAYOUT = "%i|%T|%r|%j|%k|%Z"
 _QUEUE = ("squeue", "--me", "--all", "--noheader", "--states=all", f"--format={_LAYOUT}")
 
 # Variables that a site or a user sets as default options of SLURM's commands. Those of the first
-# kind filter or reorder the answers that a run reads.
+# kind filter or reorder the answers that a run reads, or the jobs that it cancels.
 _OPTIONS_OF_ANSWERS = ("SQUEUE_", "SACCT_", "SINFO_", "SCANCEL_")
 _OPTIONS_OF_REQUESTS = "SBATCH_"
 # They only choose where a job goes, and who pays for it.
@@ -143,7 +143,7 @@ def read_queue(lines: Iterable[str]) -> list[QueuedJob]:
 def without_default_options(environment: Mapping[str, str]) -> dict[str, str]:
     """Leave out the default options of SLURM's commands that change answers or requests.
 
-    `squeue` then also shows jobs in hidden partitions, whoever calls it.
+    `squeue` then also shows jobs in hidden partitions when the plugin calls it.
     """
     kept = {
         name: value
@@ -195,8 +195,7 @@ _OBSTACLES = [
     (
         r"BadConstraints|Nodes? ?(config|configuration)\w*|PartitionNodeLimit|PartitionConfig",
         "no node has what it asks for: correct gpu_model, gres, constraint, mem_mb or "
-        "slurm_partition "
-        "(sinfo -o '%P %G %m' shows what there is)",
+        "slurm_partition (sinfo -o '%P %G %m' shows what there is)",
     ),
     (
         r"InvalidAccount|AccountNotAllowed",

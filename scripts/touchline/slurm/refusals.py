@@ -25,7 +25,7 @@ _NEVER = [
 ]
 # The names of limits that count jobs in the queue: the next one may be submitted when one ends.
 _TOO_MANY = r"(QOS|Assoc)\w*SubmitJob\w*|MaxJobCount|job queue full"
-# What SLURM says of every limit of a QOS or an association (account, user). It may name the limit.
+# SLURM's words for every limit of a QOS or an association (account, user). It may name the limit.
 _POLICY = r"accounting/QOS policy"
 _NAMED_LIMIT = r"\b(QOS|Assoc)[A-Z]\w+"
 _AWAY = (
@@ -56,7 +56,7 @@ class Refusal:
 
     @property
     def is_for_too_many_jobs(self) -> bool:
-        """Whether a limit of the jobs in the queue is reached, whoever's jobs they are."""
+        """Whether a limit of the jobs in the queue is reached, even by jobs of others."""
         if re.search(_TOO_MANY, self.words):
             return True
         named = re.search(_NAMED_LIMIT, self.words)

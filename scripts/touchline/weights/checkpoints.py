@@ -118,7 +118,7 @@ def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: P
 
 
 def refer(file: Path, folder: Path) -> None:
-    """Make a symbolic link to a file, or what `place` makes where there can be none (CIFS)."""
+    """Make a symbolic link to a file, or place the file where there can be no link (CIFS)."""
     try:
         (folder / file.name).symlink_to(file)
     except OSError:

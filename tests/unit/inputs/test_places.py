@@ -123,5 +123,5 @@ def test_folder_with_braces_is_refused(key, path):
 
 def test_file_with_braces_is_refused():
     check_braces("a/b.yaml")
-    with pytest.raises(InputError, match=r"rename it without \{ and \}"):
+    with pytest.raises(InputError, match=r"use a name without \{ and \}"):
         check_braces("a{b}/c.yaml")

@@ -14,7 +14,7 @@ from touchline.core.records import Manifest, ParsedEvent, WindowRecord
 from touchline.detection.journal import Journal
 from touchline.inputs.settings import Settings
 from touchline.runs.status import Observer
-from touchline.runs.status_display import table
+from touchline.runs.status_display import COLUMNS, table
 from touchline.slurm.queue import QueuedJob, Stage, results_mark
 
 
@@ -200,6 +200,19 @@ def test_held_and_completing_jobs_are_explained(settings, files):
         "pending in SLURM (job requeued in held state): it is held: `scontrol release` it" in shown
     )
     assert "llava 0/1: completing in SLURM" in shown
+
+
+def test_table_fits_on_a_screen_of_80_columns(settings, files):
+    journal(files, *map(record, range(3)))
+    finish(files, 1)
+    queue = queued((8, "llava_0_0", "RUNNING", "None"), (9, "llava_0_1", "PENDING", "Priority"))
+    console = Console(width=80, file=io.StringIO())
+    console.print(table(Observer(settings, [0], Path("/run"), queue).look(), 1))
+    shown = console.file.getvalue()
+    assert "…" not in shown
+    heading, row = (line.split() for line in shown.splitlines() if "llava" in line or "left" in line)
+    assert heading == COLUMNS
+    assert row[:3] == ["0", "llava", "1/2"]
 
 
 def test_jobs_of_another_run_in_the_folder_are_not_shown(settings):

@@ -140,6 +140,7 @@ def test_results_name_their_checkpoint_and_warn_of_another(folder, tmp_path, cap
     remember_origin(made, record)
     expected = {"checkpoint": str(folder), "revision": None, "commit": None, "adapter": None}
     assert read_json(record) == expected
+    caplog.clear()
     with caplog.at_level(logging.WARNING, "touchline"):
         remember_origin(made, record)
         assert not caplog.records
