@@ -62,7 +62,7 @@ def cluster(request):
 @pytest.fixture(scope="module")
 def demo(match, tmp_path_factory):
     """A clone whose own config.yaml is the demo's, as a user writes it: no --configfile."""
-    return new_demo(match, tmp_path_factory.mktemp("demo") / "clone")
+    return new_demo(match, tmp_path_factory.mktemp("demo") / "a clone")
 
 
 def new_demo(match, folder):

@@ -91,17 +91,20 @@ def test_run_waits_while_other_jobs_fill_a_limit_of_submitted_jobs(cluster, demo
     assert len(slices) == 4, "each slice was taken once"
 
 
-def test_jobs_need_no_home_folder(cluster, demo):
+def test_jobs_need_no_home_folder(cluster, demo, tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     prolog = cluster.folder / "prolog.sh"
     prolog.write_text("#!/bin/sh\necho export HOME=/proc/none\n")
     prolog.chmod(0o755)
     cluster.stop("slurmd")
     cluster.configure(f"TaskProlog={prolog}")
-    arguments = ["--config", "detect_with=llava", "max_duration=20", "slices=1", "results=homeless"]
-    done = typed(demo.folder, "predictions", *arguments)
+    settings = ["detect_with=llava", "max_duration=20", "slices=1", f"results={tmp_path}"]
+    done = typed(demo.folder, "predictions", "--config", *settings)
     cluster.stop("slurmd")
     cluster.configure()
     assert done.returncode == 0, done.stdout + done.stderr
+    assert list(demo.folder.glob(".snakemake/cache/*")), "Snakemake used another cache"
+    assert list(tmp_path.glob("predictions/*_llava_video_0.json"))
 
 
 @pytest.mark.parametrize(

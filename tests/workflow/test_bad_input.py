@@ -34,7 +34,7 @@ OTHER = {"other": {"predictions": "given_{video}.json"}}
             {"videos": "none.tsv"},
             "/none.tsv; set videos to a video, a folder of videos, or a table of them",
         ),
-        ({"results": "res{x}"}, "config.results: res{x} has braces in its path, and Snakemake takes"),
+        ({"results": "res{x}"}, "config.results: res{x} has braces in its path, and"),
         ({"models": OTHER, "compare_with": "other"}, "given_1.json: no such file"),
         ({"models": OTHER, "compare_with": "other"}, "set missing_predictions: skip"),
     ],

@@ -74,7 +74,7 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
     events.listen_for(signal.SIGINT, signal.SIGTERM)
     gpus: list[Gpu] = []
     if how.submission:
-        # The commands that the plugin calls get them, too.
+        # The plugin's commands inherit the environment.
         kept = without_default_options(os.environ)
         for name in os.environ.keys() - kept.keys():
             del os.environ[name]

@@ -291,7 +291,7 @@ def _dated_in_the_future(inputs: Inputs) -> list[str]:
 
 
 def _unusable_names(inputs: Inputs, project: Path) -> list[str]:
-    """A line for each path that is not in UTF-8, or is Snakemake's to read and has braces."""
+    """Report each path that is not in UTF-8, or that Snakemake reads and that has braces."""
     settings = inputs.settings
     videos = (inputs.videos[video].path for video in inputs.selected if video in inputs.videos)
     models = [settings.models[name] for name in settings.detect_with]

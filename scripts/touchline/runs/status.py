@@ -242,7 +242,7 @@ def is_under_way() -> bool:
 
 
 def _latest_jobs(queue: Iterable[QueuedJob], results: Path, folder: Path) -> dict[str, QueuedJob]:
-    """The latest job of each slice of the runs with some results, by the slice's wildcards."""
+    """Return the latest job of each slice that writes to these results, by wildcards."""
     ours = [job for job in queue if job.rule == "detect_slice" and job.is_for(results, folder)]
     return {job.wildcards: job for job in sorted(ours, key=lambda job: int(job.number))}
 

@@ -1,4 +1,4 @@
-"""Now and then, a line about the jobs that wait in SLURM's queue."""
+"""Lines that say now and then which jobs wait in SLURM's queue."""
 
 from __future__ import annotations
 

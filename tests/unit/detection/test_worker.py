@@ -1,4 +1,4 @@
-"""A worker waits for its GPU, whatever the GPU refuses meanwhile."""
+"""A worker waits for its GPU, even if the GPU refuses it at first."""
 
 import pytest
 
@@ -23,7 +23,7 @@ from touchline.video.probe import probe
         ("has_room_beside", RuntimeError("CUDA error: all devices are busy or unavailable")),
     ],
 )
-def test_refusal_of_the_gpu_while_it_is_another_s_ends_no_worker(
+def test_worker_survives_a_gpu_that_refuses_it_while_another_worker_holds_it(
     tmp_path, monkeypatch, clip, checkpoint, refusing, refusal
 ):
     is_leased = False

@@ -13,7 +13,7 @@ from touchline.runs.refused_permissions import accept_refused_modes, is_tested
 
 
 class Records(FilePersistence):
-    """Of which no workflow is needed."""
+    """Snakemake's records without a workflow."""
 
     def __init__(self):
         self._max_len = None
@@ -30,7 +30,7 @@ def chmod_fails(monkeypatch):
     return fails
 
 
-def test_snakemake_itself_fails(tmp_path, chmod_fails):
+def test_snakemake_fails_where_modes_are_refused(tmp_path, chmod_fails):
     """Once it no longer does, the patch can go."""
     assert is_tested()
     chmod_fails(errno.EPERM)
@@ -39,7 +39,7 @@ def test_snakemake_itself_fails(tmp_path, chmod_fails):
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
-def test_record_is_kept(tmp_path, chmod_fails, number):
+def test_record_is_written_where_modes_are_refused(tmp_path, chmod_fails, number):
     patched = type("Patched", (Records,), {})
     accept_refused_modes(patched)
     chmod_fails(number)
@@ -49,7 +49,7 @@ def test_record_is_kept(tmp_path, chmod_fails, number):
     assert json.loads(record.read_text()) == {"a": 1}
 
 
-def test_other_errors_stay(tmp_path, chmod_fails):
+def test_other_errors_are_raised(tmp_path, chmod_fails):
     patched = type("Patched", (Records,), {})
     accept_refused_modes(patched)
     chmod_fails(errno.ENOSPC)

@@ -122,7 +122,7 @@ def test_jobs_are_looked_for_on_the_cluster_that_they_are_sent_to():
     assert cleaned["SBATCH_CLUSTERS"] == cleaned["SLURM_CLUSTERS"] == "b"
 
 
-def test_queue_is_asked_for_all_partitions_whatever_the_user_prefers(tmp_path, monkeypatch):
+def test_queue_is_asked_for_all_partitions_in_spite_of_preset_options(tmp_path, monkeypatch):
     # `squeue` as SLURM has it: it hides jobs without --all, and its variables are options.
     (tmp_path / "squeue").write_text(
         '#!/bin/sh\n[ "$SQUEUE_PARTITION" ] && exit\n'
