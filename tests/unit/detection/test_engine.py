@@ -205,8 +205,8 @@ class Script:
     frames_per_picture = 1
     pictures_at_once = 1
 
-    def __init__(self, answers, memory=lambda what, rows: True):
-        self.answers, self.memory = answers, memory
+    def __init__(self, answers, memory=lambda what, rows: True, drafts=0):
+        self.answers, self.memory, self.drafts = answers, memory, drafts
         self.encoded, self.steps, self.largest = 0, 0, 0
         self.scripts = {}
 
@@ -219,15 +219,20 @@ class Script:
         self.rows = rows
         self._need("cache", rows)
         self.scripts = {}
-        return None
+        # The script is the cache of itself.
+        return self
+
+    def advance(self, counts):
+        for row, count in enumerate(counts):
+            self.scripts[row] = self.scripts.get(row, [])[count:]
 
     def prefill(self, features, cache, rows, odd):
         assert not odd
         self._need("prefill", len(features))
         firsts = []
         for row, which in zip_longest(rows, features[:, 0, 0, 0].tolist()):
-            answer = iter(self.answers[int(which)])
-            firsts.append(next(answer))
+            first, *answer = self.answers[int(which)]
+            firsts.append(first)
             if row is not None:
                 self.scripts[row] = answer
         return self._logits(firsts)
@@ -235,9 +240,10 @@ class Script:
     def step(self, tokens, cache):
         self._need("step", len(tokens))
         self.steps += 1
-        return self._logits(
-            [next(self.scripts.get(row, iter(())), 0) for row in range(len(tokens))]
-        )
+        count = 1 + self.drafts
+        assert tokens.shape[1] == count
+        padded = [[*self.scripts.get(row, []), *[0] * count] for row in range(len(tokens))]
+        return self._logits([answer[:count] for answer in padded])
 
     def decode(self, tokens):
         return "".join(("", "[", "1", "]", "x")[token] for token in tokens)
@@ -275,6 +281,24 @@ def test_a_short_answer_makes_room_while_long_ones_go_on():
     answers, _, _ = run(script, rows=4)
     assert len(answers) == 29
     assert script.steps == 29
+
+
+def test_drafts_of_earlier_answers_save_steps():
+    # Five tokens a step once the first answer is known, where one a step took 12 of them.
+    answer = [1, 2, 1, 4, 2, 2, 1, 1, 4, 4, 1, 4, 0]
+    script = Script([answer] * 5, drafts=4)
+    answers, _, _ = run(script, rows=1)
+    assert {answers[n].tokens for n in range(5)} == {tuple(answer)}
+    assert script.steps <= 12 + 4 * 3
+
+
+@pytest.mark.parametrize("drafts", [0, 1, 7])
+def test_answers_of_any_length_are_the_same_with_drafts(drafts):
+    source = random.Random(drafts)
+    answers = [[*source.choices([1, 2, 4], k=source.randrange(40)), 0] for _ in range(60)]
+    script = Script(answers, drafts=drafts)
+    found, _, _ = run(script, rows=7, tokens=30)
+    assert [list(found[n].tokens) for n in range(60)] == [answer[:30] for answer in answers]
 
 
 def test_a_finished_answer_is_given_at_once():
