@@ -76,12 +76,20 @@ def endless(name: str, folder: Path, dtype: Dtype = "auto", footage: Footage = F
 
 
 def pictures(model: VideoLanguageModel, windows: int) -> list[torch.Tensor]:
-    """The pictures of overlapping windows, as the model takes them: half of each are new."""
+    """The pictures of overlapping windows, as the model takes them: half of each are new.
+
+    Each has noise and a colour of its own.
+    """
     noise = torch.Generator().manual_seed(0)
     frame = torch.zeros((3, FOOTAGE.height, FOOTAGE.width), dtype=torch.uint8)
     shape = (model.frames_per_picture, *model.pixels(frame, "pad").shape)
     count = per(model) + (windows - 1) * (per(model) // 2)
-    return [torch.randint(256, shape, generator=noise, dtype=torch.uint8) for _ in range(count)]
+
+    def picture() -> torch.Tensor:
+        grains = torch.randint(80, shape, generator=noise, dtype=torch.uint8)
+        return grains + torch.randint(176, (1, 3, 1, 1), generator=noise, dtype=torch.uint8)
+
+    return [picture() for _ in range(count)]
 
 
 def per(model: VideoLanguageModel) -> int:
