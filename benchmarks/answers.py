@@ -116,7 +116,7 @@ def _last_hidden(
 _FIRST_ID = 1000  # the ids before it stand for what prompts consist of
 _LIKENESS = 0.85
 _DIRECTIONS = 16
-_SURE = 30.0  # how far the tokens that may follow are above the others
+_SURE = 16.0  # how far the tokens that may follow are above the others
 _CHANCE = 1.3  # as log-probabilities with noise of Gumbel's distribution are drawn from
 
 
@@ -127,9 +127,11 @@ def _states(count: int = 3000) -> tuple[dict[Any, Counter[Any]], Any, Any]:
     for answer in drawn(count):
         state: Any = first
         for place in range(len(answer)):
-            # All answers end alike: the end follows one place, not hundreds.
+            # All answers end alike, so that the end follows one place, not hundreds. The pictures
+            # choose the same at the same place, so that a second event must not lead to a third.
             closes = place + 1 == len(answer)
-            after = tuple(answer[place + 1 - (closes or min(_CONTEXT, place + 1)) : place + 1])
+            begin = place + 1 - (1 if closes else min(_CONTEXT, place + 1))
+            after = (answer[:place].count("label"), *answer[begin : place + 1])
             follows[state][after] += 1
             state = after
         follows[state][end] += 1

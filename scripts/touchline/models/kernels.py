@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn.functional import silu
 from transformers.activations import SiLUActivation
 
-from touchline.models.nvrtc import Kernel, compiled
+from touchline.models.nvrtc import Kernel, compiled, launch
 
 _SOURCE = r"""
 // bfloat16 is the upper half of a float; to the nearest, ties to even.
@@ -70,7 +70,6 @@ extern "C" __global__ void gate(uint4* gates, const uint4* values, int total) {
 }
 """
 _DEVICE = "cuda"
-_THREADS = 256  # of a block
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def _rotation(rotate: Kernel, steps: Callable[..., Any]) -> Callable[..., Any]:
         for each in (q, k):
             _, heads, _, width = each.shape
             sizes = width // 16, heads, cos.shape[0] * cos.shape[1]
-            _launch(rotate, each.numel() // 16, each, cos, sin, *sizes)
+            launch(rotate, each.numel() // 16, each, cos, sin, *sizes)
         return q, k
 
     rotated.is_fused = True  # type: ignore[attr-defined]
@@ -141,13 +140,8 @@ def _gated_layer(gate: Kernel, layer: Any, hidden: torch.Tensor) -> torch.Tensor
     gates, values = layer.gate_proj(hidden), layer.up_proj(hidden)
     if gates.device.type == _DEVICE and gates.dtype == torch.bfloat16 and gates.numel() % 8 == 0:
         gates, values = gates.contiguous(), values.contiguous()
-        _launch(gate, gates.numel() // 8, gates, values)
+        launch(gate, gates.numel() // 8, gates, values)
     else:
         gates = silu(gates) * values
     product: torch.Tensor = layer.down_proj(gates)
     return product
-
-
-def _launch(kernel: Kernel, total: int, *arguments: Any) -> None:
-    blocks = (total + _THREADS - 1) // _THREADS
-    kernel(grid=(blocks, 1, 1), block=(_THREADS, 1, 1), args=[*arguments, total])

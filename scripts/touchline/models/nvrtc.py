@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
 log = logging.getLogger(__name__)
 
 Kernel = Callable[..., None]
+_THREADS = 256  # of a block
 
 
 def compiled(source: str, name: str) -> Kernel | None:
@@ -28,3 +30,9 @@ def compiled(source: str, name: str) -> Kernel | None:
         log.info("%s is computed in PyTorch's steps: %r.", name, error)
         return None
     return kernel
+
+
+def launch(kernel: Kernel, total: int, *arguments: Any) -> None:
+    """Run a kernel that has a thread for each of `total` things, its last argument."""
+    blocks = (total + _THREADS - 1) // _THREADS
+    kernel(grid=(blocks, 1, 1), block=(_THREADS, 1, 1), args=[*arguments, total])

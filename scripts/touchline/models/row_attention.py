@@ -48,7 +48,7 @@ attend(const uint4* queries, const uint4* keys, const uint4* values, uint4* resu
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
   int heads = gridDim.y, row = blockIdx.x, head = blockIdx.y, first = 16 * blockIdx.z;
   int length = (int)lengths[row], count = tokens * groups;
-  const float none = -1e30f, scaled = (float)scale * 1.44269504f;
+  const float none = -1e30f, below = -3e38f, scaled = (float)scale * 1.44269504f;
 
   // Numbers are taken in an order of their own, the same for queries and keys: 8 in a row a lane.
   unsigned query[8][4];
@@ -108,7 +108,7 @@ attend(const uint4* queries, const uint4* keys, const uint4* values, uint4* resu
 #pragma unroll
         for (int k = 0; k < 2; k++) {
           float& one = score[e][2 * half + k];
-          one = base + 8 * e + 2 * t + k < seen[half] ? one * scaled : -INFINITY;
+          one = base + 8 * e + 2 * t + k < seen[half] ? one * scaled : below;
           most = fmaxf(most, one);
         }
       most = fmaxf(most, __shfl_xor_sync(0xffffffff, most, 1));
