@@ -3,41 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 
 import torch
-
-from touchline.models.nvrtc import Kernel, compiled, launch
 
 # Tokens that a step reads into each row beyond its last one, as drafts of the next ones. Each
 # costs arithmetic, and the later ones are seldom right (benchmarks/GPU.md).
 DRAFTS = 5
-
-_SOURCE = r"""
-// Prompts, [n, tokens, heads, 8 * parts], to rows of [rows, heads, places, 8 * parts].
-extern "C" __global__ void place(const uint4* prompts, uint4* held, const int* rows, int parts,
-                                 int heads, int tokens, int places, int total) {
-  int thread = blockIdx.x * blockDim.x + threadIdx.x;
-  if (thread >= total) return;
-  int part = thread % parts, head = thread / parts % heads;
-  int token = thread / parts / heads % tokens, row = rows[thread / parts / heads / tokens];
-  held[((row * heads + head) * places + token) * parts + part] = prompts[thread];
-}
-"""
-
-
-@cache
-def place_kernel() -> Kernel | None:
-    return compiled(_SOURCE, "place")
-
-
-def _is_placeable(prompts):
-    return (
-        prompts.is_cuda
-        and prompts.dtype == torch.bfloat16
-        and prompts.shape[-1] % 8 == 0
-        and prompts.transpose(1, 2).is_contiguous()
-    )
 
 
 class RowCache:
@@ -82,14 +53,6 @@ class RowCache:
     ) -> None:
         """Set the first rows' keys and values to those of prompts, [n, heads, tokens, width]."""
         tokens = keys.shape[2]
-        kernel = place_kernel()
-        if kernel and all(_is_placeable(each) for each in (keys, values)):
-            targets = torch.tensor(rows, dtype=torch.int32, device=keys.device)
-            for new, held in ((keys, self.keys[layer]), (values, self.values[layer])):
-                _, heads, places, width = held.shape
-                sizes = (width // 8, heads, tokens, places)
-                launch(kernel, len(rows) * tokens * heads * width // 8, new, held, targets, *sizes)
-            return
         # Row by row, as these are plain copies; an indexed one takes three times as long.
         for number, row in enumerate(rows):
             self.keys[layer][row, :, :tokens] = keys[number]

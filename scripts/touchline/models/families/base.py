@@ -10,9 +10,8 @@ import logging
 import math
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
@@ -412,14 +411,13 @@ class VideoLanguageModel(AnsweringModel):
             deepstack["visual_pos_masks"] = shown.expand(len(features), -1)
             deepstack["deepstack_visual_embeds"] = [each.flatten(0, 1) for each in deeper]
         positions = prompt.positions
-        with _last_position_only(self.model.model.language_model.layers[-1]):
-            hidden = self.model.model.language_model(
-                inputs_embeds=embeddings,
-                position_ids=None if positions is None else positions.to(self.device),
-                past_key_values=_Prompts(cache, rows),
-                use_cache=True,
-                **deepstack,
-            ).last_hidden_state
+        hidden = self.model.model.language_model(
+            inputs_embeds=embeddings,
+            position_ids=None if positions is None else positions.to(self.device),
+            past_key_values=_Prompts(cache, rows),
+            use_cache=True,
+            **deepstack,
+        ).last_hidden_state
         cache.begin(rows, len(ids), prompt.shift)
         logits: torch.Tensor = self.model.lm_head(hidden[:, -1])
         return logits
@@ -514,24 +512,6 @@ class VideoLanguageModel(AnsweringModel):
         """Token ids to text, without special tokens."""
         text: str = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
         return text
-
-
-@contextmanager
-def _last_position_only(layer: Any) -> Iterator[None]:
-    """Let the last layer compute behind its attention only what the next token depends on.
-
-    Added to the layer's input, the last position's result stands at all of them, and only that
-    position is right.
-    """
-    parts = (layer.self_attn.o_proj, layer.mlp)
-    before = [part.forward for part in parts]
-    for part, forward in zip(parts, before, strict=True):
-        part.forward = lambda hidden, forward=forward: forward(hidden[:, -1:])
-    try:
-        yield
-    finally:
-        for part, forward in zip(parts, before, strict=True):
-            part.forward = forward
 
 
 class _Prompts(DynamicCache):  # type: ignore[misc]  # the library is untyped
