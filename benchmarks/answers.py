@@ -21,6 +21,11 @@ import torch
 from touchline.models.families.base import VideoLanguageModel
 
 _CONTEXT = 5  # tokens that decide what may follow
+_FIRST_ID = 1000  # the ids before it stand for what prompts consist of
+_LIKENESS = 0.85
+_DIRECTIONS = 16
+_SURE = 16.0  # how far the tokens that may follow are above the others
+_CHANCE = 1.3  # as log-probabilities with noise of Gumbel's distribution are drawn from
 _TOKEN = re.compile(r"\s*[A-Za-z]{1,8}|\d|[^\sA-Za-z\d]+")
 _LABELS = (
     *["Corner", "Foul", "Shots on target", "Shots off target", "Throw-in", "Clearance"] * 4,
@@ -84,9 +89,10 @@ def teach(model: VideoLanguageModel, windows: Sequence[Sequence[torch.Tensor]]) 
     # So loud that the layers hide neither the last token nor the pictures.
     for loud in (2.0**n for n in range(-4, 8)):
         embeddings.copy_(codes * loud)
-        hidden = _last_hidden(model, windows).float()
+        hidden = _last_hidden(model, windows[:4]).float()
         if torch.cosine_similarity(hidden, codes[last], dim=-1).median() > _LIKENESS:
             break
+    hidden = _last_hidden(model, windows).float()
     seen = hidden - hidden.mean(0)
     directions = torch.linalg.svd(seen, full_matrices=False).Vh[:_DIRECTIONS]
     spread = (seen @ directions.T).std(0)
@@ -111,13 +117,6 @@ def _last_hidden(
         model.prefill(features, model.new_cache(1, len(window), 1), [0])
     hook.remove()
     return torch.cat(found)
-
-
-_FIRST_ID = 1000  # the ids before it stand for what prompts consist of
-_LIKENESS = 0.85
-_DIRECTIONS = 16
-_SURE = 16.0  # how far the tokens that may follow are above the others
-_CHANCE = 1.3  # as log-probabilities with noise of Gumbel's distribution are drawn from
 
 
 def _states(count: int = 3000) -> tuple[dict[Any, Counter[Any]], Any, Any]:
