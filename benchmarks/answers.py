@@ -43,7 +43,7 @@ _DOES = (
 _WHERE = (
     *["near the corner flag", "in the penalty area", "at the edge of the box", "on the left wing"],
     *["close to the touchline", "in midfield", "from a long distance", "in front of the goal"],
-    *["after a foul", "under pressure", "as the replay shows", "while others watch", "near the bench"],
+    *["after a foul", "under pressure", "as the replay shows", "while others watch", "on the line"],
 )
 
 

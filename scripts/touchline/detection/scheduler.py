@@ -281,7 +281,10 @@ class Batch:
                 self._rows[number] = None
                 self._drafts.learn(row.tokens, row.learnt)
                 text = self._model.decode(row.tokens)
-                yield row.task, Generated(text, tuple(row.tokens), tuple(row.logprobs), row.evidence)
+                yield (
+                    row.task,
+                    Generated(text, tuple(row.tokens), tuple(row.logprobs), row.evidence),
+                )
                 return
             if token != drafted:
                 return

@@ -20,9 +20,7 @@ class Replayed:
             alone. It runs a few times to warm up, so running it again must change nothing.
     """
 
-    def __init__(
-        self, call: Callable[[torch.Tensor], torch.Tensor], example: torch.Tensor
-    ) -> None:
+    def __init__(self, call: Callable[[torch.Tensor], torch.Tensor], example: torch.Tensor) -> None:
         self._input = example.clone()
         aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())

@@ -55,14 +55,14 @@ attend(const uint4* queries, const uint4* keys, const uint4* values, uint4* resu
   int seen[2];
 #pragma unroll
   for (int half = 0; half < 2; half++) {
-    int number = first + g + 8 * half, token = number % tokens, at = head * groups + number / tokens;
+    int number = first + g + 8 * half, token = number % tokens;
+    int begin = row * row_stride + (head * groups + number / tokens) * head_stride;
     seen[half] = length + token + 1;
 #pragma unroll
     for (int j = 0; j < 4; j++) {
       Words some;
       some.all = make_uint4(0, 0, 0, 0);
-      if (number < count)
-        some.all = queries[(row * row_stride + at * head_stride + token * token_stride) / 8 + 4 * j + t];
+      if (number < count) some.all = queries[(begin + token * token_stride) / 8 + 4 * j + t];
       query[2 * j][half] = some.word[0];
       query[2 * j][half + 2] = some.word[1];
       query[2 * j + 1][half] = some.word[2];

@@ -32,7 +32,7 @@ QWEN = "qwen2_5_vl"
 @pytest.fixture(scope="module", params=FAMILIES)
 def model(request, checkpoints):
     folder = checkpoints[request.param]
-    return family(request.param)(folder, "What happens?", Footage(320, 180, 1.0))
+    return family(request.param)(folder, "What happens?", Footage(320, 180, 1.0), "float32")
 
 
 @pytest.fixture(scope="module")
@@ -83,17 +83,16 @@ def answered(model, tasks, rows, settings=GREEDY, frames=4):
 def stock_inputs(model, task):
     """What transformers' own forward pass takes for a window."""
     odd = len(task.pictures[-1].times) < model.frames_per_picture
-    ids = model.prompt(len(task.pictures), odd).ids[None]
-    pixels = normalized(
-        torch.stack([picture.pixels for picture in task.pictures]), model.normalization
-    )
+    ids = model.prompt(len(task.pictures), odd).ids[None].to(model.device)
+    pixels = torch.stack([picture.pixels for picture in task.pictures]).to(model.device)
+    pixels = normalized(pixels, model.normalization)
     if model.frames_per_picture == 1:
         return ids, {"pixel_values_videos": pixels.transpose(0, 1)}
     patch = model.model.config.vision_config.patch_size
     height, width = (side // patch for side in pixels.shape[-2:])
     return ids, {
         "pixel_values_videos": patches_of(pixels, patch, 2),
-        "video_grid_thw": torch.tensor([[len(pixels), height, width]]),
+        "video_grid_thw": torch.tensor([[len(pixels), height, width]], device=model.device),
         **({"second_per_grid_ts": [2.0]} if model.model.config.model_type == QWEN else {}),
     }
 
@@ -125,7 +124,7 @@ def by_the_library(model, task):
 
 @pytest.mark.parametrize("frames", [4, 16, 30])
 def test_an_answer_is_that_of_the_library_s_own_generate(kind, source, frames):
-    model = kind(source, "What happens?", Footage(320, 180, 1.0, frames))
+    model = kind(source, "What happens?", Footage(320, 180, 1.0, frames), "float32")
     some = partial(tasks, pictures_of(model, 13 * frames // 2), frames=frames)
     answers = answered(model, some(), 5, frames=frames)
     for task in some():
@@ -140,7 +139,7 @@ def test_log_probabilities_are_those_of_one_pass_over_the_answer(model, pictures
         ids, shown = stock_inputs(model, task)
         answer = answers[task.index]
         with torch.inference_mode():
-            full = torch.cat([ids, torch.tensor([answer.tokens])], dim=1)
+            full = torch.cat([ids, ids.new_tensor([answer.tokens])], dim=1)
             logits = model.model(input_ids=full, **shown, **kinds(model, full)).logits[0]
         rows = logits[ids.shape[1] - 1 : -1].log_softmax(-1)
         expected = [row[token].item() for row, token in zip(rows, answer.tokens, strict=True)]
@@ -148,7 +147,7 @@ def test_log_probabilities_are_those_of_one_pass_over_the_answer(model, pictures
 
 
 def test_nf4_answers_equal_transformers_generate(kind, quantized):
-    model = kind(quantized, "What happens?", Footage(320, 180, 1.0))
+    model = kind(quantized, "What happens?", Footage(320, 180, 1.0), "float32")
     some = tasks(pictures_of(model), windows=(0, 1, 11))
     answers = answered(model, some, 2)
     for task in tasks(pictures_of(model), windows=(0, 1, 11)):

@@ -178,9 +178,7 @@ def test_a_token_s_numbers_do_not_depend_on_its_place_in_the_step():
 def test_nan_in_keys_reaches_the_result(kernel):
     query, key, value, _, held = case(2, 1, [50])
     key[0, 0, 10, 3] = math.nan
-    found, _ = row_attention.attend(
-        torch.nn.Module(), query, key, value, None, row_lengths=held
-    )
+    found, _ = row_attention.attend(torch.nn.Module(), query, key, value, None, row_lengths=held)
     assert found[0, :, 0].isnan().all()
     assert found[0, :, 1].isfinite().all()
 
