@@ -25,9 +25,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from models import PROMPT, ROOT, make_checkpoint
-from pytest import MonkeyPatch
 from worker import (
     FOOTAGE,
     WEIGHED_HEAD,
@@ -336,7 +336,7 @@ def measure_sameness(folder: Path) -> None:
         trained = folder.parent / f"demo-{name}-nf4"
         if not trained.exists():
             quantize(ROOT / "demo" / f"model-{name}", trained)
-        model = family(read_model_type(trained))(trained, PROMPT, FOOTAGE)
+        model: Any = family(read_model_type(trained))(trained, PROMPT, FOOTAGE)
         drawn = joined([drawn_windows(seed, 64, demo.pixels) for seed in range(5)])
         frames = next(group for group in drawn if group.pixels.shape[1] == FOOTAGE.frames).pixels
         windows = [
@@ -410,7 +410,7 @@ def greedy(
         clock=Stopwatch(),
         candidates=tree_of(model) if has_evidence else None,
     )
-    with MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kv_cache, "DRAFTS", drafts)
         if not can_learn:
             patch.setattr(Drafts, "learn", lambda *_: None)

@@ -6,18 +6,18 @@
     python benchmarks/peer.py --folder /tmp/peer --side ours
     python benchmarks/peer.py --folder /tmp/peer --side ours --precision nf4
 
-`make` writes LLaVA-NeXT-Video-7B's configuration with random weights, whose answers end by themselves
-after 44 tokens on average (answers.py), with the files of a processor for vLLM, and a half of 3,000 s
-at 720p (see frames.py). `max_new_tokens` is that of config.yaml. Each other side is a process of its own and
-prints a line of JSON: seconds from its start to a loaded model, and windows a second of two rounds,
-the first of them cold, from the video's file to the answers. A window shows four frames of
-336 x 336, half of them those of the window before; a round has its own part of the video. Both
-sides decode with this project's sampler and normalize on their own; vLLM takes all windows in one
-call, so its frames are decoded before it, while ours are decoded meanwhile.
+`make` writes LLaVA-NeXT-Video-7B's configuration with random weights, whose answers end by
+themselves after 44 tokens on average (answers.py), with the files of a processor for vLLM, and a half
+of 3,000 s at 720p (see frames.py). `max_new_tokens` is that of config.yaml. Each other side is a
+process of its own and prints a line of JSON: seconds from its start to a loaded model, and windows a
+second of two rounds, the first of them cold, from the video's file to the answers. A window shows
+four frames of 336 x 336, half of them those of the window before; a round has its own part of the
+video. Both sides decode with this project's sampler and normalize on their own; vLLM takes all
+windows in one call, so its frames are decoded before it, while ours are decoded meanwhile.
 
 Expected before measuring, on one H200: before drafts, on an H100, vLLM was 14 % faster on the GPU
-alone. Its decoding is a quarter of its time, as ours was; ours has halved, so ours should be 1.05 to
-1.15 times as fast. Drafts from an answer's own prompt (ngram) find little here, since an answer
+alone. Its decoding is a quarter of its time, as ours was; ours has halved, so ours should be 1.05
+to 1.15 times as fast. Drafts from an answer's own prompt (ngram) find little here, since an answer
 hardly repeats itself.
 """
 
@@ -184,8 +184,9 @@ def vllm(options: argparse.Namespace) -> None:
         "VLLM_USE_FLASHINFER_SAMPLER": "0",
     }
     import numpy as np
-    from touchline.inputs.settings import GenerationSettings
     from vllm import LLM, SamplingParams, __version__
+
+    from touchline.inputs.settings import GenerationSettings
 
     folder = options.folder / "16"
     model = LLM(

@@ -222,9 +222,9 @@ class Batch:
             ]
             logits = self._model.step(torch.tensor(read), self._cache)
             # While the GPU is at work.
-            for row in filter(None, self._rows):
-                self._drafts.learn(row.tokens, row.learnt)
-                row.learnt = len(row.tokens)
+            for busy in filter(None, self._rows):
+                self._drafts.learn(busy.tokens, busy.learnt)
+                busy.learnt = len(busy.tokens)
             uniforms = torch.stack([self._uniforms(row) for row in self._rows])
             tokens, logprobs = self._choose(logits.flatten(0, 1), uniforms.flatten())
         kept = []
