@@ -9,7 +9,7 @@ r"""A match half through the real workflow: where each slice's time goes, and ho
 Makes a checkpoint of LLaVA-NeXT-Video-7B's configuration with random weights and a half of 3,000 s
 at 720p (see frames.py), has `snakemake models` quantize it, and times `snakemake predictions`:
 1,500 windows in four slices, or as many of each half and family. Answers end by themselves
-(answers.py), and `max_new_tokens` is that of config.yaml. `--jobs-per-gpu 2` lets the next slice get
+(answers.py); `max_new_tokens` is that of config.yaml. `--jobs-per-gpu 2` lets the next slice get
 ready while the last one computes.
 
 Expected before measuring, on one H100 with 16 cores, slices one after the other: 14 s of a slice's

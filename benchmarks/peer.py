@@ -7,9 +7,9 @@
     python benchmarks/peer.py --folder /tmp/peer --side ours --precision nf4
 
 `make` writes LLaVA-NeXT-Video-7B's configuration with random weights, whose answers end by
-themselves after 44 tokens on average (answers.py), with the files of a processor for vLLM, and a half
+themselves after 44 tokens (answers.py), with the files of a processor for vLLM, and a half
 of 3,000 s at 720p (see frames.py). `max_new_tokens` is that of config.yaml. Each other side is a
-process of its own and prints a line of JSON: seconds from its start to a loaded model, and windows a
+process and prints a line of JSON: seconds from its start to a loaded model, and windows a
 second of two rounds, the first of them cold, from the video's file to the answers. A window shows
 four frames of 336 x 336, half of them those of the window before; a round has its own part of the
 video. Both sides decode with this project's sampler and normalize on their own; vLLM takes all
