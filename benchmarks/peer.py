@@ -246,9 +246,16 @@ def ours(options: argparse.Namespace) -> None:
     settings = GenerationSettings()
     tokens: list[int] = []
 
+    decoding: list[float] = []
+
     def tasks(number: int) -> Iterator[Task]:
         shown: list[Picture] = []
-        for frame in decoded(options, number):
+        frames = decoded(options, number)
+        if options.decoded:
+            started = time.perf_counter()
+            frames = iter(list(frames))
+            decoding.append(round(time.perf_counter() - started, 1))
+        for frame in frames:
             shown.append(Picture((float(len(shown)),), frame[None]))
             if len(shown) >= FRAMES and len(shown) % 2 == 0:
                 index = len(shown) // 2 - 2
@@ -263,7 +270,7 @@ def ours(options: argparse.Namespace) -> None:
         tokens.extend(len(answer.tokens) for answer in given)
         return len(given)
 
-    more = {"precision": options.precision, "rows": options.rows}
+    more = {"precision": options.precision, "rows": options.rows, "decoding_s": decoding}
     report(options, ready, run, **more, prompt=len(model.prompt(FRAMES).ids), tokens=tokens)
 
 
@@ -277,6 +284,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=375)
     parser.add_argument("--rows", type=int, default=64, help="of our batch")
     parser.add_argument("--threads", type=int, default=8, help="for decoding")
+    parser.add_argument("--decoded", action="store_true", help="ours, too, decodes all first")
     parser.add_argument("--drafts", choices=DRAFTS, default="none", help="of vLLM")
     parser.add_argument("--eager", action="store_true", help="vLLM without compiling and graphs")
     options = parser.parse_args()
