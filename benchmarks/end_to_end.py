@@ -8,9 +8,9 @@ r"""A match half through the real workflow: where each slice's time goes, and ho
 
 Makes a checkpoint of LLaVA-NeXT-Video-7B's configuration with random weights and a half of 3,000 s
 at 720p (see frames.py), has `snakemake models` quantize it, and times `snakemake predictions`:
-1,500 windows in four slices, or as many of each half and family. Answers are as long as they may
-be, 40 tokens, since random weights don't end them. `--jobs-per-gpu 2` lets the next slice get ready
-while the last one computes.
+1,500 windows in four slices, or as many of each half and family. Answers end by themselves
+(answers.py); `max_new_tokens` is that of config.yaml. `--jobs-per-gpu 2` lets the next slice get
+ready while the last one computes.
 
 Expected before measuring, on one H100 with 16 cores, slices one after the other: 14 s of a slice's
 time are the GPU's work. Before: 35 s a slice, so 40 % busy. Now: the start of a slice overlaps the
@@ -41,7 +41,6 @@ from models import PROMPT, SIZES, make_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 SLICES = 4
-TOKENS = 40
 KEYFRAMES = 2.0  # seconds apart, as broadcasts have them
 
 # Of the line that ends a worker's log.
@@ -114,7 +113,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
         checkpoint = folder / f"{family}-{options.size}"
         if not checkpoint.exists():
             with timed(f"making a checkpoint of {family} with random weights"):
-                make_checkpoint(options.size, checkpoint, family)
+                make_checkpoint(options.size, checkpoint, family, has_answers=True)
         models[family.replace("_", "-")] = {
             "checkpoint": str(checkpoint),
             "revision": None,
@@ -133,7 +132,6 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
         "detect_with": list(models),
         "compare_with": [],
         "models": models,
-        "generation": {"max_new_tokens": TOKENS},
     }
     # JSON is YAML.
     (folder / "settings.yaml").write_text(json.dumps(settings))

@@ -2,13 +2,14 @@
 
     python benchmarks/gpu.py --folder /tmp/models
 
-The model is LLaVA-NeXT-Video-7B's configuration with random weights, so times are valid
-and answers are not; these are forced to a length. `--size tiny` is a dry run.
+The model is LLaVA-NeXT-Video-7B's configuration with random weights, so times are valid and answers
+are not. These end by themselves after 44 tokens on average and repeat as real ones do (answers.py);
+`max_new_tokens` is that of config.yaml. `--size tiny` is a dry run.
 
-Expected before measuring: one window a call is bound by launching kernels, some 30 ms a
-token whatever the GPU; ours reads the weights once for all rows, so at 40 tokens it gains
-about as much as it has rows, until reading the prompts (15 ms a window on an H100) is
-most of the time: 20 to 40 times the baseline with 32 rows, half of the floor.
+Expected before measuring, on an H200: one window a call is bound by launching kernels, some 20 ms a
+token. Ours reads the weights once for all rows and 2.3 tokens a step with drafts, so decoding takes
+half of the time that it took without them (4.6 s of 12 s for 375 windows). Reading the prompts, 17
+ms a window, is then two thirds of the time: 36 to 40 windows a second with 64 rows.
 """
 
 from __future__ import annotations
@@ -24,26 +25,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
-from models import DEMO, PROMPT, make_checkpoint
+from models import PROMPT, ROOT, make_checkpoint
 from worker import (
     FOOTAGE,
     WEIGHED_HEAD,
     baseline,
-    endless,
     ours,
     per,
     pictures,
     show_weighed,
     stock_inputs,
+    tree_of,
     weigh_in_turn,
     windows_of,
+    without_lists,
 )
 
-from demo.training import tiny_llava
+from demo.training import tiny_llava, tiny_qwen
 from demo.training.windows import joined
 from demo.training.windows import windows_of as drawn_windows
 from touchline.detection.batch_size import rows_that_fit
+from touchline.detection.drafts import Drafts
 from touchline.detection.engine import Answering
 from touchline.detection.scheduler import Picture, Task
 from touchline.detection.scoring import Generated
@@ -51,17 +55,21 @@ from touchline.detection.stopwatch import Stopwatch
 from touchline.errors import InputError
 from touchline.inputs.families import FAMILIES
 from touchline.inputs.settings import GenerationSettings
+from touchline.models import kv_cache
+from touchline.models.families import family
 from touchline.models.families.base import Dtype, Footage, VideoLanguageModel
-from touchline.models.families.llava_next_video import LlavaNextVideo
 from touchline.models.quantize import quantize
 from touchline.weights.checkpoints import read_model_type
 
 GPU = torch.cuda.is_available()
+DEMOS: dict[str, Any] = {"llava": tiny_llava, "qwen": tiny_qwen}
 
 # Of one window with 700 tokens of prompt, two of its frames new, as the configuration gives.
 VISION_FLOP, PREFILL_FLOP = 2 * 0.39e12, 9.3e12
 WEIGHT_BYTES = {"nf4": 3.6e9, "none": 13e9}
 CACHE_BYTES = 0.5 * 2**20  # a token and row
+TOKENS = 44  # of an answer, on average
+MOST_TOKENS = GenerationSettings().max_new_tokens
 
 
 @contextmanager
@@ -108,77 +116,71 @@ def rates() -> tuple[float, float]:
     return found[0], found[1]
 
 
-def floor(flops: float, bandwidth: float, precision: str, rows: int, tokens: int) -> float:
-    """Windows a second that arithmetic and bandwidth would allow."""
-    step = WEIGHT_BYTES[precision] + rows * CACHE_BYTES * (700 + tokens / 2)
-    seconds = (VISION_FLOP + PREFILL_FLOP) / flops + tokens * step / bandwidth / rows
+def floor(flops: float, bandwidth: float, precision: str, rows: int) -> float:
+    """Windows a second that arithmetic and bandwidth would allow at one token a step."""
+    step = WEIGHT_BYTES[precision] + rows * CACHE_BYTES * (700 + TOKENS / 2)
+    seconds = (VISION_FLOP + PREFILL_FLOP) / flops + TOKENS * step / bandwidth / rows
     return 1 / seconds
 
 
 def load(folder: Path, dtype: Dtype = "auto", footage: Footage = FOOTAGE) -> Any:
-    """A model that answers to a forced length, see `endless`."""
-    return endless(read_model_type(folder), folder, dtype, footage)
+    """A model whose answers end by themselves, see `without_lists`."""
+    return without_lists(read_model_type(folder), folder, dtype, footage)
 
 
 def measure_nf4(options: argparse.Namespace, folder: Path) -> None:
     """4-bit weights as a large card has them, unpacked, and as a small one does."""
     model = load(folder)
-    measure_grid(options, model, "nf4", "packed", [40])
+    measure_grid(options, model, "nf4", "packed")
     if GPU:
         profile(model, max(options.rows))
     with timed("unpacking"):
         model.unpack()
-    measure_grid(options, model, "nf4", "unpacked", options.tokens)
+    measure_grid(options, model, "nf4", "unpacked")
     measure_match(model, max(options.rows))
     if GPU:
         profile(model, max(options.rows))
 
 
 def measure_grid(
-    options: argparse.Namespace,
-    model: VideoLanguageModel,
-    precision: str,
-    how: str,
-    lengths: list[int],
+    options: argparse.Namespace, model: VideoLanguageModel, precision: str, how: str
 ) -> None:
     flops, bandwidth = rates()
     print(f"matrix product {flops / 1e12:.0f} TFLOP/s, copy {bandwidth / 1e12:.2f} TB/s")
-    print("| weights | tokens | rows | windows/s | spread | of the floor | peak GB | time |")
-    print("|---|---|---|---|---|---|---|---|")
-    for tokens in lengths:
-        for rows in options.rows:
-            clear()
-            shown, clock = pictures(model, max(4, 2 * rows)), Stopwatch()
-            try:
-                ours(model, shown[:14], min(tokens, 4), rows, Stopwatch())  # warm up
-                rounds = 1 if tokens > 100 else options.rounds
-                found = [ours(model, shown, tokens, rows, clock) for _ in range(rounds)]
-            except torch.OutOfMemoryError:
-                print(f"| {precision}, {how} | {tokens} | {rows} | does not fit |")
-                continue
-            middle = statistics.median(found)
-            share = middle / floor(flops, bandwidth, precision, rows, tokens)
-            print(
-                f"| {precision}, {how} | {tokens} | {rows} | {middle:.2f} | {min(found):.2f}-"
-                f"{max(found):.2f} | {share:.0%} | {peak():.1f} | {clock} |",
-                flush=True,
-            )
+    print("| weights | rows | windows/s | spread | of the floor | peak GB | time |")
+    print("|---|---|---|---|---|---|---|")
+    for rows in options.rows:
+        clear()
+        shown, clock = pictures(model, max(4, 4 * rows)), Stopwatch()
+        try:
+            ours(model, shown[:14], MOST_TOKENS, rows, Stopwatch())  # warm up
+            found = [ours(model, shown, MOST_TOKENS, rows, clock) for _ in range(options.rounds)]
+        except torch.OutOfMemoryError:
+            print(f"| {precision}, {how} | {rows} | does not fit |")
+            continue
+        middle = statistics.median(found)
+        share = middle / floor(flops, bandwidth, precision, rows)
+        print(
+            f"| {precision}, {how} | {rows} | {middle:.2f} | {min(found):.2f}-"
+            f"{max(found):.2f} | {share:.0%} | {peak():.1f} | {clock} |",
+            flush=True,
+        )
 
 
 def measure_match(model: VideoLanguageModel, rows: int) -> None:
-    """A 50-minute match: 1,500 windows, answers of 40 tokens."""
+    """A 50-minute match: 1,500 windows."""
     clear()
     windows = 1500 if GPU else 8
     shown, clock = pictures(model, windows), Stopwatch()
-    pace = ours(model, shown, 40, rows, clock)
-    print(f"{windows} windows of 40 tokens: {windows / pace:.1f} s ({clock}), peak {peak():.1f} GB")
+    pace = ours(model, shown, MOST_TOKENS, rows, clock)
+    print(f"{windows} windows: {windows / pace:.1f} s ({clock}), peak {peak():.1f} GB")
 
 
 def profile(model: VideoLanguageModel, rows: int) -> None:
     """How much of a decode step the GPU is at work, recorded as a graph and not."""
-    cache = model.new_cache(rows, per(model), 64)
-    tokens = torch.zeros(rows, dtype=torch.long, device="cuda")
-    cache.lengths.fill_(len(model.prompt(per(model)).ids))
+    cache = model.new_cache(rows, per(model), MOST_TOKENS)
+    tokens = torch.zeros((rows, 1 + cache.drafts), dtype=torch.long, device="cuda")
+    cache.begin(range(rows), len(model.prompt(per(model)).ids), 0)
     for name, step in (("launched", model._step), ("replayed", model.step)):
         with torch.inference_mode():
             for _ in range(3):
@@ -218,36 +220,33 @@ def show(name: str, call: Callable[[], object]) -> None:
 
 def measure_baseline(options: argparse.Namespace, folder: Path) -> None:
     model = load(folder, "float16" if GPU else "auto")
-    baseline(model, pictures(model, 1), 4)
-    print("| generate | tokens | windows/s | spread | peak GB |\n|---|---|---|---|---|")
+    shown = pictures(model, 4)
+    print("| generate | windows/s | spread | peak GB |\n|---|---|---|---|")
 
-    def row(what: str, tokens: int, measure: Callable[[], float], rounds: int) -> None:
+    def row(what: str, measure: Callable[[], float], rounds: int) -> None:
         clear()
         found = [measure() for _ in range(rounds)]
         spread = f"{min(found):.3f}-{max(found):.3f}"
-        print(
-            f"| {what} | {tokens} | {statistics.median(found):.3f} | {spread} | {peak():.1f} |",
-            flush=True,
-        )
+        print(f"| {what} | {statistics.median(found):.3f} | {spread} | {peak():.1f} |", flush=True)
 
-    shown = pictures(model, 1)
-    for tokens in options.tokens:
-        rounds = 5 if tokens < 100 else 3
-        row("a window a call", tokens, partial(baseline, model, shown, tokens), rounds)
+    answer = partial(baseline, model, shown, MOST_TOKENS, is_forced=False)
+    row("a window a call", answer, options.rounds)
     if read_model_type(folder) == "llava_next_video":
         for cache in ("dynamic", "static"):
-            row(f"16 a call, {cache} cache", 40, partial(together, model, cache, 16, 40), 3)
+            row(f"16 a call, {cache} cache", partial(together, model, cache, 16), options.rounds)
 
 
-def together(model: VideoLanguageModel, cache: str, windows: int, tokens: int) -> float:
-    """Windows a second of one generate call for several."""
-    inputs = stock_inputs(model, torch.stack(pictures(model, 1)))
-    inputs = {name: each.repeat(windows, *[1] * (each.dim() - 1)) for name, each in inputs.items()}
+def together(model: VideoLanguageModel, cache: str, windows: int) -> float:
+    """Windows a second of one generate call for several, which waits for the longest answer."""
+    each = [
+        stock_inputs(model, torch.stack(list(window)))
+        for window in windows_of(model, pictures(model, windows))
+    ]
+    inputs = {name: torch.cat([one[name] for one in each]) for name in each[0]}
     started = time.perf_counter()
     model.model.generate(
         **inputs,
-        max_new_tokens=tokens,
-        min_new_tokens=tokens,
+        max_new_tokens=MOST_TOKENS,
         do_sample=False,
         cache_implementation=cache,
     )
@@ -257,7 +256,7 @@ def together(model: VideoLanguageModel, cache: str, windows: int, tokens: int) -
 def measure_windows(options: argparse.Namespace, folder: Path) -> None:
     """Windows a second by the frames of a window, with the automatic number of rows.
 
-    Half of the frames are new; 4-bit weights, answers of 40 tokens.
+    Half of the frames are new; 4-bit weights.
     """
     print("| frames | tokens of a prompt | rows | windows/s | spread | peak GB | weights | time |")
     print("|---|---|---|---|---|---|---|---|")
@@ -268,10 +267,10 @@ def measure_windows(options: argparse.Namespace, folder: Path) -> None:
         except InputError as error:
             print(f"| {frames} | {error} |")
             continue
-        rows = rows_that_fit(model, per(model), 256, "auto")
+        rows = rows_that_fit(model, per(model), MOST_TOKENS, "auto")
         shown, clock = pictures(model, 2 * rows), Stopwatch()
         ours(model, shown[: 2 * per(model)], 4, rows, Stopwatch())  # warm up
-        found = [ours(model, shown, 40, rows, clock) for _ in range(options.rounds)]
+        found = [ours(model, shown, MOST_TOKENS, rows, clock) for _ in range(options.rounds)]
         print(
             f"| {frames} | {len(model.prompt(per(model)).ids)} | {rows} | "
             f"{statistics.median(found):.2f} | {min(found):.2f}-{max(found):.2f} | {peak():.1f} | "
@@ -286,16 +285,15 @@ def measure_evidence(options: argparse.Namespace, folder: Path) -> None:
     model = load(folder)
     model.unpack()
     print(WEIGHED_HEAD)
-    for tokens in options.tokens:
-        found = weigh_in_turn(model, tokens, max(options.rows), options.rounds)
-        show_weighed(options.family, tokens, found)
+    found = weigh_in_turn(model, MOST_TOKENS, max(options.rows), options.rounds)
+    show_weighed(options.family, MOST_TOKENS, found)
 
 
 def measure_memory(folder: Path) -> None:
     """The automatic number of rows on the whole card and on parts of it; then one too many."""
     total = torch.cuda.get_device_properties(0).total_memory / 2**30 if GPU else 0
-    settings = GenerationSettings(max_new_tokens=256)
-    print("| card, GB | rows | windows/s at 40 tokens | rows at the end | skipped | peak GB |")
+    settings = GenerationSettings()
+    print("| card, GB | rows | windows/s | rows at the end | skipped | peak GB |")
     print("|---|---|---|---|---|---|")
     for size, forced in ((80, None), (24, None), (16, None), (11, None), (16, 48)):
         clear()
@@ -307,11 +305,10 @@ def measure_memory(folder: Path) -> None:
             Picture((float(n),) * len(one), one) for n, one in enumerate(pictures(model, 2 * rows))
         ]
         tasks = [
-            Task(n, list(window), torch.zeros(256))
+            Task(n, list(window), torch.zeros(MOST_TOKENS))
             for n, window in enumerate(windows_of(model, shown))
         ]
-        short = settings.model_copy(update={"max_new_tokens": 40})
-        answering = Answering(model, short, rows=rows, pictures=per(model), clock=Stopwatch())
+        answering = Answering(model, settings, rows=rows, pictures=per(model), clock=Stopwatch())
         started = time.perf_counter()
         done = [generated for _, generated in answering.answers(iter(tasks))]
         pace = len(done) / (time.perf_counter() - started)
@@ -328,58 +325,97 @@ def measure_memory(folder: Path) -> None:
 
 
 def measure_sameness(folder: Path) -> None:
-    """Greedy answers of 32 rows against those of another order and of one row.
+    """Count the answers that depend on rows, order, drafts or evidence.
 
-    Of random weights, whose likeliest tokens are nearly tied, and of the demo's trained
-    model on generated matches, token by token.
+    Of the demo's trained models on five generated matches, and of random weights, whose likeliest
+    tokens are often nearly tied.
     """
-    trained = folder.parent / "demo-nf4"
-    if not trained.exists():
-        quantize(DEMO, trained)
-    drawn = next(
-        group
-        for group in joined([drawn_windows(7, 64, tiny_llava.pixels)])
-        if group.pixels.shape[1] == FOOTAGE.frames
-    )
-    random_weights = load(folder)
-    for name, model, windows in (
-        (
-            "random weights",
-            random_weights,
-            [list(window) for window in windows_of(random_weights, pictures(random_weights, 64))],
-        ),
-        (
-            "trained demo model",
-            LlavaNextVideo(trained, PROMPT, FOOTAGE),
-            [[frame[None] for frame in window] for window in torch.from_numpy(drawn.pixels)],
-        ),
-    ):
-        model.unpack()
-        many = greedy(model, windows, 32, reverse=False)
-        for what, other in (
-            ("32 rows in the other order", greedy(model, windows, 32, reverse=True)),
-            ("1 row", greedy(model, windows, 1, reverse=False)),
-        ):
-            apart = sum(many[n] != other[n] for n in many)
-            print(f"{name}: 32 rows against {what}: {apart} of {len(many)} answers differ")
+    print("| model | windows | way | other tokens | other log probabilities | widest gap |")
+    print("|---|---|---|---|---|---|")
+    for name, demo in DEMOS.items():
+        trained = folder.parent / f"demo-{name}-nf4"
+        if not trained.exists():
+            quantize(ROOT / "demo" / f"model-{name}", trained)
+        model: Any = family(read_model_type(trained))(trained, PROMPT, FOOTAGE)
+        drawn = joined([drawn_windows(seed, 64, demo.pixels) for seed in range(5)])
+        frames = next(group for group in drawn if group.pixels.shape[1] == FOOTAGE.frames).pixels
+        windows = [
+            list(window.unflatten(0, (-1, model.frames_per_picture)))
+            for window in torch.from_numpy(frames)
+        ]
+        compare_ways(f"demo's {name}", model, windows)
+    model = load(folder)
+    windows = [list(window) for window in windows_of(model, pictures(model, 128))]
+    compare_ways("random weights", model, windows)
+
+
+def compare_ways(name: str, model: VideoLanguageModel, windows: list[list[torch.Tensor]]) -> None:
+    """Compare a model's answers with those of 64 rows, with drafts and without evidence."""
+    model.unpack()
+    usual = greedy(model, windows, 64)
+    ways = {
+        "8 rows": greedy(model, windows, 8),
+        "1 row": greedy(model, windows, 1),
+        "the other order": greedy(model, windows, 64, is_reversed=True),
+        "drafts from nothing": greedy(model, windows, 64, can_learn=False),
+        "no drafts": greedy(model, windows, 64, drafts=0),
+        "no drafts, 1 row": greedy(model, windows, 1, drafts=0),
+        "evidence": greedy(model, windows, 64, has_evidence=True),
+    }
+    for way, found in ways.items():
+        assert set(found) == set(usual)
+        apart = [n for n in usual if found[n].tokens != usual[n].tokens]
+        rounded = [n for n in usual if _rounded(found[n]) != _rounded(usual[n])]
+        gap = max((_gap(found[n], usual[n]) for n in apart), default=0.0)
+        counts = f"{len(apart)} | {len(rounded)} | {gap:.3f}"
+        print(f"| {name} | {len(usual)} | {way} | {counts} |", flush=True)
+
+
+def _rounded(answer: Generated) -> list[float]:
+    return [round(number, 6) for number in answer.logprobs]
+
+
+def _gap(one: Generated, other: Generated) -> float:
+    """How far apart in log probability two tokens are that were chosen at the same place."""
+    pairs = zip(one.tokens, other.tokens, strict=False)
+    place = next(k for k, (a, b) in enumerate(pairs) if a != b)
+    return abs(one.logprobs[place] - other.logprobs[place])
 
 
 def greedy(
-    model: VideoLanguageModel, windows: list[list[torch.Tensor]], rows: int, reverse: bool
-) -> dict[int, tuple[int, ...]]:
-    """The tokens of each window's answer."""
+    model: VideoLanguageModel,
+    windows: list[list[torch.Tensor]],
+    rows: int,
+    *,
+    is_reversed: bool = False,
+    drafts: int = kv_cache.DRAFTS,
+    can_learn: bool = True,
+    has_evidence: bool = False,
+) -> dict[int, Generated]:
+    """Each window's answer."""
     tasks = [
         Task(
             n,
             [Picture((float(k),) * len(one), one) for k, one in enumerate(window)],
-            torch.zeros(40),
+            torch.zeros(MOST_TOKENS),
         )
         for n, window in enumerate(windows)
     ]
-    settings = GenerationSettings(max_new_tokens=40)
-    answering = Answering(model, settings, rows=rows, pictures=len(windows[0]), clock=Stopwatch())
-    done = answering.answers(iter(tasks[::-1] if reverse else tasks))
-    return {task.index: one.tokens for task, one in done if isinstance(one, Generated)}
+    settings = GenerationSettings(evidence=has_evidence)
+    answering = Answering(
+        model,
+        settings,
+        rows=rows,
+        pictures=len(windows[0]),
+        clock=Stopwatch(),
+        candidates=tree_of(model) if has_evidence else None,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kv_cache, "DRAFTS", drafts)
+        if not can_learn:
+            patch.setattr(Drafts, "learn", lambda *_: None)
+        done = list(answering.answers(iter(tasks[::-1] if is_reversed else tasks)))
+    return {task.index: one for task, one in done if isinstance(one, Generated)}
 
 
 def main() -> None:
@@ -388,7 +424,6 @@ def main() -> None:
     parser.add_argument("--size", choices=("full", "small", "tiny"), default="full")
     parser.add_argument("--folder", type=Path, required=True, help="where the models are kept")
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 8, 16, 32, 64])
-    parser.add_argument("--tokens", type=int, nargs="+", default=[2, 40, 256])
     parser.add_argument(
         "--frames", type=int, nargs="+", default=[4, 8, 16, 24, 30], help="of a window, for windows"
     )
@@ -412,7 +447,7 @@ def main() -> None:
     folder = options.folder / f"{options.family}-{options.size}-nf4"
     if not source.exists():
         with timed("making a checkpoint with random weights"):
-            make_checkpoint(options.size, source, options.family)
+            make_checkpoint(options.size, source, options.family, has_answers=True)
     clear()
     if not folder.exists():
         with timed("quantizing the 16-bit checkpoint and saving it"):
@@ -422,7 +457,7 @@ def main() -> None:
         "load": lambda: measure_load(folder),
         "baseline": lambda: measure_baseline(options, folder),
         "nf4": lambda: measure_nf4(options, folder),
-        "bfloat16": lambda: measure_grid(options, load(source), "none", "bfloat16", options.tokens),
+        "bfloat16": lambda: measure_grid(options, load(source), "none", "bfloat16"),
         "memory": lambda: measure_memory(folder),
         "sameness": lambda: measure_sameness(folder),
         "evidence": lambda: measure_evidence(options, folder),
@@ -440,9 +475,9 @@ def measure_load(folder: Path) -> None:
         model = load(folder)
     with timed("unpacking it"):
         model.unpack()
-    for what in ("first window, 40 tokens", "second window"):
+    for what in ("first window", "second window"):
         with timed(what):
-            ours(model, pictures(model, 1), 40, 1, Stopwatch())
+            ours(model, pictures(model, 1), MOST_TOKENS, 1, Stopwatch())
 
 
 if __name__ == "__main__":

@@ -51,8 +51,14 @@ SIZES = {
 }
 
 
-def make_checkpoint(size: str, folder: Path, family: str = "llava_next_video") -> None:
-    """Write a checkpoint in bfloat16 with random weights; its answers mean nothing."""
+def make_checkpoint(
+    size: str, folder: Path, family: str = "llava_next_video", has_answers: bool = False
+) -> None:
+    """Write a checkpoint in bfloat16 with random weights; its answers mean nothing.
+
+    Args:
+        has_answers: Its answers end by themselves, see answers.py; else they never end.
+    """
     kind, new = {
         "llava_next_video": (tiny_llava, _new_llava),
         "qwen2_5_vl": (tiny_qwen, _new_qwen),
@@ -67,10 +73,25 @@ def make_checkpoint(size: str, folder: Path, family: str = "llava_next_video") -
     model.generation_config = GenerationConfig(do_sample=False, **_ends(tokenizer))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    if has_answers:
+        _teach(model, folder, family)
     # So wide that a frame keeps the size that it is sampled in, as with the real checkpoints.
     if family != "llava_next_video":
         limits = {"min_pixels": 3136, "max_pixels": 12845056}
         (folder / "preprocessor_config.json").write_text(json.dumps(limits))
+
+
+def _teach(model: Any, folder: Path, family: str) -> None:
+    """Teach a model answers, and write its embeddings and vocabulary head into its checkpoint."""
+    import answers
+    import worker
+
+    taught = worker.without_lists(family, folder)
+    windows = worker.windows_of(taught, worker.pictures(taught, 200))[::8]
+    answers.teach(taught, windows)
+    for part in ("get_input_embeddings", "get_output_embeddings"):
+        getattr(model, part)().weight.data.copy_(getattr(taught.model, part)().weight)
+    model.save_pretrained(folder)
 
 
 def _ends(tokenizer: Any) -> dict[str, int]:

@@ -51,13 +51,27 @@ FOOTAGE = Footage(384, 216, 1.0)
 
 
 def endless(name: str, folder: Path, dtype: Dtype = "auto", footage: Footage = FOOTAGE) -> Any:
-    """A model whose answers end at their forced length only; counts what it encodes.
+    """A model whose answers end at their greatest length only; counts what it encodes.
 
     Returns:
         a `VideoLanguageModel` that counts, as `encoded`, the pictures that it has encoded.
     """
 
-    class Endless(family(name)):  # type: ignore[misc]
+    model = without_lists(name, folder, dtype, footage)
+    model.eos = frozenset()
+    return model
+
+
+def without_lists(
+    name: str, folder: Path, dtype: Dtype = "auto", footage: Footage = FOOTAGE
+) -> Any:
+    """A model whose answers end with the token for it, never with a complete list.
+
+    Returns:
+        a `VideoLanguageModel` that counts, as `encoded`, the pictures that it has encoded.
+    """
+
+    class WithoutLists(family(name)):  # type: ignore[misc]
         encoded = 0
 
         def encode(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -70,18 +84,24 @@ def endless(name: str, folder: Path, dtype: Dtype = "auto", footage: Footage = F
             text: str = super().decode(tokens)
             return text.replace("]", " ")
 
-    model = Endless(folder, PROMPT, footage, dtype)
-    model.eos = frozenset()
-    return model
+    return WithoutLists(folder, PROMPT, footage, dtype)
 
 
 def pictures(model: VideoLanguageModel, windows: int) -> list[torch.Tensor]:
-    """The pictures of overlapping windows, as the model takes them: half of each are new."""
+    """The pictures of overlapping windows, as the model takes them: half of each are new.
+
+    Each has noise and a colour of its own.
+    """
     noise = torch.Generator().manual_seed(0)
     frame = torch.zeros((3, FOOTAGE.height, FOOTAGE.width), dtype=torch.uint8)
     shape = (model.frames_per_picture, *model.pixels(frame, "pad").shape)
     count = per(model) + (windows - 1) * (per(model) // 2)
-    return [torch.randint(256, shape, generator=noise, dtype=torch.uint8) for _ in range(count)]
+
+    def picture() -> torch.Tensor:
+        grains = torch.randint(80, shape, generator=noise, dtype=torch.uint8)
+        return grains + torch.randint(176, (1, 3, 1, 1), generator=noise, dtype=torch.uint8)
+
+    return [picture() for _ in range(count)]
 
 
 def per(model: VideoLanguageModel) -> int:
@@ -115,15 +135,17 @@ def stock_inputs(model: VideoLanguageModel, pixels: torch.Tensor) -> dict[str, A
     }
 
 
-def baseline(model: VideoLanguageModel, shown: list[torch.Tensor], tokens: int) -> float:
-    """Windows a second, one generate call each."""
+def baseline(
+    model: VideoLanguageModel, shown: list[torch.Tensor], tokens: int, is_forced: bool = True
+) -> float:
+    """Windows a second, one generate call each, with answers of this length or up to it."""
     windows = windows_of(model, shown)
     started = time.perf_counter()
     for window in windows:
         model.model.generate(
             **stock_inputs(model, torch.stack(list(window))),
             max_new_tokens=tokens,
-            min_new_tokens=tokens,
+            min_new_tokens=tokens if is_forced else None,
             do_sample=False,
         )
     return len(windows) / (time.perf_counter() - started)

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 # More rows hardly speed up a GPU (benchmarks/GPU.md).
 _MOST_ROWS = 64
 # The rest is for the vision tower and for reading prompts.
-_SHARE_FOR_ROWS = 0.7
+_SHARE_FOR_ROWS = 0.71
 _MOST_ROWS_ON_CPU = 8
 # So many rows of four frames of a model with 7 billion parameters, in float32.
 _BYTES_ON_CPU = 9 * 2**30

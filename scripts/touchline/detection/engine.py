@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
+from touchline.detection.drafts import Drafts
 from touchline.detection.library_batch import LibraryBatch
 from touchline.detection.scheduler import Batch, Failure, Task
 from touchline.detection.scoring import Generated
@@ -105,7 +106,13 @@ class Answering(BatchedAnswering):
         candidates: CandidateTree | None = None,
     ) -> None:
         new_batch = partial(
-            Batch, model, settings, pictures=pictures, clock=clock, candidates=candidates
+            Batch,
+            model,
+            settings,
+            pictures=pictures,
+            clock=clock,
+            candidates=candidates,
+            drafts=Drafts(),
         )
         super().__init__(new_batch, rows)
 

@@ -16,14 +16,17 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import cache
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Literal
 
 import torch
+from torch.nn.functional import pad
 
 from touchline.answers.parsing import is_complete
+from touchline.detection.drafts import Drafts
 from touchline.detection.sampling import choose
 from touchline.detection.scoring import Generated
 from touchline.detection.stopwatch import Stopwatch
@@ -77,6 +80,7 @@ class _Row:
     evidence: tuple[float, ...]
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    learnt: int = 0  # tokens that drafts were learnt from
 
 
 class Batch:
@@ -86,6 +90,7 @@ class Batch:
         rows: windows in work at a time.
         pictures: most that a window has.
         candidates: what is weighed before each answer, or instead of it; None for nothing.
+        drafts: Learns from the answers.
     """
 
     def __init__(
@@ -97,6 +102,7 @@ class Batch:
         pictures: int,
         clock: Stopwatch,
         candidates: CandidateTree | None,
+        drafts: Drafts,
     ) -> None:
         self._model, self._settings, self._clock = model, settings, clock
         self._candidates = candidates
@@ -108,6 +114,8 @@ class Batch:
         new_pictures = max(1, self._group * pictures // 2)
         self._encoded_at_once = min(model.pictures_at_once, new_pictures)
         self._cache = model.new_cache(rows, pictures, settings.max_new_tokens)
+        self._drafts = drafts
+        self._closes_list = cache(lambda token: "]" in model.decode([token]))
 
     def run(
         self, waiting: deque[Task], source: Iterator[Task]
@@ -164,13 +172,14 @@ class Batch:
                 yield task, Generated("", (), (), weights) if weights else "not_finite"
             return
         with self._clock.timing("prefill"):
-            chosen = self._choose(logits, [task.uniforms[0] for task in padded])
+            uniforms = torch.stack([task.uniforms[0] for task in padded])
+            chosen = self._choose(logits, uniforms)
         self._admitting = []
         for task, number, weights, token, logprob in zip(
             tasks, numbers, evidence, *chosen, strict=False
         ):
             self._rows[number] = _Row(task, weights)
-            yield from self._take(number, token, logprob)
+            yield from self._take(number, [token], [logprob])
 
     def _weigh(
         self, logits: torch.Tensor, padded: list[Task], numbers: list[int], odd: bool
@@ -200,50 +209,92 @@ class Batch:
                 picture.features, picture.pixels = features, None
 
     def _step(self) -> Iterator[tuple[Task, Generated | Failure]]:
-        """One more token for every row; what an empty row reads and generates is not used."""
+        """Read each row's last token and its draft, and keep the tokens that the model chooses.
+
+        What an empty row reads and generates is not used.
+        """
         with self._clock.timing("decode"):
-            last = torch.tensor([row.tokens[-1] if row else 0 for row in self._rows])
-            uniforms = [
-                row.task.uniforms[len(row.tokens)] if row else torch.zeros(()) for row in self._rows
+            count = self._cache.drafts
+            nothing = [0] * (1 + count)
+            read = [
+                [row.tokens[-1], *self._drafts.next_tokens(row.tokens, count)] if row else nothing
+                for row in self._rows
             ]
-            chosen = self._choose(self._model.step(last, self._cache), uniforms)
-        for number, (token, logprob) in enumerate(zip(*chosen, strict=True)):
-            if self._rows[number] is not None:
-                yield from self._take(number, token, logprob)
-            elif not math.isfinite(logprob):
+            logits = self._model.step(torch.tensor(read), self._cache)
+            # While the GPU is at work.
+            for busy in filter(None, self._rows):
+                self._drafts.learn(busy.tokens, busy.learnt)
+                busy.learnt = len(busy.tokens)
+            uniforms = torch.stack([self._uniforms(row) for row in self._rows])
+            tokens, logprobs = self._choose(logits.flatten(0, 1), uniforms.flatten())
+        kept = []
+        for number, row in enumerate(self._rows):
+            own = slice(number * (1 + count), (number + 1) * (1 + count))
+            if row is not None:
+                before = len(row.tokens)
+                yield from self._take(number, tokens[own], logprobs[own], read[number][1:])
+                kept.append(len(row.tokens) - before)
+                continue
+            kept.append(0)
+            if not math.isfinite(logprobs[own][0]):
                 self._cache.clear([number])
+        self._cache.advance(kept)
+
+    def _uniforms(self, row: _Row | None) -> torch.Tensor:
+        """Return the random numbers of a step's tokens, [1 + drafts]."""
+        count = 1 + self._cache.drafts
+        if row is None or not self._settings.do_sample:
+            return torch.zeros(count)
+        own = row.task.uniforms[len(row.tokens) :][:count]
+        return pad(own, (0, count - len(own)))
 
     def _choose(
-        self, logits: torch.Tensor, uniforms: list[torch.Tensor]
+        self, logits: torch.Tensor, uniforms: torch.Tensor
     ) -> tuple[list[int], list[float]]:
-        numbers = torch.stack(uniforms).to(logits.device)
-        tokens, logprobs = choose(logits, self._settings, numbers)
+        tokens, logprobs = choose(logits, self._settings, uniforms.to(logits.device))
         return tokens.tolist(), logprobs.tolist()
 
     def _take(
-        self, number: int, token: int, logprob: float
+        self,
+        number: int,
+        tokens: Sequence[int],
+        logprobs: Sequence[float],
+        draft: Sequence[int] = (),
     ) -> Iterator[tuple[Task, Generated | Failure]]:
-        """Add a token to a row; give the answer and free the row if that completes it.
+        """Add tokens to a row; give the answer and free the row if that completes it.
 
-        A token whose probability is not finite ends the window without an answer.
+        Each token but the first stands behind a token of the draft, so it counts if the model
+        chose that one, too. A token whose probability is not finite ends the window without an
+        answer.
         """
         row = self._rows[number]
         assert row is not None
-        if not math.isfinite(logprob):
-            self._rows[number] = None
-            self._cache.clear([number])
-            yield row.task, "not_finite"
-            return
-        row.tokens.append(token)
-        row.logprobs.append(logprob)
-        if (
-            token in self._model.eos
-            or len(row.tokens) == self._settings.max_new_tokens
-            or ("]" in self._model.decode([token]) and is_complete(self._model.decode(row.tokens)))
-        ):
-            self._rows[number] = None
-            text = self._model.decode(row.tokens)
-            yield row.task, Generated(text, tuple(row.tokens), tuple(row.logprobs), row.evidence)
+        for token, logprob, drafted in zip_longest(tokens, logprobs, draft):
+            if not math.isfinite(logprob):
+                self._rows[number] = None
+                self._cache.clear([number])
+                yield row.task, "not_finite"
+                return
+            row.tokens.append(token)
+            row.logprobs.append(logprob)
+            if self._is_complete(row.tokens):
+                self._rows[number] = None
+                self._drafts.learn(row.tokens, row.learnt)
+                text = self._model.decode(row.tokens)
+                yield (
+                    row.task,
+                    Generated(text, tuple(row.tokens), tuple(row.logprobs), row.evidence),
+                )
+                return
+            if token != drafted:
+                return
+
+    def _is_complete(self, tokens: list[int]) -> bool:
+        return (
+            tokens[-1] in self._model.eos
+            or len(tokens) == self._settings.max_new_tokens
+            or (self._closes_list(tokens[-1]) and is_complete(self._model.decode(tokens)))
+        )
 
 
 def next_group(

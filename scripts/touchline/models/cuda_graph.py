@@ -16,17 +16,11 @@ class Replayed:
     processor takes longer to launch than the GPU to run.
 
     Args:
-        call: takes a tensor of one shape, gives a tensor of one shape, and works on the
-            GPU alone. It is run a few times to warm up; what it changes is to be put
-            right again by `undo`.
+        call: Takes a tensor of one shape, returns a tensor of one shape, and works on the GPU
+            alone. It runs a few times to warm up, so running it again must change nothing.
     """
 
-    def __init__(
-        self,
-        call: Callable[[torch.Tensor], torch.Tensor],
-        example: torch.Tensor,
-        undo: Callable[[], object],
-    ) -> None:
+    def __init__(self, call: Callable[[torch.Tensor], torch.Tensor], example: torch.Tensor) -> None:
         self._input = example.clone()
         aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
@@ -34,13 +28,12 @@ class Replayed:
             for _ in range(_WARM_UPS):
                 call(self._input)
         torch.cuda.current_stream().wait_stream(aside)
-        undo()
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
             self._output = call(self._input)
 
     def __call__(self, given: torch.Tensor) -> torch.Tensor:
-        """The call's result, which the next call overwrites."""
-        self._input.copy_(given)
+        """Return the call's result, which the next call overwrites."""
+        self._input.copy_(given, non_blocking=True)
         self._graph.replay()
         return self._output

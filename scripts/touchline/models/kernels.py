@@ -2,14 +2,12 @@
 
 Rotating queries and keys by their positions (RoFormer, arXiv:2104.09864) is nine passes over them
 in transformers, and a gated layer (SwiGLU, arXiv:2002.05202) five; here they are two and three.
-NVRTC, which comes with torch, compiles them when a worker starts, so no machine needs a compiler.
 Each number is rounded where PyTorch rounds it, so the results have the same bits, and where a
 kernel is not for the case, or cannot be had, PyTorch's steps do as well.
 """
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from torch import nn
 from torch.nn.functional import silu
 from transformers.activations import SiLUActivation
 
-log = logging.getLogger(__name__)
+from touchline.models.nvrtc import Kernel, compiled, launch
 
 _SOURCE = r"""
 // bfloat16 is the upper half of a float; to the nearest, ties to even.
@@ -72,9 +70,6 @@ extern "C" __global__ void gate(uint4* gates, const uint4* values, int total) {
 }
 """
 _DEVICE = "cuda"
-_THREADS = 256  # of a block
-
-Kernel = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -87,17 +82,9 @@ class Kernels:
 
 @cache
 def compile_kernels() -> Kernels | None:
-    """The kernels for this process's GPU; None without one, or where they cannot be had."""
-    if not torch.cuda.is_available():
-        return None
-    torch.ones(1, device="cuda")  # a thread has no GPU before it has used it
-    # PyTorch's function is private, so any version may change it.
-    try:
-        compiled = torch.cuda._compile_kernel  # of torch 2.9 and later
-        return Kernels(compiled(_SOURCE, "rotate"), compiled(_SOURCE, "gate"))
-    except Exception as error:
-        log.info("Rotations and gates are computed in PyTorch's steps: %r.", error)
-        return None
+    """Compile the kernels for this process's GPU; None without one, or where that fails."""
+    rotate, gate = (compiled(_SOURCE, name) for name in ("rotate", "gate"))
+    return Kernels(rotate, gate) if rotate and gate else None
 
 
 def fuse_steps(model: nn.Module, kernels: Kernels) -> None:
@@ -127,7 +114,7 @@ def _rotation(rotate: Kernel, steps: Callable[..., Any]) -> Callable[..., Any]:
         for each in (q, k):
             _, heads, _, width = each.shape
             sizes = width // 16, heads, cos.shape[0] * cos.shape[1]
-            _launch(rotate, each.numel() // 16, each, cos, sin, *sizes)
+            launch(rotate, each.numel() // 16, each, cos, sin, *sizes)
         return q, k
 
     rotated.is_fused = True  # type: ignore[attr-defined]
@@ -153,13 +140,8 @@ def _gated_layer(gate: Kernel, layer: Any, hidden: torch.Tensor) -> torch.Tensor
     gates, values = layer.gate_proj(hidden), layer.up_proj(hidden)
     if gates.device.type == _DEVICE and gates.dtype == torch.bfloat16 and gates.numel() % 8 == 0:
         gates, values = gates.contiguous(), values.contiguous()
-        _launch(gate, gates.numel() // 8, gates, values)
+        launch(gate, gates.numel() // 8, gates, values)
     else:
         gates = silu(gates) * values
     product: torch.Tensor = layer.down_proj(gates)
     return product
-
-
-def _launch(kernel: Kernel, total: int, *arguments: Any) -> None:
-    blocks = (total + _THREADS - 1) // _THREADS
-    kernel(grid=(blocks, 1, 1), block=(_THREADS, 1, 1), args=[*arguments, total])

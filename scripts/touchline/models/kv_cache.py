@@ -6,14 +6,24 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+# Tokens that a step reads into each row beyond its last one, as drafts of the next ones. Each
+# costs arithmetic, and the later ones are seldom right (benchmarks/GPU.md).
+DRAFTS = 5
+
 
 class RowCache:
     """Keys and values of several rows, each with its own length.
 
-    Models of transformers take it as their cache, in calls that read one token for each row.
+    Models of transformers take it as their cache, in calls that read the last token of each row
+    and its drafts. What a step has read counts from `advance` on; the next step overwrites the
+    rest.
 
     Args:
-        shape: rows, heads, length and width of a layer's keys.
+        shape: Rows, heads, length and width of a layer's keys. Drafts get room beyond the length.
+
+    Attributes:
+        drafts: Drafts that a step reads into each row.
+        lengths: Tokens that each row holds, [rows].
     """
 
     def __init__(
@@ -23,14 +33,20 @@ class RowCache:
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        self.keys = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(layers)]
-        self.values = [torch.zeros(shape, dtype=dtype, device=device) for _ in range(layers)]
-        self.lengths = torch.zeros(shape[0], dtype=torch.long, device=device)
+        self.drafts = DRAFTS
+        rows, heads, length, width = shape
+        full = (rows, heads, length + self.drafts, width)
+        self.keys = [torch.zeros(full, dtype=dtype, device=device) for _ in range(layers)]
+        self.values = [torch.zeros(full, dtype=dtype, device=device) for _ in range(layers)]
+        self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
         self.shifts = torch.zeros_like(self.lengths)
         # The step that reads this cache, where it is recorded; it goes when the cache goes.
         self.replayed: Callable[[torch.Tensor], torch.Tensor] | None = None
-        self._rows = torch.arange(shape[0], device=device)
-        self._places = torch.arange(shape[2], device=device)
+        self._rows = torch.arange(rows, device=device)[:, None]
+        self._ahead = torch.arange(1 + self.drafts, device=device)
+        self._places = torch.arange(full[2], device=device)
+        # Where the next step puts its tokens, [rows, 1 + drafts].
+        self._next = self.lengths[:, None] + self._ahead
 
     def put(
         self, rows: Sequence[int], layer: int, keys: torch.Tensor, values: torch.Tensor
@@ -52,32 +68,35 @@ class RowCache:
             each[list(rows)] = 0.0
 
     def begin(self, rows: Sequence[int], tokens: int, shift: int) -> None:
-        """Let rows continue after a prompt of so many tokens.
+        """Let rows continue after a prompt.
 
         Args:
-            shift: how far the position of the next token is ahead of its place in the cache.
+            tokens: Length of the prompt.
+            shift: Distance from the place of the next token in the cache to its position.
         """
         some = torch.tensor(rows, device=self.lengths.device)
         self.lengths[some] = tokens
         self.shifts[some] = shift
+        self._next[some] = tokens + self._ahead
 
     def update(
         self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Add one token's keys and values to each row, [rows, heads, 1, width]; gives all."""
-        self.keys[layer][self._rows, :, self.lengths] = keys[:, :, 0]
-        self.values[layer][self._rows, :, self.lengths] = values[:, :, 0]
+        """Add a step's keys and values, [rows, heads, 1 + drafts, width]; return all of a layer."""
+        self.keys[layer][self._rows, :, self._next] = keys.transpose(1, 2)
+        self.values[layer][self._rows, :, self._next] = values.transpose(1, 2)
         return self.keys[layer], self.values[layer]
 
-    def advance(self) -> None:
-        """Count the token that every layer has added to each row."""
-        # A row that nobody reads must not grow past the end while it idles.
-        self.lengths.add_(1).clamp_(max=len(self._places) - 1)
+    def advance(self, counts: Sequence[int]) -> None:
+        """Keep the first tokens that the last step has read into each row, [rows]."""
+        read = torch.tensor(counts, device=self.lengths.device)
+        self.lengths += read
+        self._next += read[:, None]
 
     def positions(self) -> torch.Tensor:
-        """The position of each row's next token, [rows, 1]."""
-        return (self.lengths + self.shifts)[:, None]
+        """Return the positions of the next step's tokens, [rows, 1 + drafts]."""
+        return self._next + self.shifts[:, None]
 
     def mask(self) -> torch.Tensor:
-        """What each row's next token may look at, itself too: bool [rows, 1, 1, length]."""
-        return (self._places <= self.lengths[:, None])[:, None, None]
+        """Tell which places the next step's tokens look at: [rows, 1, 1 + drafts, places]."""
+        return (self._places <= self._next[:, :, None])[:, None]

@@ -32,7 +32,7 @@ QWEN = "qwen2_5_vl"
 @pytest.fixture(scope="module", params=FAMILIES)
 def model(request, checkpoints):
     folder = checkpoints[request.param]
-    return family(request.param)(folder, "What happens?", Footage(320, 180, 1.0))
+    return family(request.param)(folder, "What happens?", Footage(320, 180, 1.0), "float32")
 
 
 @pytest.fixture(scope="module")
@@ -83,17 +83,16 @@ def answered(model, tasks, rows, settings=GREEDY, frames=4):
 def stock_inputs(model, task):
     """What transformers' own forward pass takes for a window."""
     odd = len(task.pictures[-1].times) < model.frames_per_picture
-    ids = model.prompt(len(task.pictures), odd).ids[None]
-    pixels = normalized(
-        torch.stack([picture.pixels for picture in task.pictures]), model.normalization
-    )
+    ids = model.prompt(len(task.pictures), odd).ids[None].to(model.device)
+    pixels = torch.stack([picture.pixels for picture in task.pictures]).to(model.device)
+    pixels = normalized(pixels, model.normalization)
     if model.frames_per_picture == 1:
         return ids, {"pixel_values_videos": pixels.transpose(0, 1)}
     patch = model.model.config.vision_config.patch_size
     height, width = (side // patch for side in pixels.shape[-2:])
     return ids, {
         "pixel_values_videos": patches_of(pixels, patch, 2),
-        "video_grid_thw": torch.tensor([[len(pixels), height, width]]),
+        "video_grid_thw": torch.tensor([[len(pixels), height, width]], device=model.device),
         **({"second_per_grid_ts": [2.0]} if model.model.config.model_type == QWEN else {}),
     }
 
@@ -125,7 +124,7 @@ def by_the_library(model, task):
 
 @pytest.mark.parametrize("frames", [4, 16, 30])
 def test_an_answer_is_that_of_the_library_s_own_generate(kind, source, frames):
-    model = kind(source, "What happens?", Footage(320, 180, 1.0, frames))
+    model = kind(source, "What happens?", Footage(320, 180, 1.0, frames), "float32")
     some = partial(tasks, pictures_of(model, 13 * frames // 2), frames=frames)
     answers = answered(model, some(), 5, frames=frames)
     for task in some():
@@ -140,7 +139,7 @@ def test_log_probabilities_are_those_of_one_pass_over_the_answer(model, pictures
         ids, shown = stock_inputs(model, task)
         answer = answers[task.index]
         with torch.inference_mode():
-            full = torch.cat([ids, torch.tensor([answer.tokens])], dim=1)
+            full = torch.cat([ids, ids.new_tensor([answer.tokens])], dim=1)
             logits = model.model(input_ids=full, **shown, **kinds(model, full)).logits[0]
         rows = logits[ids.shape[1] - 1 : -1].log_softmax(-1)
         expected = [row[token].item() for row, token in zip(rows, answer.tokens, strict=True)]
@@ -148,7 +147,7 @@ def test_log_probabilities_are_those_of_one_pass_over_the_answer(model, pictures
 
 
 def test_nf4_answers_equal_transformers_generate(kind, quantized):
-    model = kind(quantized, "What happens?", Footage(320, 180, 1.0))
+    model = kind(quantized, "What happens?", Footage(320, 180, 1.0), "float32")
     some = tasks(pictures_of(model), windows=(0, 1, 11))
     answers = answered(model, some, 2)
     for task in tasks(pictures_of(model), windows=(0, 1, 11)):
@@ -205,8 +204,8 @@ class Script:
     frames_per_picture = 1
     pictures_at_once = 1
 
-    def __init__(self, answers, memory=lambda what, rows: True):
-        self.answers, self.memory = answers, memory
+    def __init__(self, answers, memory=lambda what, rows: True, drafts=0):
+        self.answers, self.memory, self.drafts = answers, memory, drafts
         self.encoded, self.steps, self.largest = 0, 0, 0
         self.scripts = {}
 
@@ -219,15 +218,20 @@ class Script:
         self.rows = rows
         self._need("cache", rows)
         self.scripts = {}
-        return None
+        # The script is the cache of itself.
+        return self
+
+    def advance(self, counts):
+        for row, count in enumerate(counts):
+            self.scripts[row] = self.scripts.get(row, [])[count:]
 
     def prefill(self, features, cache, rows, odd):
         assert not odd
         self._need("prefill", len(features))
         firsts = []
         for row, which in zip_longest(rows, features[:, 0, 0, 0].tolist()):
-            answer = iter(self.answers[int(which)])
-            firsts.append(next(answer))
+            first, *answer = self.answers[int(which)]
+            firsts.append(first)
             if row is not None:
                 self.scripts[row] = answer
         return self._logits(firsts)
@@ -235,9 +239,10 @@ class Script:
     def step(self, tokens, cache):
         self._need("step", len(tokens))
         self.steps += 1
-        return self._logits(
-            [next(self.scripts.get(row, iter(())), 0) for row in range(len(tokens))]
-        )
+        count = 1 + self.drafts
+        assert tokens.shape[1] == count
+        padded = [[*self.scripts.get(row, []), *[0] * count] for row in range(len(tokens))]
+        return self._logits([answer[:count] for answer in padded])
 
     def decode(self, tokens):
         return "".join(("", "[", "1", "]", "x")[token] for token in tokens)
@@ -275,6 +280,24 @@ def test_a_short_answer_makes_room_while_long_ones_go_on():
     answers, _, _ = run(script, rows=4)
     assert len(answers) == 29
     assert script.steps == 29
+
+
+def test_drafts_of_earlier_answers_save_steps():
+    # Five tokens a step once the first answer is known, where one a step took 12 of them.
+    answer = [1, 2, 1, 4, 2, 2, 1, 1, 4, 4, 1, 4, 0]
+    script = Script([answer] * 5, drafts=4)
+    answers, _, _ = run(script, rows=1)
+    assert {answers[n].tokens for n in range(5)} == {tuple(answer)}
+    assert script.steps <= 12 + 4 * 3
+
+
+@pytest.mark.parametrize("drafts", [0, 1, 7])
+def test_answers_of_any_length_are_the_same_with_drafts(drafts):
+    source = random.Random(drafts)
+    answers = [[*source.choices([1, 2, 4], k=source.randrange(40)), 0] for _ in range(60)]
+    script = Script(answers, drafts=drafts)
+    found, _, _ = run(script, rows=7, tokens=30)
+    assert [list(found[n].tokens) for n in range(60)] == [answer[:30] for answer in answers]
 
 
 def test_a_finished_answer_is_given_at_once():

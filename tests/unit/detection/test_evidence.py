@@ -29,7 +29,7 @@ FEW = (0, 4, 11)
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def model(request, checkpoints):
-    return family(request.param)(checkpoints[request.param], "What happens?", FOOTAGE)
+    return family(request.param)(checkpoints[request.param], "What happens?", FOOTAGE, "float32")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def by_the_library(model, task):
         answer = model.tokenizer(text, add_special_tokens=False)["input_ids"]
         while model.tokenizer.decode(answer[:-1]).startswith(text[:decided]):
             answer = answer[:-1]
-        full = torch.cat([ids, torch.tensor([answer])], dim=1)
+        full = torch.cat([ids, ids.new_tensor([answer])], dim=1)
         with torch.inference_mode():
             logits = model.model(input_ids=full, **shown, **kinds(model, full)).logits[0]
         rows = logits[ids.shape[1] - 1 : -1].log_softmax(-1)
@@ -78,7 +78,7 @@ def test_evidence_is_what_the_library_gives_each_candidate_alone(model, pictures
 
 
 def test_nf4_evidence_equals_transformers(kind, quantized):
-    model = kind(quantized, "What happens?", FOOTAGE)
+    model = kind(quantized, "What happens?", FOOTAGE, "float32")
     found = weighed(model, tasks(pictures_of(model), windows=FEW), 2)
     for task in tasks(pictures_of(model), windows=FEW):
         expected = by_the_library(model, task)

@@ -383,7 +383,8 @@ def test_a_stated_dtype_is_used_throughout(kind, quantized, dtype):
         if "only supported when avx512" in str(error):
             pytest.skip("PyTorch cannot compute in bfloat16 with this ATEN_CPU_CAPABILITY")
         raise
-    assert torch.isfinite(model.step(logits.argmax(-1), cache)).all()
+    read = logits.argmax(-1).repeat(1, 1 + cache.drafts)
+    assert torch.isfinite(model.step(read, cache)).all()
     used = {features.dtype, cache.keys[0].dtype, logits.dtype, model.model.lm_head.weight.dtype}
     assert used == {getattr(torch, dtype)}
 

@@ -23,7 +23,7 @@ cache = model.new_cache(1, 1, 2)
 frames = model.pixels(torch.zeros((3, 216, 384), dtype=torch.uint8), "pad")
 picture = frames.repeat(1, model.frames_per_picture, 1, 1, 1)
 logits = model.prefill(model.encode(picture)[None], cache, [0])
-model.step(logits.argmax(-1), cache)
+model.step(logits.argmax(-1).repeat(1, 1 + cache.drafts), cache)
 spared = ("torch._dynamo", "torch._inductor", "torch.distributed.tensor", "sympy", "scipy", "peft")
 print([name for name in spared if name in sys.modules])
 

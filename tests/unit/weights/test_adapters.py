@@ -111,7 +111,9 @@ def answers(kind, folder):
         best = logits.float().log_softmax(-1).max(-1)
         tokens.append(best.indices)
         logprobs.append(best.values)
-        logits = model.step(best.indices, cache)
+        read = torch.nn.functional.pad(best.indices[:, None], (0, cache.drafts))
+        logits = model.step(read, cache)[:, 0]
+        cache.advance([1, 1])
     of_windows = zip(
         torch.stack(tokens, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True
     )

@@ -27,9 +27,10 @@ from touchline.models.chat import end_tokens, prompt_text, read_tokenizer, token
 from touchline.models.cuda import call_once
 from touchline.models.cuda_graph import Replayed
 from touchline.models.kernels import compile_kernels, fuse_steps
-from touchline.models.kv_cache import RowCache
+from touchline.models.kv_cache import DRAFTS, RowCache
 from touchline.models.loading import load_weights, read_config
 from touchline.models.preprocessing import CLIP, Normalization, normalized, read_normalization
+from touchline.models.row_attention import ROWS, attention_kernel
 from touchline.models.unpacking import fuse_norms, unpack, unpacked_bytes
 from touchline.video.transforms import Fit
 from touchline.weights.checkpoints import check
@@ -241,8 +242,9 @@ class VideoLanguageModel(AnsweringModel):
         self._read_files(folder, prompt, footage)
         self._check_length(folder, new_tokens)
         in_4_bits = self._compute_4_bits()
-        with ThreadPoolExecutor(2) as meanwhile:
+        with ThreadPoolExecutor(3) as meanwhile:
             compiling = meanwhile.submit(compile_kernels)
+            meanwhile.submit(attention_kernel)
             meanwhile.submit(call_once, self.dtype)
             self.model = self.load(
                 folder,
@@ -261,6 +263,7 @@ class VideoLanguageModel(AnsweringModel):
             "in 4 bits" if in_4_bits else "as they were fetched, with no 4-bit copy",
             str(self.dtype).removeprefix("torch."),
         )
+        self.model.model.language_model.config._attn_implementation = ROWS
         fuse_norms(self.model)
         if kernels := compiling.result():
             fuse_steps(self.model, kernels)
@@ -365,7 +368,8 @@ class VideoLanguageModel(AnsweringModel):
 
     def row_bytes(self, pictures: int, new_tokens: int) -> int:
         """Memory that a row of the cache takes: keys and values of every layer."""
-        return 2 * math.prod(self._cache_shape(pictures, new_tokens)) * self.dtype.itemsize
+        shape = self._cache_shape(pictures, new_tokens + DRAFTS)
+        return 2 * math.prod(shape) * self.dtype.itemsize
 
     def _cache_shape(self, pictures: int, new_tokens: int) -> tuple[int, int, int, int]:
         """Layers, heads, length and width of a row."""
@@ -420,27 +424,33 @@ class VideoLanguageModel(AnsweringModel):
 
     @torch.inference_mode()
     def step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:
-        """Read one more token into each row, [rows]; gives logits [rows, vocabulary]."""
+        """Read the last token of each row and drafts of the next ones.
+
+        What is read counts from the cache's `advance` on.
+
+        Args:
+            tokens: [rows, 1 + drafts].
+
+        Returns:
+            Logits behind each token, [rows, 1 + drafts, vocabulary].
+        """
         tokens = tokens.to(self.device)
         if self.device.type == "cpu":
             return self._step(tokens, cache)
         if cache.replayed is None:
-            before = cache.lengths.clone()
-            cache.replayed = Replayed(
-                lambda given: self._step(given, cache), tokens, lambda: cache.lengths.copy_(before)
-            )
+            cache.replayed = Replayed(lambda given: self._step(given, cache), tokens)
         return cache.replayed(tokens)
 
     def _step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:
         hidden = self.model.model.language_model(
-            input_ids=tokens[:, None],
+            input_ids=tokens,
             position_ids=cache.positions(),
             attention_mask=cache.mask(),
             past_key_values=cache,
             use_cache=True,
+            row_lengths=cache.lengths,
         ).last_hidden_state
-        cache.advance()
-        logits: torch.Tensor = self.model.lm_head(hidden[:, 0])
+        logits: torch.Tensor = self.model.lm_head(hidden)
         return logits
 
     def tree_of(self, answers: Iterable[tuple[str, int]]) -> CandidateTree:
