@@ -27,6 +27,16 @@ CARDS = [{"uuid": f"GPU-{number}"} for number in range(6)]
 SLURM = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_STEP_GPUS", "SLURM_JOB_GPUS")
 
 
+@pytest.fixture(autouse=True)
+def visible_gpus_are_as_before():
+    """A lease sets CUDA_VISIBLE_DEVICES, and other tests must not see that."""
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    yield
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    if before is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = before
+
+
 @pytest.fixture
 def hold(tmp_path):
     """Start a worker that leases a GPU."""

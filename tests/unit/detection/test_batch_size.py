@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from touchline.detection import batch_size
 from touchline.detection.batch_size import rows_that_fit
 from touchline.models.families.base import Footage
 
@@ -71,8 +72,7 @@ def test_longer_prompts_get_fewer_rows_of_the_same_memory(kind, source, card, fr
     model = kind(source, "What happens?", Footage(320, 180, 1.0, frames))
     few, many = (math.ceil(count / kind.frames_per_picture) for count in (4, frames))
     short, long = (model.row_bytes(pictures, 16) for pictures in (few, many))
-    # Seven tenths of the memory are for rows.
-    card(20.5 * short / 0.7 / GB)
+    card(20.5 * short / batch_size._SHARE_FOR_ROWS / GB)
     assert rows_that_fit(model, few, 16, "auto") == 20
     assert rows_that_fit(model, many, 16, "auto") == int(20.5 * short / long)
     assert frames < 16 or 2 * short < long
