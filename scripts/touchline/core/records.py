@@ -145,10 +145,16 @@ class WindowRecord(Record):
 
 
 class WindowOutcome(WindowRecord):
-    """A window as a worker hands it on: its line of the ledger, and its line of the evidence."""
+    """A window as a worker hands it on: its lines of the ledger and the evidence, its features."""
 
     evidence: dict[str, float] = Field(
         default={}, description="log-likelihood of each candidate, by name; empty if not weighed"
+    )
+    features: bytes = Field(
+        default=b"",
+        exclude=True,
+        repr=False,
+        description="what is learnt from, float16 [width]; in no line of JSON",
     )
 
     @property

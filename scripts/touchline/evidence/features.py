@@ -1,0 +1,174 @@
+"""Features of windows: the hidden state that a model's answer begins from, which can be learnt from.
+
+A slice's features are a file of their own, features/….safetensors: a row for every window that was
+answered, with the window's number, and what decides which numbers a model computes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from touchline.core.files import write_bytes
+from touchline.core.records import UNANSWERED, Record, WindowOutcome, WindowRecord
+from touchline.errors import InputError
+
+_FORMAT = "touchline features 1"
+
+
+class FeatureOrigin(Record):
+    """All that decides which features a window has: what is learnt holds for equal ones only."""
+
+    checkpoint: str = Field(description="name on the hub, or a folder, and what is merged into it")
+    weights: str = Field(description="commits on the hub, else a hash of the loaded files")
+    family: str
+    quantization: str
+    prompt: str = Field(description="what the model was asked")
+    window: dict[str, float] = Field(description="settings of windows")
+    image: dict[str, float | str] = Field(description="settings of images")
+
+    @property
+    def key(self) -> str:
+        """A hash; the folder of a checkpoint may have any name."""
+        text = self.model_dump_json(exclude={"checkpoint"})
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def differences(self, here: FeatureOrigin) -> list[str]:
+        """Name each setting that another origin has otherwise, with both values where short."""
+        found = []
+        if self.weights != here.weights:
+            names = f" ({self.checkpoint} there, {here.checkpoint} here)"
+            found.append(f"the checkpoint{names if self.checkpoint != here.checkpoint else ''}")
+        for name in ("family", "quantization"):
+            there, now = getattr(self, name), getattr(here, name)
+            if there != now:
+                found.append(f"{name} ({there} there, {now} here)")
+        if self.prompt != here.prompt:
+            found.append("the text of the prompt")
+        for group in ("window", "image"):
+            there, now = getattr(self, group), getattr(here, group)
+            found += [
+                f"{group}.{name} ({_plain(there.get(name))} there, {_plain(now.get(name))} here)"
+                for name in sorted({*there, *now})
+                if there.get(name) != now.get(name)
+            ]
+        return found
+
+
+def _plain(value: float | str | None) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+@dataclass(frozen=True)
+class SliceFeatures:
+    """The features of a slice.
+
+    Attributes:
+        windows: numbers of the answered windows, int [answered].
+        states: float16 [answered, width].
+    """
+
+    origin: FeatureOrigin
+    windows: np.ndarray
+    states: np.ndarray
+
+
+@dataclass(frozen=True)
+class VideoFeatures:
+    """The features of a video.
+
+    Attributes:
+        windows: start and end of each, and when its first and its last frame were on screen,
+            seconds, float [windows, 4], in the order of time; NaN for frames where it has none.
+        answered: which windows were answered, bool [windows].
+        states: float16 [answered windows, width].
+    """
+
+    origin: FeatureOrigin
+    windows: np.ndarray
+    answered: np.ndarray
+    states: np.ndarray
+
+
+def write_features(
+    path: str | Path, records: Iterable[WindowOutcome], origin: FeatureOrigin
+) -> None:
+    """Write the features of a slice: one row for each window that was answered."""
+    rows = [(record.window, record.features) for record in records if record.features]
+    states = np.array([np.frombuffer(state, np.float16) for _, state in rows], np.float16)
+    tensors = {
+        "features": states.reshape(len(rows), -1) if rows else np.zeros((0, 0), np.float16),
+        "windows": np.array([window for window, _ in rows], np.int32),
+    }
+    note = {"format": _FORMAT, "key": origin.key, "origin": origin.model_dump_json()}
+    write_bytes(path, save(tensors, note))
+
+
+def read_features(path: str | Path) -> SliceFeatures:
+    """Read a file that `write_features` wrote.
+
+    Raises:
+        InputError: the file cannot be read, or is no such file.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            note = file.metadata() or {}
+            if note.get("format") != _FORMAT:
+                raise ValueError
+            origin = FeatureOrigin.model_validate_json(note["origin"])
+            return SliceFeatures(origin, file.get_tensor("windows"), file.get_tensor("features"))
+    except (OSError, SafetensorError, ValidationError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path} is no file of features that can be read; delete it and run again."
+        ) from error
+
+
+def join_features(
+    parts: Sequence[tuple[str, Sequence[WindowRecord]]],
+) -> VideoFeatures:
+    """Read the features of a video's slices, and check them against the ledgers.
+
+    Args:
+        parts: of each slice the path of its features, and the lines of its ledger.
+
+    Raises:
+        InputError: a file cannot be read, has other rows than the answered windows of its ledger,
+            or was made with other settings than the first.
+    """
+    found = []
+    for path, ledger in parts:
+        features = read_features(path)
+        answered = [record.window for record in ledger if record.status not in UNANSWERED]
+        if features.windows.tolist() != answered:
+            raise InputError(
+                f"{path} does not hold the {len(answered)} answered windows of its ledger, each "
+                "once; delete it and run again."
+            )
+        found.append(features)
+        if changed := found[0].origin.differences(features.origin):
+            raise InputError(
+                f"{path} was made with another setting than {parts[0][0]}: {'; '.join(changed)}. "
+                "Delete the older one and run again."
+            )
+    records = [record for _, ledger in parts for record in ledger]
+    windows = np.array([_window(record) for record in records], dtype=float).reshape(-1, 4)
+    seen = np.array([record.status not in UNANSWERED for record in records], dtype=bool)
+    width = max((one.states.shape[1] for one in found), default=0)
+    states = np.vstack([one.states.reshape(-1, width) for one in found])
+    order = np.argsort(windows[:, 0], kind="stable")
+    place = np.cumsum(seen) - 1
+    return VideoFeatures(
+        found[0].origin, windows[order], seen[order], states[place[order][seen[order]]]
+    )
+
+
+def _window(record: WindowRecord) -> list[float]:
+    times = record.frame_times
+    return [record.start, record.end, *((times[0], times[-1]) if times else (np.nan, np.nan))]
