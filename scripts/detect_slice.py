@@ -1,7 +1,7 @@
 """Make partials/…_gpu{slice}.json and windows/…_gpu{slice}.jsonl: a slice's answers.
 
-And evidence/…_gpu{slice}.csv, where models weigh the classes, and features/…_gpu{slice}.safetensors,
-where something is to be learnt from the models.
+And evidence/…_gpu{slice}.csv, where models weigh the classes. And
+features/…_gpu{slice}.safetensors, where something is to be learnt from the models.
 """
 
 import signal

@@ -26,9 +26,11 @@ def replacing(path: str | Path) -> Iterator[IO[str]]:
     The text goes to a temporary name in the same folder and is renamed, so a
     reader never meets half a file and a failure leaves the old one as it was.
     """
-    with _replacement(path) as temporary:
-        with temporary.open("x", encoding="utf-8", newline="") as file:
-            yield file
+    with (
+        _replacement(path) as temporary,
+        temporary.open("x", encoding="utf-8", newline="") as file,
+    ):
+        yield file
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

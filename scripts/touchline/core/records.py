@@ -196,8 +196,9 @@ class Counts(Record):
 
 # What an event's score is of: its context (`touchline.events.context`), the probability that it is
 # right as learnt from other games, the mean of several models, what a trained spotter's file says,
-# or how far its evidence is above the mean of its class (`touchline.evidence.peaks`).
-ScoreKind = Literal["context", "calibrated", "weighted", "given", "evidence"]
+# or how far above the mean of its class is its evidence, or what was learnt to see there
+# (`touchline.evidence.peaks`).
+ScoreKind = Literal["context", "calibrated", "weighted", "given", "evidence", "learned"]
 
 
 @dataclass(frozen=True, slots=True)

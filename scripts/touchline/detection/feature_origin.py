@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from touchline.evidence.features import FeatureOrigin
+from touchline.evidence.origin import FeatureOrigin
 from touchline.inputs.fingerprint import fingerprint
 from touchline.inputs.settings import ImageSettings, ModelSettings, WindowSettings
 from touchline.weights.checkpoints import ORIGIN, checkpoint_files, read_origin
 
 # The settings that decide what a window shows.
-_SHOWN = {"fps", "frames", "seconds", "step"}
+_SHOWN = ("fps", "frames", "seconds", "step")
 
 
 def feature_origin(
@@ -41,7 +41,7 @@ def origin_by_settings(
         family=model.family,
         quantization=model.quantization,
         prompt=prompt.strip(),
-        window={name: float(value) for name, value in window.model_dump(include=_SHOWN).items()},
+        window={name: float(getattr(window, name)) for name in _SHOWN},
         image=image.model_dump(),
     )
 

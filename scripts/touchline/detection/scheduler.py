@@ -191,7 +191,7 @@ class Batch:
 
     def _kept(self, hidden: torch.Tensor) -> Sequence[np.ndarray | None]:
         """Return the hidden states that are kept with the answers, each [width]."""
-        return halved(hidden) if self._keeps_hidden else [None] * len(hidden)
+        return [*halved(hidden)] if self._keeps_hidden else [None] * len(hidden)
 
     def _weigh(
         self, logits: torch.Tensor, padded: list[Task], numbers: list[int], odd: bool

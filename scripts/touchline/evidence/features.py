@@ -1,4 +1,4 @@
-"""Features of windows: the hidden state that a model's answer begins from, which can be learnt from.
+"""Features of windows: the hidden state that a model's answer begins from, to be learnt from.
 
 A slice's features are a file of their own, features/….safetensors: a row for every window that was
 answered, with the window's number, and what decides which numbers a model computes.
@@ -6,64 +6,21 @@ answered, with the window's number, and what decides which numbers a model compu
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from touchline.core.files import write_bytes
-from touchline.core.records import UNANSWERED, Record, WindowOutcome, WindowRecord
+from touchline.core.records import UNANSWERED, WindowOutcome, WindowRecord
 from touchline.errors import InputError
+from touchline.evidence.origin import FeatureOrigin
 
 _FORMAT = "touchline features 1"
-
-
-class FeatureOrigin(Record):
-    """All that decides which features a window has: what is learnt holds for equal ones only."""
-
-    checkpoint: str = Field(description="name on the hub, or a folder, and what is merged into it")
-    weights: str = Field(description="commits on the hub, else a hash of the loaded files")
-    family: str
-    quantization: str
-    prompt: str = Field(description="what the model was asked")
-    window: dict[str, float] = Field(description="settings of windows")
-    image: dict[str, float | str] = Field(description="settings of images")
-
-    @property
-    def key(self) -> str:
-        """A hash; the folder of a checkpoint may have any name."""
-        text = self.model_dump_json(exclude={"checkpoint"})
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def differences(self, here: FeatureOrigin) -> list[str]:
-        """Name each setting that another origin has otherwise, with both values where short."""
-        found = []
-        if self.weights != here.weights:
-            names = f" ({self.checkpoint} there, {here.checkpoint} here)"
-            found.append(f"the checkpoint{names if self.checkpoint != here.checkpoint else ''}")
-        for name in ("family", "quantization"):
-            there, now = getattr(self, name), getattr(here, name)
-            if there != now:
-                found.append(f"{name} ({there} there, {now} here)")
-        if self.prompt != here.prompt:
-            found.append("the text of the prompt")
-        for group in ("window", "image"):
-            there, now = getattr(self, group), getattr(here, group)
-            found += [
-                f"{group}.{name} ({_plain(there.get(name))} there, {_plain(now.get(name))} here)"
-                for name in sorted({*there, *now})
-                if there.get(name) != now.get(name)
-            ]
-        return found
-
-
-def _plain(value: float | str | None) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 @dataclass(frozen=True)
@@ -103,7 +60,7 @@ def write_features(
     """Write the features of a slice: one row for each window that was answered."""
     rows = [(record.window, record.features) for record in records if record.features]
     states = np.array([np.frombuffer(state, np.float16) for _, state in rows], np.float16)
-    tensors = {
+    tensors: dict[str, np.ndarray] = {
         "features": states.reshape(len(rows), -1) if rows else np.zeros((0, 0), np.float16),
         "windows": np.array([window for window, _ in rows], np.int32),
     }

@@ -619,8 +619,10 @@ class Settings(Section):
 
     def origin_of(self, name: str) -> str:
         """The model that a name's events come from: of `llava_evidence` it is `llava`."""
-        by_origin = ((model, {by_evidence(model), by_learning(model)}) for model in self.detect_with)
-        return next((model for model, names in by_origin if name in names), name)
+        for model in self.detect_with:
+            if name in (by_evidence(model), by_learning(model)):
+                return model
+        return name
 
     @model_validator(mode="after")
     def _videos_are_known(self) -> Settings:
