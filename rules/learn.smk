@@ -21,8 +21,7 @@ rule learn_model:
         model=paths.one_of(PLAN.trained),
     conda:
         "../envs/analysis.yaml"
-    threads: 2
-    # Half a gigabyte for 40 halves, and two minutes (benchmarks/learning.py).
+    # For 40 halves 0.8 GB and a minute; a second thread does not help (benchmarks/RESULTS.md).
     resources:
         mem_mb=memory("learn_model", 4000),
         runtime=time_limit("learn_model", 60),

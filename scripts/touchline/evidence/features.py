@@ -16,11 +16,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from touchline.core.files import write_bytes
-from touchline.core.records import UNANSWERED, WindowOutcome, WindowRecord
+from touchline.core.records import UNANSWERED, Record, WindowOutcome, WindowRecord
 from touchline.errors import InputError
 from touchline.evidence.origin import FeatureOrigin
 
-_FORMAT = "touchline features 1"
+_FORMAT, _ENTRY = "touchline features 1", "touchline"
+
+
+class _Note(Record):
+    """What stands in a file of features beside its numbers."""
+
+    format: str
+    key: str
+    origin: FeatureOrigin
 
 
 @dataclass(frozen=True)
@@ -64,8 +72,9 @@ def write_features(
         "features": states.reshape(len(rows), -1) if rows else np.zeros((0, 0), np.float16),
         "windows": np.array([window for window, _ in rows], np.int32),
     }
-    note = {"format": _FORMAT, "key": origin.key, "origin": origin.model_dump_json()}
-    write_bytes(path, save(tensors, note))
+    note = _Note(format=_FORMAT, key=origin.key, origin=origin)
+    # In one entry, as safetensors writes several in any order.
+    write_bytes(path, save(tensors, {_ENTRY: note.model_dump_json()}))
 
 
 def read_features(path: str | Path) -> SliceFeatures:
@@ -76,11 +85,11 @@ def read_features(path: str | Path) -> SliceFeatures:
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            note = file.metadata() or {}
-            if note.get("format") != _FORMAT:
+            note = _Note.model_validate_json((file.metadata() or {})[_ENTRY])
+            if note.format != _FORMAT:
                 raise ValueError
-            origin = FeatureOrigin.model_validate_json(note["origin"])
-            return SliceFeatures(origin, file.get_tensor("windows"), file.get_tensor("features"))
+            windows, states = (file.get_tensor(name) for name in ("windows", "features"))
+            return SliceFeatures(note.origin, windows, states)
     except (OSError, SafetensorError, ValidationError, ValueError, KeyError) as error:
         raise InputError(
             f"{path} is no file of features that can be read; delete it and run again."
@@ -117,8 +126,9 @@ def join_features(
     records = [record for _, ledger in parts for record in ledger]
     windows = np.array([_window(record) for record in records], dtype=float).reshape(-1, 4)
     seen = np.array([record.status not in UNANSWERED for record in records], dtype=bool)
-    width = max((one.states.shape[1] for one in found), default=0)
-    states = np.vstack([one.states.reshape(-1, width) for one in found])
+    # A slice without an answer has features of no width.
+    filled = [one.states for one in found if len(one.windows)]
+    states = np.vstack(filled) if filled else np.zeros((0, 0), np.float16)
     order = np.argsort(windows[:, 0], kind="stable")
     place = np.cumsum(seen) - 1
     return VideoFeatures(

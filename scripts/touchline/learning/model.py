@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,13 @@ from touchline.core.files import write_bytes
 from touchline.evidence.features import VideoFeatures
 from touchline.evidence.origin import FeatureOrigin
 from touchline.evidence.tables import Evidence
-from touchline.learning.note import FORMAT, read_note
+from touchline.learning.note import ENTRY, read_note
 from touchline.learning.records import LearntGame, LearntNote, LearntPart
 from touchline.learning.reduction import Floats, directions, standardize, with_context
 from touchline.learning.training import Fit
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,8 @@ class LearntModel:
 
     def write(self, path: str | Path) -> None:
         """Write the model as safetensors, which can hold no code."""
-        note = {"format": FORMAT, "learned": self.note.model_dump_json()}
         tensors = {name: np.ascontiguousarray(each) for name, each in self.tensors.items()}
-        write_bytes(path, save(tensors, note))
+        write_bytes(path, save(tensors, {ENTRY: self.note.model_dump_json()}))
 
     @classmethod
     def read(cls, path: str | Path) -> LearntModel:
@@ -85,6 +88,11 @@ class LearntModel:
             fingerprint: of the video's content.
         """
         part = self._part_for(game, fingerprint)
+        if part is None:
+            log.warning("The video is of several games that were learnt from: no class is spotted.")
+            nothing = np.full((len(features.windows), 1), np.nan)
+            nothing[features.answered] = 0.0
+            return Evidence(features.windows, (), nothing, "learned")
         components, weights, intercepts, floors = (
             self.tensors[f"{part}.{name}"]
             for name in ("components", "weights", "intercepts", "floors")
@@ -104,17 +112,19 @@ class LearntModel:
         )
         return Evidence(features.windows, classes, found, "learned")
 
-    def _part_for(self, game: str, fingerprint: str) -> int:
+    def _part_for(self, game: str, fingerprint: str) -> int | None:
+        """The number of the part that a video's games had no part in; None if there is none."""
         names = {
             each.game
             for each in self.note.games
             if each.game == game or fingerprint in each.fingerprints
         }
-        parts = self.note.parts
-        return next(
-            (number for number, part in enumerate(parts) if names and names <= set(part.without)),
-            next(number for number, part in enumerate(parts) if not part.without),
+        fitting = (
+            number
+            for number, part in enumerate(self.note.parts)
+            if (names <= set(part.without) if names else not part.without)
         )
+        return next(fitting, None)
 
 
 def log_probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -15,7 +15,8 @@ from touchline.errors import InputError, nearest_file
 from touchline.evidence.origin import FeatureOrigin
 from touchline.learning.records import LearntNote
 
-FORMAT = "touchline learned 1"
+# One, as safetensors writes several in any order.
+ENTRY = "touchline learned 1"
 # Bytes. A file of another kind may begin with any number.
 _MOST_HEADER = 100_000_000
 _ADVICE = "name a learned_….safetensors of the results of another run (folder learned/)."
@@ -28,10 +29,7 @@ def read_note(path: str | Path) -> LearntNote:
         InputError: there is no such file, or it is no learnt model.
     """
     try:
-        note = _metadata(Path(path))
-        if note.get("format") != FORMAT:
-            raise ValueError
-        return LearntNote.model_validate_json(note["learned"])
+        return LearntNote.model_validate_json(_metadata(Path(path))[ENTRY])
     except OSError as error:
         raise InputError(
             f"{path} cannot be read: {error.strerror}{nearest_file(path)}; {_ADVICE}"
