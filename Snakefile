@@ -17,6 +17,7 @@ include: "rules/videos.smk"
 include: "rules/models.smk"
 include: "rules/detect.smk"
 include: "rules/merge.smk"
+include: "rules/learn.smk"
 include: "rules/compare.smk"
 include: "rules/evaluate.smk"
 include: "rules/shortlist.smk"
@@ -37,6 +38,17 @@ rule predictions:
         PLAN.files(paths.EVENTS, PLAN.detected),
         PLAN.files(paths.COVERAGE, PLAN.detected),
         PLAN.files(paths.EVIDENCE, PLAN.weighed),
+        PLAN.files(paths.PROBABILITIES, PLAN.learned_videos),
+        [each for model in PLAN.trained for each in PLAN.learned_results(model)],
+    localrule: True
+
+
+# What is learnt from features and labels, and the events that it spots.
+rule learn:
+    input:
+        [each for model in PLAN.trained for each in PLAN.learned_results(model)],
+        PLAN.files(paths.PROBABILITIES, PLAN.learned_videos),
+        PLAN.files(paths.of_learning(paths.EVENTS), PLAN.learned_videos),
     localrule: True
 
 
@@ -100,6 +112,11 @@ RESULTS = [
     *(
         PLAN.files(paths.SLICE_EVIDENCE, PLAN.slices)
         if SETTINGS.keep_partials and PLAN.weighing
+        else []
+    ),
+    *(
+        PLAN.files(paths.SLICE_FEATURES, PLAN.slices)
+        if SETTINGS.keep_partials and SETTINGS.has_features
         else []
     ),
     *rules.predictions.input,

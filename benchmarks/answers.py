@@ -110,12 +110,10 @@ def _last_hidden(
     model: VideoLanguageModel, windows: Sequence[Sequence[torch.Tensor]]
 ) -> torch.Tensor:
     """Return what the vocabulary head reads behind the prompt, [windows, width]."""
-    found: list[torch.Tensor] = []
-    hook = model.model.lm_head.register_forward_pre_hook(lambda _, given: found.append(given[0]))
+    found = []
     for window in windows:
         features = model.encode(torch.stack(list(window)))[None]
-        model.prefill(features, model.new_cache(1, len(window), 1), [0])
-    hook.remove()
+        found.append(model.prefill(features, model.new_cache(1, len(window), 1), [0]).hidden)
     return torch.cat(found)
 
 

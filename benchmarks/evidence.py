@@ -124,7 +124,7 @@ def _find(video: Video, checkpoint: Path, options: argparse.Namespace, labels: L
     assert video.labels is not None
     truth = read_truth(video.labels, labels, of=video.game_half).events
     ledger = SliceLedger(0.0, manifest.duration, [r.ledger_line for r in records], "ledger")
-    answers = _of_answers(ledger, manifest, labels)
+    answers = events_of_answers(ledger, manifest, labels)
     tokens = [replace(event, score=event.label_probability or 0.0) for event in answers[0]]
     evidence = spot_events(Evidence.of(records, labels.classes), WINDOW)
     shown = list(_shown(video, manifest.duration))
@@ -144,7 +144,7 @@ def _shown(video: Video, duration: float) -> Iterator[Event]:
             yield Event(time, event.label, True, None, None, None, 1, time, time, time, score=1.0)
 
 
-def _of_answers(
+def events_of_answers(
     ledger: SliceLedger, manifest: Manifest, labels: Labels
 ) -> tuple[list[Event], list[Event]]:
     """The events of answers, without scores and scored by context."""
@@ -171,7 +171,7 @@ def _print(model: str, found: Sequence[Found]) -> None:
     print("|---|---|---|---|---|")
     for way in WAYS:
         gain = maps[way]["tight"] - maps[WAYS[0]]["tight"]
-        cells = [_cell(values) for values in (maps[way]["loose"], maps[way]["tight"], gain)]
+        cells = [cell(values) for values in (maps[way]["loose"], maps[way]["tight"], gain)]
         events = sum(len(match.ways[way]) for match in found)
         print(f"| {way} | {events} | {' | '.join(cells)} |")
     print(f"{sum(len(match.truth) for match in found)} true events")
@@ -211,7 +211,7 @@ def _maps(
     }
 
 
-def _cell(values: Floats) -> str:
+def cell(values: Floats) -> str:
     low, high = np.percentile(values[1:], [2.5, 97.5]) if len(values) > 1 else (math.nan, math.nan)
     return f"{values[0]:.3f} ({low:.3f} to {high:.3f})"
 

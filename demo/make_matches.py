@@ -23,7 +23,8 @@ def main() -> None:
     options = _options()
     rows = ["video\tpath\tgame\thalf\tlabels"]
     for number, seed in enumerate(options.seeds):
-        match, name = schedule(seed, options.duration, options.hard), f"match_{seed}"
+        match = schedule(seed, options.duration, options.hard, options.breaks)
+        name = f"match_{seed}"
         folder = options.out / name
         folder.mkdir(parents=True, exist_ok=True)
         write_video(match, folder / "match.mp4")
@@ -70,6 +71,7 @@ def _options() -> argparse.Namespace:
     )
     add("--duration", type=float, default=240.0, help="seconds")
     add("--hard", action="store_true", help="signs half as long, and more that resembles one")
+    add("--breaks", action="store_true", help="drinks breaks, too, which no model was taught")
     add("--out", type=Path, required=True, help="folder to write into")
     return parser.parse_args()
 

@@ -12,6 +12,11 @@ rule detect_slice:
         prompt=SETTINGS.prompt,
     output:
         **({"evidence": of_slice(paths.SLICE_EVIDENCE)} if PLAN.weighing else {}),
+        **(
+            {"features": of_slice(paths.SLICE_FEATURES)}
+            if SETTINGS.has_features
+            else {}
+        ),
         partial=of_slice(paths.PARTIAL),
         ledger=of_slice(paths.LEDGER),
     log:

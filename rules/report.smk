@@ -43,6 +43,9 @@ rule report_match:
         evidence=lambda wildcards: PLAN.files(
             paths.EVIDENCE, PLAN.weighed_of(int(wildcards.video))
         ),
+        learned=lambda wildcards: PLAN.files(
+            paths.PROBABILITIES, PLAN.learned_of(int(wildcards.video))
+        ),
     output:
         page=report(
             result(paths.PAGE),
@@ -68,6 +71,7 @@ CHARTS = (
     ["counts"]
     + (["agreement"] if PLAN.compared else [])
     + (["precision_recall", "reliability"] if PLAN.evaluated else [])
+    + (["learning"] if PLAN.trained else [])
 )
 
 
@@ -82,6 +86,7 @@ rule report_run:
         outcomes=expand(result(paths.OUTCOMES), model=PLAN.evaluated),
         curves=expand(result(paths.CURVES), model=PLAN.evaluated),
         calibrations=expand(result(paths.CALIBRATION), model=PLAN.evaluated),
+        learning=expand(result(paths.LEARNING), model=PLAN.trained),
     output:
         **{
             name: report(

@@ -9,7 +9,9 @@ from touchline.runs.rule_params import CalibrateModelParams
 if __name__ == "__main__":
     with recorded_job(snakemake):
         params = CalibrateModelParams.read(snakemake)
-        halves, _ = read_halves(params.videos, snakemake.input, params.classes, params.tolerance)
+        halves, _ = read_halves(
+            params.videos, snakemake.input, params.classes, params.tolerance, params.taught
+        )
         model = snakemake.wildcards.model
         report = calibrate(halves, model, params.tolerance, params.classes)
         write_json(snakemake.output.report, report.model_dump())

@@ -23,7 +23,7 @@ def main(job: Any) -> None:
     path = read_table(job.config)[manifest.video].footage
     check_fingerprint(path, manifest)
     if job.input.truth:
-        labels = Labels.read(job.input.labels)
+        labels = Labels.read(job.input.labels, params.taught)
         truth = read_truth(job.input.truth[0], labels, of=params.name, duration=manifest.duration)
         for problem in truth.problems:
             log.warning("%s", problem)

@@ -1,6 +1,7 @@
 """Make partials/…_gpu{slice}.json and windows/…_gpu{slice}.jsonl: a slice's answers.
 
-And evidence/…_gpu{slice}.csv, where models weigh the classes.
+And evidence/…_gpu{slice}.csv, where models weigh the classes. And
+features/…_gpu{slice}.safetensors, where something is to be learnt from the models.
 """
 
 import os
@@ -15,8 +16,10 @@ from touchline.core.cpus import usable_threads
 from touchline.core.files import read_record, read_text, write_json, write_json_lines
 from touchline.core.jobs import recorded_job
 from touchline.core.records import Manifest, Origin, ServerOrigin
+from touchline.detection.feature_origin import feature_origin
 from touchline.detection.worker import Question, Server, answer_windows
 from touchline.events.partials import partial_of
+from touchline.evidence.features import write_features
 from touchline.evidence.tables import Evidence, write_evidence
 from touchline.inputs.fingerprint import check_fingerprint
 from touchline.inputs.served import ServedModel
@@ -49,6 +52,7 @@ def main(job: Any) -> None:
         frames=most_frames(params.window),
         version=params.version,
         classes=tuple(params.classes),
+        keeps_features=settings.has_features,
     )
     server = None
     if isinstance(question.checkpoint, ServedModel):
@@ -69,6 +73,13 @@ def main(job: Any) -> None:
     )
     if question.generation.evidence:
         write_evidence(job.output.evidence, Evidence.of(records, question.classes))
+    if question.keeps_features:
+        assert isinstance(question.checkpoint, Path)
+        named = settings.models[job.wildcards.model]
+        origin = feature_origin(
+            question.checkpoint, named, question.prompt, params.window, params.image
+        )
+        write_features(job.output.features, records, origin)
     lines = (record.ledger_line for record in records)
     write_json_lines(job.output.ledger, (line.model_dump() for line in lines))
     write_json(job.output.partial, [answer.model_dump() for answer in partial_of(records)])

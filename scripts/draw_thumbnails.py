@@ -24,6 +24,7 @@ def main(job: Any) -> None:
         job.input,
         of=params.half,
         classes=params.classes,
+        taught=params.taught,
     )
     # By score: what is learnt from other games' labels need not draw every picture again.
     listed = {

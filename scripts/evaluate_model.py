@@ -20,7 +20,9 @@ from touchline.runs.rule_params import EvaluateModelParams
 
 def main(job: Any) -> None:
     params = EvaluateModelParams.read(job)
-    halves, problems = read_halves(params.videos, job.input, params.classes, params.tolerance)
+    halves, problems = read_halves(
+        params.videos, job.input, params.classes, params.tolerance, params.taught
+    )
     for problem in problems:
         log.warning("%s", problem)
     report, curves = evaluate(

@@ -40,7 +40,7 @@ def main(job: Any) -> None:
     for game, halves in games.items():
         path = folder / "soccernet" / game / "results_spotting.json"
         write_json(path, results_spotting(game, halves))
-    labels = Labels.read(job.input.labels)
+    labels = Labels.read(job.input.labels, params.taught)
     write_json(folder / "osl.json", osl_json(job.wildcards.model, videos, labels))
 
 

@@ -7,9 +7,10 @@ from pydantic import TypeAdapter
 from touchline.core.files import read_json, write_text
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
+from touchline.core.paths import by_learning
 from touchline.core.records import Thumbnail
 from touchline.events.shortlist import read_shortlist
-from touchline.evidence.tables import read_evidence
+from touchline.evidence.tables import read_evidence, read_probabilities
 from touchline.inputs.settings import read_table
 from touchline.report.match_page import MODULE, page_data, read_match, rows_of
 from touchline.report.pages import render
@@ -19,7 +20,14 @@ from touchline.runs.rule_params import ReportMatchParams
 def main(job: Any) -> None:
     video = int(job.wildcards.video)
     params = ReportMatchParams.read(job)
-    match = read_match(video, params.models, job.input, of=params.name, classes=params.classes)
+    match = read_match(
+        video,
+        params.models,
+        job.input,
+        of=params.name,
+        classes=params.classes,
+        taught=params.taught,
+    )
     moments = match.moments(params.tolerance)
     pictures = []
     for path in job.input.pictures:
@@ -34,6 +42,9 @@ def main(job: Any) -> None:
     evidence = {
         model: read_evidence(path, match.labels.classes)
         for model, path in zip(params.weighing, job.input.evidence, strict=True)
+    } | {
+        by_learning(model): read_probabilities(path)
+        for model, path in zip(params.learned, job.input.learned, strict=True)
     }
     data = page_data(
         match,

@@ -16,10 +16,12 @@ from touchline.evaluation.evaluate import CURVES
 from touchline.evaluation.outcomes import OUTCOMES
 from touchline.evaluation.records import CalibrationReport, EvaluationReport
 from touchline.events.predictions import EVENTS
+from touchline.learning.records import LearningReport
 from touchline.report.charts import (
     Chart,
     agreement_by_class,
     events_of_models,
+    learning_of_models,
     precision_and_recall,
     reliability_of_models,
 )
@@ -66,8 +68,12 @@ def read_charts(
     comparisons: Sequence[ComparisonReport],
     evaluations: Sequence[EvaluationReport],
 ) -> Iterator[Chart]:
-    """The charts there are: agreement needs two models, the last two need labels."""
+    """The charts there are: agreement needs two models, the last two and learning need labels."""
     yield events_of_models(rows)
+    if job.input.learning:
+        yield learning_of_models(
+            [read_record(path, LearningReport) for path in job.input.learning]
+        )
     if comparisons:
         yield agreement_by_class(comparisons)
     if evaluations:

@@ -21,7 +21,7 @@ def main(job: Any) -> None:
         others = [read_events_csv(other) for other in job.input.others]
         report = read_record(path, CalibrationReport)
         learnt = learnt_order(events, report, params.game, others)
-    classes = Labels.read(job.input.labels).classes
+    classes = Labels.read(job.input.labels, params.taught).classes
     listed = shortlist(events, classes, params.per_class, learnt)
     SHORTLIST.write(job.output[0], table_of_shortlist(EVENTS.read(job.input.events), listed))
     how = "score" if learnt is None else "probability"

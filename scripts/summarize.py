@@ -19,7 +19,7 @@ def main(job: Any) -> None:
         missing=params.missing,
         reports=[read_record(path, ComparisonReport) for path in job.input.comparisons],
     )
-    labels = Labels.read(job.input.labels)
+    labels = Labels.read(job.input.labels, params.taught)
     write_summary_csv(job.output.table, rows, labels)
     with replacing(job.output.text) as file:
         file.write(summary_table(rows, labels) + "\n")

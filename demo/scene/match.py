@@ -10,6 +10,7 @@ import random
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 Team = Literal["home", "away"]
@@ -30,6 +31,10 @@ DETAILS = {
     "Foul": "{team} player commits a foul.",
 }
 LABELS = tuple(DETAILS)
+
+# A class that no model of the demo was taught, and how often it comes, seconds.
+TAUGHT = "Drinks break"
+BETWEEN_BREAKS = (30.0, 60.0)
 
 # Shots that show no event although they have something of a sign in them.
 DISTRACTORS = (
@@ -118,15 +123,19 @@ def opponent(team: Team) -> Team:
     return "away" if team == "home" else "home"
 
 
-def schedule(seed: int, duration: float, hard: bool = False) -> Match:
+def schedule(seed: int, duration: float, hard: bool = False, breaks: bool = False) -> Match:
     """Draw up a match of `duration` seconds.
 
     Args:
         hard: signs are half as long, and more shots resemble one.
+        breaks: there are events of the class `TAUGHT`, too, between the others.
     """
     rng = random.Random(seed)
     kits = (rng.randrange(KITS_A_SIDE), rng.randrange(KITS_A_SIDE))
-    events = tuple(_events(rng, duration, HARD_SIGN_SECONDS if hard else SIGN_SECONDS))
+    sign_seconds = HARD_SIGN_SECONDS if hard else SIGN_SECONDS
+    events = tuple(_events(rng, duration, sign_seconds))
+    if breaks:
+        events = _with_breaks(random.Random(seed + 1), events, duration, sign_seconds)
     shots = tuple(_shots(rng, events, duration, HARD_WIDE_SHARE if hard else WIDE_SHARE))
     return Match(seed, duration, kits, events, shots)
 
@@ -175,6 +184,26 @@ def _events(
                     team = opponent(team)
                 time += rng.uniform(*FOLLOW_UP)
             time += rng.uniform(*BETWEEN_PLAYS) - FOLLOW_UP[0]
+
+
+def _with_breaks(
+    rng: random.Random,
+    events: tuple[Event, ...],
+    duration: float,
+    sign_seconds: tuple[float, float],
+) -> tuple[Event, ...]:
+    """Add events of `TAUGHT`, each where the signs around it leave half a second on both sides."""
+    free = [(e.end + 0.5, n.time - 0.5) for e, n in pairwise(events)]
+    breaks = []
+    due = rng.uniform(*BETWEEN_BREAKS) / 2
+    for start, end in free:
+        length = rng.uniform(*sign_seconds)
+        if end < due or end - start < length:
+            continue
+        time = rng.uniform(start, end - length)
+        breaks.append(Event(time, min(duration, time + length), TAUGHT, rng.choice(TEAMS)))
+        due = time + rng.uniform(*BETWEEN_BREAKS)
+    return tuple(sorted((*events, *breaks), key=lambda event: event.time))
 
 
 def _plays(rng: random.Random) -> list[tuple[str, ...]]:

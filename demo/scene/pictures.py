@@ -14,11 +14,11 @@ from demo.scene.backdrops import HEIGHT, PANORAMA, PITCH, STADIUMS, WIDTH, on_pa
 from demo.scene.distractors import DISTRACTIONS
 from demo.scene.figures import BLACK, KEEPER, KITS, LOOKS, OFFICIAL, WHITE, Kit, figure, stand_on
 from demo.scene.match import Match, Shot
-from demo.scene.signs import SIGNS
+from demo.scene.signs import SIGNS, TAUGHT_SIGNS
 from demo.scene.staging import Take
 
 _TOUCH = 1.6  # seconds between two touches of the ball
-_CLOSE = SIGNS | DISTRACTIONS
+_CLOSE = SIGNS | TAUGHT_SIGNS | DISTRACTIONS
 _POSES = ("stride", "stand", "step", "stand")  # a player who runs, in this order
 
 

@@ -8,7 +8,8 @@ from random import Random
 from PIL import Image, ImageDraw
 
 from demo.scene.backdrops import WIDTH
-from demo.scene.figures import KEEPER, OFFICIAL
+from demo.scene.figures import BLACK, KEEPER, OFFICIAL, WHITE
+from demo.scene.match import TAUGHT
 from demo.scene.staging import (
     LINE,
     Painter,
@@ -164,6 +165,28 @@ def _foul(take: Take, rng: Random) -> Image.Image:
     ball(image, (lying + standing) / 2 + rng.uniform(-30, 30), feet + 8, 11)
     return image
 
+
+def _drinks_break(take: Take, rng: Random) -> Image.Image:
+    image, _ = low_view(take, rng)
+    feet, height = rng.uniform(310, 345), rng.uniform(150, 190)
+    x = rng.uniform(240, 400)
+    for side in rng.sample((-1.0, 0.0, 1.0), rng.choice((2, 3))):
+        place = x + side * rng.uniform(95, 130)
+        raised = abs(bob(take, rng, 5))
+        person(image, rng, take.own, rng.choice(("point", "raise", "stand")), place, feet, height)
+        draw = ImageDraw.Draw(image)
+        mouth = feet - 0.88 * height - raised
+        draw.rectangle((place - 7, mouth - 34, place + 7, mouth), (90, 190, 250), BLACK, 2)
+        draw.rectangle((place - 4, mouth - 42, place + 4, mouth - 34), WHITE, BLACK, 1)
+    draw = ImageDraw.Draw(image)
+    low = feet + 14
+    draw.rectangle((x - 62, low - 44, x + 62, low), (20, 70, 190), BLACK, 3)
+    draw.rectangle((x - 66, low - 56, x + 66, low - 42), WHITE, BLACK, 3)
+    return image
+
+
+# Of the class that models were not taught; `SIGNS` are the others.
+TAUGHT_SIGNS: dict[str, Painter] = {TAUGHT: _drinks_break}
 
 SIGNS: dict[str, Painter] = {
     "Goal": _goal,

@@ -28,6 +28,7 @@ from touchline.core.records import (
 from touchline.evaluation.records import CalibrationReport, EvaluationReport
 from touchline.inputs.settings import Settings
 from touchline.inputs.videos import Video
+from touchline.learning.records import LearningReport
 from touchline.runs.records import RunRecord
 
 # By name of the schema, the type of the whole file; of a table or JSON Lines, of a row.
@@ -43,6 +44,7 @@ _FILES: dict[str, tuple[Any, str]] = {
     "coverage": (Coverage, paths.COVERAGE),
     "evaluation": (EvaluationReport, paths.EVALUATION),
     "calibration": (CalibrationReport, paths.CALIBRATION),
+    "learning": (LearningReport, paths.LEARNING),
     "comparison": (ComparisonReport, paths.COMPARISON),
     "thumbnails": (list[Thumbnail], paths.THUMBNAILS),
     "clips": (ClipList, paths.CLIP_LIST),

@@ -15,7 +15,11 @@ from clones import new_clone, signal_slices
 pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("TOUCHLINE_KILLS", "3"))
-FILES = ["partials/partial_results_llava_vid0_gpu0.json", "windows/windows_llava_vid0_gpu0.jsonl"]
+FILES = [
+    "partials/partial_results_llava_vid0_gpu0.json",
+    "windows/windows_llava_vid0_gpu0.jsonl",
+    "features/features_llava_vid0_gpu0.safetensors",
+]
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +32,7 @@ def clone(tmp_path_factory, checkpoint):
         "videos": "videos.tsv",
         "batch": {"windows": 2},
         "generation": {"max_new_tokens": 40},
+        "learn": True,
         "models": {"llava": {"checkpoint": str(checkpoint), "revision": None}},
         "compare_with": [],
     }

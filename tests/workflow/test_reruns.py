@@ -21,7 +21,16 @@ from clones import ROOT, given, new_clone
 from dryruns import DryRuns
 from facsimiles import lora
 from media import steady, write_video
-from touchline.inputs.settings import ModelSettings, Section, Settings
+from touchline.detection.feature_origin import feature_origin
+from touchline.inputs.settings import (
+    ImageSettings,
+    ModelSettings,
+    Section,
+    Settings,
+    WindowSettings,
+)
+from touchline.learning.model import LearntModel
+from touchline.learning.records import LearntNote, LearntPart
 
 TABLE = Path(__file__).with_name("reruns.tsv")
 TRIGGERS = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["rerun-triggers"]
@@ -268,6 +277,7 @@ SETTINGS = {
     "compare_with": [],
     "missing_predictions": "skip",
     "keep_partials": False,
+    "learn": True,
     "models.checkpoint": {"models": {"llava": {"checkpoint": "weights_too"}}},
     "models.revision": {"models": {"llava": {"revision": "main"}}},
     "models.adapter": {"models": {"llava": {"adapter": "adapter"}}},
@@ -283,6 +293,7 @@ SETTINGS = {
     "models.quantization": {"models": {"llava": {"quantization": "none"}}},
     "models.dtype": {"models": {"llava": {"dtype": "float32"}}},
     "models.predictions": {"models": {"other": {"predictions": "too_{video}.json"}}},
+    "models.learned": {"models": {"llava": {"learned": "kept.safetensors"}}},
     "window.fps": 2,
     "window.frames": 2,
     "window.seconds": 3,
@@ -321,6 +332,20 @@ SETTINGS = {
     "clips.after": 3,
     "clips.exact": True,
 }
+
+
+def write_learnt(project):
+    """Write a model that was learnt elsewhere, of the project's model, and taught no class."""
+    folder, model = project.folder, ModelSettings(**project.config["models"]["llava"])
+    prompt = (folder / "prompts/soccer_events.txt").read_text()
+    shown = (model, prompt, WindowSettings(), ImageSettings())
+    origin = feature_origin(folder / "resources/models/llava/nf4", *shown)
+    part = LearntPart(without=[], classes=[], strength=1.0)
+    LearntModel(LearntNote(origin=origin, games=[], parts=[part]), {}).write(
+        folder / "kept.safetensors"
+    )
+    two_days_ago = time.time() - 172_800
+    os.utime(folder / "kept.safetensors", (two_days_ago, two_days_ago))
 
 
 def leaves(section: type[Section], prefix: str = "") -> set[str]:
@@ -380,6 +405,8 @@ def test_a_change_runs_the_jobs_of_its_row(done, dry_runs, change):
         if not (folder / copy).exists():
             copying = shutil.copytree if (folder / original).is_dir() else shutil.copy2
             copying(folder / original, folder / copy)
+    if change == "models.learned":
+        write_learnt(done)
     if change == "half_starts":
         # It is about one video.
         config |= {"select": "0"}

@@ -26,14 +26,29 @@ def replacing(path: str | Path) -> Iterator[IO[str]]:
     The text goes to a temporary name in the same folder and is renamed, so a
     reader never meets half a file and a failure leaves the old one as it was.
     """
+    with (
+        _replacement(path) as temporary,
+        temporary.open("x", encoding="utf-8", newline="") as file,
+    ):
+        yield file
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a binary file, as `replacing` writes text."""
+    with _replacement(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def _replacement(path: str | Path) -> Iterator[Path]:
+    """Give a temporary name in the folder of `path`, whose file takes the place of `path`."""
     path = Path(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # Not by tempfile, whose files are private: results are shared like any other file.
         temporary = path.with_name(f"{hidden(path)}{uuid.uuid4().hex[:8]}")
         try:
-            with temporary.open("x", encoding="utf-8", newline="") as file:
-                yield file
+            yield temporary
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 PARTIAL = "partials/partial_results_{model}_vid{video}_gpu{slice}.json"
 LEDGER = "windows/windows_{model}_vid{video}_gpu{slice}.jsonl"
 SLICE_EVIDENCE = "evidence/evidence_{model}_vid{video}_gpu{slice}.csv"
+SLICE_FEATURES = "features/features_{model}_vid{video}_gpu{slice}.safetensors"
 # Never an output: Snakemake deletes those when a job fails.
 JOURNAL = "journal/{model}_vid{video}_gpu{slice}"
 DETECT_BENCHMARK = "benchmarks/detect_{model}_vid{video}_gpu{slice}.tsv"
@@ -25,6 +26,7 @@ MANIFEST = "videos/video_{video}.json"
 PREDICTIONS = "predictions/final_predictions_{model}_video_{video}.json"
 EVENTS = "events/events_{model}_video_{video}.csv"
 EVIDENCE = "evidence/evidence_{model}_video_{video}.csv"
+PROBABILITIES = "learned/probabilities_{model}_video_{video}.csv"
 SHORTLIST = "events/shortlist_{model}_video_{video}.csv"
 COVERAGE = "coverage/coverage_{model}_video_{video}.json"
 COMPARISON = "comparison/comparison_video_{video}.json"
@@ -42,6 +44,8 @@ VERDICTS = "verdicts/verdicts_video_{video}.csv"
 # A model, or the ensemble, over all videos.
 MODEL = "models/model_{model}.json"
 MODEL_FILES = "models/files_{model}.json"
+LEARNED_MODEL = "learned/learned_{model}.safetensors"
+LEARNING = "learned/learning_{model}.json"
 EVALUATION = "evaluation/evaluation_{model}.json"
 OUTCOMES = "evaluation/outcomes_{model}.csv"
 CURVES = "evaluation/curves_{model}.csv"
@@ -73,6 +77,8 @@ QUANTIZE_LOG = "logs/models/quantize_{model}.log"
 DETECT_LOG = "logs/detect/{model}_vid{video}_gpu{slice}.log"
 MERGE_LOG = "logs/merge/{model}_video_{video}.log"
 EVIDENCE_LOG = "logs/evidence/{model}_video_{video}.log"
+LEARN_LOG = "logs/learn/{model}.log"
+LEARNED_LOG = "logs/learn/{model}_video_{video}.log"
 GIVEN_LOG = "logs/given/{model}_video_{video}.log"
 COMPARE_LOG = "logs/compare/video_{video}.log"
 ENSEMBLE_LOG = "logs/ensemble/video_{video}.log"
@@ -95,9 +101,10 @@ MERGED = "models/{model}/merged"
 QUANTIZED = "models/{model}/nf4"
 
 
-# What is spotted from a model's evidence is a model of its own. No other can have such a name, as
-# "_" separates the parts of a file's.
+# What is spotted from a model's evidence is a model of its own, and so is what is learnt from its
+# features. No other can have such a name, as "_" separates the parts of a file's.
 _BY_EVIDENCE = "_evidence"
+_BY_LEARNING = "_learned"
 
 
 def by_evidence(model: str) -> str:
@@ -105,9 +112,19 @@ def by_evidence(model: str) -> str:
     return model + _BY_EVIDENCE
 
 
+def by_learning(model: str) -> str:
+    """The name of the model that is learnt from a model's features."""
+    return model + _BY_LEARNING
+
+
 def of_evidence(pattern: str) -> str:
     """A pattern as it is of the evidence of {model}."""
     return pattern.replace("{model}", by_evidence("{model}"))
+
+
+def of_learning(pattern: str) -> str:
+    """A pattern as it is of what is learnt from the features of {model}."""
+    return pattern.replace("{model}", by_learning("{model}"))
 
 
 @dataclass(frozen=True)
@@ -124,7 +141,7 @@ class Slice:
 
     def is_done(self, results: str | Path, keep_partials: bool) -> bool:
         """Whether its files are there, or were thrown away once merged."""
-        merged = (PREDICTIONS, of_evidence(PREDICTIONS))
+        merged = (PREDICTIONS, of_evidence(PREDICTIONS), of_learning(PREDICTIONS))
         if not keep_partials and any(self.file(results, pattern).exists() for pattern in merged):
             return True
         return all(self.file(results, pattern).exists() for pattern in (PARTIAL, LEDGER))

@@ -145,10 +145,16 @@ class WindowRecord(Record):
 
 
 class WindowOutcome(WindowRecord):
-    """A window as a worker hands it on: its line of the ledger, and its line of the evidence."""
+    """A window as a worker hands it on: its lines of the ledger and the evidence, its features."""
 
     evidence: dict[str, float] = Field(
         default={}, description="log-likelihood of each candidate, by name; empty if not weighed"
+    )
+    features: bytes = Field(
+        default=b"",
+        exclude=True,
+        repr=False,
+        description="what is learnt from, float16 [width]; in no line of JSON",
     )
 
     @property
@@ -190,8 +196,9 @@ class Counts(Record):
 
 # What an event's score is of: its context (`touchline.events.context`), the probability that it is
 # right as learnt from other games, the mean of several models, what a trained spotter's file says,
-# or how far its evidence is above the mean of its class (`touchline.evidence.peaks`).
-ScoreKind = Literal["context", "calibrated", "weighted", "given", "evidence"]
+# or how far above the mean of its class is its evidence, or what was learnt to see there
+# (`touchline.evidence.peaks`).
+ScoreKind = Literal["context", "calibrated", "weighted", "given", "evidence", "learned"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,14 +68,7 @@ class Table:
             InputError: the file cannot be read, lacks a column, has a cell that is not of its
                 column's type, or a row with too few or too many cells.
         """
-        try:
-            with open(path, encoding="utf-8", newline="") as file:
-                head, *rows = csv.reader(file)
-            cells = {_original(name): column for name, *column in zip(head, *rows, strict=True)}
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-        except (ValueError, csv.Error) as error:
-            raise InputError(f"{path} is not a table with a heading: {error}.") from error
+        cells = _cells(path)
         lacking = [name for name, _ in self.columns if name not in cells]
         if lacking:
             raise InputError(f"{path} is another table: it has no column {', '.join(lacking)}.")
@@ -85,6 +78,26 @@ class Table:
             )
         except (ValueError, OverflowError) as error:
             raise InputError(f"{path}, {error}.") from error
+
+
+def column_names(path: str | Path) -> list[str]:
+    """Read the names of a CSV file's columns.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    return list(_cells(path))
+
+
+def _cells(path: str | Path) -> dict[str, list[str]]:
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            head, *rows = csv.reader(file)
+        return {_original(name): column for name, *column in zip(head, *rows, strict=True)}
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, csv.Error) as error:
+        raise InputError(f"{path} is not a table with a heading: {error}.") from error
 
 
 def columns(dtype: Dtype, names: Iterable[str]) -> list[tuple[str, Dtype]]:

@@ -79,8 +79,10 @@ def detect(
         if isinstance(generated, Generated):
             status, found = _found(generated, model, asked, most_tokens)
             weights = zip(candidates, generated.evidence, strict=False)
-            evidence = {name: round(weight, 6) for name, weight in weights}
-            yield _record(window, times, status, task.attempts, evidence=evidence, **found)
+            found["evidence"] = {name: round(weight, 6) for name, weight in weights}
+            if generated.hidden is not None:
+                found["features"] = generated.hidden.tobytes()
+            yield _record(window, times, status, task.attempts, **found)
         else:
             log.warning(
                 "Window %d (%.3f-%.3f s) %s: skipped.",

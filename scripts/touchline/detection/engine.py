@@ -93,6 +93,7 @@ class Answering(BatchedAnswering):
 
     Args:
         candidates: what is weighed before each answer, or instead of it.
+        keeps_hidden: whether each answer comes with the hidden state behind its prompt.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Answering(BatchedAnswering):
         pictures: int,
         clock: Stopwatch,
         candidates: CandidateTree | None = None,
+        keeps_hidden: bool = False,
     ) -> None:
         new_batch = partial(
             Batch,
@@ -113,14 +115,26 @@ class Answering(BatchedAnswering):
             clock=clock,
             candidates=candidates,
             drafts=Drafts(),
+            keeps_hidden=keeps_hidden,
         )
         super().__init__(new_batch, rows)
 
 
 class LibraryAnswering(BatchedAnswering):
-    """Answers with the library's own generate."""
+    """Answers with the library's own generate.
+
+    Args:
+        keeps_hidden: whether each answer comes with the hidden state behind its prompt.
+    """
 
     def __init__(
-        self, model: Generic, settings: GenerationSettings, *, rows: int, clock: Stopwatch
+        self,
+        model: Generic,
+        settings: GenerationSettings,
+        *,
+        rows: int,
+        clock: Stopwatch,
+        keeps_hidden: bool = False,
     ) -> None:
-        super().__init__(partial(LibraryBatch, model, settings, clock=clock), rows)
+        new_batch = partial(LibraryBatch, model, settings, clock=clock, keeps_hidden=keeps_hidden)
+        super().__init__(new_batch, rows)

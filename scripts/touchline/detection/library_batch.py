@@ -15,7 +15,7 @@ import torch
 
 from touchline.answers.parsing import is_complete
 from touchline.detection.sampling import choose
-from touchline.detection.scheduler import Failure, Task, next_group
+from touchline.detection.scheduler import Failure, Task, halved, next_group
 from touchline.detection.scoring import Generated
 from touchline.detection.stopwatch import Stopwatch
 from touchline.inputs.settings import GenerationSettings
@@ -29,12 +29,20 @@ class LibraryBatch:
 
     Args:
         rows: windows in work at a time.
+        keeps_hidden: whether each answer comes with the hidden state behind its prompt.
     """
 
     def __init__(
-        self, model: Generic, settings: GenerationSettings, *, rows: int, clock: Stopwatch
+        self,
+        model: Generic,
+        settings: GenerationSettings,
+        *,
+        rows: int,
+        clock: Stopwatch,
+        keeps_hidden: bool = False,
     ) -> None:
         self._model, self._settings, self._clock = model, settings, clock
+        self._keeps_hidden = keeps_hidden
         self._most = rows
         self._working: list[Task] = []
 
@@ -74,6 +82,7 @@ class LibraryBatch:
             self._settings.max_new_tokens,
             choose=lambda logits, step: choose(logits, self._settings, uniforms[:, step]),
             is_complete=self._is_complete,
+            keeps_hidden=self._keeps_hidden,
         )
 
     def _is_complete(self, tokens: Sequence[int]) -> bool:
@@ -83,4 +92,6 @@ class LibraryBatch:
     def _generated(self, answer: WrittenAnswer) -> Generated | Failure:
         if not all(map(math.isfinite, answer.logprobs)):
             return "not_finite"
-        return Generated(self._model.decode(answer.tokens), answer.tokens, answer.logprobs)
+        text = self._model.decode(answer.tokens)
+        hidden = None if answer.hidden is None else halved(answer.hidden)
+        return Generated(text, answer.tokens, answer.logprobs, hidden=hidden)

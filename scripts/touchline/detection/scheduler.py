@@ -22,6 +22,7 @@ from functools import cache
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import torch
 from torch.nn.functional import pad
 
@@ -78,6 +79,7 @@ class Task:
 class _Row:
     task: Task
     evidence: tuple[float, ...]
+    hidden: np.ndarray | None = None
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     learnt: int = 0  # tokens that drafts were learnt from
@@ -91,6 +93,7 @@ class Batch:
         pictures: most that a window has.
         candidates: what is weighed before each answer, or instead of it; None for nothing.
         drafts: Learns from the answers.
+        keeps_hidden: whether each answer comes with the hidden state behind its prompt.
     """
 
     def __init__(
@@ -103,8 +106,10 @@ class Batch:
         clock: Stopwatch,
         candidates: CandidateTree | None,
         drafts: Drafts,
+        keeps_hidden: bool = False,
     ) -> None:
         self._model, self._settings, self._clock = model, settings, clock
+        self._keeps_hidden = keeps_hidden
         self._candidates = candidates
         # Prompts are read so many at a time, always.
         self._group = max(1, rows // 4)
@@ -161,25 +166,32 @@ class Batch:
         with self._clock.timing("prefill"):
             features = torch.stack([torch.stack(_features(task)) for task in padded])
             odd = frames_in(tasks[0]) % self._model.frames_per_picture > 0
-            logits = self._model.prefill(features, self._cache, numbers, odd)
+            logits, hidden = self._model.prefill(features, self._cache, numbers, odd)
             # What the model makes of pictures that it could not see is no answer.
             seen = features.isfinite().flatten(1).all(1)
             logits = logits.masked_fill(~seen[:, None], math.nan)
         evidence = self._weigh(logits, padded, numbers, odd)
         if not self._settings.answers:
             self._admitting = []
-            for task, weights in zip(tasks, evidence, strict=False):
-                yield task, Generated("", (), (), weights) if weights else "not_finite"
+            kept = self._kept(hidden)
+            for task, weights, state in zip(tasks, evidence, kept, strict=False):
+                yield task, Generated("", (), (), weights, state) if weights else "not_finite"
             return
         with self._clock.timing("prefill"):
             uniforms = torch.stack([task.uniforms[0] for task in padded])
             chosen = self._choose(logits, uniforms)
+            # By now the GPU has been waited for, so that a copy holds nothing up.
+            kept = self._kept(hidden)
         self._admitting = []
-        for task, number, weights, token, logprob in zip(
-            tasks, numbers, evidence, *chosen, strict=False
+        for task, number, weights, state, token, logprob in zip(
+            tasks, numbers, evidence, kept, *chosen, strict=False
         ):
-            self._rows[number] = _Row(task, weights)
+            self._rows[number] = _Row(task, weights, state)
             yield from self._take(number, [token], [logprob])
+
+    def _kept(self, hidden: torch.Tensor) -> Sequence[np.ndarray | None]:
+        """Return the hidden states that are kept with the answers, each [width]."""
+        return [*halved(hidden)] if self._keeps_hidden else [None] * len(hidden)
 
     def _weigh(
         self, logits: torch.Tensor, padded: list[Task], numbers: list[int], odd: bool
@@ -281,10 +293,8 @@ class Batch:
                 self._rows[number] = None
                 self._drafts.learn(row.tokens, row.learnt)
                 text = self._model.decode(row.tokens)
-                yield (
-                    row.task,
-                    Generated(text, tuple(row.tokens), tuple(row.logprobs), row.evidence),
-                )
+                written = tuple(row.tokens), tuple(row.logprobs)
+                yield row.task, Generated(text, *written, row.evidence, row.hidden)
                 return
             if token != drafted:
                 return
@@ -314,6 +324,13 @@ def next_group(
             break
         group.append(waiting.popleft())
     return group
+
+
+def halved(hidden: torch.Tensor) -> np.ndarray:
+    """Return hidden states as float16, on the CPU; what is beyond its range is its largest."""
+    most = torch.finfo(torch.float16).max
+    kept: np.ndarray = hidden.float().clamp(-most, most).to("cpu", torch.float16).numpy()
+    return kept
 
 
 def frames_in(task: Task) -> int:

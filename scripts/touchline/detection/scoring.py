@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from touchline.core.records import ParsedEvent
 
@@ -23,12 +25,14 @@ class Generated:
         logprobs: the model's own log probability of each token, whatever the sampling.
         evidence: the log-likelihood of each candidate; none where they are not weighed, or
             where one is not finite.
+        hidden: what the first token was made from, float16 [width]; None where nothing is learnt.
     """
 
     text: str
     tokens: tuple[int, ...]
     logprobs: tuple[float, ...]
     evidence: tuple[float, ...] = ()
+    hidden: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
 def mean_probability(logprobs: Sequence[float]) -> float | None:

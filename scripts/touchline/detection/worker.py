@@ -52,6 +52,7 @@ class Question:
         fps: frames a second of a window.
         frames: most that a window has.
         version: raised by the user to have everything answered again.
+        keeps_features: whether the hidden state behind each prompt is kept, to learn from.
     """
 
     prompt: str
@@ -63,6 +64,7 @@ class Question:
     frames: int
     version: int
     classes: tuple[str, ...] = ()
+    keeps_features: bool = False
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -107,7 +109,7 @@ def answer_windows(
         one record for each window, in their order.
     """
     journal = Journal(journal_folder, _key(manifest, windows, question))
-    records = journal.read()
+    records = journal.read(with_features=question.keeps_features)
     missing = [window for window in windows if window.index not in records]
     if records:
         log.info("%d of %d windows are already answered.", len(records), len(windows))
@@ -205,10 +207,22 @@ def _answered(
             if candidates:
                 tree = model.tree_of((each.text, each.decided) for each in candidates)
             answering = Answering(
-                model, generation, rows=rows, pictures=most, clock=clock, candidates=tree
+                model,
+                generation,
+                rows=rows,
+                pictures=most,
+                clock=clock,
+                candidates=tree,
+                keeps_hidden=question.keeps_features,
             )
         else:
-            answering = LibraryAnswering(cast("Generic", model), generation, rows=rows, clock=clock)
+            answering = LibraryAnswering(
+                cast("Generic", model),
+                generation,
+                rows=rows,
+                clock=clock,
+                keeps_hidden=question.keeps_features,
+            )
 
     progress = SliceProgress(total, total - len(windows))
     for record in detect(

@@ -7,6 +7,7 @@ import io
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -116,6 +117,23 @@ def find_labels(
     saved = {video: saved_verdicts(results, video) for video in selected if video not in named}
     found = named | {video: path for video, path in saved.items() if path.is_file()}
     return {video: str(path) for video, path in sorted(found.items())}
+
+
+def labels_beyond(path: str | Path, labels: Labels) -> Counter[str]:
+    """Count the annotated events of one file by label, of the labels that name no class.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    is_table = Path(path).suffix.lower() == ".csv"
+    rows = _of_table(path) if is_table else _of_soccernet(path, ())
+    found: Counter[str] = Counter()
+    for _, row in rows:
+        is_event = not is_table or row.get("verdict") not in (*_CLOCK, *_NO_EVENT)
+        label = row.get("label")
+        if is_event and isinstance(label, str) and not labels.is_spelling(label):
+            found[" ".join(label.split())] += 1
+    return found
 
 
 def check_truth(path: str | Path, labels: Labels, of: GameHalf = NOTHING_KNOWN) -> Truth:

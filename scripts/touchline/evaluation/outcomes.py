@@ -88,6 +88,7 @@ def read_halves(
     files: EvaluationFiles,
     classes: Collection[str] | None = None,
     tolerance: float = 0.0,
+    taught: Sequence[str] = (),
 ) -> tuple[list[Half], list[str]]:
     """Read the truth of videos and what one model predicted in them, half by half.
 
@@ -99,11 +100,12 @@ def read_halves(
         classes: that are evaluated, if not all that are annotated.
         tolerance: most seconds between a verdict and a prediction that it is about. What a
             person's review leaves undecided is neither right nor false, and left out.
+        taught: classes beside those of labels.yaml.
 
     Returns:
         also a line for each annotation that cannot be used.
     """
-    labels = Labels.read(files.labels)
+    labels = Labels.read(files.labels, taught)
     coverages, others = iter(files.coverage), iter(files.others)
     halves = []
     problems: list[str] = []

@@ -1,4 +1,4 @@
-"""Events from evidence: where a class is likelier than the same model has it over the match.
+"""Events from probabilities of windows: where a class is likelier than over the match.
 
 A language model prefers some answers whatever it sees. What it gives a class on the average of a
 match is taken off, which needs no labels (arXiv:2405.18415 does so with the answer to no picture).
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 import numpy as np
-from scipy.special import logsumexp
 
 from touchline.core.records import Event
 from touchline.evidence.tables import Evidence
@@ -54,15 +53,12 @@ class Curves:
 def curves_of(evidence: Evidence) -> Curves:
     """The curves of a match.
 
-    The height is the mean of the log-odds of the class against all other candidates, in the
-    windows that show the moment, less the mean of the class over the match.
+    The height is the mean of the log-odds of the class in the windows that show the moment, less
+    the mean of the class over the match.
     """
     weighed = evidence.weighed
-    weights = evidence.weights[weighed]
     odds = np.full((len(evidence.windows), len(evidence.classes)), np.nan)
-    for place in range(len(evidence.classes)):
-        others = logsumexp(np.delete(weights, place, axis=1), axis=1)
-        odds[weighed, place] = np.maximum(weights[:, place] - others, _LEAST_ODDS)
+    odds[weighed] = np.maximum(evidence.log_odds, _LEAST_ODDS)
     if weighed.any():
         odds -= odds[weighed].mean(axis=0)
     begins, ends = evidence.windows[:, 0], evidence.windows[:, 1]
@@ -72,7 +68,7 @@ def curves_of(evidence: Evidence) -> Curves:
     ]
     heights = np.array(
         [odds[some].mean(axis=0) if some else np.full(odds.shape[1], np.nan) for some in by]
-    ).reshape(-1, odds.shape[1])
+    ).reshape(len(by), odds.shape[1])
     return Curves(starts, heights, by, odds)
 
 
@@ -144,5 +140,5 @@ def _event(evidence: Evidence, curves: Curves, moment: int, place: int, name: st
         first_s=float(starts.min()),
         last_s=float(starts.max()),
         score=round(1 / (1 + math.exp(-float(curves.heights[moment, place]) / _SCALE)), 6),
-        score_kind="evidence",
+        score_kind=evidence.kind,
     )

@@ -6,13 +6,15 @@ A candidate is the answer that names a class, or "none" (`touchline.inputs.candi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from scipy.special import logsumexp
 
 from touchline.core.records import UNANSWERED, WindowOutcome, WindowRecord
-from touchline.core.tables import Table, columns
+from touchline.core.tables import Table, column_names, columns
 from touchline.errors import InputError
 from touchline.inputs.candidates import NONE
 
@@ -30,11 +32,14 @@ class Evidence:
         weights: the natural logarithm of the probability that the model gives to the answer of
             each class, and at last to "none", float [windows, classes + 1]; NaN where a window
             was not weighed.
+        kind: where the probabilities come from. Answers exclude each other; what is learnt of a
+            class says nothing of the others.
     """
 
     windows: np.ndarray
     classes: tuple[str, ...]
     weights: np.ndarray
+    kind: Literal["evidence", "learned"] = "evidence"
 
     @classmethod
     def of(cls, records: Iterable[WindowOutcome], classes: Sequence[str]) -> Evidence:
@@ -55,13 +60,35 @@ class Evidence:
     def between(self, start: float, end: float) -> Evidence:
         """The evidence of the windows that start in [start, end), seconds."""
         inside = (self.windows[:, 0] >= start) & (self.windows[:, 0] < end)
-        return Evidence(self.windows[inside], self.classes, self.weights[inside])
+        return replace(self, windows=self.windows[inside], weights=self.weights[inside])
 
     @property
     def weighed(self) -> np.ndarray:
         """Which windows were weighed, bool [windows]."""
         found: np.ndarray = ~np.isnan(self.weights).any(axis=1)
         return found
+
+    @property
+    def log_odds(self) -> np.ndarray:
+        """The log-odds of each class in each weighed window, float [weighed windows, classes].
+
+        Of evidence they are against all other candidates.
+        """
+        weights = self.weights[self.weighed]
+        found = np.empty((len(weights), len(self.classes)))
+        for place in range(len(self.classes)):
+            if self.kind == "learned":
+                others = _log_rest(weights[:, place])
+            else:
+                others = logsumexp(np.delete(weights, place, axis=1), axis=1)
+            found[:, place] = weights[:, place] - others
+        return found
+
+
+def _log_rest(logs: np.ndarray) -> np.ndarray:
+    """The logarithm of 1 - p, from that of p."""
+    found: np.ndarray = np.log(-np.expm1(np.minimum(logs, -1e-12)))
+    return found
 
 
 _NO = (np.nan, np.nan)
@@ -86,6 +113,16 @@ def read_evidence(path: str | Path, classes: Sequence[str]) -> Evidence:
     """
     cells = _table(classes).read(path).to_numpy(dtype=float, na_value=np.nan)
     return Evidence(cells[:, : len(_WINDOW)], tuple(classes), cells[:, len(_WINDOW) :])
+
+
+def read_probabilities(path: str | Path) -> Evidence:
+    """Read a table of what was learnt, which has the classes that could be learnt.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    classes = column_names(path)[len(_WINDOW) : -1]
+    return replace(read_evidence(path, classes), kind="learned")
 
 
 def join_slices(

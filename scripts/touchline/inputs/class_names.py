@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.errors import InputError, nearest
@@ -10,11 +10,14 @@ from touchline.inputs.labels import Labels
 from touchline.inputs.settings import Settings
 
 
-def with_class_names(settings: Settings) -> Settings:
+def with_class_names(settings: Settings, taught: Sequence[str] = ()) -> Settings:
     """Check the classes that the settings name, and bring those of weights to their own spelling.
 
     Weights may name a class by any spelling of labels.yaml. The file is read only if the settings
     name a class.
+
+    Args:
+        taught: classes beside those of labels.yaml.
 
     Raises:
         InputError: labels.yaml cannot be read, or a name is no class; one line for each name.
@@ -22,7 +25,7 @@ def with_class_names(settings: Settings) -> Settings:
     weights, classes = settings.ensemble.weights, settings.evaluation.classes or ()
     if not classes and not any(isinstance(each, dict) for each in weights.values()):
         return settings
-    labels = Labels.read(settings.labels)
+    labels = Labels.read(settings.labels, taught)
     valid = list(dict.fromkeys([*labels.classes, *SOCCERNET_CLASSES]))
     mistakes = [
         f"config.evaluation.classes: {name!a} is no class of labels.yaml"

@@ -92,8 +92,11 @@ class Labels:
                 self._confirming[name] = re.compile(rf"\b(?:{beginnings})")
 
     @classmethod
-    def read(cls, path: str | Path) -> Labels:
+    def read(cls, path: str | Path, taught: Sequence[str] = ()) -> Labels:
         """Read labels.yaml.
+
+        Args:
+            taught: names of further classes, which labels of videos have. They come last.
 
         Raises:
             InputError: the file cannot be read, or does not say which spelling is which class.
@@ -106,7 +109,7 @@ class Labels:
                 for name, one in file.classes.items()
             }
             return cls(
-                {name: one.spellings for name, one in stated.items()},
+                {name: one.spellings for name, one in stated.items()} | {n: [] for n in taught},
                 file.not_classes,
                 file.confirmed_by,
                 {name: one.key.lower() for name, one in stated.items() if one.key},

@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from touchline.core.paths import by_evidence
+from touchline.core.paths import by_evidence, by_learning
 from touchline.errors import InputError, nearest
 from touchline.inputs.clock import HalfStarts
 from touchline.inputs.families import FAMILIES, GENERIC, SERVER
@@ -330,9 +330,8 @@ class EnsembleSettings(Section):
     )
     members: Annotated[list[str], Field(min_length=1)] | None = Field(
         None,
-        description="models that are fused; null: all, but of a model that runs its answers, and "
-        "its evidence only without answers: both are of the same windows, so evidence is no second "
-        "opinion",
+        description="models that are fused; null: all, but of a model that runs its answers alone, "
+        "or without answers its evidence alone: what is of the same windows is no second opinion",
     )
     weights: dict[str, Weight | dict[str, Weight]] = Field(
         default_factory=dict,
@@ -397,6 +396,12 @@ class ModelSettings(Section):
         "OSL JSON file",
     )
 
+    learned: Place | None = Field(
+        None,
+        description="a model that another run learnt from this one's features (its "
+        "learned_….safetensors); null: with learn: true, learn it from this run's labels",
+    )
+
     @model_validator(mode="after")
     def _runs_or_given(self) -> ModelSettings:
         if (self.checkpoint is None) == (self.predictions is None):
@@ -405,6 +410,8 @@ class ModelSettings(Section):
             )
         if self.adapter is not None and self.checkpoint is None:
             raise ValueError("adapter changes a model that runs; name its checkpoint, too")
+        if self.learned is not None and self.checkpoint is None:
+            raise ValueError("learned reads a model that runs; name its checkpoint, too")
         if self.trust_code and self.family != GENERIC:
             raise ValueError(
                 "trust_code is about checkpoints of the family generic; the others run no code of "
@@ -494,6 +501,12 @@ class Settings(Section):
     keep_partials: bool = Field(
         True, description="false: partials and ledgers are deleted once merged"
     )
+    learn: bool = Field(
+        False,
+        description="keep the hidden state behind each prompt, and learn from it and from labels: "
+        "a model of its own, with _learned behind the name, used on other games than it is "
+        "learnt from",
+    )
     models: dict[ModelName, ModelSettings]
     window: WindowSettings = WindowSettings()
     image: ImageSettings = ImageSettings()
@@ -553,6 +566,12 @@ class Settings(Section):
                     f"generation.evidence weighs classes inside a model, which the server of "
                     f"{name} cannot do; set evidence: false, or leave {name} out of detect_with"
                 )
+            if self.has_features and self.models[name].is_served:
+                raise ValueError(
+                    f"learn needs a model's hidden states, which the server of {name} does not "
+                    f"send; set learn: false (and models.*.learned: null), or leave {name} out of "
+                    "detect_with"
+                )
         for name in self.compare_with:
             if self.models[name].predictions is None:
                 raise ValueError(
@@ -577,30 +596,47 @@ class Settings(Section):
     def voters(self) -> list[str]:
         """Every model that could be fused, in this run or with other settings."""
         running = [name for name, model in self.models.items() if model.checkpoint]
-        return [*self.models, *map(by_evidence, running)]
+        return [*self.models, *map(by_evidence, running), *map(by_learning, running)]
+
+    @property
+    def has_features(self) -> bool:
+        """Whether the features of windows are kept, of all models that run."""
+        return self.learn or any(self.models[name].learned for name in self.detect_with)
+
+    @property
+    def learned(self) -> list[str]:
+        """The models that run and that something can be learnt from, or was elsewhere."""
+        return [name for name in self.detect_with if self.learn or self.models[name].learned]
 
     @property
     def voting(self) -> list[str]:
         """The models whose events are compared and fused: those that run, then those given."""
         answering = self.detect_with if self.generation.answers else []
         weighing = self.detect_with if self.generation.evidence else []
-        return [*answering, *map(by_evidence, weighing), *self.compare_with]
+        spotting = [*map(by_evidence, weighing), *map(by_learning, self.learned)]
+        return [*answering, *spotting, *self.compare_with]
 
     @property
     def fused(self) -> list[str]:
         """The models whose events make the ensemble, in the order of `voting`.
 
-        Answers and evidence of one model come from the same windows. They are no second opinion, so
-        of a model with both only the answers count, unless `ensemble.members` says otherwise.
+        A model's answers, its evidence and what is learnt from it come from the same windows. They
+        are no second opinion, so of these the first counts, unless `ensemble.members` says
+        otherwise.
         """
         if self.ensemble.members is not None:
             return [name for name in self.voting if name in self.ensemble.members]
-        repeats = {by_evidence(name) for name in self.detect_with if self.generation.answers}
-        return [name for name in self.voting if name not in repeats]
+        first: dict[str, str] = {}
+        for name in self.voting:
+            first.setdefault(self.origin_of(name), name)
+        return list(first.values())
 
     def origin_of(self, name: str) -> str:
         """The model that a name's events come from: of `llava_evidence` it is `llava`."""
-        return next((model for model in self.detect_with if name == by_evidence(model)), name)
+        for model in self.detect_with:
+            if name in (by_evidence(model), by_learning(model)):
+                return model
+        return name
 
     @model_validator(mode="after")
     def _videos_are_known(self) -> Settings:

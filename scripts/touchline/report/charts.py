@@ -11,6 +11,7 @@ from pandas import DataFrame
 from touchline.comparison.records import ComparisonReport
 from touchline.comparison.summary import Row, events_by_class
 from touchline.evaluation.records import CalibrationReport, EvaluationReport
+from touchline.learning.records import LearningReport
 from touchline.report import vega
 from touchline.report.vega import Palette, Rows, Spec
 
@@ -128,6 +129,29 @@ def precision_and_recall(
             for one in report.classes
             if one.tolerance == nearest and (one.true or one.predicted)
         ],
+    )
+
+
+def learning_of_models(reports: Sequence[LearningReport]) -> Chart:
+    """What each model spots in games by what other games taught, by their number."""
+    models = [report.model for report in reports]
+    points: Rows = [
+        {"model": report.model, "games": point.games, "value": point.value}
+        | {"low": point.low, "high": point.high}
+        for report in reports
+        for point in report.curve
+    ]
+    tolerance = f" at ±{reports[0].tolerance:g} s" if reports else ""
+    rare = "; ".join(f"{each.model}: {each.left_out}" for each in reports if each.left_out)
+    return Chart(
+        "learning",
+        "What labels teach",
+        f"Average precision{tolerance} of what is spotted in games, by the number of labelled games "
+        "that it was learnt from. No game is judged by what itself taught. The lines are 95 % "
+        f"intervals over games.{' ' + rare if rare else ''}",
+        lambda palette: vega.learning(points, models, palette),
+        ["Model", "Labelled games", "Average precision", "Low", "High"],
+        [[row[name] for name in ("model", "games", "value", "low", "high")] for row in points],
     )
 
 

@@ -113,6 +113,7 @@ def read_match(
     *,
     of: GameHalf,
     classes: Collection[str] | None = None,
+    taught: Sequence[str] = (),
 ) -> VideoPage:
     """Read all that is known of a match.
 
@@ -120,8 +121,9 @@ def read_match(
         models: in the order of the files.
         of: says which half the video shows, or where halves begin in it.
         classes: that are annotated, if not all.
+        taught: classes beside those of labels.yaml.
     """
-    labels = Labels.read(files.labels)
+    labels = Labels.read(files.labels, taught)
     coverage = {
         model: read_record(path, Coverage)
         for model, path in zip(models, files.coverage, strict=True)

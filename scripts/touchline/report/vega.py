@@ -203,6 +203,47 @@ def reliability(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
     }
 
 
+def learning(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
+    """Average precision by labelled games; rows have model, games, value, low and high."""
+    games: Spec = {
+        "field": "games",
+        "type": "quantitative",
+        "title": "labelled games",
+        "scale": {"zero": True, "nice": True},
+        "axis": {"tickMinStep": 1, "tickCount": 8},
+    }
+    color = _by_model(models, palette)
+    return {
+        "data": {"values": list(rows)},
+        "width": 420,
+        "height": 200,
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeWidth": 1.5, "opacity": 0.6},
+                "encoding": {
+                    "x": games,
+                    "y": _unit("low", "average precision"),
+                    "y2": {"field": "high"},
+                    "color": color,
+                },
+            },
+            {
+                "mark": {"type": "line", "strokeWidth": 1.5},
+                "encoding": {"x": games, "y": _unit("value", "average precision"), "color": color},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 50, "opacity": 1},
+                "encoding": {
+                    "x": games,
+                    "y": _unit("value", "average precision"),
+                    "color": color,
+                    "shape": _shape_of(models),
+                },
+            },
+        ],
+    }
+
+
 def _stated_and_right(models: Sequence[str], palette: Palette) -> Spec:
     return {
         "x": _unit("mean", "what the model says"),

@@ -137,7 +137,7 @@ def asks_only_for_models(words: Collection[str], results: str) -> bool:
     """
     others = (
         *("all", "predictions", "comparison", "evaluation", "shortlist", "exports", "report"),
-        "clips",
+        *("clips", "learn"),
     )
     return "models" in words and not any(
         word in others or os.path.normpath(word).startswith(f"{os.path.normpath(results)}/")
@@ -178,6 +178,20 @@ def check_targets(words: Collection[str], plan: Plan) -> None:
             "There is nothing to evaluate: no selected video has labels. Name their files in the "
             "column labels of the table of videos (examples/videos.tsv)."
         )
+    if "learn" in words and not plan.learned_videos:
+        if not plan.inputs.settings.has_features:
+            reason = "the setting learn is false. Set learn: true, and type it again."
+        elif not plan.labelled_games:
+            reason = (
+                "no selected video has labels. Name their files in the column labels of the table "
+                "of videos (examples/videos.tsv), or review a match and save the verdicts."
+            )
+        else:
+            reason = (
+                "one game alone has labels, and what is learnt from a game is not used on it. "
+                "Select another game, too, or name its labels."
+            )
+        raise InputError(f"There is nothing to learn: {reason}")
     if "clips" in words and not plan.clipped:
         raise InputError(
             "There is nothing to cut: no selected video has both its footage and events. Name its "

@@ -13,12 +13,11 @@ from touchline.errors import InputError
 # What jobs import beside what Snakemake and the Snakefile do; a test compares.
 ALWAYS = (
     *("jinja2", "json_repair", "markupsafe", "numpy", "pandas", "rich"),
-    *("scipy", "sklearn", "vl_convert"),
+    *("safetensors", "scipy", "sklearn", "vl_convert"),
 )
 WITH_VIDEO = (
     *("PIL", "accelerate", "av", "bitsandbytes", "httpx2"),
-    *("huggingface_hub", "openai", "peft", "pynvml", "safetensors", "torch", "tqdm"),
-    "transformers",
+    *("huggingface_hub", "openai", "peft", "pynvml", "torch", "tqdm", "transformers"),
 )
 
 

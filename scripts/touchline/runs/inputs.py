@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from touchline.core.files import read_text
 from touchline.errors import InputError
-from touchline.evaluation.annotations import find_labels
-from touchline.inputs.candidates import candidates_of
+from touchline.evaluation.annotations import find_labels, labels_beyond
+from touchline.inputs.candidates import NONE, candidates_of
 from touchline.inputs.class_names import with_class_names
 from touchline.inputs.given import find_given, given_videos
-from touchline.inputs.labels import Labels
+from touchline.inputs.labels import Labels, key_of
 from touchline.inputs.project import with_project_files
 from touchline.inputs.settings import Settings, read_settings, table_of
 from touchline.inputs.videos import Video, game_of, select
+from touchline.learning.note import read_note
+from touchline.learning.records import LEAST_EVENTS
 
 # A person fixes the first of so many mistakes of a kind and sees the rest the next time.
 _MOST = 10
@@ -36,6 +39,7 @@ class Inputs:
         games: by video, the name of its game.
         shown: the selected videos whose files are there to be looked at.
         classes: those of labels.yaml, where models weigh them.
+        taught: classes that labels of videos, or models learnt elsewhere, have beside those.
         warnings: a sentence for what was left out.
     """
 
@@ -47,6 +51,7 @@ class Inputs:
     games: Mapping[int, str]
     shown: Sequence[int]
     classes: Sequence[str] = ()
+    taught: Sequence[str] = ()
     warnings: Sequence[str] = ()
 
 
@@ -101,10 +106,9 @@ def collect_inputs(
     Args:
         only_models: read the settings alone, as fetching models needs nothing else.
     """
-    as_given = with_project_files(read_settings(config), project)
+    settings = with_project_files(read_settings(config), project)
     if only_models:
-        return Inputs(as_given, {}, [], {}, {}, {}, [])
-    settings = mistakes.of(lambda: with_class_names(as_given), as_given)
+        return Inputs(settings, {}, [], {}, {}, {}, [])
     source = settings.videos
     videos: dict[int, Video] = mistakes.of(lambda: table_of(settings), {})
     sources = {
@@ -129,7 +133,34 @@ def collect_inputs(
     classes: tuple[str, ...] = ()
     if settings.detect_with and settings.generation.evidence:
         classes = mistakes.of(lambda: _weighed(settings), classes)
-    return Inputs(settings, videos, selected, given, annotations, games, shown, classes)
+    taught: list[str] = []
+    if settings.has_features:
+        taught = mistakes.of(lambda: _taught(settings, annotations.values()), taught)
+    named = mistakes.of(lambda: with_class_names(settings, taught), settings)
+    return Inputs(named, videos, selected, given, annotations, games, shown, classes, taught)
+
+
+def _taught(settings: Settings, annotations: Iterable[str]) -> list[str]:
+    """The classes that are not in labels.yaml and that there is something to learn of.
+
+    Other labels that name no class are mistakes of spelling, or too rare to be learnt.
+    """
+    labels = Labels.read(settings.labels)
+    counts: Counter[str] = Counter()
+    for path in sorted(set(annotations)):
+        counts += labels_beyond(path, labels)
+    for name in settings.learned:
+        if path_of_learned := settings.models[name].learned:
+            parts = read_note(path_of_learned).parts
+            known = {label for part in parts for label in part.classes}
+            counts += Counter(dict.fromkeys(known - set(labels.classes), LEAST_EVENTS))
+    spellings: dict[str, Counter[str]] = {}
+    for label, count in counts.items():
+        if key := key_of(label):
+            spellings.setdefault(key, Counter())[label] += count
+    enough = [each for each in spellings.values() if each.total() >= LEAST_EVENTS]
+    found = sorted(each.most_common(1)[0][0] for each in enough)
+    return [label for label in found if label != NONE and not labels.is_spelling(label)]
 
 
 def _weighed(settings: Settings) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from touchline.core import paths
 from touchline.core.params import MissingPredictions, Predicted
-from touchline.core.paths import Slice, by_evidence, slices_of
+from touchline.core.paths import Slice, by_evidence, by_learning, slices_of
 from touchline.inputs.given import place_of
 from touchline.inputs.videos import AnnotatedVideo, GameHalf, Name
 from touchline.runs.inputs import Inputs
@@ -57,14 +57,53 @@ class Plan:
         settings = self.inputs.settings
         return settings.detect_with if settings.generation.evidence else []
 
+    @cached_property
+    def labelled_games(self) -> set[str]:
+        """The games of the selected videos with labels."""
+        return {self.inputs.games[video] for video in self.inputs.annotations}
+
     @property
+    def trained(self) -> list[str]:
+        """The models that run and that something is learnt from here, if there are labels."""
+        settings = self.inputs.settings
+        names = [name for name in settings.learned if settings.models[name].learned is None]
+        return names if self.labelled_games else []
+
+    @property
+    def learned(self) -> list[str]:
+        """The models that run and that events are learnt from, here or elsewhere."""
+        return list(dict.fromkeys(each.model for each in self.learned_videos))
+
+    def learned_of(self, video: int) -> list[Predicted]:
+        """A video with each model that other games than its own teach to spot events in it."""
+        settings = self.inputs.settings
+        has_others = bool(self.labelled_games - {self.inputs.games[video]})
+        return [
+            Predicted(video, name)
+            for name in settings.learned
+            if has_others or settings.models[name].learned is not None
+        ]
+
+    @cached_property
+    def learned_videos(self) -> list[Predicted]:
+        """Every video and model with learnt events."""
+        return [each for video in self.inputs.selected for each in self.learned_of(video)]
+
+    @cached_property
     def run(self) -> list[str]:
-        """The models that have events because they run here: by answers, then by evidence."""
-        return [*self.answering, *map(by_evidence, self.weighing)]
+        """The models that have events because they run: by answers, evidence, what is learnt."""
+        spotting = [*map(by_evidence, self.weighing), *map(by_learning, self.learned)]
+        return [*self.answering, *spotting]
 
     def models_of(self, video: int) -> list[str]:
         """The models that have events of a video: those that run, then those given."""
-        return [*self.run, *self.inputs.given[video]]
+        learned = [by_learning(each.model) for each in self.learned_of(video)]
+        return [
+            *self.answering,
+            *map(by_evidence, self.weighing),
+            *learned,
+            *self.inputs.given[video],
+        ]
 
     def fused_models(self, video: int) -> list[str]:
         """The models whose events of a video make the ensemble."""
@@ -146,7 +185,7 @@ class Plan:
     @property
     def detected(self) -> list[Predicted]:
         """Every video with each model that has events because it runs."""
-        return [Predicted(video, model) for video in self.inputs.selected for model in self.run]
+        return [each for each in self.predicted if each.model in self.run]
 
     @property
     def weighed(self) -> list[Predicted]:
@@ -279,6 +318,26 @@ class Plan:
         model = self.model_to_cut(video)
         return self.files(paths.SHORTLIST, [Predicted(video, model)] if model else [])
 
+    def learned_file(self, model: str) -> str:
+        """The file of what is learnt from a model's features: the user's own, or a result."""
+        settings = self.inputs.settings
+        made = f"{settings.results}/{paths.LEARNED_MODEL.format(model=model)}"
+        return settings.models[model].learned or made
+
+    def learned_results(self, model: str) -> list[str]:
+        """The files of what is learnt here from a model's features."""
+        patterns = (paths.LEARNED_MODEL, paths.LEARNING)
+        return [f"{self.inputs.settings.results}/{each.format(model=model)}" for each in patterns]
+
+    @property
+    def labelled(self) -> list[int]:
+        """The selected videos with labels."""
+        return sorted(self.inputs.annotations)
+
+    def labelled_slices(self, model: str) -> list[Slice]:
+        """Every slice of each video with labels, for one model."""
+        return list(slices_of([model], self.labelled, self.inputs.settings.slices))
+
     def model_folder(self, model: str) -> str:
         """The folder that a model is loaded from; see `loaded`."""
         settings = self.inputs.settings
@@ -327,6 +386,14 @@ class Plan:
         """Not from the manifest of the video: a name that is corrected would detect it again."""
         row = self.inputs.videos.get(video)
         return row.game_half if row else GameHalf()
+
+    @property
+    def labelled_videos(self) -> list[AnnotatedVideo]:
+        """The videos that are learnt from."""
+        return [
+            AnnotatedVideo(video, self.inputs.games[video], self.half_of(video), models=1, others=0)
+            for video in self.labelled
+        ]
 
     def annotated_videos(self, model: str) -> list[AnnotatedVideo]:
         """The videos that a model, or the ensemble, is evaluated on."""

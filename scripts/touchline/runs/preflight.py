@@ -18,6 +18,7 @@ from typing import Any
 
 from touchline.core.files import read_text
 from touchline.core.paths import CHECKPOINT
+from touchline.detection.feature_origin import feature_origin, origin_by_settings
 from touchline.errors import InputError, nearest_file, plain
 from touchline.evaluation.annotations import check_truth, saved_verdicts
 from touchline.evaluation.records import LEAST_GAMES
@@ -30,6 +31,7 @@ from touchline.inputs.places import check_braces, check_name
 from touchline.inputs.settings import GenerationSettings, Settings, WindowSettings, weight_of
 from touchline.inputs.videos import GameHalf, left_out, ranges
 from touchline.inputs.windows import most_frames
+from touchline.learning.note import check_learnt, read_note
 from touchline.runs.inputs import Inputs, Mistakes, collect_inputs
 from touchline.runs.plan import Plan
 from touchline.weights import adapters, checkpoints
@@ -69,6 +71,7 @@ def read_inputs(
         if not mistakes.lines:
             mistakes.of(lambda: _check_threshold(inputs), None)
             mistakes.extend(_too_long_windows(inputs.settings))
+            mistakes.extend(_unfit_learned_models(inputs))
     if mistakes.lines:
         mistakes.extend(_beside_settings(inputs.settings, files))
     mistakes.end()
@@ -87,6 +90,7 @@ def _beside_settings(settings: Settings, files: Sequence[Path]) -> list[str]:
         "prompt": settings.prompt,
         **{f"models.{name}.checkpoint": model.checkpoint for name, model in models.items()},
         **{f"models.{name}.adapter": model.adapter for name, model in models.items()},
+        **{f"models.{name}.learned": model.learned for name, model in models.items()},
         **{
             f"models.{name}.predictions": settings.models[name].predictions
             for name in settings.compare_with
@@ -273,6 +277,7 @@ def _dated_in_the_future(inputs: Inputs) -> list[str]:
         settings.labels,
         *([settings.prompt] if settings.detect_with else []),
         *inputs.annotations.values(),
+        *filter(None, (settings.models[name].learned for name in settings.detect_with)),
         *(path for paths in inputs.given.values() for path in paths.values()),
     ]
     lines = []
@@ -397,6 +402,28 @@ def _too_long_windows(settings: Settings) -> list[str]:
     return mistakes.lines
 
 
+def _unfit_learned_models(inputs: Inputs) -> list[str]:
+    """A line for each learnt model that is not of this run's model, prompt, windows or images.
+
+    The weights are compared if the model is there. A video's job compares them again.
+    """
+    settings, plan, mistakes = inputs.settings, Plan(inputs), Mistakes()
+    for name in settings.detect_with:
+        model = settings.models[name]
+        path = model.learned
+        if path is None:
+            continue
+        folder = Path(plan.model_folder(name))
+        shown = (model, read_text(settings.prompt), settings.window, settings.image)
+        learnt = read_note(path).origin
+        if folder.is_dir():
+            here = feature_origin(folder, *shown)
+        else:
+            here = origin_by_settings(*shown).model_copy(update={"weights": learnt.weights})
+        mistakes.of(partial(check_learnt, path, learnt, here), None)
+    return mistakes.lines
+
+
 def _checkpoint_on_disk(settings: Settings, name: str) -> Path | None:
     """The folder of a model's checkpoint: the user's own, or the fetched one if it is complete."""
     checkpoint = settings.models[name].checkpoint or ""
@@ -411,7 +438,7 @@ def _unusable_files(inputs: Inputs) -> list[str]:
     """A line for each file that settings or table name and that is not what it should be."""
     settings, videos = inputs.settings, inputs.videos
     mistakes = Mistakes()
-    labels = mistakes.of(lambda: Labels.read(settings.labels), None)
+    labels = mistakes.of(lambda: Labels.read(settings.labels, inputs.taught), None)
     if settings.detect_with:
         mistakes.of(lambda: _check_prompt(settings.prompt), None)
     if labels is not None:

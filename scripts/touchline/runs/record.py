@@ -213,6 +213,9 @@ def _given(inputs: Inputs) -> Iterator[_Given]:
             yield "annotations", video, None, inputs.annotations[video]
         for model, path in inputs.given.get(video, {}).items():
             yield "predictions", video, model, path
+    for model in settings.learned:
+        if path_of_learned := settings.models[model].learned:
+            yield "learned model", None, model, path_of_learned
 
 
 def _hashed_input(role: Role, video: int | None, model: str | None, path: str) -> RecordedInput:

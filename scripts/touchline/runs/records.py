@@ -20,7 +20,7 @@ class RecordedModel(Record):
 
 
 # What a file is that a run was given.
-Role = Literal["prompt", "classes", "annotations", "predictions"]
+Role = Literal["prompt", "classes", "annotations", "predictions", "learned model"]
 
 
 class RecordedInput(Record):
@@ -28,7 +28,9 @@ class RecordedInput(Record):
 
     role: Role
     video: int | None = Field(default=None, ge=0, description="whose annotations or predictions")
-    model: Model | None = Field(default=None, description="whose predictions")
+    model: Model | None = Field(
+        default=None, description="whose predictions, or what was learnt from it"
+    )
     name: str = Field(description="of the file, without its folder")
     bytes: int = Field(ge=0)
     sha256: Sha256

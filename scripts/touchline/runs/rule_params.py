@@ -155,6 +155,23 @@ class RuleParams:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassParams(RuleParams):
+    """Parameters of a rule that reads labels.yaml.
+
+    Attributes:
+        taught: classes beside those of labels.yaml; no parameter of runs without any, whose results
+            would otherwise be made again.
+    """
+
+    taught: list[str] = taken(lambda job: list(job.plan.inputs.taught), default_factory=list)
+
+    @classmethod
+    def param_names(cls, plan: Plan) -> list[str]:
+        names = super().param_names(plan)
+        return names if plan.inputs.taught else [name for name in names if name != "taught"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProbeVideoParams(RuleParams):
     """Parameters of probe_video.
 
@@ -253,6 +270,41 @@ class SpotEvidenceParams(RuleParams):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LearnModelParams(ClassParams):
+    """Parameters of learn_model.
+
+    Attributes:
+        videos: in the order of the inputs.
+        slices: that each of them has.
+        radius: most seconds between an event and its repeats.
+        tolerance: most seconds between an event and the true one.
+        classes: that the labels are complete for, if not all.
+    """
+
+    videos: list[AnnotatedVideo] = taken(lambda job: job.plan.labelled_videos)
+    slices: int = taken(lambda job: job.settings.slices)
+    radius: float = taken(lambda job: job.settings.merge.window)
+    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
+    resamples: int = taken(lambda job: job.settings.evaluation.resamples)
+    seed: int = taken(lambda job: job.settings.random_seed)
+    classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpotLearnedParams(RuleParams):
+    """Parameters of spot_learned.
+
+    Attributes:
+        window: most seconds between an event and its repeats.
+        game: what is learnt from a game is not used on it.
+    """
+
+    half: OneHalf = taken(lambda job: job.half)
+    window: float = taken(lambda job: job.settings.merge.window)
+    game: str = taken(lambda job: job.game)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReadGivenParams(RuleParams):
     """Parameters of read_given."""
 
@@ -300,7 +352,7 @@ class FuseModelsParams(RuleParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateModelParams(RuleParams):
+class EvaluateModelParams(ClassParams):
     """Parameters of evaluate_model.
 
     Attributes:
@@ -317,7 +369,7 @@ class EvaluateModelParams(RuleParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrateModelParams(RuleParams):
+class CalibrateModelParams(ClassParams):
     """Parameters of calibrate_model.
 
     Attributes:
@@ -330,7 +382,7 @@ class CalibrateModelParams(RuleParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShortlistEventsParams(RuleParams):
+class ShortlistEventsParams(ClassParams):
     """Parameters of shortlist_events.
 
     Attributes:
@@ -342,7 +394,7 @@ class ShortlistEventsParams(RuleParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportModelParams(RuleParams):
+class ExportModelParams(ClassParams):
     """Parameters of export_model.
 
     Attributes:
@@ -357,7 +409,7 @@ class ExportModelParams(RuleParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SummarizeParams(RuleParams):
+class SummarizeParams(ClassParams):
     """Parameters of summarize.
 
     Attributes:
@@ -369,7 +421,7 @@ class SummarizeParams(RuleParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawThumbnailsParams(RuleParams):
+class DrawThumbnailsParams(ClassParams):
     """Parameters of draw_thumbnails.
 
     Attributes:
@@ -386,7 +438,7 @@ class DrawThumbnailsParams(RuleParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CutClipsParams(RuleParams):
+class CutClipsParams(ClassParams):
     """Parameters of cut_clips.
 
     Attributes:
@@ -399,12 +451,14 @@ class CutClipsParams(RuleParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportMatchParams(RuleParams):
+class ReportMatchParams(ClassParams):
     """Parameters of report_match.
 
     Attributes:
         models: in the order of their files.
         weighing: the models with evidence, in the order of its files.
+        learned: the models that events are learnt from, in the order of their probabilities; no
+            parameter of runs that learn nothing, whose pages would otherwise be made again.
     """
 
     models: list[str] = taken(lambda job: job.plan.models_of(job.video))
@@ -412,6 +466,14 @@ class ReportMatchParams(RuleParams):
     classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
     name: OneName = taken(lambda job: job.plan.name_of(job.video))
     weighing: list[str] = taken(lambda job: job.plan.weighing)
+    learned: list[str] = taken(
+        lambda job: [each.model for each in job.plan.learned_of(job.video)], default_factory=list
+    )
+
+    @classmethod
+    def param_names(cls, plan: Plan) -> list[str]:
+        names = super().param_names(plan)
+        return names if plan.learned else [name for name in names if name != "learned"]
 
 
 @dataclass(frozen=True, kw_only=True)

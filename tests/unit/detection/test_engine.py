@@ -18,7 +18,7 @@ from touchline.detection.stopwatch import Stopwatch
 from touchline.inputs.families import FAMILIES
 from touchline.inputs.settings import GenerationSettings
 from touchline.models.families import family
-from touchline.models.families.base import Footage
+from touchline.models.families.base import Footage, PromptsRead
 from touchline.models.families.qwen2_5_vl import patches_of
 from touchline.models.preprocessing import normalized
 
@@ -234,7 +234,8 @@ class Script:
             firsts.append(first)
             if row is not None:
                 self.scripts[row] = answer
-        return self._logits(firsts)
+        logits = self._logits(firsts)
+        return PromptsRead(logits, logits)
 
     def step(self, tokens, cache):
         self._need("step", len(tokens))

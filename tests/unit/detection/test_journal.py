@@ -1,5 +1,6 @@
 """What was answered is kept through any end of a worker, and nothing else is."""
 
+import numpy as np
 import pytest
 
 from touchline.core.records import WindowOutcome
@@ -45,6 +46,54 @@ def test_a_torn_last_line_is_passed_over(journal, tmp_path, kept):
     torn = lines[1].rstrip(b"\n")
     file.write_bytes(lines[0] + torn[:kept])
     assert journal.read() == {0: record(0)}
+
+
+def with_features(number):
+    features = np.full(5, number, np.float16).tobytes()
+    return record(number).model_copy(update={"features": features})
+
+
+def test_features_are_there_with_their_windows(journal):
+    write(journal, with_features(0), with_features(1))
+    found = journal.read(with_features=True)
+    assert found == {n: with_features(n) for n in range(2)}
+    assert journal.read() == {n: record(n) for n in range(2)}
+
+
+def test_features_are_there_before_the_file_is_closed(journal):
+    with journal.writing() as writer:
+        writer.add(with_features(0))
+        assert journal.read(with_features=True) == {0: with_features(0)}
+
+
+def test_windows_answered_without_features_are_done_again_if_features_are_wanted(journal):
+    write(journal, record(0), with_features(1), record(2, "refused"))
+    assert sorted(journal.read(with_features=True)) == [1, 2]
+    assert sorted(journal.read()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("cut", [1, 9, 10, 11, 21])
+def test_a_torn_tail_of_features_is_passed_over_and_its_window_done_again(journal, tmp_path, cut):
+    write(journal, with_features(0), with_features(1))
+    (file,) = tmp_path.rglob("*.features")
+    file.write_bytes(file.read_bytes()[:-cut])
+    assert journal.read(with_features=True) == {0: with_features(0)}
+
+
+def test_damaged_features_are_no_features(journal, tmp_path):
+    write(journal, with_features(0), with_features(1))
+    (file,) = tmp_path.rglob("*.features")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    assert sorted(journal.read(with_features=True)) == [0]
+
+
+def test_features_of_a_process_are_not_mixed_with_those_of_another(journal):
+    """The line of one without the features of the other."""
+    write(journal, record(0))
+    write(journal, with_features(0))
+    assert journal.read(with_features=True) == {0: with_features(0)}
 
 
 def test_two_writers_do_not_mix(journal):

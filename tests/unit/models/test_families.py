@@ -363,7 +363,7 @@ def test_unpacked_weights_are_those_of_nf4_and_answer_as_packed_ones(kind, sourc
     frames = torch.stack([packed.pixels(frame, "pad") for frame in pictures(2)])
     pixels = frames.unflatten(0, (-1, packed.frames_per_picture))
     logits = [
-        model.prefill(model.encode(pixels)[None], model.new_cache(1, len(pixels), 4), [0])
+        model.prefill(model.encode(pixels)[None], model.new_cache(1, len(pixels), 4), [0]).logits
         for model in (packed, unpacked)
     ]
     # Some processors multiply packed weights in bfloat16.
@@ -377,7 +377,7 @@ def test_a_stated_dtype_is_used_throughout(kind, quantized, dtype):
     features = model.encode(frames.unflatten(0, (-1, model.frames_per_picture)))
     cache = model.new_cache(1, len(features), 4)
     try:
-        logits = model.prefill(features[None], cache, [0])
+        logits = model.prefill(features[None], cache, [0]).logits
     except RuntimeError as error:
         # PyTorch asks the processor, not ATEN_CPU_CAPABILITY, whether it may use AMX.
         if "only supported when avx512" in str(error):

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import tiny_generic
-from rounding import NF4_SHARE, assert_same_answers, assert_same_greedy
+from rounding import NF4_SHARE, assert_near, assert_same_answers, assert_same_greedy
 from touchline.detection.engine import LibraryAnswering
 from touchline.detection.sampling import random_numbers
 from touchline.detection.scheduler import Picture, Task
@@ -109,8 +109,10 @@ def tasks(settings=GREEDY, numbers=range(7)):
     ]
 
 
-def answered(model, rows, settings=GREEDY, numbers=range(7)):
-    answering = LibraryAnswering(model, settings, rows=rows, clock=Stopwatch())
+def answered(model, rows, settings=GREEDY, numbers=range(7), keeps_hidden=False):
+    answering = LibraryAnswering(
+        model, settings, rows=rows, clock=Stopwatch(), keeps_hidden=keeps_hidden
+    )
     return {
         task.index: answer for task, answer in answering.answers(iter(tasks(settings, numbers)))
     }
@@ -163,6 +165,29 @@ def test_answers_equal_the_library_s_one_window_at_a_time(kind, model, sources):
         assert sorted(answers) == list(range(7))
         for n, answer in answers.items():
             assert_same_greedy(answer, expected[n])
+
+
+def test_the_hidden_state_is_what_the_head_makes_the_first_token_of(model):
+    plain = answered(model, 3)
+    kept = answered(model, 3, keeps_hidden=True)
+    assert_same_answers(kept, plain)
+    assert all(answer.hidden is None for answer in plain.values())
+    head = model.model.get_output_embeddings()
+    alone = answered(model, 1, keeps_hidden=True)
+    for n, answer in kept.items():
+        state = torch.tensor(answer.hidden)
+        assert state.dtype == torch.float16
+        assert_near(state, torch.tensor(alone[n].hidden), share=0.002)
+        logits = head(state.to(DEVICE, DTYPE)).float().log_softmax(-1)
+        assert logits[answer.tokens[0]].item() == pytest.approx(answer.logprobs[0], abs=0.02)
+    assert not head._forward_pre_hooks
+
+
+def test_a_model_that_names_no_head_is_one_sentence(fetched, monkeypatch):
+    model = new_model(fetched("llava"))
+    monkeypatch.setattr(model.model, "get_output_embeddings", lambda: None)
+    with pytest.raises(InputError, match="set learn: false"):
+        answered(model, 2, keeps_hidden=True)
 
 
 @pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])

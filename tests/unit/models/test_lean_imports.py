@@ -22,7 +22,7 @@ model = kind(folder, "What happens?", Footage(384, 216, 1.0))
 cache = model.new_cache(1, 1, 2)
 frames = model.pixels(torch.zeros((3, 216, 384), dtype=torch.uint8), "pad")
 picture = frames.repeat(1, model.frames_per_picture, 1, 1, 1)
-logits = model.prefill(model.encode(picture)[None], cache, [0])
+logits = model.prefill(model.encode(picture)[None], cache, [0]).logits
 model.step(logits.argmax(-1).repeat(1, 1 + cache.drafts), cache)
 spared = ("torch._dynamo", "torch._inductor", "torch.distributed.tensor", "sympy", "scipy", "peft")
 print([name for name in spared if name in sys.modules])

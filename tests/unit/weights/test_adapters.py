@@ -105,7 +105,7 @@ def answers(kind, folder):
     pixels = torch.stack([model.pixels(frame, "pad") for frame in frames.flatten(0, 1)])
     features = model.encode(pixels.unflatten(0, (-1, model.frames_per_picture)))
     cache = model.new_cache(2, len(features) // 2, 8)
-    logits = model.prefill(features.unflatten(0, (2, -1)), cache, [0, 1])
+    logits = model.prefill(features.unflatten(0, (2, -1)), cache, [0, 1]).logits
     tokens, logprobs = [], []
     for _ in range(8):
         best = logits.float().log_softmax(-1).max(-1)

@@ -16,7 +16,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from transformers import DynamicCache, PreTrainedModel
@@ -69,6 +69,18 @@ class Prompt:
     ids: torch.Tensor
     positions: torch.Tensor | None = None
     shift: int = 0
+
+
+class PromptsRead(NamedTuple):
+    """What reading prompts gives, at the position that the first token of an answer comes from.
+
+    Attributes:
+        logits: [n, vocabulary].
+        hidden: What the vocabulary head makes the logits from, [n, width].
+    """
+
+    logits: torch.Tensor
+    hidden: torch.Tensor
 
 
 class AnsweringModel(ABC):
@@ -389,8 +401,8 @@ class VideoLanguageModel(AnsweringModel):
     @torch.inference_mode()
     def prefill(
         self, features: torch.Tensor, cache: RowCache, rows: Sequence[int], odd: bool = False
-    ) -> torch.Tensor:
-        """Read prompts, the first into the first row and so on; gives logits [n, vocabulary].
+    ) -> PromptsRead:
+        """Read prompts, the first into the first row and so on.
 
         Args:
             features: [n, pictures, tokens, width].
@@ -419,8 +431,9 @@ class VideoLanguageModel(AnsweringModel):
             **deepstack,
         ).last_hidden_state
         cache.begin(rows, len(ids), prompt.shift)
-        logits: torch.Tensor = self.model.lm_head(hidden[:, -1])
-        return logits
+        last = hidden[:, -1]
+        # A copy, so that the states of all other tokens go.
+        return PromptsRead(self.model.lm_head(last), last.clone())
 
     @torch.inference_mode()
     def step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:

@@ -9,7 +9,8 @@ frame is encoded once per window that shows it, and a batch waits for its longes
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,12 @@ class WrittenAnswer:
     Attributes:
         tokens: Ids, up to the one that ends the answer.
         logprobs: Log probability of each token, as `Choose` states it.
+        hidden: What the first token's logits were made from, [width]; None if it is not kept.
     """
 
     tokens: tuple[int, ...]
     logprobs: tuple[float, ...]
+    hidden: torch.Tensor | None = None
 
 
 class Generic(AnsweringModel):
@@ -289,6 +292,7 @@ class Generic(AnsweringModel):
         *,
         choose: Choose,
         is_complete: Callable[[Sequence[int]], bool],
+        keeps_hidden: bool = False,
     ) -> list[WrittenAnswer]:
         """Answer windows in one call of the library; shorter prompts are padded on the left.
 
@@ -297,19 +301,56 @@ class Generic(AnsweringModel):
             new_tokens: Most tokens of an answer.
             choose: Chooses the next tokens.
             is_complete: Whether tokens are a complete answer, without a token that ends it.
+            keeps_hidden: Whether to keep the hidden state behind each prompt.
+
+        Raises:
+            InputError: The hidden state is to be kept, and the model names no vocabulary head.
         """
         inputs = self._inputs(windows).to(self.device, dtype=self.dtype)
         answers = _Answers(len(windows), choose, self.eos, is_complete)
-        self.model.generate(
-            **inputs,
-            max_new_tokens=new_tokens,
-            logits_processor=LogitsProcessorList([_Choice(answers)]),
-            stopping_criteria=StoppingCriteriaList([_Stop(answers)]),
-        )
+        with self._hidden_states(keeps_hidden) as read:
+            self.model.generate(
+                **inputs,
+                max_new_tokens=new_tokens,
+                logits_processor=LogitsProcessorList([_Choice(answers)]),
+                stopping_criteria=StoppingCriteriaList([_Stop(answers)]),
+            )
+        hidden = read[0] if read else [None] * len(windows)
         return [
-            WrittenAnswer(tuple(tokens), tuple(logprobs))
-            for tokens, logprobs in zip(answers.tokens, answers.logprobs, strict=True)
+            WrittenAnswer(tuple(tokens), tuple(logprobs), state)
+            for tokens, logprobs, state in zip(
+                answers.tokens, answers.logprobs, hidden, strict=True
+            )
         ]
+
+    @contextmanager
+    def _hidden_states(self, keeps_hidden: bool) -> Iterator[list[torch.Tensor]]:
+        """Collect what the vocabulary head reads behind the prompts of a call, [windows, width].
+
+        Raises:
+            InputError: The model names no vocabulary head.
+        """
+        read: list[torch.Tensor] = []
+        if not keeps_hidden:
+            yield read
+            return
+        head = self.model.get_output_embeddings()
+        if head is None:
+            raise InputError(
+                f"{type(self.model).__name__} does not say which of its parts is the vocabulary "
+                "head, whose input is learnt from; set learn: false for this model."
+            )
+
+        def keep(_: Any, given: Sequence[torch.Tensor]) -> None:
+            # The first call reads the prompts, the others the tokens of answers.
+            if not read:
+                read.append(given[0][:, -1])
+
+        hook = head.register_forward_pre_hook(keep)
+        try:
+            yield read
+        finally:
+            hook.remove()
 
     def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor:  # noqa: ARG002
         """Return a frame, uint8 [3, H, W], as it is: the processor scales it; `fit` is unused."""

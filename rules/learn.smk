@@ -1,0 +1,66 @@
+# Models that are learnt from features and labels, and the events that they spot in other games.
+
+
+rule learn_model:
+    input:
+        features=lambda wildcards: PLAN.files(
+            paths.SLICE_FEATURES, PLAN.labelled_slices(wildcards.model)
+        ),
+        ledgers=lambda wildcards: PLAN.files(
+            paths.LEDGER, PLAN.labelled_slices(wildcards.model)
+        ),
+        manifests=expand(result(paths.MANIFEST), video=PLAN.labelled),
+        truth=[INPUTS.annotations[video] for video in PLAN.labelled],
+        labels=SETTINGS.labels,
+    output:
+        model=result(paths.LEARNED_MODEL),
+        report=result(paths.LEARNING),
+    log:
+        result(paths.LEARN_LOG),
+    wildcard_constraints:
+        model=paths.one_of(PLAN.trained),
+    conda:
+        "../envs/analysis.yaml"
+    # For 40 halves 0.8 GB and a minute; a second thread does not help (benchmarks/RESULTS.md).
+    resources:
+        mem_mb=memory("learn_model", 4000),
+        runtime=time_limit("learn_model", 60),
+    params:
+        **params_of(rule_params.LearnModelParams),
+    message:
+        "Learning from {wildcards.model} and labels"
+    script:
+        "../scripts/learn_model.py"
+
+
+# What is learnt, as a model of its own.
+rule spot_learned:
+    input:
+        model=lambda wildcards: PLAN.learned_file(wildcards.model),
+        manifest=result(paths.MANIFEST),
+        features=expand(
+            result(paths.SLICE_FEATURES),
+            slice=range(SETTINGS.slices),
+            allow_missing=True,
+        ),
+        ledgers=expand(
+            result(paths.LEDGER), slice=range(SETTINGS.slices), allow_missing=True
+        ),
+    output:
+        probabilities=result(paths.PROBABILITIES),
+        predictions=result(paths.of_learning(paths.PREDICTIONS)),
+        events=result(paths.of_learning(paths.EVENTS)),
+        coverage=result(paths.of_learning(paths.COVERAGE)),
+    log:
+        result(paths.LEARNED_LOG),
+    wildcard_constraints:
+        model=paths.one_of(PLAN.learned),
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        **params_of(rule_params.SpotLearnedParams),
+    message:
+        "Spotting events in video {wildcards.video} by what {wildcards.model} and other games taught"
+    script:
+        "../scripts/spot_learned.py"

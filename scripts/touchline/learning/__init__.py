@@ -1,0 +1,1 @@
+"""Models that are learnt from features of windows and from labels, for other games than those."""

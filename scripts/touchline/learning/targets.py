@@ -1,0 +1,50 @@
+"""Which windows show the annotated moments: the targets of what is learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from touchline.evaluation.annotations import Truth
+
+SHOWS, SHOWS_NOT, UNCERTAIN = 1, 0, -1
+
+
+def targets(
+    truth: Truth, windows: NDArray[np.float64], classes: Sequence[str], step: float
+) -> NDArray[np.int8]:
+    """Say of each window whether it shows an event of each class, [windows, classes].
+
+    A window shows a moment from its start to its last frame. It is uncertain, and learnt from
+    neither way, if the moment is behind its last frame, or less than a step before its start, when
+    what follows the moment may still be seen. It is uncertain of all classes if it shows what a
+    review left undecided, or an event that the broadcast does not show.
+
+    Args:
+        windows: start, end, first and last frame of each, seconds.
+        step: seconds from one window's start to the next.
+    """
+    found = np.full((len(windows), len(classes)), SHOWS_NOT, np.int8)
+    undecided = [time for time, _, is_decided in truth.judged if not is_decided]
+    hidden = [event.time_s for event in truth.events if not event.visible]
+    for time in (*undecided, *hidden):
+        found[_near(windows, time, step)] = UNCERTAIN
+    events = [event for event in truth.events if event.visible and event.label in classes]
+    for event in events:
+        found[_near(windows, event.time_s, step), classes.index(event.label)] = UNCERTAIN
+    for event in events:
+        found[showing(windows, event.time_s), classes.index(event.label)] = SHOWS
+    return found
+
+
+def showing(windows: NDArray[np.float64], time: float) -> NDArray[np.bool_]:
+    """Tell which windows show a moment, [windows]."""
+    shown: NDArray[np.bool_] = (windows[:, 0] <= time) & (time <= windows[:, 3])
+    return shown
+
+
+def _near(windows: NDArray[np.float64], time: float, step: float) -> NDArray[np.bool_]:
+    near: NDArray[np.bool_] = (windows[:, 0] - step < time) & (time < windows[:, 1])
+    return near
