@@ -5,6 +5,7 @@
     python benchmarks/learning.py demo --matches /tmp/taught
     python benchmarks/learning.py demo --matches /tmp/hard
     python benchmarks/learning.py cost
+    python benchmarks/learning.py detection --matches /tmp/taught
 
 demo: the first 4 matches are labelled, and what is learnt from them is measured on the others. With
 --breaks the matches have drinks breaks, which no model was taught and the prompt does not name. The
@@ -16,6 +17,8 @@ above answers. Intervals are of 1,000 samples of the matches. What is done is ke
 folder.
 
 cost: time and memory for 40 halves of 1,500 windows with 4,096 numbers each, made up.
+
+detection: processor time for the windows of the first match with features and without, in turn.
 
 Expected before measuring: drinks breaks .8 from the hidden state, less from the vision tower; on
 hard matches more than answers; at random times what chance gives. Two minutes on 2 cores.
@@ -30,6 +33,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -68,6 +72,7 @@ HOW = Judging(radius=WINDOW, tolerance=5.0, resamples=1000, seed=0)
 SHIFTS = 20
 # Times that labels are drawn at random.
 DRAWS = 10
+ROUNDS = 7
 # Of the made-up halves: as many as in 20 games of SoccerNet, and its classes' usual numbers.
 HALVES, WINDOWS, WIDTH = 40, 1_500, 4_096
 PER_HALF = (0.2, 2, 1.5, 3, 2, 5, 5, 8, 30, 18, 12, 10, 2, 5, 2, 0.2, 0.2)
@@ -115,11 +120,14 @@ def main() -> None:
         measure_cost()
         return
     labels = Labels.read(ROOT / "labels.yaml", [TAUGHT])
+    videos = list(read_videos(str(options.matches / "videos.tsv")).values())
     for model in options.models:
         folder = options.matches / "models" / model
         if not folder.exists():
             quantize(ROOT / "demo" / f"model-{model}", folder)
-        videos = read_videos(str(options.matches / "videos.tsv")).values()
+        if options.part == "detection":
+            measure_detection(videos[0], folder)
+            continue
         matches = []
         for video in videos:
             matches.append(read_match(video, folder, options, labels))
@@ -133,15 +141,9 @@ def read_match(
     """Answer the windows of a match, and compute the features of the vision tower."""
     manifest = probe(video)
     windows = windows_of(0, manifest.duration, whole(manifest.duration), RULE)
-    question = Question(
-        prompt=read_text(ROOT / "prompts" / "soccer_events.txt"),
-        checkpoint=checkpoint,
-        dtype="auto",
-        image=ImageSettings(),
+    question = replace(
+        _question(checkpoint),
         generation=GenerationSettings(max_new_tokens=96, evidence=True),
-        fps=RULE.fps,
-        frames=most_frames(RULE),
-        version=1,
         classes=Labels.read(ROOT / "labels.yaml").classes,
         keeps_features=True,
     )
@@ -173,6 +175,19 @@ def read_match(
             ],
             "evidence": spot_events(evidence, WINDOW),
         },
+    )
+
+
+def _question(checkpoint: Path) -> Question:
+    return Question(
+        prompt=read_text(ROOT / "prompts" / "soccer_events.txt"),
+        checkpoint=checkpoint,
+        dtype="auto",
+        image=ImageSettings(),
+        generation=GenerationSettings(max_new_tokens=96),
+        fps=RULE.fps,
+        frames=most_frames(RULE),
+        version=1,
     )
 
 
@@ -221,6 +236,16 @@ def compare(model: str, matches: Sequence[Match], count: int, labels: Labels) ->
                 [m.half(spotted(v, fit, WINDOW)) for m, v in zip(tested, others, strict=True)]
                 for fit in fits
             ]
+        # Of each tested match what all other matches teach, the tested ones among them.
+        learner = Learner([*videos, *others], labels.classes)
+        parts = [(group, learner.fit_without(group)) for group in learner.groups]
+        fit_of = {game: fit for group, fit in parts for game in group}
+        ways[f"learnt from all others, {kind}"] = [
+            [
+                m.half(spotted(v, fit_of[v.game], WINDOW))
+                for m, v in zip(tested, others, strict=True)
+            ]
+        ]
     new = [label for label in classes if label not in SOCCERNET_CLASSES]
     known = [label for label in classes if label in SOCCERNET_CLASSES]
     head = f"{TAUGHT} | by chance | " if new else ""
@@ -314,10 +339,37 @@ def measure_cost() -> None:
     print(f"{HALVES} halves: {sum(spent.values()):.0f} s ({parts}), {most:.2f} GB at most")
 
 
+def measure_detection(video: Video, checkpoint: Path) -> None:
+    """Print the processor time of detection with features, over that without."""
+    manifest = probe(video)
+    windows = windows_of(0, manifest.duration, whole(manifest.duration), RULE)
+    ratios = []
+    for number in range(ROUNDS + 1):
+        spent = {}
+        for keeps in (True, False) if number % 2 else (False, True):
+            began = time.process_time()
+            with TemporaryDirectory() as journal:
+                answer_windows(
+                    video.footage,
+                    manifest,
+                    windows,
+                    replace(_question(checkpoint), keeps_features=keeps),
+                    journal_folder=Path(journal),
+                    batch=BatchSettings(),
+                    threads=1,
+                )
+            spent[keeps] = time.process_time() - began
+        # The first round loads packages.
+        if number:
+            ratios.append(spent[True] / spent[False])
+    low, middle, high = np.percentile(ratios, [0, 50, 100])
+    print(f"{checkpoint.name}, with features / without: {middle:.3f} ({low:.3f} to {high:.3f})")
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
-    add("part", choices=["demo", "cost"])
+    add("part", choices=["demo", "cost", "detection"])
     add("--matches", type=Path, help="what make_matches.py wrote")
     add("--labelled", type=int, default=4, help="matches that are learnt from")
     add("--models", nargs="+", default=["llava", "qwen"])

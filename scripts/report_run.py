@@ -71,9 +71,7 @@ def read_charts(
     """The charts there are: agreement needs two models, the last two and learning need labels."""
     yield events_of_models(rows)
     if job.input.learning:
-        yield learning_of_models(
-            [read_record(path, LearningReport) for path in job.input.learning]
-        )
+        yield learning_of_models([read_record(path, LearningReport) for path in job.input.learning])
     if comparisons:
         yield agreement_by_class(comparisons)
     if evaluations:

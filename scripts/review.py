@@ -22,10 +22,12 @@ try:
 
     from touchline.core import paths
     from touchline.errors import InputError
+    from touchline.evaluation.annotations import find_labels
     from touchline.inputs.labels import Labels
     from touchline.inputs.project import read_config, with_project_files
     from touchline.inputs.settings import read_settings, table_of
     from touchline.report.review_server import FIRST_PORT, ReviewServer, listen
+    from touchline.runs.inputs import taught_classes
 except (ImportError, SyntaxError) as error:
     sys.exit(
         f"{sys.executable} cannot run this ({error}): activate Touchline's environment, as with "
@@ -46,7 +48,10 @@ def main() -> None:
                 f"There is no {results / paths.INDEX}; run `snakemake` first, or give this command "
                 "the --configfile and --config of the run, in the folder it was started in."
             )
-        run = ReviewServer(results, table_of(settings), Labels.read(settings.labels))
+        videos = table_of(settings)
+        annotations = find_labels(videos, videos, results) if settings.has_features else {}
+        taught = taught_classes(settings, annotations.values())
+        run = ReviewServer(results, videos, Labels.read(settings.labels, taught))
         opened = listen(options.host, options.port)
     except InputError as error:
         sys.exit(str(error))

@@ -141,9 +141,9 @@ class Writer:
         self._features: IO[bytes] | None = None
 
     def add(self, record: WindowOutcome) -> None:
-        if record.features:
-            self._add_features(record.window, record.features)
         line = Line(**dict(record), at=round(time.time(), 3))
+        if line.features:
+            self._add_features(line.window, line.features)
         with writing(self._file.name):
             self._file.write(line.model_dump_json() + "\n")
             self._file.flush()

@@ -18,7 +18,7 @@ class FeatureOrigin(Record):
     quantization: str
     prompt: str = Field(description="what the model was asked")
     window: dict[str, float] = Field(description="settings of windows")
-    image: dict[str, float | str] = Field(description="settings of images")
+    image: dict[str, int | str] = Field(description="settings of images")
 
     @property
     def key(self) -> str:

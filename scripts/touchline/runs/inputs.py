@@ -134,17 +134,24 @@ def collect_inputs(
     if settings.detect_with and settings.generation.evidence:
         classes = mistakes.of(lambda: _weighed(settings), classes)
     taught: list[str] = []
-    if settings.has_features:
-        taught = mistakes.of(lambda: _taught(settings, annotations.values()), taught)
+    taught = mistakes.of(lambda: taught_classes(settings, annotations.values()), taught)
     named = mistakes.of(lambda: with_class_names(settings, taught), settings)
     return Inputs(named, videos, selected, given, annotations, games, shown, classes, taught)
 
 
-def _taught(settings: Settings, annotations: Iterable[str]) -> list[str]:
+def taught_classes(settings: Settings, annotations: Iterable[str]) -> list[str]:
     """The classes that are not in labels.yaml and that there is something to learn of.
 
     Other labels that name no class are mistakes of spelling, or too rare to be learnt.
+
+    Args:
+        annotations: paths of the videos' labels.
+
+    Raises:
+        InputError: a file cannot be read.
     """
+    if not settings.has_features:
+        return []
     labels = Labels.read(settings.labels)
     counts: Counter[str] = Counter()
     for path in sorted(set(annotations)):

@@ -150,6 +150,7 @@ def _warnings(inputs: Inputs) -> list[str]:
         _without_footage(inputs),
         _exports_by_another_clock(inputs),
         _unused_verdicts(inputs),
+        _nothing_to_learn(inputs),
         _too_few_games(inputs.settings, {inputs.games[video] for video in inputs.annotations}),
     ]
     return list(filter(None, found))
@@ -168,6 +169,17 @@ def _unused_verdicts(inputs: Inputs) -> str | None:
     return (
         f"{saved[unused[0]]} is not used, because the table of videos names other labels for video "
         f"{ranges(unused)}; empty the cell labels, or name the verdicts there."
+    )
+
+
+def _nothing_to_learn(inputs: Inputs) -> str | None:
+    """A warning if something is to be learnt and there are no labels yet."""
+    if not inputs.settings.learn or not inputs.settings.detect_with or inputs.annotations:
+        return None
+    return (
+        "config.learn: no selected video has labels, so features are kept and nothing is learnt "
+        "yet. Name labels in the table of videos, or review a match and save the verdicts, and run "
+        "again."
     )
 
 

@@ -42,9 +42,7 @@ def by_the_library(model, task):
     """The last hidden state of transformers' own forward pass, behind the prompt."""
     ids, shown = stock_inputs(model, task)
     with torch.inference_mode():
-        found = model.model(
-            input_ids=ids, **shown, **kinds(model, ids), output_hidden_states=True
-        )
+        found = model.model(input_ids=ids, **shown, **kinds(model, ids), output_hidden_states=True)
     return found.hidden_states[-1][0, -1]
 
 

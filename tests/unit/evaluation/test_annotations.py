@@ -11,6 +11,7 @@ from touchline.evaluation.annotations import (
     TrueEvent,
     check_truth,
     find_labels,
+    labels_beyond,
     read_truth,
     saved_verdicts,
 )
@@ -237,6 +238,17 @@ def test_the_epl_table_is_laid_out_as_soccernets_downloader_does_it():
         assert (video.path, video.labels) == (path, path.with_name("Labels-v2.json"))
         assert f" {video.home} " in path.parent.name
         assert path.parent.name.endswith(f" {video.away}")
+
+
+def test_labels_beyond_the_classes_are_counted(write, tmp_path):
+    path = write(annotation(), annotation(label="Drinks  break"), annotation("2 - 00:01", "Gaol"))
+    assert labels_beyond(path, LABELS) == {"Drinks break": 1, "Gaol": 1}
+    table = tmp_path / "verdicts.csv"
+    table.write_text(
+        "time_s,label,verdict\n1,Drinks break,confirmed\n2,Drinks break,rejected\n"
+        "3,Own goal,undecided\n4,Goal,confirmed\n0,1,half start\n"
+    )
+    assert labels_beyond(table, LABELS) == {"Drinks break": 1}
 
 
 def test_what_a_review_leaves_open_is_neither_right_nor_false(tmp_path):

@@ -55,6 +55,24 @@ def test_config_yaml_states_every_setting_with_its_default():
         ({"models": {"llava": {"checkpont": "x"}}}, ["models.llava.checkpont", "checkpoint?"]),
         ({"models": {"llava": {}}}, ["models.llava", "either checkpoint", "or predictions"]),
         (
+            {"models": {"q": {"predictions": "p", "learned": "l"}}},
+            ["models.q", "learned reads a model that runs"],
+        ),
+        (
+            {
+                "learn": True,
+                "detect_with": "gpt",
+                "models": {
+                    "gpt": {
+                        "family": "server",
+                        "endpoint": "http://host:8000/v1",
+                        "checkpoint": "m",
+                    }
+                },
+            },
+            ["learn needs a model's hidden states", "the server of gpt", "learn: false"],
+        ),
+        (
             {
                 "models": {"q": {"predictions": "p.json"}},
                 "videos": None,

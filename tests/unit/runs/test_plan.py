@@ -37,6 +37,39 @@ def test_what_the_other_models_predict_is_beside_a_models_events(plan):
     assert plan.others_besides("ensemble") == []
 
 
+def learning(plan, **inputs):
+    settings = plan.inputs.settings.model_copy(update={"learn": True})
+    return Plan(replace(plan.inputs, settings=settings, **inputs))
+
+
+def test_what_is_learnt_has_events_of_games_that_another_game_teaches(plan):
+    """Video 3 alone has labels."""
+    one = learning(plan)
+    assert one.trained == one.learned == ["runs"]
+    assert one.learned_videos == [Predicted(4, "runs")]
+    assert one.models_of(3) == ["runs", "other"]
+    assert one.models_of(4) == ["runs", "runs_learned"]
+    assert Predicted(4, "runs_learned") in one.detected
+    assert one.fused_models(4) == ["runs"]
+    assert one.learned_file("runs") == "out/learned/learned_runs.safetensors"
+    both = learning(plan, annotations=plan.inputs.annotations | {4: "labels_4.json"})
+    assert both.learned_videos == [Predicted(3, "runs"), Predicted(4, "runs")]
+    assert [each.video for each in both.labelled_videos] == [3, 4]
+    none = learning(plan, annotations={})
+    assert none.trained == none.learned == []
+    assert none.run == ["runs"]
+
+
+def test_a_model_learnt_elsewhere_has_events_of_every_video(plan):
+    settings = plan.inputs.settings
+    model = settings.models["runs"].model_copy(update={"learned": "kept.safetensors"})
+    given = settings.model_copy(update={"models": settings.models | {"runs": model}})
+    other = Plan(replace(plan.inputs, settings=given, annotations={}))
+    assert other.trained == []
+    assert other.learned_videos == [Predicted(3, "runs"), Predicted(4, "runs")]
+    assert other.learned_file("runs") == "kept.safetensors"
+
+
 def test_a_shortlist_is_of_every_model_and_the_ensemble_and_uses_what_was_learnt(plan):
     assert plan.shortlisted == [*plan.predicted, Predicted(3, "ensemble")]
     assert plan.calibration_of("ensemble") == ["out/calibration/calibration_ensemble.json"]

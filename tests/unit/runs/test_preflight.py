@@ -67,6 +67,34 @@ def test_verdicts_beside_other_labels_are_unused_with_a_warning(project, tmp_pat
     assert "verdicts_video_1.csv is no table of events" in "".join(mistakes(project))
 
 
+def test_a_label_that_names_no_class_is_one_where_there_is_enough_to_learn(project, tmp_path):
+    """Of two spellings the more frequent one is the name."""
+    truth = {
+        "annotations": [
+            {"gameTime": "1 - 00:02", "label": label, "position": f"{n}000"}
+            for n, label in enumerate(
+                ["Goal"] + ["Drinks break"] * 3 + ["drinks-breaks"] * 2 + ["Gaol"] * 4 + ["Card"]
+            )
+        ]
+    }
+    (tmp_path / "truth_1.json").write_text(json.dumps(truth))
+    assert not read_inputs(project | {"evaluation": {"classes": ["Goal"]}}).taught
+    learning = project | {"learn": True, "evaluation": {"classes": ["Goal", "Drinks break"]}}
+    inputs = read_inputs(learning)
+    assert inputs.taught == ["Drinks break"]
+    assert inputs.settings.evaluation.classes == ["Goal", "Drinks break"]
+    wrong = project | {"learn": True, "evaluation": {"classes": ["Gaol"]}}
+    assert "'Gaol' is no class of labels.yaml" in "".join(mistakes(wrong))
+
+
+def test_learning_without_labels_is_a_warning(project, tmp_path):
+    table = tmp_path / "videos.tsv"
+    table.write_text(re.sub(r"truth_\d.json", "", table.read_text()))
+    (warning,) = [w for w in read_inputs(project | {"learn": True}).warnings if "learn" in w]
+    assert "nothing is learnt yet" in warning
+    assert not [w for w in read_inputs(project).warnings if "learn" in w]
+
+
 def test_what_is_right_is_read(project):
     inputs = read_inputs(project)
     assert list(inputs.selected) == list(inputs.shown) == [0, 1]

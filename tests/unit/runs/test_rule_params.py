@@ -11,15 +11,21 @@ from pydantic import TypeAdapter
 from clones import ROOT
 from touchline.runs.plan import Plan
 from touchline.runs.rule_params import (
+    ClassParams,
     DetectSliceParams,
     FetchAdapterParams,
+    LearnModelParams,
     PlannedJob,
     RecordRunParams,
     RuleParams,
 )
 
 WILDCARDS = SimpleNamespace(model="runs", video="3", slice="0")
-RECORDS = RuleParams.__subclasses__()
+RECORDS = [
+    each
+    for each in (*RuleParams.__subclasses__(), *ClassParams.__subclasses__())
+    if each is not ClassParams
+]
 
 
 def is_plain(value) -> bool:
@@ -61,6 +67,16 @@ def test_classes_are_no_parameter_without_evidence(plan):
     assert "classes" in DetectSliceParams.param_names(weighing)
     passed = DetectSliceParams.plain(PlannedJob(weighing, WILDCARDS))
     assert passed["classes"] == list(plan.inputs.classes)
+
+
+def test_taught_classes_are_no_parameter_where_there_are_none(plan):
+    for record in ClassParams.__subclasses__():
+        assert "taught" not in record.param_names(plan)
+        taught = Plan(replace(plan.inputs, taught=["Drinks break"]))
+        assert "taught" in record.param_names(taught)
+        if record is not LearnModelParams:
+            made = record.plain(PlannedJob(taught, WILDCARDS))
+            assert made["taught"] == ["Drinks break"]
 
 
 def test_each_rule_and_its_script_name_the_same_record():
