@@ -151,6 +151,8 @@ class PictureOrder:
         return None if is_second else order
 
     def _hevc(self, unit: bytes, is_keyframe: bool) -> Order | None:
+        if len(unit) < 2:
+            return None
         kind, layer = unit[0] >> 1 & 63, unit[1] & 7
         bits = Bits(unit, skip=16)
         if not bits.flag():

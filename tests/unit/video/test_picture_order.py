@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import av
 import pytest
 from av.packet import Packet
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from media import SIZE, steady, write_video
@@ -31,6 +31,7 @@ def test_order_equals_that_of_the_stated_times(tmp_path, codec, suffix, b_frames
     st.lists(st.binary(min_size=1, max_size=80), max_size=5),
     st.binary(max_size=2),
 )
+@example("hevc", b"", [b"\0", b"\0", b"\0\0\1"], b"")  # a unit of one byte
 def test_damaged_units_end_in_no_error(codec, header, packets, start):
     # Of a kind that is read, after a start code or a length.
     kinds = {"h264": b"\x67\x68\x65\x41", "hevc": b"\x42\x44\x26\x02"}[codec]
