@@ -21,7 +21,6 @@ from touchline.learning.records import LearntGame, LearntNote, LearntPart
 from touchline.learning.reduction import Floats, directions, standardize, with_context
 from touchline.learning.training import Fit
 
-
 log = logging.getLogger(__name__)
 
 

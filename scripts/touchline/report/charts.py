@@ -142,13 +142,13 @@ def learning_of_models(reports: Sequence[LearningReport]) -> Chart:
         for point in report.curve
     ]
     tolerance = f" at ±{reports[0].tolerance:g} s" if reports else ""
-    rare = "; ".join(f"{each.model}: {each.left_out}" for each in reports if each.left_out)
+    rare = "".join(f" {each.model}: {each.left_out}" for each in reports if each.left_out)
     return Chart(
         "learning",
         "What labels teach",
-        f"Average precision{tolerance} of what is spotted in games, by the number of labelled games "
-        "that it was learnt from. No game is judged by what itself taught. The lines are 95 % "
-        f"intervals over games.{' ' + rare if rare else ''}",
+        f"Average precision{tolerance} of the events that are spotted in games, by the number of "
+        "labelled games that were learnt from. No game is judged by what itself taught. Upright "
+        f"lines are 95 % intervals over games.{rare}",
         lambda palette: vega.learning(points, models, palette),
         ["Model", "Labelled games", "Average precision", "Low", "High"],
         [[row[name] for name in ("model", "games", "value", "low", "high")] for row in points],

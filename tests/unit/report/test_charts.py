@@ -1,9 +1,11 @@
-"""Agreement by class, over all videos."""
+"""The figures of a run, as its charts and tables have them."""
 
 from samples import event
 
 from touchline.comparison.compare import Track
-from touchline.report.charts import agreement_by_class
+from touchline.learning.records import CurvePoint, LearningReport, LearntClass
+from touchline.report.charts import agreement_by_class, learning_of_models
+from touchline.report.vega import on_paper
 
 
 def test_agreement_of_a_class_is_that_of_all_videos():
@@ -14,3 +16,34 @@ def test_agreement_of_a_class_is_that_of_all_videos():
     other, _ = compare(tracks | {"b": Track([], ((0.0, 90.0),))}, 5)
     ((label, pair, events, matched, f1, _),) = agreement_by_class([report, other]).rows
     assert (label, pair, events, matched, f1) == ("Goal", "a and b", 6, 2, 0.6667)
+
+
+def learning(model, values):
+    return LearningReport(
+        model=model,
+        games=["m", "n"],
+        windows=9,
+        classes=[
+            LearntClass(label="Goal", events=9, games=2, is_learnt=True),
+            LearntClass(label="<Penalty>", events=2, games=1, is_learnt=False),
+        ],
+        strength=10,
+        tolerance=5,
+        curve=[CurvePoint(games=n, value=v, low=v / 2, high=v) for n, v in values],
+    )
+
+
+def test_the_learning_curve_has_a_point_per_number_of_games_and_names_what_is_rare():
+    chart = learning_of_models([learning("a", [(1, 0.2), (2, 0.4)]), learning("b", [(1, 0.1)])])
+    assert chart.rows == [
+        ["a", 1, 0.2, 0.1, 0.2],
+        ["a", 2, 0.4, 0.2, 0.4],
+        ["b", 1, 0.1, 0.05, 0.1],
+    ]
+    assert "at ±5 s" in chart.caption
+    assert "a: Too few events to learn, fewer than 5: <Penalty> (2)." in chart.caption
+    assert "labelled games" in chart.svg(on_paper)
+
+
+def test_a_learning_curve_without_a_point_has_no_rows():
+    assert learning_of_models([learning("a", [])]).rows == []
