@@ -187,7 +187,7 @@ def test_the_video_s_token_is_the_tokenizer_s_whatever_number_the_config_has(che
         [usual.pixels(torch.full((3, 180, 320), 90, dtype=torch.uint8), "pad")] * 2
     )
     logits = [
-        model.prefill(model.encode(frames[:, None])[None], model.new_cache(1, 2, 4), [0])
+        model.prefill(model.encode(frames[:, None])[None], model.new_cache(1, 2, 4), [0]).logits
         for model in (usual, other)
     ]
     assert_near(*logits)
