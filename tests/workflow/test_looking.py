@@ -72,7 +72,7 @@ def test_a_plan_needs_no_environment_of_the_jobs_and_a_run_says_so(project, chec
     )
     output = done.stdout + done.stderr
     assert (done.returncode == 0) == (arguments == ["-n"]), output
-    sentence = "lacks json_repair, numpy, pandas, av, bitsandbytes, safetensors, torch: activate "
+    sentence = "lacks json_repair, numpy, pandas, safetensors, av, bitsandbytes, torch: activate "
     assert (sentence in output) == (arguments != ["-n"])
     assert "Traceback" not in output
 
