@@ -63,7 +63,7 @@ def test_what_is_spotted_is_a_model_of_its_own(done):
     assert '"model":"llava"' in (done.folder / "results/report/video_0.html").read_text()
 
 
-def test_nothing_more_is_to_be_done_then(done):
+def test_second_run_has_no_jobs_with_learning(done):
     assert done.jobs() == {}
 
 

@@ -99,7 +99,7 @@ def test_learnt_events_are_a_model_of_their_own(done):
     assert {"learned/learned_llava.safetensors", "learned/learning_llava.json"} <= paths
 
 
-def test_an_ensemble_leaves_out_what_is_learnt_from_its_own_windows(done):
+def test_ensemble_leaves_out_events_learnt_from_its_own_windows(done):
     assert not (done.folder / "results/events/events_ensemble_video_3.csv").exists()
 
 
@@ -125,12 +125,12 @@ def test_the_curve_has_each_number_of_games(done):
     assert all(point["low"] <= point["high"] for point in curve)
 
 
-def test_nothing_more_is_to_be_done_then(done):
+def test_second_run_has_no_jobs_with_learning(done):
     assert done.jobs() == {}
     assert done.jobs("learn") == {}
 
 
-def test_labels_of_a_game_do_not_change_what_is_spotted_in_it(done):
+def test_labels_of_a_game_do_not_change_its_learnt_events(done):
     """Those of another game do."""
     before = {video: learned(done, video) for video in GAMES}
     file = done.folder / "labels_1.csv"

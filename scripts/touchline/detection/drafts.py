@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 # How many of the last tokens are looked up, the longest stretch that is known first.
 _CONTEXTS = (8, 4, 2, 1)
-# The memory of four million of them is 1 GB.
+# Stretches with a next token. A slice of runaway answers must not fill the memory.
 _MOST_KNOWN = 2**20
 
 

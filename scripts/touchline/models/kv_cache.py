@@ -45,7 +45,8 @@ class RowCache:
         self._rows = torch.arange(rows, device=device)[:, None]
         self._ahead = torch.arange(1 + self.drafts, device=device)
         self._places = torch.arange(full[2], device=device)
-        # Where the next step puts its tokens, [rows, 1 + drafts].
+        # Where the next step puts its tokens, [rows, 1 + drafts]: kept beside the lengths, so that
+        # not every layer works it out again.
         self._next = self.lengths[:, None] + self._ahead
 
     def put(

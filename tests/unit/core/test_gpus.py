@@ -157,7 +157,7 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
 """
 
 
-def test_question_to_cuda_is_answered_by_its_library(tmp_path):
+def test_cuda_in_another_process_lists_the_gpus(tmp_path):
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("there is no C compiler")

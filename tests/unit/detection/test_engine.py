@@ -74,9 +74,9 @@ def tasks(pictures, settings=GREEDY, windows=range(12), frames=4):
     ]
 
 
-def answered(model, tasks, rows, settings=GREEDY, frames=4):
+def answered(model, tasks, rows, settings=GREEDY, frames=4, **more):
     most = frames // model.frames_per_picture
-    answering = Answering(model, settings, rows=rows, pictures=most, clock=Stopwatch())
+    answering = Answering(model, settings, rows=rows, pictures=most, clock=Stopwatch(), **more)
     return {task.index: generated for task, generated in answering.answers(iter(tasks))}
 
 

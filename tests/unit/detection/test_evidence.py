@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from test_engine import answered, kinds, pictures_of, stock_inputs, tasks
 
 from rounding import NF4_SHARE, assert_same_answers, near
-from touchline.detection.engine import Answering
-from touchline.detection.stopwatch import Stopwatch
 from touchline.errors import InputError
 from touchline.inputs.candidates import candidates_of
 from touchline.inputs.families import FAMILIES
@@ -41,16 +39,8 @@ def texts():
     return [(each.text, each.decided) for each in candidates_of(PROMPT, CLASSES)]
 
 
-def weighed(model, tasks, rows, settings=BOTH):
-    answering = Answering(
-        model,
-        settings,
-        rows=rows,
-        pictures=4 // model.frames_per_picture,
-        clock=Stopwatch(),
-        candidates=model.tree_of(texts()),
-    )
-    return {task.index: found for task, found in answering.answers(iter(tasks))}
+def weighed(model, tasks, rows, settings=BOTH, **more):
+    return answered(model, tasks, rows, settings, candidates=model.tree_of(texts()), **more)
 
 
 def by_the_library(model, task):

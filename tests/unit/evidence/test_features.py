@@ -76,7 +76,7 @@ def test_slices_of_different_settings_are_refused_with_the_difference(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"words", b"\xff" * 40])
-def test_a_file_of_another_kind_is_one_sentence(tmp_path, content):
+def test_file_of_another_kind_is_refused_with_one_sentence(tmp_path, content):
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(InputError, match="no file of features"):
         read_features(tmp_path / "a")

@@ -94,7 +94,7 @@ def test_a_feature_that_tells_the_label_in_its_own_game_alone_does_not_help():
 
 
 @pytest.mark.parametrize("games", [2, 3, 5, 13])
-def test_labels_of_a_game_change_nothing_in_what_is_used_on_it(games):
+def test_labels_of_a_game_do_not_change_the_model_used_on_it(games):
     videos = [with_sign(n, 0) for n in range(games)]
     learner = Learner(videos, ["Goal"])
     for changed in (0, games - 1):
@@ -113,7 +113,7 @@ def test_labels_of_a_game_change_nothing_in_what_is_used_on_it(games):
         assert (before.floors == after.floors).all()
 
 
-def test_features_of_a_game_change_nothing_in_what_is_used_on_it():
+def test_features_of_a_game_do_not_change_the_model_used_on_it():
     videos = [with_sign(n, 0) for n in range(4)]
     again = [labelled(0, at(*moments(0)), 9 * noise(77)), *videos[1:]]
     before, after = (Learner(each, ["Goal"]).fit_without(["game 0"]) for each in (videos, again))
@@ -213,7 +213,7 @@ def test_windows_show_a_moment_up_to_their_last_frame():
     assert {row[1] for row in found(truth(at(8.5)), windows(8))} == {SHOWS_NOT}
 
 
-def test_what_a_review_leaves_undecided_counts_neither_way():
+def test_undecided_moments_count_neither_way():
     rows = found(truth(at(20.5), undecided=[8.5]), windows(14))
     uncertain = [n for n, row in enumerate(rows) if row[1] == UNCERTAIN]
     assert uncertain == [3, 4, 5]
@@ -223,7 +223,7 @@ def test_what_a_review_leaves_undecided_counts_neither_way():
     assert both[4] == [UNCERTAIN, SHOWS]
 
 
-def test_what_the_broadcast_does_not_show_counts_neither_way():
+def test_events_that_are_not_shown_count_neither_way():
     hidden = [TrueEvent(8.5, "Goal", visible=False)]
     assert {row[0] for row in found(truth(hidden), windows(8))} == {SHOWS_NOT, UNCERTAIN}
 

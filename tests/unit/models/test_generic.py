@@ -167,7 +167,7 @@ def test_answers_equal_the_library_s_one_window_at_a_time(kind, model, sources):
             assert_same_greedy(answer, expected[n])
 
 
-def test_the_hidden_state_is_what_the_head_makes_the_first_token_of(model):
+def test_head_makes_the_first_token_from_the_hidden_state(model):
     plain = answered(model, 3)
     kept = answered(model, 3, keeps_hidden=True)
     assert_same_answers(kept, plain)
@@ -183,7 +183,7 @@ def test_the_hidden_state_is_what_the_head_makes_the_first_token_of(model):
     assert not head._forward_pre_hooks
 
 
-def test_a_model_that_names_no_head_is_one_sentence(fetched, monkeypatch):
+def test_model_without_a_head_is_refused_with_one_sentence(fetched, monkeypatch):
     model = new_model(fetched("llava"))
     monkeypatch.setattr(model.model, "get_output_embeddings", lambda: None)
     with pytest.raises(InputError, match="set learn: false"):

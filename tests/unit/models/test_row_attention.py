@@ -184,7 +184,7 @@ def test_nan_in_keys_reaches_the_result(kernel):
 
 
 @pytest.mark.parametrize("groups", [1, 3])
-def test_without_the_kernel_shared_heads_equal_repeated_ones(groups):
+def test_shared_heads_equal_repeated_heads_without_the_kernel(groups):
     query, key, value, mask, held = case(3, groups, [20, 80])
     query, key, value = query.float(), key.float(), value.float()
     found, _ = row_attention.attend(

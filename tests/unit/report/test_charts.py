@@ -33,7 +33,7 @@ def learning(model, values):
     )
 
 
-def test_the_learning_curve_has_a_point_per_number_of_games_and_names_what_is_rare():
+def test_learning_curve_has_a_point_per_number_of_games_and_names_rare_classes():
     chart = learning_of_models([learning("a", [(1, 0.2), (2, 0.4)]), learning("b", [(1, 0.1)])])
     assert chart.rows == [
         ["a", 1, 0.2, 0.1, 0.2],

@@ -42,7 +42,7 @@ def learning(plan, **inputs):
     return Plan(replace(plan.inputs, settings=settings, **inputs))
 
 
-def test_what_is_learnt_has_events_of_games_that_another_game_teaches(plan):
+def test_learnt_model_has_events_of_games_that_another_game_teaches(plan):
     """Video 3 alone has labels."""
     one = learning(plan)
     assert one.trained == one.learned == ["runs"]
