@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +17,10 @@ from touchline.slurm.refusals import Refusal, refusal_of
 
 # A screen's line or two. Snakemake names each of the files that a job is made again for.
 _MOST_OF_REASON = 300
+
+# A signal reaches Snakemake and its jobs on this machine together. A job may end, and be reported
+# as failed, before Snakemake's main thread handles the signal. That job was interrupted, too.
+_SIGNAL_DELAY = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Failure:
         refusal: why SLURM did not take it; None if it did.
         logs: the attempt's log files, the job's own first.
         cause: the last line of SLURM's log, if the attempt ended before the job's own program.
+        reported: when Snakemake reported it, in seconds of the monotonic clock.
     """
 
     job: int
@@ -40,6 +46,7 @@ class Failure:
     refusal: Refusal | None = None
     logs: Sequence[str] = ()
     cause: str = ""
+    reported: float = field(default_factory=time.monotonic, compare=False)
 
     def __str__(self) -> str:
         """Who it is about: "detect_slice of llava, video 0, slice 3 (SLURM job 17: TIMEOUT)"."""
@@ -90,6 +97,8 @@ class RunEvents(logging.Handler):
 
     def _interrupt(self, before: Callable[[int, Any], Any], number: int, frame: Any) -> None:
         self.is_interrupted = True
+        earliest = time.monotonic() - _SIGNAL_DELAY
+        self._failures = [f for f in self._failures if f.cluster_job or f.reported < earliest]
         before(number, frame)
 
     def emit(self, record: logging.LogRecord) -> None:
