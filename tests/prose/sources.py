@@ -1,0 +1,218 @@
+"""The texts that people read: documents, docstrings, comments, messages and names of tests."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["document", "docstring", "comment", "message", "test name"]
+
+# A shorter string is a key, a column or a path rather than a sentence.
+_LEAST_WORDS = 4
+
+# Stands for code, a link or a value within a sentence.
+_PLACEHOLDER = "CODE"
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text.
+
+    Attributes:
+        line: number of its first line in the file.
+        words: the text, with code and values replaced by a placeholder.
+        is_first: whether it is the first paragraph of a docstring.
+    """
+
+    path: Path
+    line: int
+    kind: Kind
+    words: str
+    is_first: bool = False
+
+
+def texts_in(path: Path) -> Iterator[Text]:
+    """Read the texts of one file.
+
+    Raises:
+        ValueError: the file is of no known type.
+    """
+    source = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        yield from _paragraphs(path, source)
+    elif path.suffix == ".py":
+        tree = ast.parse(source)
+        yield from _docstrings(path, tree)
+        if "tests" not in path.parts:
+            yield from _messages(path, tree)
+        yield from _test_names(path, tree)
+        yield from _python_comments(path, source)
+    elif path.suffix == ".js":
+        yield from _script_texts(path, source)
+    elif path.suffix == ".j2":
+        yield from _template_texts(path, source)
+    elif path.suffix in (".yaml", ".smk") or path.name in ("Snakefile", "Makefile"):
+        yield from _comments(path, source)
+    else:
+        raise ValueError(f"{path}: texts of this type of file cannot be read")
+
+
+def _paragraphs(path: Path, source: str) -> Iterator[Text]:
+    """Split Markdown into paragraphs, list items, cells of tables and headings, without code."""
+    # Code keeps its lines, so that numbers of lines stay right.
+    without_code = re.sub(
+        r"^```.*?^```", lambda code: "\n" * code[0].count("\n"), source, flags=re.M | re.S
+    )
+    start, lines = 1, list[str]()
+    for number, line in enumerate([*without_code.split("\n"), ""], start=1):
+        is_item = re.match(r"\s*([-*]|\d+\.)\s", line)
+        is_row = line.startswith("|")
+        is_code = line.startswith("    ") and not lines
+        if lines and (not line.strip() or is_item or is_row or line.startswith("#")):
+            yield Text(path, start, "document", _plain(" ".join(lines)))
+            lines = []
+        if is_row:
+            for cell in line.strip().strip("|").split(" | "):
+                yield Text(path, number, "document", _plain(cell))
+        elif line.strip() and not is_code:
+            start = start if lines else number
+            lines.append(re.sub(r"^\s*([-*]|\d+\.|#+|>)\s+", "", line).strip())
+
+
+def columns_of_tables(path: Path) -> Iterator[tuple[int, int]]:
+    """Yield the line and the number of columns of each table in a Markdown file."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+        if re.fullmatch(r"\|(\s*:?-+:?\s*\|)+", line.strip()):
+            yield number, line.strip().count("|") - 1
+
+
+def _plain(markup: str) -> str:
+    """Replace code and addresses in a text by placeholders, and links by their words."""
+    text = re.sub(r"(`+).+?\1", _PLACEHOLDER, markup)
+    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    text = re.sub(r"https?://[^\s)>]+", _PLACEHOLDER, text)
+    return re.sub(r"[*_]{1,2}(\S(?:.*?\S)?)[*_]{1,2}", r"\1", text)
+
+
+def _docstrings(path: Path, tree: ast.Module) -> Iterator[Text]:
+    """Split each docstring into its paragraphs, and sections into their entries."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        docstring = ast.get_docstring(node)
+        if docstring is None:
+            continue
+        first = node.body[0].lineno
+        start, lines = first, list[str]()
+        for number, line in enumerate([*docstring.split("\n"), ""], start=first):
+            is_entry = re.match(r"    \S", line) or re.fullmatch(r"[A-Z]\w+:", line)
+            if lines and (not line.strip() or is_entry):
+                yield Text(path, start, "docstring", _plain(" ".join(lines)), start == first)
+                lines = []
+            if line.strip() and not re.fullmatch(r"[A-Z]\w+:", line):
+                start = start if lines else number
+                # An entry's name is code: "path: the file to read."
+                lines.append(re.sub(r"^    [\w*, ]+: ", "", line).strip())
+
+
+def _messages(path: Path, tree: ast.Module) -> Iterator[Text]:
+    """Find each string that is long enough to be a message, and is no docstring."""
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    parts = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in node.values
+    }
+    for node in ast.walk(tree):
+        if id(node) in docstrings | parts:
+            continue
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+        elif isinstance(node, ast.JoinedStr):
+            text = "".join(
+                str(part.value) if isinstance(part, ast.Constant) else _PLACEHOLDER
+                for part in node.values
+            )
+        else:
+            continue
+        is_code = re.search(r"[;{}>]\n", text)
+        if len(re.findall(r"\b[A-Za-z]{2,}\b", text)) >= _LEAST_WORDS and not is_code:
+            # Tests of hostile text have halves of surrogate pairs.
+            words = _plain(text).encode(errors="replace").decode()
+            yield Text(path, node.lineno, "message", words)
+
+
+def _script_texts(path: Path, source: str) -> Iterator[Text]:
+    """Find comments and long strings of JavaScript."""
+    token = r"\"(?:[^\"\\\n]|\\.)*\"|`(?:[^`\\]|\\.)*`|//[^\n]*|/\*.*?\*/"
+    comments = list[tuple[int, str]]()
+    for found in re.finditer(token, source, re.DOTALL):
+        line = source.count("\n", 0, found.start()) + 1
+        if found[0].startswith("//"):
+            comments.append((line, found[0].replace("/", "#", 1)[:1] + found[0].lstrip("/")))
+        elif found[0].startswith("/*"):
+            # A tag such as @param ends the sentences.
+            words = re.split(r"@\w+", re.sub(r"\s*\n\s*\*\s?", " ", found[0].strip("/* ")))[0]
+            yield Text(path, line, "comment", _plain(words.strip("* /")))
+        elif len(re.findall(r"\b[A-Za-z]{2,}\b", found[0])) >= _LEAST_WORDS:
+            words = re.sub(r"\$\{[^}]*\}", _PLACEHOLDER, found[0][1:-1])
+            yield Text(path, line, "message", _plain(words))
+    yield from _joined(path, iter(comments))
+
+
+def _template_texts(path: Path, source: str) -> Iterator[Text]:
+    """Find the texts between the tags of a Jinja template for HTML."""
+    source = re.sub(
+        r"\{#.*?#\}|<(style|script).*?</\1>", lambda x: "\n" * x[0].count("\n"), source, flags=re.S
+    )
+    source = re.sub(r"\{\{.*?\}\}", _PLACEHOLDER, source)
+    source = re.sub(r"\{%.*?%\}", " ", source)
+    for found in re.finditer(r"(?:^|>)([^<>]+)", source):
+        if len(re.findall(r"\b[A-Za-z]{2,}\b", found[1])) >= _LEAST_WORDS:
+            line = source.count("\n", 0, found.start(1)) + 1
+            yield Text(path, line, "message", " ".join(found[1].split()))
+
+
+def _test_names(path: Path, tree: ast.Module) -> Iterator[Text]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield Text(path, node.lineno, "test name", node.name[len("test_") :].replace("_", " "))
+
+
+def _python_comments(path: Path, source: str) -> Iterator[Text]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    yield from _joined(
+        path,
+        ((token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT),
+    )
+
+
+def _comments(path: Path, source: str) -> Iterator[Text]:
+    found = (
+        (number, comment[0])
+        for number, line in enumerate(source.split("\n"), start=1)
+        if (comment := re.search(r"(?:^|(?<=\s))#.*", line))
+    )
+    yield from _joined(path, found)
+
+
+def _joined(path: Path, comments: Iterator[tuple[int, str]]) -> Iterator[Text]:
+    """Join comments on lines that follow each other."""
+    start, last, lines = 0, -1, list[str]()
+    for number, comment in [*comments, (-1, "")]:
+        if lines and number != last + 1:
+            yield Text(path, start, "comment", _plain(" ".join(lines)))
+            lines = []
+        words = comment.lstrip("#").strip()
+        # These are for tools.
+        if words and not re.match(r"(type: ignore|noqa|fmt:|!|pragma)", words):
+            start = start if lines else number
+            lines.append(words)
+        last = number
