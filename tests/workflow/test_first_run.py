@@ -18,7 +18,7 @@ INSTALLED = ["Makefile", "pyproject.toml", "requirements.lock", "requirements.no
 
 def first_commands():
     """The commands of README's chapter on one's own match."""
-    chapter = (ROOT / "README.md").read_text().partition("## Run it on your own match")[2]
+    chapter = (ROOT / "README.md").read_text().partition("## Your own match")[2]
     block = re.search(r"\n\n((?:    .+\n)+)", chapter)[1]
     return [line.strip() for line in block.splitlines()]
 

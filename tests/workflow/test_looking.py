@@ -1,4 +1,4 @@
-"""What Snakemake prints for other programs to read is that and nothing else; the README's graph."""
+"""What Snakemake prints for other programs to read is that and nothing else; the docs' flow chart."""
 
 import csv
 import io
@@ -89,11 +89,12 @@ def edges(mermaid: str) -> set[tuple[str, str]]:
     return {(a, b) for a, b in arrows(mermaid) if b not in ("all", "record_run")}
 
 
-def test_the_graph_in_the_readme_is_that_of_the_rules(project):
-    written = re.findall(r"```mermaid\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_flow_chart_of_the_docs_shows_the_rules(project):
+    page = ROOT / "docs" / "design" / "rules.md"
+    written = re.findall(r"```mermaid\n(.*?)```", page.read_text(), re.DOTALL)
     true = edges(project.run("--rulegraph", "mermaid-js").stdout)
     lines = "\n".join(f"    {a} --> {b}" for a, b in sorted(true))
-    assert edges(written[0]) == true, f"write into README.md:\nflowchart TB\n{lines}"
+    assert edges(written[0]) == true, f"write into {page}:\nflowchart TB\n{lines}"
 
 
 def test_the_record_comes_behind_everything_with_an_arrow_from_what_nothing_else_needs(project):
