@@ -48,7 +48,7 @@ rule learn:
     input:
         [each for model in PLAN.trained for each in PLAN.learned_results(model)],
         PLAN.files(paths.PROBABILITIES, PLAN.learned_videos),
-        PLAN.files(paths.of_learning(paths.EVENTS), PLAN.learned_videos),
+        PLAN.files(paths.learned_pattern(paths.EVENTS), PLAN.learned_videos),
     localrule: True
 
 

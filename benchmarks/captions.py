@@ -46,7 +46,7 @@ from touchline.inputs.settings import (
     WindowSettings,
 )
 from touchline.inputs.windows import windows_from
-from touchline.matching import found, matched_pairs
+from touchline.matching import pair_times, true_positives
 
 CLASSES = {
     "soccer-ball": "Goal",
@@ -176,7 +176,9 @@ def precision_at_half_recall(halves: Sequence[Half], label: str, tolerance: floa
         truth = [one.time_s for one in half.truth if one.label == label]
         mine = [one for one in half.events if one.label == label]
         scores += [one.worth for one in mine]
-        right += found(truth, [one.time_s for one in mine], [one.worth for one in mine], tolerance)
+        right += true_positives(
+            truth, [one.time_s for one in mine], [one.worth for one in mine], tolerance
+        )
         true += len(truth)
     order = np.argsort(-np.array(scores), kind="stable")
     hits = np.cumsum(np.array(right, float)[order])
@@ -222,7 +224,7 @@ def show_shortlists(halves: Sequence[Half], tolerance: float) -> None:
                     for place in listed
                     if half.events[place].label == label
                 ]
-                counts[column] += len(matched_pairs(true, times, tolerance))
+                counts[column] += len(pair_times(true, times, tolerance))
         row(label, *counts)
 
 

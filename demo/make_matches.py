@@ -16,7 +16,7 @@ import av
 from demo.scene.backdrops import HEIGHT, WIDTH
 from demo.scene.match import FRAME_RATE, Match, labels_v2, schedule
 from demo.scene.pictures import render
-from touchline.core.files import replacing, write_json
+from touchline.core.files import replace_file, write_json
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
         write_json(folder / "Labels-v2.json", labels_v2(match, name))
         rows.append(f"{number}\t{name}/match.mp4\t{name}\t1\t{name}/Labels-v2.json")
         print(f"{folder}: {len(match.events)} events in {match.duration:g} s", flush=True)
-    with replacing(options.out / "videos.tsv") as table:
+    with replace_file(options.out / "videos.tsv") as table:
         table.write("\n".join(rows) + "\n")
 
 

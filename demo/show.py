@@ -26,7 +26,7 @@ from touchline.evaluation.records import ClassFigures, Estimate, EvaluationRepor
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import read_videos
-from touchline.matching import matched_pairs
+from touchline.matching import pair_times
 
 MODELS = ("llava", "qwen", "ensemble")
 TOLERANCE = 3.0  # seconds, one of evaluation.tolerances in config.yaml
@@ -83,7 +83,7 @@ def timeline(truth: Sequence[TrueEvent], events: Sequence[Event]) -> Table:
         ours = [true for true in truth if true.label == label]
         theirs = [event for event in events if event.label == label]
         times = [true.time_s for true in ours], [event.time_s for event in theirs]
-        found |= {ours[i]: theirs[j] for i, j in matched_pairs(*times, TOLERANCE)}
+        found |= {ours[i]: theirs[j] for i, j in pair_times(*times, TOLERANCE)}
     for true in truth:
         event = found.get(true)
         if event is None:

@@ -12,7 +12,7 @@ rule cut_clips:
     log:
         result(paths.CLIPS_LOG),
     wildcard_constraints:
-        video=paths.one_of(map(str, PLAN.clipped)),
+        video=paths.regex_for(map(str, PLAN.clipped)),
     localrule: True
     conda:
         "../envs/detect.yaml"

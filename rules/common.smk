@@ -86,7 +86,7 @@ container: lifecycle.CONTAINER
 
 
 wildcard_constraints:
-    model=paths.one_of([*SETTINGS.models, *PLAN.run]),
+    model=paths.regex_for([*SETTINGS.models, *PLAN.run]),
     video=r"\d+",
     slice=r"\d+",
 

@@ -16,7 +16,7 @@ rule evaluate_model:
     log:
         result(paths.EVALUATE_LOG),
     wildcard_constraints:
-        model=paths.one_of(PLAN.evaluated),
+        model=paths.regex_for(PLAN.evaluated),
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -40,7 +40,7 @@ rule calibrate_model:
     log:
         result(paths.CALIBRATE_LOG),
     wildcard_constraints:
-        model=paths.one_of(PLAN.evaluated),
+        model=paths.regex_for(PLAN.evaluated),
     localrule: True
     conda:
         "../envs/analysis.yaml"

@@ -17,7 +17,7 @@ rule export_model:
     log:
         result(paths.EXPORTS_LOG),
     wildcard_constraints:
-        model=paths.one_of(PLAN.exported),
+        model=paths.regex_for(PLAN.exported),
     localrule: True
     conda:
         "../envs/analysis.yaml"

@@ -18,7 +18,7 @@ rule learn_model:
     log:
         result(paths.LEARN_LOG),
     wildcard_constraints:
-        model=paths.one_of(PLAN.trained),
+        model=paths.regex_for(PLAN.trained),
     conda:
         "../envs/analysis.yaml"
     # For 40 halves 0.8 GB and a minute; a second thread does not help (benchmarks/RESULTS.md).
@@ -48,13 +48,13 @@ rule spot_learned:
         ),
     output:
         probabilities=result(paths.PROBABILITIES),
-        predictions=result(paths.of_learning(paths.PREDICTIONS)),
-        events=result(paths.of_learning(paths.EVENTS)),
-        coverage=result(paths.of_learning(paths.COVERAGE)),
+        predictions=result(paths.learned_pattern(paths.PREDICTIONS)),
+        events=result(paths.learned_pattern(paths.EVENTS)),
+        coverage=result(paths.learned_pattern(paths.COVERAGE)),
     log:
         result(paths.LEARNED_LOG),
     wildcard_constraints:
-        model=paths.one_of(PLAN.learned),
+        model=paths.regex_for(PLAN.learned),
     localrule: True
     conda:
         "../envs/analysis.yaml"

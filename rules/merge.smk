@@ -18,7 +18,7 @@ rule merge_slices:
     log:
         result(paths.MERGE_LOG),
     wildcard_constraints:
-        model=paths.one_of(PLAN.answering),
+        model=paths.regex_for(PLAN.answering),
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -44,13 +44,13 @@ rule spot_evidence:
         ),
     output:
         evidence=result(paths.EVIDENCE),
-        predictions=result(paths.of_evidence(paths.PREDICTIONS)),
-        events=result(paths.of_evidence(paths.EVENTS)),
-        coverage=result(paths.of_evidence(paths.COVERAGE)),
+        predictions=result(paths.evidence_pattern(paths.PREDICTIONS)),
+        events=result(paths.evidence_pattern(paths.EVENTS)),
+        coverage=result(paths.evidence_pattern(paths.COVERAGE)),
     log:
         result(paths.EVIDENCE_LOG),
     wildcard_constraints:
-        model=paths.one_of(PLAN.weighing),
+        model=paths.regex_for(PLAN.weighing),
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -81,7 +81,7 @@ rule read_given:
     log:
         result(paths.GIVEN_LOG),
     wildcard_constraints:
-        model=paths.one_of(SETTINGS.compare_with),
+        model=paths.regex_for(SETTINGS.compare_with),
     localrule: True
     conda:
         "../envs/analysis.yaml"

@@ -100,7 +100,7 @@ rule hash_model:
     log:
         result(paths.HASH_LOG),
     wildcard_constraints:
-        model=paths.one_of(PLAN.loaded),
+        model=paths.regex_for(PLAN.loaded),
     localrule: True
     conda:
         "../envs/detect.yaml"

@@ -15,7 +15,7 @@ rule shortlist_events:
     log:
         result(paths.SHORTLIST_LOG),
     wildcard_constraints:
-        model=paths.one_of(PLAN.models),
+        model=paths.regex_for(PLAN.models),
     localrule: True
     conda:
         "../envs/analysis.yaml"

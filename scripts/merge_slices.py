@@ -3,7 +3,7 @@
 from typing import Any
 
 from touchline.core.files import read_record, write_json
-from touchline.core.intervals import intervals_of
+from touchline.core.intervals import from_records
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
 from touchline.core.records import Manifest
@@ -43,7 +43,7 @@ def main(job: Any) -> None:
     )
     windows = [window for part in slices for window in part.windows]
     coverage = coverage_of_slices(manifest, windows, counts)
-    looked_at = intervals_of(coverage.looked_at)
+    looked_at = from_records(coverage.looked_at)
     shown = ((window.start, window.end, window.frame_times) for window in windows)
     events = locate(merged.events, merged.hits, shown)
     spans = params.half.spans(manifest.duration)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from touchline.core.files import read_record, write_json
-from touchline.core.intervals import intervals_of
+from touchline.core.intervals import from_records
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
 from touchline.core.records import Manifest
@@ -64,7 +64,7 @@ def main(job: Any) -> None:
     if not given.exact:
         windows = windows_from(given.times, duration, rule)
         shown = ((window.start, window.end, window.times) for window in windows)
-        looked_at = intervals_of(coverage.looked_at)
+        looked_at = from_records(coverage.looked_at)
         events = locate(events, merged.hits, shown)
         spans = params.half.spans(duration)
         events = score_by_half(

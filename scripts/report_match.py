@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from touchline.core.files import read_json, write_text
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
-from touchline.core.paths import by_learning
+from touchline.core.paths import learned_model_name
 from touchline.core.records import Thumbnail
 from touchline.events.shortlist import read_shortlist
 from touchline.evidence.tables import read_evidence, read_probabilities
@@ -43,7 +43,7 @@ def main(job: Any) -> None:
         model: read_evidence(path, match.labels.classes)
         for model, path in zip(params.weighing, job.input.evidence, strict=True)
     } | {
-        by_learning(model): read_probabilities(path)
+        learned_model_name(model): read_probabilities(path)
         for model, path in zip(params.learned, job.input.learned, strict=True)
     }
     data = page_data(

@@ -4,7 +4,7 @@ from typing import Any
 
 from touchline.comparison.records import ComparisonReport
 from touchline.comparison.summary import read_rows, summary_table, write_summary_csv
-from touchline.core.files import read_record, replacing
+from touchline.core.files import read_record, replace_file
 from touchline.core.jobs import recorded_job
 from touchline.inputs.labels import Labels
 from touchline.runs.rule_params import SummarizeParams
@@ -21,7 +21,7 @@ def main(job: Any) -> None:
     )
     labels = Labels.read(job.input.labels, params.taught)
     write_summary_csv(job.output.table, rows, labels)
-    with replacing(job.output.text) as file:
+    with replace_file(job.output.text) as file:
         file.write(summary_table(rows, labels) + "\n")
 
 

@@ -1,7 +1,7 @@
 """Touchline: soccer event spotting with video-language models.
 
-The library behind the workflow's rules. It knows nothing of Snakemake: each
-module holds one idea, and files, GPUs and the network stay at the edges.
+This library does the work of the workflow's rules. It does not import Snakemake. Each module has
+one topic. Code that needs files, GPUs or the network is kept apart from pure computation.
 """
 
 __version__ = "0.1.0"

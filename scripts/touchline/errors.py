@@ -1,4 +1,4 @@
-"""The one error that the user can fix, and what its message is made of."""
+"""The exception for errors that the user can fix, and helpers for its messages."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from pathlib import Path
 
 
 class InputError(Exception):
-    """Something the user gave cannot be used.
+    """An error in the user's input or setup, with a message that tells the user how to fix it.
 
-    The message is one sentence a person can act on: what is wrong, where, and
-    what to do. Scripts print it and exit with a non-zero status; anything else
-    that is raised is a defect of ours and keeps its traceback.
+    The message says what is wrong, where, and what to do. Scripts print it and exit with a non-zero
+    status. Any other exception is a defect of Touchline and keeps its traceback.
     """
 
 
 def plain(text: object, most: int = 300) -> str:
-    """What a file, a name or a server says, fit for a sentence: one line, bounded, printable."""
+    """Return a text from outside as one printable line of at most `most` characters."""
     line = " ".join(str(text).split())
     line = "".join(letter if letter.isprintable() else "�" for letter in line)
     return line if len(line) <= most else f"{line[:most]}…"
 
 
 def nearest(name: str, names: Iterable[str], prefix: str = "") -> str:
-    """The end of a sentence about an unknown name: the nearest valid one, or else all of them.
+    """Return the end of a message about an unknown name: the most similar valid name, or all names.
 
     Args:
+        name: the unknown name.
         names: the valid names.
-        prefix: stands in front of the name that is suggested.
+        prefix: text to put before the suggested name.
     """
     valid = list(names)
     close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
@@ -39,7 +39,7 @@ def nearest(name: str, names: Iterable[str], prefix: str = "") -> str:
 
 
 def nearest_file(path: str | Path) -> str:
-    """What a sentence about a missing file adds: a file of nearly the same name beside it.
+    """Return the end of a message about a missing file: a file of a similar name beside it.
 
     Returns:
         An empty text if the folder has no such file.
@@ -49,7 +49,7 @@ def nearest_file(path: str | Path) -> str:
         names = [file.name for file in path.parent.iterdir()]
     except OSError:
         return ""
-    # Another number is another video, not a misspelling.
+    # A name that differs only in digits is another video, not a misspelling.
     letters = re.sub(r"\d", "", path.name)
     names = [name for name in names if re.sub(r"\d", "", name) != letters]
     close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)

@@ -1,7 +1,7 @@
-"""Which times mean the same moment: one rule for merging, comparison, evaluation and pages.
+"""The rule for times that mean the same moment, used by merging, comparison, evaluation and pages.
 
-Two times are within a tolerance if |a - b| <= tolerance, with a millisecond of slack. Files round
-times to a millisecond, and 10.3 - 5.3 is more than 5 in binary.
+Two times are within a tolerance if |a - b| <= tolerance, with a millisecond of slack. The slack is
+needed because files round times to a millisecond, and 10.3 - 5.3 is more than 5 in binary.
 """
 
 from __future__ import annotations
@@ -11,54 +11,55 @@ from collections.abc import Iterable, Sequence
 
 from touchline.core.intervals import SAME_TIME
 
-# Seconds: more than what binary numbers add to a difference of decimal times.
+# Seconds. This exceeds the rounding error of a difference between decimal times.
 _NOISE = 1e-6
-# Of two equally good choices the first is taken, which leaves the earlier pairs.
-_SKIP_B, _SKIP_A, _MATCH = range(3)
+# For equal values, the first choice wins. This prefers earlier pairs.
+_SKIP_B, _SKIP_A, _PAIR = range(3)
 
 
 def reach(tolerance: float) -> float:
-    """Return the largest difference that is within a tolerance, seconds."""
+    """Return the largest difference that is within a tolerance, in seconds."""
     return tolerance + SAME_TIME + _NOISE
 
 
 def is_within(a: float, b: float, tolerance: float) -> bool:
-    """Tell whether two times, in seconds, are within a tolerance of each other."""
+    """Return whether two times, in seconds, are within a tolerance of each other."""
     return abs(a - b) <= reach(tolerance)
 
 
 def neighbours(times: Sequence[float], time: float, tolerance: float) -> tuple[int, int]:
-    """Return where the times within a tolerance of one time begin and end.
+    """Return the range of times that are within a tolerance of one time.
 
     Args:
-        times: seconds, ascending.
-        time: seconds.
-        tolerance: seconds.
+        times: ascending times, in seconds.
+        time: the time to compare with, in seconds.
+        tolerance: largest difference, in seconds.
 
     Returns:
-        first and last, so that times[first:last] are within the tolerance.
+        first and last, such that times[first:last] are within the tolerance.
     """
     limit = reach(tolerance)
 
-    # The difference that is_within compares: a sum would round otherwise.
+    # Like is_within, compare the difference. A sum would be rounded differently.
     def apart(other: float) -> float:
         return other - time
 
     return bisect_left(times, -limit, key=apart), bisect_right(times, limit, key=apart)
 
 
-def found(
+def true_positives(
     truth: Sequence[float], times: Sequence[float], scores: Sequence[float], tolerance: float
 ) -> list[bool]:
-    """Tell which predictions SoccerNet counts as right.
+    """Return which predictions SoccerNet counts as right.
 
-    Each true event, in order of time, takes the prediction within the tolerance that has the
-    highest score and is not taken yet. Ties go to the earliest prediction.
+    True events are processed in order of time. Each true event takes the free prediction with the
+    highest score within the tolerance. Ties go to the earliest prediction.
 
     Args:
-        truth, times: seconds; `times` ascending.
-        scores: of the predictions.
-        tolerance: seconds.
+        truth: times of the true events, in seconds.
+        times: ascending times of the predictions, in seconds.
+        scores: scores of the predictions.
+        tolerance: largest difference, in seconds.
     """
     taken = [False] * len(times)
     for moment in sorted(truth):
@@ -69,51 +70,52 @@ def found(
     return taken
 
 
-def suppress(times: Sequence[float], order: Iterable[int], window: float) -> list[int]:
-    """Non-maximum suppression in time.
+def suppress(times: Sequence[float], order: Iterable[int], radius: float) -> list[int]:
+    """Apply non-maximum suppression in time.
 
     Args:
-        times: seconds, ascending.
-        order: the indices of all times, the one to prefer first.
-        window: seconds; the closest of those kept are further apart.
+        times: ascending times, in seconds.
+        order: indices of all times, most preferred first.
+        radius: smallest distance between kept times, in seconds.
 
     Returns:
-        for each index the index of the one kept that it falls to, its own if it is kept.
+        For each time, the index of the kept time that represents it. A kept time represents itself.
     """
     kept_by = [-1] * len(times)
     for best in order:
         if kept_by[best] < 0:
-            for near in range(*neighbours(times, times[best], window)):
+            for near in range(*neighbours(times, times[best], radius)):
                 if kept_by[near] < 0:
                     kept_by[near] = best
     return kept_by
 
 
-def matched_pairs(
+def pair_times(
     times_a: Sequence[float], times_b: Sequence[float], tolerance: float
 ) -> list[tuple[int, int]]:
-    """Pair as many times as possible; among all ways to do so, with the least total distance.
+    """Pair as many times as possible, with the smallest total distance among all such pairings.
 
-    On a line the best pairs never cross: uncrossing two pairs increases neither the larger
-    distance nor the sum. So this is an alignment of two sorted lists, and only times
-    within the tolerance of each other need comparing: O(n k) for k such neighbours, where
-    the Hungarian method takes O(n^3) in a list without pauses.
+    The best pairs on a line never cross, because uncrossing two pairs increases neither the larger
+    distance nor the sum. The problem is therefore an alignment of two sorted lists. It takes O(n k)
+    steps for k neighbours within the tolerance. The Hungarian method takes O(n^3) steps for a list
+    without pauses.
 
-    Of equally good ways the one with the earlier pairs is taken, and exchanging the lists
-    exchanges the pairs.
+    Among equally good pairings, the pairing with the earlier pairs wins. Exchanging the lists
+    exchanges the members of each pair.
 
     Args:
-        times_a, times_b: seconds, finite, in any order.
-        tolerance: most seconds between two that are paired.
+        times_a: finite times in any order, in seconds.
+        times_b: finite times in any order, in seconds.
+        tolerance: largest distance between paired times, in seconds.
 
     Returns:
-        pairs of indices (into times_a, into times_b), by time.
+        Pairs of indices (into times_a, into times_b), ordered by time.
     """
     order_a = sorted(range(len(times_a)), key=times_a.__getitem__)
     order_b = sorted(range(len(times_b)), key=times_b.__getitem__)
     sorted_a = [times_a[index] for index in order_a]
     sorted_b = [times_b[index] for index in order_b]
-    # Always aligned in the same order, so that the result does not depend on the roles.
+    # The order of the two lists is fixed, so that exchanging them does not change the pairs.
     if sorted_a <= sorted_b:
         pairs = _align(sorted_a, sorted_b, tolerance)
     else:
@@ -121,50 +123,50 @@ def matched_pairs(
     return [(order_a[a], order_b[b]) for a, b in pairs]
 
 
-def moments(times: Sequence[Sequence[float]], tolerance: float) -> list[dict[int, int]]:
-    """Put the times of several lists together that mean the same moment.
+def group_moments(times: Sequence[Sequence[float]], tolerance: float) -> list[dict[int, int]]:
+    """Group the times of several lists that mean the same moment.
 
-    Each list in turn is matched with the moments found so far, a moment's time being that
-    of the first list that has it. So no time is further than the tolerance from that first
-    one, and with two lists the moments of both are those of `matched_pairs`.
+    The lists are processed in order. Each list is paired with the moments found so far. The time of
+    a moment is that of the first list that contains the moment. So every other time of the moment
+    is within the tolerance of this time. For two lists, the groups are the pairs of `pair_times`.
 
     Returns:
-        for each moment, in order of time, the index of its time by index of the list.
+        One dict per moment, ordered by time: from the number of a list to the index of its time.
     """
-    found: list[dict[int, int]] = []
+    groups: list[dict[int, int]] = []
     anchors: list[float] = []
     for number, these in enumerate(times):
-        pairs = matched_pairs(anchors, these, tolerance)
+        pairs = pair_times(anchors, these, tolerance)
         for moment, index in pairs:
-            found[moment][number] = index
+            groups[moment][number] = index
         known = {index for _, index in pairs}
         new = [index for index in range(len(these)) if index not in known]
-        found.extend({number: index} for index in new)
+        groups.extend({number: index} for index in new)
         anchors.extend(these[index] for index in new)
-    return [found[i] for i in sorted(range(len(found)), key=anchors.__getitem__)]
+    return [groups[i] for i in sorted(range(len(groups)), key=anchors.__getitem__)]
 
 
 def _align(a: list[float], b: list[float], tolerance: float) -> list[tuple[int, int]]:
-    """`matched_pairs` for sorted lists.
+    """Compute `pair_times` for sorted lists by dynamic programming.
 
-    best[j] is the most that the first i of a and the first j of b can be worth together. A
-    pair's distance, in microseconds, is taken off its worth, which is more than all distances
-    together, so that one more pair outweighs them. Row i begins at the first of b within the
-    tolerance of a[i] and ends behind the last: left of it a[i] changes nothing, and right of it
-    b[j] is too late for all of a so far.
+    best[j] is the largest total value of pairs between the first i times of a and the first j times
+    of b. The value of a pair is a constant minus its distance in microseconds. The constant exceeds
+    the sum of all distances, so that one more pair always outweighs smaller distances. Row i covers
+    only the times of b within the tolerance of a[i]. Left of the row, a[i] changes nothing. Right
+    of the row, b[j] is too late for all of a so far.
     """
-    worth = (len(a) + 1) * (round(1e6 * reach(tolerance)) + 1)
+    pair_value = (len(a) + 1) * (round(1e6 * reach(tolerance)) + 1)
     rows: list[tuple[int, list[int]]] = []
     best, best_low = [0], 0
     for time in a:
         low, high = neighbours(b, time, tolerance)
-        # Beyond its end a row goes on as it ends.
+        # Beyond the end of a row, its last value continues.
         last = len(best) - 1
         row = [best[min(low - best_low, last)]]
         choices = []
         for j in range(low, high):
             without = best[min(j + 1 - best_low, last)]
-            paired = best[min(j - best_low, last)] + worth - round(1e6 * abs(time - b[j]))
+            paired = best[min(j - best_low, last)] + pair_value - round(1e6 * abs(time - b[j]))
             values = (row[-1], without, paired)
             row.append(max(values))
             choices.append(values.index(row[-1]))
@@ -176,7 +178,7 @@ def _align(a: list[float], b: list[float], tolerance: float) -> list[tuple[int, 
         j = min(j, low + len(choices))
         while j > low and choices[j - 1 - low] == _SKIP_B:
             j -= 1
-        if j > low and choices[j - 1 - low] == _MATCH:
+        if j > low and choices[j - 1 - low] == _PAIR:
             j -= 1
             pairs.append((i, j))
     return pairs[::-1]

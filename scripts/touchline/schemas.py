@@ -1,6 +1,6 @@
-"""The JSON Schemas of schemas/, made from the models that read and write the files.
+"""Write the JSON Schemas in schemas/ from the classes that read and write the files.
 
-make schemas
+Run `make schemas` to update them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from touchline.inputs.videos import Video
 from touchline.learning.records import LearningReport
 from touchline.runs.records import RunRecord
 
-# By name of the schema, the type of the whole file; of a table or JSON Lines, of a row.
+# Type and title of each schema, by name. For tables and JSON Lines, the type describes one row.
 _FILES: dict[str, tuple[Any, str]] = {
     "config": (Settings, "config.yaml and files given with --configfile"),
     "video_table_row": (Video, "a row of the video table (videos.tsv)"),
@@ -54,7 +54,7 @@ _FILES: dict[str, tuple[Any, str]] = {
 
 
 def schemas() -> dict[str, str]:
-    """The text of each schema file, by its name."""
+    """Return the text of each schema file, by file name."""
     files = {}
     for name, (kind, title) in _FILES.items():
         schema = TypeAdapter(kind).json_schema() | {"title": title}

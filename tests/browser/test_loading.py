@@ -167,7 +167,7 @@ def test_soccernets_events_are_put_to_the_halves_of_the_page(opened, tmp_path):
         (b'{"annotations": ', "It is not a JSON file."),
         (b'{"predictions": []}', "It holds no list of annotations"),
         (b'{"data": [{"id": "video_3", "events": []}]}', "It holds no events of video_7."),
-        ("time_s,label\n1,Tor für uns".encode("latin-1"), "It is not text in UTF-8"),
+        ("time_s,label\n1,Tor für uns".encode("latin-1"), "It is not UTF-8 text"),
         (b"[null]", "It holds no list of annotations"),
         (b"time_s;label\n", "Loaded 0 verdicts"),
     ],

@@ -1,4 +1,4 @@
-"""Halves with annotations and predictions, and how SoccerNet counts them."""
+"""Halves with annotations and predictions, and their evaluation by SoccerNet's code."""
 
 import random
 
@@ -13,7 +13,7 @@ WHOLE = ((0.0, 2700.0),)
 
 
 def half(truth, events, video=0, game=None, looked_at=WHOLE):
-    """A half of (time, label) pairs; predictions may have a score."""
+    """Return a half with true events (time, label) and predictions (time, label, score)."""
     return Half(
         video,
         game or f"game {video}",
@@ -24,7 +24,7 @@ def half(truth, events, video=0, game=None, looked_at=WHOLE):
 
 
 def generated(video, labels=("Goal", "Foul", "Corner"), seed=0):
-    """A half whose predictions are partly near the truth, on a grid of 2 s."""
+    """Return a half with random predictions on a grid of 2 s, some of them near true events."""
     source = random.Random(f"{video} {seed}")
     truth = [(source.uniform(0, 2700), source.choice(labels)) for _ in range(60)]
     near = [(2 * round((t + source.gauss(0, 6)) / 2), name) for t, name in truth[::2]]
@@ -34,7 +34,7 @@ def generated(video, labels=("Goal", "Foul", "Corner"), seed=0):
 
 
 def soccernets_hits(truth, times, scores, tolerance, rate=10):
-    """True positives as SoccerNet's compute_class_scores counts them."""
+    """Count the true positives with SoccerNet's compute_class_scores."""
     target, detection = np.zeros(2800 * rate), np.full(2800 * rate, -1.0)
     target[[int(rate * time) for time in truth]] = 1
     detection[[int(rate * time) for time in times]] = scores

@@ -6,7 +6,7 @@ from touchline.core.records import Event, ParsedEvent, WindowRecord
 
 
 def event(time: float, label: str = "Goal", **fields) -> Event:
-    """An event at a time, of one window, unless `fields` state otherwise."""
+    """Return an event that one window predicted, with `fields` as changes."""
     values = {
         "known": True,
         "team": None,
@@ -21,7 +21,7 @@ def event(time: float, label: str = "Goal", **fields) -> Event:
 
 
 def window(number: int, start: float, *labels: str, end: float | None = None, **fields):
-    """A window of 4 s with an event for each label; without any it says none."""
+    """Return a window of 4 s with one event per label. Without labels, its answer is "none"."""
     values = {
         "frame_times": [start],
         "status": "events" if labels else "none",

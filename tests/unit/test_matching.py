@@ -1,4 +1,4 @@
-"""One rule at the tolerance; times are paired as often as possible, then as closely as possible."""
+"""Tests of the tolerance rule in every stage, and of the pairing of times."""
 
 import math
 import random
@@ -21,13 +21,13 @@ from touchline.evaluation.outcomes import Half, is_undecided
 from touchline.evaluation.recalibration import features
 from touchline.events.merge import merge_events
 from touchline.matching import (
-    found,
+    group_moments,
     is_within,
-    matched_pairs,
-    moments,
     neighbours,
+    pair_times,
     reach,
     suppress,
+    true_positives,
 )
 from touchline.report import pages
 from touchline.report.review_items import moments_of
@@ -37,11 +37,12 @@ TOLERANCE = st.sampled_from([0.0, 1.0, 2.5, 5.0, 100.0])
 
 
 def distance(pairs, a, b):
+    """Return the total distance of the pairs, in seconds."""
     return math.fsum(abs(a[i] - b[j]) for i, j in pairs)
 
 
 def best_by_hungarian(a, b, tolerance):
-    """Cardinality and distance of the best pairs, by scipy on the full matrix."""
+    """Return the number and total distance of the best pairs, by scipy on the full matrix."""
     if not a or not b:
         return 0, 0.0
     apart = np.abs(np.subtract.outer(a, b))
@@ -50,10 +51,10 @@ def best_by_hungarian(a, b, tolerance):
     return len(chosen), distance(chosen, a, b)
 
 
-def test_cardinality_is_mir_evals_on_500_cases():
+def test_number_of_pairs_equals_mir_eval():
     source = random.Random(4)
     for _ in range(500):
-        # On a grid as often as not: windows start on one, and ties are the hard part.
+        # Two of three cases lie on a grid, as windows do. Ties are the difficult cases.
         step = source.choice([0.0, 0.5, 2.0])
         a, b = (
             sorted(
@@ -64,62 +65,62 @@ def test_cardinality_is_mir_evals_on_500_cases():
         )
         tolerance = source.choice([0.5, 2.0, 5.0])
         expected = mir_eval.util.match_events(np.array(a), np.array(b), reach(tolerance))
-        assert len(matched_pairs(a, b, tolerance)) == len(expected)
+        assert len(pair_times(a, b, tolerance)) == len(expected)
 
 
 @given(TIMES, TIMES, TOLERANCE)
-def test_pairs_are_the_best_there_are(a, b, tolerance):
-    pairs = matched_pairs(a, b, tolerance)
+def test_pairs_equal_the_hungarian_optimum(a, b, tolerance):
+    pairs = pair_times(a, b, tolerance)
     count, least = best_by_hungarian(a, b, tolerance)
     assert len(pairs) == count
     assert distance(pairs, a, b) == pytest.approx(least, abs=1e-4)
 
 
 @given(TIMES, TIMES, TOLERANCE)
-def test_symmetric_one_to_one_and_within_the_tolerance(a, b, tolerance):
-    pairs = matched_pairs(a, b, tolerance)
-    assert sorted((j, i) for i, j in pairs) == sorted(matched_pairs(b, a, tolerance))
+def test_pairing_is_symmetric_and_within_the_tolerance(a, b, tolerance):
+    pairs = pair_times(a, b, tolerance)
+    assert sorted((j, i) for i, j in pairs) == sorted(pair_times(b, a, tolerance))
     assert all(is_within(a[i], b[j], tolerance) for i, j in pairs)
     assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
 
 
 @given(TIMES, TIMES, TOLERANCE, st.randoms())
-def test_the_order_of_the_lists_does_not_matter(a, b, tolerance, source):
-    times = sorted((a[i], b[j]) for i, j in matched_pairs(a, b, tolerance))
+def test_order_within_a_list_does_not_change_the_pairs(a, b, tolerance, source):
+    times = sorted((a[i], b[j]) for i, j in pair_times(a, b, tolerance))
     source.shuffle(a)
-    assert sorted((a[i], b[j]) for i, j in matched_pairs(a, b, tolerance)) == times
+    assert sorted((a[i], b[j]) for i, j in pair_times(a, b, tolerance)) == times
 
 
-def test_more_pairs_are_worth_more_than_near_ones():
-    assert matched_pairs([4.0, 6.0], [1.0, 4.0], 4.0) == [(0, 0), (1, 1)]
+def test_two_pairs_beat_one_closer_pair():
+    assert pair_times([4.0, 6.0], [1.0, 4.0], 4.0) == [(0, 0), (1, 1)]
 
 
 def test_ties_go_to_the_earlier_time():
-    assert matched_pairs([0.0, 2.0], [1.0], 5.0) == [(0, 0)]
-    assert matched_pairs([1.0], [0.0, 2.0], 5.0) == [(0, 0)]
+    assert pair_times([0.0, 2.0], [1.0], 5.0) == [(0, 0)]
+    assert pair_times([1.0], [0.0, 2.0], 5.0) == [(0, 0)]
 
 
-def test_a_list_without_pauses_takes_time_in_proportion():
-    # 20,000 events a list that all hang together: the Hungarian method would need hours.
+def test_pairing_twenty_thousand_events_is_fast():
+    # 20,000 events per list without a pause. The Hungarian method would need hours.
     times = [2.0 * k for k in range(20_000)]
-    assert len(matched_pairs(times, [time + 1 for time in times], 5.0)) == len(times)
+    assert len(pair_times(times, [time + 1 for time in times], 5.0)) == len(times)
 
 
 @given(TIMES, TIMES, TOLERANCE)
-def test_moments_of_two_lists_are_their_pairs(a, b, tolerance):
-    found = moments([a, b], tolerance)
-    pairs = {(moment[0], moment[1]) for moment in found if len(moment) == 2}
-    assert pairs == set(matched_pairs(a, b, tolerance))
-    assert sorted(moment[0] for moment in found if 0 in moment) == list(range(len(a)))
-    assert sorted(moment[1] for moment in found if 1 in moment) == list(range(len(b)))
+def test_moments_of_two_lists_equal_their_pairs(a, b, tolerance):
+    shared = group_moments([a, b], tolerance)
+    pairs = {(moment[0], moment[1]) for moment in shared if len(moment) == 2}
+    assert pairs == set(pair_times(a, b, tolerance))
+    assert sorted(moment[0] for moment in shared if 0 in moment) == list(range(len(a)))
+    assert sorted(moment[1] for moment in shared if 1 in moment) == list(range(len(b)))
 
 
-def test_moments_of_three_lists_stay_near_the_first_that_has_them():
-    found = moments([[10.0], [14.0, 50.0], [18.0, 52.0]], 5.0)
-    assert found == [{0: 0, 1: 0}, {2: 0}, {1: 1, 2: 1}]
+def test_moments_stay_within_the_tolerance_of_their_first_time():
+    shared = group_moments([[10.0], [14.0, 50.0], [18.0, 52.0]], 5.0)
+    assert shared == [{0: 0, 1: 0}, {2: 0}, {1: 1, 2: 1}]
 
 
-# Decimal times and tolerances, at and around the edge of the tolerance.
+# Pairs of decimal times whose distance is close to the tolerance.
 DECIMALS = st.integers(1000, 60_000).map(lambda n: n / 1000)
 EDGES = st.tuples(
     DECIMALS,
@@ -146,7 +147,7 @@ def test_tolerance_includes_its_limit_and_a_millisecond(one, other, tolerance, e
 
 @given(EDGES)
 @example((5.3, 10.3, 5.0))
-def test_every_stage_agrees_about_two_single_events(edge):
+def test_every_stage_applies_the_same_tolerance(edge):
     one, other, tolerance = edge
     expected = abs(round(1000 * (other - one))) <= 1000 * tolerance + 1
     early, late = sorted((one, other))
@@ -154,15 +155,15 @@ def test_every_stage_agrees_about_two_single_events(edge):
     true = TrueEvent(other, "Goal")
     half = Half(0, "a", [true], [goal], ((0.0, 100.0),))
     report, _ = evaluate([half], "m", [tolerance], shifts=1, resamples=1)
-    (of_goals,) = [each for each in report.classes if each.label == "Goal"]
+    (goals,) = [each for each in report.classes if each.label == "Goal"]
     tracks = {"a": Track([goal], half.looked_at), "b": Track([event(other)], half.looked_at)}
     fused = {"a": [goal], "b": [event(other)]}
     outcomes = {
         "is_within": is_within(one, other, tolerance),
-        "pairs": bool(matched_pairs([one], [other], tolerance)),
-        "found": any(found([one], [other], [0.5], tolerance)),
+        "pairs": bool(pair_times([one], [other], tolerance)),
+        "found": any(true_positives([one], [other], [0.5], tolerance)),
         "neighbours": neighbours([other], one, tolerance) == (0, 1),
-        "moments": len(moments([[one], [other]], tolerance)) == 1,
+        "moments": len(group_moments([[one], [other]], tolerance)) == 1,
         "suppression": suppress([early, late], [0, 1], tolerance) == [0, 0],
         "merging": {
             keep: len(merge_events([goal, event(other)], tolerance, keep)[0]) == 1
@@ -172,9 +173,9 @@ def test_every_stage_agrees_about_two_single_events(edge):
         "ensembles": {
             method: len(fuse(fused, tolerance, method)) == 1 for method in ("union", "nms")
         },
-        "f1": of_goals.f1.value == 1,
-        "average precision": of_goals.average_precision.value == 1,
-        "ranking": of_goals.ranked_by.score == 1,
+        "f1": goals.f1.value == 1,
+        "average precision": goals.average_precision.value == 1,
+        "ranking": goals.ranked_by.score == 1,
         "agreement": features(goal, [[event(other)]], tolerance)["agreement"] == 1,
         "undecided": is_undecided(goal, Truth([], [], [(other, "Goal", False)]), tolerance),
         "page": len(moments_of(tracks, tolerance)) == 1,
@@ -195,19 +196,19 @@ def test_neighbours_are_the_times_within_the_tolerance(times, time, tolerance):
 
 
 @given(EDGES)
-def test_pages_use_the_same_rule(edge):
+def test_pages_apply_the_same_tolerance(edge):
     one, other, tolerance = edge
     assert reach_on_pages(tolerance) == pytest.approx(reach(tolerance), abs=1e-9)
     assert (abs(one - other) <= reach_on_pages(tolerance)) == is_within(one, other, tolerance)
 
 
 def reach_on_pages(tolerance):
-    """The limit as assets/matching.js has it."""
+    """Return the largest difference within a tolerance, as assets/matching.js defines it."""
     text = Path(pages.__file__).with_name("assets").joinpath("matching.js").read_text()
     return tolerance + float(re.search(r"const SLACK = ([0-9.]+);", text)[1])
 
 
-def test_suppression_is_that_of_the_plain_double_loop():
+def test_suppression_equals_a_plain_double_loop():
     source = random.Random(2)
     for _ in range(200):
         times = sorted(source.choices(range(40), k=source.randrange(30)))

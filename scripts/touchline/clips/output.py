@@ -16,7 +16,7 @@ import av
 from av.container import OutputContainer
 from av.packet import Packet
 
-from touchline.core.disk import hidden, writing
+from touchline.core.disk import name_file_in_errors, temporary_prefix
 
 
 @contextmanager
@@ -26,8 +26,8 @@ def writing_mp4(path: Path) -> Iterator[OutputContainer]:
     Raises:
         OSError: the disk refuses.
     """
-    temporary = path.with_name(f"{hidden(path)}{uuid.uuid4().hex[:8]}")
-    with writing(path):
+    temporary = path.with_name(f"{temporary_prefix(path)}{uuid.uuid4().hex[:8]}")
+    with name_file_in_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             # With its index at the start, a file plays while it is loaded.

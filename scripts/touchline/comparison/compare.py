@@ -21,10 +21,10 @@ from touchline.comparison.records import (
     Moments,
     PairComparison,
 )
-from touchline.core.intervals import Intervals, as_records, common, elapsed, length, within
+from touchline.core.intervals import Intervals, contains, elapsed, intersection, length, to_records
 from touchline.core.records import Event
 from touchline.core.tables import Dtype, Table
-from touchline.matching import matched_pairs, moments
+from touchline.matching import group_moments, pair_times
 
 # What stands in a comparison of each event.
 _OF_EVENT: tuple[tuple[str, Dtype], ...] = (
@@ -136,7 +136,7 @@ def compare(
                 name=name,
                 events=len(track.events),
                 unknown=sum(not event.known for event in track.events),
-                looked_at=as_records(track.looked_at),
+                looked_at=to_records(track.looked_at),
             )
             for name, track in tracks.items()
         ],
@@ -179,7 +179,7 @@ def _compare_two(
     seed: int,
 ) -> tuple[PairComparison, list[Finding]]:
     track_a, track_b = tracks[model_a], tracks[model_b]
-    compared = common(track_a.looked_at, track_b.looked_at)
+    compared = intersection(track_a.looked_at, track_b.looked_at)
     events_a, outside_a = _split(track_a.events, compared)
     events_b, outside_b = _split(track_b.events, compared)
     marks_a = _Marks([e.label for e in events_a], [e.time_s for e in events_a])
@@ -206,7 +206,7 @@ def _compare_two(
     report = PairComparison(
         model_a=model_a,
         model_b=model_b,
-        compared=as_records(compared),
+        compared=to_records(compared),
         both=len(same),
         other_label=len(different),
         only_a=len(only_a),
@@ -247,7 +247,7 @@ def _pair_up(a: _Marks, b: _Marks, tolerance: float) -> tuple[Pairs, Pairs]:
 
 
 def _match(a: _Marks, in_a: list[int], b: _Marks, in_b: list[int], tolerance: float) -> Pairs:
-    pairs = matched_pairs([a.times[i] for i in in_a], [b.times[j] for j in in_b], tolerance)
+    pairs = pair_times([a.times[i] for i in in_a], [b.times[j] for j in in_b], tolerance)
     return [(in_a[i], in_b[j]) for i, j in pairs]
 
 
@@ -261,7 +261,7 @@ def _split(events: Iterable[Event], compared: Intervals) -> tuple[list[Event], l
     inside: list[Event] = []
     outside: list[Event] = []
     for event in events:
-        (inside if within(compared, event.time_s) else outside).append(event)
+        (inside if contains(compared, event.time_s) else outside).append(event)
     return inside, outside
 
 
@@ -315,17 +315,17 @@ def _agreement(
 
 def _together(tracks: Mapping[str, Track], tolerance: float) -> list[Moments]:
     """The moments of each known class where all looked, by the models that found them."""
-    everywhere = reduce(common, (track.looked_at for track in tracks.values()))
+    everywhere = reduce(intersection, (track.looked_at for track in tracks.values()))
     times: dict[str, list[list[float]]] = defaultdict(lambda: [[] for _ in tracks])
     for number, track in enumerate(tracks.values()):
         for event in track.events:
-            if event.known and within(everywhere, event.time_s):
+            if event.known and contains(everywhere, event.time_s):
                 times[event.label][number].append(event.time_s)
     names = list(tracks)
     found = Counter(
         (label, tuple(sorted(moment)))
         for label, lists in times.items()
-        for moment in moments(lists, tolerance)
+        for moment in group_moments(lists, tolerance)
     )
     return [
         Moments(label=label, models=[names[number] for number in numbers], count=count)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from touchline.core.records import Event, Vote
 from touchline.inputs.settings import Method, Weights, weight_of
-from touchline.matching import moments, suppress
+from touchline.matching import group_moments, suppress
 
 # One model's event, as one of a group that means the same moment.
 _OfModel = tuple[str, Event]
@@ -78,7 +78,9 @@ def _moments(predicted: Mapping[str, Sequence[Event]], tolerance: float) -> list
     lists = list(predicted.items())
     return [
         [(lists[number][0], lists[number][1][index]) for number, index in moment.items()]
-        for moment in moments([[event.time_s for event in mine] for _, mine in lists], tolerance)
+        for moment in group_moments(
+            [[event.time_s for event in mine] for _, mine in lists], tolerance
+        )
     ]
 
 

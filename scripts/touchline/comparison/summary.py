@@ -12,8 +12,8 @@ from pandas import DataFrame
 
 from touchline.comparison.records import Agreement, ComparisonReport
 from touchline.core.files import read_record
-from touchline.core.intervals import intervals_of, length
-from touchline.core.params import MissingPredictions, Predicted
+from touchline.core.intervals import from_records, length
+from touchline.core.params import MissingPredictions, PredictedVideo
 from touchline.core.records import Coverage
 from touchline.core.tables import Dtype, Table, columns
 from touchline.core.text_table import text_table
@@ -50,7 +50,7 @@ class Row:
     @property
     def looked_at_s(self) -> float:
         """Seconds of video that the model looked at."""
-        return length(intervals_of(self.coverage.looked_at)) if self.coverage else 0.0
+        return length(from_records(self.coverage.looked_at)) if self.coverage else 0.0
 
     @property
     def events_per_minute(self) -> float | None:
@@ -95,7 +95,7 @@ def agreement_of(model: str, report: ComparisonReport) -> dict[str, Agreement]:
 
 
 def read_rows(
-    there: Iterable[Predicted],
+    there: Iterable[PredictedVideo],
     events: Iterable[str],
     coverage: Iterable[str],
     *,
@@ -237,8 +237,8 @@ def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
         len(row.events) if coverage else None,
         _rounded(row.events_per_minute),
         _rounded(row.share_looked_at),
-        length(intervals_of(coverage.likely_lost)) if coverage else None,
-        length(intervals_of(coverage.no_pictures)) if coverage else None,
+        length(from_records(coverage.likely_lost)) if coverage else None,
+        length(from_records(coverage.no_pictures)) if coverage else None,
         *(getattr(counts, name, None) for name in _COUNTS),
         row.unknown.total(),
         "; ".join(f"{label}: {count}" for label, count in _by_count(row.unknown)),

@@ -1,5 +1,5 @@
-"""What every stage uses: the records of the files, the files themselves, paths, logs, intervals.
+"""Code that every stage uses: file formats, file access, paths, logs and intervals.
 
-In: nothing of soccer but its clock and SoccerNet's list of classes. Out: functions and records for
-all other packages. It imports none of them.
+The only soccer knowledge here is the match clock and SoccerNet's list of classes. All other
+packages import from this package. It imports none of them.
 """

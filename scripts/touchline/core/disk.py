@@ -1,4 +1,4 @@
-"""What a disk or its rights refuse, as a sentence for the person who can fix it."""
+"""Messages for disk and permission errors, with a remedy for each error."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 from touchline.errors import plain
 
-_AGAIN = "then type the same command again: what is done stays"
-_FULL = f"make room, {_AGAIN}"
-_RIGHTS = "get the right to, or set results and resources to folders that are yours"
-_BROKEN = f"the disk, or the way to it over the network, is at fault: have it looked at, {_AGAIN}"
+_AGAIN = "then run the same command again; finished results are kept"
+_FULL = f"free some space, {_AGAIN}"
+_RIGHTS = "ask for write permission, or set results and resources to folders that you own"
+_BROKEN = f"the disk or its network connection has a fault; have it checked, {_AGAIN}"
 
 _REMEDIES = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
-    errno.EFBIG: f"raise the limit of a file's size (ulimit -f), {_AGAIN}",
+    errno.EFBIG: f"raise the limit of the file size (ulimit -f), {_AGAIN}",
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
     errno.EROFS: _RIGHTS,
@@ -29,40 +29,48 @@ _REMEDIES = {
     errno.ESTALE: _BROKEN,
     errno.EREMOTEIO: _BROKEN,
     errno.ENOTCONN: _BROKEN,
-    errno.ENAMETOOLONG: "give shorter names to folders, models or files",
+    errno.ENAMETOOLONG: "shorten the names of folders, models or files",
     errno.EMFILE: f"raise the limit of open files (ulimit -n), {_AGAIN}",
     errno.ENFILE: f"raise the limit of open files (ulimit -n), {_AGAIN}",
-    errno.ENOMEM: f"end what else runs on this machine, {_AGAIN}",
+    errno.ENOMEM: f"end other programs on this machine, {_AGAIN}",
 }
 
 
-def refusal(error: BaseException) -> str | None:
-    """What, where, and what to do; None if neither the error nor its cause is of this kind."""
+def disk_message(error: BaseException) -> str | None:
+    """Return a message that says what failed, where, and what to do.
+
+    Return None if neither the error nor its cause is a disk, permission or resource error.
+    """
     if not isinstance(error, OSError) or error.errno not in _REMEDIES:
         if isinstance(error, OSError) and "No usable temporary directory" in str(error):
-            return f"No folder for temporary files takes one: name another by TMPDIR, or {_FULL}."
-        return refusal(error.__cause__) if error.__cause__ else None
+            return f"No folder for temporary files is usable. Set TMPDIR to another, or {_FULL}."
+        return disk_message(error.__cause__) if error.__cause__ else None
     where = error.filename2 or error.filename
     place = f"{plain(os.fsdecode(where))}: " if isinstance(where, (str, bytes)) else ""
     return f"{place}{os.strerror(error.errno)}; {_REMEDIES[error.errno]}."
 
 
 @contextmanager
-def writing(path: str | Path) -> Iterator[None]:
-    """Have the system's errors name what was being written, which they seldom do by themselves."""
+def name_file_in_errors(path: str | Path) -> Iterator[None]:
+    """Add the path of the written file to any error that the operating system raises inside.
+
+    Most of these errors do not name the file by themselves.
+    """
     try:
         yield
     except OSError as error:
-        if error.filename is None or Path(str(error.filename)).name.startswith(hidden(path)):
+        if error.filename is None or Path(str(error.filename)).name.startswith(
+            temporary_prefix(path)
+        ):
             error.filename = str(path)
         raise
     except Exception as error:
-        # How libraries in Rust (safetensors) report them.
+        # Libraries in Rust (safetensors) report system errors as text.
         if number := re.search(r"\(os error (\d+)\)", str(error)):
             raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
         raise
 
 
-def hidden(path: str | Path) -> str:
-    """What the name of a file begins with that is to take the place of another."""
+def temporary_prefix(path: str | Path) -> str:
+    """Return the start of the name of the temporary file that later replaces `path`."""
     return f".{Path(path).name}."

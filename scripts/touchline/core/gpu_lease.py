@@ -1,8 +1,8 @@
-"""One GPU for each worker of a machine, by locks that die with their holder.
+"""Locks that give each worker on a machine its own GPU. A lock ends with its process.
 
-Locally, Snakemake counts GPUs but names none, so two workers would both take the
-first. A worker leases one here before it touches CUDA. Inside a SLURM job it leases one of those
-that SLURM gave the job.
+Locally, Snakemake counts GPUs but does not say which GPU a job gets, so two workers would both take
+the first GPU. A worker therefore leases a GPU here before it uses CUDA. Inside a SLURM job, a
+worker leases one of the GPUs that SLURM gave the job.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from touchline.errors import InputError
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.2
-# Not TMPDIR, which may differ between two runs of one user; and shared by all users, since they
-# share the GPUs.
+# All users share the GPUs, so they share this folder. TMPDIR may differ between users and runs.
 LEASES = Path("/tmp/touchline-gpus")
-# A SLURM job is one user's, so no file of another user must be in its way.
-_LEASES_OF_JOBS = Path(f"{LEASES}-{os.getuid()}")
-# The names of its locks begin so.
-_OF_JOB = "job"
+# A SLURM job belongs to one user, so files of other users must not block its locks.
+_JOB_LEASES = Path(f"{LEASES}-{os.getuid()}")
+# Prefix of the lock names of SLURM jobs.
+_JOB_PREFIX = "job"
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,9 @@ class _Lease:
     """A GPU that this process holds.
 
     Attributes:
-        descriptor: of the lock's file, which is closed to end the lease.
-        lock: that file.
+        gpu: the leased GPU.
+        descriptor: file descriptor of the lock file. Closing it ends the lease.
+        lock: path of the lock file.
     """
 
     gpu: Gpu
@@ -51,58 +51,58 @@ _held: list[_Lease] = []
 def lease_gpu(
     folder: Path | None = None, get_ready: Callable[[str], object] | None = None
 ) -> str | None:
-    """Hold a GPU of this machine that no other worker of any user holds.
+    """Lease a GPU of this machine that no other worker of any user holds.
 
-    Sets CUDA_VISIBLE_DEVICES to it, so call this before anything touches CUDA. Waits
-    while all are held. The lock is the kernel's: it ends with the process, however
-    that ends, if `release_gpu` has not ended it.
+    Waits while all GPUs are held. Sets CUDA_VISIBLE_DEVICES to the leased GPU, so call this
+    function before anything uses CUDA. The kernel ends the lock when the process ends for any
+    reason. `release_gpu` can end the lock earlier.
 
     Args:
-        folder: where the lock files are, on this machine; None for the usual place.
-        get_ready: what to do on the GPU, with little of its memory, while another worker still
-            holds it; done only where there is one GPU, so that it is certain which it will be,
-            and the GPU takes several processes.
+        folder: folder of the lock files on this machine; None for the default folder.
+        get_ready: function to call with the GPU's name while another worker still holds the GPU. It
+            must use little GPU memory. It is called only if the machine has a single GPU, which
+            must accept several processes.
 
     Returns:
-        The GPU's name in CUDA_VISIBLE_DEVICES; None where there is none: then the CPU does the
-        work.
+        The GPU's name in CUDA_VISIBLE_DEVICES, or None if there is no GPU. Without a GPU, the CPU
+        does the work.
 
     Raises:
-        InputError: the folder of the locks cannot be used, or CUDA_VISIBLE_DEVICES names no GPU.
+        InputError: the lock folder cannot be used, or CUDA_VISIBLE_DEVICES names no GPU.
     """
     gpus = candidates()
     if "SLURM_JOB_ID" in os.environ:
         _log_job(gpus)
     elif not gpus:
-        log.info("No GPU on this machine: running on the CPU.")
+        log.info("This machine has no GPU. The work runs on the CPU.")
     if not gpus:
         return None
-    folder = folder or (_LEASES_OF_JOBS if _has_choice_of_slurm() else LEASES)
+    folder = folder or (_JOB_LEASES if _slurm_chose_gpus() else LEASES)
     lease = _wait_for_one(gpus, folder, get_ready)
     _held.append(lease)
     os.environ["CUDA_VISIBLE_DEVICES"] = lease.gpu.name
-    log.info("GPU %s is leased.", lease.gpu.name)
+    log.info("This process leased GPU %s.", lease.gpu.name)
     return lease.gpu.name
 
 
 def release_gpu() -> None:
-    """End this process's lease: its memory on the GPU has been given back.
+    """End this process's lease. Call this function once the process has freed its GPU memory.
 
-    A GPU that takes one process at a time stays leased until this process ends, as it takes no
-    other before.
+    A GPU that takes one process at a time stays leased until this process ends, because the GPU
+    accepts no other process before then.
     """
     for lease in [lease for lease in _held if not lease.gpu.is_exclusive]:
         _held.remove(lease)
-        if _is_of_job(lease.lock):
-            # No other job uses it.
+        if _is_job_lock(lease.lock):
+            # No other job uses this lock.
             with suppress(OSError):
                 lease.lock.unlink()
         os.close(lease.descriptor)
 
 
 def _log_job(gpus: Sequence[Gpu]) -> None:
-    """Log which GPUs SLURM gave this job."""
-    # On many clusters a job sees its own GPUs only, from number 0; this is the number on the node.
+    """Log the GPUs that SLURM gave this job."""
+    # On many clusters a job sees only its own GPUs, counted from 0. These are the node's numbers.
     number = os.environ.get("SLURM_STEP_GPUS") or os.environ.get("SLURM_JOB_GPUS")
     names = (number or ",".join(gpu.name for gpu in gpus)) if gpus else None
     log.info(
@@ -117,17 +117,18 @@ def _log_job(gpus: Sequence[Gpu]) -> None:
 def _wait_for_one(
     gpus: Sequence[Gpu], folder: Path, get_ready: Callable[[str], object] | None
 ) -> _Lease:
-    # Named before the variable is set below.
+    # The names depend on CUDA_VISIBLE_DEVICES, which is changed below.
+    """Wait until one of the GPUs is free, and lease this GPU."""
     locks = {gpu: folder / _lock_name(gpu) for gpu in gpus}
     waited = False
     while True:
         for gpu, lock in locks.items():
-            descriptor = _hold(lock)
+            descriptor = _try_lock(lock)
             if descriptor is not None:
                 return _Lease(gpu, descriptor, lock)
         if not waited:
             names = ", ".join(gpu.name for gpu in gpus)
-            log.info("All GPUs (%s) are held by other workers: waiting.", names)
+            log.info("Other workers hold all GPUs (%s). This worker waits.", names)
             waited = True
             if get_ready and len(gpus) == 1 and not gpus[0].is_exclusive:
                 os.environ["CUDA_VISIBLE_DEVICES"] = gpus[0].name
@@ -137,30 +138,31 @@ def _wait_for_one(
 
 
 def _lock_name(gpu: Gpu) -> str:
-    """Return the name of a GPU's lock, the same in all processes that may use the GPU.
+    """Return the file name of a GPU's lock. All processes that may use the GPU get the same name.
 
-    Where SLURM chose the GPUs, the lock is among the workers of one job. Jobs have GPUs of their
-    own, which can have one number, or they share a GPU that SLURM wants shared.
+    If SLURM chose the GPUs, only the workers of one job share a lock. GPUs of two jobs can have the
+    same number although they differ. Two jobs can also share a GPU on purpose.
     """
     identity = gpu.uuid or gpu.name
-    if _has_choice_of_slurm():
+    if _slurm_chose_gpus():
         # Each step of a job may count its GPUs from 0.
         step = "" if gpu.uuid else f"{os.environ.get('SLURM_STEP_ID', '')}-"
-        identity = f"{_OF_JOB}{os.environ['SLURM_JOB_ID']}-{step}{identity}"
+        identity = f"{_JOB_PREFIX}{os.environ['SLURM_JOB_ID']}-{step}{identity}"
     return f"{identity.replace('/', '_')}.lock"
 
 
-def _has_choice_of_slurm() -> bool:
-    """Tell whether SLURM chose the GPUs that this process sees."""
+def _slurm_chose_gpus() -> bool:
+    """Return whether SLURM chose the GPUs that this process sees."""
     return "SLURM_JOB_ID" in os.environ and "CUDA_VISIBLE_DEVICES" in os.environ
 
 
-def _is_of_job(lock: Path) -> bool:
-    return lock.name.startswith(_OF_JOB)
+def _is_job_lock(lock: Path) -> bool:
+    """Return whether a lock belongs to a SLURM job."""
+    return lock.name.startswith(_JOB_PREFIX)
 
 
-def _hold(lock: Path) -> int | None:
-    """Take a lock; None if another process holds it."""
+def _try_lock(lock: Path) -> int | None:
+    """Take a lock and return its file descriptor. Return None if another process holds the lock."""
     descriptor = _open_lock(lock)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -168,17 +170,18 @@ def _hold(lock: Path) -> int | None:
         os.close(descriptor)
         return None
     if os.fstat(descriptor).st_nlink == 0:
-        # Its holder has just removed it; the next worker would lock another file.
+        # The holder has just removed the file, so the next worker would lock another file.
         os.close(descriptor)
         return None
     return descriptor
 
 
 def _open_lock(path: Path) -> int:
-    """The lock file of a GPU, made if it is not there, opened to read: that is enough to lock it.
+    """Open the lock file of a GPU for reading, and create it if it is missing.
 
-    Another user's file must not be opened to write or with O_CREAT (the kernel forbids that in
-    a folder that all may write to), and a link that somebody has put there must not be followed.
+    Reading access is enough to lock a file. The kernel forbids opening another user's file for
+    writing, or with O_CREAT, in a folder that everyone may write to. Symbolic links are not
+    followed, because another user could have placed one.
     """
     try:
         if not path.parent.is_dir():
@@ -194,12 +197,15 @@ def _open_lock(path: Path) -> int:
                 return descriptor
     except OSError as error:
         raise InputError(
-            f"{path}, by which workers share this machine's GPUs, cannot be opened: "
-            f"{error.strerror}; ask its owner to remove {path.parent}."
+            f"{path}, a lock for this machine's GPUs, cannot be opened: "
+            f"{error.strerror}. Ask its owner to remove {path.parent}."
         ) from error
 
 
 def _permit(file: Path | int, mode: int) -> None:
-    """Let other users use the locks in spite of the umask; a file system may refuse that."""
+    """Set permissions that the umask would restrict, so that other users can use the locks.
+
+    Errors are ignored, because some file systems refuse to change permissions.
+    """
     with suppress(OSError):
         os.chmod(file, mode)

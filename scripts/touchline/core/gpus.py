@@ -1,7 +1,7 @@
-"""The GPUs that CUDA shows to this process, found out without starting CUDA in it.
+"""The GPUs that CUDA shows to this process, listed without starting CUDA in it.
 
-CUDA reads CUDA_VISIBLE_DEVICES once, when it starts. A worker must have leased its GPU by then, so
-NVIDIA's driver is asked: by its library NVML, or else by CUDA in another process.
+CUDA reads CUDA_VISIBLE_DEVICES once, when it starts. A worker must lease its GPU before that. So
+this module asks NVIDIA's driver through its library NVML, or else asks CUDA in another process.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from typing import Any, TypeVar
 from touchline.errors import InputError, plain
 
 _UUID = ("GPU-", "MIG-")
-# How people, and SLURM, say that there is to be none.
+# Values by which people and SLURM hide all GPUs.
 _NONE = re.compile(r"\s*(-.*|none|void|NoDevFiles)?\s*", re.IGNORECASE | re.DOTALL)
-# As C's strtoul reads one: what follows the digits does not count.
+# CUDA reads numbers with C's strtoul, which ignores the text after the digits.
 _NUMBER = re.compile(r"\s*\+?(\d+)")
-# CUDA's values for a GPU that takes one process at a time, of old drivers and of today's.
+# Compute modes of a GPU that takes one process at a time, in old and in current drivers.
 _EXCLUSIVE = (1, 3)
-# A driver that is there, though it may not answer.
+# This folder exists if a driver is installed, even if it does not answer.
 _NVIDIA = Path("/proc/driver/nvidia/gpus")
 
-# Prints the UUID and the compute mode of each GPU. CUDA starts with 100 where it shows no GPU, and
-# with 101 where CUDA_VISIBLE_DEVICES names one twice.
+# This program prints the UUID and the compute mode of each GPU. cuInit returns 100 if no GPU is
+# visible, and 101 if CUDA_VISIBLE_DEVICES names a GPU twice.
 _ASK_CUDA = """
 import ctypes, sys, uuid
 cuda = ctypes.CDLL("libcuda.so.1")
@@ -43,19 +43,21 @@ for device in range(count.value):
     print(f"GPU-{uuid.UUID(bytes=bytes(name))}", mode.value)
 sys.exit(bool(failed))
 """
-_CUDA_STARTS_WITHIN = 120  # seconds; many GPUs whose driver has to wake take half a minute
+# Seconds. A driver with many GPUs can take half a minute to start.
+_CUDA_STARTS_WITHIN = 120
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU, or an instance that a GPU is divided into (MIG).
+    """A GPU, or one instance of a GPU that MIG divides.
 
     Attributes:
-        name: its name in CUDA_VISIBLE_DEVICES.
-        uuid: the same for every process of the machine; None if the driver does not answer.
-        is_exclusive: whether it takes one process at a time (compute mode EXCLUSIVE_PROCESS).
+        name: name of the GPU in CUDA_VISIBLE_DEVICES.
+        uuid: identifier that is the same for every process on the machine; None if the driver does
+            not answer.
+        is_exclusive: whether the GPU takes one process at a time (compute mode EXCLUSIVE_PROCESS).
     """
 
     name: str
@@ -65,7 +67,11 @@ class Gpu:
 
 @dataclass(frozen=True)
 class _Card:
-    """A GPU as NVML lists it; `instances` are UUIDs, None where the GPU is not divided."""
+    """A GPU in NVML's list.
+
+    Attributes:
+        instances: UUIDs of the MIG instances; None if the GPU is not divided.
+    """
 
     uuid: str
     model: str
@@ -73,7 +79,7 @@ class _Card:
     instances: tuple[str, ...] | None
 
     def gpus(self, name: str) -> list[Gpu]:
-        """List the parts that a process can lease: the GPU by a name, or each of its instances."""
+        """List what a process can lease: the GPU under `name`, or each of its MIG instances."""
         if self.instances is None:
             return [Gpu(name, self.uuid, self.is_exclusive)]
         return [Gpu(instance, instance) for instance in self.instances]
@@ -82,12 +88,12 @@ class _Card:
 def candidates() -> list[Gpu]:
     """List the GPUs that this process may use, as CUDA would show them.
 
-    CUDA hides each GPU behind the first entry of CUDA_VISIBLE_DEVICES that names none, and all
-    GPUs if one is named twice. Of a divided GPU it shows one instance to a process, so each
-    instance is listed.
+    CUDA ignores an unknown entry of CUDA_VISIBLE_DEVICES and all entries after it. It shows no GPU
+    if the variable names a GPU twice. CUDA shows a process only one instance of a divided GPU, so
+    each instance is listed separately.
 
     Raises:
-        InputError: CUDA_VISIBLE_DEVICES names GPUs, and the first of them is not there.
+        InputError: CUDA_VISIBLE_DEVICES names GPUs but makes none of them visible.
     """
     value = os.environ.get("CUDA_VISIBLE_DEVICES")
     if value is not None and _NONE.fullmatch(value):
@@ -98,31 +104,34 @@ def candidates() -> list[Gpu]:
         found = _found(entries)
     if value is not None and not found:
         raise InputError(
-            f"CUDA_VISIBLE_DEVICES={plain(value)} hides every GPU: its first entry names no GPU "
-            "here (nvidia-smi -L lists them), or two entries name the same one; correct it, or set "
-            "it to nothing to run on the CPU."
+            f"CUDA_VISIBLE_DEVICES={plain(value)} hides every GPU. Its first entry names no GPU "
+            "here (nvidia-smi -L lists them), or two entries name the same GPU. Correct it, or set "
+            "it to an empty text to run on the CPU."
         )
     return found
 
 
 def _found(entries: Sequence[str] | None) -> list[Gpu]:
-    """Return the GPUs that entries name; all GPUs without entries."""
+    """Return the GPUs that the entries of CUDA_VISIBLE_DEVICES name.
+
+    None as entries means all GPUs.
+    """
     cards = _cards()
-    found = None if cards is None else _among(cards, entries)
+    found = None if cards is None else _select_from_cards(cards, entries)
     if found is None:
-        found = _shown_by_cuda(entries)
+        found = _ask_cuda(entries)
     if found is None:
-        # torch says later why the driver does not answer, if there is one.
+        # If a driver exists, torch reports later why it does not answer.
         names = map(str, range(len(list(_NVIDIA.glob("*"))))) if entries is None else entries
         found = [Gpu(name) for name in names]
     return found
 
 
 def _entries(value: str) -> list[str]:
-    """Return the entries of CUDA_VISIBLE_DEVICES as far as CUDA reads them.
+    """Split CUDA_VISIBLE_DEVICES into entries, and drop the part that CUDA ignores.
 
-    It stops at -1, at nothing and at words. It takes either UUIDs or numbers, as the first entry
-    is.
+    CUDA stops reading at -1, at an empty entry and at words. The type of the first entry decides
+    whether CUDA reads UUIDs or numbers.
     """
     entries: list[str] = []
     has_uuids = value.startswith(_UUID)
@@ -133,17 +142,18 @@ def _entries(value: str) -> list[str]:
     return entries
 
 
-def _among(cards: Sequence[_Card], entries: Sequence[str] | None) -> list[Gpu] | None:
-    """Return the GPUs that entries name; all GPUs without entries.
+def _select_from_cards(cards: Sequence[_Card], entries: Sequence[str] | None) -> list[Gpu] | None:
+    """Return the cards that the entries of CUDA_VISIBLE_DEVICES name, or all cards without entries.
 
-    None if only CUDA knows: it numbers the fastest GPU first, NVML by their places on the bus.
+    Return None if only CUDA knows the numbers of the GPUs. CUDA numbers the fastest GPU first, and
+    NVML numbers GPUs by their places on the bus.
     """
     has_same_order = (
         len({card.model for card in cards}) <= 1
         or os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
     )
     if entries is None:
-        # CUDA does not count a divided GPU beside others.
+        # CUDA gives a divided GPU no number of its own beside other GPUs.
         is_numbered = has_same_order and all(card.instances is None for card in cards)
         return [
             gpu
@@ -154,7 +164,7 @@ def _among(cards: Sequence[_Card], entries: Sequence[str] | None) -> list[Gpu] |
         return None
     found: list[Gpu] = []
     for entry in entries:
-        named = _named(entry, cards)
+        named = _gpus_for_entry(entry, cards)
         if not named:
             break
         if any(gpu.uuid == other.uuid for gpu in named for other in found):
@@ -163,14 +173,15 @@ def _among(cards: Sequence[_Card], entries: Sequence[str] | None) -> list[Gpu] |
     return found
 
 
-def _named(entry: str, cards: Sequence[_Card]) -> list[Gpu]:
-    """Return the GPU, or its instances, that an entry of CUDA_VISIBLE_DEVICES names.
+def _gpus_for_entry(entry: str, cards: Sequence[_Card]) -> list[Gpu]:
+    """Return the GPU or the MIG instance that one entry of CUDA_VISIBLE_DEVICES names.
 
-    UUIDs can be shortened. The list is empty if the entry names no GPU, or several.
+    An entry can be the beginning of a UUID. An entry that names a divided GPU returns all of the
+    GPU's instances. The list is empty if no GPU or several GPUs fit the entry.
     """
     if entry.startswith("MIG-"):
         instances = [each for card in cards for each in card.instances or ()]
-        # NVML may be kept from listing an instance that CUDA takes.
+        # NVML may lack permission to list an instance that CUDA accepts.
         uuids = [each for each in instances if each.startswith(entry)] or [entry]
         return [Gpu(entry, uuids[0])] if len(uuids) == 1 else []
     if entry.startswith("GPU-"):
@@ -182,12 +193,12 @@ def _named(entry: str, cards: Sequence[_Card]) -> list[Gpu]:
 
 
 def _cards() -> list[_Card] | None:
-    """List the machine's GPUs; None where NVML does not answer."""
+    """List the machine's GPUs. Return None if NVML does not answer."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
-    # pynvml's errors can be named only once it is imported.
+    # pynvml's error classes do not exist before the import succeeds.
     except Exception:
         return None
     try:
@@ -199,13 +210,15 @@ def _cards() -> list[_Card] | None:
 
 
 def _handles(nvml: Any) -> Iterator[Any]:
+    """Yield the NVML handle of each GPU that this process may open."""
     for number in range(nvml.nvmlDeviceGetCount()):
-        # CUDA does not show a GPU either that this process may not open, or that has failed.
+        # CUDA also hides GPUs that this process may not open and GPUs that have failed.
         if handle := _answer(nvml, nvml.nvmlDeviceGetHandleByIndex, number, otherwise=None):
             yield handle
 
 
 def _card(nvml: Any, handle: Any) -> _Card:
+    """Read the properties of one GPU from NVML."""
     mode = _answer(nvml, nvml.nvmlDeviceGetComputeMode, handle, otherwise=0)
     is_divided = _answer(nvml, nvml.nvmlDeviceGetMigMode, handle, otherwise=[0])[0]
     return _Card(
@@ -217,6 +230,7 @@ def _card(nvml: Any, handle: Any) -> _Card:
 
 
 def _instances(nvml: Any, handle: Any) -> Iterator[str]:
+    """Yield the UUIDs of a GPU's MIG instances."""
     for number in range(_answer(nvml, nvml.nvmlDeviceGetMaxMigDeviceCount, handle, otherwise=0)):
         ask = nvml.nvmlDeviceGetMigDeviceHandleByIndex
         if instance := _answer(nvml, ask, handle, number, otherwise=None):
@@ -224,15 +238,18 @@ def _instances(nvml: Any, handle: Any) -> Iterator[str]:
 
 
 def _answer(nvml: Any, ask: Callable[..., T], *arguments: Any, otherwise: T) -> T:
-    """Ask NVML something that not every driver or GPU answers."""
+    """Call an NVML function.
+
+    Return `otherwise` if this driver or GPU does not support the function.
+    """
     try:
         return ask(*arguments)
     except nvml.NVMLError:
         return otherwise
 
 
-def _shown_by_cuda(entries: Sequence[str] | None) -> list[Gpu] | None:
-    """Ask CUDA which GPUs it shows; None if it does not start."""
+def _ask_cuda(entries: Sequence[str] | None) -> list[Gpu] | None:
+    """Ask CUDA in another process which GPUs it shows. Return None if CUDA does not start."""
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", _ASK_CUDA],
@@ -245,7 +262,7 @@ def _shown_by_cuda(entries: Sequence[str] | None) -> list[Gpu] | None:
         return None
     lines = [line.split() for line in done.stdout.splitlines()]
     names = map(str, range(len(lines))) if entries is None else entries
-    # CUDA hides entries at the end only.
+    # CUDA drops entries only at the end, so names and lines correspond from the start.
     return [
         Gpu(name, uuid, int(mode) in _EXCLUSIVE)
         for name, (uuid, mode) in zip(names, lines, strict=False)

@@ -1,4 +1,4 @@
-"""Sets of times as sorted intervals: their union, what they have in common, their length."""
+"""Arithmetic of sorted time intervals: union, intersection, gaps and length."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from itertools import accumulate
 
 from touchline.core.records import Interval
 
-# Stretches of a video, (start, end) in seconds: sorted, apart from each other, not empty.
+# Intervals of a video as (start, end) in seconds: sorted, disjoint and not empty.
 Intervals = tuple[tuple[float, float], ...]
 
-# Times are rounded to a millisecond, so those that differ by no more are the same moment.
+# Files round times to a millisecond, so times that differ by at most that are the same moment.
 SAME_TIME = 0.001
 
 
-def joined(intervals: Iterable[tuple[float, float]]) -> Intervals:
-    """The union of intervals that may overlap and come in any order."""
+def union(intervals: Iterable[tuple[float, float]]) -> Intervals:
+    """Return the union of intervals, which may overlap and come in any order."""
     result: list[tuple[float, float]] = []
     for start, end in sorted(intervals):
         if result and start <= result[-1][1] + SAME_TIME:
@@ -27,8 +27,8 @@ def joined(intervals: Iterable[tuple[float, float]]) -> Intervals:
     return tuple(result)
 
 
-def common(one: Intervals, other: Intervals) -> Intervals:
-    """The intervals that lie in both."""
+def intersection(one: Intervals, other: Intervals) -> Intervals:
+    """Return the parts of time that lie in both sets of intervals."""
     result = []
     i = j = 0
     while i < len(one) and j < len(other):
@@ -43,35 +43,38 @@ def common(one: Intervals, other: Intervals) -> Intervals:
 
 
 def gaps(intervals: Intervals, duration: float) -> Intervals:
-    """The intervals of [0, duration] that lie in none of the intervals."""
+    """Return the parts of [0, duration] that lie in none of the intervals."""
     edges = [0.0, *(edge for interval in intervals for edge in interval), duration]
     pairs = zip(edges[::2], edges[1::2], strict=True)
     return tuple((start, end) for start, end in pairs if end > start + SAME_TIME)
 
 
 def length(intervals: Intervals) -> float:
-    """Seconds that the intervals last together."""
+    """Return the total length of the intervals, in seconds."""
     return math.fsum(end - start for start, end in intervals)
 
 
-def within(intervals: Intervals, time: float) -> bool:
-    """Whether a time lies in one of the intervals, their ends included."""
+def contains(intervals: Intervals, time: float) -> bool:
+    """Return whether a time lies in one of the intervals. Both ends of an interval belong to it."""
     place = bisect_right(intervals, (time, math.inf)) - 1
     return place >= 0 and time <= intervals[place][1]
 
 
 def elapsed(intervals: Intervals, times: Iterable[float]) -> list[float]:
-    """How many seconds of the intervals lie before each time, which is in one of them."""
+    """Return the number of seconds inside the intervals before each time.
+
+    Each time must lie in one of the intervals.
+    """
     before = [0.0, *accumulate(end - start for start, end in intervals)]
     places = ((bisect_right(intervals, (time, math.inf)) - 1, time) for time in times)
     return [before[place] + time - intervals[place][0] for place, time in places]
 
 
-def as_records(intervals: Intervals) -> list[Interval]:
-    """Intervals as they stand in files."""
+def to_records(intervals: Intervals) -> list[Interval]:
+    """Convert intervals to the records that files contain."""
     return [Interval(start=start, end=end) for start, end in intervals]
 
 
-def intervals_of(records: Iterable[Interval]) -> Intervals:
-    """Intervals from how they stand in files."""
-    return joined((each.start, each.end) for each in records)
+def from_records(records: Iterable[Interval]) -> Intervals:
+    """Convert the records of a file to sorted intervals."""
+    return union((each.start, each.end) for each in records)

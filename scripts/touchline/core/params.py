@@ -1,4 +1,4 @@
-"""Records of videos and models that several rules' parameters have as fields."""
+"""Records of videos and models that the parameters of several rules contain."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Predicted:
-    """A video, and a model (or the ensemble) that has events of it."""
+class PredictedVideo:
+    """A video, and a model (or the ensemble) that has events for this video."""
 
     video: int
     model: str
@@ -15,7 +15,7 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True)
 class MissingPredictions:
-    """A video, a model without given predictions of it, and the path where they were expected."""
+    """A video and a model that has no given predictions for it, with the expected path."""
 
     video: int
     model: str

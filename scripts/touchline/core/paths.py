@@ -1,7 +1,7 @@
-"""Where every file of a run lies: the patterns that rules, scripts and the status command share.
+"""Path patterns of every file of a run, shared by rules, scripts and the status command.
 
-A pattern holds {model}, {video} or {slice}, as Snakemake's wildcards do, and begins in one of two
-folders: that of the results, or that of the models (settings `results` and `resources`).
+A pattern contains the Snakemake wildcards {model}, {video} or {slice}. It is relative either to the
+folder of results (setting `results`) or to the folder of models (setting `resources`).
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 
-# Under the folder of results: a slice of a video for one model.
+# Below the folder of results, per slice of a video and model:
 PARTIAL = "partials/partial_results_{model}_vid{video}_gpu{slice}.json"
 LEDGER = "windows/windows_{model}_vid{video}_gpu{slice}.jsonl"
 SLICE_EVIDENCE = "evidence/evidence_{model}_vid{video}_gpu{slice}.csv"
 SLICE_FEATURES = "features/features_{model}_vid{video}_gpu{slice}.safetensors"
-# Never an output: Snakemake deletes those when a job fails.
+# Not an output, because Snakemake deletes the outputs of a failed job.
 JOURNAL = "journal/{model}_vid{video}_gpu{slice}"
 DETECT_BENCHMARK = "benchmarks/detect_{model}_vid{video}_gpu{slice}.tsv"
 
-# A video, and a video for one model or for the ensemble.
+# Per video, or per video and model (or ensemble):
 MANIFEST = "videos/video_{video}.json"
 PREDICTIONS = "predictions/final_predictions_{model}_video_{video}.json"
 EVENTS = "events/events_{model}_video_{video}.csv"
@@ -35,13 +35,13 @@ ENSEMBLE = "ensemble/final_predictions_ensemble_video_{video}.json"
 ENSEMBLE_EVENTS = "events/events_ensemble_video_{video}.csv"
 THUMBNAILS = "thumbnails/thumbnails_video_{video}.json"
 PAGE = "report/video_{video}.html"
-# A folder: clips, reels, and a list of them.
+# A folder of clips and reels, with a list of them.
 CLIPS = "clips/video_{video}"
 CLIP_LIST = f"{CLIPS}/clips.json"
-# Not an output: scripts/review.py writes it when a person saves verdicts.
+# Not an output, because scripts/review.py writes this file when a person saves verdicts.
 VERDICTS = "verdicts/verdicts_video_{video}.csv"
 
-# A model, or the ensemble, over all videos.
+# Per model (or ensemble), over all videos:
 MODEL = "models/model_{model}.json"
 MODEL_FILES = "models/files_{model}.json"
 LEARNED_MODEL = "learned/learned_{model}.safetensors"
@@ -52,7 +52,7 @@ CURVES = "evaluation/curves_{model}.csv"
 CALIBRATION = "calibration/calibration_{model}.json"
 EXPORTS = "exports/{model}"
 
-# The run.
+# Per run:
 EVALUATION_TABLE = "evaluation/evaluation.csv"
 EVALUATION_TEXT = "evaluation/evaluation.txt"
 SUMMARY = "summary/summary.csv"
@@ -60,14 +60,14 @@ SUMMARY_TEXT = "summary/summary.txt"
 INDEX = "report/index.html"
 CHART = "report/charts/{name}.svg"
 RECORD = "run.json"
-# The logs, and beside each log the hashes of its job's results (touchline.core.jobs).
+# Folders of the logs, and of the hashes of each job's results (touchline.core.jobs).
 LOGS = "logs"
 HASHES = "hashes"
-# What is no part of a run's record. It differs from attempt to attempt, is cut on demand, or a
-# person wrote it.
+# Folders that run.json does not list: their files differ between attempts, are made on demand, or
+# are written by a person.
 NO_RESULTS = ("benchmarks", "clips", HASHES, "journal", LOGS, "verdicts")
 
-# The log of each rule's jobs, and of what is summed up after some videos failed.
+# Logs, per rule:
 PROBE_LOG = "logs/probe/video_{video}.log"
 FETCH_ADAPTER_LOG = "logs/models/fetch_adapter_{model}.log"
 MERGE_ADAPTER_LOG = "logs/models/merge_adapter_{model}.log"
@@ -94,65 +94,68 @@ CLIPS_LOG = "logs/clips/video_{video}.log"
 INDEX_LOG = "logs/report/index.log"
 RECORD_LOG = "logs/record.log"
 
-# Under the folder of models.
+# Below the folder of models:
 CHECKPOINT = "models/{model}/checkpoint"
 ADAPTER = "models/{model}/adapter"
 MERGED = "models/{model}/merged"
 QUANTIZED = "models/{model}/nf4"
 
 
-# What is spotted from a model's evidence is a model of its own, and so is what is learnt from its
-# features. No other can have such a name, as "_" separates the parts of a file's.
-_BY_EVIDENCE = "_evidence"
-_BY_LEARNING = "_learned"
+# Events from a model's evidence, and events learnt from its features, are listed as models of their
+# own. No other model can have such a name, because "_" separates the parts of file names.
+_EVIDENCE_SUFFIX = "_evidence"
+_LEARNED_SUFFIX = "_learned"
 
 
-def by_evidence(model: str) -> str:
-    """The name of the model that is a model's evidence."""
-    return model + _BY_EVIDENCE
+def evidence_model_name(model: str) -> str:
+    """Return the name under which events from a model's evidence are listed."""
+    return model + _EVIDENCE_SUFFIX
 
 
-def by_learning(model: str) -> str:
-    """The name of the model that is learnt from a model's features."""
-    return model + _BY_LEARNING
+def learned_model_name(model: str) -> str:
+    """Return the name under which events learnt from a model's features are listed."""
+    return model + _LEARNED_SUFFIX
 
 
-def of_evidence(pattern: str) -> str:
-    """A pattern as it is of the evidence of {model}."""
-    return pattern.replace("{model}", by_evidence("{model}"))
+def evidence_pattern(pattern: str) -> str:
+    """Return a path pattern for events from the evidence of {model}."""
+    return pattern.replace("{model}", evidence_model_name("{model}"))
 
 
-def of_learning(pattern: str) -> str:
-    """A pattern as it is of what is learnt from the features of {model}."""
-    return pattern.replace("{model}", by_learning("{model}"))
+def learned_pattern(pattern: str) -> str:
+    """Return a path pattern for events learnt from the features of {model}."""
+    return pattern.replace("{model}", learned_model_name("{model}"))
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A slice of a video for one model; `slice` is its number."""
+    """A slice of a video for one model. The field `slice` is the number of the slice."""
 
     model: str
     video: int
     slice: int
 
     def file(self, results: str | Path, pattern: str) -> Path:
-        """One of the files above."""
+        """Return the path of the slice's file for one of the patterns of this module."""
         return Path(results) / pattern.format(**asdict(self))
 
     def is_done(self, results: str | Path, keep_partials: bool) -> bool:
-        """Whether its files are there, or were thrown away once merged."""
-        merged = (PREDICTIONS, of_evidence(PREDICTIONS), of_learning(PREDICTIONS))
+        """Return whether the slice's files exist, or were deleted after merging."""
+        merged = (PREDICTIONS, evidence_pattern(PREDICTIONS), learned_pattern(PREDICTIONS))
         if not keep_partials and any(self.file(results, pattern).exists() for pattern in merged):
             return True
         return all(self.file(results, pattern).exists() for pattern in (PARTIAL, LEDGER))
 
 
-def slices_of(models: Sequence[str], videos: Iterable[int], slices: int) -> Iterator[Slice]:
-    """Every slice, model by model within a video."""
+def list_slices(models: Sequence[str], videos: Iterable[int], slices: int) -> Iterator[Slice]:
+    """Return the slices of all videos, ordered by video, then by model."""
     triples = product(videos, models, range(slices))
     return (Slice(model, video, index) for video, model, index in triples)
 
 
-def one_of(names: Iterable[str]) -> str:
-    """A regular expression for one of some names, and for nothing if there are none."""
+def regex_for(names: Iterable[str]) -> str:
+    """Return a regular expression that matches any of the names.
+
+    Without names it matches nothing.
+    """
     return "|".join(map(re.escape, names)) or "(?!)"

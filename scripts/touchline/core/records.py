@@ -1,7 +1,7 @@
-"""The file formats: what stands in each JSON file that the workflow writes.
+"""File formats: the contents of each JSON file that the workflow writes.
 
-Times are seconds from the start of the video. The JSON Schemas in schemas/ are
-made from these classes.
+Times are seconds from the start of the video. The JSON Schemas in schemas/ are generated from these
+classes.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ Team = Literal["home", "away"]
 
 
 def _is_none(value: object) -> bool:
-    """Whether a field is left out of the file, so that files without it stay as they were."""
+    """Return whether a field has no value and is left out of the file.
+
+    Older files without the field stay the same.
+    """
     return value is None
 
 
 class Record(BaseModel):
-    """Base of every record: immutable, and no field but those named."""
+    """Base class of every record. Records are immutable and reject unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -36,125 +39,130 @@ class Interval(Record):
 
 
 class Restart(Record):
-    """Where the clock of a video file starts again."""
+    """A place where the clock of a video file starts again."""
 
-    packet: int = Field(ge=0, description="first packet of pictures after it, from 0 on")
-    shift: float = Field(description="seconds, added to the times from there on")
+    packet: int = Field(ge=0, description="index of the first video packet after the restart")
+    shift: float = Field(description="seconds to add to the times from this packet on")
 
 
 class Section(Record):
-    """A part of an MPEG-TS in which one PID holds the pictures."""
+    """A part of an MPEG-TS file in which one PID carries the video."""
 
-    begin: int = Field(ge=0, description="where reading starts, bytes from the file's start")
-    end: int = Field(gt=0, description="where reading ends, bytes from the file's start")
-    pid: int = Field(ge=0, description="PID of the pictures")
+    begin: int = Field(ge=0, description="start of the part, in bytes from the start of the file")
+    end: int = Field(gt=0, description="end of the part, in bytes from the start of the file")
+    pid: int = Field(ge=0, description="PID of the video")
 
 
 PacketTimes = Literal["stated", "in_decoding_order", "sparse"]
 
 
 class Manifest(Record):
-    """videos/video_{v}.json: what the probe found out about one video."""
+    """videos/video_{v}.json: the properties of one video file, as the probe found them."""
 
     video: int = Field(ge=0, description="number of the video in the table")
-    path: str = Field(description="where the video was when it was probed")
+    path: str = Field(description="path of the video when it was probed")
     bytes: int = Field(gt=0, description="size of the file")
-    fingerprint: str = Field(description="SHA-256 of samples of the content")
-    duration: float = Field(gt=0, description="seconds of video that are to be processed")
-    start_time: float = Field(description="presentation time of the first frame, seconds")
+    fingerprint: str = Field(description="SHA-256 hash of samples of the file's content")
+    duration: float = Field(gt=0, description="length of the video to process, in seconds")
+    start_time: float = Field(description="presentation time of the first frame, in seconds")
     clock_offset: float = Field(
-        default=0.0, description="what a player's clock shows at the first picture, seconds"
+        default=0.0, description="time that a player shows at the first frame, in seconds"
     )
     frame_rate: float = Field(gt=0, description="mean frames per second")
-    width: int = Field(gt=0, description="pixels, before rotation")
-    height: int = Field(gt=0, description="pixels, before rotation")
+    width: int = Field(gt=0, description="in pixels, before rotation")
+    height: int = Field(gt=0, description="in pixels, before rotation")
     pixel_aspect: float = Field(
-        default=1.0, gt=0, description="width of a pixel over its height, before rotation"
+        default=1.0, gt=0, description="width of a pixel divided by its height, before rotation"
     )
-    rotation: int = Field(description="degrees, anticlockwise, that a player turns the picture by")
+    rotation: int = Field(description="anticlockwise rotation by a player, in degrees")
     codec: str
     stream: int | None = Field(
-        default=None, description="number of the picture stream in the file; null: the first"
+        default=None, description="number of the video stream in the file; null: the first one"
     )
-    no_pictures: list[Interval] = Field(default=[], description="where the file has no picture")
-    restarts: list[Restart] = Field(default=[], description="where the file's clock starts again")
+    no_pictures: list[Interval] = Field(default=[], description="intervals without a picture")
+    restarts: list[Restart] = Field(
+        default=[], description="places where the file's clock starts again"
+    )
     sections: list[Section] = Field(
-        default=[], description="parts of an MPEG-TS whose pictures move to another PID; else empty"
+        default=[], description="parts of an MPEG-TS file whose video changes its PID; else empty"
     )
     has_dependent_keyframes: bool = Field(
-        default=False, description="a keyframe needs decoder parameters of an earlier packet"
+        default=False,
+        description="whether a keyframe needs decoder parameters of an earlier packet",
     )
     packet_times: PacketTimes = Field(
         default="stated",
-        description="times that the packets state: of display, of the order of decoding, or few",
+        description="whether packets state display times, times in decoding order, or few times",
     )
-    game: str | None = Field(default=None, description="the game this video is a part of")
-    half: int | None = Field(default=None, ge=1, description="which half of the game")
+    game: str | None = Field(default=None, description="game that the video belongs to")
+    half: int | None = Field(default=None, ge=1, description="number of the half in the game")
     home: str | None = None
     away: str | None = None
 
 
 class ParsedEvent(Record):
-    """One event as read from a model's answer; the label is the model's own word."""
+    """One event that was read from a model's answer. The label is the model's own word."""
 
     label: str = Field(min_length=1)
     team: Team | None = None
-    confidence: Probability | None = Field(default=None, description="as the model states it")
+    confidence: Probability | None = Field(
+        default=None, description="confidence that the model states"
+    )
     details: str = ""
     score: Probability | None = Field(default=None, description="probability of the label's tokens")
 
 
-# Without answers (generation.answers: false) a window that was looked at is weighed.
+# "weighed": with generation.answers: false, a window has evidence or features but no answer.
 Status = Literal[
     "events", "none", "unparsed", "weighed", "skipped_oom", "not_finite", "no_frames", "refused"
 ]
 
-# Of a window about which the model gave no answer: not looked at, and tried again when its slice
-# is made again.
+# Status of a window without an answer from the model. It counts as not looked at.
 UNANSWERED: frozenset[Status] = frozenset({"skipped_oom", "not_finite", "no_frames", "refused"})
-# Of these the ones that the next attempt at a slice tries again. Asking a server again for what it
-# refuses costs money and changes nothing.
+# Windows that the next attempt at a slice tries again. Repeating a request that a server refuses
+# would cost money and change nothing.
 TRIED_AGAIN: frozenset[Status] = UNANSWERED - {"refused"}
-# Of a window whose answer is in the partial predictions: it has events, or nobody can read it.
+# Status of a window whose answer is in the partial predictions.
 WITH_ANSWER: frozenset[Status] = frozenset({"events", "unparsed"})
 
 
 class WindowRecord(Record):
-    """One line of windows/windows_{model}_vid{v}_gpu{s}.jsonl: what became of a window."""
+    """One line of windows/windows_{model}_vid{v}_gpu{s}.jsonl: the result of one window."""
 
     window: int = Field(ge=0, description="number of the window in its slice")
     start: Seconds
     end: Seconds
-    frame_times: list[float] = Field(description="true presentation times of the frames shown")
+    frame_times: list[float] = Field(description="true times of the shown frames")
     status: Status
-    text: str = Field(default="", description="the model's answer, untouched")
-    events: list[ParsedEvent] = Field(default=[], description="as read from the answer")
+    text: str = Field(default="", description="the model's unchanged answer")
+    events: list[ParsedEvent] = Field(default=[], description="events in the answer")
     score: Probability | None = Field(
         default=None, description="mean probability of the answer's tokens"
     )
-    tokens: int = Field(default=0, ge=0, description="tokens generated")
+    tokens: int = Field(default=0, ge=0, description="number of generated tokens")
     prompt_tokens: int | None = Field(
         default=None,
         ge=0,
-        description="tokens of the prompt, as a server counts them",
+        description="number of tokens in the prompt, as the server counts them",
         exclude_if=_is_none,
     )
     attempts: int = Field(
-        ge=0, description="more than one where memory ran out, or a server was asked again"
+        ge=0,
+        description="number of attempts; more than 1 if memory ran out or a request was repeated",
     )
 
 
 class WindowOutcome(WindowRecord):
-    """A window as a worker hands it on: its lines of the ledger and the evidence, its features."""
+    """All results of one window: its ledger line, its evidence and its features."""
 
     evidence: dict[str, float] = Field(
-        default={}, description="log-likelihood of each candidate, by name; empty if not weighed"
+        default={}, description="log-likelihood per candidate; empty without evidence"
     )
     features: bytes = Field(
         default=b"",
         exclude=True,
         repr=False,
-        description="what is learnt from, float16 [width]; in no line of JSON",
+        description="hidden state behind the prompt, float16 of shape [width]; never in JSON",
     )
 
     @property
@@ -163,7 +171,7 @@ class WindowOutcome(WindowRecord):
 
 
 class RawAnswer(Record):
-    """One item of a partial or of a predictions file."""
+    """One item of a file of partial or final predictions."""
 
     time: Seconds
     raw: str = Field(description="a model's answer, or one event as a Python literal")
@@ -173,40 +181,43 @@ Model = Annotated[str, Field(min_length=1, description="name of a model")]
 
 
 class Counts(Record):
-    """What became of every answer on its way to events."""
+    """Number of answers and events at each step from answers to merged events."""
 
-    answers: int = Field(ge=0, description="windows of the ledgers, or items of the file")
-    none: int = Field(ge=0, description="answers that say there is no event")
-    unparsed: int = Field(ge=0, description="answers in which no event can be read")
-    skipped: int = Field(default=0, ge=0, description="windows that no answer exists for")
-    invalid: int = Field(default=0, ge=0, description="items left out: no time, no text, a repeat")
-    cut_off: int = Field(
-        default=0, ge=0, description="answers that end in the middle, with events that can be read"
-    )
+    answers: int = Field(ge=0, description="windows in the ledgers, or items in the file")
+    none: int = Field(ge=0, description="answers that deny any event")
+    unparsed: int = Field(ge=0, description="answers without a readable event")
+    skipped: int = Field(default=0, ge=0, description="windows without an answer")
+    invalid: int = Field(default=0, ge=0, description="items without time or text, and repeats")
+    cut_off: int = Field(default=0, ge=0, description="incomplete answers with readable events")
     events_in: int = Field(ge=0, description="events in the answers")
-    duplicates: int = Field(default=0, ge=0, description="events merged into another one")
-    events_out: int = Field(ge=0, description="events that stand in the result")
+    duplicates: int = Field(default=0, ge=0, description="events merged into another event")
+    events_out: int = Field(ge=0, description="events in the result")
     prompt_tokens: int | None = Field(
-        default=None, ge=0, description="tokens of all prompts, as a server counts them"
+        default=None, ge=0, description="tokens of all prompts, as the server counts them"
     )
     answer_tokens: int | None = Field(
-        default=None, ge=0, description="tokens of all answers, as a server counts them"
+        default=None, ge=0, description="tokens of all answers, as the server counts them"
     )
 
 
-# What an event's score is of: its context (`touchline.events.context`), the probability that it is
-# right as learnt from other games, the mean of several models, what a trained spotter's file says,
-# or how far above the mean of its class is its evidence, or what was learnt to see there
-# (`touchline.evidence.peaks`).
+# Origin of an event's score:
+# - context: the model's other predictions around the event (`touchline.events.context`)
+# - calibrated: the probability that the event is right, learnt from other games
+# - weighted: the mean of several models
+# - given: the file of a trained spotter
+# - evidence, learned: the height of the evidence, or of a learnt model's output, above the mean of
+#   the class (`touchline.evidence.peaks`)
 ScoreKind = Literal["context", "calibrated", "weighted", "given", "evidence", "learned"]
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One model's prediction behind a fused event.
+    """The prediction of one model that supports a fused event.
 
     Attributes:
-        time_s, window_s: as of `Event`.
+        model: name of the model.
+        time_s: time of the model's event, in seconds.
+        window_s: start of the window with the model's event, in seconds.
     """
 
     model: str
@@ -216,13 +227,16 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What else a model predicted around an event: see `touchline.events.context`.
+    """Other predictions of the same model around an event.
+
+    `touchline.events.context` explains them.
 
     Attributes:
-        after, before: hits of the class, weighted, from the event on and before it.
-        words: hits of any class whose details confirm the event, those after less those before.
-        run_s: how long hits of the class go on after it without a pause, seconds.
-        quiet_s: seconds since the last hit of the class, or since the video's start.
+        after: weighted number of hits of the class from the event on.
+        before: weighted number of hits of the class before the event.
+        words: number of hits of any class whose details confirm the event, after minus before it.
+        run_s: seconds for which hits of the class continue after the event without a pause.
+        quiet_s: seconds since the last hit of the class, or since the start of the video.
     """
 
     after: float
@@ -234,22 +248,27 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One row of events/events_{model}_video_{v}.csv. (A dataclass: there can be millions.)
+    """One row of events/events_{model}_video_{v}.csv.
 
-    A hit, which is an event in the answer about one window, has the start of that window in all
-    four of its times.
+    A hit is an event in the answer about one window. All four times of a hit are the start of the
+    window. This is a dataclass because there can be millions of events.
 
     Attributes:
-        time_s: when it happened, seconds from the start of the video.
-        window_s, first_s, last_s: starts of windows that predicted it, seconds: of the one that
-            is kept of them, of the first and of the last.
+        time_s: time of the event, in seconds from the start of the video.
         label: name of the class if `known`, else the model's own word.
-        confidence: as the model states it.
-        label_probability: of the label's tokens, where the model ran here.
-        n_hits: how many windows predicted it.
-        score: between 0 and 1, what every stage ranks by; None of a hit, and where none is given.
-        score_kind: where the score comes from.
-        said_by: the models behind a fused event; empty for one model's own.
+        known: whether the label is a class of labels.yaml.
+        team: the team that the answer names.
+        confidence: the confidence that the model states.
+        label_probability: probability of the label's tokens, if the model ran here.
+        n_hits: number of windows that predicted the event.
+        window_s: start of the kept window, in seconds.
+        first_s: start of the first window that predicted the event, in seconds.
+        last_s: start of the last window that predicted the event, in seconds.
+        details: further text about the event in the answer.
+        score: number between 0 and 1 by which every stage ranks; None for a hit or if unknown.
+        score_kind: origin of the score.
+        context: the model's other predictions around the event.
+        said_by: the votes behind a fused event; empty for an event of one model.
     """
 
     time_s: float
@@ -270,47 +289,49 @@ class Event:
 
     @property
     def strength(self) -> float | None:
-        """The score; before there is one, how sure the model is: by its tokens, or as it states."""
+        """Return the score, or else the label probability, or else the stated confidence."""
         known = (self.score, self.label_probability, self.confidence)
         return next((value for value in known if value is not None), None)
 
     @property
     def worth(self) -> float:
-        """What every stage ranks by: the strength, and 1 where there is none.
+        """Return the number by which every stage ranks: the strength, or 1 if there is none.
 
-        A prediction without a score is a plain "yes", as in a file of a model that gives no
-        scores at all: it must not count for less than one that states 0.1.
+        A prediction without a score is a plain "yes", for example from a model that never gives
+        scores. It must not count less than a prediction with a stated score of 0.1.
         """
         return 1.0 if self.strength is None else self.strength
 
 
 class Coverage(Record):
-    """coverage/coverage_{model}_video_{v}.json: where the model looked, and its counts."""
+    """coverage/coverage_{model}_video_{v}.json: the parts of a video that a model looked at."""
 
-    duration: float | None = Field(ge=0, description="of the video, seconds; null if not known")
+    duration: float | None = Field(
+        ge=0, description="duration of the video, in seconds; null if unknown"
+    )
     clock_offset: float = Field(
-        default=0.0, description="what a player's clock shows at the video's start, seconds"
+        default=0.0, description="time that a player shows at the start of the video, in seconds"
     )
     looked_at: list[Interval]
     has_open_end: bool = Field(
         default=False,
-        description="the model watched the whole video, whose duration is not known: it looked "
-        "beyond the end of looked_at, too",
+        description="whether the duration is unknown and the model looked at the whole video, "
+        "also beyond the end of looked_at",
     )
     no_pictures: list[Interval] = Field(
-        default=[], description="stretches in which the video shows nothing to look at"
+        default=[], description="intervals in which the video has no picture"
     )
     likely_lost: list[Interval] = Field(
-        description="stretches without any item, too long to be chance; given predictions only"
+        description="intervals without any item, too long to be chance (given predictions only)"
     )
     counts: Counts
 
 
 class Thumbnail(Record):
-    """One item of thumbnails/thumbnails_video_{v}.json: a small picture of a moment."""
+    """One item of thumbnails/thumbnails_video_{v}.json: a small picture of one moment."""
 
     moment_s: Seconds
-    picture_s: Seconds = Field(description="when the picture is on screen")
+    picture_s: Seconds = Field(description="time of the picture")
     webp: str = Field(description="the picture as WebP, in base64")
 
 
@@ -318,8 +339,8 @@ class AdapterOrigin(Record):
     """The adapter that was merged into a checkpoint."""
 
     adapter: str = Field(description="name on the hub, or a folder on disk")
-    revision: str | None = Field(default=None, description="as the configuration has it")
-    commit: str | None = Field(description="on the hub; null of a folder on disk")
+    revision: str | None = Field(default=None, description="revision in the configuration")
+    commit: str | None = Field(description="commit on the hub; null for a folder on disk")
 
     def __str__(self) -> str:
         return f"{self.adapter} at commit {self.commit}" if self.commit else self.adapter
@@ -328,30 +349,32 @@ class AdapterOrigin(Record):
 class ServerOrigin(Record):
     """The server that ran a model."""
 
-    host: str = Field(description="name and port, as the configuration has them")
-    reported: str = Field(description="the model's name in the server's answers")
+    host: str = Field(description="host name and port in the configuration")
+    reported: str = Field(description="name of the model in the server's answers")
 
 
 class Origin(Record):
-    """models/model_{model}.json: the checkpoint that a model's results were made with."""
+    """models/model_{model}.json: the checkpoint that produced a model's results."""
 
     checkpoint: str = Field(
-        description="name on the hub, a folder on disk, or the name that a server was asked for"
+        description="name on the hub, folder on disk, or model name in requests to a server"
     )
-    revision: str | None = Field(default=None, description="as the configuration has it")
-    commit: str | None = Field(description="on the hub; null of a folder on disk or a server")
+    revision: str | None = Field(default=None, description="revision in the configuration")
+    commit: str | None = Field(
+        description="commit on the hub; null for a folder on disk or a server"
+    )
     adapter: AdapterOrigin | None = Field(
-        default=None, description="what was merged into it; null: nothing"
+        default=None, description="adapter that was merged into the checkpoint; null: none"
     )
     server: ServerOrigin | None = Field(
         default=None,
-        description="what ran it; without: it ran here, from files",
+        description="server that ran the model; left out if the model ran here, from files",
         exclude_if=_is_none,
     )
 
     @property
     def model_names(self) -> tuple[object, ...]:
-        """What tells the model from others; the server that runs it may move."""
+        """Return the values that identify the model. The server's host is not among them."""
         reported = self.server.reported if self.server else None
         return self.checkpoint, self.revision, self.commit, self.adapter, reported
 
@@ -363,22 +386,27 @@ class Origin(Record):
 
 
 class HashedFile(Record):
-    """A file and what it is known by."""
+    """The path, size and SHA-256 hash of a file."""
 
-    path: str = Field(description="from the folder that the list is about")
+    path: str = Field(description="path relative to the folder of the list")
     bytes: int = Field(ge=0)
     sha256: Sha256
 
 
 class JobResults(Record):
-    """hashes/….json: what a job had written when it ended; named as its log."""
+    """hashes/….json: the files that a job had written when it ended.
 
-    results: list[HashedFile] = Field(description="of the folder of results")
+    The name is that of the job's log.
+    """
+
+    results: list[HashedFile] = Field(description="files in the folder of results")
 
 
 class ModelFiles(Record):
-    """models/files_{model}.json: the files that a model is loaded from, and what loads them."""
+    """models/files_{model}.json: the files of a model, and the packages that load them."""
 
-    origin: Origin | None = Field(description="null: the folder has no note of it")
-    packages: dict[str, str] = Field(description="versions, by name, where the model runs")
-    files: list[HashedFile] = Field(description="of the folder that slices load, by path")
+    origin: Origin | None = Field(description="origin of the model; null if unknown")
+    packages: dict[str, str] = Field(description="package versions where the model runs, by name")
+    files: list[HashedFile] = Field(
+        description="files in the model folder that slices load, ordered by path"
+    )

@@ -1,17 +1,17 @@
-"""SoccerNet's classes, and how it writes a time."""
+"""SoccerNet's classes and its format of times."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# Seconds. No half is longer, and SoccerNet's evaluator looks no further.
+# Seconds. No half is longer, and SoccerNet's evaluator ignores later events.
 LONGEST_HALF = 7_200.0
-# Seconds. gameTime has whole seconds.
+# Seconds. gameTime is rounded to whole seconds.
 _SAME_CLOCK = 1.5
 # Seconds. Some tools round gameTime to minutes.
 _ANOTHER_CLOCK = 60.0
 
-# What SoccerNet-v2 annotates, in its order. In its files no other class can be right.
+# The classes of SoccerNet-v2, in its order. Its annotations contain no other class.
 SOCCERNET_CLASSES = (
     "Penalty",
     "Kick-off",
@@ -34,20 +34,20 @@ SOCCERNET_CLASSES = (
 
 
 def game_time(time: float, half: int | None) -> str:
-    """A time as SoccerNet writes it, "1 - 04:05"; without the half, "04:05"."""
+    """Format a time as SoccerNet does, for example "1 - 04:05", or "04:05" without the half."""
     minutes, seconds = divmod(int(time), 60)
     clock = f"{minutes:02d}:{seconds:02d}"
     return clock if half is None else f"{half} - {clock}"
 
 
 def positions_per_second(positions: Iterable[tuple[float, float]]) -> int:
-    """Find the unit of a file's positions by their gameTimes.
+    """Determine the unit of a file's positions by comparing them with the file's game times.
 
     Args:
-        positions: the position and the gameTime, in seconds, of each item that has both.
+        positions: position and game time (in seconds) of each item that has both.
 
     Returns:
-        1,000 for milliseconds, as the format has it; 1 if more of the positions are seconds.
+        1 if more positions fit seconds; otherwise 1,000, as the format defines milliseconds.
     """
     votes = 0
     for position, clock in positions:
@@ -57,5 +57,5 @@ def positions_per_second(positions: Iterable[tuple[float, float]]) -> int:
 
 
 def is_another_time(time: float, clock: float) -> bool:
-    """Whether a position cannot be the moment of its gameTime, both in seconds."""
+    """Return whether a position and its game time (both in seconds) are clearly different."""
     return abs(time - clock) > _ANOTHER_CLOCK

@@ -12,31 +12,34 @@ from typing import Literal
 import pandas as pd
 from pandas import DataFrame, Series
 
-from touchline.core.files import replacing
+from touchline.core.files import replace_file
 from touchline.errors import InputError
 
-# What a column holds, as pandas names it: texts, whole numbers, numbers, and yes or no. A text can
-# be empty; of the others only those with a capital letter, and "boolean", can have empty cells.
+# Column types by their pandas names. Only "str", "Int64", "Float64" and "boolean" columns can have
+# empty cells.
 Dtype = Literal["str", "int64", "Int64", "float64", "Float64", "bool", "boolean"]
 
-# A spreadsheet runs a cell that starts with one of these as a formula; the last is our own mark
-# against that.
+# A spreadsheet runs a cell that starts with one of these characters as a formula. The last one is
+# the mark by which `Table.write` prevents this.
 _FORMULA = tuple("=+-@＝＋－＠'")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One kind of CSV file: what its columns are called and what they hold.
+    """One kind of CSV file: the names and types of its columns.
 
     Attributes:
-        columns: name and type of each, in order.
+        columns: name and type of each column, in order.
     """
 
     columns: Sequence[tuple[str, Dtype]]
 
     def frame(self, rows: Iterable[Sequence[object]]) -> DataFrame:
-        """Put rows together; None is an empty text, else a missing value."""
+        """Build a frame from rows.
+
+        None becomes an empty text, or a missing value in other columns.
+        """
         cells = list(zip(*rows, strict=True)) or [()] * len(self.columns)
         series = []
         for (name, dtype), column in zip(self.columns, cells, strict=True):
@@ -46,32 +49,33 @@ class Table:
         return _joined(series)
 
     def write(self, path: str | Path, frame: DataFrame) -> None:
-        """Write a CSV file, one line a row; texts are made harmless.
+        """Write a frame as a CSV file with one line per row.
 
-        A missing value is an empty cell, a bool is yes or no, a number is as Python writes it.
+        A missing value becomes an empty cell, and a bool becomes yes or no. Numbers are written as
+        Python writes them. Texts that a spreadsheet would run as a formula are made harmless.
         """
-        # By their places: a class can have the name of another column.
+        # Columns are selected by place, because a class can have the name of another column.
         cells = [
             (_harmless(name), _written(frame.iloc[:, place], dtype))
             for place, (name, dtype) in enumerate(self.columns)
         ]
-        with replacing(path) as file:
+        with replace_file(path) as file:
             _joined(cells).to_csv(file, index=False, lineterminator="\n")
 
     def read(self, path: str | Path) -> DataFrame:
-        """Read a CSV file that `write` wrote, or any other that has these columns.
+        """Read a CSV file that has at least these columns.
 
-        The file is split by Python's csv: pandas takes a row that was cut off for a row with empty
-        cells, the text "NA" for a missing value, and "007" for a number.
+        Python's csv module splits the file. pandas would fill up incomplete rows, read the text
+        "NA" as a missing value and read "007" as a number.
 
         Raises:
-            InputError: the file cannot be read, lacks a column, has a cell that is not of its
-                column's type, or a row with too few or too many cells.
+            InputError: the file cannot be read, lacks a column, has a cell of the wrong type, or
+                has a row with too few or too many cells.
         """
         cells = _cells(path)
         lacking = [name for name, _ in self.columns if name not in cells]
         if lacking:
-            raise InputError(f"{path} is another table: it has no column {', '.join(lacking)}.")
+            raise InputError(f"{path} has no column {', '.join(lacking)}.")
         try:
             return _joined(
                 [(name, _read(name, cells[name], dtype)) for name, dtype in self.columns]
@@ -81,7 +85,7 @@ class Table:
 
 
 def column_names(path: str | Path) -> list[str]:
-    """Read the names of a CSV file's columns.
+    """Read the column names of a CSV file.
 
     Raises:
         InputError: the file cannot be read.
@@ -90,6 +94,7 @@ def column_names(path: str | Path) -> list[str]:
 
 
 def _cells(path: str | Path) -> dict[str, list[str]]:
+    """Read the cells of a CSV file, by column."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
             head, *rows = csv.reader(file)
@@ -101,27 +106,28 @@ def _cells(path: str | Path) -> dict[str, list[str]]:
 
 
 def columns(dtype: Dtype, names: Iterable[str]) -> list[tuple[str, Dtype]]:
-    """Several columns of one type, as a `Table` has them."""
+    """Return the names as columns of one type, for use in a `Table`."""
     return [(name, dtype) for name in names]
 
 
 def _joined(named: Iterable[tuple[str, Series]]) -> DataFrame:
-    """Columns, each with its name, as a frame. Two can have the same name."""
+    """Join named columns to a frame. Two columns can have the same name."""
     names, series = zip(*named, strict=True)
     return pd.concat(series, axis=1).set_axis(list(names), axis=1)
 
 
 def _written(column: Series, dtype: Dtype) -> Series:
+    """Convert a column to the values that the CSV file contains."""
     if dtype == "str":
         return column.map(_harmless)
     return column.map({True: "yes", False: "no"}) if dtype in ("bool", "boolean") else column
 
 
 def _read(name: str, cells: Sequence[str], dtype: Dtype) -> Series:
-    """A column from the texts of its cells.
+    """Convert the texts of a column's cells to values of its type.
 
     Raises:
-        ValueError: a cell is not of the type; the message has its line and column.
+        ValueError: a cell does not fit the type. The message gives the line and the column.
     """
     parse = _PARSE[dtype.lower()]
     may_lack = dtype in ("Int64", "Float64", "boolean")
@@ -135,16 +141,18 @@ def _read(name: str, cells: Sequence[str], dtype: Dtype) -> Series:
 
 
 def _harmless(text: str) -> str:
-    """A text that is neither run as a formula nor broken over lines."""
+    """Make a text safe for a spreadsheet: it is not run as a formula and stays on one line."""
     text = _CONTROL.sub(" ", text)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 def _original(cell: str) -> str:
+    """Remove the mark that `_harmless` put in front of a text."""
     return cell[1:] if cell.startswith("'") else cell
 
 
 def _yes_or_no(cell: str) -> bool:
+    """Parse yes or no."""
     if cell not in ("yes", "no"):
         raise ValueError(f"{cell!a} is neither yes nor no")
     return cell == "yes"

@@ -1,4 +1,4 @@
-"""Tables as lines of text, for a terminal or a file that a person reads."""
+"""Tables as lines of text, for a terminal or a text file."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-# Wider than any table: nothing is wrapped or cut.
+# Wider than any table, so that nothing is wrapped or cut.
 _WIDTH = 1_000_000
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Lines of a table, without colours, its columns as wide as they need.
+    """Format a table as lines of text, without colours. Columns are as wide as their longest cell.
 
-    Column `left` has names, the others have numbers, aligned right.
+    Args:
+        columns: headings of the columns.
+        rows: cells of each row.
+        left: index of the only column that is aligned left. It contains names. All other columns
+            contain numbers and are aligned right.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for place, name in enumerate(columns):
@@ -30,5 +34,5 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int 
 
 
 def _plain(text: str) -> Text:
-    """A text as it is: rich reads a str as markup, and a terminal obeys control characters."""
+    """Return a text that rich does not read as markup, with control characters as spaces."""
     return Text("".join(char if char.isprintable() else " " for char in text))

@@ -25,7 +25,7 @@ from typing import IO, Any
 
 from pydantic import Field, ValidationError
 
-from touchline.core.disk import writing
+from touchline.core.disk import name_file_in_errors
 from touchline.core.records import TRIED_AGAIN, UNANSWERED, WindowOutcome
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Journal:
         name = f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
         with ExitStack() as closing:
             # What a full disk refuses when the file is closed counts, too.
-            closing.enter_context(writing(self._folder / name))
+            closing.enter_context(name_file_in_errors(self._folder / name))
             file = closing.enter_context((self._folder / name).open("w", encoding="utf-8"))
             yield Writer(file, closing)
 
@@ -144,13 +144,13 @@ class Writer:
         line = Line(**dict(record), at=round(time.time(), 3))
         if line.features:
             self._add_features(line.window, line.features)
-        with writing(self._file.name):
+        with name_file_in_errors(self._file.name):
             self._file.write(line.model_dump_json() + "\n")
             self._file.flush()
 
     def _add_features(self, window: int, features: bytes) -> None:
         path = Path(self._file.name).with_suffix(_FEATURES)
-        with writing(path):
+        with name_file_in_errors(path):
             if self._features is None:
                 self._features = self._closing.enter_context(path.open("wb"))
             head = _HEAD.pack(window, len(features), zlib.crc32(features))

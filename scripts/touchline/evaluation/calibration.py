@@ -35,7 +35,7 @@ from touchline.evaluation.records import (
     Recalibration,
     Reliability,
 )
-from touchline.matching import found
+from touchline.matching import true_positives
 
 # As decimal fractions are read: a value of 0.3 has to fall into the bin from 0.3 on.
 _TENTHS = tuple(tenth / 10 for tenth in range(11))
@@ -64,7 +64,7 @@ def judged(
         for label, (true, predicted) in by_class(half, names).items():
             if true:
                 truth[label] = [one.time_s for one in true]
-            right = found(
+            right = true_positives(
                 truth.get(label, ()),
                 [event.time_s for event in predicted],
                 [event.worth for event in predicted],

@@ -76,7 +76,7 @@ def evaluate(
     """Set a model's events against the truth.
 
     True positives are as many pairs of one class within the tolerance as there can be
-    (`touchline.matching.matched_pairs`). Average precision ranks by score, so there, as SoccerNet
+    (`touchline.matching.pair_times`). Average precision ranks by score, so there, as SoccerNet
     does it, each true event takes the best-scored prediction
     (`touchline.matching.found`).
 

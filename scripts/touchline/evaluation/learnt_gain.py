@@ -18,7 +18,7 @@ from touchline.core.records import Event
 from touchline.evaluation.average_precision import precision_at_hits
 from touchline.evaluation.records import LEAST_GAMES
 from touchline.events.shortlist import is_suppressed
-from touchline.matching import found
+from touchline.matching import true_positives
 
 _CONFIDENCE = 0.95
 # Less is how numbers are rounded.
@@ -148,7 +148,7 @@ class _OfClass:
         scores = (plain.get(label, ()), learnt.get(label, ()))
         times = [one.event.time_s for one in half.events.get(label, ())]
         truth = half.truth.get(label, ())
-        right = tuple(found(truth, times, each, tolerance) for each in scores)
+        right = tuple(true_positives(truth, times, each, tolerance) for each in scores)
         return _OfClass(len(truth), scores, (right[0], right[1]))
 
 
@@ -187,7 +187,7 @@ def _list_precision(half: JudgedHalf, ranks: Scores, tolerance: float, true: int
     hits: list[bool] = []
     for label, mine in half.events.items():
         times = [one.event.time_s for one in mine]
-        right = found(half.truth.get(label, ()), times, ranks[label], tolerance)
+        right = true_positives(half.truth.get(label, ()), times, ranks[label], tolerance)
         for one, rank, is_right in zip(mine, ranks[label], right, strict=True):
             if not is_suppressed(one.event):
                 scores.append(rank)

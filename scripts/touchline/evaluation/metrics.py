@@ -17,7 +17,7 @@ from touchline.evaluation.average_precision import (
     ratio,
 )
 from touchline.evaluation.outcomes import Half, by_class
-from touchline.matching import found, matched_pairs
+from touchline.matching import pair_times, true_positives
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floa
     here, *shifted = ([*run.get(label, [])] for run in runs)
     counts = np.zeros((weights.shape[1], 5))
     for mine in here:
-        pairs = matched_pairs(mine.truth, mine.times, tolerance)
+        pairs = pair_times(mine.truth, mine.times, tolerance)
         hidden = [not visible for visible in mine.visible]
         counts[mine.game] += (
             len(mine.truth),
@@ -124,7 +124,7 @@ def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floa
             sum(hidden[i] for i, _ in pairs),
         )
     counts = weights @ counts
-    chance = [sum(len(matched_pairs(m.truth, m.times, tolerance)) for m in run) for run in shifted]
+    chance = [sum(len(pair_times(m.truth, m.times, tolerance)) for m in run) for run in shifted]
     precision, recall = curve(here, tolerance, weights)
     defined = counts[:, :2].min(axis=1) > 0
     aps = [average_precision(*curve(run, tolerance, weights[:1]))[0] for run in shifted]
@@ -167,7 +167,7 @@ def curve(lists: Sequence[Lists], tolerance: float, weights: Floats) -> tuple[Fl
     games: list[int] = []
     positives = np.zeros(weights.shape[1])
     for mine in lists:
-        right += found(mine.truth, mine.times, mine.scores, tolerance)
+        right += true_positives(mine.truth, mine.times, mine.scores, tolerance)
         scores += mine.scores
         games += [mine.game] * len(mine.times)
         positives[mine.game] += len(mine.truth)

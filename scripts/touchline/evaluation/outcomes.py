@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 from touchline.core.files import read_record
-from touchline.core.intervals import Intervals, common, within
+from touchline.core.intervals import Intervals, contains, intersection
 from touchline.core.records import Coverage, Event
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.core.tables import Table
@@ -19,7 +19,7 @@ from touchline.events.predictions import read_events_csv
 from touchline.inputs.clock import HalfSpan
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import AnnotatedVideo
-from touchline.matching import is_within, matched_pairs
+from touchline.matching import is_within, pair_times
 
 E = TypeVar("E", TrueEvent, Event)
 
@@ -120,7 +120,7 @@ def read_halves(
         )
         events = read_events_csv(events_path)
         times = [*(true.time_s for true in truth.events), *(event.time_s for event in events)]
-        looked_at = reduce(common, looked_at_together(coverage, times))
+        looked_at = reduce(intersection, looked_at_together(coverage, times))
         events = [event for event in events if not is_undecided(event, truth, tolerance)]
         of_others = [read_events_csv(next(others)) for _ in range(of.others)]
         whole = Half(of.video, of.game, truth.events, events, looked_at, of_others)
@@ -138,7 +138,7 @@ def _in_span(whole: Half, part: int, span: HalfSpan) -> Half:
         inside = (each for each in events if span.start <= each.time_s <= span.end)
         return [replace(each, time_s=span.half_time(each.time_s)) for each in inside]
 
-    looked_at = common(whole.looked_at, ((span.start, span.end),))
+    looked_at = intersection(whole.looked_at, ((span.start, span.end),))
     return Half(
         whole.video,
         whole.game,
@@ -181,9 +181,9 @@ def where_looked(half: Half) -> Half:
     """A half with only the events where the model looked, the predicted ones by time."""
     return replace(
         half,
-        truth=[event for event in half.truth if within(half.looked_at, event.time_s)],
+        truth=[event for event in half.truth if contains(half.looked_at, event.time_s)],
         events=sorted(
-            (event for event in half.events if within(half.looked_at, event.time_s)),
+            (event for event in half.events if contains(half.looked_at, event.time_s)),
             key=lambda event: event.time_s,
         ),
     )
@@ -229,7 +229,7 @@ def outcomes(halves: Iterable[Half], annotated: Collection[str], tolerance: floa
     for half in map(where_looked, halves):
         of_half = []
         for label, (truth, events) in sorted(by_class(half, names).items()):
-            pairs = matched_pairs([e.time_s for e in truth], [e.time_s for e in events], tolerance)
+            pairs = pair_times([e.time_s for e in truth], [e.time_s for e in events], tolerance)
             of_half += [Outcome(half.video, label, truth[i], events[j]) for i, j in pairs]
             matched, right = {i for i, _ in pairs}, {j for _, j in pairs}
             of_half += [

@@ -17,7 +17,7 @@ from touchline.evaluation.recalibration import (
     reordered_classes,
 )
 from touchline.evaluation.records import CalibrationReport, Ranking
-from touchline.matching import found
+from touchline.matching import true_positives
 
 
 def rankings(
@@ -114,6 +114,6 @@ def _average_precision(lists: Sequence[Lists], tolerance: float) -> float | None
     right = [
         is_right
         for mine in lists
-        for is_right in found(mine.truth, mine.times, mine.scores, tolerance)
+        for is_right in true_positives(mine.truth, mine.times, mine.scores, tolerance)
     ]
     return round(precision_at_hits(scores, right, true), 6)

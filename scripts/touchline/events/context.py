@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import attrgetter
 
-from touchline.core.intervals import SAME_TIME, Intervals, common, gaps, joined, length
+from touchline.core.intervals import SAME_TIME, Intervals, gaps, intersection, length, union
 from touchline.core.records import Context, Event
 from touchline.inputs.clock import HalfSpan, span_at
 from touchline.inputs.labels import Labels
@@ -85,7 +85,7 @@ class _Signal:
 
     def _unseen(self, start: float, end: float, time: float) -> float:
         """What is to be expected where nobody looked: as much as elsewhere in the video."""
-        seen = common(self.looked_at, ((start, end),))
+        seen = intersection(self.looked_at, ((start, end),))
         unseen = self._area(start, end, time) - sum(self._area(*part, time) for part in seen)
         return self.rate * max(0.0, unseen)
 
@@ -127,7 +127,7 @@ def score_by_half(
     events, hits = list(events), list(hits)
     if len(spans) == 1:
         return score_by_context(events, hits, looked_at, labels=labels, rule=rule)
-    inside = joined((span.start, span.end) for span in spans)
+    inside = union((span.start, span.end) for span in spans)
     outside = gaps(inside, max(end for _, end in (*looked_at, *inside)))
     scored: dict[int, Event] = {}
     for span in (*spans, None):
@@ -135,7 +135,7 @@ def score_by_half(
         mine = score_by_context(
             [events[place] for place in places],
             [hit for hit in hits if span_at(spans, hit.window_s) is span],
-            common(looked_at, ((span.start, span.end),) if span else outside),
+            intersection(looked_at, ((span.start, span.end),) if span else outside),
             labels=labels,
             rule=rule,
         )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from touchline.core.intervals import Intervals, as_records, common, gaps, intervals_of, joined
+from touchline.core.intervals import Intervals, from_records, gaps, intersection, to_records, union
 from touchline.core.records import UNANSWERED, Counts, Coverage, Manifest, WindowRecord
 from touchline.inputs.videos import NOTHING_KNOWN, GameHalf
 
@@ -21,7 +21,7 @@ _SHORTEST_HALF = 2400.0
 
 def looked_at(windows: Iterable[WindowRecord]) -> Intervals:
     """The stretches that at least one window with an answer shows."""
-    return joined(
+    return union(
         (window.start, window.end) for window in windows if window.status not in UNANSWERED
     )
 
@@ -82,7 +82,7 @@ def coverage_of_given(
     """
     duration = manifest.duration if manifest else _least_duration(reached)
     spans = of.spans(duration)
-    lost = joined(
+    lost = union(
         (span.start + start, span.start + end)
         for span in spans
         for start, end in likely_lost(
@@ -91,8 +91,8 @@ def coverage_of_given(
             window,
         )
     )
-    inside = joined((span.start, span.end) for span in spans)
-    seen = common(inside, gaps(lost, duration))
+    inside = union((span.start, span.end) for span in spans)
+    seen = intersection(inside, gaps(lost, duration))
     return _coverage(manifest, duration, counts, looked_at=seen, lost=lost)
 
 
@@ -113,7 +113,7 @@ def coverage_of_spotter(
     kickoffs = [span.kickoff for span in of.spans(None) if span.half is not None]
     least = [kickoff + _SHORTEST_HALF for kickoff in kickoffs]
     duration = manifest.duration if manifest else _least_duration(*times, *least)
-    inside = joined((span.start, span.end) for span in of.spans(duration))
+    inside = union((span.start, span.end) for span in of.spans(duration))
     coverage = _coverage(manifest, duration, counts, looked_at=inside)
     return coverage.model_copy(update={"has_open_end": manifest is None})
 
@@ -127,8 +127,8 @@ def looked_at_together(coverages: Sequence[Coverage], times: Iterable[float]) ->
             there are labels, the true ones. No open end is before the last of them.
     """
     ends = [one.end for each in coverages if each.has_open_end for one in each.looked_at]
-    whole = joined([(0.0, _least_duration(*ends, *times))])
-    return [whole if each.has_open_end else intervals_of(each.looked_at) for each in coverages]
+    whole = union([(0.0, _least_duration(*ends, *times))])
+    return [whole if each.has_open_end else from_records(each.looked_at) for each in coverages]
 
 
 def _coverage(
@@ -141,13 +141,13 @@ def _coverage(
 ) -> Coverage:
     """The coverage of a model that looked at these stretches, where the video has pictures."""
     no_pictures = manifest.no_pictures if manifest else []
-    shown = gaps(intervals_of(no_pictures), duration)
+    shown = gaps(from_records(no_pictures), duration)
     return Coverage(
         duration=manifest.duration if manifest else None,
         clock_offset=manifest.clock_offset if manifest else 0.0,
-        looked_at=as_records(common(shown, looked_at)),
+        looked_at=to_records(intersection(shown, looked_at)),
         no_pictures=no_pictures,
-        likely_lost=as_records(lost),
+        likely_lost=to_records(lost),
         counts=counts,
     )
 

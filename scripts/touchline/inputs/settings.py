@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from touchline.core.paths import by_evidence, by_learning
+from touchline.core.paths import evidence_model_name, learned_model_name
 from touchline.errors import InputError, nearest
 from touchline.inputs.clock import HalfStarts
 from touchline.inputs.families import FAMILIES, GENERIC, SERVER
@@ -596,7 +596,7 @@ class Settings(Section):
     def voters(self) -> list[str]:
         """Every model that could be fused, in this run or with other settings."""
         running = [name for name, model in self.models.items() if model.checkpoint]
-        return [*self.models, *map(by_evidence, running), *map(by_learning, running)]
+        return [*self.models, *map(evidence_model_name, running), *map(learned_model_name, running)]
 
     @property
     def has_features(self) -> bool:
@@ -613,7 +613,7 @@ class Settings(Section):
         """The models whose events are compared and fused: those that run, then those given."""
         answering = self.detect_with if self.generation.answers else []
         weighing = self.detect_with if self.generation.evidence else []
-        spotting = [*map(by_evidence, weighing), *map(by_learning, self.learned)]
+        spotting = [*map(evidence_model_name, weighing), *map(learned_model_name, self.learned)]
         return [*answering, *spotting, *self.compare_with]
 
     @property
@@ -634,7 +634,7 @@ class Settings(Section):
     def origin_of(self, name: str) -> str:
         """The model that a name's events come from: of `llava_evidence` it is `llava`."""
         for model in self.detect_with:
-            if name in (by_evidence(model), by_learning(model)):
+            if name in (evidence_model_name(model), learned_model_name(model)):
                 return model
         return name
 

@@ -15,7 +15,7 @@ from touchline.comparison.compare import Track
 from touchline.comparison.records import ComparisonReport
 from touchline.comparison.summary import Row, agreement_of
 from touchline.core.files import read_record
-from touchline.core.intervals import Intervals, common, joined
+from touchline.core.intervals import Intervals, intersection, union
 from touchline.core.records import Coverage, Event, Manifest, Thumbnail
 from touchline.evaluation.annotations import TrueEvent, read_truth
 from touchline.events.coverage import looked_at_together
@@ -292,10 +292,10 @@ def _lanes(match: VideoPage) -> list[dict[str, Any]]:
     ]
     if match.fused is not None:
         # An ensemble looked where all of its models did.
-        looked = reduce(common, (track.looked_at for track in match.tracks.values()))
+        looked = reduce(intersection, (track.looked_at for track in match.tracks.values()))
         lanes.append({"name": "ensemble", "kind": "ensemble", "looked": _rounded(looked)})
     if match.truth is not None:
-        everywhere = joined([(0.0, match.duration)])
+        everywhere = union([(0.0, match.duration)])
         lanes.append({"name": "labels", "kind": "truth", "looked": _rounded(everywhere)})
     return lanes
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from touchline.comparison.compare import Track
-from touchline.core.intervals import within
+from touchline.core.intervals import contains
 from touchline.core.records import Event
 from touchline.evaluation.annotations import TrueEvent
 from touchline.evaluation.outcomes import Half, annotated_classes, outcomes
-from touchline.matching import is_within, moments
+from touchline.matching import group_moments, is_within
 
 # conflict: models give one moment different labels; only: one of the models that looked
 # predicts it; some: several of them do, not all; missed: it is true and none predicts it; agreed:
@@ -122,7 +122,7 @@ def _claims(
                 claims.append(Claim(one.event.label, one.event.known, [one]))
     for label, lists in compared.items():
         times = [[one.event.time_s for one in mine] for mine in lists]
-        for moment in moments(times, tolerance):
+        for moment in group_moments(times, tolerance):
             together = [lists[number][index] for number, index in moment.items()]
             close = _close(together, tolerance)
             claims += [Claim(label, near[0].event.known, near) for near in close]
@@ -170,7 +170,7 @@ def _contradictions(
         if len(lookers) > 1 and not claim.models >= lookers:
             for each in claim.predictions:
                 open_claims[place[each.model]].append((each.event.time_s, number))
-    for moment in moments([[time for time, _ in these] for these in open_claims], tolerance):
+    for moment in group_moments([[time for time, _ in these] for these in open_claims], tolerance):
         numbers = [open_claims[model][index][1] for model, index in moment.items()]
         for other in numbers[1:]:
             join(numbers[0], other)
@@ -197,7 +197,7 @@ def _status(group: Sequence[Claim], tracks: Mapping[str, Track]) -> MomentStatus
 
 def _lookers(tracks: Mapping[str, Track], time: float) -> set[str]:
     """The models that looked at a time."""
-    return {model for model, track in tracks.items() if within(track.looked_at, time)}
+    return {model for model, track in tracks.items() if contains(track.looked_at, time)}
 
 
 def _against_truth(

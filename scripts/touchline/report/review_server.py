@@ -29,7 +29,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from touchline.core import paths
-from touchline.core.disk import refusal
+from touchline.core.disk import disk_message
 from touchline.core.files import write_text
 from touchline.errors import InputError
 from touchline.evaluation.annotations import check_truth, saved_verdicts
@@ -149,7 +149,7 @@ class ReviewServer:
         except InputError as error:
             return JSONResponse({"refused": str(error)}, status_code=422)
         except OSError as error:
-            return JSONResponse({"refused": refusal(error) or str(error)}, status_code=500)
+            return JSONResponse({"refused": disk_message(error) or str(error)}, status_code=500)
         saved = {"saved": str(path), "problems": problems}
         return JSONResponse(saved, headers={"ETag": _version(content)})
 

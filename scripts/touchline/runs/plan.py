@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 from touchline.core import paths
-from touchline.core.params import MissingPredictions, Predicted
-from touchline.core.paths import Slice, by_evidence, by_learning, slices_of
+from touchline.core.params import MissingPredictions, PredictedVideo
+from touchline.core.paths import Slice, evidence_model_name, learned_model_name, list_slices
 from touchline.inputs.given import place_of
 from touchline.inputs.videos import AnnotatedVideo, GameHalf, Name
 from touchline.runs.inputs import Inputs
@@ -74,33 +74,36 @@ class Plan:
         """The models that run and that events are learnt from, here or elsewhere."""
         return list(dict.fromkeys(each.model for each in self.learned_videos))
 
-    def learned_of(self, video: int) -> list[Predicted]:
+    def learned_of(self, video: int) -> list[PredictedVideo]:
         """A video with each model that other games than its own teach to spot events in it."""
         settings = self.inputs.settings
         has_others = bool(self.labelled_games - {self.inputs.games[video]})
         return [
-            Predicted(video, name)
+            PredictedVideo(video, name)
             for name in settings.learned
             if has_others or settings.models[name].learned is not None
         ]
 
     @cached_property
-    def learned_videos(self) -> list[Predicted]:
+    def learned_videos(self) -> list[PredictedVideo]:
         """Every video and model with learnt events."""
         return [each for video in self.inputs.selected for each in self.learned_of(video)]
 
     @cached_property
     def run(self) -> list[str]:
         """The models that have events because they run: by answers, evidence, what is learnt."""
-        spotting = [*map(by_evidence, self.weighing), *map(by_learning, self.learned)]
+        spotting = [
+            *map(evidence_model_name, self.weighing),
+            *map(learned_model_name, self.learned),
+        ]
         return [*self.answering, *spotting]
 
     def models_of(self, video: int) -> list[str]:
         """The models that have events of a video: those that run, then those given."""
-        learned = [by_learning(each.model) for each in self.learned_of(video)]
+        learned = [learned_model_name(each.model) for each in self.learned_of(video)]
         return [
             *self.answering,
-            *map(by_evidence, self.weighing),
+            *map(evidence_model_name, self.weighing),
             *learned,
             *self.inputs.given[video],
         ]
@@ -169,46 +172,46 @@ class Plan:
     def slices(self) -> list[Slice]:
         """Every slice of every model that runs."""
         settings = self.inputs.settings
-        return list(slices_of(settings.detect_with, self.inputs.selected, settings.slices))
+        return list(list_slices(settings.detect_with, self.inputs.selected, settings.slices))
 
     # --- Which file is of which video and model, in the order of files ------------------------
 
     @cached_property
-    def predicted(self) -> list[Predicted]:
+    def predicted(self) -> list[PredictedVideo]:
         """Every video and model that there are events of, by video."""
         return [each for video in self.inputs.selected for each in self.predicted_of(video)]
 
-    def predicted_of(self, video: int) -> list[Predicted]:
+    def predicted_of(self, video: int) -> list[PredictedVideo]:
         """A video with each model that has events of it."""
-        return [Predicted(video, model) for model in self.models_of(video)]
+        return [PredictedVideo(video, model) for model in self.models_of(video)]
 
     @property
-    def detected(self) -> list[Predicted]:
+    def detected(self) -> list[PredictedVideo]:
         """Every video with each model that has events because it runs."""
         return [each for each in self.predicted if each.model in self.run]
 
     @property
-    def weighed(self) -> list[Predicted]:
+    def weighed(self) -> list[PredictedVideo]:
         """Every video and model with evidence."""
         return [each for video in self.inputs.selected for each in self.weighed_of(video)]
 
-    def weighed_of(self, video: int) -> list[Predicted]:
+    def weighed_of(self, video: int) -> list[PredictedVideo]:
         """A video with each model whose evidence there is of it."""
-        return [Predicted(video, model) for model in self.weighing]
+        return [PredictedVideo(video, model) for model in self.weighing]
 
     @cached_property
-    def fused(self) -> list[Predicted]:
+    def fused(self) -> list[PredictedVideo]:
         """Every video with an ensemble."""
         return self.predicted_by(_ENSEMBLE)
 
     @cached_property
-    def compared(self) -> list[Predicted]:
+    def compared(self) -> list[PredictedVideo]:
         """Every video that several models have events of."""
         videos = [video for video in self.inputs.selected if len(self.models_of(video)) > 1]
-        return [Predicted(video, _ENSEMBLE) for video in videos]
+        return [PredictedVideo(video, _ENSEMBLE) for video in videos]
 
     @property
-    def shortlisted(self) -> list[Predicted]:
+    def shortlisted(self) -> list[PredictedVideo]:
         """Every video with each model, and the ensemble, that there are events of."""
         return [*self.predicted, *self.fused]
 
@@ -219,33 +222,33 @@ class Plan:
             return []
         return self.files(paths.CALIBRATION, self._fused_from(video))
 
-    def _fused_from(self, video: int) -> list[Predicted]:
+    def _fused_from(self, video: int) -> list[PredictedVideo]:
         """A video with each model that is fused."""
-        return [Predicted(video, model) for model in self.fused_models(video)]
+        return [PredictedVideo(video, model) for model in self.fused_models(video)]
 
     def events_to_fuse(self, video: int) -> list[str]:
         """Events of the models of a video that are fused."""
         return self.files(paths.EVENTS, self._fused_from(video))
 
-    def predicted_by(self, model: str) -> list[Predicted]:
+    def predicted_by(self, model: str) -> list[PredictedVideo]:
         """Each video that a model, or the ensemble, has events of."""
-        return [Predicted(video, model) for video in self.videos_of(model)]
+        return [PredictedVideo(video, model) for video in self.videos_of(model)]
 
-    def annotated_by(self, model: str) -> list[Predicted]:
+    def annotated_by(self, model: str) -> list[PredictedVideo]:
         """Of these the videos with annotations."""
         return [each for each in self.predicted_by(model) if each.video in self.inputs.annotations]
 
-    def behind(self, predicted: Predicted) -> list[Predicted]:
+    def behind(self, predicted: PredictedVideo) -> list[PredictedVideo]:
         """Whose coverage counts: an ensemble looked where all of its models did."""
         is_fused = predicted.model == _ENSEMBLE
         return self._fused_from(predicted.video) if is_fused else [predicted]
 
-    def besides(self, predicted: Predicted) -> list[Predicted]:
+    def besides(self, predicted: PredictedVideo) -> list[PredictedVideo]:
         """The models whose agreement says something about a model's events; none of an ensemble."""
         if predicted.model == _ENSEMBLE:
             return []
         others = self.second_opinions(predicted.video, predicted.model)
-        return [Predicted(predicted.video, model) for model in others]
+        return [PredictedVideo(predicted.video, model) for model in others]
 
     @cached_property
     def missing(self) -> list[MissingPredictions]:
@@ -265,7 +268,7 @@ class Plan:
 
     # --- Files --------------------------------------------------------------------------------
 
-    def files(self, pattern: str, places: Iterable[Predicted | Slice]) -> list[str]:
+    def files(self, pattern: str, places: Iterable[PredictedVideo | Slice]) -> list[str]:
         """The result of a pattern (core/paths.py) of each video and model, or slice."""
         results = self.inputs.settings.results
         return [f"{results}/{pattern.format(**asdict(place))}" for place in places]
@@ -287,7 +290,7 @@ class Plan:
 
     def others_to_calibrate(self, video: int, model: str) -> list[str]:
         """Events of the other models of a video, if there is a calibration to be used on it."""
-        besides = self.besides(Predicted(video, model)) if model in self.evaluated else []
+        besides = self.besides(PredictedVideo(video, model)) if model in self.evaluated else []
         return self.files(paths.EVENTS, besides)
 
     def of_ensemble(self, video: int) -> list[str]:
@@ -316,7 +319,7 @@ class Plan:
     def shortlist_to_cut(self, video: int) -> list[str]:
         """The shortlist whose events become clips of a video; none where it has labels."""
         model = self.model_to_cut(video)
-        return self.files(paths.SHORTLIST, [Predicted(video, model)] if model else [])
+        return self.files(paths.SHORTLIST, [PredictedVideo(video, model)] if model else [])
 
     def learned_file(self, model: str) -> str:
         """The file of what is learnt from a model's features: the user's own, or a result."""
@@ -336,7 +339,7 @@ class Plan:
 
     def labelled_slices(self, model: str) -> list[Slice]:
         """Every slice of each video with labels, for one model."""
-        return list(slices_of([model], self.labelled, self.inputs.settings.slices))
+        return list(list_slices([model], self.labelled, self.inputs.settings.slices))
 
     def model_folder(self, model: str) -> str:
         """The folder that a model is loaded from; see `loaded`."""

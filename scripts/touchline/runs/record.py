@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 import touchline
 from touchline.core import paths
-from touchline.core.files import hashed, read_json, read_record
+from touchline.core.files import hash_file, read_json, read_record
 from touchline.core.jobs import files_below, hashes_at_end
 from touchline.core.records import HashedFile, Manifest, ModelFiles, Origin
 from touchline.errors import InputError
@@ -219,7 +219,7 @@ def _given(inputs: Inputs) -> Iterator[_Given]:
 
 
 def _hashed_input(role: Role, video: int | None, model: str | None, path: str) -> RecordedInput:
-    file = hashed(Path(path), Path(path).name)
+    file = hash_file(Path(path), Path(path).name)
     return RecordedInput(
         role=role, video=video, model=model, name=file.path, bytes=file.bytes, sha256=file.sha256
     )
@@ -234,7 +234,7 @@ def hashed_folder(folder: Path) -> list[HashedFile]:
     Raises:
         InputError: one cannot be read.
     """
-    return [hashed(folder / name, name) for name in files_below(folder)]
+    return [hash_file(folder / name, name) for name in files_below(folder)]
 
 
 def _recorded_results(folder: Path, names: Iterable[str]) -> tuple[list[HashedFile], list[str]]:
@@ -255,10 +255,10 @@ def _recorded_results(folder: Path, names: Iterable[str]) -> tuple[list[HashedFi
     for name in sorted(files):
         kept, path = at_end.get(name), folder / name
         if kept is None:
-            recorded.append(hashed(path, name))
+            recorded.append(hash_file(path, name))
             continue
         recorded.append(kept)
-        if not path.exists() or hashed(path, name) != kept:
+        if not path.exists() or hash_file(path, name) != kept:
             changed.append(name)
     return recorded, changed
 
@@ -269,7 +269,7 @@ def _differing_files(files: Iterable[HashedFile], folder: Path, of: str) -> Iter
         if not path.is_file():
             yield Difference("missing", f"{path}{of}")
         # A file of another size need not be read.
-        elif path.stat().st_size != file.bytes or hashed(path, file.path) != file:
+        elif path.stat().st_size != file.bytes or hash_file(path, file.path) != file:
             yield Difference("changed", f"{path}{of}")
 
 

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from touchline.core import paths
-from touchline.core.params import MissingPredictions, Predicted
+from touchline.core.params import MissingPredictions, PredictedVideo
 from touchline.inputs.clock import HalfStart
 from touchline.inputs.fingerprint import content_of
 from touchline.inputs.served import ServedModel
@@ -416,7 +416,7 @@ class SummarizeParams(ClassParams):
         rows: in the order of the inputs.
     """
 
-    rows: list[Predicted] = taken(lambda job: job.plan.predicted)
+    rows: list[PredictedVideo] = taken(lambda job: job.plan.predicted)
     missing: list[MissingPredictions] = taken(lambda job: job.plan.missing)
 
 
@@ -487,7 +487,7 @@ class ReportRunParams(RuleParams):
             nothing run again.
     """
 
-    rows: list[Predicted] = taken(lambda job: job.plan.predicted)
+    rows: list[PredictedVideo] = taken(lambda job: job.plan.predicted)
     missing: list[MissingPredictions] = taken(lambda job: job.plan.missing)
     names: dict[int, OneName] = taken(
         lambda job: {v: job.plan.name_of(v) for v in job.plan.inputs.selected}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from touchline.core.logs import end_of
+from touchline.core.logs import read_tail
 from touchline.slurm.partitions import cause_of, reason_of
 from touchline.slurm.refusals import Refusal, refusal_of
 
@@ -120,7 +120,7 @@ class RunEvents(logging.Handler):
                 status = re.search(r"status is: '(\w+)'", message)
                 # Snakemake adds notes in brackets to a path.
                 logs = [str(path).split(" (")[0] for path in fields.get("log") or []]
-                log = end_of(logs[-1]) if logs else ""
+                log = read_tail(logs[-1]) if logs else ""
                 reason = reason_of(status[1], log) if status else ""
                 failure = Failure(
                     job=fields["jobid"],

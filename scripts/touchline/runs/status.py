@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from touchline.core.logs import end_of
+from touchline.core.logs import read_tail
 from touchline.core.paths import (
     DETECT_LOG,
     EVENTS,
@@ -26,7 +26,7 @@ from touchline.core.paths import (
     MANIFEST,
     PAGE,
     Slice,
-    slices_of,
+    list_slices,
 )
 from touchline.core.records import UNANSWERED, Manifest
 from touchline.detection.journal import Line, read_lines
@@ -159,7 +159,7 @@ class Observer:
         """
         now = time.time() if now is None else now
         models = self.settings.detect_with
-        parts = slices_of(models, self.videos, self.settings.slices)
+        parts = list_slices(models, self.videos, self.settings.slices)
         jobs = _latest_jobs(self.queue() or [], Path(self.settings.results), self.folder)
         by_video: dict[tuple[int, str], list[SliceStatus]] = {}
         for part in parts:
@@ -292,7 +292,7 @@ def _failure(log: Path, since: float) -> str | None:
         is_older = log.stat().st_mtime < since
     except OSError:
         return None
-    lines = re.findall(r"^\S+ \S+ (ERROR|INFO|WARNING) (.*)$", end_of(log), re.MULTILINE)
+    lines = re.findall(r"^\S+ \S+ (ERROR|INFO|WARNING) (.*)$", read_tail(log), re.MULTILINE)
     if is_older or not lines or lines[-1][0] != "ERROR":
         return None
     return "".join(c if c.isprintable() else " " for c in lines[-1][1])[:200]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from touchline.core.logs import end_of
+from touchline.core.logs import read_tail
 from touchline.errors import InputError, plain
 from touchline.slurm.queue import Stage, answer_of, own_jobs
 
@@ -123,9 +123,9 @@ def cause_of(status: str, slurm_log: str, own_logs: Iterable[str]) -> str:
     Returns:
         "" if the job's own logs have something to say, or SLURM ended the job.
     """
-    if status != "FAILED" or any(end_of(log) for log in own_logs):
+    if status != "FAILED" or any(read_tail(log) for log in own_logs):
         return ""
-    lines = [line.strip() for line in end_of(slurm_log).splitlines()]
+    lines = [line.strip() for line in read_tail(slurm_log).splitlines()]
     # `srun` only adds that its program failed.
     lines = [line for line in lines if line and not line.startswith(("srun:", "slurmstepd:"))]
     return plain(lines[-1]) if lines else ""

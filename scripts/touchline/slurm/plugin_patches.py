@@ -18,7 +18,7 @@ from logging import Logger
 from types import SimpleNamespace
 from typing import Any
 
-from touchline.core.logs import end_of
+from touchline.core.logs import read_tail
 from touchline.slurm.partitions import cause_of
 from touchline.slurm.queue import QueuedJob, Stage, answer_of, obstacle, own_jobs, stage_of
 from touchline.slurm.refusals import Refusal, refusal_of
@@ -380,7 +380,7 @@ def _cluster(resources: Mapping[str, Any]) -> str | None:
 def _stage_of_forgotten(job: Any, watch: _Watch) -> Stage:
     """Tell from a job's own log how far it is (docs/upstream/forgotten-jobs.md)."""
     log = job.aux.get("slurm_logfile")
-    if log and _DONE in end_of(log, 4000):
+    if log and _DONE in read_tail(log, 4000):
         return Stage.DONE
     since = watch.missed.setdefault(job.external_jobid, time.monotonic())
     return Stage.DEAD if time.monotonic() - since >= _GRACE else Stage.RUNNING

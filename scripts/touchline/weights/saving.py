@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from touchline.core.disk import writing
+from touchline.core.disk import name_file_in_errors
 from touchline.weights.checkpoints import checkpoint_files
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def save(model: PreTrainedModel, source: Path, folder: Path) -> None:
         InputError: there is no room, or no permission.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    with writing(folder):
+    with name_file_in_errors(folder):
         model.save_pretrained(folder)
     for file in checkpoint_files(source):
         weights = ".safetensors" in file.name

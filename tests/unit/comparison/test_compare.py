@@ -11,7 +11,7 @@ from samples import event
 
 from touchline.comparison.compare import Track, compare, write_comparison_csv
 from touchline.comparison.records import ComparisonReport
-from touchline.matching import matched_pairs
+from touchline.matching import pair_times
 
 ALL = ((0.0, 600.0),)
 
@@ -129,7 +129,7 @@ def test_chance_keeps_to_the_grid_of_the_windows():
 
     a, b = (track(*map(event, draw()), looked_at=((0.0, 2700.0),)) for _ in range(2))
     agreement = compare({"a": a, "b": b}, 4.0, shifts=200)[0].pairs[0].overall
-    by_chance = fmean(len(matched_pairs(draw(), draw(), 4.0)) for _ in range(200))
+    by_chance = fmean(len(pair_times(draw(), draw(), 4.0)) for _ in range(200))
     assert agreement.matched_by_chance == pytest.approx(by_chance, abs=1.5)
 
 

@@ -7,7 +7,7 @@ from samples import event
 
 from touchline.comparison.compare import Track, compare
 from touchline.comparison.summary import Row, agreement_of, summary_table, write_summary_csv
-from touchline.core.intervals import as_records
+from touchline.core.intervals import to_records
 from touchline.core.records import Counts, Coverage
 from touchline.events.predictions import table_of_events
 from touchline.inputs.labels import Labels
@@ -19,9 +19,9 @@ def coverage(looked_at=((0.0, 600.0),), likely_lost=(), no_pictures=(), duration
     values = {"answers": 300, "none": 200, "unparsed": 0, "events_in": 100, "events_out": 100}
     return Coverage(
         duration=duration,
-        looked_at=as_records(looked_at),
-        likely_lost=as_records(likely_lost),
-        no_pictures=as_records(no_pictures),
+        looked_at=to_records(looked_at),
+        likely_lost=to_records(likely_lost),
+        no_pictures=to_records(no_pictures),
         counts=Counts(**(values | counts)),
     )
 

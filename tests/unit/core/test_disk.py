@@ -1,4 +1,4 @@
-"""What the disk refuses ends a job in a sentence: the place and a remedy. Ctrl-C ends it, too."""
+"""Tests of jobs that end on disk errors, on defects and on Ctrl-C."""
 
 import errno
 import subprocess
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from touchline.core.disk import refusal
+from touchline.core.disk import disk_message
 
-# Files of at most 4000 bytes: what a full disk does to a process, and any process may ask for it.
+# A limit of 4000 bytes per file acts like a full disk and needs no special rights.
 JOB = """
 import os, resource, signal
 from pathlib import Path
@@ -24,7 +24,7 @@ with job_log({log!r}):
 def job(folder, body, log="job.log") -> subprocess.CompletedProcess:
     body = "\n".join(f"    {line}" for line in body.splitlines())
     text = JOB.format(log=log, body=body)
-    # -B, or modules that it is the first to import are kept as far as the limit goes, for all.
+    # -B keeps Python from writing byte code, which the size limit would cut off.
     command = [sys.executable, "-B", "-c", text]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
@@ -55,13 +55,13 @@ quantize(Path({checkpoint!r}), Path("nf4"))
     ],
     ids=["result", "journal", "model"],
 )
-def test_a_file_that_cannot_be_written_is_named(tmp_path, checkpoint, body, place):
+def test_failed_write_is_reported_with_the_file_and_a_remedy(tmp_path, checkpoint, body, place):
     done = job(tmp_path, body.replace("{checkpoint!r}", repr(str(checkpoint))))
     assert done.returncode == 1
     for text in (done.stderr, (tmp_path / "job.log").read_text()):
         (line,) = [line for line in text.splitlines() if " ERROR " in line]
         assert f" ERROR {place}" in line
-        assert "File too large; raise the limit of a file's size (ulimit -f), then type" in line
+        assert "File too large; raise the limit of the file size (ulimit -f), then run" in line
         assert "Traceback" not in text
         assert "report it" not in text
 
@@ -69,31 +69,31 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path, checkpoint, body, plac
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        ("ENOSPC", "No space left on device; make room"),
-        ("EDQUOT", "Disk quota exceeded; make room"),
-        ("EROFS", "Read-only file system; get the right"),
-        ("EACCES", "Permission denied; get the right"),
-        ("EIO", "Input/output error; the disk, or the way to it"),
+        ("ENOSPC", "No space left on device; free some space"),
+        ("EDQUOT", "Disk quota exceeded; free some space"),
+        ("EROFS", "Read-only file system; ask for write permission"),
+        ("EACCES", "Permission denied; ask for write permission"),
+        ("EIO", "Input/output error; the disk or its network connection"),
     ],
 )
-def test_each_refusal_has_its_remedy(tmp_path, number, words):
+def test_each_disk_error_is_reported_with_its_remedy(tmp_path, number, words):
     done = job(tmp_path, f"import errno\nraise OSError(errno.{number}, 'x', 'results/a\\nb')")
     assert done.returncode == 1
     assert f" ERROR results/a b: {words}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_defect_keeps_its_traceback(tmp_path):
+def test_defect_is_logged_with_its_traceback(tmp_path):
     done = job(tmp_path, "raise FileNotFoundError(2, 'x', 'y')")
     assert done.returncode == 1
-    assert "This should not happen; please report it." in done.stderr
+    assert "This is a defect of Touchline. Please report it." in done.stderr
     assert "Traceback" in done.stderr
-    assert refusal(ValueError("x")) is None
+    assert disk_message(ValueError("x")) is None
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
 @pytest.mark.parametrize("log", ["/dev/full", "/dev/null/job.log"])
-def test_a_log_that_cannot_be_written_hides_no_reason(tmp_path, log):
+def test_error_is_printed_even_if_the_log_cannot_be_written(tmp_path, log):
     body = (
         "from touchline.errors import InputError\nfrom touchline.core.logs import log\n"
         "for n in range(3): log.info('at work')\nraise InputError('x.mkv is no video.')"
@@ -107,22 +107,22 @@ def test_a_log_that_cannot_be_written_hides_no_reason(tmp_path, log):
     assert "Traceback" not in done.stderr
 
 
-def test_an_interruption_is_no_defect(tmp_path):
+def test_interruption_exits_without_a_traceback(tmp_path):
     done = job(tmp_path, "signal.raise_signal(signal.SIGINT)")
     assert done.returncode == 130
-    assert done.stderr.endswith(" INFO Interrupted; the same command goes on.\n")
+    assert done.stderr.endswith(" INFO Interrupted. Run the same command to continue.\n")
     assert "Traceback" not in done.stderr
 
 
-def test_the_disk_is_named_by_an_error_that_it_caused():
+def test_disk_error_is_reported_when_a_library_wraps_it():
     error = RuntimeError("a library's own words")
     error.__cause__ = OSError(errno.ENOSPC, "No space left on device", "a.csv")
-    assert "a.csv: No space left on device; make room" in refusal(error)
+    assert "a.csv: No space left on device; free some space" in disk_message(error)
 
 
-def test_a_folder_for_temporary_files_that_is_full(monkeypatch):
+def test_missing_temporary_folder_names_tmpdir_as_the_remedy(monkeypatch):
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nowhere"])
     monkeypatch.setattr(tempfile, "tempdir", None)
     with pytest.raises(FileNotFoundError) as caught:
         tempfile.mkdtemp()
-    assert "TMPDIR" in refusal(caught.value)
+    assert "TMPDIR" in disk_message(caught.value)

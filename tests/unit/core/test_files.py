@@ -1,4 +1,4 @@
-"""A written file has the permissions of any new file, on every file system."""
+"""Tests of the permissions of written files."""
 
 import errno
 import os
@@ -8,14 +8,14 @@ import pytest
 
 from touchline.core.files import write_text
 
-# Of <linux/posix_acl_xattr.h>: tag, permissions and id of each entry, for a group of this number.
+# Tag, permissions and id of each entry, as in <linux/posix_acl_xattr.h>, for a group with this id.
 _GROUP = 4321
 _ENTRIES = [(0x01, 7, -1), (0x04, 5, -1), (0x08, 7, _GROUP), (0x10, 7, -1), (0x20, 5, -1)]
 
 
 @pytest.fixture
 def refused(monkeypatch):
-    """No permission can be set, as on CIFS, or on ZFS and NFSv4 with access lists."""
+    """Make every change of permissions fail, as on CIFS, or on ZFS and NFSv4 with access lists."""
 
     def refuse(*arguments, **options):
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
@@ -24,14 +24,14 @@ def refused(monkeypatch):
         monkeypatch.setattr(os, name, refuse, raising=False)
 
 
-def test_result_is_written_where_permissions_cannot_be_set(tmp_path, refused):
+def test_result_is_written_when_permissions_cannot_be_set(tmp_path, refused):
     for text in ("first", "second"):
         write_text(tmp_path / "results" / "a.txt", text)
     assert (tmp_path / "results" / "a.txt").read_text() == "second"
     assert len(list((tmp_path / "results").iterdir())) == 1
 
 
-def test_write_access_that_a_folder_passes_on_to_a_group_stays(tmp_path):
+def test_written_file_inherits_the_group_access_of_its_folder(tmp_path):
     acl = struct.pack("<I", 2) + b"".join(
         struct.pack("<HHI", tag, bits, number & 0xFFFFFFFF) for tag, bits, number in _ENTRIES
     )

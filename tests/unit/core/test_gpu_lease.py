@@ -1,4 +1,4 @@
-"""Two workers never hold one GPU, and a dead one holds none."""
+"""Tests of GPU leases: two workers never hold the same GPU, and a dead worker holds none."""
 
 import json
 import os
@@ -28,8 +28,8 @@ SLURM = ("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_STEP_GPUS", "SLURM_JOB_GPUS")
 
 
 @pytest.fixture(autouse=True)
-def visible_gpus_are_as_before():
-    """A lease sets CUDA_VISIBLE_DEVICES, and other tests must not see that."""
+def restored_visible_gpus():
+    """Restore CUDA_VISIBLE_DEVICES after each test, because a lease sets it."""
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
     yield
     os.environ.pop("CUDA_VISIBLE_DEVICES", None)
@@ -39,7 +39,7 @@ def visible_gpus_are_as_before():
 
 @pytest.fixture
 def hold(tmp_path):
-    """Start a worker that leases a GPU."""
+    """Return a function that starts a worker process, which leases a GPU."""
     workers = []
     (tmp_path / "driver").mkdir()
 
@@ -62,14 +62,16 @@ def hold(tmp_path):
         worker.wait()
 
 
-def leased(worker):
+def next_line(worker):
+    """Return the next line that a worker prints."""
     return worker.stdout.readline().strip()
 
 
 def release(worker):
+    """Make a worker end its lease."""
     worker.stdin.write("\n")
     worker.stdin.flush()
-    assert leased(worker) == "released"
+    assert next_line(worker) == "released"
 
 
 def assert_waits(worker):
@@ -77,16 +79,16 @@ def assert_waits(worker):
     assert worker.poll() is None
 
 
-def test_workers_get_distinct_gpus_and_wait_for_a_free_one(hold):
+def test_workers_lease_distinct_gpus_and_wait_for_a_free_gpu(hold):
     first, second = hold("2,5"), hold("2,5")
-    assert {leased(first), leased(second)} == {"2", "5"}
+    assert {next_line(first), next_line(second)} == {"2", "5"}
     third = hold("2,5")
     assert_waits(third)
     first.send_signal(signal.SIGKILL)
-    assert leased(third) in {"2", "5"}
+    assert next_line(third) in {"2", "5"}
 
 
-def test_a_worker_gets_ready_on_the_only_gpu_while_it_waits(hold):
+def test_waiting_worker_prepares_on_the_only_gpu(hold):
     first, second = hold("2"), hold("2")
     lines = {first: first.stdout.readline(), second: second.stdout.readline()}
     holder, waiting = sorted(lines, key=lines.get)
@@ -95,28 +97,28 @@ def test_a_worker_gets_ready_on_the_only_gpu_while_it_waits(hold):
     assert waiting.stdout.readline() == "2\n"
 
 
-def test_one_gpu_by_number_and_by_uuid_is_leased_once(hold):
+def test_gpu_named_by_number_and_by_uuid_is_leased_once(hold):
     first = hold("2")
-    assert leased(first) == "2"
+    assert next_line(first) == "2"
     second = hold("GPU-2")
-    assert leased(second) == "ready on GPU-2"
+    assert next_line(second) == "ready on GPU-2"
     first.kill()
-    assert leased(second) == "GPU-2"
+    assert next_line(second) == "GPU-2"
 
 
 def test_exclusive_gpu_is_held_until_its_process_ends(hold):
-    """It takes no second process, not even one that gets ready."""
+    """An exclusive GPU accepts no second process, not even one that prepares its work."""
     cards = [{"uuid": "GPU-0", "mode": 3}]
     first = hold("0", cards)
-    assert leased(first) == "0"
+    assert next_line(first) == "0"
     second = hold("0", cards)
     release(first)
     assert_waits(second)
     first.kill()
-    assert leased(second) == "0"
+    assert next_line(second) == "0"
 
 
-def test_the_lease_is_what_cuda_will_see(tmp_path, monkeypatch):
+def test_lease_sets_cuda_visible_devices(tmp_path, monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     monkeypatch.setitem(sys.modules, "pynvml", fakenvml)
     monkeypatch.setenv("FAKE_GPUS", json.dumps([{"uuid": "GPU-abcdef"}]))
@@ -125,31 +127,31 @@ def test_the_lease_is_what_cuda_will_see(tmp_path, monkeypatch):
     release_gpu()
 
 
-def test_workers_of_an_allocation_lease_among_its_gpus(hold):
+def test_workers_of_a_slurm_job_share_the_gpus_of_the_job(hold):
     job = {"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "2,3"}
     first, second = hold("0,1", **job), hold("0,1", **job)
-    assert {leased(first), leased(second)} == {"0", "1"}
+    assert {next_line(first), next_line(second)} == {"0", "1"}
     third = hold("0,1", **job)
     assert_waits(third)
     release(first)
-    assert leased(third) in {"0", "1"}
+    assert next_line(third) in {"0", "1"}
 
 
-def test_jobs_do_not_wait_for_each_other(hold):
-    """Each may count its GPUs from 0, or share one that SLURM wants shared."""
+def test_slurm_jobs_do_not_wait_for_each_other(hold):
+    """Jobs may each count GPUs from 0, or share a GPU that SLURM wants shared."""
     for number in "89":
-        assert leased(hold("0", SLURM_JOB_ID=number)) == "0"
+        assert next_line(hold("0", SLURM_JOB_ID=number)) == "0"
 
 
-def test_allocation_leaves_no_lock_behind(tmp_path, hold):
+def test_lock_of_a_slurm_job_is_removed_at_release(tmp_path, hold):
     worker = hold("0,1", SLURM_JOB_ID="7")
-    leased(worker)
+    next_line(worker)
     assert [lock.name for lock in (tmp_path / "leases").iterdir()] == ["job7-GPU-0.lock"]
     release(worker)
     assert list((tmp_path / "leases").iterdir()) == []
 
 
-def test_steps_of_a_job_do_not_wait_where_the_driver_is_silent(tmp_path, monkeypatch):
+def test_steps_of_a_slurm_job_do_not_wait_without_gpu_uuids(tmp_path, monkeypatch):
     monkeypatch.setattr(gpus, "_found", lambda entries: [gpus.Gpu(each) for each in entries])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setenv("SLURM_JOB_ID", "7")
@@ -160,8 +162,8 @@ def test_steps_of_a_job_do_not_wait_where_the_driver_is_silent(tmp_path, monkeyp
     release_gpu()
 
 
-def test_login_shell_of_an_allocation_shares_the_machine_s_locks(tmp_path, monkeypatch):
-    """SLURM has chosen no GPU where it did not set CUDA_VISIBLE_DEVICES."""
+def test_slurm_job_without_chosen_gpus_uses_the_locks_of_the_machine(tmp_path, monkeypatch):
+    """SLURM has chosen no GPU if CUDA_VISIBLE_DEVICES is not set."""
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(gpus, "_found", lambda entries: [gpus.Gpu("0", "GPU-a")])
@@ -174,7 +176,7 @@ def test_login_shell_of_an_allocation_shares_the_machine_s_locks(tmp_path, monke
     ("visible", "slurm"),
     [("", {}), ("", {"SLURM_JOB_ID": "7"}), ("NoDevFiles", {"SLURM_JOB_ID": "7"})],
 )
-def test_without_a_gpu_nothing_is_leased(tmp_path, monkeypatch, visible, slurm):
+def test_process_without_gpu_leases_nothing(tmp_path, monkeypatch, visible, slurm):
     for name in SLURM:
         monkeypatch.delenv(name, raising=False)
     for name, value in slurm.items():
@@ -185,7 +187,7 @@ def test_without_a_gpu_nothing_is_leased(tmp_path, monkeypatch, visible, slurm):
     assert not list(tmp_path.iterdir())
 
 
-def test_lock_is_made_where_permissions_cannot_be_set(tmp_path, monkeypatch):
+def test_lock_is_created_when_permissions_cannot_be_set(tmp_path, monkeypatch):
     def refuse(*arguments, **options):
         raise PermissionError(1, "Operation not permitted")
 
@@ -197,10 +199,10 @@ def test_lock_is_made_where_permissions_cannot_be_set(tmp_path, monkeypatch):
     release_gpu()
 
 
-def test_lock_that_its_holder_has_removed_is_not_taken(tmp_path, monkeypatch):
-    """Else a third worker would lock a new file of the same name."""
+def test_removed_lock_file_is_not_taken(tmp_path, monkeypatch):
+    """Otherwise, a third worker could lock a new file of the same name."""
     lock = tmp_path / "job7-0.lock"
     opened = gpu_lease._open_lock(lock)
     lock.unlink()
     monkeypatch.setattr(gpu_lease, "_open_lock", lambda path: opened)
-    assert gpu_lease._hold(lock) is None
+    assert gpu_lease._try_lock(lock) is None

@@ -1,4 +1,4 @@
-"""The GPUs that a worker may lease are those that CUDA shows it."""
+"""Tests that Touchline lists the GPUs that CUDA would show."""
 
 import json
 import os
@@ -21,7 +21,7 @@ DIVIDED = [{"uuid": A, "instances": ["MIG-1", "MIG-2"]}, {"uuid": B}]
 
 @pytest.fixture(autouse=True)
 def no_driver(monkeypatch, tmp_path):
-    """No GPU of this machine takes part."""
+    """Hide the GPUs of this machine from the test."""
     for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "FAKE_GPUS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setitem(sys.modules, "pynvml", fakenvml)
@@ -39,7 +39,7 @@ def machine(monkeypatch):
     return has
 
 
-def test_gpus_are_found_without_nvidia_s_folder_in_proc(machine):
+def test_gpus_are_found_without_the_nvidia_folder_in_proc(machine):
     machine(BOTH)
     assert candidates() == [Gpu("0", A), Gpu("1", B)]
 
@@ -49,7 +49,7 @@ def test_machine_without_a_driver_has_no_gpu(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_no_driver_is_asked_where_no_gpu_is_wanted(monkeypatch):
+def test_driver_is_not_asked_if_the_variable_hides_all_gpus(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", None)
     monkeypatch.setattr(subprocess, "run", None)
     for nothing in ("", " ", "-1", "-1,0", "NoDevFiles", "none"):
@@ -57,7 +57,7 @@ def test_no_driver_is_asked_where_no_gpu_is_wanted(monkeypatch):
         assert candidates() == []
 
 
-# As CUDA of driver 580 does on an H200, by cuInit and cuDeviceGetUuid.
+# Measured on an H200 with driver 580, by cuInit and cuDeviceGetUuid.
 @pytest.mark.parametrize(
     ("visible", "names"),
     [
@@ -82,13 +82,13 @@ def test_entries_are_read_as_cuda_reads_them(machine, visible, names):
 
 
 @pytest.mark.parametrize("visible", ["2", "7,0", "0,0", "GPU-aa,GPU-aaa", "GPU-", "all", "gpu0"])
-def test_variable_that_hides_every_gpu_by_mistake_is_refused(machine, visible):
+def test_invalid_variable_that_hides_every_gpu_is_rejected(machine, visible):
     machine(BOTH, visible)
     with pytest.raises(InputError, match=f"CUDA_VISIBLE_DEVICES={visible} hides every GPU"):
         candidates()
 
 
-def test_uuid_is_the_same_by_number_and_by_name(machine):
+def test_gpu_has_the_same_uuid_by_number_and_by_name(machine):
     machine(BOTH, "1")
     (by_number,) = candidates()
     machine(BOTH, "GPU-bbb")
@@ -96,31 +96,31 @@ def test_uuid_is_the_same_by_number_and_by_name(machine):
     assert by_number.uuid == by_name.uuid == B
 
 
-def test_gpu_that_a_process_may_not_open_is_not_counted(machine):
+def test_gpu_without_access_rights_is_not_listed(machine):
     machine([{"uuid": A, "is_refused": True}, {"uuid": B}], "0")
     assert candidates() == [Gpu("0", B)]
 
 
 @pytest.mark.parametrize("mode", [1, 3])
-def test_exclusive_mode_is_noticed(machine, mode):
+def test_exclusive_compute_mode_is_detected(machine, mode):
     machine([{"uuid": A, "mode": mode}])
     assert candidates() == [Gpu("0", A, is_exclusive=True)]
 
 
-def test_instances_of_a_divided_gpu_are_leased_each(machine):
+def test_each_mig_instance_of_a_divided_gpu_is_listed(machine):
     machine(DIVIDED)
     assert candidates() == [Gpu("MIG-1", "MIG-1"), Gpu("MIG-2", "MIG-2"), Gpu(B, B)]
     machine(DIVIDED, "0")
     assert candidates() == [Gpu("MIG-1", "MIG-1"), Gpu("MIG-2", "MIG-2")]
     machine(DIVIDED, "MIG-2,MIG-1")
     assert candidates() == [Gpu("MIG-2", "MIG-2"), Gpu("MIG-1", "MIG-1")]
-    # Slurm's name of an instance that the driver does not list.
+    # SLURM can name an instance that the driver does not list.
     machine(DIVIDED, "MIG-9")
     assert candidates() == [Gpu("MIG-9", "MIG-9")]
 
 
-def test_mixed_gpus_are_named_so_that_cuda_cannot_swap_them(machine, monkeypatch):
-    """CUDA counts from the fastest, the driver by places on the bus."""
+def test_gpus_of_different_models_are_named_by_uuid(machine, monkeypatch):
+    """CUDA numbers the fastest GPU first. The driver numbers GPUs by their places on the bus."""
     machine(MIXED)
     assert candidates() == [Gpu(A, A), Gpu(B, B)]
     monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
@@ -130,7 +130,7 @@ def test_mixed_gpus_are_named_so_that_cuda_cannot_swap_them(machine, monkeypatch
 
 
 @pytest.mark.parametrize("cards", [None, MIXED])
-def test_cuda_is_asked_where_the_driver_does_not_know(machine, monkeypatch, cards):
+def test_cuda_is_asked_if_nvml_cannot_answer(machine, monkeypatch, cards):
     if cards:
         machine(cards)
     monkeypatch.setattr(gpus, "_ASK_CUDA", f"print('{B} 3'); print('{A} 0')")
@@ -138,7 +138,7 @@ def test_cuda_is_asked_where_the_driver_does_not_know(machine, monkeypatch, card
     assert candidates() == [Gpu("1", B, is_exclusive=True), Gpu("0", A)]
 
 
-def test_driver_that_does_not_answer_leaves_the_reason_to_torch(monkeypatch, tmp_path):
+def test_gpus_without_driver_answer_are_listed_by_number(monkeypatch, tmp_path):
     (tmp_path / "nvidia" / "0000:00:06.0").mkdir(parents=True)
     assert candidates() == [Gpu("0")]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
@@ -157,7 +157,7 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
 """
 
 
-def test_cuda_in_another_process_lists_the_gpus(tmp_path):
+def test_gpus_are_listed_by_cuda_in_another_process(tmp_path):
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("there is no C compiler")
@@ -185,7 +185,7 @@ def test_cuda_in_another_process_lists_the_gpus(tmp_path):
     assert printed("100") == "[]"
 
 
-def test_pynvml_has_each_function_that_is_called():
+def test_pynvml_has_every_function_of_the_fake():
     pynvml = pytest.importorskip("pynvml", exc_type=ImportError)
     if pynvml is fakenvml:
         del sys.modules["pynvml"]

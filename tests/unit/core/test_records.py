@@ -1,4 +1,4 @@
-"""An event is worth the same to every stage."""
+"""Tests that every stage ranks events by the same worth."""
 
 from samples import event
 
@@ -9,20 +9,20 @@ from touchline.evaluation.outcomes import Half
 from touchline.events.exports import results_spotting
 from touchline.events.merge import merge_events
 
-# In one moment, so that one of them stays; the order is from the most sure to the least.
+# All three events lie within the merge radius, so only one is kept. Most certain first.
 UNSCORED = event(11.0)
 SURE = event(12.0, score=0.9)
 STATED = event(10.0, confidence=0.2)
 
 
-def test_an_event_without_a_score_wins_in_the_merge_and_in_the_ensemble():
+def test_event_without_score_wins_when_merging_and_fusing():
     for other in (SURE, STATED):
         ((merged,), _) = merge_events([other, UNSCORED], 3.0, "best")
         (fused,) = fuse({"a": [other], "b": [UNSCORED]}, 3.0, "nms")
         assert merged.time_s == fused.time_s == UNSCORED.time_s
 
 
-def test_it_is_exported_and_ranked_as_what_it_wins_against():
+def test_event_without_score_is_exported_with_confidence_one():
     confidences = [
         float(one["confidence"])
         for one in results_spotting("game", {1: [UNSCORED, SURE, STATED]})["predictions"]
@@ -30,7 +30,7 @@ def test_it_is_exported_and_ranked_as_what_it_wins_against():
     assert confidences == [UNSCORED.worth, SURE.worth, STATED.worth] == [1.0, 0.9, 0.2]
 
 
-def test_average_precision_takes_it_first():
+def test_event_without_score_ranks_first_in_average_precision():
     far = event(500.0, score=0.95)
     truth = [TrueEvent(UNSCORED.time_s, "Goal")]
     half = Half(0, "game", truth, [UNSCORED, far], ((0.0, 900.0),))

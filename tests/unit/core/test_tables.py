@@ -1,4 +1,4 @@
-"""A table comes back as it was, whatever its texts look like; and it is safe to open."""
+"""Tests that tables are read back unchanged and are safe to open in a spreadsheet."""
 
 import csv
 import io
@@ -38,12 +38,12 @@ ROW = st.tuples(
 
 
 def rows_of(frame):
-    """The rows as Python has them."""
+    """Return the rows of a frame as tuples of Python objects."""
     objects = frame.astype(object)
     return list(objects.where(objects.notna(), None).itertuples(index=False, name=None))
 
 
-def test_every_table_comes_back_and_is_written_as_pythons_csv_writes_it(tmp_path):
+def test_tables_are_read_back_unchanged_and_written_like_python_csv(tmp_path):
     @settings(max_examples=150, deadline=None)
     @given(st.lists(ROW, max_size=5))
     def check(rows):
@@ -52,7 +52,7 @@ def test_every_table_comes_back_and_is_written_as_pythons_csv_writes_it(tmp_path
         read = TABLE.read(path)
         assert rows_of(read) == rows
         assert [str(dtype) for dtype in read.dtypes] == [dtype for _, dtype in TABLE.columns]
-        # Apart from the texts, which a mark can make harmless, and yes and no.
+        # Texts and booleans are excluded, because Touchline writes both differently.
         plain = io.StringIO()
         csv.writer(plain, lineterminator="\n").writerows(row[1:5] for row in rows)
         with path.open(newline="") as file:
@@ -62,7 +62,7 @@ def test_every_table_comes_back_and_is_written_as_pythons_csv_writes_it(tmp_path
     check()
 
 
-def test_cells_of_each_kind_and_what_is_missing(tmp_path):
+def test_cells_are_written_as_expected_for_each_type(tmp_path):
     rows = [("a, b", 1, 7, 1e-05, 0.1, True, False), (None, 2, None, 1e16, None, False, None)]
     TABLE.write(tmp_path / "t.csv", TABLE.frame(rows))
     assert (tmp_path / "t.csv").read_text().splitlines()[1:] == [
@@ -71,14 +71,14 @@ def test_cells_of_each_kind_and_what_is_missing(tmp_path):
     ]
 
 
-def test_two_columns_can_have_one_name(tmp_path):
-    """As where a class is called like a column of the summary."""
+def test_two_columns_can_have_the_same_name(tmp_path):
+    """A class can have the same name as a column of the summary."""
     table = Table([("events", "int64"), ("=events", "str"), ("events", "Int64")])
     table.write(tmp_path / "t.csv", table.frame([(1, "=a", None), (2, "b", 3)]))
     assert (tmp_path / "t.csv").read_text() == "events,'=events,events\n1,'=a,\n2,b,3\n"
 
 
-def test_a_table_is_read_by_the_names_of_its_columns(tmp_path):
+def test_table_is_read_by_column_name(tmp_path):
     (tmp_path / "t.csv").write_text("b,more,a\n1.5,x,'=y\n")
     read = Table([("a", "str"), ("b", "Float64")]).read(tmp_path / "t.csv")
     pd.testing.assert_frame_equal(
@@ -99,7 +99,7 @@ def test_a_table_is_read_by_the_names_of_its_columns(tmp_path):
         (b"a,b\n\xff,yes\n", "is not a table with a heading"),
     ],
 )
-def test_what_is_no_such_table_is_refused_in_a_sentence(tmp_path, text, complaint):
+def test_invalid_table_is_rejected_with_its_place(tmp_path, text, complaint):
     path = tmp_path / "t.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=r"t\.csv") as caught:

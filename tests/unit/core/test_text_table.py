@@ -1,4 +1,4 @@
-"""Text that a person reads: in columns, whole, and nothing but text."""
+"""Tests of tables as lines of text."""
 
 from touchline.core.text_table import text_table
 
@@ -12,7 +12,7 @@ def test_columns_are_as_wide_as_they_need():
     assert text_table(["a", "class"], [], left=1) == ["a  class"]
 
 
-def test_nothing_is_wrapped_or_cut_whatever_the_terminal(monkeypatch):
+def test_long_rows_are_not_wrapped_or_cut(monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
     monkeypatch.setenv("FORCE_COLOR", "1")
     names = [f"a model with a long name {number}" for number in range(100)]
@@ -22,6 +22,6 @@ def test_nothing_is_wrapped_or_cut_whatever_the_terminal(monkeypatch):
     assert "…" not in head + row
 
 
-def test_a_text_is_no_markup_and_controls_nothing():
+def test_markup_and_control_characters_are_not_interpreted():
     _, row = text_table(["n", "label"], [["1", "[bold]x[/] :goal: \x1b[2J\na\u2028\x9b"]])
     assert row == "1  [bold]x[/] :goal:  [2J a"

@@ -4,7 +4,7 @@ from halves import soccernets_hits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from touchline.matching import found, matched_pairs
+from touchline.matching import pair_times, true_positives
 
 FRAMES = st.lists(st.integers(0, 300).map(lambda n: n / 10), max_size=12, unique=True)
 
@@ -13,10 +13,12 @@ FRAMES = st.lists(st.integers(0, 300).map(lambda n: n / 10), max_size=12, unique
 def test_with_equal_scores_soccernets_greedy_way_finds_as_many(truth, times, tolerance):
     times = sorted(times)
     scores = [0.5] * len(times)
-    best = len(matched_pairs([10 * t for t in truth], [10 * t for t in times], 10 * tolerance))
+    best = len(pair_times([10 * t for t in truth], [10 * t for t in times], 10 * tolerance))
     assert soccernets_hits(truth, times, scores, tolerance)[0] == best
     frames = [float(round(10 * time)) for time in times]
-    assert sum(found([round(10 * t) for t in truth], frames, scores, 10 * tolerance)) == best
+    assert (
+        sum(true_positives([round(10 * t) for t in truth], frames, scores, 10 * tolerance)) == best
+    )
 
 
 @given(FRAMES, FRAMES, st.randoms(use_true_random=False))
@@ -24,13 +26,15 @@ def test_with_equal_scores_soccernets_greedy_way_finds_as_many(truth, times, tol
 def test_with_scores_our_greedy_way_is_soccernets(truth, times, source):
     times = sorted(times)
     scores = [source.choice([0.2, 0.5, 0.9]) for _ in times]
-    hits = found([round(10 * t) for t in truth], [float(round(10 * t)) for t in times], scores, 50)
+    hits = true_positives(
+        [round(10 * t) for t in truth], [float(round(10 * t)) for t in times], scores, 50
+    )
     assert sum(hits) == soccernets_hits(truth, times, scores, 5)[0]
 
 
 def test_by_score_a_pair_can_be_lost():
     # The best-scored prediction is within reach of both; the first true event takes it.
     truth, times, scores = [10.0, 16.0], [8.0, 12.0], [0.1, 0.9]
-    assert sum(found(truth, times, scores, 5)) == 1
+    assert sum(true_positives(truth, times, scores, 5)) == 1
     assert soccernets_hits(truth, times, scores, 5)[0] == 1
-    assert len(matched_pairs(truth, times, 5)) == 2
+    assert len(pair_times(truth, times, 5)) == 2

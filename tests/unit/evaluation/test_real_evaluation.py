@@ -25,7 +25,7 @@ from touchline.evaluation.outcomes import Half
 from touchline.events.exports import by_game, results_spotting
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import GameHalf, Video
-from touchline.matching import found, matched_pairs
+from touchline.matching import pair_times, true_positives
 
 LABELS = Labels.read(ROOT / "labels.yaml")
 REAL = os.environ.get("TOUCHLINE_REAL_DATA")
@@ -123,9 +123,9 @@ def test_by_score_the_greedy_way_finds_as_many_or_fewer(halves):
                 (one for one in half.events if one.label == label), key=lambda one: one.time_s
             )
             times = [one.time_s for one in events]
-            greedy = sum(found(truth, times, [one.strength for one in events], TOLERANCE))
-            assert greedy <= len(matched_pairs(truth, times, TOLERANCE))
-            lost += len(matched_pairs(truth, times, TOLERANCE)) - greedy
+            greedy = sum(true_positives(truth, times, [one.strength for one in events], TOLERANCE))
+            assert greedy <= len(pair_times(truth, times, TOLERANCE))
+            lost += len(pair_times(truth, times, TOLERANCE)) - greedy
     assert lost == 0  # in this game; generated lists lose some
 
 

@@ -6,8 +6,8 @@ import pytest
 from samples import window
 
 from touchline.core.intervals import (
+    from_records,
     gaps,
-    intervals_of,
 )
 from touchline.core.records import Counts, Interval, Manifest
 from touchline.events.coverage import (
@@ -56,7 +56,7 @@ def looked_at_in_footage(times):
     """Where predictions at some times say that a model looked, in 2800 s of footage."""
     footage = MANIFEST.model_copy(update={"duration": 2800.0, "no_pictures": []})
     given = coverage_of_given(times, COUNTS, footage, reached=0.0, window=0.0)
-    return intervals_of(given.looked_at)
+    return from_records(given.looked_at)
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_sparse_predictions_have_long_pauses_and_lost_nothing(times):
 def test_what_has_no_picture_was_not_looked_at():
     windows = [window(0, 0, end=10), window(1, 8, end=18)]
     ran = coverage_of_slices(MANIFEST, windows, COUNTS)
-    assert intervals_of(ran.looked_at) == ((0, 4), (6, 18))
+    assert from_records(ran.looked_at) == ((0, 4), (6, 18))
     assert (ran.duration, ran.clock_offset, ran.likely_lost) == (30, 2, [])
     shown = coverage_of_given([1.0, 9.0], COUNTS, MANIFEST, reached=0.0, window=4.0)
-    assert intervals_of(shown.looked_at) == ((0, 4), (6, 30))
+    assert from_records(shown.looked_at) == ((0, 4), (6, 30))
     assert shown.no_pictures == ran.no_pictures == [Interval(start=4, end=6)]
 
 
@@ -109,20 +109,20 @@ def test_spotter_watched_the_whole_video_whatever_it_predicts():
     dense_but_quiet = [*(k / 10 for k in range(40)), *(28 + k / 10 for k in range(20))]
     for times in ([], [1.0], dense_but_quiet):
         seen = coverage_of_spotter(times, COUNTS, MANIFEST, GameHalf(half=1))
-        assert intervals_of(seen.looked_at) == ((0, 4), (6, 30))
+        assert from_records(seen.looked_at) == ((0, 4), (6, 30))
         assert (seen.duration, seen.clock_offset, seen.likely_lost) == (30, 2, [])
         assert not seen.has_open_end
 
 
 def test_an_empty_file_covers_all_known_footage():
     seen = coverage_of_given([], COUNTS, MANIFEST, reached=0.0, window=4.0)
-    assert intervals_of(seen.looked_at) == ((0, 4), (6, 30))
+    assert from_records(seen.looked_at) == ((0, 4), (6, 30))
     assert seen.likely_lost == []
 
 
 def test_without_footage_a_video_is_as_long_as_any_model_got():
     given = coverage_of_given([1.0, 9.0], COUNTS, None, reached=44.0, window=4.0)
-    assert intervals_of(given.looked_at) == ((0, 44),)
+    assert from_records(given.looked_at) == ((0, 44),)
     assert (given.duration, given.clock_offset, given.no_pictures) == (None, 0, [])
     assert coverage_of_given([], COUNTS, None, reached=0.0, window=4.0).looked_at == []
 
@@ -133,7 +133,7 @@ def test_without_footage_a_video_is_as_long_as_any_model_got():
 def test_a_lost_tail_is_noticed_without_footage_and_without_another_model(end, lost):
     """A half lasts 40 minutes or more; what ends sooner and is no clip lost its last slice."""
     times = dense(0, end, random.Random(2))
-    found = intervals_of(
+    found = from_records(
         coverage_of_given(times, COUNTS, None, reached=times[-1] + 4, window=4.0).likely_lost
     )
     assert bool(found) == lost
@@ -148,7 +148,7 @@ def test_what_is_outside_the_halves_of_a_match_is_no_lost_slice():
     times = [*range(250, 2950, 10), *range(3992, 6800, 10)]
     seen = coverage_of_given(times, COUNTS, footage, of=match, reached=0.0, window=4.0)
     assert seen.likely_lost == []
-    assert intervals_of(seen.looked_at) == ((250, 2950), (3992, 6800))
+    assert from_records(seen.looked_at) == ((250, 2950), (3992, 6800))
     quiet = [time for time in times if not 4500 < time < 5600]
     lost = coverage_of_given(quiet, COUNTS, footage, of=match, reached=0.0, window=4.0).likely_lost
     assert [(each.start, each.end) for each in lost] == [(4496, 5602)]

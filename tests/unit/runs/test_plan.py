@@ -3,15 +3,19 @@
 from dataclasses import replace
 
 from touchline.core import paths
-from touchline.core.params import MissingPredictions, Predicted
+from touchline.core.params import MissingPredictions, PredictedVideo
 from touchline.inputs.videos import AnnotatedVideo, GameHalf, Name
 from touchline.runs.plan import Plan
 
 
 def test_who_has_events_of_what(plan):
-    assert plan.predicted == [Predicted(3, "runs"), Predicted(3, "other"), Predicted(4, "runs")]
-    assert plan.detected == [Predicted(3, "runs"), Predicted(4, "runs")]
-    assert plan.fused == plan.compared == [Predicted(3, "ensemble")]
+    assert plan.predicted == [
+        PredictedVideo(3, "runs"),
+        PredictedVideo(3, "other"),
+        PredictedVideo(4, "runs"),
+    ]
+    assert plan.detected == [PredictedVideo(3, "runs"), PredictedVideo(4, "runs")]
+    assert plan.fused == plan.compared == [PredictedVideo(3, "ensemble")]
     assert plan.of_ensemble(3) == ["out/events/events_ensemble_video_3.csv"]
     assert plan.comparison_of(3) == ["out/comparison/comparison_video_3.json"]
     assert plan.of_ensemble(4) == plan.comparison_of(4) == []
@@ -46,14 +50,14 @@ def test_learnt_model_has_events_of_games_that_another_game_teaches(plan):
     """Video 3 alone has labels."""
     one = learning(plan)
     assert one.trained == one.learned == ["runs"]
-    assert one.learned_videos == [Predicted(4, "runs")]
+    assert one.learned_videos == [PredictedVideo(4, "runs")]
     assert one.models_of(3) == ["runs", "other"]
     assert one.models_of(4) == ["runs", "runs_learned"]
-    assert Predicted(4, "runs_learned") in one.detected
+    assert PredictedVideo(4, "runs_learned") in one.detected
     assert one.fused_models(4) == ["runs"]
     assert one.learned_file("runs") == "out/learned/learned_runs.safetensors"
     both = learning(plan, annotations=plan.inputs.annotations | {4: "labels_4.json"})
-    assert both.learned_videos == [Predicted(3, "runs"), Predicted(4, "runs")]
+    assert both.learned_videos == [PredictedVideo(3, "runs"), PredictedVideo(4, "runs")]
     assert [each.video for each in both.labelled_videos] == [3, 4]
     none = learning(plan, annotations={})
     assert none.trained == none.learned == []
@@ -66,12 +70,12 @@ def test_a_model_learnt_elsewhere_has_events_of_every_video(plan):
     given = settings.model_copy(update={"models": settings.models | {"runs": model}})
     other = Plan(replace(plan.inputs, settings=given, annotations={}))
     assert other.trained == []
-    assert other.learned_videos == [Predicted(3, "runs"), Predicted(4, "runs")]
+    assert other.learned_videos == [PredictedVideo(3, "runs"), PredictedVideo(4, "runs")]
     assert other.learned_file("runs") == "kept.safetensors"
 
 
 def test_a_shortlist_is_of_every_model_and_the_ensemble_and_uses_what_was_learnt(plan):
-    assert plan.shortlisted == [*plan.predicted, Predicted(3, "ensemble")]
+    assert plan.shortlisted == [*plan.predicted, PredictedVideo(3, "ensemble")]
     assert plan.calibration_of("ensemble") == ["out/calibration/calibration_ensemble.json"]
     assert plan.others_to_calibrate(3, "runs") == ["out/events/events_other_video_3.csv"]
     assert plan.others_to_calibrate(4, "runs") == plan.others_to_calibrate(3, "ensemble") == []
@@ -86,12 +90,12 @@ def test_one_model_is_an_ensemble_if_its_scores_are_learnt(plan):
     calibrated = settings.ensemble.model_copy(update={"calibrated": True})
     learning = settings.model_copy(update={"ensemble": calibrated})
     inputs = replace(plan.inputs, settings=learning)
-    assert Plan(inputs).fused == [Predicted(3, "ensemble"), Predicted(4, "ensemble")]
-    assert Plan(inputs).compared == [Predicted(3, "ensemble")]
+    assert Plan(inputs).fused == [PredictedVideo(3, "ensemble"), PredictedVideo(4, "ensemble")]
+    assert Plan(inputs).compared == [PredictedVideo(3, "ensemble")]
     assert Plan(inputs).calibrations_of(4) == ["out/calibration/calibration_runs.json"]
     # Without any labels there is nothing to learn.
     bare = Plan(replace(inputs, annotations={}))
-    assert (bare.fused, bare.calibrations_of(3)) == ([Predicted(3, "ensemble")], [])
+    assert (bare.fused, bare.calibrations_of(3)) == ([PredictedVideo(3, "ensemble")], [])
 
 
 def with_evidence(plan, answers=True, members=None):
@@ -111,8 +115,8 @@ def test_evidence_is_no_second_opinion_beside_answers_of_the_same_model(plan):
     assert both.models_of(3) == ["runs", "runs_evidence", "other"]
     assert both.fused_models(3) == ["runs", "other"]
     # One model with two kinds of results is no ensemble, but the two are compared.
-    assert both.fused == [Predicted(3, "ensemble")]
-    assert both.compared == [Predicted(3, "ensemble"), Predicted(4, "ensemble")]
+    assert both.fused == [PredictedVideo(3, "ensemble")]
+    assert both.compared == [PredictedVideo(3, "ensemble"), PredictedVideo(4, "ensemble")]
     assert both.second_opinions(3, "runs_evidence") == both.second_opinions(3, "runs") == ["other"]
     assert both.second_opinions(3, "other") == ["runs"]
     assert both.coverage_behind("ensemble") == [

@@ -538,8 +538,8 @@ def test_a_file_that_is_dated_in_the_future_is_refused(project, tmp_path, name):
 def test_a_file_that_is_not_in_utf_8_is_named(project, tmp_path, name, encoding):
     text = "# è\nslices: 4\n"
     (tmp_path / name).write_bytes(text.encode(encoding))
-    place = "it is in UTF-16" if encoding == "utf-16" else "line 1 has another byte"
-    sentence = f"{name} is not text in UTF-8 ({place}); save it as UTF-8."
+    place = "it is in UTF-16" if encoding == "utf-16" else "line 1 has an invalid byte"
+    sentence = f"{name} is not UTF-8 text ({place}). Save it as UTF-8."
     if name == "config.yaml":
         with pytest.raises(InputError) as error:
             settings_files(ROOT)

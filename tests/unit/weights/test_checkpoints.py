@@ -78,7 +78,7 @@ BROKEN = [
     (without("config.json"), "{} has no config.json"),
     (writing("config.json", "{"), "{}/config.json is not a JSON file"),
     (writing("config.json", "[]"), "{}/config.json describes no model"),
-    (writing("config.json", b"\xff"), "{}/config.json is not text in UTF-8"),
+    (writing("config.json", b"\xff"), "{}/config.json is not UTF-8 text"),
     (writing("tokenizer.json", '{"model": '), "{}/tokenizer.json is not a JSON file"),
     (stating("config.json", model_type="llava_next"), "{} holds a model of type 'llava_next'"),
     (stating("config.json", model_type=["a", "\x1b"]), "{} holds a model of type ['a', '\\x1b']"),

@@ -35,7 +35,7 @@ export async function readFile(input, match, verdicts) {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(content);
     return { name: file.name, ...readVerdicts(text, match, verdicts) };
   } catch {
-    return { name: file.name, ...unread("It is not text in UTF-8; save it as UTF-8.") };
+    return { name: file.name, ...unread("It is not UTF-8 text. Save it as UTF-8.") };
   }
 }
 
