@@ -128,7 +128,7 @@ def of_video(pattern):
 
 def manifest_of_footage(wildcards):
     """The manifest of the job's video, if there is footage of it."""
-    return PLAN.of_footage(paths.MANIFEST, int(wildcards.video))
+    return PLAN.footage_results(paths.MANIFEST, int(wildcards.video))
 
 
 def of_annotated(pattern):

@@ -4,8 +4,8 @@
 rule evaluate_model:
     input:
         events=of_annotated(paths.EVENTS),
-        coverage=lambda wildcards: PLAN.coverage_behind(wildcards.model),
-        others=lambda wildcards: PLAN.others_besides(wildcards.model),
+        coverage=lambda wildcards: PLAN.coverage_files(wildcards.model),
+        others=lambda wildcards: PLAN.other_events(wildcards.model),
         truth=lambda wildcards: PLAN.annotations_of(wildcards.model),
         labels=SETTINGS.labels,
         calibration=result(paths.CALIBRATION),
@@ -31,8 +31,8 @@ rule evaluate_model:
 rule calibrate_model:
     input:
         events=of_annotated(paths.EVENTS),
-        coverage=lambda wildcards: PLAN.coverage_behind(wildcards.model),
-        others=lambda wildcards: PLAN.others_besides(wildcards.model),
+        coverage=lambda wildcards: PLAN.coverage_files(wildcards.model),
+        others=lambda wildcards: PLAN.other_events(wildcards.model),
         truth=lambda wildcards: PLAN.annotations_of(wildcards.model),
         labels=SETTINGS.labels,
     output:

@@ -34,9 +34,9 @@ rule report_match:
         truth=lambda wildcards: PLAN.annotations_of_video(int(wildcards.video)),
         manifest=manifest_of_footage,
         labels=SETTINGS.labels,
-        fused=lambda wildcards: PLAN.of_ensemble(int(wildcards.video)),
+        fused=lambda wildcards: PLAN.ensemble_events(int(wildcards.video)),
         comparison=lambda wildcards: PLAN.comparison_of(int(wildcards.video)),
-        pictures=lambda wildcards: PLAN.of_footage(
+        pictures=lambda wildcards: PLAN.footage_results(
             paths.THUMBNAILS, int(wildcards.video)
         ),
         shortlists=of_video(paths.SHORTLIST),

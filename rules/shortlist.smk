@@ -6,7 +6,7 @@ rule shortlist_events:
         events=result(paths.EVENTS),
         # Where there are labels: what was learnt from them, and what it asks to know.
         calibration=lambda wildcards: PLAN.calibration_of(wildcards.model),
-        others=lambda wildcards: PLAN.others_to_calibrate(
+        others=lambda wildcards: PLAN.events_to_calibrate(
             int(wildcards.video), wildcards.model
         ),
         labels=SETTINGS.labels,

@@ -84,7 +84,7 @@ def test_run_waits_while_other_jobs_fill_a_limit_of_submitted_jobs(cluster, demo
         sacctmgr("modify", "qos", "normal", "set", "MaxSubmitJobsPerUser=-1")
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
-    assert output.count("SLURM takes no job now (QOSMaxSubmitJobPerUserLimit") == 1
+    assert output.count("SLURM refuses jobs now (QOSMaxSubmitJobPerUserLimit") == 1
     assert "--jobs N" in output
     assert "restart" not in output, "no retry is used up"
     slices = [job[0] for job in cluster.queue() if "detect_slice" in job[3]]
@@ -123,8 +123,8 @@ def test_what_can_never_be_met_ends_the_run_with_its_reason(cluster, new_run, re
     run = new_run(f"refused_{words[:5]}", "--set-resources", f"detect_slice:{request_}")
     assert run.finish() != 0
     end = run.printed()[run.printed().index("Failed: ") :]
-    assert f"SLURM does not take it: {words}" in end
-    assert f"to correct: {key}" in end
+    assert f"SLURM refuses the job: {words}" in end
+    assert f"correct: {key}" in end
     assert "log: " not in end.partition("type the same command")[0]
     assert end.count("Failed: ") == 1, "the request of one slice is that of all"
     assert "restart" not in run.printed()
@@ -134,10 +134,10 @@ def test_what_can_never_be_met_ends_the_run_with_its_reason(cluster, new_run, re
 def test_what_cannot_start_is_explained_and_ctrl_c_ends_it_at_once(cluster, new_run):
     request = ["detect_slice:slurm_partition=short", "detect_slice:runtime=60"]
     run = new_run("pending", "--set-resources", *request)
-    sentence = "does not start (PartitionTimeLimit): it asks for more minutes than it may"
+    sentence = "does not start (PartitionTimeLimit): it requests more time than allowed"
     run.until(lambda: sentence in run.printed(), sentence)
     assert run.printed().count("does not start") == 1
-    assert "Jobs that wait: 4 PENDING (PartitionTimeLimit)" in run.printed()
+    assert "Waiting jobs: 4 PENDING (PartitionTimeLimit)" in run.printed()
     begun = time.monotonic()
     run.kill(signal.SIGINT)
     print(f"Ctrl-C: {time.monotonic() - begun:.1f} s")

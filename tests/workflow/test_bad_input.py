@@ -73,7 +73,7 @@ def test_gpu_that_torch_cannot_use_is_counted_and_ends_its_job(project, tmp_path
     done = project.snakemake("--resources", "gpu=1", results="gpus", resources="gpus")
     output = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "slices lease one of this machine's 2 GPUs each, 1 at once" in output
+    assert "each slice leases one of this machine's 2 GPUs, 1 at once" in output
     assert "This job has GPU 0, but torch" in output
     assert "Traceback" not in output
 
@@ -122,7 +122,7 @@ def test_finished_videos_can_be_summed_up_though_one_is_bad(project):
     done = project.snakemake("--keep-going", **config)
     assert done.returncode != 0
     output = done.stdout + done.stderr
-    assert "For summary and index of what is done (2 videos: 0,2), type:" in output
+    assert "To summarize the finished videos (2 videos: 0,2), type:" in output
     assert not (project.folder / "some/summary").exists()
     command = re.search(r"^  snakemake (.* select=0,2)$", output, re.MULTILINE)[1].split()
     project.run(*command, **config)

@@ -87,7 +87,7 @@ def test_footage_of_given_predictions_is_probed(done, clip):
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [
-        ("exports", "There is nothing to export: the formats name the video"),
+        ("exports", "There is nothing to export: the formats name the game and half"),
         ("evaluation", "There is nothing to evaluate: no selected video has labels."),
     ],
 )
@@ -109,7 +109,7 @@ def refused(run):
 def test_a_result_of_no_video_is_refused_in_a_sentence(done):
     for name in ("comparison/comparison_video_7.json", "report/video_7.html"):
         run = done.snakemake("-n", f"results/{name}")
-        assert "video 7 is not among the selected ones (3-4)" in refused(run)
+        assert "video 7 is not selected (selected: 3-4)" in refused(run)
 
 
 def test_predictions_that_are_dated_in_the_future_end_the_run_before_it_starts(done):
@@ -118,7 +118,7 @@ def test_predictions_that_are_dated_in_the_future_end_the_run_before_it_starts(d
     os.utime(path, (2e9, 2e9))
     run = done.snakemake("-n")
     os.utime(path, (before, before))
-    assert "type touch a/final_predictions_one_video_3.json" in refused(run)
+    assert "Type touch a/final_predictions_one_video_3.json" in refused(run)
 
 
 def test_nothing_is_said_of_slices_where_there_are_none(done):

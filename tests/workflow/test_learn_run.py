@@ -154,7 +154,7 @@ def test_one_game_with_labels_teaches_the_others_alone(done):
     assert (done.folder / "two/learned/probabilities_llava_video_3.csv").exists()
     assert not (done.folder / "two/learned/probabilities_llava_video_0.csv").exists()
     refused = done.snakemake("learn", "-n", select="0")
-    assert "one game alone has labels" in refused.stdout + refused.stderr
+    assert "only one game has labels" in refused.stdout + refused.stderr
     refused = done.snakemake("learn", "-n", select="3")
     assert "no selected video has labels" in refused.stdout + refused.stderr
 

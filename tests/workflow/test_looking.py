@@ -1,4 +1,4 @@
-"""What Snakemake prints for other programs to read is that and nothing else; the docs' flow chart."""
+"""Test the output of Snakemake that other programs read, and the flow chart in docs/design."""
 
 import csv
 import io

@@ -82,7 +82,7 @@ def test_record_names_the_host_and_the_reported_model(clone, fake):
     assert model["origin"]["server"] == {"host": host, "reported": "tiny-1"}
     verify = [sys.executable, "scripts/verify.py"]
     done = subprocess.run(verify, cwd=clone.folder, capture_output=True, text=True, check=True)
-    assert "not checked: asked, which a server runs" in done.stdout
+    assert "not checked: asked, which runs on a server" in done.stdout
 
 
 def test_key_is_in_no_file(clone, fake):

@@ -115,7 +115,7 @@ def test_a_watch_into_a_pipe_writes_lines_until_the_run_ends(folder):
     assert "slices 2/2, done 100%" in watch.stdout.readline()
     locked.unlink()
     later, end = watch.stdout.read().splitlines()
-    assert later.endswith("Merging, comparing and drawing pages: 0 of 1 pages.")
+    assert later.endswith("The next steps merge, compare and draw pages: 0 of 1 pages are drawn.")
     assert end == "The run has ended: 2 of 2 slices are done."
     assert watch.wait(timeout=60) == 0
 
@@ -142,7 +142,8 @@ def test_without_a_run_it_says_so(folder):
     code, text = printed(folder, *WATCH)
     assert code == 0
     assert text.endswith(
-        "No run is under way here: 1 of 2 slices are done; the command that started it goes on.\n"
+        "No run is under way here: 1 of 2 slices are done. "
+        "To resume, type the command that started it.\n"
     )
 
 

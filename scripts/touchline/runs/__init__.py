@@ -1,5 +1,5 @@
-"""A run as a whole: what it makes, what is checked before it, its messages, SLURM, how far it is.
+"""Plan, check, record and report a whole run.
 
-In: the settings, Snakemake's events, the files that are there. Out: sentences for a person, limits
-for a scheduler. Imports any other package; none imports it.
+Input: the settings, Snakemake's events and the existing files. Output: messages for a person and
+limits for a scheduler. This package may import any other package. No package imports it.
 """

@@ -1,4 +1,4 @@
-"""The commit of the checkout that a run uses, for its record."""
+"""Read the git commit that a run uses, for the record of the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from touchline.errors import plain
 log = logging.getLogger(__name__)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-# Files of the checkout that a user changes; the record has their content beside the commit.
+# Users change these files of the checkout. The record has their content beside the commit.
 _RECORDED_APART = (":!config.yaml", ":!labels.yaml", ":!prompts")
 # More links than git follows from HEAD to a branch.
 _MOST_LINKS = 5
@@ -22,11 +22,11 @@ _MOST_LINKS = 5
 
 @dataclass(frozen=True)
 class Checkout:
-    """The state of a checkout.
+    """The state of a git checkout.
 
     Attributes:
-        commit: None where the project is no checkout of git by itself.
-        is_changed: whether files differ from the commit; None where git does not say.
+        commit: hash of the commit; None if the project is not a git checkout of its own.
+        is_changed: whether files differ from the commit; None if git cannot tell.
     """
 
     commit: str | None = None
@@ -34,7 +34,9 @@ class Checkout:
 
 
 def read_checkout(project: Path) -> Checkout:
-    """Read the commit of the project, by git or else from git's files; log why it is unknown.
+    """Read the commit of the project, with git or else from git's files.
+
+    Log the reason if the commit cannot be read.
 
     Args:
         project: the folder of the Snakefile.
@@ -42,7 +44,7 @@ def read_checkout(project: Path) -> Checkout:
     project = project.resolve()
     if not (project / ".git").exists():
         log.warning(
-            "run.json has no commit, because %s is no checkout of git; cite the version, or run "
+            "run.json has no commit, because %s is not a git checkout. Cite the version, or run "
             "from a clone of the repository.",
             project,
         )
@@ -50,14 +52,14 @@ def read_checkout(project: Path) -> Checkout:
     commit, reason = _git(project, "rev-parse", "--verify", "HEAD")
     commit = commit or _commit_in_files(project / ".git")
     if commit is None:
-        log.warning("run.json has no commit, because it cannot be read: %s.", reason)
+        log.warning("run.json has no commit, because git cannot read it: %s.", reason)
         return Checkout()
     status = ("status", "--porcelain", "--untracked-files=no", "--", ".", *_RECORDED_APART)
     changes, reason = _git(project, *status)
     if changes is None:
         log.warning(
-            "run.json does not say whether the checkout was changed after commit %s, because git "
-            "does not: %s.",
+            "run.json does not say whether the checkout differs from commit %s, because git cannot "
+            "tell: %s.",
             commit,
             reason,
         )
@@ -66,11 +68,14 @@ def read_checkout(project: Path) -> Checkout:
 
 
 def _git(project: Path, *arguments: str) -> tuple[str | None, str]:
-    """Return git's answer about the checkout, or None and the reason why there is none."""
+    """Run a git command in the checkout.
+
+    Return its output, or None and the reason for the failure.
+    """
     # A hook's or a user's variables may point at another repository.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    # Where git has to find the checkout by itself, it may take one around it, and it refuses one of
-    # another user, whose settings could run programs. That user's program runs here anyway.
+    # Without these options, git may find another checkout around the project. It also refuses
+    # another user's checkout, whose settings could run programs. That user's code runs here anyway.
     place = [f"--git-dir={project / '.git'}", f"--work-tree={project}"]
     try:
         done = subprocess.run(
@@ -88,10 +93,10 @@ def _git(project: Path, *arguments: str) -> tuple[str | None, str]:
 
 
 def _commit_in_files(place: Path) -> str | None:
-    """Read the commit of HEAD from git's own files; None if it is not there.
+    """Read the commit of HEAD from git's own files. Return None if they do not have it.
 
     Args:
-        place: the folder .git, or a worktree's or submodule's file that names a folder.
+        place: the folder .git, or the .git file of a worktree or submodule, which names a folder.
     """
     if place.is_file():
         place = place.parent / _text(place).removeprefix("gitdir: ")
@@ -106,12 +111,15 @@ def _commit_in_files(place: Path) -> str | None:
 
 
 def _packed(common: Path, name: str) -> str:
+    """Return the commit of a ref from the file packed-refs, or "" if the file does not have the
+    ref.
+    """
     lines = (line.split(" ", 1) for line in _text(common / "packed-refs").splitlines())
     return next((words[0] for words in lines if words[1:] == [name]), "")
 
 
 def _text(file: Path) -> str:
-    """The text of a file; empty if there is none."""
+    """Return the text of a file, or "" if it cannot be read."""
     try:
         return file.read_text().strip()
     except (OSError, ValueError):

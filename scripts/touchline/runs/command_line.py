@@ -1,4 +1,4 @@
-"""What the words after `snakemake` ask for, as far as Snakemake leaves it to the workflow."""
+"""Interpret the arguments after `snakemake` that Snakemake does not handle itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from touchline.errors import InputError
 from touchline.inputs.videos import ranges
 from touchline.runs.plan import Plan
 
-# In the name of a result: a video, or a video and a slice. No model's name has "_" in it.
+# The number of a video, or of a video and a slice, in a result's name. Models' names have no "_".
 _OF_VIDEO = re.compile(r"video_(\d+)|_vid(\d+)_gpu(\d+)")
 # With these, Snakemake makes no results.
 _LOOKING = (
@@ -22,7 +22,7 @@ _LOOKING = (
 
 
 def status_command(project: Path) -> str:
-    """What shows how far a run is, typed in the folder that the run is started in.
+    """Return the command that shows a run's progress, relative to the current folder.
 
     Args:
         project: the folder of the Snakefile.
@@ -31,9 +31,11 @@ def status_command(project: Path) -> str:
 
 
 def selecting_command(targets: Sequence[str], videos: Iterable[int], words: Sequence[str]) -> str:
-    """Return a run's command, changed to make some files of some videos first.
+    """Return a run's command, changed to make some files of some videos.
 
     Args:
+        targets: the files to make.
+        videos: the numbers of the videos to select.
         words: the words after `snakemake` in the run's command.
     """
     # Snakemake takes the values of the last --config only.
@@ -46,7 +48,7 @@ def selecting_command(targets: Sequence[str], videos: Iterable[int], words: Sequ
 
 
 def config_files(words: Sequence[str]) -> list[Path]:
-    """List the files that are given after --configfile."""
+    """Return the files that are given after --configfile."""
     found: list[Path] = []
     is_file = False
     for word in words:
@@ -60,21 +62,22 @@ def config_files(words: Sequence[str]) -> list[Path]:
 
 
 def check_no_status(words: Collection[str], project: Path) -> None:
-    """Refuse the target status, which is a command.
+    """Refuse the target status, because a script shows the status of a run.
 
-    It cannot be a rule: Snakemake would want the folder, which a run has.
+    A rule cannot show it: Snakemake locks the folder, and a run in progress holds that lock.
 
     Raises:
         InputError: status is among the words.
     """
     if "status" in words:
         raise InputError(
-            f"There is no target status; this shows how far a run is: {status_command(project)}"
+            "There is no target status. To see the progress of a run, type: "
+            f"{status_command(project)}"
         )
 
 
 def _check_file(target: str, plan: Plan) -> None:
-    """Refuse a result of a video or a slice that the run does not have."""
+    """Refuse a target file whose video or slice is not part of the run."""
     selected, settings = plan.inputs.selected, plan.inputs.settings
     found = _OF_VIDEO.search(os.path.basename(target))
     if found is None:
@@ -87,8 +90,8 @@ def _check_file(target: str, plan: Plan) -> None:
         )
     if video not in selected:
         raise InputError(
-            f"{target}: video {video} is not among the selected ones ({ranges(selected)}); "
-            "change config.select."
+            f"{target}: video {video} is not selected (selected: {ranges(selected)}). Change "
+            "config.select."
         )
     if found[3] and int(found[3]) >= settings.slices:
         raise InputError(
@@ -98,18 +101,18 @@ def _check_file(target: str, plan: Plan) -> None:
 
 
 def check_results(words: Collection[str], plan: Plan) -> None:
-    """Refuse folders that cannot be written to, unless results are only looked at.
+    """Refuse folders that cannot be written to, unless the command makes no results.
 
     Raises:
-        InputError: names the folder.
+        InputError: a folder is a file or cannot be written to; the message names it.
     """
     if any(word.startswith(_LOOKING) for word in words):
         return
     settings = plan.inputs.settings
     if settings.detect_with and Path(settings.resources).is_file():
         raise InputError(
-            f"{settings.resources} is a file, so models cannot be kept in a folder there; set "
-            "config.resources to another one."
+            f"{settings.resources} is a file, so models cannot be stored in it. Set "
+            "config.resources to a folder."
         )
     results = Path(settings.results)
     there = next(folder for folder in (results, *results.absolute().parents) if folder.exists())
@@ -119,20 +122,21 @@ def check_results(words: Collection[str], plan: Plan) -> None:
     for folder in folders:
         if not folder.is_dir():
             raise InputError(
-                f"{folder} is a file, so results cannot be a folder there; set config.results to "
-                "another one."
+                f"{folder} is a file, so results cannot be stored in it. Set config.results to a "
+                "folder."
             )
         if not os.access(folder, os.W_OK | os.X_OK):
             raise InputError(
-                f"{folder} may not be written to, so no result can be made; get the right to, or "
-                "set config.results to a folder that is yours."
+                f"{folder} cannot be written to by you, so no result can be made. Ask for write "
+                "permission, or set config.results to another folder."
             )
 
 
 def asks_only_for_models(words: Collection[str], results: str) -> bool:
-    """Tell whether models are the only target. They can be fetched where the videos are not.
+    """Return whether models are the only target. Fetching models does not need the videos.
 
     Args:
+        words: the words after `snakemake` in the run's command.
         results: the folder of results.
     """
     others = (
@@ -146,28 +150,28 @@ def asks_only_for_models(words: Collection[str], results: str) -> bool:
 
 
 def is_job_of_models(words: Collection[str]) -> bool:
-    """Tell whether Snakemake was called for one job that makes a model."""
+    """Return whether Snakemake was called for a single job that fetches or converts a model."""
     rules = ("fetch_model", "fetch_adapter", "merge_adapter", "quantize_model")
     return any(word.startswith(tuple(f"{rule}:" for rule in rules)) for word in words)
 
 
 def model_of_slice(words: Collection[str], plan: Plan, model: str) -> str | list[str]:
-    """Return the folder that a slice's model is loaded from.
+    """Return the folder that a slice's model is loaded from, or an empty list if there is none.
 
-    A server's model has none, and under --delete-all-output no model has. That option deletes what
-    is in the DAG, and models outlive results and are gigabytes. (With the target models they are in
-    the DAG, and are deleted.)
+    A server's model has no folder. With --delete-all-output the list is empty for every model,
+    because that option deletes every file of the DAG. Models are large and outlive results. With
+    the target models they are in the DAG all the same, and are deleted.
     """
-    # As short as the option can be abbreviated.
+    # This is the shortest abbreviation of the option.
     is_deleting = any(word.startswith("--delete-a") for word in words)
     return [] if is_deleting or model not in plan.loaded else plan.model_folder(model)
 
 
 def check_targets(words: Collection[str], plan: Plan) -> None:
-    """Refuse a target of which there is nothing to make.
+    """Refuse a target that has nothing to make.
 
     Raises:
-        InputError: says what is missing.
+        InputError: a target lacks its inputs; the message says which.
     """
     results = os.path.normpath(plan.inputs.settings.results)
     for word in words:
@@ -175,32 +179,33 @@ def check_targets(words: Collection[str], plan: Plan) -> None:
             _check_file(word, plan)
     if "evaluation" in words and not plan.evaluated:
         raise InputError(
-            "There is nothing to evaluate: no selected video has labels. Name their files in the "
-            "column labels of the table of videos (examples/videos.tsv)."
+            "There is nothing to evaluate: no selected video has labels. Write the paths of label "
+            "files into the column labels of the table of videos (examples/videos.tsv)."
         )
     if "learn" in words and not plan.learned_videos:
         if not plan.inputs.settings.has_features:
-            reason = "the setting learn is false. Set learn: true, and type it again."
+            reason = "config.learn is false. Set learn: true and run again."
         elif not plan.labelled_games:
             reason = (
-                "no selected video has labels. Name their files in the column labels of the table "
-                "of videos (examples/videos.tsv), or review a match and save the verdicts."
+                "no selected video has labels. Write the paths of label files into the column "
+                "labels of the table of videos (examples/videos.tsv), or review a match and save "
+                "the verdicts."
             )
         else:
             reason = (
-                "one game alone has labels, and what is learnt from a game is not used on it. "
-                "Select another game, too, or name its labels."
+                "only one game has labels, and a learnt model is never used on its own game. "
+                "Select another game, or name labels of another game."
             )
         raise InputError(f"There is nothing to learn: {reason}")
     if "clips" in words and not plan.clipped:
         raise InputError(
-            "There is nothing to cut: no selected video has both its footage and events. Name its "
-            "file in the column path of the table of videos (examples/videos.tsv), and labels or a "
-            "model."
+            "There is nothing to cut: no selected video has both footage and events. Write the "
+            "path of its file into the column path of the table of videos (examples/videos.tsv), "
+            "and name labels or a model."
         )
     if "exports" in words and not plan.exported:
         raise InputError(
-            "There is nothing to export: the formats name the video of each event, and there is no "
-            "table of videos. Make one with a row a video, and set videos to it "
-            "(examples/videos.tsv)."
+            "There is nothing to export: the formats name the game and half of each event, but "
+            "there is no table of videos. Write a table with one row per video, and set "
+            "config.videos to its path (examples/videos.tsv)."
         )

@@ -1,4 +1,4 @@
-"""Whether the Python of a run has what its jobs import."""
+"""Check that the Python environment of a run has the packages that its jobs import."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from touchline.errors import InputError
 
-# What jobs import beside what Snakemake and the Snakefile do; a test compares.
+# Packages that jobs import and the Snakefile does not. A test compares the list with the imports.
 ALWAYS = (
     *("jinja2", "json_repair", "markupsafe", "numpy", "pandas", "rich"),
     *("safetensors", "scipy", "sklearn", "vl_convert"),
@@ -22,48 +22,49 @@ WITH_VIDEO = (
 
 
 def check_environment(with_video: bool, project: Path) -> None:
-    """Make sure of what jobs import that run in the same Python as Snakemake.
+    """Check that the packages for jobs in Snakemake's own Python environment are installed.
 
     Args:
         with_video: whether any job decodes a video or runs a model.
         project: the folder of the Snakefile.
 
     Raises:
-        InputError: packages are not there.
+        InputError: packages are not installed.
     """
     needed = ALWAYS + (WITH_VIDEO if with_video else ())
     if lacking := [name for name in needed if not find_spec(name)]:
         raise InputError(
-            f"{sys.executable} lacks {', '.join(lacking)}: activate Touchline's environment, as "
-            f"with `source {project}/.venv/bin/activate`, or add --sdm conda."
+            f"{sys.executable} lacks {', '.join(lacking)}: activate Touchline's environment, for "
+            f"example with `source {project}/.venv/bin/activate`, or add --sdm conda."
         )
 
 
 def leave_user_packages_out(is_main_process: bool) -> None:
-    """Have the Python of conda's environments see their own packages alone, not ~/.local.
+    """Make the Python of conda environments ignore the packages in ~/.local.
 
     Args:
-        is_main_process: whether Snakemake will start itself again for each job.
+        is_main_process: whether this Snakemake process starts another one for each job.
     """
     snakemake = find_spec("snakemake")
     place = Path(snakemake.origin or "") if snakemake else Path()
-    # A Snakemake in ~/.local would not find itself again. The processes of its jobs call this, too.
+    # A Snakemake in ~/.local could not start its jobs' processes, which find it there. These
+    # processes call this function, too.
     if not (is_main_process and place.is_relative_to(site.getusersitepackages())):
         os.environ["PYTHONNOUSERSITE"] = "1"
 
 
 def check_container(image: Path, project: Path) -> None:
-    """Make sure of the image that jobs are to run in.
+    """Check that the container image of the jobs exists.
 
     Args:
-        image: its file.
+        image: the image's file.
         project: the folder of the Snakefile.
 
     Raises:
-        InputError: it has not been built.
+        InputError: the image has not been built.
     """
     if not image.exists():
         raise InputError(
-            f"--sdm apptainer needs {image} in the folder that Snakemake runs in: build it with "
+            f"--sdm apptainer needs {image} in the current folder: build it with "
             f"`cd {project} && apptainer build {image.absolute()} envs/touchline.def`."
         )

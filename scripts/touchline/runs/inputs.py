@@ -1,4 +1,7 @@
-"""What a run is given: the settings, and what they name, found but not yet looked through."""
+"""Find a run's inputs: the settings and the files that they name.
+
+The files are not checked here.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from touchline.inputs.videos import Video, game_of, select
 from touchline.learning.note import read_note
 from touchline.learning.records import LEAST_EVENTS
 
-# A person fixes the first of so many mistakes of a kind and sees the rest the next time.
+# Most mistakes of one kind to print. A person fixes these and sees the rest the next time.
 _MOST = 10
 
 T = TypeVar("T")
@@ -29,18 +32,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run works on.
+    """The inputs of a run.
 
     Attributes:
-        videos: the table of videos, by number; empty if there is none.
+        settings: the settings of the run.
+        videos: the table of videos, by number; empty if there is no table.
         selected: the numbers of the videos to process.
-        given: by video and model, the files of given predictions.
-        annotations: by video, the file of its true events, where there is one.
-        games: by video, the name of its game.
-        shown: the selected videos whose files are there to be looked at.
-        classes: those of labels.yaml, where models weigh them.
-        taught: classes that labels of videos, or models learnt elsewhere, have beside those.
-        warnings: a sentence for what was left out.
+        given: the files of given predictions, by video and model.
+        annotations: the file of annotations, by video; only videos that have annotations.
+        games: the name of the game, by video.
+        shown: the selected videos whose footage is used.
+        classes: the classes of labels.yaml; empty unless the run keeps evidence.
+        taught: classes beyond labels.yaml, from labels of videos or from models learnt elsewhere.
+        warnings: one sentence per warning.
     """
 
     settings: Settings
@@ -56,13 +60,16 @@ class Inputs:
 
 
 class Mistakes:
-    """Collects mistakes, to report them together."""
+    """A collection of mistakes that are reported together."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def of(self, read: Callable[[], T], otherwise: T) -> T:
-        """What is read, or something else to go on with if that is a mistake."""
+    def catch(self, read: Callable[[], T], otherwise: T) -> T:
+        """Return the result of `read`, or `otherwise` if it raises InputError.
+
+        Keep the error's lines.
+        """
         try:
             return read()
         except InputError as error:
@@ -70,27 +77,28 @@ class Mistakes:
             return otherwise
 
     def extend(self, lines: Sequence[str]) -> None:
-        """Add mistakes of one kind; of many only the first are written out."""
+        """Add mistakes of one kind. If there are many, keep the first and count the rest."""
         new = [line for line in lines if line not in self.lines]
         self.lines += new[:_MOST]
         if len(new) > _MOST:
             self.lines.append(f"… and {len(new) - _MOST} more like these.")
 
     def end(self) -> None:
-        """Raise InputError if there are any."""
+        """Raise InputError with all mistakes, if there are any."""
         if self.lines:
             raise InputError("\n".join(self.lines))
 
 
 def find_inputs(config: Mapping[str, Any], project: Path, *, only_models: bool = False) -> Inputs:
-    """Read what the settings name.
+    """Find the inputs that the settings name.
 
     Args:
+        config: the settings as Snakemake passes them.
         project: the folder of the project's own files.
-        only_models: read the settings alone, as fetching models needs nothing else.
+        only_models: read the settings alone, because fetching models needs nothing else.
 
     Raises:
-        InputError: one line for each mistake.
+        InputError: something is wrong; the message has one line per mistake.
     """
     mistakes = Mistakes()
     inputs = collect_inputs(config, project, mistakes, only_models=only_models)
@@ -101,30 +109,37 @@ def find_inputs(config: Mapping[str, Any], project: Path, *, only_models: bool =
 def collect_inputs(
     config: Mapping[str, Any], project: Path, mistakes: Mistakes, *, only_models: bool = False
 ) -> Inputs:
-    """As `find_inputs`, but all mistakes except those in the settings are collected.
+    """Find the inputs as `find_inputs` does, but collect mistakes instead of raising them.
+
+    Mistakes in the settings themselves are still raised as InputError.
 
     Args:
-        only_models: read the settings alone, as fetching models needs nothing else.
+        config: the settings as Snakemake passes them.
+        project: the folder of the project's own files.
+        mistakes: the collection that gets the mistakes.
+        only_models: read the settings alone, because fetching models needs nothing else.
     """
     settings = with_project_files(read_settings(config), project)
     if only_models:
         return Inputs(settings, {}, [], {}, {}, {}, [])
     source = settings.videos
-    videos: dict[int, Video] = mistakes.of(lambda: table_of(settings), {})
+    videos: dict[int, Video] = mistakes.catch(lambda: table_of(settings), {})
     sources = {
         name: path for name in settings.compare_with if (path := settings.models[name].predictions)
     }
     numbers: list[int] = list(videos)
     if source is None:
-        numbers = mistakes.of(lambda: given_videos(sources), numbers)
+        numbers = mistakes.catch(lambda: given_videos(sources), numbers)
     selected: list[int] = []
     if numbers:
-        selected = mistakes.of(lambda: select(numbers, settings.select), selected)
+        selected = mistakes.catch(lambda: select(numbers, settings.select), selected)
     skip = settings.missing_predictions == "skip"
     given: dict[int, dict[str, str]] = {}
-    given = mistakes.of(lambda: find_given(sources, selected, videos, skip), given)
+    given = mistakes.catch(lambda: find_given(sources, selected, videos, skip), given)
     annotations: dict[int, str] = {}
-    annotations = mistakes.of(lambda: find_labels(videos, selected, settings.results), annotations)
+    annotations = mistakes.catch(
+        lambda: find_labels(videos, selected, settings.results), annotations
+    )
     games = {video: game_of(video, videos) for video in selected}
     shown = selected
     if not settings.detect_with:
@@ -132,20 +147,21 @@ def collect_inputs(
         shown = [video for video in selected if (file := footage.get(video)) and file.exists()]
     classes: tuple[str, ...] = ()
     if settings.detect_with and settings.generation.evidence:
-        classes = mistakes.of(lambda: _weighed(settings), classes)
+        classes = mistakes.catch(lambda: _weighed_classes(settings), classes)
     taught: list[str] = []
-    taught = mistakes.of(lambda: taught_classes(settings, annotations.values()), taught)
-    named = mistakes.of(lambda: with_class_names(settings, taught), settings)
+    taught = mistakes.catch(lambda: taught_classes(settings, annotations.values()), taught)
+    named = mistakes.catch(lambda: with_class_names(settings, taught), settings)
     return Inputs(named, videos, selected, given, annotations, games, shown, classes, taught)
 
 
 def taught_classes(settings: Settings, annotations: Iterable[str]) -> list[str]:
-    """The classes that are not in labels.yaml and that there is something to learn of.
+    """Return the classes that are not in labels.yaml but have enough examples to learn from.
 
-    Other labels that name no class are mistakes of spelling, or too rare to be learnt.
+    Other labels without a class are misspelt, or too rare to learn.
 
     Args:
-        annotations: paths of the videos' labels.
+        settings: the settings of the run.
+        annotations: paths of the annotation files.
 
     Raises:
         InputError: a file cannot be read.
@@ -170,8 +186,11 @@ def taught_classes(settings: Settings, annotations: Iterable[str]) -> list[str]:
     return [label for label in found if label != NONE and not labels.is_spelling(label)]
 
 
-def _weighed(settings: Settings) -> tuple[str, ...]:
-    """The classes that are weighed, if the prompt has what their candidates are written from."""
+def _weighed_classes(settings: Settings) -> tuple[str, ...]:
+    """Return the classes of labels.yaml, after checking that the prompt has an example answer.
+
+    Candidates for evidence are written from that example.
+    """
     classes = Labels.read(settings.labels).classes
     candidates_of(read_text(settings.prompt), classes)
     return classes

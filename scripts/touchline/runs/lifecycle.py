@@ -1,4 +1,4 @@
-"""What happens at a run's start, when it ends well, and when it fails."""
+"""Handle the start, the successful end and the failure of a run."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from touchline.core.gpus import Gpu, candidates
 from touchline.runs.command_line import selecting_command, status_command
 from touchline.runs.environment import check_container, check_environment
 from touchline.runs.messages import (
-    at_end,
-    at_end_of_models,
-    at_failure,
-    at_others,
-    at_start,
+    end_lines,
+    end_lines_for_models,
+    failure_lines,
     place,
+    start_lines,
+    summary_lines,
 )
 from touchline.runs.plan import Plan
 from touchline.runs.requests import requests_of
@@ -37,17 +37,17 @@ CONTAINER = "touchline.sif"
 
 @dataclass(frozen=True)
 class Invocation:
-    """How Snakemake was called, as far as a run's start and end depend on it.
+    """The options of the Snakemake call that a run's start and end depend on.
 
     Attributes:
-        snakefile: its path; the project's other files lie in its folder.
+        snakefile: path of the Snakefile; the project's other files lie in its folder.
         words: the words after `snakemake`.
-        gpus: those that Snakemake counts (`--resources gpu=N`); None for none.
-        keep_going: whether videos go on when others have failed.
-        has_environments: whether jobs have environments of their own, by conda.
-        has_container: whether jobs run in the container, by Apptainer.
-        submission: how jobs go to SLURM; None if they run on this machine.
-        plugin: the module that submits them.
+        gpus: number of GPUs given to Snakemake (`--resources gpu=N`); None without that option.
+        keep_going: whether other jobs continue after one has failed.
+        has_environments: whether jobs run in conda environments of their own.
+        has_container: whether jobs run in the Apptainer container.
+        submission: how jobs are submitted to SLURM; None if they run on this machine.
+        plugin: the module that submits jobs to SLURM.
     """
 
     snakefile: Path
@@ -60,20 +60,20 @@ class Invocation:
     plugin: Any
 
 
-def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> None:
-    """Check what only a run needs, not a look at its plan, and say what it will do.
+def start(plan: Plan, events: RunEvents, invocation: Invocation, logger: Logger) -> None:
+    """Check the cluster, the machine and the packages, and log a summary of the jobs to run.
 
     Raises:
-        InputError: jobs would fail, or do work twice.
+        InputError: jobs would fail or repeat work.
     """
-    settings, project = plan.inputs.settings, how.snakefile.parent
-    if how.has_container:
+    settings, project = plan.inputs.settings, invocation.snakefile.parent
+    if invocation.has_container:
         check_container(Path(CONTAINER), project)
-    elif not how.has_environments:
+    elif not invocation.has_environments:
         check_environment(bool(settings.detect_with or plan.inputs.shown), project)
     events.listen_for(signal.SIGINT, signal.SIGTERM)
     gpus: list[Gpu] = []
-    if how.submission:
+    if invocation.submission:
         # The plugin's commands inherit the environment.
         kept = without_default_options(os.environ)
         for name in os.environ.keys() - kept.keys():
@@ -81,12 +81,12 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
         os.environ.update(kept)
         configuration = answer_of("scontrol", "show", "config") or ""
         apply_patches(
-            how.plugin,
+            invocation.plugin,
             has_accounting=has_accounting(configuration),
             mark=results_mark(settings.results),
             logger=logger,
         )
-        if warning := check_cluster(how.submission, Path.cwd()):
+        if warning := check_cluster(invocation.submission, Path.cwd()):
             logger.warning(warning)
     elif plan.loaded:
         gpus = candidates()
@@ -94,12 +94,14 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
     for name in plan.served if events.to_do.get("detect_slice") else []:
         settings.models[name].access(settings.batch).read_key()
     hosts = _hosts(plan)
-    lines = at_start(
+    lines = start_lines(
         plan.inputs.selected,
         settings.detect_with,
         settings.slices,
         events.to_do,
-        where=place(how.submission is not None, how.gpus, len(gpus)) if plan.loaded else None,
+        where=place(invocation.submission is not None, invocation.gpus, len(gpus))
+        if plan.loaded
+        else None,
         results=settings.results,
         status=status_command(project),
         requests=[requests_of(plan, name, host) for name, host in hosts.items()],
@@ -108,16 +110,16 @@ def start(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> Non
 
 
 def end(plan: Plan, events: RunEvents, logger: Logger) -> None:
-    """Delete the journals of finished slices, and say where the results are."""
+    """Delete the journals of finished slices, and log where the results are."""
     settings = plan.inputs.settings
     for part in plan.slices:
         if part.is_done(settings.results, settings.keep_partials):
-            # Kept until now: Snakemake, had it been killed, would have had the slice done again.
+            # If Snakemake had been killed, it would have repeated the slice and needed the journal.
             shutil.rmtree(part.file(settings.results, paths.JOURNAL), ignore_errors=True)
     if not plan.inputs.selected:
         folders = (Path(plan.model_folder(model)) for model in plan.loaded)
         sizes = {str(folder): _bytes_in(folder) for folder in folders}
-        _say(logger, at_end_of_models(sizes, _hosts(plan)))
+        _say(logger, end_lines_for_models(sizes, _hosts(plan)))
         return
     texts = [f"{settings.results}/{name}" for name in (paths.SUMMARY_TEXT, paths.EVALUATION_TEXT)]
     files = [*texts, *plan.files(paths.EVENTS, plan.detected[:1])]
@@ -126,31 +128,35 @@ def end(plan: Plan, events: RunEvents, logger: Logger) -> None:
     there = [file for file in files if Path(file).exists()]
     index = f"{settings.results}/{paths.INDEX}"
     page = index if "report_run" in events.to_do and Path(index).exists() else None
-    _say(logger, at_end(settings.results, there, events.repeated(), page))
+    _say(logger, end_lines(settings.results, there, events.repeated(), page))
 
 
 def _hosts(plan: Plan) -> dict[str, str]:
-    """Name the server of each model that one runs."""
+    """Return the host of each model that runs on a server, by model."""
     models = plan.inputs.settings.models
     return {name: models[name].access(plan.inputs.settings.batch).host for name in plan.served}
 
 
 def _bytes_in(folder: Path) -> int:
+    """Return the total size of the files directly in a folder, in bytes."""
     return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
 
 
-def fail(plan: Plan, events: RunEvents, how: Invocation, logger: Logger) -> None:
-    """Say what failed; with --keep-going, say how to sum up the videos that are done."""
+def fail(plan: Plan, events: RunEvents, invocation: Invocation, logger: Logger) -> None:
+    """Log the failed jobs.
+
+    With --keep-going, also log the command that summarizes finished videos.
+    """
     failed = events.final()
-    _say(logger, at_failure(failed, events.is_interrupted))
-    if how.keep_going and not events.is_interrupted:
-        _advise_summary(plan, failed, events, how.words, logger)
+    _say(logger, failure_lines(failed, events.is_interrupted))
+    if invocation.keep_going and not events.is_interrupted:
+        _advise_summary(plan, failed, events, invocation.words, logger)
 
 
 def _advise_summary(
     plan: Plan, failed: Sequence[Failure], events: RunEvents, words: Sequence[str], logger: Logger
 ) -> None:
-    """Print the command for summary and index of finished videos, if the run was to make these."""
+    """Log the command for the summary and index of finished videos, if the run was to make them."""
     results = plan.inputs.settings.results
     targets = {"summarize": paths.SUMMARY_TEXT, "report_run": paths.INDEX}
     wanted = [f"{results}/{file}" for rule, file in targets.items() if rule in events.to_do]
@@ -162,9 +168,9 @@ def _advise_summary(
         if str(video) not in ended and all(Path(file).exists() for file in files):
             done.append(video)
     if wanted and done:
-        _say(logger, at_others(done, selecting_command(wanted, done, words)))
+        _say(logger, summary_lines(done, selecting_command(wanted, done, words)))
 
 
 def _say(logger: Logger, lines: Sequence[str]) -> None:
-    """Through the logger: what is printed would end up in the graph that --dag writes."""
+    """Log the lines. Printed lines would end up in the graph that --dag writes."""
     logger.info("\n" + "\n".join(lines) + "\n")

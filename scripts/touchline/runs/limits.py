@@ -1,9 +1,9 @@
-"""What a slice may take of a cluster: minutes and memory, before the scheduler ends it.
+"""Compute the time and memory limits of a slice on a cluster.
 
-A limit is no forecast. It is generous, so that a slow card meets it too, and yet short enough for
-the scheduler to fit the job into a gap. A slice that meets it loses nothing: the next attempt gets
-more of what there was too little of, and goes on where this one ended. After any other end it asks
-for the same again, since a longer request waits longer.
+A limit is not a forecast. It is generous enough for a slow GPU, and short enough for the scheduler
+to fit the job into a gap. A slice that reaches a limit loses nothing: the next attempt gets a
+higher limit and resumes where this attempt stopped. After any other failure the limit stays the
+same, because longer requests wait longer.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from touchline.inputs.clock import HalfStart
 from touchline.inputs.settings import Settings
 from touchline.inputs.windows import most_frames, watched, windows_per_slice
 
-# Loading a model from a busy file system; measured: 6 s from a fast one.
+# Time to load a model from a busy file system. A fast file system takes 6 s (measured).
 _START_MINUTES = 15
-# A window with an answer of the full length, one at a time, on an H100: 0.45 a second at 4 frames
-# and 256 tokens. So a card may be half as fast and answer one window at a time.
+# An H100 answers 0.45 windows per second, one at a time, with 4 frames and 256 tokens each. These
+# limits also suit a GPU that is half as fast.
 _FRAME_SECONDS = 0.25
 _TOKEN_SECONDS = 3.5 / 256
 
-# Decoded frames, torch with CUDA, and a 4-bit model on its way to the GPU, and Snakemake's own
-# two processes in every job.
+# Memory for decoded frames, torch with CUDA, a 4-bit model on its way to the GPU, and Snakemake's
+# two processes per job.
 SLICE_MB = 16_000
 
 
@@ -37,15 +37,20 @@ def minutes_of_slice(
     timeouts: int,
     longest: int | None,
 ) -> int:
-    """Time limit of a slice of a video that was probed, minutes; see `minutes`.
+    """Return the time limit of a slice, in minutes.
 
-    It grows with the windows of the longest slice, and with their frames.
+    The limit grows with the number of windows in the longest slice and with their frames.
 
     Args:
+        manifest: the manifest of the slice's video.
+        settings: the settings of the run.
         halves: where halves begin in the video.
+        timeouts: number of earlier attempts that reached their time limit.
+        longest: most minutes that the job's partition allows; None for no limit.
 
     Raises:
-        FileNotFoundError: it was not yet; Snakemake takes this for "not yet known".
+        FileNotFoundError: the video has not been probed. Snakemake then treats the limit as
+            unknown.
     """
     duration = json.loads(Path(manifest).read_bytes())["duration"]
     stretches = watched(duration, halves, settings.window)
@@ -58,22 +63,24 @@ def minutes_of_slice(
 
 
 def minutes(first: float, timeouts: int, longest: int | None) -> int:
-    """Time limit of a job, minutes: as much again for every attempt that met its own.
+    """Return the time limit of a job, in minutes. Each timeout adds the first limit again.
 
     Args:
-        first: minutes of the first attempt.
-        timeouts: how many attempts met theirs.
-        longest: minutes that the job's partition allows; None for any.
+        first: time limit of the first attempt, in minutes.
+        timeouts: number of earlier attempts that reached their time limit.
+        longest: most minutes that the job's partition allows; None for no limit.
     """
     grown = math.ceil(first * (1 + timeouts))
     return grown if longest is None else min(grown, longest)
 
 
 def megabytes(first: int, killed: int) -> int:
-    """Memory of a job: half as much again for every attempt that was killed for taking more.
+    """Return the memory limit of a job, in megabytes.
+
+    Each out-of-memory kill adds half of the first limit.
 
     Args:
-        first: megabytes of the first attempt.
-        killed: how many attempts were.
+        first: memory limit of the first attempt, in megabytes.
+        killed: number of earlier attempts that were killed because they ran out of memory.
     """
     return first * (2 + killed) // 2

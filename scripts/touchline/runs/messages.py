@@ -1,4 +1,4 @@
-"""What a run prints at its start and at its end, in a few lines each."""
+"""Write the few lines that a run prints at its start and at its end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from touchline.inputs.videos import ranges
 from touchline.runs.snakemake_events import Failure
 
 
-def at_start(
+def start_lines(
     videos: Iterable[int],
     models: Sequence[str],
     slices: int,
@@ -21,15 +21,17 @@ def at_start(
     status: str,
     requests: Iterable[str] = (),
 ) -> list[str]:
-    """What will be done, where, and how to follow it.
+    """Return lines that count the jobs to run, and say where they run and how to follow them.
 
     Args:
-        videos: those selected; none where only models are fetched.
-        models: those that run.
-        to_do: by rule, the number of jobs that are to run.
-        where: see `place`; it is left out where no slice is to run, or none runs a model here.
-        status: the command that shows how far the run is.
-        requests: a line for each model of a server; they are left out where no slice is to run.
+        videos: the selected videos; empty if only models are fetched.
+        models: the models that run.
+        slices: number of slices per video.
+        to_do: number of jobs to run, by rule.
+        where: the text of `place`; None if no model is loaded here. Left out if no slice is to run.
+        results: the folder of results.
+        status: the command that shows the run's progress.
+        requests: one line per model on a server; left out if no slice is to run.
     """
     chosen = sorted(videos)
     total, todo = len(chosen) * len(models) * slices, to_do.get("detect_slice", 0)
@@ -37,23 +39,25 @@ def at_start(
         return [f"To fetch and prepare: {', '.join(models)}"]
     lines = [f"{_count(len(chosen), 'video')} ({ranges(chosen)}); results go to {results}/"]
     if models:
-        done = f"; {total - todo} are there already" if todo < total else ""
-        lines.append(f"To watch: {todo} of {_count(total, 'slice')}, by {', '.join(models)}{done}")
+        done = f"; {total - todo} are done already" if todo < total else ""
+        lines.append(
+            f"To watch: {todo} of {_count(total, 'slice')}, with {', '.join(models)}{done}"
+        )
     others = _count(sum(to_do.values()) - todo - to_do.get("all", 0), "short step")
     place = f"; {where}" if where else ""
-    lines.append(f"Beside that {others}{place}" if todo else f"To do: {others}")
+    lines.append(f"Also to do: {others}{place}" if todo else f"To do: {others}")
     if todo:
         lines += requests
-        lines.append(f"To follow it from another terminal: {status}")
+        lines.append(f"To follow the run from another terminal: {status}")
     return lines
 
 
 def place(cluster: bool, counted: int | None, gpus: int) -> str:
-    """Where slices run, for a person: "on SLURM, one GPU a slice".
+    """Return a phrase that says where slices run.
 
     Args:
         cluster: whether jobs go to SLURM.
-        counted: GPUs that Snakemake was given (`--resources gpu=N`); None for none.
+        counted: number of GPUs given to Snakemake (`--resources gpu=N`); None without that option.
         gpus: number of GPUs that slices can use on this machine.
     """
     if cluster:
@@ -62,64 +66,69 @@ def place(cluster: bool, counted: int | None, gpus: int) -> str:
         return "this machine has no GPU, so slices run on its CPU"
     if counted is None:
         return (
-            f"slices lease one of this machine's {_count(gpus, 'GPU')} each; with --resources "
-            f"gpu={gpus} no more would be started than there are"
+            f"each slice leases one of this machine's {_count(gpus, 'GPU')}; add --resources "
+            f"gpu={gpus} so that no more slices start than there are GPUs"
         )
-    return f"slices lease one of this machine's {_count(gpus, 'GPU')} each, {counted} at once"
+    return f"each slice leases one of this machine's {_count(gpus, 'GPU')}, {counted} at once"
 
 
-def at_end(
+def end_lines(
     results: str, files: Iterable[str], repeated: Sequence[Failure], page: str | None = None
 ) -> list[str]:
-    """Say where the results are, and which attempts had to be repeated.
+    """Return lines that say where the results are and which failed attempts were repeated.
 
     Args:
-        files: those to name, most wanted first.
-        page: the page that shows the results, if the run made it.
+        results: the folder of results.
+        files: the files to name, most important first.
+        repeated: failed attempts of jobs that finished later.
+        page: the page that shows the results; None if the run did not make it.
     """
     named = [f"  {file}" for file in files]
     if page:
         lines = [f"Done. To see the results, open {page} in a browser.", f"Also in {results}/:"]
     else:
-        begin = "to begin with:" if named else "see docs/files.md."
-        lines = [f"Done. The results are in {results}/, {begin}"]
+        begin = "Read these first:" if named else "See docs/files.md."
+        lines = [f"Done. The results are in {results}/. {begin}"]
     lines += named
     if repeated:
-        lines.append(f"{_count(len(repeated), 'attempt')} failed and went on in another one:")
+        lines.append(f"{_count(len(repeated), 'attempt')} failed; a later attempt succeeded:")
         lines += [f"  {failure}" for failure in repeated]
     return lines
 
 
-def at_end_of_models(folders: Mapping[str, int], hosts: Mapping[str, str]) -> list[str]:
-    """Say where models are that were fetched, with the bytes of each folder.
+def end_lines_for_models(folders: Mapping[str, int], hosts: Mapping[str, str]) -> list[str]:
+    """Return lines that say where the fetched models are.
 
     Args:
-        hosts: the server of each model that one runs; nothing is fetched of it.
+        folders: size of each model folder in bytes, by path.
+        hosts: the server of each model that runs on a server, by model; such models are not
+            fetched.
     """
     lines = ["Done. These models are ready to run:"]
     lines += [f"  {folder} ({decimal(size)})" for folder, size in folders.items()]
     return lines + [
-        f"  {model}, which {host} runs; nothing to fetch" for model, host in hosts.items()
+        f"  {model}, on the server {host} (nothing to fetch)" for model, host in hosts.items()
     ]
 
 
-# After this many, a person looks at the logs' folder instead.
+# Most failures to print. With more, a person looks into the folder of logs.
 _MOST_FAILURES = 10
 
 
-def at_failure(failed: Sequence[Failure], is_interrupted: bool) -> list[str]:
-    """What failed, where to read why, and what to type next.
+def failure_lines(failed: Sequence[Failure], is_interrupted: bool) -> list[str]:
+    """Return lines with the failed jobs, their logs and the next command.
 
     Args:
-        is_interrupted: whether the run was ended by a signal.
+        failed: the last attempts of the failed jobs.
+        is_interrupted: whether a signal ended the run.
     """
     lines = []
     for failure in failed[:_MOST_FAILURES]:
         lines.append(f"Failed: {failure}")
         if failure.refusal:
-            lines.append(f"  SLURM does not take it: {failure.refusal.words}")
+            lines.append(f"  SLURM refuses the job: {failure.refusal.words}")
             if failure.refusal.advice:
-                lines.append(f"  to correct: {failure.refusal.advice}")
+                lines.append(f"  correct: {failure.refusal.advice}")
         else:
             if failure.cause:
                 lines.append(f"  SLURM's log ends with: {failure.cause}")
@@ -132,17 +141,17 @@ def at_failure(failed: Sequence[Failure], is_interrupted: bool) -> list[str]:
         lines.append("Stopped before everything was done.")
     reason = "After fixing the cause, t" if failed else "T"
     lines.append(
-        f"{reason}ype the same command again: what is done stays, and slices continue where "
-        "they were."
+        f"{reason}ype the same command again: finished jobs are kept, and slices resume where "
+        "they stopped."
     )
     return lines
 
 
-def at_others(videos: Iterable[int], command: str) -> list[str]:
-    """Name the command that sums up the finished videos after some failed."""
+def summary_lines(videos: Iterable[int], command: str) -> list[str]:
+    """Return lines with the command that summarizes the finished videos after others failed."""
     done = sorted(videos)
     found = f"{_count(len(done), 'video')}: {ranges(done)}"
-    return [f"For summary and index of what is done ({found}), type:", f"  {command}"]
+    return [f"To summarize the finished videos ({found}), type:", f"  {command}"]
 
 
 def _count(number: int, noun: str) -> str:

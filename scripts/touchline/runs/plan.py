@@ -1,7 +1,7 @@
-"""Which model has events of which video, and the files that a run makes of them.
+"""Derive the models, videos and files of a run from its inputs.
 
-What rules ask for in more than one place. A job's wildcards are passed as plain values: the number
-of a video, the name of a model.
+Rules use this plan where several of them need the same answer. Methods take a job's wildcards as
+plain values: the number of a video, the name of a model.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ENSEMBLE = "ensemble"
 
 @dataclass(frozen=True)
 class Plan:
-    """What is made of a run's inputs."""
+    """The models, videos and files that a run makes from its inputs."""
 
     inputs: Inputs
 
@@ -31,51 +31,60 @@ class Plan:
 
     @property
     def models(self) -> list[str]:
-        """The models: those that run, those given, then the ensemble."""
+        """Return all models with events: running models, given models, and the ensemble."""
         return [*self.run, *self.inputs.settings.compare_with, _ENSEMBLE]
 
     @property
     def answering(self) -> list[str]:
-        """The models that run and write answers."""
+        """Return the models that run and write answers."""
         settings = self.inputs.settings
         return settings.detect_with if settings.generation.answers else []
 
     @property
     def loaded(self) -> list[str]:
-        """The models that run and are loaded here, from files; the others run on a server."""
+        """Return the models that run on this system from files.
+
+        The other running models use a server.
+        """
         settings = self.inputs.settings
         return [name for name in settings.detect_with if not settings.models[name].is_served]
 
     @property
     def served(self) -> list[str]:
-        """The models that a server runs."""
+        """Return the models that run on a server."""
         return [name for name in self.inputs.settings.detect_with if name not in self.loaded]
 
     @property
     def weighing(self) -> list[str]:
-        """The models that run and whose evidence is kept."""
+        """Return the models that run and whose evidence is kept."""
         settings = self.inputs.settings
         return settings.detect_with if settings.generation.evidence else []
 
     @cached_property
     def labelled_games(self) -> set[str]:
-        """The games of the selected videos with labels."""
+        """Return the games of the selected videos with annotations."""
         return {self.inputs.games[video] for video in self.inputs.annotations}
 
     @property
     def trained(self) -> list[str]:
-        """The models that run and that something is learnt from here, if there are labels."""
+        """Return the running models whose features this run trains on.
+
+        Empty without annotations.
+        """
         settings = self.inputs.settings
         names = [name for name in settings.learned if settings.models[name].learned is None]
         return names if self.labelled_games else []
 
     @property
     def learned(self) -> list[str]:
-        """The models that run and that events are learnt from, here or elsewhere."""
+        """Return the running models with learnt events, whether learnt in this run or elsewhere."""
         return list(dict.fromkeys(each.model for each in self.learned_videos))
 
     def learned_of(self, video: int) -> list[PredictedVideo]:
-        """A video with each model that other games than its own teach to spot events in it."""
+        """Pair a video with each model that has learnt events in it.
+
+        Training for a video uses only the annotations of other games.
+        """
         settings = self.inputs.settings
         has_others = bool(self.labelled_games - {self.inputs.games[video]})
         return [
@@ -86,12 +95,12 @@ class Plan:
 
     @cached_property
     def learned_videos(self) -> list[PredictedVideo]:
-        """Every video and model with learnt events."""
+        """Return every pair of video and model with learnt events."""
         return [each for video in self.inputs.selected for each in self.learned_of(video)]
 
     @cached_property
     def run(self) -> list[str]:
-        """The models that have events because they run: by answers, evidence, what is learnt."""
+        """Return the models whose events this run makes: from answers, evidence or learning."""
         spotting = [
             *map(evidence_model_name, self.weighing),
             *map(learned_model_name, self.learned),
@@ -99,7 +108,7 @@ class Plan:
         return [*self.answering, *spotting]
 
     def models_of(self, video: int) -> list[str]:
-        """The models that have events of a video: those that run, then those given."""
+        """Return the models with events of a video: running models first, then given models."""
         learned = [learned_model_name(each.model) for each in self.learned_of(video)]
         return [
             *self.answering,
@@ -109,60 +118,75 @@ class Plan:
         ]
 
     def fused_models(self, video: int) -> list[str]:
-        """The models whose events of a video make the ensemble."""
+        """Return the models whose events of a video make the ensemble."""
         fused = self.inputs.settings.fused
         return [model for model in self.models_of(video) if model in fused]
 
     def second_opinions(self, video: int, model: str) -> list[str]:
-        """The fused models of a video that another model's windows or files are behind."""
+        """Return the fused models of a video that do not share an origin with the given model.
+
+        Answers, evidence and learnt events of one checkpoint have the same origin.
+        """
         origin_of = self.inputs.settings.origin_of
         return [other for other in self.fused_models(video) if origin_of(other) != origin_of(model)]
 
     def opinions(self, video: int) -> dict[str, list[str]]:
-        """By fused model, the second opinions on its events; needed where scores are learnt."""
+        """Return the second opinions on each fused model's events, by model.
+
+        The result is empty unless the ensemble's scores are learnt.
+        """
         if not self.calibrated:
             return {}
         return {model: self.second_opinions(video, model) for model in self.fused_models(video)}
 
     def videos_of(self, model: str) -> list[int]:
-        """The selected videos that a model, or the ensemble, has events of."""
+        """Return the selected videos in which a model, or the ensemble, has events."""
         if model == _ENSEMBLE:
             return [video for video in self.inputs.selected if self._is_fused(video)]
         return [video for video in self.inputs.selected if model in self.models_of(video)]
 
     def _is_fused(self, video: int) -> bool:
-        """Two models make an ensemble; one alone does if its events get other scores in it."""
+        """Return whether a video has an ensemble.
+
+        An ensemble needs two models, or one model if the ensemble's scores are learnt.
+        """
         models = len(self.fused_models(video))
         return models > 1 or (models == 1 and self.calibrated)
 
     @property
     def calibrated(self) -> bool:
-        """Whether the ensemble's scores are learnt: if that is wanted, and there are labels."""
+        """Return whether the ensemble's scores are learnt.
+
+        This requires the setting `ensemble.calibrated` and annotations.
+        """
         return self.inputs.settings.ensemble.calibrated and bool(self.inputs.annotations)
 
     @cached_property
     def evaluated(self) -> list[str]:
-        """The models, and the ensemble, that have events of a video with labels."""
+        """Return the models, and the ensemble, that have events of an annotated video."""
         return [model for model in self.models if self.annotated_by(model)]
 
     @cached_property
     def exported(self) -> list[str]:
-        """The models, and the ensemble, whose events other tools can be given.
+        """Return the models, and the ensemble, whose events are exported for other tools.
 
-        Their formats name the game and the half, so there must be a table of videos.
+        The export formats name the game and the half, so a table of videos is required.
         """
         return [model for model in self.models if self.inputs.videos and self.videos_of(model)]
 
     @property
     def clipped(self) -> list[int]:
-        """The videos with footage and with events, annotated or predicted, to cut clips of."""
+        """Return the videos to cut clips from.
+
+        They have footage and annotated or predicted events.
+        """
         annotated = self.inputs.annotations
         return [v for v in self.inputs.shown if v in annotated or self.models_of(v)]
 
     def model_to_cut(self, video: int) -> str | None:
-        """The model whose events become clips of a video: the first one; none where it has labels.
+        """Return the model whose events become the clips of a video: the first model with events.
 
-        Those that run come first.
+        Return None if the video has annotations, which then become the clips.
         """
         if video in self.inputs.annotations:
             return None
@@ -170,81 +194,91 @@ class Plan:
 
     @property
     def slices(self) -> list[Slice]:
-        """Every slice of every model that runs."""
+        """Return every slice of every model that runs."""
         settings = self.inputs.settings
         return list(list_slices(settings.detect_with, self.inputs.selected, settings.slices))
 
-    # --- Which file is of which video and model, in the order of files ------------------------
+    # --- Pairs of video and model, in the order of their files --------------------------------
 
     @cached_property
     def predicted(self) -> list[PredictedVideo]:
-        """Every video and model that there are events of, by video."""
+        """Return every pair of video and model with events, in the order of the videos."""
         return [each for video in self.inputs.selected for each in self.predicted_of(video)]
 
     def predicted_of(self, video: int) -> list[PredictedVideo]:
-        """A video with each model that has events of it."""
+        """Pair a video with each model that has events of it."""
         return [PredictedVideo(video, model) for model in self.models_of(video)]
 
     @property
     def detected(self) -> list[PredictedVideo]:
-        """Every video with each model that has events because it runs."""
+        """Return every pair of video and model whose events this run makes."""
         return [each for each in self.predicted if each.model in self.run]
 
     @property
     def weighed(self) -> list[PredictedVideo]:
-        """Every video and model with evidence."""
+        """Return every pair of video and model with evidence."""
         return [each for video in self.inputs.selected for each in self.weighed_of(video)]
 
     def weighed_of(self, video: int) -> list[PredictedVideo]:
-        """A video with each model whose evidence there is of it."""
+        """Pair a video with each model that has evidence of it."""
         return [PredictedVideo(video, model) for model in self.weighing]
 
     @cached_property
     def fused(self) -> list[PredictedVideo]:
-        """Every video with an ensemble."""
+        """Return every video that has an ensemble, paired with the ensemble."""
         return self.predicted_by(_ENSEMBLE)
 
     @cached_property
     def compared(self) -> list[PredictedVideo]:
-        """Every video that several models have events of."""
+        """Return every video with events of several models, paired with the ensemble."""
         videos = [video for video in self.inputs.selected if len(self.models_of(video)) > 1]
         return [PredictedVideo(video, _ENSEMBLE) for video in videos]
 
     @property
     def shortlisted(self) -> list[PredictedVideo]:
-        """Every video with each model, and the ensemble, that there are events of."""
+        """Return every pair of video and model, or ensemble, with events."""
         return [*self.predicted, *self.fused]
 
     def calibrations_of(self, video: int) -> list[str]:
-        """The calibration of each fused model, if the ensemble is to have learnt scores."""
+        """Return the calibration file of each fused model of a video.
+
+        The result is empty unless the ensemble's scores are learnt and all fused models have
+        annotated videos.
+        """
         models = self.fused_models(video)
         if not self.calibrated or any(not self.annotated_by(model) for model in models):
             return []
         return self.files(paths.CALIBRATION, self._fused_from(video))
 
     def _fused_from(self, video: int) -> list[PredictedVideo]:
-        """A video with each model that is fused."""
+        """Pair a video with each model that is fused in it."""
         return [PredictedVideo(video, model) for model in self.fused_models(video)]
 
     def events_to_fuse(self, video: int) -> list[str]:
-        """Events of the models of a video that are fused."""
+        """Return the event files of a video's fused models."""
         return self.files(paths.EVENTS, self._fused_from(video))
 
     def predicted_by(self, model: str) -> list[PredictedVideo]:
-        """Each video that a model, or the ensemble, has events of."""
+        """Pair a model, or the ensemble, with each video in which it has events."""
         return [PredictedVideo(video, model) for video in self.videos_of(model)]
 
     def annotated_by(self, model: str) -> list[PredictedVideo]:
-        """Of these the videos with annotations."""
+        """Pair a model, or the ensemble, with each annotated video in which it has events."""
         return [each for each in self.predicted_by(model) if each.video in self.inputs.annotations]
 
-    def behind(self, predicted: PredictedVideo) -> list[PredictedVideo]:
-        """Whose coverage counts: an ensemble looked where all of its models did."""
+    def contributors(self, predicted: PredictedVideo) -> list[PredictedVideo]:
+        """Return the models whose coverage counts.
+
+        An ensemble has the coverage of all its models.
+        """
         is_fused = predicted.model == _ENSEMBLE
         return self._fused_from(predicted.video) if is_fused else [predicted]
 
-    def besides(self, predicted: PredictedVideo) -> list[PredictedVideo]:
-        """The models whose agreement says something about a model's events; none of an ensemble."""
+    def other_opinions(self, predicted: PredictedVideo) -> list[PredictedVideo]:
+        """Return the models whose agreement is a second opinion on a model's events.
+
+        The result is empty for the ensemble.
+        """
         if predicted.model == _ENSEMBLE:
             return []
         others = self.second_opinions(predicted.video, predicted.model)
@@ -252,7 +286,7 @@ class Plan:
 
     @cached_property
     def missing(self) -> list[MissingPredictions]:
-        """The given predictions that are not there, by video."""
+        """Return the given predictions whose files do not exist, in the order of the videos."""
         models = self.inputs.settings.models
         return [
             MissingPredictions(video, model, place_of(source, video, self.inputs.videos))
@@ -263,102 +297,126 @@ class Plan:
 
     @property
     def weighed_classes(self) -> list[str]:
-        """The classes that are weighed; none without evidence."""
+        """Return the classes that evidence is computed for. Empty if no model keeps evidence."""
         return list(self.inputs.classes) if self.weighing else []
 
     # --- Files --------------------------------------------------------------------------------
 
     def files(self, pattern: str, places: Iterable[PredictedVideo | Slice]) -> list[str]:
-        """The result of a pattern (core/paths.py) of each video and model, or slice."""
+        """Return the result file of each place.
+
+        Args:
+            pattern: the file's pattern (core/paths.py).
+            places: pairs of video and model, or slices.
+        """
         results = self.inputs.settings.results
         return [f"{results}/{pattern.format(**asdict(place))}" for place in places]
 
-    def coverage_behind(self, model: str) -> list[str]:
-        """Coverage of each annotated video: a file for each model that is behind the events."""
-        behind = [each for one in self.annotated_by(model) for each in self.behind(one)]
+    def coverage_files(self, model: str) -> list[str]:
+        """Return the coverage files of a model's annotated videos.
+
+        An ensemble has a file per fused model.
+        """
+        behind = [each for one in self.annotated_by(model) for each in self.contributors(one)]
         return self.files(paths.COVERAGE, behind)
 
-    def others_besides(self, model: str) -> list[str]:
-        """Events of the other models, of each annotated video."""
-        besides = [each for one in self.annotated_by(model) for each in self.besides(one)]
+    def other_events(self, model: str) -> list[str]:
+        """Return the event files of the second opinions on a model, for its annotated videos."""
+        besides = [each for one in self.annotated_by(model) for each in self.other_opinions(one)]
         return self.files(paths.EVENTS, besides)
 
     def calibration_of(self, model: str) -> list[str]:
-        """The calibration of a model, or of the ensemble, if it is evaluated."""
+        """Return the calibration file of a model or the ensemble. Empty if it is not evaluated."""
         pattern = paths.CALIBRATION.format(model=model)
         return [f"{self.inputs.settings.results}/{pattern}"] if model in self.evaluated else []
 
-    def others_to_calibrate(self, video: int, model: str) -> list[str]:
-        """Events of the other models of a video, if there is a calibration to be used on it."""
-        besides = self.besides(PredictedVideo(video, model)) if model in self.evaluated else []
+    def events_to_calibrate(self, video: int, model: str) -> list[str]:
+        """Return the event files of the second opinions on a model's events in a video.
+
+        The result is empty if the model is not evaluated, because it then has no calibration.
+        """
+        besides = (
+            self.other_opinions(PredictedVideo(video, model)) if model in self.evaluated else []
+        )
         return self.files(paths.EVENTS, besides)
 
-    def of_ensemble(self, video: int) -> list[str]:
-        """The ensemble's events of a video, if it has an ensemble."""
+    def ensemble_events(self, video: int) -> list[str]:
+        """Return the file of the ensemble's events in a video.
+
+        Empty if the video has no ensemble.
+        """
         return self.files(paths.ENSEMBLE_EVENTS, [v for v in self.fused if v.video == video])
 
     def comparison_of(self, video: int) -> list[str]:
-        """The comparison of a video's models, if there are several."""
+        """Return the comparison file of a video.
+
+        Empty unless several models have events of the video.
+        """
         return self.files(paths.COMPARISON, [v for v in self.compared if v.video == video])
 
-    def of_footage(self, pattern: str, video: int) -> list[str]:
-        """The result of a pattern of a video, if there is footage of it."""
+    def footage_results(self, pattern: str, video: int) -> list[str]:
+        """Return a result file of a video that needs footage. Empty if the video has no footage."""
         if video not in self.inputs.shown:
             return []
         return [f"{self.inputs.settings.results}/{pattern.format(video=video)}"]
 
     def annotations_of(self, model: str) -> list[str]:
-        """The annotations of each video that has some."""
+        """Return the annotation file of each annotated video in which a model has events."""
         return [self.inputs.annotations[each.video] for each in self.annotated_by(model)]
 
     def annotations_of_video(self, video: int) -> list[str]:
-        """The annotations of a video, if there are any."""
+        """Return the annotation file of a video. Empty if the video has none."""
         path = self.inputs.annotations.get(video)
         return [path] if path else []
 
     def shortlist_to_cut(self, video: int) -> list[str]:
-        """The shortlist whose events become clips of a video; none where it has labels."""
+        """Return the shortlist whose events become the clips of a video.
+
+        The result is empty if the video has annotations.
+        """
         model = self.model_to_cut(video)
         return self.files(paths.SHORTLIST, [PredictedVideo(video, model)] if model else [])
 
     def learned_file(self, model: str) -> str:
-        """The file of what is learnt from a model's features: the user's own, or a result."""
+        """Return the file of the learnt model for a model's features: the user's own file, or a
+        result.
+        """
         settings = self.inputs.settings
         made = f"{settings.results}/{paths.LEARNED_MODEL.format(model=model)}"
         return settings.models[model].learned or made
 
     def learned_results(self, model: str) -> list[str]:
-        """The files of what is learnt here from a model's features."""
+        """Return the files that learning from a model's features makes."""
         patterns = (paths.LEARNED_MODEL, paths.LEARNING)
         return [f"{self.inputs.settings.results}/{each.format(model=model)}" for each in patterns]
 
     @property
     def labelled(self) -> list[int]:
-        """The selected videos with labels."""
+        """Return the selected videos with annotations."""
         return sorted(self.inputs.annotations)
 
     def labelled_slices(self, model: str) -> list[Slice]:
-        """Every slice of each video with labels, for one model."""
+        """Return every slice of each annotated video, for one model."""
         return list(list_slices([model], self.labelled, self.inputs.settings.slices))
 
     def model_folder(self, model: str) -> str:
-        """The folder that a model is loaded from; see `loaded`."""
+        """Return the folder that a model is loaded from."""
         settings = self.inputs.settings
         if settings.models[model].quantization == "none":
             return self.unquantized_folder(model)
         return f"{settings.resources}/{paths.QUANTIZED.format(model=model)}"
 
     def unquantized_folder(self, model: str) -> str:
-        """The folder of a model's 16-bit weights: as fetched, or with an adapter merged."""
+        """Return the folder of a model's 16-bit weights: as fetched, or with an adapter merged."""
         settings = self.inputs.settings
         pattern = paths.MERGED if settings.models[model].adapter else paths.CHECKPOINT
         return f"{settings.resources}/{pattern.format(model=model)}"
 
     @cached_property
     def hashed(self) -> list[str]:
-        """The models whose files the record of the run has.
+        """Return the models whose files are hashed for the record of the run.
 
-        One that is gone, as models may be deleted once a run has ended, is not fetched for that.
+        A model that was deleted after a finished run is left out, so that it is not fetched again.
         """
         settings = self.inputs.settings
         return [
@@ -375,38 +433,42 @@ class Plan:
 
     @property
     def runs_merged(self) -> bool:
-        """Whether any model runs as an adapter was merged into it, in 16 bits."""
+        """Return whether any model runs in 16 bits with an adapter merged into it."""
         models = self.inputs.settings.models.values()
         return any(model.adapter and model.quantization == "none" for model in models)
 
-    # --- What the table of videos says of a video ----------------------------------------------
+    # --- Names and halves from the table of videos ---------------------------------------------
 
     def name_of(self, video: int) -> Name:
+        """Return the game, half and teams of a video, from the table of videos."""
         row = self.inputs.videos.get(video)
         return row.name if row else Name()
 
     def half_of(self, video: int) -> GameHalf:
-        """Not from the manifest of the video: a name that is corrected would detect it again."""
+        """Return the game and half of a video, from the table of videos.
+
+        The manifest does not contain them: otherwise a corrected name would repeat the detection.
+        """
         row = self.inputs.videos.get(video)
         return row.game_half if row else GameHalf()
 
     @property
     def labelled_videos(self) -> list[AnnotatedVideo]:
-        """The videos that are learnt from."""
+        """Return the videos that models learn from."""
         return [
             AnnotatedVideo(video, self.inputs.games[video], self.half_of(video), models=1, others=0)
             for video in self.labelled
         ]
 
     def annotated_videos(self, model: str) -> list[AnnotatedVideo]:
-        """The videos that a model, or the ensemble, is evaluated on."""
+        """Return the videos that a model, or the ensemble, is evaluated on."""
         return [
             AnnotatedVideo(
                 video=one.video,
                 game=self.inputs.games[one.video],
                 of=self.half_of(one.video),
-                models=len(self.behind(one)),
-                others=len(self.besides(one)),
+                models=len(self.contributors(one)),
+                others=len(self.other_opinions(one)),
             )
             for one in self.annotated_by(model)
         ]

@@ -1,6 +1,7 @@
-"""What a run is given, looked through before anything runs: all mistakes at once.
+"""Check the inputs of a run before any job starts, and report all mistakes at once.
 
-Nothing is decoded or loaded; files are opened to see that they are there and of the right kind.
+No video is decoded and no model is loaded. Files are opened to check that they exist and have the
+right format.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from touchline.runs.inputs import Inputs, Mistakes, collect_inputs
 from touchline.runs.plan import Plan
 from touchline.weights import adapters, checkpoints
 
-# Seconds. Machines of one network differ by less.
+# Seconds. The clocks of machines in one network differ by less.
 _CLOCKS_DIFFER = 5.0
 
 
@@ -47,16 +48,17 @@ def read_inputs(
     only_models: bool = False,
     files: Sequence[Path] = (),
 ) -> Inputs:
-    """Read what the settings name, and open every file that is named.
+    """Find the inputs that the settings name, and check every file.
 
     Args:
+        config: the settings as Snakemake passes them.
         project: the folder of the project's own files.
-        only_models: whether models are fetched and nothing else: videos, labels and given
-            predictions need not be there.
-        files: those that settings were read from, beside the project's own.
+        only_models: whether only models are fetched. Videos, labels and given predictions need not
+            exist then.
+        files: the settings files beside the project's own.
 
     Raises:
-        InputError: one line for each mistake.
+        InputError: something is wrong; the message has one line per mistake.
     """
     mistakes = Mistakes()
     inputs = collect_inputs(config, project, mistakes, only_models=only_models)
@@ -69,7 +71,7 @@ def read_inputs(
         mistakes.extend(_dated_in_the_future(inputs))
         mistakes.extend(_unusable_files(inputs))
         if not mistakes.lines:
-            mistakes.of(lambda: _check_threshold(inputs), None)
+            mistakes.catch(lambda: _check_threshold(inputs), None)
             mistakes.extend(_too_long_windows(inputs.settings))
             mistakes.extend(_unfit_learned_models(inputs))
     if mistakes.lines:
@@ -79,9 +81,9 @@ def read_inputs(
 
 
 def _beside_settings(settings: Settings, files: Sequence[Path]) -> list[str]:
-    """A line for each path that leads to a file from the folder of the settings, and not from here.
+    """Return a line for each path that exists beside a settings file but not in the current folder.
 
-    People expect that a path in a file starts there.
+    People expect a path in a file to start at the folder of that file.
     """
     models = {name: settings.models[name] for name in settings.detect_with}
     paths = {
@@ -99,28 +101,28 @@ def _beside_settings(settings: Settings, files: Sequence[Path]) -> list[str]:
     lines = []
     for key, path in paths.items():
         for file in files:
-            # The folder stands for the files of all videos.
+            # A pattern with {video} is checked by its folder.
             wanted = Path(re.sub(r"[^/]*\{.*", "", path or ""))
             there = file.parent / wanted
             if path and not wanted.is_absolute() and there.exists() and not wanted.exists():
                 lines.append(
-                    f"config.{key}: {path} is beside {file}, but paths start at the folder where "
-                    f"snakemake is typed ({Path.cwd()}); write {file.parent / path}."
+                    f"config.{key}: {path} is in the folder of {file}, but paths start at the "
+                    f"current folder ({Path.cwd()}). Write {file.parent / path}."
                 )
     return lines
 
 
 def _check_threshold(inputs: Inputs) -> None:
-    """Refuse a threshold of the ensemble that no event can reach.
+    """Refuse an ensemble threshold that no event can reach.
 
     Raises:
-        InputError: says what the models' weights sum up to.
+        InputError: the threshold exceeds the sum of the models' weights; the message has the sum.
     """
     settings, plan = inputs.settings, Plan(inputs)
     weights = settings.ensemble.weights
     if settings.ensemble.method != "weighted":
         return
-    # Where nothing is fused in this run, the settings are those of another.
+    # If this run fuses nothing, check the settings for the run that will.
     fused = {tuple(plan.fused_models(each.video)) for each in plan.fused} or {
         tuple(settings.voters)
     }
@@ -133,12 +135,13 @@ def _check_threshold(inputs: Inputs) -> None:
     if most < settings.ensemble.threshold:
         raise InputError(
             f"config.ensemble.threshold is {settings.ensemble.threshold:g}, but the weights of "
-            f"{', '.join(models)} sum up to {most:g} at most, so no event would be kept; lower "
+            f"{', '.join(models)} sum up to {most:g} at most, so no event would be kept. Lower "
             "the threshold or raise ensemble.weights."
         )
 
 
 def _warnings(inputs: Inputs) -> list[str]:
+    """Return the warnings about inputs that are valid but probably not intended."""
     source = inputs.settings.videos
     found = [
         left_out(source) if source else None,
@@ -157,7 +160,9 @@ def _warnings(inputs: Inputs) -> list[str]:
 
 
 def _unused_verdicts(inputs: Inputs) -> str | None:
-    """A warning if verdicts were saved on videos whose labels the table of videos names."""
+    """Return a warning if saved verdicts are unused, because the table of videos names other
+    labels.
+    """
     saved = {v: saved_verdicts(inputs.settings.results, v) for v in inputs.annotations}
     unused = [
         video
@@ -168,23 +173,24 @@ def _unused_verdicts(inputs: Inputs) -> str | None:
         return None
     return (
         f"{saved[unused[0]]} is not used, because the table of videos names other labels for video "
-        f"{ranges(unused)}; empty the cell labels, or name the verdicts there."
+        f"{ranges(unused)}. Empty the cell in the column labels, or write the path of the verdicts "
+        "into it."
     )
 
 
 def _nothing_to_learn(inputs: Inputs) -> str | None:
-    """A warning if something is to be learnt and there are no labels yet."""
+    """Return a warning if learning is on but no selected video has labels."""
     if not inputs.settings.learn or not inputs.settings.detect_with or inputs.annotations:
         return None
     return (
-        "config.learn: no selected video has labels, so features are kept and nothing is learnt "
-        "yet. Name labels in the table of videos, or review a match and save the verdicts, and run "
-        "again."
+        "config.learn: no selected video has labels, so this run keeps features but nothing is "
+        "learnt yet. Name labels in the table of videos, or review a match and save the verdicts. "
+        "Then run again."
     )
 
 
 def _weights_without_effect(settings: Settings) -> str | None:
-    """A warning if models have a weight and no part in this run."""
+    """Return a warning if the ensemble's weights name models that this run does not fuse."""
     idle = [name for name in settings.ensemble.weights if name not in settings.fused]
     if not idle:
         return None
@@ -196,7 +202,7 @@ def _weights_without_effect(settings: Settings) -> str | None:
 
 
 def _unseen_ends(settings: Settings) -> str | None:
-    """A warning if no frame of a window shows its end."""
+    """Return a warning if the frames of a window do not reach its end."""
     window = settings.window
     shown, needed = window.frames / window.fps, math.ceil(window.seconds * window.fps)
     slower = math.floor(1000 * window.frames / window.seconds) / 1000
@@ -204,25 +210,25 @@ def _unseen_ends(settings: Settings) -> str | None:
         return None
     return (
         f"config.window: {window.frames} frames at {window.fps:g} per second show the first "
-        f"{shown:g} s of each window of {window.seconds:g} s; set window.frames to {needed}, "
+        f"{shown:g} s of each window of {window.seconds:g} s. Set window.frames to {needed}, "
         f"window.fps to {slower:g}, or window.seconds to {shown:g}."
     )
 
 
 def _repeats_beyond_radius(settings: Settings) -> str | None:
-    """A warning if an event that two windows show is never merged into one."""
+    """Return a warning if an event seen in two overlapping windows would be counted twice."""
     window, radius = settings.window, settings.merge.window
     if not settings.detect_with or window.step <= radius or window.step >= window.seconds:
         return None
     return (
         f"config.merge.window is {radius:g} s, but overlapping windows start {window.step:g} s "
-        "apart (window.step), so an event that two windows show is counted twice; set "
+        "apart (window.step), so an event in two windows is counted twice. Set "
         f"merge.window to {window.step:g} or more."
     )
 
 
 def _without_footage(inputs: Inputs) -> str | None:
-    """A warning if the table names videos that are not there."""
+    """Return a warning if video files that the table names do not exist."""
     named = [video for video in inputs.selected if video in inputs.videos]
     absent = {
         video: path
@@ -233,27 +239,30 @@ def _without_footage(inputs: Inputs) -> str | None:
         return None
     first, path = next(iter(absent.items()))
     return (
-        f"{path} (video {first}) is not there{nearest_file(path)}, so the given predictions of "
-        f"video {ranges(list(absent))} are read without footage: pages have no pictures, and "
-        "nothing says where a video ends. Correct the path, or leave that cell empty."
+        f"{path} (video {first}) does not exist{nearest_file(path)}, so the given predictions of "
+        f"video {ranges(list(absent))} are read without footage: pages have no pictures, and the "
+        "end of the video is unknown. Correct the path, or leave the cell empty."
     )
 
 
 def _without_any_predictions(inputs: Inputs) -> Iterator[str]:
-    """A warning for each model that is skipped in every selected video."""
+    """Yield a warning for each given model without predictions of any selected video."""
     settings = inputs.settings
     for model in settings.compare_with:
         source = settings.models[model].predictions or ""
         if not any(model in given for given in inputs.given.values()):
             place = place_of(source, inputs.selected[0], inputs.videos)
             yield (
-                f"{model} has no predictions of any selected video (there is no {place}); correct "
-                f"models.{model}.predictions, or leave {model} out of compare_with."
+                f"{model} has no predictions of any selected video (there is no {place}). Correct "
+                f"models.{model}.predictions, or remove {model} from compare_with."
             )
 
 
 def _exports_by_another_clock(inputs: Inputs) -> str | None:
-    """A warning if there are HQ files: SoccerNet's evaluator judges by the clock of the others."""
+    """Return a warning if videos are untrimmed HQ files.
+
+    SoccerNet's evaluator uses the clock of the 224p and 720p files, which starts at another moment.
+    """
     found = [
         video
         for video in inputs.selected
@@ -264,26 +273,29 @@ def _exports_by_another_clock(inputs: Inputs) -> str | None:
     if not found:
         return None
     return (
-        f"Video {ranges(found)}: the clock of SoccerNet's HQ files is not that of its labels, nor "
-        "of predictions that were made on the 224p or 720p files; compare these videos only with "
-        "predictions made on the HQ files, and do not give their exports to SoccerNet's evaluator."
+        f"Video {ranges(found)}: the clock of SoccerNet's HQ files differs from the clock of its "
+        "labels and of predictions made on the 224p or 720p files. Compare these videos only with "
+        "predictions made on HQ files, and do not give their exports to SoccerNet's evaluator."
     )
 
 
 def _too_few_games(settings: Settings, games: Set[str]) -> str | None:
-    """A warning if scores are to be learnt from other games and too few have labels."""
+    """Return a warning if scores are to be learnt but too few games have labels."""
     if not settings.ensemble.calibrated or len(games) > LEAST_GAMES:
         return None
     return (
-        "config.ensemble.calibrated: scores are learnt from the labels of other games, and "
-        f"{len(games)} of the selected games have labels. That is too few to see whether it helps, "
-        f"so events keep their scores. Name labels of {LEAST_GAMES + 1} games or more in the table "
-        "of videos."
+        "config.ensemble.calibrated: scores are learnt from the labels of other games, but only "
+        f"{len(games)} of the selected games have labels. With so few games the gain cannot be "
+        f"measured, so events keep their scores. Name labels of {LEAST_GAMES + 1} games or more in "
+        "the table of videos."
     )
 
 
 def _dated_in_the_future(inputs: Inputs) -> list[str]:
-    """A line for each file that Snakemake would take for newer than whatever is made of it."""
+    """Return a line for each input file dated in the future.
+
+    Snakemake would treat such a file as newer than its results.
+    """
     settings = inputs.settings
     files = [
         settings.labels,
@@ -301,14 +313,16 @@ def _dated_in_the_future(inputs: Inputs) -> list[str]:
         if date > time.time() + _CLOCKS_DIFFER:
             when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(date))
             lines.append(
-                f"{file} is dated {when}, in the future, so every result of it would count as "
-                f"older; type touch {shlex.quote(file)}, or set this machine's clock."
+                f"{file} is dated {when}, in the future, so Snakemake would repeat every job that "
+                f"reads it. Type touch {shlex.quote(file)}, or set this machine's clock."
             )
     return lines
 
 
 def _unusable_names(inputs: Inputs, project: Path) -> list[str]:
-    """Report each path that is not in UTF-8, or that Snakemake reads and that has braces."""
+    """Return a line for each path that is not UTF-8, and for each path with braces that Snakemake
+    reads.
+    """
     settings = inputs.settings
     videos = (inputs.videos[video].path for video in inputs.selected if video in inputs.videos)
     models = [settings.models[name] for name in settings.detect_with]
@@ -322,14 +336,14 @@ def _unusable_names(inputs: Inputs, project: Path) -> list[str]:
     ]
     mistakes = Mistakes()
     for path in (Path.cwd(), project, *filter(None, videos), *read):
-        mistakes.of(partial(check_name, path), None)
+        mistakes.catch(partial(check_name, path), None)
     for path in (project, *read):
-        mistakes.of(partial(check_braces, path), None)
+        mistakes.catch(partial(check_braces, path), None)
     return mistakes.lines
 
 
 def _missing_videos(inputs: Inputs) -> list[str]:
-    """A line for each selected video that cannot be looked at."""
+    """Return a line for each selected video whose file is missing or cannot be read."""
     is_running = bool(inputs.settings.detect_with)
     lines = []
     for video in inputs.selected:
@@ -338,7 +352,7 @@ def _missing_videos(inputs: Inputs) -> list[str]:
             if is_running:
                 lines.append(
                     f"Video {video} has no path in {inputs.settings.videos}, so no model can watch "
-                    "it; write its path there, or leave it out of config.select."
+                    "the video. Write its path there, or leave it out of config.select."
                 )
             continue
         try:
@@ -347,61 +361,61 @@ def _missing_videos(inputs: Inputs) -> list[str]:
             # Given predictions need no footage.
             if is_running:
                 lines.append(
-                    f"{path}: there is no such video{nearest_file(path)}; correct the path of "
+                    f"{path}: there is no such video{nearest_file(path)}. Correct the path of "
                     f"video {video}."
                 )
             continue
         except OSError as error:
             lines.append(
-                f"{plain(path)} (video {video}) cannot be found: {error.strerror}; correct its "
+                f"{plain(path)} (video {video}) cannot be found: {error.strerror}. Correct its "
                 "path."
             )
             continue
         if path.is_dir():
-            lines.append(f"{path} is a folder; give the path of a file as video {video}.")
+            lines.append(f"{path} is a folder. Give the path of a file as video {video}.")
         elif not os.access(path, os.R_OK):
-            lines.append(f"{path} (video {video}) may not be read by you; ask for the right to.")
+            lines.append(f"{path} (video {video}) cannot be read by you. Ask for read permission.")
         elif is_empty:
-            lines.append(f"{path} (video {video}) is empty (0 bytes); copy the video again.")
+            lines.append(f"{path} (video {video}) is empty (0 bytes). Copy the video again.")
     return lines
 
 
 def _unusable_models(settings: Settings) -> list[str]:
-    """A line for each checkpoint or adapter that is not what it should be."""
+    """Return a line for each checkpoint or adapter that cannot be used."""
     mistakes = Mistakes()
     for model in (settings.models[name] for name in settings.detect_with):
         if model.is_served:
             continue
         adapter, source = model.adapter, partial(checkpoints.check_source, model.checkpoint or "")
-        mistakes.of(partial(source, model.family, trust_code=model.trust_code), None)
+        mistakes.catch(partial(source, model.family, trust_code=model.trust_code), None)
         if adapter:
-            mistakes.of(lambda: adapters.check_source(adapter), None)  # noqa: B023
+            mistakes.catch(lambda: adapters.check_source(adapter), None)  # noqa: B023
     return mistakes.lines
 
 
 def _too_long_windows(settings: Settings) -> list[str]:
-    """A line for each model on this disk that cannot read windows of this length.
+    """Return a line for each local model whose context is too short for the windows.
 
-    The size of a video's frames is not known yet, so they count as the smallest that the model
-    takes. A slice checks again with their true size before it loads the model.
+    The video's frame size is not known yet, so the smallest size that the model accepts is assumed.
+    A slice checks again with the true size before it loads the model.
     """
     window, new_tokens = settings.window, settings.generation.max_new_tokens
     frames = most_frames(window)
-    # Imports take seconds, and models read windows of the usual length.
+    # Skip the slow imports: every model reads windows of the default length.
     if frames <= WindowSettings().frames and new_tokens <= GenerationSettings().max_new_tokens:
         return []
     try:
         from touchline.models.families import family
         from touchline.models.families.base import Footage
     except ImportError:
-        return []  # The environment of the jobs may be another one.
+        return []  # Jobs may run in another environment.
     mistakes, prompt = Mistakes(), read_text(settings.prompt)
     for name in settings.detect_with:
         model = settings.models[name]
         folder = None if model.is_served else _checkpoint_on_disk(settings, name)
-        # Code that is trusted runs in jobs alone; a slice checks the length there.
+        # Only jobs run a checkpoint's own code. A slice of such a model checks the length itself.
         if folder and not model.trust_code:
-            mistakes.of(
+            mistakes.catch(
                 partial(
                     family(model.family).check_length,
                     folder,
@@ -415,9 +429,10 @@ def _too_long_windows(settings: Settings) -> list[str]:
 
 
 def _unfit_learned_models(inputs: Inputs) -> list[str]:
-    """A line for each learnt model that is not of this run's model, prompt, windows or images.
+    """Return a line for each learnt model made with another model, prompt, window or image setting.
 
-    The weights are compared if the model is there. A video's job compares them again.
+    Weights are compared only if the model is on the disk. The job of each video compares them
+    again.
     """
     settings, plan, mistakes = inputs.settings, Plan(inputs), Mistakes()
     for name in settings.detect_with:
@@ -432,12 +447,15 @@ def _unfit_learned_models(inputs: Inputs) -> list[str]:
             here = feature_origin(folder, *shown)
         else:
             here = origin_by_settings(*shown).model_copy(update={"weights": learnt.weights})
-        mistakes.of(partial(check_learnt, path, learnt, here), None)
+        mistakes.catch(partial(check_learnt, path, learnt, here), None)
     return mistakes.lines
 
 
 def _checkpoint_on_disk(settings: Settings, name: str) -> Path | None:
-    """The folder of a model's checkpoint: the user's own, or the fetched one if it is complete."""
+    """Return the folder of a model's checkpoint, or None if it is not complete on the disk.
+
+    The folder is the user's own, or the fetched one.
+    """
     checkpoint = settings.models[name].checkpoint or ""
     if Path(checkpoint).is_dir():
         return Path(checkpoint)
@@ -447,26 +465,27 @@ def _checkpoint_on_disk(settings: Settings, name: str) -> Path | None:
 
 
 def _unusable_files(inputs: Inputs) -> list[str]:
-    """A line for each file that settings or table name and that is not what it should be."""
+    """Return a line for each invalid file that the settings or the table of videos name."""
     settings, videos = inputs.settings, inputs.videos
     mistakes = Mistakes()
-    labels = mistakes.of(lambda: Labels.read(settings.labels, inputs.taught), None)
+    labels = mistakes.catch(lambda: Labels.read(settings.labels, inputs.taught), None)
     if settings.detect_with:
-        mistakes.of(lambda: _check_prompt(settings.prompt), None)
+        mistakes.catch(lambda: _check_prompt(settings.prompt), None)
     if labels is not None:
         files = {
             (path, videos[video].game_half if video in videos else GameHalf())
             for video, path in inputs.annotations.items()
         }
         for path, of in sorted(files, key=str):
-            mistakes.of(lambda: check_truth(path, labels, of), None)  # noqa: B023
+            mistakes.catch(lambda: check_truth(path, labels, of), None)  # noqa: B023
         for video, paths in inputs.given.items():
             row = videos.get(video)
             for path in paths.values():
-                mistakes.of(lambda: check_given(path, video, row, labels), None)  # noqa: B023
+                mistakes.catch(lambda: check_given(path, video, row, labels), None)  # noqa: B023
     return mistakes.lines
 
 
 def _check_prompt(path: str) -> None:
+    """Refuse an empty prompt."""
     if not read_text(path).strip():
-        raise InputError(f"{path} is empty; write into it what the model is to be asked.")
+        raise InputError(f"{path} is empty. Write the question for the model into it.")

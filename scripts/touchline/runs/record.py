@@ -1,7 +1,9 @@
-"""The record of a run: what ran with what, and what it made; and what differs from it later.
+"""Record a run: its software, settings and inputs, and its results.
 
-It is for whoever cites a run or checks its results. It holds no date, no name of a machine or a
-person, and no path but those of the settings and those within the folder of results.
+Compare files with a record later.
+
+The record helps people who cite a run or check its results. It holds no dates and no names of
+machines or persons. Its only paths are those in the settings and those below the folder of results.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from touchline.runs.records import (
     Software,
 )
 
-# What shapes results. Of these a machine has some: analysis needs no torch.
+# Packages that affect results. Some may not be installed: analysis does not need torch.
 _PACKAGES = (
     *("snakemake", "snakemake-executor-plugin-slurm", "pydantic", "numpy", "scipy", "pandas"),
     *("scikit-learn", "SoccerNet", "json_repair", "av", "pillow", "torch", "transformers"),
@@ -50,7 +52,12 @@ Change = Literal["changed", "missing", "not in the record", "not checked"]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How something differs from the record, or that nobody can tell."""
+    """A difference between the record and the files, or something that could not be checked.
+
+    Attributes:
+        change: kind of difference.
+        what: the file, video or model concerned.
+    """
 
     change: Change
     what: str
@@ -59,15 +66,16 @@ class Difference:
 def record_run(
     plan: Plan, config: Mapping[str, Any], results: Iterable[str], project: Path
 ) -> RunRecord:
-    """Record a run whose results are there.
+    """Record a run whose results exist.
 
     Args:
-        config: the settings as Snakemake put them together.
-        results: files and folders that the run makes, in the folder of results.
+        plan: the plan of the run.
+        config: the settings as Snakemake merged them.
+        results: files and folders that the run makes, below the folder of results.
         project: the folder of the Snakefile.
 
     Raises:
-        InputError: a file cannot be read, or a result is not there.
+        InputError: a file cannot be read, or a result does not exist.
     """
     inputs, folder = plan.inputs, Path(plan.inputs.settings.results)
     names = {str(Path(each).relative_to(folder)) for each in results}
@@ -89,19 +97,19 @@ def read_run_record(path: Path) -> RunRecord:
     """Read the record of a run.
 
     Raises:
-        InputError: the file cannot be read, or is no such record.
+        InputError: the file cannot be read, or is not a record.
     """
     try:
         return RunRecord.model_validate(read_json(path))
     except ValidationError as error:
         raise InputError(
-            f"{path} is not the record of a run by this version of Touchline. Name the run.json of "
-            "a run."
+            f"{path} is not the record of a run by this version of Touchline. Give the path of a "
+            "run.json."
         ) from error
 
 
 def packages() -> dict[str, str]:
-    """The versions of what shapes results, as far as it is installed."""
+    """Return the versions of installed packages that affect results, by name."""
     found = {}
     for name in _PACKAGES:
         with suppress(PackageNotFoundError):
@@ -112,15 +120,16 @@ def packages() -> dict[str, str]:
 def differences(
     record: RunRecord, inputs: Inputs, results: Path, models: Mapping[str, Path]
 ) -> list[Difference]:
-    """What differs from a record: results, inputs, videos and models.
+    """Return the differences between a record and the current results, inputs, videos and models.
 
-    Nothing can be said of an input, a video or a model that is not there: the folder of results may
-    have been copied, and models may be deleted once a run has ended.
+    A missing input, video or model is reported as not checked. Results may have been copied without
+    their inputs, and models may be deleted after a run.
 
     Args:
-        inputs: of the record's settings, as far as they are there.
+        record: the record of the run.
+        inputs: the inputs named by the record's settings.
         results: the folder of results.
-        models: by name, the folder that a model is loaded from; none of a server's model.
+        models: the folder of each model, by name; without models that run on a server.
     """
     found = differing_results(record, results)
     found += _differing_inputs(record.inputs, inputs)
@@ -129,16 +138,16 @@ def differences(
     for model in record.models:
         folder = models.get(model.model)
         if folder is None:
-            found.append(Difference("not checked", f"{model.model}, which a server runs"))
+            found.append(Difference("not checked", f"{model.model}, which runs on a server"))
         elif folder.is_dir():
             found += _differing_files(model.files, folder, f" (model {model.model})")
         else:
-            found.append(Difference("not checked", f"{folder} ({model.model}), which is not there"))
+            found.append(Difference("not checked", f"{folder} ({model.model}), which is missing"))
     return found
 
 
 def differing_results(record: RunRecord, results: Path) -> list[Difference]:
-    """What differs from a record in the folder of results."""
+    """Return the differences between a record and the folder of results."""
     recorded = {file.path for file in record.results}
     return [
         *_differing_files(record.results, results, ""),
@@ -150,10 +159,11 @@ def differing_results(record: RunRecord, results: Path) -> list[Difference]:
     ]
 
 
-# --- What ran --------------------------------------------------------------------------------
+# --- Software, videos, models and inputs of a run --------------------------------------------
 
 
 def _software(project: Path) -> Software:
+    """Return the versions of the project, Python and packages."""
     checkout = read_checkout(project)
     return Software(
         touchline=touchline.__version__,
@@ -166,6 +176,7 @@ def _software(project: Path) -> Software:
 
 
 def _video(results: Path, video: int, plan: Plan) -> RecordedVideo:
+    """Return the record of a video: its game, its half and the fingerprint of its content."""
     manifest = None
     if video in plan.inputs.shown:
         manifest = read_record(results / paths.MANIFEST.format(video=video), Manifest)
@@ -182,7 +193,10 @@ def _video(results: Path, video: int, plan: Plan) -> RecordedVideo:
 
 
 def _model(results: Path, model: str, config: Mapping[str, Any]) -> RecordedModel:
-    """A model, under the names that the settings have, which may begin with ~."""
+    """Return the record of a model, with the paths exactly as the settings write them.
+
+    These paths may begin with ~.
+    """
     path = results / paths.MODEL_FILES.format(model=model)
     files = ModelFiles(origin=None, packages={}, files=[])
     if path.exists():
@@ -203,7 +217,7 @@ _Given = tuple[Role, int | None, str | None, str]
 
 
 def _given(inputs: Inputs) -> Iterator[_Given]:
-    """What a run was given: role, video, model and path, in a fixed order."""
+    """Yield the role, video, model and path of each input file, in a fixed order."""
     settings = inputs.settings
     if settings.detect_with:
         yield "prompt", None, None, settings.prompt
@@ -219,6 +233,7 @@ def _given(inputs: Inputs) -> Iterator[_Given]:
 
 
 def _hashed_input(role: Role, video: int | None, model: str | None, path: str) -> RecordedInput:
+    """Return the record of an input file, with its hash."""
     file = hash_file(Path(path), Path(path).name)
     return RecordedInput(
         role=role, video=video, model=model, name=file.path, bytes=file.bytes, sha256=file.sha256
@@ -229,18 +244,18 @@ def _hashed_input(role: Role, video: int | None, model: str | None, path: str) -
 
 
 def hashed_folder(folder: Path) -> list[HashedFile]:
-    """The files of a folder, by path.
+    """Hash the files of a folder, in the order of their paths.
 
     Raises:
-        InputError: one cannot be read.
+        InputError: a file cannot be read.
     """
     return [hash_file(folder / name, name) for name in files_below(folder)]
 
 
 def _recorded_results(folder: Path, names: Iterable[str]) -> tuple[list[HashedFile], list[str]]:
-    """Return the hash of each result when its job ended, and the paths of those changed since.
+    """Return the hash of each result at the end of its job, and the paths changed since then.
 
-    A result whose job kept no hash, as before an update, has the hash that it has now.
+    If a job stored no hash, as jobs of earlier versions did, use the current hash.
     """
     at_end = hashes_at_end(folder)
     files: set[str] = set()
@@ -264,6 +279,7 @@ def _recorded_results(folder: Path, names: Iterable[str]) -> tuple[list[HashedFi
 
 
 def _differing_files(files: Iterable[HashedFile], folder: Path, of: str) -> Iterator[Difference]:
+    """Yield a difference for each recorded file that is missing or has another hash."""
     for file in files:
         path = folder / file.path
         if not path.is_file():
@@ -274,12 +290,13 @@ def _differing_files(files: Iterable[HashedFile], folder: Path, of: str) -> Iter
 
 
 def _differing_inputs(files: Iterable[RecordedInput], inputs: Inputs) -> Iterator[Difference]:
+    """Yield a difference for each input that is changed, missing or not in the record."""
     there = {(role, video, model): path for role, video, model, path in _given(inputs)}
     for file in files:
         path = there.pop((file.role, file.video, file.model), None) or _expected(file, inputs)
         what = f"{path} ({file.role}{_of(file.video, file.model)})"
         if not Path(path).is_file():
-            yield Difference("not checked", f"{what}, which is not there")
+            yield Difference("not checked", f"{what}, which is missing")
         elif _hashed_input(file.role, file.video, file.model, path).sha256 != file.sha256:
             yield Difference("changed", what)
     for (role, video, model), path in there.items():
@@ -289,7 +306,7 @@ def _differing_inputs(files: Iterable[RecordedInput], inputs: Inputs) -> Iterato
 
 
 def _expected(file: RecordedInput, inputs: Inputs) -> str:
-    """Where an input that was not found should be; its name if nothing says where."""
+    """Return the path where a missing input should be, or its name if the settings do not say."""
     row = inputs.videos.get(file.video) if file.video is not None else None
     if file.role == "annotations" and row is not None and row.labels is not None:
         return str(row.labels)
@@ -300,10 +317,11 @@ def _expected(file: RecordedInput, inputs: Inputs) -> str:
 
 
 def _differing_video(video: RecordedVideo, row: Video | None) -> Iterator[Difference]:
+    """Yield a difference for a video whose half or content differs from its record."""
     what = f"video {video.video}"
     if row is None:
         if (video.game, video.half, video.fingerprint) != (None, None, None):
-            yield Difference("not checked", f"{what}, which is in no table of videos")
+            yield Difference("not checked", f"{what}, which the table of videos does not have")
         return
     recorded, now = GameHalf(video.game, video.half, halves=video.halves), row.game_half
     if recorded != now:
@@ -313,12 +331,13 @@ def _differing_video(video: RecordedVideo, row: Video | None) -> Iterator[Differ
     if row.path is None:
         yield Difference("not checked", f"{what}, which has no path in the table of videos")
     elif not row.path.is_file():
-        yield Difference("not checked", f"{row.path} ({what}), which is not there")
+        yield Difference("not checked", f"{row.path} ({what}), which is missing")
     elif content_of(row.path) != video.fingerprint:
         yield Difference("changed", f"{row.path} ({what})")
 
 
 def _half(of: GameHalf) -> str:
+    """Return a phrase that names the half and the game."""
     half = "no half" if of.half is None else f"half {of.half}"
     if of.halves:
         half = ", ".join(f"half {each.half or '?'} from {each.start:g} s" for each in of.halves)
@@ -326,4 +345,5 @@ def _half(of: GameHalf) -> str:
 
 
 def _of(video: int | None, model: str | None) -> str:
+    """Return a phrase that names the model and the video of an input."""
     return "".join([f" of {model}" if model else "", "" if video is None else f", video {video}"])

@@ -1,4 +1,4 @@
-"""The file format of run.json: what ran with what, and what it made."""
+"""Define the file format of run.json, the record of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from touchline.inputs.clock import HalfStart
 
 
 class RecordedModel(Record):
-    """A model that ran; of one that was deleted before there was a record, little is known."""
+    """A model that ran. If it was deleted before the first record, `files` is empty."""
 
     model: Model
     origin: Origin | None
@@ -19,62 +19,68 @@ class RecordedModel(Record):
     files: list[HashedFile]
 
 
-# What a file is that a run was given.
+# The kinds of input files.
 Role = Literal["prompt", "classes", "annotations", "predictions", "learned model"]
 
 
 class RecordedInput(Record):
-    """A file that a run was given."""
+    """An input file of the run."""
 
     role: Role
-    video: int | None = Field(default=None, ge=0, description="whose annotations or predictions")
-    model: Model | None = Field(
-        default=None, description="whose predictions, or what was learnt from it"
+    video: int | None = Field(
+        default=None, ge=0, description="video that the file belongs to; null for none"
     )
-    name: str = Field(description="of the file, without its folder")
+    model: Model | None = Field(
+        default=None, description="model that the file belongs to; null for none"
+    )
+    name: str = Field(description="name of the file, without its folder")
     bytes: int = Field(ge=0)
     sha256: Sha256
 
 
 class RecordedVideo(Record):
-    """A video by its content; where it lies is nobody's business."""
+    """A video, identified by its content. Its path is private and not recorded."""
 
     video: int = Field(ge=0)
     game: str | None
     half: int | None
     halves: tuple[HalfStart, ...] = Field(
-        (), description="where halves begin in it, by half_starts, offset or a video.ini"
+        (), description="where halves begin in the video, from half_starts, offset or video.ini"
     )
-    bytes: int | None = Field(gt=0, description="null without footage, as what follows")
-    duration: float | None = Field(gt=0, description="seconds that were processed")
-    fingerprint: str | None = Field(description="SHA-256 of samples of the content")
+    bytes: int | None = Field(gt=0, description="size of the file; null without footage")
+    duration: float | None = Field(gt=0, description="processed seconds; null without footage")
+    fingerprint: str | None = Field(
+        description="SHA-256 of samples of the content; null without footage"
+    )
 
 
 class Software(Record):
+    """The software that a run used."""
+
     touchline: str = Field(description="version of the project")
     commit: str | None = Field(
-        description="of the checkout; null: it is no checkout of git, or cannot be read"
+        description="git commit of the project; null if it is not a git checkout or is unreadable"
     )
     is_changed: bool | None = Field(
-        description="whether the checkout differs from that commit, by more than config.yaml, "
-        "labels.yaml and prompts/, which are recorded apart; null: git does not say"
+        description="whether the checkout differs from the commit. config.yaml, labels.yaml and "
+        "prompts/ do not count, because they are recorded separately; null if git cannot tell"
     )
     python: str
     system: str = Field(description="operating system and processor")
-    packages: dict[str, str] = Field(description="versions, by name, of those that are there")
+    packages: dict[str, str] = Field(description="versions of installed packages, by name")
 
 
 class RunRecord(Record):
-    """run.json: what ran with what, and what it made."""
+    """run.json: the software, settings, models and inputs of a run, and its results."""
 
     software: Software
-    settings: dict[str, Any] = Field(description="as config.yaml and the user's files have them")
-    models: list[RecordedModel] = Field(description="those that ran")
-    videos: list[RecordedVideo] = Field(description="those that were selected")
+    settings: dict[str, Any] = Field(description="settings from config.yaml and the user's files")
+    models: list[RecordedModel] = Field(description="models that ran")
+    videos: list[RecordedVideo] = Field(description="selected videos")
     inputs: list[RecordedInput]
     results: list[HashedFile] = Field(
-        description="of the folder of results, by path, as each was when its job ended"
+        description="files in the folder of results, by path, as each was when its job ended"
     )
     changed: list[str] = Field(
-        default=[], description="results that were changed after their job had ended, by path"
+        default=[], description="paths of results that were changed after their job had ended"
     )

@@ -1,4 +1,4 @@
-"""How much a run sends to a server, before the first request."""
+"""Estimate the requests and tokens that a run sends to a server, before the first request."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from touchline.inputs.served import tokens_of_prompt
 from touchline.inputs.windows import most_frames, watched, windows_per_slice
 from touchline.runs.plan import Plan
 
-# Most footage is that wide for its height.
+# Ratio of width to height of most footage.
 _WIDE = 16 / 9
 
 
 def requests_of(plan: Plan, model: str, host: str) -> str:
-    """Say how many requests a model's slices send, and about how many tokens.
+    """Return a sentence with the number of requests and tokens that a model's slices send.
 
-    The length of a video that was not probed yet is not known.
+    For videos that are not probed yet, the sentence gives the numbers per hour of video.
     """
     settings = plan.inputs.settings
     size = settings.image.max_size
@@ -41,10 +41,10 @@ def requests_of(plan: Plan, model: str, host: str) -> str:
     if not unknown:
         return sent
     hourly = round(3600 / settings.window.step)
-    rate = f"{hourly:,} requests, about {_rounded(hourly * each)} tokens, for each hour of video"
+    rate = f"{hourly:,} requests, about {_rounded(hourly * each)} tokens, per hour of video"
     return f"{sent}, and {rate} not probed yet" if count else f"{model} sends {host} {rate}"
 
 
 def _rounded(tokens: float) -> str:
-    """Two digits are enough of an estimate."""
+    """Return the number rounded to two digits, which is enough for an estimate."""
     return f"{float(f'{tokens:.2g}'):,.0f}"

@@ -1,8 +1,8 @@
-"""The parameters of each rule, as a record that the rule makes and its script reads.
+"""Define the parameters of each rule as a record that the rule fills and its script reads.
 
-Snakemake keeps the parameters of a finished job as text, and runs the job again when one of them
-changes. It overlooks every parameter that is not plain data. So a rule passes each field of its
-record as plain data, and its script makes the record again.
+Snakemake stores the parameters of a finished job as text, and repeats the job when one of them
+changes. It overlooks parameters that are not plain data. Therefore a rule passes each field of its
+record as plain data, and its script builds the record from them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 
 class Wildcards(Protocol):
-    """The wildcards of a job; a rule has those that its outputs name."""
+    """The wildcards of a job. A job has only the wildcards that its rule's outputs name."""
 
     model: str
     video: str
@@ -53,62 +53,75 @@ class Wildcards(Protocol):
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """A job of a run, as its wildcards name it."""
+    """A job of a run, identified by its wildcards."""
 
     plan: Plan
     wildcards: Wildcards
 
     @property
     def settings(self) -> Settings:
+        """Return the settings of the run."""
         return self.plan.inputs.settings
 
     @property
     def video(self) -> int:
+        """Return the number of the job's video."""
         return int(self.wildcards.video)
 
     @property
     def model(self) -> ModelSettings:
+        """Return the settings of the job's model."""
         return self.settings.models[self.wildcards.model]
 
     @property
     def half(self) -> GameHalf:
+        """Return the game and half of the job's video."""
         return self.plan.half_of(self.video)
 
     @property
     def journal(self) -> str:
+        """Return the folder of the slice's journal."""
         place = {name: getattr(self.wildcards, name) for name in ("model", "video", "slice")}
         return f"{self.settings.results}/{paths.JOURNAL.format(**place)}"
 
     @property
     def videos_of_model(self) -> list[Video]:
+        """Return the videos in which the job's model has events."""
         videos = self.plan.inputs.videos
         return [videos[video] for video in self.plan.videos_of(self.wildcards.model)]
 
     @property
     def game(self) -> str:
+        """Return the game of the job's video."""
         return self.plan.inputs.games[self.video]
 
 
 class WatchedWindows(WindowSettings):
-    """The windows of a slice, and the halves that they are in, where these are given."""
+    """The windows of a slice. If the starts of halves are known, windows lie within the halves."""
 
     halves: tuple[HalfStart, ...] = ()
 
     @classmethod
     def of(cls, window: WindowSettings, half: GameHalf) -> Self:
+        """Combine the settings of windows with the halves of a video."""
         halves = () if window.outside_halves else half.halves
         return cls(**window.model_dump(exclude={"outside_halves"}), halves=halves)
 
     @model_serializer(mode="wrap")
-    def _without_the_usual(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what is new and not used, so that nothing is detected again for it."""
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out newer fields that have their default, so that no slice is detected again for
+        them.
+        """
         fields = dump(self)
         del fields["outside_halves"]
         return fields if self.halves else {k: v for k, v in fields.items() if k != "halves"}
 
 
 def _plain_half(of: GameHalf) -> dict[str, Any]:
-    """A half as plain data, without starts that are not given: no result of before is redone."""
+    """Convert to plain data.
+
+    Leave out empty `halves`, so that results of earlier versions stay valid.
+    """
     plain = asdict(of)
     return plain if of.halves else {k: v for k, v in plain.items() if k != "halves"}
 
@@ -117,14 +130,14 @@ OneHalf = Annotated[GameHalf, PlainSerializer(_plain_half)]
 OneName = Annotated[Name, PlainSerializer(_plain_half)]
 
 
-def taken(value: Callable[[PlannedJob], T], **options: Any) -> T:
-    """Declare a field of a record by the value that it has for a job."""
+def value_of_job(value: Callable[[PlannedJob], T], **options: Any) -> T:
+    """Declare a field of a record, with a function that returns its value for a job."""
     declared: T = field(metadata={"value": value}, **options)
     return declared
 
 
 def _with_lists(value: Any) -> Any:
-    """Plain data with lists in place of tuples, whose changes Snakemake overlooks."""
+    """Convert tuples in plain data to lists. Snakemake overlooks changes of tuples."""
     if isinstance(value, dict):
         return {key: _with_lists(each) for key, each in value.items()}
     return list(map(_with_lists, value)) if isinstance(value, list | tuple) else value
@@ -132,25 +145,25 @@ def _with_lists(value: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleParams:
-    """Base of every record; each field is a parameter of the rule."""
+    """Base class of the records. Each field is a parameter of the rule."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     @classmethod
     def plain(cls, job: PlannedJob) -> dict[str, Any]:
-        """Make the parameters of a job, as plain data."""
+        """Return the parameters of a job as plain data."""
         made = cls(**{each.name: each.metadata["value"](job) for each in fields(cls)})
         plain: dict[str, Any] = _with_lists(TypeAdapter(cls).dump_python(made))
         return plain
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:  # noqa: ARG003
-        """Name the parameters that the rule has in this run."""
+        """Return the names of the parameters that the rule has in this run."""
         return [each.name for each in fields(cls)]
 
     @classmethod
     def read(cls, job: Any) -> Self:
-        """Make the record again from the parameters of Snakemake's object of the job."""
+        """Build the record from the parameters in Snakemake's job object."""
         return TypeAdapter(cls).validate_python(dict(job.params.items()))
 
 
@@ -159,11 +172,11 @@ class ClassParams(RuleParams):
     """Parameters of a rule that reads labels.yaml.
 
     Attributes:
-        taught: classes beside those of labels.yaml; no parameter of runs without any, whose results
-            would otherwise be made again.
+        taught: classes beyond labels.yaml. If a run has none, the parameter is left out, so that
+            results of earlier versions stay valid.
     """
 
-    taught: list[str] = taken(lambda job: list(job.plan.inputs.taught), default_factory=list)
+    taught: list[str] = value_of_job(lambda job: list(job.plan.inputs.taught), default_factory=list)
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
@@ -176,11 +189,14 @@ class ProbeVideoParams(RuleParams):
     """Parameters of probe_video.
 
     Attributes:
-        content: fingerprint of the video, so that the job runs again if the video is replaced.
+        content: fingerprint of the video. It repeats the job if the video is replaced.
+        max_duration: most seconds of a video to process; None for all.
     """
 
-    content: str | None = taken(lambda job: content_of(job.plan.inputs.videos[job.video].footage))
-    max_duration: float | None = taken(lambda job: job.settings.max_duration)
+    content: str | None = value_of_job(
+        lambda job: content_of(job.plan.inputs.videos[job.video].footage)
+    )
+    max_duration: float | None = value_of_job(lambda job: job.settings.max_duration)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,14 +204,17 @@ class FetchModelParams(RuleParams):
     """Parameters of fetch_model.
 
     Attributes:
-        trust_code: not a parameter of runs that trust no code, whose models would otherwise be
-            fetched again.
+        checkpoint: name or path of the checkpoint.
+        revision: revision of the checkpoint; None for the latest.
+        family: kind of model.
+        trust_code: whether the checkpoint's own code may run. If a run trusts no code, the
+            parameter is left out, so that models fetched by earlier versions stay valid.
     """
 
-    checkpoint: str = taken(lambda job: job.model.checkpoint or "")
-    revision: str | None = taken(lambda job: job.model.revision)
-    family: str = taken(lambda job: job.model.family)
-    trust_code: bool = taken(lambda job: job.model.trust_code, default=False)
+    checkpoint: str = value_of_job(lambda job: job.model.checkpoint or "")
+    revision: str | None = value_of_job(lambda job: job.model.revision)
+    family: str = value_of_job(lambda job: job.model.family)
+    trust_code: bool = value_of_job(lambda job: job.model.trust_code, default=False)
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
@@ -208,8 +227,8 @@ class FetchModelParams(RuleParams):
 class FetchAdapterParams(RuleParams):
     """Parameters of fetch_adapter."""
 
-    adapter: str = taken(lambda job: job.model.adapter or "")
-    revision: str | None = taken(lambda job: job.model.adapter_revision)
+    adapter: str = value_of_job(lambda job: job.model.adapter or "")
+    revision: str | None = value_of_job(lambda job: job.model.adapter_revision)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,24 +236,31 @@ class DetectSliceParams(RuleParams):
     """Parameters of detect_slice.
 
     Attributes:
-        model: the arithmetic of a model that runs here, or the model of a server.
-        classes: the classes that are weighed; not a parameter of runs without evidence, whose
-            slices would otherwise be detected again.
-        journal: folder of the answers so far.
+        classes: the classes that evidence is computed for. If a run keeps no evidence, the
+            parameter is left out, so that slices of earlier versions stay valid.
+        slices: number of slices per video.
+        window: the windows of the video.
+        image: size of the frames.
+        generation: settings of the answers.
+        model: data type of a local model, or the identity of a server's model.
+        version: version of the detector.
+        journal: folder of the slice's journal.
     """
 
-    classes: list[str] = taken(lambda job: job.plan.weighed_classes, default_factory=list)
-    slices: int = taken(lambda job: job.settings.slices)
-    window: WatchedWindows = taken(lambda job: WatchedWindows.of(job.settings.window, job.half))
-    image: ImageSettings = taken(lambda job: job.settings.image)
-    generation: Annotated[GenerationSettings, PlainSerializer(lambda given: given.shaping)] = taken(
-        lambda job: job.settings.generation
+    classes: list[str] = value_of_job(lambda job: job.plan.weighed_classes, default_factory=list)
+    slices: int = value_of_job(lambda job: job.settings.slices)
+    window: WatchedWindows = value_of_job(
+        lambda job: WatchedWindows.of(job.settings.window, job.half)
     )
-    model: Literal["auto", "bfloat16", "float16", "float32"] | ServedModel = taken(
+    image: ImageSettings = value_of_job(lambda job: job.settings.image)
+    generation: Annotated[GenerationSettings, PlainSerializer(lambda given: given.shaping)] = (
+        value_of_job(lambda job: job.settings.generation)
+    )
+    model: Literal["auto", "bfloat16", "float16", "float32"] | ServedModel = value_of_job(
         lambda job: job.model.served or job.model.dtype
     )
-    version: int = taken(lambda job: job.settings.detector_version)
-    journal: str = taken(lambda job: job.journal)
+    version: int = value_of_job(lambda job: job.settings.detector_version)
+    journal: str = value_of_job(lambda job: job.journal)
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
@@ -247,13 +273,15 @@ class MergeSlicesParams(RuleParams):
     """Parameters of merge_slices.
 
     Attributes:
-        half: from the table of videos. The manifest has none, as a name that is corrected there
-            would detect the video again.
+        half: game and half from the table of videos. The manifest does not contain them, because a
+            corrected name would then repeat the detection.
+        merge: settings of merging.
+        context: settings of the context score.
     """
 
-    half: OneHalf = taken(lambda job: job.half)
-    merge: MergeSettings = taken(lambda job: job.settings.merge)
-    context: ContextSettings = taken(lambda job: job.settings.context)
+    half: OneHalf = value_of_job(lambda job: job.half)
+    merge: MergeSettings = value_of_job(lambda job: job.settings.merge)
+    context: ContextSettings = value_of_job(lambda job: job.settings.context)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,12 +289,14 @@ class SpotEvidenceParams(RuleParams):
     """Parameters of spot_evidence.
 
     Attributes:
-        window: most seconds between an event and its repeats.
+        classes: the classes that evidence is computed for.
+        half: game and half of the video.
+        window: most seconds between an event and its duplicates.
     """
 
-    classes: list[str] = taken(lambda job: job.plan.weighed_classes)
-    half: OneHalf = taken(lambda job: job.half)
-    window: float = taken(lambda job: job.settings.merge.window)
+    classes: list[str] = value_of_job(lambda job: job.plan.weighed_classes)
+    half: OneHalf = value_of_job(lambda job: job.half)
+    window: float = value_of_job(lambda job: job.settings.merge.window)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,20 +304,22 @@ class LearnModelParams(ClassParams):
     """Parameters of learn_model.
 
     Attributes:
-        videos: in the order of the inputs.
-        slices: that each of them has.
-        radius: most seconds between an event and its repeats.
-        tolerance: most seconds between an event and the true one.
-        classes: that the labels are complete for, if not all.
+        videos: annotated videos, in the order of the inputs.
+        slices: number of slices per video.
+        radius: most seconds between an event and its duplicates.
+        tolerance: most seconds between an event and the annotation that it is paired with.
+        resamples: number of resamples for intervals.
+        seed: seed of the random numbers.
+        classes: classes whose annotations are complete; None for all.
     """
 
-    videos: list[AnnotatedVideo] = taken(lambda job: job.plan.labelled_videos)
-    slices: int = taken(lambda job: job.settings.slices)
-    radius: float = taken(lambda job: job.settings.merge.window)
-    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
-    resamples: int = taken(lambda job: job.settings.evaluation.resamples)
-    seed: int = taken(lambda job: job.settings.random_seed)
-    classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
+    videos: list[AnnotatedVideo] = value_of_job(lambda job: job.plan.labelled_videos)
+    slices: int = value_of_job(lambda job: job.settings.slices)
+    radius: float = value_of_job(lambda job: job.settings.merge.window)
+    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
+    resamples: int = value_of_job(lambda job: job.settings.evaluation.resamples)
+    seed: int = value_of_job(lambda job: job.settings.random_seed)
+    classes: list[str] | None = value_of_job(lambda job: job.settings.evaluation.classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,25 +327,26 @@ class SpotLearnedParams(RuleParams):
     """Parameters of spot_learned.
 
     Attributes:
-        window: most seconds between an event and its repeats.
-        game: what is learnt from a game is not used on it.
+        half: game and half of the video.
+        window: most seconds between an event and its duplicates.
+        game: game of the video. The learnt model that is used was not trained on this game.
     """
 
-    half: OneHalf = taken(lambda job: job.half)
-    window: float = taken(lambda job: job.settings.merge.window)
-    game: str = taken(lambda job: job.game)
+    half: OneHalf = value_of_job(lambda job: job.half)
+    window: float = value_of_job(lambda job: job.settings.merge.window)
+    game: str = value_of_job(lambda job: job.game)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadGivenParams(RuleParams):
     """Parameters of read_given."""
 
-    half: OneHalf = taken(lambda job: job.half)
+    half: OneHalf = value_of_job(lambda job: job.half)
     window: Annotated[
         WindowSettings, PlainSerializer(lambda given: given.model_dump(exclude={"outside_halves"}))
-    ] = taken(lambda job: job.settings.window)
-    merge: MergeSettings = taken(lambda job: job.settings.merge)
-    context: ContextSettings = taken(lambda job: job.settings.context)
+    ] = value_of_job(lambda job: job.settings.window)
+    merge: MergeSettings = value_of_job(lambda job: job.settings.merge)
+    context: ContextSettings = value_of_job(lambda job: job.settings.context)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,13 +354,16 @@ class CompareModelsParams(RuleParams):
     """Parameters of compare_models.
 
     Attributes:
-        models: in the order of their files.
+        models: models in the order of their files.
+        tolerance: most seconds between two paired events.
+        shifts: number of shifts for the estimate of chance.
+        seed: seed of the random numbers.
     """
 
-    models: list[str] = taken(lambda job: job.plan.models_of(job.video))
-    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
-    shifts: int = taken(lambda job: job.settings.chance_shifts)
-    seed: int = taken(lambda job: job.settings.random_seed)
+    models: list[str] = value_of_job(lambda job: job.plan.models_of(job.video))
+    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
+    shifts: int = value_of_job(lambda job: job.settings.chance_shifts)
+    seed: int = value_of_job(lambda job: job.settings.random_seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,20 +371,22 @@ class FuseModelsParams(RuleParams):
     """Parameters of fuse_models.
 
     Attributes:
-        models: in the order of their files.
-        ensemble: without its members, as `models` has those that are fused.
-        others: by model, those whose agreement says something about its events.
-        game: what is learnt from a game is not used on it.
+        models: models in the order of their files.
+        tolerance: most seconds between two paired events.
+        ensemble: settings of the ensemble, without its members, which `models` replaces.
+        others: second opinions on each model's events, by model.
+        half: game and half of the video.
+        game: game of the video. Scores are not learnt from this game.
     """
 
-    models: list[str] = taken(lambda job: job.plan.fused_models(job.video))
-    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
+    models: list[str] = value_of_job(lambda job: job.plan.fused_models(job.video))
+    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
     ensemble: Annotated[
         EnsembleSettings, PlainSerializer(lambda given: given.model_dump(exclude={"members"}))
-    ] = taken(lambda job: job.settings.ensemble)
-    others: dict[str, list[str]] = taken(lambda job: job.plan.opinions(job.video))
-    half: OneHalf = taken(lambda job: job.half)
-    game: str = taken(lambda job: job.game)
+    ] = value_of_job(lambda job: job.settings.ensemble)
+    others: dict[str, list[str]] = value_of_job(lambda job: job.plan.opinions(job.video))
+    half: OneHalf = value_of_job(lambda job: job.half)
+    game: str = value_of_job(lambda job: job.game)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -356,16 +394,24 @@ class EvaluateModelParams(ClassParams):
     """Parameters of evaluate_model.
 
     Attributes:
-        videos: in the order of the inputs.
+        videos: annotated videos, in the order of the inputs.
+        tolerance: most seconds between an event and the annotation that it is paired with.
+        tolerances: further tolerances in seconds.
+        shifts: number of shifts for the estimate of chance.
+        resamples: number of resamples for intervals.
+        seed: seed of the random numbers.
+        classes: classes to evaluate; None for all.
     """
 
-    videos: list[AnnotatedVideo] = taken(lambda job: job.plan.annotated_videos(job.wildcards.model))
-    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
-    tolerances: list[float] = taken(lambda job: job.settings.evaluation.tolerances)
-    shifts: int = taken(lambda job: job.settings.chance_shifts)
-    resamples: int = taken(lambda job: job.settings.evaluation.resamples)
-    seed: int = taken(lambda job: job.settings.random_seed)
-    classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
+    videos: list[AnnotatedVideo] = value_of_job(
+        lambda job: job.plan.annotated_videos(job.wildcards.model)
+    )
+    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
+    tolerances: list[float] = value_of_job(lambda job: job.settings.evaluation.tolerances)
+    shifts: int = value_of_job(lambda job: job.settings.chance_shifts)
+    resamples: int = value_of_job(lambda job: job.settings.evaluation.resamples)
+    seed: int = value_of_job(lambda job: job.settings.random_seed)
+    classes: list[str] | None = value_of_job(lambda job: job.settings.evaluation.classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,12 +419,16 @@ class CalibrateModelParams(ClassParams):
     """Parameters of calibrate_model.
 
     Attributes:
-        videos: in the order of the inputs.
+        videos: annotated videos, in the order of the inputs.
+        tolerance: most seconds between an event and the annotation that it is paired with.
+        classes: classes to evaluate; None for all.
     """
 
-    videos: list[AnnotatedVideo] = taken(lambda job: job.plan.annotated_videos(job.wildcards.model))
-    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
-    classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
+    videos: list[AnnotatedVideo] = value_of_job(
+        lambda job: job.plan.annotated_videos(job.wildcards.model)
+    )
+    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
+    classes: list[str] | None = value_of_job(lambda job: job.settings.evaluation.classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -386,11 +436,12 @@ class ShortlistEventsParams(ClassParams):
     """Parameters of shortlist_events.
 
     Attributes:
-        game: what is learnt from a game is not used on it.
+        per_class: number of events to list per class.
+        game: game of the video. The calibration that is used was not learnt from this game.
     """
 
-    per_class: int = taken(lambda job: job.settings.shortlist.per_class)
-    game: str = taken(lambda job: job.game)
+    per_class: int = value_of_job(lambda job: job.settings.shortlist.per_class)
+    game: str = value_of_job(lambda job: job.game)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -398,14 +449,15 @@ class ExportModelParams(ClassParams):
     """Parameters of export_model.
 
     Attributes:
-        videos: in the order of the inputs. Their paths are left out, as a move changes no export.
+        videos: videos in the order of the inputs, without their paths, because moving a video
+            changes no export.
     """
 
     videos: list[
         Annotated[
             Video, PlainSerializer(lambda video: video.model_dump(exclude={"path", "labels"}))
         ]
-    ] = taken(lambda job: job.videos_of_model)
+    ] = value_of_job(lambda job: job.videos_of_model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -413,11 +465,12 @@ class SummarizeParams(ClassParams):
     """Parameters of summarize.
 
     Attributes:
-        rows: in the order of the inputs.
+        rows: pairs of video and model, in the order of the inputs.
+        missing: given predictions whose files do not exist.
     """
 
-    rows: list[PredictedVideo] = taken(lambda job: job.plan.predicted)
-    missing: list[MissingPredictions] = taken(lambda job: job.plan.missing)
+    rows: list[PredictedVideo] = value_of_job(lambda job: job.plan.predicted)
+    missing: list[MissingPredictions] = value_of_job(lambda job: job.plan.missing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -425,16 +478,20 @@ class DrawThumbnailsParams(ClassParams):
     """Parameters of draw_thumbnails.
 
     Attributes:
-        models: in the order of their files.
-        window: length of a window, seconds.
+        half: game and half of the video.
+        models: models in the order of their files.
+        tolerance: most seconds between two paired events.
+        classes: classes to evaluate; None for all.
+        per_class: number of events to list per class.
+        window: length of a window in seconds.
     """
 
-    half: OneHalf = taken(lambda job: job.half)
-    models: list[str] = taken(lambda job: job.plan.models_of(job.video))
-    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
-    classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
-    per_class: int = taken(lambda job: job.settings.shortlist.per_class)
-    window: float = taken(lambda job: job.settings.window.seconds)
+    half: OneHalf = value_of_job(lambda job: job.half)
+    models: list[str] = value_of_job(lambda job: job.plan.models_of(job.video))
+    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
+    classes: list[str] | None = value_of_job(lambda job: job.settings.evaluation.classes)
+    per_class: int = value_of_job(lambda job: job.settings.shortlist.per_class)
+    window: float = value_of_job(lambda job: job.settings.window.seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -442,12 +499,14 @@ class CutClipsParams(ClassParams):
     """Parameters of cut_clips.
 
     Attributes:
-        model: whose shortlist is cut; None where the video has labels.
+        name: game, half and teams of the video.
+        model: model whose shortlist is cut; None if the annotations are cut.
+        clips: settings of the clips.
     """
 
-    name: OneName = taken(lambda job: job.plan.name_of(job.video))
-    model: str | None = taken(lambda job: job.plan.model_to_cut(job.video))
-    clips: ClipsSettings = taken(lambda job: job.settings.clips)
+    name: OneName = value_of_job(lambda job: job.plan.name_of(job.video))
+    model: str | None = value_of_job(lambda job: job.plan.model_to_cut(job.video))
+    clips: ClipsSettings = value_of_job(lambda job: job.settings.clips)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -455,18 +514,21 @@ class ReportMatchParams(ClassParams):
     """Parameters of report_match.
 
     Attributes:
-        models: in the order of their files.
-        weighing: the models with evidence, in the order of its files.
-        learned: the models that events are learnt from, in the order of their probabilities; no
-            parameter of runs that learn nothing, whose pages would otherwise be made again.
+        models: models in the order of their files.
+        tolerance: most seconds between two paired events.
+        classes: classes to evaluate; None for all.
+        name: game, half and teams of the video.
+        weighing: models with evidence, in the order of their evidence files.
+        learned: models with learnt events, in the order of their files of probabilities. If a run
+            learns nothing, the parameter is left out, so that pages of earlier versions stay valid.
     """
 
-    models: list[str] = taken(lambda job: job.plan.models_of(job.video))
-    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
-    classes: list[str] | None = taken(lambda job: job.settings.evaluation.classes)
-    name: OneName = taken(lambda job: job.plan.name_of(job.video))
-    weighing: list[str] = taken(lambda job: job.plan.weighing)
-    learned: list[str] = taken(
+    models: list[str] = value_of_job(lambda job: job.plan.models_of(job.video))
+    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
+    classes: list[str] | None = value_of_job(lambda job: job.settings.evaluation.classes)
+    name: OneName = value_of_job(lambda job: job.plan.name_of(job.video))
+    weighing: list[str] = value_of_job(lambda job: job.plan.weighing)
+    learned: list[str] = value_of_job(
         lambda job: [each.model for each in job.plan.learned_of(job.video)], default_factory=list
     )
 
@@ -481,23 +543,29 @@ class ReportRunParams(RuleParams):
     """Parameters of report_run.
 
     Attributes:
-        run: the models that run.
-        fused: the videos with an ensemble.
-        benchmarks: pattern of the measurements. They are no inputs, as what was measured makes
-            nothing run again.
+        rows: pairs of video and model with events.
+        missing: given predictions whose files do not exist.
+        names: game, half and teams of each video, by number.
+        run: models that run.
+        slices: number of slices per video.
+        window: settings of the windows.
+        fused: videos with an ensemble.
+        tolerance: most seconds between two paired events.
+        benchmarks: pattern of the files with measurements. They are not inputs, because new
+            measurements must not repeat the job.
     """
 
-    rows: list[PredictedVideo] = taken(lambda job: job.plan.predicted)
-    missing: list[MissingPredictions] = taken(lambda job: job.plan.missing)
-    names: dict[int, OneName] = taken(
+    rows: list[PredictedVideo] = value_of_job(lambda job: job.plan.predicted)
+    missing: list[MissingPredictions] = value_of_job(lambda job: job.plan.missing)
+    names: dict[int, OneName] = value_of_job(
         lambda job: {v: job.plan.name_of(v) for v in job.plan.inputs.selected}
     )
-    run: list[str] = taken(lambda job: job.settings.detect_with)
-    slices: int = taken(lambda job: job.settings.slices)
-    window: WindowSettings = taken(lambda job: job.settings.window)
-    fused: list[int] = taken(lambda job: [each.video for each in job.plan.fused])
-    tolerance: float = taken(lambda job: job.settings.matching_tolerance)
-    benchmarks: str = taken(lambda job: f"{job.settings.results}/{paths.DETECT_BENCHMARK}")
+    run: list[str] = value_of_job(lambda job: job.settings.detect_with)
+    slices: int = value_of_job(lambda job: job.settings.slices)
+    window: WindowSettings = value_of_job(lambda job: job.settings.window)
+    fused: list[int] = value_of_job(lambda job: [each.video for each in job.plan.fused])
+    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
+    benchmarks: str = value_of_job(lambda job: f"{job.settings.results}/{paths.DETECT_BENCHMARK}")
 
 
 @dataclass(frozen=True, kw_only=True)

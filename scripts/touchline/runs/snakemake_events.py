@@ -1,4 +1,4 @@
-"""What Snakemake reports to its logger of a run: the jobs it starts, and those that fail."""
+"""Collect the events that Snakemake logs during a run: jobs that start, end or fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from touchline.core.logs import read_tail
 from touchline.slurm.partitions import cause_of, reason_of
 from touchline.slurm.refusals import Refusal, refusal_of
 
-# A screen's line or two. Snakemake names each of the files that a job is made again for.
+# One or two lines on a screen. Snakemake names every file that makes it repeat a job.
 _MOST_OF_REASON = 300
 
 # A signal reaches Snakemake and its jobs on this machine together. A job may end, and be reported
@@ -25,17 +25,18 @@ _SIGNAL_DELAY = 5.0  # seconds
 
 @dataclass(frozen=True)
 class Failure:
-    """An attempt of a job that failed.
+    """A failed attempt of a job.
 
     Attributes:
-        job: Snakemake's number of the job, the same for every attempt.
-        wildcards: by name, what the job is of.
-        cluster_job: SLURM's number of the attempt, if it ran there.
-        reason: SLURM's word for how it ended, such as TIMEOUT; "" if there is none.
-        refusal: why SLURM did not take it; None if it did.
-        logs: the attempt's log files, the job's own first.
-        cause: the last line of SLURM's log, if the attempt ended before the job's own program.
-        reported: when Snakemake reported it, in seconds of the monotonic clock.
+        job: Snakemake's number of the job, which is the same for every attempt.
+        rule: name of the job's rule.
+        wildcards: wildcards of the job, by name.
+        cluster_job: SLURM's number of the attempt; None if it did not run on SLURM.
+        reason: SLURM's word for the failure, such as TIMEOUT; "" if there is none.
+        refusal: SLURM's refusal of the submission; None if SLURM accepted it.
+        logs: log files of the attempt, the job's own first.
+        cause: last line of SLURM's log, if the attempt ended before the job's own program started.
+        reported: time of Snakemake's report, in seconds of the monotonic clock.
     """
 
     job: int
@@ -49,7 +50,9 @@ class Failure:
     reported: float = field(default_factory=time.monotonic, compare=False)
 
     def __str__(self) -> str:
-        """Who it is about: "detect_slice of llava, video 0, slice 3 (SLURM job 17: TIMEOUT)"."""
+        """Describe the attempt, as in "detect_slice of llava, video 0, slice 3 (SLURM job 17:
+        TIMEOUT)".
+        """
         parts = [
             value if key == "model" else f"{key} {value}"
             for key in ("model", "video", "slice")
@@ -63,7 +66,7 @@ class Failure:
 
 
 def shorten_reason(record: logging.LogRecord) -> bool:
-    """Cut the reason of a job that has many files, as a filter of Snakemake's logger."""
+    """Shorten a reason that names many files. This function is a filter of Snakemake's logger."""
     reason = vars(record).get("reason")
     if isinstance(reason, str) and len(reason) > _MOST_OF_REASON:
         kept = reason[:_MOST_OF_REASON].rpartition(", ")[0] or reason[:_MOST_OF_REASON]
@@ -72,13 +75,13 @@ def shorten_reason(record: logging.LogRecord) -> bool:
 
 
 class RunEvents(logging.Handler):
-    """Collects what Snakemake reports of a run to its logger.
+    """A log handler that collects Snakemake's events of a run.
 
-    It reads the fields that Snakemake's logger plugins get, and nothing else of Snakemake.
+    It uses only the fields that Snakemake passes to logger plugins.
 
     Attributes:
-        to_do: by rule, the number of jobs that the run started with.
-        is_interrupted: whether the run was ended by a signal.
+        to_do: number of jobs at the start of the run, by rule.
+        is_interrupted: whether a signal ended the run.
     """
 
     def __init__(self) -> None:
@@ -90,19 +93,22 @@ class RunEvents(logging.Handler):
         self._finished: set[int] = set()
 
     def listen_for(self, *signals: signal.Signals) -> None:
-        """Take note of signals that end the run, and let them do what they did before."""
+        """Note signals that end the run, and then call their previous handlers."""
         for each in signals:
             if callable(before := signal.getsignal(each)):
                 signal.signal(each, partial(self._interrupt, before))
 
     def _interrupt(self, before: Callable[[int, Any], Any], number: int, frame: Any) -> None:
+        """Note the interruption, discard failures that the signal caused, and call the previous
+        handler.
+        """
         self.is_interrupted = True
         earliest = time.monotonic() - _SIGNAL_DELAY
         self._failures = [f for f in self._failures if f.cluster_job or f.reported < earliest]
         before(number, frame)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take note of a job that starts, ends or fails."""
+        """Note a job that starts, ends or fails."""
         fields: dict[str, Any] = vars(record)
         match str(fields.get("event")):
             case "run_info":
@@ -135,17 +141,17 @@ class RunEvents(logging.Handler):
                 self._failures.append(failure)
 
     def ended_by(self, reason: str, rule: str, wildcards: Mapping[str, str]) -> int:
-        """How many attempts of a job so far ended for a reason, such as TIMEOUT."""
+        """Count the attempts of a job that ended for a reason such as TIMEOUT."""
         values = {key: str(value) for key, value in wildcards.items()}
         return sum(
             f.rule == rule and f.wildcards == values and f.reason == reason for f in self._failures
         )
 
     def final(self) -> list[Failure]:
-        """The last attempt of each job that was not done in the end."""
+        """Return the last failed attempt of each job that never finished."""
         last = {f.job: f for f in self._failures if f.job not in self._finished}
         return list(last.values())
 
     def repeated(self) -> list[Failure]:
-        """The attempts that failed of jobs that were done in the end."""
+        """Return the failed attempts of jobs that finished later."""
         return [f for f in self._failures if f.job in self._finished]

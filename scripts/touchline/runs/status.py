@@ -1,7 +1,7 @@
-"""How far a run is, from its journals, its results and SLURM's queue: no Snakemake, no torch.
+"""Read the progress of a run from its journals, its results and SLURM's queue.
 
-Nothing here waits for, asks or disturbs a worker, so it can be called on a login node, as often
-as one likes, also after the run.
+Reading does not disturb the jobs. It needs neither Snakemake nor torch, so it works on a login
+node, during the run and after it.
 """
 
 from __future__ import annotations
@@ -35,26 +35,29 @@ from touchline.inputs.videos import Video
 from touchline.inputs.windows import watched, windows_per_slice
 from touchline.slurm.queue import QueuedJob, Stage, own_jobs
 
-# The current speed is that of the last minutes.
+# The current speed is measured over these seconds.
 RECENT_SECONDS = 120.0
-# A slice stands still that has been silent for longer, and for some times its longest pause.
+# A slice is idle if it has been silent for this long and for _PAUSES times its longest pause.
 SILENT_SECONDS = 20.0
 _PAUSES = 4
 
 
 @dataclass(frozen=True)
 class SliceStatus:
-    """How far a slice is.
+    """The progress of one slice.
 
     Attributes:
-        total: its windows; None before the video is probed.
-        answered: windows that are done with, skipped ones too.
-        events: in the answers, before repeats are dropped.
-        rate: windows a second, of now; 0 if nothing was answered lately.
-        failure: the last attempt's last word, if it failed and none has begun since.
-        log: of that attempt.
-        job: its latest in SLURM's queue, which knows those that ended for some minutes; None
-            where there is none.
+        of: the slice.
+        done: whether the slice is finished.
+        total: number of windows; None before the video is probed.
+        answered: number of finished windows, including skipped ones.
+        events: number of events in the answers, including duplicates.
+        skipped: number of skipped windows.
+        rate: current speed in windows per second; 0 if no window was answered recently.
+        failure: last error of the latest attempt; None if the attempt did not fail or a new one
+            began.
+        log: log file of the latest attempt.
+        job: latest job in SLURM's queue, which lists ended jobs for some minutes; None without one.
     """
 
     of: Slice
@@ -69,65 +72,74 @@ class SliceStatus:
     job: QueuedJob | None = None
 
     def is_in(self, stage: Stage) -> bool:
-        """Whether its job is so far; a slice that is done has none to look at."""
+        """Return whether the slice is unfinished and its SLURM job is in the given stage."""
         return not self.done and self.job is not None and self.job.stage is stage
 
 
 @dataclass(frozen=True)
 class RunProgress:
-    """How far some slices are together."""
+    """The combined progress of some slices."""
 
     slices: Sequence[SliceStatus]
 
     @property
     def done(self) -> int:
+        """Return the number of finished slices."""
         return sum(part.done for part in self.slices)
 
     @property
     def answered(self) -> int:
+        """Return the number of finished windows."""
         return sum(part.answered for part in self.slices)
 
     @property
     def total(self) -> int | None:
+        """Return the number of windows; None if any video is not probed yet."""
         totals = [part.total for part in self.slices if part.total is not None]
         return sum(totals) if len(totals) == len(self.slices) else None
 
     @property
     def rate(self) -> float:
+        """Return the current speed in windows per second."""
         return sum(part.rate for part in self.slices)
 
     @property
     def percent(self) -> float | None:
-        """Of the windows; None if it is not known how many there are, or if there are none."""
+        """Return the percentage of finished windows; None if there are none or their number is
+        unknown.
+        """
         return 100 * self.answered / self.total if self.total else None
 
     @property
     def seconds_left(self) -> float | None:
-        """At the speed of now, of all the windows that lack; None if nothing moves."""
+        """Return the seconds left at the current speed; None if no slice is moving."""
         if self.total is None or not self.rate:
             return None
         return (self.total - self.answered) / self.rate
 
     @property
     def events(self) -> int:
+        """Return the number of events in the answers."""
         return sum(part.events for part in self.slices)
 
     @property
     def skipped(self) -> int:
+        """Return the number of skipped windows."""
         return sum(part.skipped for part in self.slices)
 
     def in_stage(self, stage: Stage) -> list[SliceStatus]:
-        """Those whose job in SLURM's queue is so far."""
+        """Return the slices whose SLURM job is in the given stage."""
         return [part for part in self.slices if part.is_in(stage)]
 
     @property
     def failures(self) -> list[SliceStatus]:
+        """Return the slices whose latest attempt failed."""
         return [part for part in self.slices if part.failure is not None]
 
 
 @dataclass(frozen=True)
 class VideoStatus(RunProgress):
-    """How far a video is for one model."""
+    """The progress of one video for one model."""
 
     model: str
     video: int
@@ -135,14 +147,14 @@ class VideoStatus(RunProgress):
 
 @dataclass
 class Observer:
-    """Looks at a run as often as one likes; files that are finished are read once.
+    """A reader of a run's progress. It reads finished files only once.
 
     Attributes:
-        settings: of the run.
-        videos: the numbers of those selected.
-        folder: that Snakemake was started in.
-        queue: gives the jobs in SLURM's queue.
-        table: of the videos, by number.
+        settings: settings of the run.
+        videos: numbers of the selected videos.
+        folder: folder in which Snakemake was started.
+        queue: function that returns the jobs in SLURM's queue.
+        table: table of videos, by number.
     """
 
     settings: Settings
@@ -152,10 +164,10 @@ class Observer:
     table: Mapping[int, Video] = field(default_factory=dict)
 
     def look(self, now: float | None = None) -> list[VideoStatus]:
-        """The state of every video and model that runs, by video.
+        """Read the progress of every video and running model.
 
         Args:
-            now: seconds since 1970; None for the clock's.
+            now: current time in seconds since 1970; None to read the clock.
         """
         now = time.time() if now is None else now
         models = self.settings.detect_with
@@ -167,21 +179,21 @@ class Observer:
         return [VideoStatus(each, model, video) for (video, model), each in by_video.items()]
 
     def later_steps(self, videos: Sequence[VideoStatus]) -> str:
-        """Say how far the steps after the slices are; "" while slices run.
+        """Return a sentence on the progress of the steps after the slices; "" while slices run.
 
         Args:
-            videos: the state of the slices.
+            videos: progress of the slices.
         """
         if not videos or any(part.done < len(part.slices) for part in videos):
             return ""
         made = sum(self._has_page(video) for video in self.videos)
         return (
-            f"All slices are done. Merging, comparing and drawing pages: {made} of "
-            f"{len(self.videos)} pages."
+            f"All slices are done. The next steps merge, compare and draw pages: {made} of "
+            f"{len(self.videos)} pages are drawn."
         )
 
     def _has_page(self, video: int) -> bool:
-        """Whether a video's page is there and was made from the events that are there."""
+        """Return whether a video's page exists and is newer than the current events."""
         place = Path(self.settings.results)
         models = [name for name in self.settings.voting if name not in self.settings.compare_with]
         events = [EVENTS.format(model=name, video=video) for name in models]
@@ -192,19 +204,20 @@ class Observer:
             return False
 
     def _slice(self, part: Slice, jobs: Mapping[str, QueuedJob], now: float) -> SliceStatus:
+        """Read the progress of one slice."""
         results, total = self.settings.results, self._total(part)
         if part.is_done(results, self.settings.keep_partials):
             ledger = part.file(results, LEDGER)
             try:
                 counts = _counts(ledger, ledger.stat().st_mtime_ns)
             except (OSError, ValueError):
-                # Thrown away once merged, or about to be written again.
+                # The ledger was deleted after merging, or is being rewritten.
                 counts = total or 0, 0, 0
             return SliceStatus(part, True, total, *counts)
         try:
             lines = list(_lines_of(part.file(results, JOURNAL)))
         except OSError:
-            # Thrown away at this moment, as the run has ended; or not ours to read.
+            # The journal was just deleted at the end of the run, or may not be read.
             lines = []
         windows = {line.window: line for line in lines}
         log = part.file(results, DETECT_LOG)
@@ -225,6 +238,7 @@ class Observer:
         )
 
     def _total(self, part: Slice) -> int | None:
+        """Return the number of windows in a slice; None before the video is probed."""
         path = part.file(self.settings.results, MANIFEST)
         try:
             duration = _duration(path, path.stat().st_mtime_ns)
@@ -236,13 +250,18 @@ class Observer:
 
 
 def is_under_way() -> bool:
-    """Whether a run has this folder. One that was killed outright has it still, until --unlock."""
-    # Snakemake's lock is a file in the folder that it was started in, as long as it runs.
+    """Return whether a run holds the lock of this folder.
+
+    A run that was killed still holds the lock until `snakemake --unlock`.
+    """
+    # Snakemake keeps its lock as a file in the folder where it was started.
     return any(Path().glob(".snakemake/locks/*.lock"))
 
 
 def _latest_jobs(queue: Iterable[QueuedJob], results: Path, folder: Path) -> dict[str, QueuedJob]:
-    """Return the latest job of each slice that writes to these results, by wildcards."""
+    """Return the latest SLURM job of each slice that writes to these results, by the job's
+    wildcards.
+    """
     ours = [job for job in queue if job.rule == "detect_slice" and job.is_for(results, folder)]
     return {job.wildcards: job for job in sorted(ours, key=lambda job: int(job.number))}
 
@@ -252,20 +271,22 @@ _counts_of_windows = cache(windows_per_slice)
 
 @cache
 def _duration(manifest: Path, changed: int) -> float:  # noqa: ARG001
-    """Seconds of a video; read again when the file has changed."""
+    """Return the duration of a video in seconds, cached until its manifest changes."""
     return Manifest.model_validate_json(manifest.read_bytes()).duration
 
 
 @cache
 def _counts(ledger: Path, changed: int) -> tuple[int, int, int]:  # noqa: ARG001
-    """Windows, events and skipped windows of a finished slice; read again when it has changed."""
+    """Count the windows, events and skipped windows of a finished slice, cached until its ledger
+    changes.
+    """
     records = [json.loads(line) for line in ledger.read_bytes().splitlines()]
     events = sum(len(record["events"]) for record in records)
     return len(records), events, sum(record["status"] in UNANSWERED for record in records)
 
 
 def _lines_of(journal: Path) -> Iterator[Line]:
-    """What is in a slice's journal; of several keys, the one written to last."""
+    """Yield the lines of a slice's journal. If it has several keys, use the one written last."""
     try:
         keys = [(path.stat().st_mtime_ns, path) for path in journal.iterdir() if path.is_dir()]
     except OSError:
@@ -275,19 +296,22 @@ def _lines_of(journal: Path) -> Iterator[Line]:
 
 
 def _rate(times: Sequence[float], now: float) -> float:
-    """Windows a second in the last minutes, from the times that they were answered at."""
+    """Compute the recent speed in windows per second from the times of the answers."""
     recent = sorted(at for at in times if now - at <= RECENT_SECONDS)
     if len(recent) < 2:
         return 0.0
     longest = max(later - earlier for earlier, later in pairwise(recent))
     if now - recent[-1] > max(SILENT_SECONDS, _PAUSES * longest):
         return 0.0
-    # From one answer to the last, so neither loading the model nor a lull at the end counts.
+    # Measure from the first answer to the last, so that loading and a final pause do not count.
     return (len(recent) - 1) / max(recent[-1] - recent[0], 1.0)
 
 
 def _failure(log: Path, since: float) -> str | None:
-    """The last error in a log that is younger than a time, as one line without control codes."""
+    """Return the final error of a log without control characters, or None.
+
+    Return None if the log is older than `since`, or if its last line is not an error.
+    """
     try:
         is_older = log.stat().st_mtime < since
     except OSError:

@@ -1,4 +1,4 @@
-"""How far a run is, as a table on a screen or as lines in a file."""
+"""Show the progress of a run, as a table on a screen or as lines in a file."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from touchline.runs.status import Observer, RunProgress, VideoStatus, is_under_w
 from touchline.slurm.queue import Stage, obstacle
 
 COLUMNS = ["video", "model", "slices", "done", "windows/s", "left", "events", "skipped", "failed"]
-# A run without news for so long may wait for a GPU or a download; or it was killed.
+# A run without progress for this long may wait for a GPU or a download, or was killed.
 QUIET_SECONDS = 600
 
 
 def table(videos: Sequence[VideoStatus], most_rows: int) -> Group:
-    """How far each video and model is, the sum, and what failed.
+    """Build a table with the progress of each video and model, the total, and the failures.
 
     Args:
-        most_rows: of more, only those that need a look are shown.
+        videos: progress of each video and model.
+        most_rows: most rows to show. With more videos, show only rows that need attention.
     """
     shown = videos
     if len(videos) > most_rows:
@@ -35,48 +36,50 @@ def table(videos: Sequence[VideoStatus], most_rows: int) -> Group:
     for video in shown:
         rows.add_row(str(video.video), video.model, *_cells(video))
     rows.add_section()
-    rows.add_row("all", "", *_cells(_together(videos)))
+    rows.add_row("all", "", *_cells(_combined(videos)))
     notes = [Text(line) for line in [*_failures(shown), *_queue(videos), *_idle_jobs(shown)]]
     if len(shown) < len(videos):
-        notes.append(Text(f"{len(videos) - len(shown)} more rows wait, or are done."))
+        notes.append(Text(f"{len(videos) - len(shown)} more rows are waiting or done."))
     return Group(rows, *notes)
 
 
 def watch(observer: Observer, console: Console, pause: float) -> None:
-    """Look again and again, until no run has the folder.
+    """Show the progress repeatedly until no run holds the folder.
 
-    On a screen the table is drawn again; else a line is written whenever something changed.
+    Redraw the table on a terminal. Otherwise print a line when something changes.
 
     Args:
-        pause: seconds between two looks.
+        observer: reader of the run's progress.
+        console: console to write to.
+        pause: seconds between two readings.
     """
     was_under_way = is_under_way()
     videos: Sequence[VideoStatus] = []
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
-            for videos, notes in _looks(observer, pause):
+            for videos, notes in _readings(observer, pause):
                 view = table(videos, max(5, console.height - 8))
                 live.update(Group(view, *notes), refresh=True)
     else:
         last: list[str] = []
-        for videos, notes in _looks(observer, pause):
+        for videos, notes in _readings(observer, pause):
             lines = [_line(videos), *_failures(videos), *_queue(videos)]
             lines += [*_idle_jobs(videos), *notes]
             for line in lines:
                 if line not in last:
                     print(time.strftime("%H:%M:%S"), line, flush=True)
             last = lines
-    all_slices = _together(videos)
+    all_slices = _combined(videos)
     done, total = all_slices.done, len(all_slices.slices)
     state = "The run has ended" if was_under_way else "No run is under way here"
-    further = "." if done == total else "; the command that started it goes on."
+    further = "." if done == total else ". To resume, type the command that started it."
     print(f"{state}: {done} of {total} slices are done{further}")
 
 
-def _looks(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus], list[str]]]:
-    """The state, and notes on it; the last one after the run's end.
+def _readings(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus], list[str]]]:
+    """Yield the progress and notes on it, for the last time after the run has ended.
 
-    Notes say how far the steps after the slices are, and if there was nothing new for long.
+    Notes give the progress of the steps after the slices, and say if nothing changed for long.
     """
     last: object = None
     changed = time.monotonic()
@@ -88,7 +91,9 @@ def _looks(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus]
         if state != last:
             last, changed = state, time.monotonic()
         quiet = int((time.monotonic() - changed) / QUIET_SECONDS) * QUIET_SECONDS // 60
-        note = f"Nothing new for {quiet} minutes: it waits (for a GPU, a download) or was killed."
+        note = (
+            f"No progress for {quiet} minutes: the run waits (for a GPU, a download) or was killed."
+        )
         yield videos, [*filter(None, [later, note if quiet else ""])]
         if not goes_on:
             return
@@ -96,20 +101,20 @@ def _looks(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus]
 
 
 def _line(videos: Sequence[VideoStatus]) -> str:
-    """The sum of the table as text."""
-    cells = _cells(_together(videos))
+    """Return the total of the table as text."""
+    cells = _cells(_combined(videos))
     return ", ".join(f"{name} {cell}" for name, cell in zip(COLUMNS[2:], cells, strict=True))
 
 
 def _queue(videos: Sequence[VideoStatus]) -> list[str]:
-    """A line that counts the slices in SLURM's queue by state; no line if there are none."""
-    slices = _together(videos)
+    """Return a line that counts slices in SLURM's queue by stage; no line if the queue has none."""
+    slices = _combined(videos)
     counts = [f"{len(parts)} {stage.value}" for stage in Stage if (parts := slices.in_stage(stage))]
     return [f"in SLURM's queue: {', '.join(counts)}"] if counts else []
 
 
 def _idle_jobs(videos: Sequence[VideoStatus]) -> list[str]:
-    """A line for all slices whose jobs are in the same state, unless they run or are done."""
+    """Return a line for each state of unfinished jobs that are not running, with their slices."""
     slices: dict[str, list[str]] = {}
     for video in videos:
         for part in video.slices:
@@ -131,7 +136,7 @@ def _idle_jobs(videos: Sequence[VideoStatus]) -> list[str]:
 
 
 def _failures(videos: Sequence[VideoStatus]) -> list[str]:
-    """A line for each slice whose last attempt failed."""
+    """Return a line for each slice whose last attempt failed."""
     return [
         f"{v.model}, video {v.video}, slice {part.of.slice}: {part.failure} ({part.log})"
         for v in videos
@@ -139,24 +144,26 @@ def _failures(videos: Sequence[VideoStatus]) -> list[str]:
     ]
 
 
-def _together(videos: Sequence[VideoStatus]) -> RunProgress:
+def _combined(videos: Sequence[VideoStatus]) -> RunProgress:
+    """Combine the progress of several videos."""
     return RunProgress([part for video in videos for part in video.slices])
 
 
-def _cells(of: RunProgress) -> list[str]:
-    """The figures of one row."""
+def _cells(progress: RunProgress) -> list[str]:
+    """Return the figures of one table row."""
     return [
-        f"{of.done}/{len(of.slices)}",
-        "?" if of.percent is None else f"{of.percent:.0f}%",
-        f"{of.rate:.2f}" if of.rate else "-",
-        "-" if of.seconds_left is None else _duration(of.seconds_left),
-        str(of.events),
-        str(of.skipped),
-        str(len(of.failures)),
+        f"{progress.done}/{len(progress.slices)}",
+        "?" if progress.percent is None else f"{progress.percent:.0f}%",
+        f"{progress.rate:.2f}" if progress.rate else "-",
+        "-" if progress.seconds_left is None else _duration(progress.seconds_left),
+        str(progress.events),
+        str(progress.skipped),
+        str(len(progress.failures)),
     ]
 
 
 def _duration(seconds: float) -> str:
+    """Format a duration as minutes or hours."""
     minutes = round(seconds / 60)
     if not minutes:
         return "< 1 min"

@@ -1,4 +1,4 @@
-"""Estimate a run on a machine without a GPU, before gigabytes are fetched."""
+"""Estimate the time of a run on a machine without a GPU, before gigabytes are fetched."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from touchline.runs.plan import Plan
 from touchline.weights import hub
 from touchline.weights.checkpoints import weight_bytes
 
-# Arithmetic of a window and a parameter: two operations for each of about a thousand tokens.
+# Operations per window and parameter: two for each of about a thousand tokens.
 _OPERATIONS = 2 * 1000
-# What a core of a processor does in a second with weights in 4 bits, roughly.
+# Rough number of operations per second and CPU core, with weights in 4 bits.
 _PER_CORE = 2e10
-# Bytes of a parameter: in a checkpoint, and in 4 bits with a vision tower in 16.
+# Bytes per parameter: in a checkpoint, and in 4 bits with a vision tower in 16 bits.
 _BYTES, _BYTES_NF4 = 2, 0.6
 _MOST_HOURS = 1.0
 
 
 def check_machine(plan: Plan, to_do: Mapping[str, int], gpus: Sequence[Gpu]) -> None:
-    """Refuse to watch videos on a processor for days, unless that is wanted.
+    """Refuse a run that would take days on a CPU, unless the user allows it.
 
-    A user who sets CUDA_VISIBLE_DEVICES to nothing wants it.
+    Setting CUDA_VISIBLE_DEVICES to an empty value allows it.
 
     Args:
-        to_do: by rule, the number of jobs that are to run on this machine.
-        gpus: those of this machine.
+        plan: the plan of the run.
+        to_do: number of jobs to run on this machine, by rule.
+        gpus: GPUs of this machine.
 
     Raises:
-        InputError: Says how many hours each hour of footage would take, and what to do.
+        InputError: the run would take too long. The message has the hours per hour of footage.
     """
     if not to_do.get("detect_slice") or gpus or "CUDA_VISIBLE_DEVICES" in os.environ:
         return
@@ -51,13 +52,13 @@ def check_machine(plan: Plan, to_do: Mapping[str, int], gpus: Sequence[Gpu]) -> 
         raise InputError(
             f"This machine has no GPU. On its {cores} processor cores, each hour of footage would "
             f"take {' and '.join(estimates)}. Use a machine with an NVIDIA GPU (docs/gpus.md), or "
-            "a cluster: --profile slurm. To use the processor all the same, type "
+            "a cluster: --profile slurm. To use the processor anyway, type "
             "CUDA_VISIBLE_DEVICES= in front of the command."
         )
 
 
 def _size(plan: Plan, model: str) -> tuple[int, float]:
-    """Return the bytes that are to be fetched for a model, and its number of parameters."""
+    """Return the number of bytes to fetch for a model, and its number of parameters."""
     folder = Path(plan.model_folder(model))
     if folder.is_dir():
         each = _BYTES_NF4 if folder.name == "nf4" else _BYTES

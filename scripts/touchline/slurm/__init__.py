@@ -1,1 +1,1 @@
-"""A SLURM cluster: its queue, its limits, what it refuses, and faults of the plugin."""
+"""Query SLURM's queue and limits, explain its refusals, and patch faults of the executor plugin."""

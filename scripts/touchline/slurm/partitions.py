@@ -1,7 +1,7 @@
-"""What a run on a SLURM cluster has to know of it before it submits a job.
+"""Check a SLURM cluster before a run submits jobs, and read its limits.
 
-What is refused would otherwise end in wrong results or in work done twice. The texts are those
-that SLURM's commands print.
+The checks refuse settings that would give wrong results or repeat work. Texts are parsed from the
+output of SLURM's commands.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from touchline.slurm.queue import Stage, answer_of, own_jobs
 
 @dataclass(frozen=True)
 class Submission:
-    """How a run submits its jobs.
+    """The way that a run submits its jobs.
 
     Attributes:
-        array_jobs: the value of slurm-array-jobs.
-        groups: by rule, the group it was put into.
-        rules: the names of all rules.
+        array_jobs: value of slurm-array-jobs.
+        groups: group of each grouped rule, by rule.
+        rules: names of all rules.
         results: the folder of results.
     """
 
@@ -35,26 +35,27 @@ class Submission:
 
 
 def check_cluster(submission: Submission, folder: Path) -> str | None:
-    """Look at the cluster before the first job is submitted.
+    """Check the cluster before the first job is submitted.
 
     Args:
-        folder: that the run is started in.
+        submission: the way that the run submits its jobs.
+        folder: folder in which the run is started.
 
     Returns:
-        a warning where jobs of an earlier run with the same results are still in the queue.
+        A warning if jobs of an earlier run with the same results are still in the queue, else None.
 
     Raises:
-        InputError: the run would do work twice, or give wrong results.
+        InputError: the run would repeat work or give wrong results.
     """
     if submission.array_jobs:
         raise InputError(
             "slurm-array-jobs is refused: each task of an array checks the first task's output, "
-            "so finished slices are deleted or done again; remove it."
+            "so finished slices would be deleted or repeated. Remove the option."
         )
     if submission.groups:
         raise InputError(
             f"--groups is refused ({', '.join(sorted(submission.groups))}): the slices of a group "
-            "would share one GPU; remove it."
+            "would share one GPU. Remove the option."
         )
     left = [
         job.number
@@ -65,17 +66,17 @@ def check_cluster(submission: Submission, folder: Path) -> str | None:
     ]
     if left:
         return (
-            "Jobs of an earlier run are still in the queue and do the same work; nothing is "
-            f"lost if you end them, in another terminal: scancel {' '.join(left)}"
+            "Jobs of an earlier run are still in the queue and do the same work. You can end them "
+            f"without losing anything. Type in another terminal: scancel {' '.join(left)}"
         )
     return None
 
 
 def has_accounting(configuration: str) -> bool:
-    """Whether `sacct` knows jobs of the past.
+    """Return whether `sacct` knows past jobs.
 
     Args:
-        configuration: what `scontrol show config` prints; "" if it does not answer.
+        configuration: output of `scontrol show config`; "" if the command failed.
     """
     found = re.search(r"^AccountingStorageType\s*=\s*(\S+)", configuration, re.MULTILINE)
     return found is not None and found[1] not in ("(null)", "accounting_storage/none")
@@ -83,27 +84,30 @@ def has_accounting(configuration: str) -> bool:
 
 @cache
 def limits() -> str:
-    """The cluster's partitions, the default one with an asterisk, and their MaxTime; asked once."""
+    """Return the cluster's partitions and their MaxTime, one per line. The result is cached.
+
+    The default partition has an asterisk.
+    """
     return answer_of("sinfo", "--all", "--noheader", "--format=%P|%l") or ""
 
 
 def longest_minutes(partitions: str, partition: str | None) -> int | None:
-    """The longest time that a job may ask for.
+    """Return the longest time that a job may request, in minutes.
 
     Args:
-        partitions: what `limits` returns.
-        partition: that it goes to, or several with commas between them, of which SLURM takes one;
-            None for the default one.
+        partitions: the text that `limits` returns.
+        partition: the job's partition, or several with commas; None for the default partition.
+            SLURM chooses one of several, so the longest limit counts.
 
     Returns:
-        None if there is no limit or it is not known.
+        The time limit, or None if there is no limit or it is not known.
     """
     names = set(partition.split(",")) if partition else set()
     longest = None
     for line in partitions.splitlines():
         name, _, limit = line.partition("|")
         if name.rstrip("*") in names if names else name.endswith("*"):
-            # days-hours:minutes:seconds; or "infinite" and the like.
+            # The format is days-hours:minutes:seconds, or a word such as "infinite".
             match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit.strip())
             if not match:
                 return None
@@ -113,32 +117,32 @@ def longest_minutes(partitions: str, partition: str | None) -> int | None:
 
 
 def cause_of(status: str, slurm_log: str, own_logs: Iterable[str]) -> str:
-    """Return the last line that SLURM logged of a job which failed before its own program began.
+    """Return SLURM's last log line about a job that failed before its own program started.
 
     Args:
         status: the job's state.
-        slurm_log: the path of SLURM's own log.
-        own_logs: the paths of the job's own logs.
+        slurm_log: path of SLURM's own log.
+        own_logs: paths of the job's own logs.
 
     Returns:
-        "" if the job's own logs have something to say, or SLURM ended the job.
+        The line, or "" if the job's own logs are not empty or SLURM ended the job.
     """
     if status != "FAILED" or any(read_tail(log) for log in own_logs):
         return ""
     lines = [line.strip() for line in read_tail(slurm_log).splitlines()]
-    # `srun` only adds that its program failed.
+    # Lines of `srun` only say that its program failed.
     lines = [line for line in lines if line and not line.startswith(("srun:", "slurmstepd:"))]
     return plain(lines[-1]) if lines else ""
 
 
 def reason_of(status: str, log: str) -> str:
-    """How a job ended, in SLURM's word.
+    """Return SLURM's word for how a job ended.
 
-    A job whose step was killed for memory counts as FAILED; only its log shows why.
+    SLURM reports FAILED for a job whose step was killed for memory. Its log shows the true reason.
 
     Args:
         status: the job's state.
-        log: what SLURM's own log of the job says.
+        log: text of SLURM's own log of the job.
     """
     killed = re.search(r"oom-kill event|oom_kill event|Exceeded job memory limit", log)
     return "OUT_OF_MEMORY" if status == "FAILED" and killed else status

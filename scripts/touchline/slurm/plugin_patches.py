@@ -1,9 +1,9 @@
-"""Patches of Snakemake's executor plugin for SLURM, for faults that hang a run or lose a job.
+"""Patch Snakemake's executor plugin for SLURM, for faults that stall a run or lose a job.
 
-They change how the plugin looks at its jobs, pauses, submits, names its jobs, reads requests for
-GPUs, reports errors and cancels. If a patch fails, the plugin's own method does the work. Each
-fault has a report in docs/upstream/. A test in tests/unit/slurm/test_plugin_patches.py fails once
-the plugin no longer needs the patch.
+The patches change how the plugin checks, submits, names and cancels jobs, how it pauses, reads GPU
+requests and reports errors. If a patch fails, the plugin's own method is used. docs/upstream/ has a
+report on each fault. A test in tests/unit/slurm/test_plugin_patches.py fails as soon as the plugin
+no longer needs a patch.
 """
 
 from __future__ import annotations
@@ -24,22 +24,21 @@ from touchline.slurm.queue import QueuedJob, Stage, answer_of, obstacle, own_job
 from touchline.slurm.refusals import Refusal, refusal_of
 from touchline.slurm.waiting import WaitingReport
 
-# Seconds between two looks: at first, when nothing changes for long, and while no job is queued.
+# Seconds between two checks: at first, without changes for long, and while no job is queued.
 _SHORTEST, _LONGEST = 2.0, 30.0
 _IDLE = 0.5
-# A job is looked at for a tenth longer than it has been as it is.
+# The pause is a tenth of the time since the last change.
 _SHARE = 10
-# Seconds that no command of SLURM knows a job before it is given up.
+# Seconds until a job is given up that no SLURM command knows.
 _GRACE = 60.0
-# Seconds that a reason must last before it is more than a moment's.
-_LASTING = 20.0
-# Seconds until a refused job is submitted again, and until the run gives up if none of its jobs is
-# in the queue.
-_AGAIN, _GIVE_UP = 60.0, 3600.0
-# The plugin takes one kind of resource without a hyphen, SLURM takes several with any name.
+# Seconds that a reason must last before it is reported.
+_REPORTED_AFTER = 20.0
+# Seconds until a refused job is submitted again, and until a run without queued jobs gives up.
+_RETRY_AFTER, _GIVE_UP = 60.0, 3600.0
+# The plugin accepts one kind of resource without a hyphen. SLURM accepts several with any name.
 _GRES = re.compile(r"[\w.-]+(:[\w.-]+)?(:\d+[KMGTP]?)?", re.ASCII)
 _GPU_MODEL = re.compile(r"[\w.-]+", re.ASCII)
-# What Snakemake, which runs in every SLURM job, prints last.
+# The last line that the Snakemake process in a SLURM job prints.
 _DONE = "1 of 1 steps (100%) done"
 
 _PLUGIN = "snakemake-executor-plugin-slurm"
@@ -53,20 +52,21 @@ def apply_patches(plugin: Any, *, has_accounting: bool, mark: str, logger: Logge
     """Patch the plugin, if it is the version that the patches were tested with.
 
     Args:
-        plugin: the module snakemake_executor_plugin_slurm, which is Snakemake's to import.
+        plugin: the module snakemake_executor_plugin_slurm, which Snakemake imports.
         has_accounting: whether `sacct` knows the cluster's jobs.
-        mark: that the names of all jobs are to end with.
+        mark: text that ends the names of all jobs of the run.
+        logger: the logger for warnings.
     """
     if (found := version(_PLUGIN)) != _TESTED:
         logger.warning(
-            f"{_PLUGIN} is version {found}, and the patches of its faults are for {_TESTED}: it "
-            "runs without them, and may wait for ever for a job that was preempted or forgotten "
+            f"{_PLUGIN} is version {found}, but the patches of its faults are for {_TESTED}. It "
+            "runs without patches and may wait forever for a job that was preempted or forgotten "
             "(docs/upstream/)."
         )
         return
     executor = plugin.Executor
-    watch = _Watch(has_accounting, mark)
-    executor.check_active_jobs = _patched_look(executor.check_active_jobs, watch)
+    watch = _JobWatch(has_accounting, mark)
+    executor.check_active_jobs = _patched_check(executor.check_active_jobs, watch)
     executor.sleep = _patched_sleep(executor.sleep)
     executor.run_job = _patched(executor.run_job, _hold_back, watch)
     executor.report_job_error = _patched(executor.report_job_error, _handle_refusal, watch)
@@ -74,14 +74,14 @@ def apply_patches(plugin: Any, *, has_accounting: bool, mark: str, logger: Logge
     plugin.set_gres_string = _patched_gres(plugin.set_gres_string)
 
 
-def _patched(original: Method, ours: Callable[..., bool], watch: _Watch) -> Method:
-    """Call the original if our function returns False or raises."""
+def _patched(original: Method, ours: Callable[..., bool], watch: _JobWatch) -> Method:
+    """Wrap a method: call `ours` first, and the original if `ours` returns False or raises."""
 
     def method(self: Any, *arguments: Any, **named: Any) -> None:
         try:
             is_done = ours(watch, self, *arguments, **named)
         except Exception as error:
-            watch.tell_fault(self.logger, error)
+            watch.warn_of_fault(self.logger, error)
             is_done = False
         if not is_done:
             original(self, *arguments, **named)
@@ -89,12 +89,12 @@ def _patched(original: Method, ours: Callable[..., bool], watch: _Watch) -> Meth
     return method
 
 
-def _hold_back(watch: _Watch, executor: Any, job: Any) -> bool:
-    """Submit nothing once the run ends, or while SLURM takes no job.
+def _hold_back(watch: _JobWatch, executor: Any, job: Any) -> bool:
+    """Keep a job from being submitted if the run is ending or SLURM refuses jobs at the moment.
 
-    See docs/upstream/cancel.md and refused-jobs.md.
+    See docs/upstream/cancel.md and refused-jobs.md. Return whether the job was held back.
     """
-    # The name of all jobs of the run. Two threads call this at once, and either may come first.
+    # All jobs of the run get this name. Two threads call this function in any order.
     executor.run_uuid = f"{executor.run_uuid.removesuffix(f'_{watch.mark}')}_{watch.mark}"
     if watch.is_ending:
         _give_up(executor, job)
@@ -106,38 +106,41 @@ def _hold_back(watch: _Watch, executor: Any, job: Any) -> bool:
 
 
 def _give_up(executor: Any, job: Any) -> None:
-    """Report a job that is not submitted any more."""
+    """Report a job as failed without submitting it."""
     _use_up_attempts(job)
     executor.workflow.scheduler.error_callback(job)
 
 
 def _use_up_attempts(job: Any) -> None:
-    """Keep Snakemake from saying that it restarts a job which is not submitted any more."""
+    """Set the job's attempt to the last one, so that Snakemake does not announce a restart."""
     job.attempt = job.restart_times + 1
 
 
 def _handle_refusal(
-    watch: _Watch, executor: Any, job_info: Any, msg: str | None = None, **_: Any
+    watch: _JobWatch, executor: Any, job_info: Any, msg: str | None = None, **_: Any
 ) -> bool:
-    """Try a refused job later, or end the run (docs/upstream/refused-jobs.md)."""
+    """Retry a refused job later, or end the run (docs/upstream/refused-jobs.md).
+
+    Return whether the refusal was handled.
+    """
     refusal = refusal_of(msg or "")
     if refusal and watch.put_off(job_info.job, refusal):
-        text = f"SLURM takes no job now ({refusal.words}); Touchline asks again every minute"
+        text = f"SLURM refuses jobs now ({refusal.words}). Touchline retries every minute"
         if refusal.is_for_too_many_jobs:
             text += (
-                ", and when a job of this run ends. To have fewer jobs in the queue at once, start "
-                "the run with --jobs N"
+                " and when a job of this run ends. To keep fewer jobs in the queue, start the run "
+                "with --jobs N"
             )
         watch.say(executor.logger, refusal.words, f"{text}.")
         return True
     if refusal and refusal.advice:
         if watch.is_ending:
-            # The plugin submits two jobs at once: the other one, refused for the same reason.
+            # The plugin submits two jobs at once. This is the second job with the same refusal.
             _give_up(executor, job_info.job)
             return True
         watch.is_ending = True
         _use_up_attempts(job_info.job)
-        # Running jobs end, and none is submitted any more.
+        # Running jobs may end, but no job is submitted any more.
         executor.workflow.scheduler.exit_gracefully()
     return False
 
@@ -159,7 +162,7 @@ def _patched_gres(original: Method) -> Method:
         options = f" --gres={gres}" if gres else ""
         if model:
             return f"{options} --gpus={model}:{gpus}"
-        # SLURM refuses `--gres=gpu:a100:1 --gpus=1`, and the rule asks for one GPU.
+        # SLURM refuses `--gres=gpu:a100:1 --gpus=1`, so leave out --gpus if gres names the GPU.
         names_gpus = any(part.partition(":")[0] == "gpu" for part in gres.split(","))
         return f"{options} --gpus={gpus}" if gpus and not names_gpus else options
 
@@ -167,7 +170,7 @@ def _patched_gres(original: Method) -> Method:
 
 
 def _patched_sleep(original: Method) -> Method:
-    """End the pause when the run ends (docs/upstream/long-pauses.md)."""
+    """End the pause early when the run ends (docs/upstream/long-pauses.md)."""
 
     async def sleep(self: Any) -> None:
         try:
@@ -180,10 +183,9 @@ def _patched_sleep(original: Method) -> Method:
     return sleep
 
 
-def _patched_cancel(original: Method, watch: _Watch) -> Method:
-    """Cancel jobs that are not active at the moment, too, and wait for small steps.
-
-    See docs/upstream/cancel.md.
+def _patched_cancel(original: Method, watch: _JobWatch) -> Method:
+    """Cancel inactive jobs as well, and wait for steps on this machine
+    (docs/upstream/cancel.md).
     """
 
     def cancel(self: Any) -> None:
@@ -197,21 +199,21 @@ def _patched_cancel(original: Method, watch: _Watch) -> Method:
             if local is not self:
                 local.cancel()
         except Exception as error:
-            watch.tell_fault(self.logger, error)
+            watch.warn_of_fault(self.logger, error)
 
     return cancel
 
 
-def _patched_look(original: Method, watch: _Watch) -> Method:
-    """Report the jobs that have ended and yield the others."""
+def _patched_check(original: Method, watch: _JobWatch) -> Method:
+    """Report jobs that have ended, and yield the other jobs."""
 
     async def check_active_jobs(self: Any, active_jobs: Sequence[Any]) -> AsyncIterator[Any]:
         while (refused := watch.next_refused()) is not None:
             await asyncio.to_thread(self.run_job, refused)
         try:
-            findings = await _look(self, active_jobs, watch)
+            findings = await _check_jobs(self, active_jobs, watch)
         except Exception as error:
-            watch.tell_fault(self.logger, error)
+            watch.warn_of_fault(self.logger, error)
             async for job in original(self, active_jobs):
                 yield job
             return
@@ -222,8 +224,8 @@ def _patched_look(original: Method, watch: _Watch) -> Method:
             elif state == "PREEMPTED":
                 # docs/upstream/preempted-jobs.md
                 self.logger.warning(
-                    f"SLURM job {number} gave way to another one (PREEMPTED) and is submitted "
-                    "again; it goes on where it was, and none of its attempts is used up."
+                    f"SLURM preempted job {number} for another job. Touchline submits the job "
+                    "again. It resumes where it stopped, and no attempt is used up."
                 )
                 await asyncio.to_thread(self.run_job, job.job)
             elif stage is Stage.DEAD:
@@ -239,8 +241,8 @@ def _patched_look(original: Method, watch: _Watch) -> Method:
 
 
 @dataclass
-class _Watch:
-    """The state of a run's jobs between two looks. Times are of time.monotonic()."""
+class _JobWatch:
+    """The state of a run's jobs between two checks. Times are from time.monotonic()."""
 
     has_accounting: bool
     mark: str
@@ -258,11 +260,12 @@ class _Watch:
     def states(
         self, run: str, numbers: Sequence[str], clusters: Collection[str]
     ) -> dict[str, QueuedJob] | None:
-        """Ask SLURM for jobs, by number. Return None if it does not answer.
+        """Query SLURM for jobs, by number. Return None if SLURM does not answer.
 
         Args:
-            run: the name of all jobs of the run.
-            clusters: the clusters that the jobs went to, or none for the default one.
+            run: the common name of all jobs of the run.
+            numbers: numbers of the jobs.
+            clusters: clusters that the jobs were sent to; empty for the default cluster.
         """
         where = [f"--clusters={','.join(sorted(clusters))}"] if clusters else []
         queue = own_jobs(f"--name={run}", *where)
@@ -277,64 +280,69 @@ class _Watch:
                 return None
             for line in accounts.splitlines():
                 number, _, state = line.partition("|")
-                # squeue would know the others. sacct adds who cancelled a job to its state
-                # (docs/upstream/cancelled-by.md).
+                # squeue knows jobs in other stages. sacct appends the user who cancelled a job to
+                # its state (docs/upstream/cancelled-by.md).
                 if stage_of(state) in (Stage.DONE, Stage.DEAD):
                     known[number] = QueuedJob(number, state.partition(" ")[0])
         self.missed = {n: since for n, since in self.missed.items() if n not in known}
         return known
 
     def pause(self, states: Mapping[str, str]) -> float:
-        """Return the seconds until the next look."""
+        """Return the seconds until the next check."""
         if states != self.seen:
             self.changed, self.seen = time.monotonic(), dict(states)
         return min(max((time.monotonic() - self.changed) / _SHARE, _SHORTEST), _LONGEST)
 
     @property
     def is_refused(self) -> bool:
-        """Whether SLURM has just refused a job, for a reason that passes."""
+        """Return whether SLURM has recently refused a job for a temporary reason."""
         return time.monotonic() < self.ask_again
 
     def put_off(self, job: Any, refusal: Refusal) -> bool:
-        """Submit a refused job again later. Return False if that cannot help."""
+        """Schedule a refused job for a later attempt. Return False if waiting cannot help."""
         now = time.monotonic()
         if self.refused_since is None:
             self.refused_since = now
         if not refusal.is_passing or now - self.refused_since > _GIVE_UP:
             return False
         self.refused.append(job)
-        self.ask_again = now + _AGAIN
+        self.ask_again = now + _RETRY_AFTER
         return True
 
     def next_refused(self) -> Any | None:
-        """Take a refused job that is to be submitted now, or given up as the run ends."""
+        """Remove and return a refused job to submit now, or None.
+
+        All are returned when the run ends.
+        """
         if not self.refused or (self.is_refused and not self.is_ending):
             return None
         return self.refused.pop(0)
 
     def note_queued(self, findings: Sequence[tuple[Any, Stage, str]]) -> None:
-        """Ask for refused jobs for as long as jobs of the run are in the queue."""
+        """Note that jobs of the run are in the queue, so that refused jobs are retried without a
+        time limit.
+        """
         self.refused_since = None
         if any(stage in (Stage.DONE, Stage.DEAD) for _, stage, _ in findings):
-            # The end of a job makes room for another one.
+            # An ended job makes room for another job.
             self.ask_again = 0.0
 
     def say(self, logger: Any, reason: str, sentence: str) -> None:
-        """Warn once per reason."""
+        """Log a warning once per reason."""
         if reason not in self.said:
             self.said.add(reason)
             logger.warning(sentence)
 
-    def tell_fault(self, logger: Any, error: Exception) -> None:
-        """Warn that a patch fails and the plugin's own method is used."""
+    def warn_of_fault(self, logger: Any, error: Exception) -> None:
+        """Warn that a patch failed and that the plugin's own method is used."""
         reason = f"{type(error).__name__}: {error}"
-        self.say(logger, reason, f"A patch of {_PLUGIN} fails ({reason}); it runs without.")
+        self.say(logger, reason, f"A patch of {_PLUGIN} fails ({reason}). It runs without.")
 
 
-async def _look(
-    executor: Any, active_jobs: Sequence[Any], watch: _Watch
+async def _check_jobs(
+    executor: Any, active_jobs: Sequence[Any], watch: _JobWatch
 ) -> list[tuple[Any, Stage, str]]:
-    """Find the state of each job, and set the pause until the next look."""
+    """Find the state of each job, and set the pause until the next check."""
     if not active_jobs:
         watch.pause({})
         _report_waiting(executor, watch, [])
@@ -345,7 +353,7 @@ async def _look(
     known = await asyncio.to_thread(watch.states, executor.run_uuid, numbers, clusters)
     if known is None:
         # docs/upstream/failed-query.md
-        text = "SLURM does not answer; its jobs run on, and it is asked until it does."
+        text = "SLURM does not answer. Its jobs continue, and Touchline keeps asking."
         watch.say(executor.logger, "away", text)
         executor.next_seconds_between_status_checks = _SHORTEST
         return [(job, Stage.RUNNING, "") for job in active_jobs]
@@ -365,20 +373,24 @@ async def _look(
     return findings
 
 
-def _report_waiting(executor: Any, watch: _Watch, queued: Sequence[QueuedJob]) -> None:
-    """Say now and then which jobs wait."""
+def _report_waiting(executor: Any, watch: _JobWatch, queued: Sequence[QueuedJob]) -> None:
+    """Log a line about waiting jobs, if one is due."""
     if line := watch.report.line(queued, len(watch.refused)):
         executor.logger.info(line)
 
 
 def _cluster(resources: Mapping[str, Any]) -> str | None:
-    """Return the cluster that a job was submitted to, as the plugin reads its resources."""
+    """Return the cluster that a job was submitted to, in the way that the plugin reads its
+    resources.
+    """
     names = ("cluster", "clusters", "slurm_cluster")
     return next((str(name) for key in names if (name := resources.get(key))), None)
 
 
-def _stage_of_forgotten(job: Any, watch: _Watch) -> Stage:
-    """Tell from a job's own log how far it is (docs/upstream/forgotten-jobs.md)."""
+def _stage_of_forgotten(job: Any, watch: _JobWatch) -> Stage:
+    """Infer the stage of a job that SLURM has forgotten from its log
+    (docs/upstream/forgotten-jobs.md).
+    """
     log = job.aux.get("slurm_logfile")
     if log and _DONE in read_tail(log, 4000):
         return Stage.DONE
@@ -386,8 +398,8 @@ def _stage_of_forgotten(job: Any, watch: _Watch) -> Stage:
     return Stage.DEAD if time.monotonic() - since >= _GRACE else Stage.RUNNING
 
 
-def _explain(queued: QueuedJob, executor: Any, watch: _Watch) -> None:
-    """Warn of a reason that has kept a job from starting for some time."""
+def _explain(queued: QueuedJob, executor: Any, watch: _JobWatch) -> None:
+    """Warn if the same reason has kept a job from starting for some time."""
     advice = obstacle(queued.reason) if queued.stage is Stage.PENDING else None
     if advice is None:
         watch.hindered.pop(queued.number, None)
@@ -395,7 +407,7 @@ def _explain(queued: QueuedJob, executor: Any, watch: _Watch) -> None:
     reason, since = watch.hindered.setdefault(queued.number, (queued.reason, time.monotonic()))
     if reason != queued.reason:
         watch.hindered[queued.number] = queued.reason, time.monotonic()
-    elif time.monotonic() - since >= _LASTING:
+    elif time.monotonic() - since >= _REPORTED_AFTER:
         what = f"{queued.rule} {queued.wildcards}".strip()
         sentence = f"SLURM job {queued.number} ({what}) does not start ({reason}): {advice}."
         watch.say(executor.logger, reason, sentence)

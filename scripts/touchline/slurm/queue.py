@@ -1,4 +1,4 @@
-"""SLURM's queue as `squeue` prints it: how far a job is, and what keeps it from starting."""
+"""Read SLURM's queue with `squeue`: the stage of a job and the reason why it does not start."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from enum import Enum
 from hashlib import sha256
 from pathlib import Path
 
-# Number, state, reason, name, comment, working folder; the last may contain what divides them.
+# Number, state, reason, name, comment and working folder. The folder may contain the separator.
 _LAYOUT = "%i|%T|%r|%j|%k|%Z"
-# Without --states=all, squeue leaves out jobs that have ended; it knows them for MinJobAge seconds.
-# Without --all, it leaves out jobs in hidden partitions.
+# Without --states=all, squeue omits ended jobs, which it knows for MinJobAge seconds.
+# Without --all, squeue omits jobs in hidden partitions.
 _QUEUE = ("squeue", "--me", "--all", "--noheader", "--states=all", f"--format={_LAYOUT}")
 
-# Variables that a site or a user sets as default options of SLURM's commands. Those of the first
-# kind filter or reorder the answers that a run reads, or the jobs that it cancels.
+# Sites and users set these variables as default options of SLURM's commands. The first kind filters
+# or reorders the answers that a run reads, or the jobs that it cancels.
 _OPTIONS_OF_ANSWERS = ("SQUEUE_", "SACCT_", "SINFO_", "SCANCEL_")
 _OPTIONS_OF_REQUESTS = "SBATCH_"
-# They only choose where a job goes, and who pays for it.
+# These options only choose where a job runs and which account it uses.
 _KEPT_OPTIONS = {
     f"{_OPTIONS_OF_REQUESTS}{name}"
     for name in ("ACCOUNT", "CLUSTERS", "CONSTRAINT", "PARTITION", "QOS", "RESERVATION", "WCKEY")
@@ -29,7 +29,7 @@ _KEPT_OPTIONS = {
 
 
 class Stage(Enum):
-    """How far a job is."""
+    """The stage of a job, from waiting to its end."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -39,7 +39,7 @@ class Stage(Enum):
     DEAD = "dead"
 
 
-# `man squeue`, JOB STATE CODES. A job in none of these lists has a process.
+# Source: `man squeue`, JOB STATE CODES. A job in any other state has a process.
 _PENDING = {
     "PENDING",
     "CONFIGURING",
@@ -50,7 +50,7 @@ _PENDING = {
     "SPECIAL_EXIT",
 }
 _SUSPENDED = {"STOPPED", "SUSPENDED"}
-# SLURM clears the node, which may take minutes.
+# SLURM cleans up the node, which may take minutes.
 _COMPLETING = {"COMPLETING", "STAGE_OUT"}
 _DEAD = {
     "BOOT_FAIL",
@@ -66,7 +66,7 @@ _DEAD = {
 
 
 def stage_of(state: str) -> Stage:
-    """How far a job is in a state of SLURM, such as RUNNING or "CANCELLED by 1000"."""
+    """Return the stage of a job from SLURM's state, such as RUNNING or "CANCELLED by 1000"."""
     word = state.partition(" ")[0]
     if word == "COMPLETED":
         return Stage.DONE
@@ -80,25 +80,25 @@ def stage_of(state: str) -> Stage:
 
 
 def results_mark(results: str | Path) -> str:
-    """Return the end of the name of all jobs that write into a folder of results.
+    """Return the text that ends the names of all jobs that write to a folder of results.
 
-    Jobs of several runs may have been started in one folder.
+    It tells apart the jobs of several runs started in one folder.
     """
     return sha256(os.fsencode(Path(results).resolve())).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
 class QueuedJob:
-    """A job in the queue, or one that has ended and is not yet forgotten.
+    """A job in SLURM's queue, or a recently ended job.
 
     Attributes:
-        number: SLURM's.
-        state: in SLURM's word, such as PENDING.
-        reason: in SLURM's word why it waits or ended, such as Resources; "None" if it runs.
-        rule: of Snakemake; "" for a job that is none of Snakemake's.
-        wildcards: the values of the rule's wildcards in the order of its output, as "llava_0_3".
-        folder: that the run was started in.
-        mark: of the run's results, see `results_mark`; "" if the job's name has none.
+        number: SLURM's number of the job.
+        state: SLURM's word for the state, such as PENDING.
+        reason: SLURM's word for why the job waits or ended, such as Resources; "None" if it runs.
+        rule: Snakemake's rule; "" if the job is not Snakemake's.
+        wildcards: values of the rule's wildcards in the order of its output, as in "llava_0_3".
+        folder: folder in which the run was started.
+        mark: mark of the run's results (see `results_mark`); "" if the job's name has none.
     """
 
     number: str
@@ -111,27 +111,29 @@ class QueuedJob:
 
     @property
     def stage(self) -> Stage:
-        """How far it is."""
+        """Return the stage of the job."""
         return stage_of(self.state)
 
     @property
     def state_and_reason(self) -> str:
-        """Both in SLURM's words, as in "PENDING (Priority)"."""
+        """Return SLURM's state and reason, as in "PENDING (Priority)"."""
         return self.state if self.reason in ("", "None") else f"{self.state} ({self.reason})"
 
     def is_for(self, results: Path, folder: Path) -> bool:
-        """Whether it belongs to a run with these results that was started in this folder."""
+        """Return whether the job belongs to a run with these results that was started in this
+        folder.
+        """
         return self.mark == results_mark(folder / results) if self.mark else self.folder == folder
 
 
 def read_queue(lines: Iterable[str]) -> list[QueuedJob]:
-    """The jobs that `_QUEUE` prints, a line each; what is no such line is left out."""
+    """Parse the lines that `squeue` prints. Skip lines that do not describe a job."""
     jobs = []
     for line in lines:
         fields = line.rstrip("\n").split("|", 5)
         if len(fields) == 6:
             number, state, reason, name, comment, folder = fields
-            # What the executor plugin says it is about: "rule_R_wildcards_A_B", or "rule_R".
+            # The executor plugin's comment is "rule_R_wildcards_A_B" or "rule_R".
             about = re.match(r"rule_(.*?)(?:_wildcards_(.*))?$", comment)
             rule, wildcards = about.groups("") if about else ("", "")
             found = re.search(r"_([0-9a-f]{8})$", name)
@@ -141,9 +143,9 @@ def read_queue(lines: Iterable[str]) -> list[QueuedJob]:
 
 
 def without_default_options(environment: Mapping[str, str]) -> dict[str, str]:
-    """Leave out the default options of SLURM's commands that change answers or requests.
+    """Remove environment variables that change the answers or requests of SLURM's commands.
 
-    `squeue` then also shows jobs in hidden partitions when the plugin calls it.
+    Set SQUEUE_ALL, so that `squeue` also shows jobs in hidden partitions when the plugin calls it.
     """
     kept = {
         name: value
@@ -152,13 +154,13 @@ def without_default_options(environment: Mapping[str, str]) -> dict[str, str]:
         or name in _KEPT_OPTIONS
     }
     if clusters := environment.get(f"{_OPTIONS_OF_REQUESTS}CLUSTERS"):
-        # The other commands must look where `sbatch` sends jobs.
+        # The other commands must query the clusters that `sbatch` sends jobs to.
         kept["SLURM_CLUSTERS"] = clusters
     return kept | {"SQUEUE_ALL": "1"}
 
 
 def answer_of(*command: str) -> str | None:
-    """What one of SLURM's commands prints; None if it is not there or does not answer."""
+    """Run a SLURM command and return its output. Return None if it is missing, fails or hangs."""
     try:
         done = subprocess.run(
             command,
@@ -174,28 +176,28 @@ def answer_of(*command: str) -> str | None:
 
 
 def own_jobs(*options: str) -> list[QueuedJob] | None:
-    """One's own jobs in the queue; None where there is no SLURM or it does not answer.
+    """Return the user's jobs in the queue. Return None if SLURM is missing or does not answer.
 
     Args:
-        options: further ones of `squeue`.
+        options: further options of `squeue`.
     """
     printed = answer_of(*_QUEUE, *options)
     return None if printed is None else read_queue(printed.splitlines())
 
 
-# What `squeue` gives as the reason of a job that time alone does not start, by the kind of change
-# that it needs. `man squeue`, JOB REASON CODES; limits of a QOS or an association (account, user)
-# name what they limit: QOSMaxWallDurationPerJobLimit.
+# Patterns of `squeue` reasons that need a change, with advice. Source: `man squeue`, JOB REASON
+# CODES. Limits of a QOS or an association (account, user) name the limited quantity, as in
+# QOSMaxWallDurationPerJobLimit.
 _OBSTACLES = [
     (
         r"PartitionTimeLimit|(QOS|Assoc)\w*Wall\w*",
-        "it asks for more minutes than it may: set a shorter runtime, or another slurm_partition "
-        "(sinfo -o '%P %l' shows their limits)",
+        "it requests more time than allowed: set a shorter runtime or another slurm_partition "
+        "(sinfo -o '%P %l' shows the limits)",
     ),
     (
         r"BadConstraints|Nodes? ?(config|configuration)\w*|PartitionNodeLimit|PartitionConfig",
-        "no node has what it asks for: correct gpu_model, gres, constraint, mem_mb or "
-        "slurm_partition (sinfo -o '%P %G %m' shows what there is)",
+        "no node has the requested resources: correct gpu_model, gres, constraint, mem_mb or "
+        "slurm_partition (sinfo -o '%P %G %m' shows the resources)",
     ),
     (
         r"InvalidAccount|AccountNotAllowed",
@@ -209,24 +211,24 @@ _OBSTACLES = [
     ),
     (
         r"(QOS|Assoc)\w*Minutes\w*",
-        "the account's compute time is used up: name another slurm_account, or ask the "
+        "the account's compute time is used up: set another slurm_account or ask the "
         "administrators",
     ),
     (
         r"(QOS|Assoc)Max(?!Jobs)\w*PerJob\w*|MaxMemPerLimit|(QOS|Assoc)Min\w+",
-        "one job may not ask for so much, or for so little: change gpu, mem_mb or threads, or name "
-        "another qos or slurm_partition",
+        "it requests more or less than one job may: change gpu, mem_mb or threads, or set another "
+        "qos or slurm_partition",
     ),
     (
         r"(QOS|Assoc)(Max|Grp)\w+",
-        "so many jobs or GPUs at once are not allowed you: it starts when others of yours or of "
-        "your account have ended; nothing is to be done unless none of them runs",
+        "your limit on jobs or GPUs is reached: it starts when other jobs of yours or of your "
+        "account end; you need to act only if none of them runs",
     ),
     (
         r"ReqNodeNotAvail\w*|Nodes required for job are DOWN|NodeDown|PartitionDown|"
         r"PartitionInactive|Reservation\w*",
-        "nodes that it needs are down or reserved: it starts when they are back; to go elsewhere "
-        "name another slurm_partition, and before a maintenance set a shorter runtime",
+        "nodes that it needs are down or reserved: it starts when they are back; to use other "
+        "nodes set another slurm_partition; before a maintenance set a shorter runtime",
     ),
     (
         r"JobHeld(User|Admin)|job requeued in held state|launch failed requeued held",
@@ -236,5 +238,8 @@ _OBSTACLES = [
 
 
 def obstacle(reason: str) -> str | None:
-    """What to change for a pending job, by `squeue`'s reason; None if it just waits its turn."""
+    """Return advice for a pending job by `squeue`'s reason.
+
+    Return None if the job just has to wait.
+    """
     return next((advice for pattern, advice in _OBSTACLES if re.match(pattern, reason)), None)

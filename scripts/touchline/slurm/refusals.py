@@ -1,4 +1,4 @@
-"""Why `sbatch` takes no job: what can never be met, and what is only a matter of time."""
+"""Explain why `sbatch` refuses a job, and decide whether a later attempt can succeed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 _PROFILE = "profiles/slurm/config.yaml"
 
-# By what SLURM says (slurm/src/common/slurm_errno.c, and the executor plugin of an account), the
-# entries of the profile to look at.
+# Patterns of SLURM's messages, with the profile entries to change. Sources:
+# slurm/src/common/slurm_errno.c, and the executor plugin for accounts.
 _NEVER = [
     (r"time limit", "runtime, slurm_partition"),
     (r"account", "slurm_account"),
@@ -23,9 +23,9 @@ _NEVER = [
     (r"permission|permitted", "slurm_account, slurm_partition, qos"),
     (r"unrecognized option|invalid", "set-resources"),
 ]
-# The names of limits that count jobs in the queue: the next one may be submitted when one ends.
+# Names of limits on queued jobs. The next job can be submitted when another job ends.
 _TOO_MANY = r"(QOS|Assoc)\w*SubmitJob\w*|MaxJobCount|job queue full"
-# SLURM's words for every limit of a QOS or an association (account, user). It may name the limit.
+# SLURM's words for any limit of a QOS or an association (account, user). They may name the limit.
 _POLICY = r"accounting/QOS policy"
 _NAMED_LIMIT = r"\b(QOS|Assoc)[A-Z]\w+"
 _AWAY = (
@@ -40,23 +40,23 @@ _SAID = (
     r"submission failed with exception: (.*)\Z|"
     r"submission failed\. The error message was (.*)\Z"
 )
-# What Snakemake adds to every message about a job on a cluster.
+# Snakemake adds these words to every message about a job on a cluster.
 _ADDED = "For further error details"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What `sbatch` said instead of a job's number.
+    """A refusal of a job by `sbatch`.
 
     Attributes:
-        words: the reason, in a line.
+        words: SLURM's reason, in one line.
     """
 
     words: str
 
     @property
     def is_for_too_many_jobs(self) -> bool:
-        """Whether a limit of the jobs in the queue is reached, even by jobs of others."""
+        """Return whether a limit on queued jobs was reached, possibly by other users' jobs."""
         if re.search(_TOO_MANY, self.words):
             return True
         named = re.search(_NAMED_LIMIT, self.words)
@@ -64,15 +64,18 @@ class Refusal:
 
     @property
     def is_passing(self) -> bool:
-        """Whether the same request may be taken later."""
+        """Return whether SLURM may accept the same request later."""
         return self.is_for_too_many_jobs or re.search(_AWAY, self.words) is not None
 
     @property
     def advice(self) -> str | None:
-        """What to change, for a refusal that does not pass by itself; None if it is not known."""
+        """Return the settings to change.
+
+        Return None if the refusal is temporary or the cause is unknown.
+        """
         if self.is_for_too_many_jobs:
             return (
-                "--jobs N, with N no more than SLURM takes of you at once; or runtime, gpu, mem_mb "
+                "--jobs N, with N at most your limit on jobs in the queue; or runtime, gpu, mem_mb "
                 f"or qos in {_PROFILE}; or ask for a higher limit"
             )
         if self.is_passing:
@@ -86,10 +89,10 @@ class Refusal:
 
 
 def refusal_of(message: str) -> Refusal | None:
-    """Read what the executor plugin says of a job that it could not submit.
+    """Parse the executor plugin's message about a job that it could not submit.
 
     Returns:
-        None if it is about something else.
+        The refusal, or None if the message is about something else.
     """
     found = re.search(_SAID, message, re.DOTALL | re.MULTILINE)
     if not found:

@@ -1,4 +1,4 @@
-"""Lines that say now and then which jobs wait in SLURM's queue."""
+"""Report from time to time which jobs wait in SLURM's queue."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _WAITING = (Stage.PENDING, Stage.SUSPENDED, Stage.COMPLETING)
 
 @dataclass
 class WaitingReport:
-    """When the next line about waiting jobs comes. Times are of time.monotonic().
+    """A timer for lines about waiting jobs. Times are from time.monotonic().
 
     Attributes:
-        since: the time from which on some job has waited at every look; None if none waits.
-        pause: seconds from the last line, or from `since`, to the next line.
-        next: the time of the next line.
+        since: time since which some job has been waiting at every check; None if no job waits.
+        pause: seconds from the previous line, or from `since`, to the next line.
+        next: time of the next line.
     """
 
     since: float | None = None
@@ -29,11 +29,11 @@ class WaitingReport:
     next: float = 0.0
 
     def line(self, jobs: Iterable[QueuedJob], refused: int) -> str | None:
-        """Return a line if one is to be written now.
+        """Return a line about waiting jobs, or None if no line is due.
 
         Args:
-            jobs: of the run, in the queue.
-            refused: the number of jobs that SLURM has not taken yet.
+            jobs: jobs of the run in the queue.
+            refused: number of jobs that SLURM has refused so far.
         """
         counts = Counter(job.state_and_reason for job in jobs if job.stage in _WAITING)
         now = time.monotonic()
@@ -48,5 +48,5 @@ class WaitingReport:
         self.next = now + self.pause
         parts = [f"{number} {state}" for state, number in counts.most_common()]
         if refused:
-            parts.append(f"{refused} not yet taken by SLURM")
-        return f"Jobs that wait: {', '.join(parts)}."
+            parts.append(f"{refused} refused by SLURM so far")
+        return f"Waiting jobs: {', '.join(parts)}."

@@ -1,4 +1,4 @@
-"""Plans of small runs, and what Snakemake reports of one."""
+"""Fixtures: plans of small runs, and Snakemake's events of a run."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ VIDEOS = {
 
 @pytest.fixture
 def plan():
-    """Two videos, of which one has labels and given predictions."""
+    """Return the plan of a run with two videos. Video 3 alone has labels and given predictions."""
     return Plan(
         Inputs(
             settings=SETTINGS,
@@ -45,7 +45,7 @@ def plan():
 
 @pytest.fixture
 def bare():
-    """One model, without a table of videos."""
+    """Return the plan of a run with one given model and no table of videos."""
     settings = SETTINGS.model_copy(update={"detect_with": []})
     return Plan(Inputs(settings, {}, [0], {0: {"other": "given_0.json"}}, {}, {0: "video_0"}, []))
 

@@ -1,4 +1,4 @@
-"""An environment that lacks something is refused before the first job."""
+"""Test the checks of the Python environment before the first job."""
 
 import os
 import site
@@ -12,7 +12,7 @@ from touchline.errors import InputError
 from touchline.runs.environment import check_environment, leave_user_packages_out
 
 
-def test_an_environment_that_lacks_something_is_refused(monkeypatch):
+def test_environment_without_a_needed_package_is_refused(monkeypatch):
     check_environment(with_video=False, project=Path("/here"))
     monkeypatch.setitem(sys.modules, "av", None)
     check_environment(with_video=False, project=Path("/here"))
@@ -24,10 +24,10 @@ def test_an_environment_that_lacks_something_is_refused(monkeypatch):
     ("is_in_home", "is_main_process", "is_set"),
     [(False, True, True), (False, False, True), (True, False, True), (True, True, False)],
 )
-def test_conda_environments_leave_the_user_s_packages_out(
+def test_conda_environments_ignore_the_user_s_packages(
     monkeypatch, is_in_home, is_main_process, is_set
 ):
-    """A Snakemake that lies there itself must find itself again for each job."""
+    """A Snakemake that is itself installed in ~/.local must stay importable for its jobs."""
     place = Path(find_spec("snakemake").origin).parents[1] if is_in_home else Path("/home/.local")
     monkeypatch.setattr(site, "getusersitepackages", lambda: str(place))
     monkeypatch.setenv("PYTHONNOUSERSITE", "")

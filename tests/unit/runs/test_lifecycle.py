@@ -1,4 +1,4 @@
-"""What is left behind, and what is listed, when a run has ended."""
+"""Test the cleanup and the messages at the end of a run."""
 
 import logging
 from pathlib import Path
@@ -17,7 +17,7 @@ LOGGER = logging.getLogger("run")
 
 @pytest.fixture
 def plan(tmp_path, monkeypatch):
-    """A video in two slices by one model; in the folder of the test."""
+    """Return the plan of a run in `tmp_path`: one model, and one video in two slices."""
     monkeypatch.chdir(tmp_path)
     settings = Settings.model_validate(
         {"models": {"llava": {"checkpoint": "a"}}, "compare_with": [], "slices": 2}
@@ -31,7 +31,7 @@ def make(file) -> Path:
     return Path(file)
 
 
-def test_the_journals_of_finished_slices_are_thrown_away(plan, caplog):
+def test_journals_of_finished_slices_are_deleted(plan, caplog):
     caplog.set_level(logging.INFO)
     journals = [make(f"{folder}/key") for folder in plan.files(paths.JOURNAL, plan.slices)]
     for pattern in (paths.PARTIAL, paths.LEDGER):

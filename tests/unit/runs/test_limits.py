@@ -1,4 +1,4 @@
-"""A slice's limits grow with its video and its answers, and after a limit that was met."""
+"""Test the time and memory limits of a slice."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from touchline.runs.limits import SLICE_MB, megabytes, minutes_of_slice
         (5, 4, 2, 256, 0, None, 16),
     ],
 )
-def test_minutes_of_a_slice_grow_with_its_windows(
+def test_time_limit_grows_with_windows_and_timeouts(
     tmp_path, duration, slices, step, tokens, timeouts, longest, minutes
 ):
     (tmp_path / "manifest.json").write_text(f'{{"duration": {duration}}}')
@@ -39,11 +39,11 @@ def test_minutes_of_a_slice_grow_with_its_windows(
     )
 
 
-def test_memory():
+def test_memory_limit_grows_with_each_killed_attempt():
     assert [megabytes(SLICE_MB, killed) for killed in (0, 1, 2)] == [16000, 24000, 32000]
 
 
-def test_minutes_grow_with_the_frames_of_a_window(tmp_path):
+def test_time_limit_grows_with_frames_per_window(tmp_path):
     (tmp_path / "manifest.json").write_text('{"duration": 3000}')
     window = {"seconds": 16, "frames": 16, "step": 8}
     settings = Settings(models={"llava": {"checkpoint": "a"}}, window=window)

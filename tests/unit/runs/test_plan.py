@@ -1,4 +1,4 @@
-"""Which model has events of which video, and the files of these."""
+"""Test the models with events of each video, and the paths of their files."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from touchline.inputs.videos import AnnotatedVideo, GameHalf, Name
 from touchline.runs.plan import Plan
 
 
-def test_who_has_events_of_what(plan):
+def test_plan_lists_the_models_with_events_per_video(plan):
     assert plan.predicted == [
         PredictedVideo(3, "runs"),
         PredictedVideo(3, "other"),
@@ -16,29 +16,29 @@ def test_who_has_events_of_what(plan):
     ]
     assert plan.detected == [PredictedVideo(3, "runs"), PredictedVideo(4, "runs")]
     assert plan.fused == plan.compared == [PredictedVideo(3, "ensemble")]
-    assert plan.of_ensemble(3) == ["out/events/events_ensemble_video_3.csv"]
+    assert plan.ensemble_events(3) == ["out/events/events_ensemble_video_3.csv"]
     assert plan.comparison_of(3) == ["out/comparison/comparison_video_3.json"]
-    assert plan.of_ensemble(4) == plan.comparison_of(4) == []
+    assert plan.ensemble_events(4) == plan.comparison_of(4) == []
     assert plan.missing == [MissingPredictions(4, "other", "given_4.json")]
     assert plan.evaluated == plan.exported == ["runs", "other", "ensemble"]
 
 
-def test_an_ensemble_looked_where_all_of_its_models_did(plan):
+def test_ensemble_has_the_coverage_of_all_its_models(plan):
     assert plan.annotated_videos("runs") == [
         AnnotatedVideo(3, "m", GameHalf("m", 2), models=1, others=1)
     ]
     assert plan.annotated_videos("ensemble") == [
         AnnotatedVideo(3, "m", GameHalf("m", 2), models=2, others=0)
     ]
-    assert plan.coverage_behind("ensemble") == [
+    assert plan.coverage_files("ensemble") == [
         "out/coverage/coverage_runs_video_3.json",
         "out/coverage/coverage_other_video_3.json",
     ]
 
 
-def test_what_the_other_models_predict_is_beside_a_models_events(plan):
-    assert plan.others_besides("runs") == ["out/events/events_other_video_3.csv"]
-    assert plan.others_besides("ensemble") == []
+def test_other_models_are_second_opinions_but_not_on_the_ensemble(plan):
+    assert plan.other_events("runs") == ["out/events/events_other_video_3.csv"]
+    assert plan.other_events("ensemble") == []
 
 
 def learning(plan, **inputs):
@@ -46,8 +46,8 @@ def learning(plan, **inputs):
     return Plan(replace(plan.inputs, settings=settings, **inputs))
 
 
-def test_learnt_model_has_events_of_games_that_another_game_teaches(plan):
-    """Video 3 alone has labels."""
+def test_model_learnt_in_the_run_is_used_only_on_other_games(plan):
+    """Video 3 is the only video with labels at first."""
     one = learning(plan)
     assert one.trained == one.learned == ["runs"]
     assert one.learned_videos == [PredictedVideo(4, "runs")]
@@ -64,7 +64,7 @@ def test_learnt_model_has_events_of_games_that_another_game_teaches(plan):
     assert none.run == ["runs"]
 
 
-def test_a_model_learnt_elsewhere_has_events_of_every_video(plan):
+def test_model_learnt_elsewhere_is_used_on_every_video(plan):
     settings = plan.inputs.settings
     model = settings.models["runs"].model_copy(update={"learned": "kept.safetensors"})
     given = settings.model_copy(update={"models": settings.models | {"runs": model}})
@@ -74,17 +74,17 @@ def test_a_model_learnt_elsewhere_has_events_of_every_video(plan):
     assert other.learned_file("runs") == "kept.safetensors"
 
 
-def test_a_shortlist_is_of_every_model_and_the_ensemble_and_uses_what_was_learnt(plan):
+def test_shortlists_cover_all_models_and_the_ensemble_with_calibration(plan):
     assert plan.shortlisted == [*plan.predicted, PredictedVideo(3, "ensemble")]
     assert plan.calibration_of("ensemble") == ["out/calibration/calibration_ensemble.json"]
-    assert plan.others_to_calibrate(3, "runs") == ["out/events/events_other_video_3.csv"]
-    assert plan.others_to_calibrate(4, "runs") == plan.others_to_calibrate(3, "ensemble") == []
+    assert plan.events_to_calibrate(3, "runs") == ["out/events/events_other_video_3.csv"]
+    assert plan.events_to_calibrate(4, "runs") == plan.events_to_calibrate(3, "ensemble") == []
     # Without any labels there is nothing to learn.
     bare = Plan(replace(plan.inputs, annotations={}))
-    assert bare.calibration_of("runs") == bare.others_to_calibrate(3, "runs") == []
+    assert bare.calibration_of("runs") == bare.events_to_calibrate(3, "runs") == []
 
 
-def test_one_model_is_an_ensemble_if_its_scores_are_learnt(plan):
+def test_one_model_makes_an_ensemble_if_scores_are_learnt(plan):
     assert plan.calibrations_of(3) == []
     settings = plan.inputs.settings
     calibrated = settings.ensemble.model_copy(update={"calibrated": True})
@@ -110,7 +110,7 @@ def with_evidence(plan, answers=True, members=None):
     return Plan(replace(plan.inputs, settings=changed))
 
 
-def test_evidence_is_no_second_opinion_beside_answers_of_the_same_model(plan):
+def test_evidence_is_no_second_opinion_on_the_same_model(plan):
     both = with_evidence(plan)
     assert both.models_of(3) == ["runs", "runs_evidence", "other"]
     assert both.fused_models(3) == ["runs", "other"]
@@ -119,13 +119,13 @@ def test_evidence_is_no_second_opinion_beside_answers_of_the_same_model(plan):
     assert both.compared == [PredictedVideo(3, "ensemble"), PredictedVideo(4, "ensemble")]
     assert both.second_opinions(3, "runs_evidence") == both.second_opinions(3, "runs") == ["other"]
     assert both.second_opinions(3, "other") == ["runs"]
-    assert both.coverage_behind("ensemble") == [
+    assert both.coverage_files("ensemble") == [
         "out/coverage/coverage_runs_video_3.json",
         "out/coverage/coverage_other_video_3.json",
     ]
 
 
-def test_evidence_is_fused_where_it_is_alone_or_named(plan):
+def test_evidence_is_fused_if_alone_or_named_as_member(plan):
     assert with_evidence(plan, answers=False).fused_models(3) == ["runs_evidence", "other"]
     members = ["runs_evidence", "runs"]
     named = with_evidence(plan, members=members)
@@ -137,7 +137,7 @@ def test_evidence_is_fused_where_it_is_alone_or_named(plan):
     ]
 
 
-def test_files_are_in_the_order_of_what_they_are_of(plan):
+def test_files_follow_the_order_of_their_places(plan):
     assert plan.files(paths.EVENTS, plan.predicted) == [
         "out/events/events_runs_video_3.csv",
         "out/events/events_other_video_3.csv",
@@ -147,12 +147,12 @@ def test_files_are_in_the_order_of_what_they_are_of(plan):
         "out/windows/windows_runs_vid3_gpu1.jsonl",
         "out/windows/windows_runs_vid4_gpu0.jsonl",
     ]
-    assert plan.of_footage(paths.MANIFEST, 3) == ["out/videos/video_3.json"]
-    assert plan.of_footage(paths.MANIFEST, 4) == []
+    assert plan.footage_results(paths.MANIFEST, 3) == ["out/videos/video_3.json"]
+    assert plan.footage_results(paths.MANIFEST, 4) == []
     assert plan.model_folder("runs") == "resources/models/runs/nf4"
 
 
-def test_names_are_those_of_the_table(plan, bare):
+def test_names_and_halves_come_from_the_table_of_videos(plan, bare):
     assert plan.name_of(3) == Name("m", 2, "A", "B")
     assert plan.half_of(3) == GameHalf("m", 2)
     assert plan.name_of(4) == bare.name_of(0) == Name()

@@ -1,4 +1,4 @@
-"""Before anything runs, all that is wrong with what a run was given is named at once."""
+"""Test the checks of a run's inputs."""
 
 import json
 import os
@@ -23,7 +23,7 @@ TRUTH = {"annotations": [{"gameTime": "1 - 00:02", "label": "Goal", "position": 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch, checkpoint):
-    """A folder with two videos, labels, given predictions and a model; its settings."""
+    """Make a folder with two videos, labels, given predictions and a model. Return its settings."""
     monkeypatch.chdir(tmp_path)
     for video in (0, 1):
         (tmp_path / f"{video}.mkv").write_bytes(b"not decoded here")
@@ -50,7 +50,7 @@ def mistakes(config, **how):
     return str(error.value).splitlines()
 
 
-def test_verdicts_beside_other_labels_are_unused_with_a_warning(project, tmp_path):
+def test_verdicts_of_a_video_with_other_labels_are_unused_with_a_warning(project, tmp_path):
     saved = tmp_path / "results/verdicts/verdicts_video_1.csv"
     saved.parent.mkdir(parents=True)
     saved.write_text("time_s,label,verdict\n3,Goal,confirmed\n")
@@ -67,8 +67,8 @@ def test_verdicts_beside_other_labels_are_unused_with_a_warning(project, tmp_pat
     assert "verdicts_video_1.csv is no table of events" in "".join(mistakes(project))
 
 
-def test_a_label_that_names_no_class_is_one_where_there_is_enough_to_learn(project, tmp_path):
-    """Of two spellings the more frequent one is the name."""
+def test_frequent_unknown_label_becomes_a_taught_class(project, tmp_path):
+    """The most frequent spelling names the class."""
     truth = {
         "annotations": [
             {"gameTime": "1 - 00:02", "label": label, "position": f"{n}000"}
@@ -87,7 +87,7 @@ def test_a_label_that_names_no_class_is_one_where_there_is_enough_to_learn(proje
     assert "'Gaol' is no class of labels.yaml" in "".join(mistakes(wrong))
 
 
-def test_learning_without_labels_is_a_warning(project, tmp_path):
+def test_learning_without_labels_gives_a_warning(project, tmp_path):
     table = tmp_path / "videos.tsv"
     table.write_text(re.sub(r"truth_\d.json", "", table.read_text()))
     (warning,) = [w for w in read_inputs(project | {"learn": True}).warnings if "learn" in w]
@@ -95,7 +95,7 @@ def test_learning_without_labels_is_a_warning(project, tmp_path):
     assert not [w for w in read_inputs(project).warnings if "learn" in w]
 
 
-def test_what_is_right_is_read(project):
+def test_valid_inputs_are_read(project):
     inputs = read_inputs(project)
     assert list(inputs.selected) == list(inputs.shown) == [0, 1]
     assert inputs.given[1] == {"other": "given_1.json"}
@@ -103,7 +103,7 @@ def test_what_is_right_is_read(project):
     assert inputs.games == {0: "m", 1: "n"}
 
 
-def test_everything_that_is_wrong_is_named_at_once(project, tmp_path):
+def test_all_mistakes_are_reported_at_once(project, tmp_path):
     (tmp_path / "0.mkv").unlink()
     (tmp_path / "1.mkv").write_bytes(b"")
     (tmp_path / "labels.yaml").write_text("classes:\n  Goal: []\n  Goal: [Strike]\n")
@@ -115,10 +115,10 @@ def test_everything_that_is_wrong_is_named_at_once(project, tmp_path):
     for part in (
         "given_1.json: no such file, so there are no predictions of other for video 1",
         "truth_0.json: no such file, but the table of videos names it as the labels of video 0",
-        "0.mkv: there is no such video; correct the path of video 0",
+        "0.mkv: there is no such video. Correct the path of video 0",
         "1.mkv (video 1) is empty (0 bytes)",
         "labels.yaml: 'Goal' is there twice",
-        "prompt.txt is empty; write into it what the model is to be asked",
+        "prompt.txt is empty. Write the question for the model into it.",
         "./no/such/folder: there is no such folder; correct models.*.checkpoint",
     ):
         assert len([line for line in found if part in line]) == 1, (part, found)
@@ -136,7 +136,7 @@ def test_everything_that_is_wrong_is_named_at_once(project, tmp_path):
         ("truth_0.json", json.dumps({"annotations": [{"label": "Goal"}]}), "gameTime is None"),
     ],
 )
-def test_a_file_that_is_not_what_it_should_be_is_found(project, tmp_path, name, content, words):
+def test_missing_or_invalid_file_is_reported(project, tmp_path, name, content, words):
     if content is None:
         (tmp_path / name).unlink()
     else:
@@ -154,7 +154,7 @@ def test_a_file_that_is_not_what_it_should_be_is_found(project, tmp_path, name, 
         ("time_s,label\n245000,Goal\n", "must be in seconds"),
     ],
 )
-def test_a_table_of_labels_in_another_form_is_found(project, tmp_path, content, words):
+def test_table_of_labels_in_wrong_format_is_reported(project, tmp_path, content, words):
     (tmp_path / "truth.csv").write_text(content)
     table = tmp_path / "videos.tsv"
     table.write_text(table.read_text().replace("truth_0.json", "truth.csv"))
@@ -162,14 +162,14 @@ def test_a_table_of_labels_in_another_form_is_found(project, tmp_path, content, 
     assert words in line
 
 
-def test_a_folder_that_holds_no_model_is_found(project, tmp_path):
+def test_folder_without_a_checkpoint_is_reported(project, tmp_path):
     (tmp_path / "model").mkdir()
     project["models"]["llava"] = {"checkpoint": "model"}
     (line,) = mistakes(project)
     assert "model has no file of a checkpoint" in line
 
 
-def test_of_many_mistakes_of_a_kind_the_first_are_written_out(project, tmp_path):
+def test_only_the_first_mistakes_of_a_kind_are_listed(project, tmp_path):
     rows = "".join(f"{n}\tgone_{n}.mkv\n" for n in range(40))
     (tmp_path / "videos.tsv").write_text(f"video\tpath\n{rows}")
     found = mistakes(project | {"compare_with": []})
@@ -177,42 +177,42 @@ def test_of_many_mistakes_of_a_kind_the_first_are_written_out(project, tmp_path)
     assert found[-1] == "… and 30 more like these."
 
 
-def test_models_are_fetched_without_videos_labels_and_given_predictions(project, tmp_path):
+def test_fetching_models_needs_no_videos_or_labels(project, tmp_path):
     (tmp_path / "videos.tsv").unlink()
     inputs = read_inputs(project | {"labels": "nowhere.yaml"}, only_models=True)
     assert not inputs.selected
 
 
-def test_a_job_of_a_run_does_not_look_again(project, tmp_path):
+def test_find_inputs_accepts_a_video_that_disappeared(project, tmp_path):
     (tmp_path / "0.mkv").unlink()
     find_inputs(project, Path())
 
 
-def test_given_predictions_of_a_video_that_is_not_there_are_a_warning(project, tmp_path):
+def test_given_predictions_of_a_missing_video_give_a_warning(project, tmp_path):
     (tmp_path / "0.mkv").unlink()
     inputs = read_inputs(project | {"detect_with": []})
     assert list(inputs.shown) == [1]
     (warning,) = inputs.warnings
-    assert warning.startswith("0.mkv (video 0) is not there, so the given predictions of video 0")
+    assert warning.startswith("0.mkv (video 0) does not exist, so the given predictions of video 0")
     assert "pages have no pictures" in warning
 
 
-def test_a_row_without_a_path_has_given_predictions_and_no_footage(project, tmp_path):
+def test_video_without_a_path_allows_only_given_predictions(project, tmp_path):
     (tmp_path / "videos.tsv").write_text("video\tpath\tgame\thalf\n0\t\tm\t1\n1\t1.mkv\tn\t1\n")
     inputs = read_inputs(project | {"detect_with": []})
     assert (list(inputs.selected), list(inputs.shown)) == ([0, 1], [1])
     (line,) = mistakes(project)
-    assert line.startswith("Video 0 has no path in videos.tsv, so no model can watch it")
+    assert line.startswith("Video 0 has no path in videos.tsv, so no model can watch the")
 
 
-def test_a_path_that_no_system_has_is_one_sentence(project, tmp_path):
+def test_impossible_video_path_gives_one_sentence(project, tmp_path):
     (tmp_path / "videos.tsv").write_text(f"video\tpath\n0\t{'x' * 300}.mkv\n1\t0.mkv/2.mkv\n")
     (tmp_path / "loop.mkv").symlink_to("loop.mkv")
     with (tmp_path / "videos.tsv").open("a") as table:
         table.write("2\tloop.mkv\n")
     long, below_a_file, loop = mistakes(project | {"compare_with": []})
     assert "loop.mkv (video 2) cannot be found: Too many levels of symbolic links" in loop
-    assert "(video 0) cannot be found: File name too long; correct its path" in long
+    assert "(video 0) cannot be found: File name too long. Correct its path" in long
     assert "0.mkv/2.mkv: there is no such video" in below_a_file
 
 
@@ -221,7 +221,9 @@ GAME = "2015-02-21 - 18-00 Chelsea 1 - 1 Burnley"
 
 @pytest.fixture
 def soccernet(project, tmp_path):
-    """A function that makes a folder as SoccerNet's downloader does, with some videos in it."""
+    """Return a function that makes the folder of a game with the given videos, named as on
+    SoccerNet.
+    """
     folder = tmp_path / "soccernet" / "england_epl" / "2014-2015" / GAME
 
     def make(*names):
@@ -234,7 +236,7 @@ def soccernet(project, tmp_path):
     return make
 
 
-def test_the_labels_of_an_hq_file_are_refused(project, soccernet):
+def test_labels_of_an_hq_file_are_refused(project, soccernet):
     soccernet("1_224p.mkv", "2_HQ.mkv")
     (line,) = mistakes(project | {"videos": "soccernet"})
     assert "Labels-v2.json: its times are not those of video 1" in line
@@ -243,7 +245,7 @@ def test_the_labels_of_an_hq_file_are_refused(project, soccernet):
 
 
 @pytest.mark.parametrize("is_link", [True, False])
-def test_an_hq_file_is_found_by_its_link_and_by_video_ini(project, soccernet, tmp_path, is_link):
+def test_hq_file_is_recognized_by_link_and_by_video_ini(project, soccernet, tmp_path, is_link):
     folder = soccernet("1_HQ.mkv" if is_link else "first.mkv")
     if is_link:
         (tmp_path / "first.mkv").symlink_to(folder / "1_HQ.mkv")
@@ -256,7 +258,7 @@ def test_an_hq_file_is_found_by_its_link_and_by_video_ini(project, soccernet, tm
     assert "its times are not those of video 0" in line
 
 
-def test_labels_of_an_hq_file_count_from_the_start_in_its_video_ini(project, soccernet):
+def test_labels_of_an_hq_file_count_from_the_start_in_video_ini(project, soccernet):
     folder = soccernet("1_HQ.mkv", "2_HQ.mkv")
     starts = "[1_HQ.mkv]\nstart_time_second = 12.5\nduration_second = 2700\n"
     (folder / "video.ini").write_text(f"{starts}[2_HQ.mkv]\nstart_time_second = 7\n")
@@ -268,19 +270,17 @@ def test_labels_of_an_hq_file_count_from_the_start_in_its_video_ini(project, soc
     assert not inputs.warnings
 
 
-def test_an_hq_file_runs_without_labels_or_with_a_table_of_its_own_times(
-    project, soccernet, tmp_path
-):
+def test_hq_file_is_accepted_without_labels_or_with_its_own_table(project, soccernet, tmp_path):
     folder = soccernet("1_HQ.mkv", "video.ini")
     (tmp_path / "mine.csv").write_text("time_s,label\n2,Goal\n")
     for labels in ("", "mine.csv"):
         row = f"0\t{folder / '1_HQ.mkv'}\tm\t1\t{labels}\n"
         (tmp_path / "videos.tsv").write_text(f"video\tpath\tgame\thalf\tlabels\n{row}")
         (warning,) = read_inputs(project).warnings
-        assert warning.startswith("Video 0: the clock of SoccerNet's HQ files is not that of")
+        assert warning.startswith("Video 0: the clock of SoccerNet's HQ files differs from")
 
 
-def test_one_half_in_two_resolutions_is_refused_with_both_paths(project, soccernet):
+def test_half_in_two_resolutions_is_refused_with_both_paths(project, soccernet):
     folder = soccernet("1_224p.mkv", "1_720p.mkv", "2_224p.mkv")
     found = mistakes(project | {"videos": "soccernet", "compare_with": []})
     (line,) = found
@@ -302,7 +302,7 @@ def test_one_half_in_two_resolutions_is_refused_with_both_paths(project, soccern
         (["0\t0.mkv\tm\t1", "1\t1.mkv\tm\t"], "write into the column half of the table"),
     ],
 )
-def test_two_rows_of_one_half_are_refused(project, tmp_path, rows, words):
+def test_two_rows_with_the_same_half_are_refused(project, tmp_path, rows, words):
     table = "\n".join(["video\tpath\tgame\thalf", *rows])
     (tmp_path / "videos.tsv").write_text(table)
     (line,) = mistakes(project)
@@ -310,7 +310,7 @@ def test_two_rows_of_one_half_are_refused(project, tmp_path, rows, words):
 
 
 @pytest.mark.parametrize("is_hard", [False, True])
-def test_one_file_as_two_videos_of_no_game_is_a_warning(project, tmp_path, is_hard):
+def test_file_used_as_two_videos_gives_a_warning(project, tmp_path, is_hard):
     if is_hard:
         (tmp_path / "link.mkv").hardlink_to(tmp_path / "0.mkv")
     else:
@@ -347,7 +347,7 @@ OTHER_GAME = "2015-02-22 - 19-15 Southampton 0 - 2 Liverpool"
         (f"{GAME}/1_224p.mkv", "", "", f"{GAME}/Labels-v2.json", None),
     ],
 )
-def test_a_row_that_contradicts_soccernet_s_names_is_refused(
+def test_row_that_contradicts_soccernet_s_names_is_refused(
     project, tmp_path, path, game, half, labels, words
 ):
     for folder in (GAME, OTHER_GAME):
@@ -364,7 +364,7 @@ def test_a_row_that_contradicts_soccernet_s_names_is_refused(
         assert words in line
 
 
-def test_given_predictions_that_are_nowhere_are_a_mistake(project):
+def test_pattern_of_given_predictions_without_any_file_is_refused(project):
     project["models"]["other"] = {"predictions": "gvien_{video}.json"}
     (line,) = mistakes(project | {"videos": None, "detect_with": []})
     assert "No file is like gvien_{video}.json" in line
@@ -377,7 +377,7 @@ def test_given_predictions_that_are_nowhere_are_a_mistake(project):
         ("", "config.yaml holds no settings"),
     ],
 )
-def test_settings_that_are_no_yaml_name_their_file(tmp_path, monkeypatch, text, words):
+def test_invalid_yaml_settings_are_refused_with_their_path(tmp_path, monkeypatch, text, words):
     monkeypatch.chdir(tmp_path)
     assert settings_files(ROOT) == [ROOT / "config.yaml"]
     (tmp_path / "config.yaml").write_text(text)
@@ -389,14 +389,14 @@ def test_settings_that_are_no_yaml_name_their_file(tmp_path, monkeypatch, text, 
     assert settings_files(ROOT) == [ROOT / "config.yaml", Path("config.yaml")]
 
 
-def test_a_class_to_evaluate_that_is_none_is_a_mistake(project):
+def test_unknown_class_to_evaluate_is_refused(project):
     (mistake,) = mistakes(project | {"evaluation": {"classes": ["Goal", "Corners"]}})
     assert mistake.startswith("config.evaluation.classes: 'Corners' is no class of labels.yaml")
     assert "Corner" in mistake.partition("labels.yaml")[2]
 
 
 @pytest.mark.parametrize(("select", "games"), [("0", 1), ("all", 2)])
-def test_learning_from_too_few_games_is_a_warning(project, select, games):
+def test_learning_scores_from_few_games_gives_a_warning(project, select, games):
     learning = project | {"ensemble": {"calibrated": True}, "select": select}
     (warning,) = read_inputs(learning).warnings
     assert f"{games} of the selected games have labels" in warning
@@ -410,7 +410,7 @@ def test_learning_from_too_few_games_is_a_warning(project, select, games):
         (["llava_evidence"], "names 'llava_evidence', which has no events in this run"),
     ],
 )
-def test_a_member_without_events_is_refused(project, members, words):
+def test_ensemble_member_without_events_is_refused(project, members, words):
     (line,) = mistakes(project | {"ensemble": {"members": members}})
     assert words in line
 
@@ -433,18 +433,18 @@ def test_a_member_without_events_is_refused(project, members, words):
         ({"llava": {"Corner": 2, "corner kicks": 1}}, "names the class Corner twice"),
     ],
 )
-def test_a_weight_of_nothing_is_refused_with_the_nearest_name(project, weights, words):
+def test_weight_of_unknown_model_or_class_is_refused_with_the_nearest_name(project, weights, words):
     (line,) = mistakes(project | {"ensemble": {"weights": weights}})
     assert words in line
 
 
-def test_a_weight_may_name_a_class_by_any_spelling(project):
+def test_weight_accepts_any_spelling_of_a_class(project):
     weights = {"llava": {"Corner kick": 2, "Set Pieces": 0}, "llava_evidence": 3, "other": 1}
     settings = read_inputs(project | {"ensemble": {"weights": weights}}).settings
     assert settings.ensemble.weights["llava"] == {"Corner": 2, "Set Pieces": 0}
 
 
-def test_a_weight_of_a_model_that_is_not_fused_is_a_warning(project):
+def test_weight_of_an_unfused_model_gives_a_warning(project):
     config = project | {"ensemble": {"weights": {"llava_evidence": 2}}}
     (warning,) = read_inputs(config).warnings
     assert "the weight of llava_evidence has no effect" in warning
@@ -464,7 +464,7 @@ def test_a_weight_of_a_model_that_is_not_fused_is_a_warning(project):
         ({"threshold": 1, "weights": {"llava": 0, "other": 0}}, "sum up to 0 at most"),
     ],
 )
-def test_a_threshold_that_no_event_can_reach_is_refused(project, ensemble, most):
+def test_unreachable_ensemble_threshold_is_refused(project, ensemble, most):
     (line,) = mistakes(project | {"ensemble": {"method": "weighted"} | ensemble})
     assert line.startswith("config.ensemble.threshold is")
     assert most in line
@@ -479,11 +479,11 @@ def test_a_threshold_that_no_event_can_reach_is_refused(project, ensemble, most)
         {"method": "union", "threshold": 99},
     ],
 )
-def test_a_threshold_that_some_event_can_reach_is_read(project, ensemble):
+def test_reachable_ensemble_threshold_is_accepted(project, ensemble):
     assert read_inputs(project | {"ensemble": ensemble}).warnings == []
 
 
-def test_classes_of_soccernet_or_of_the_labels_can_be_evaluated(project, tmp_path):
+def test_classes_of_soccernet_and_labels_yaml_can_be_evaluated(project, tmp_path):
     (tmp_path / "labels.yaml").write_text("classes:\n  Goal: []\n  Back heel: []\n")
     classes = ["Back heel", "Throw-in"]
     inputs = read_inputs(project | {"evaluation": {"classes": classes}})
@@ -505,37 +505,37 @@ def test_classes_of_soccernet_or_of_the_labels_can_be_evaluated(project, tmp_pat
         ({"detect_with": ["llava", "llava"]}, "detect_with names the model llava twice"),
     ],
 )
-def test_a_misspelt_file_is_named_with_the_nearest_one(project, changed, words):
+def test_misspelt_path_is_reported_with_the_nearest_name(project, changed, words):
     assert words in mistakes(project | changed)[0]
 
 
 @pytest.mark.parametrize("missing", ["error", "skip"])
-def test_a_misspelt_place_of_a_number_is_refused(project, missing):
+def test_misspelt_placeholder_of_the_video_is_refused(project, missing):
     project["models"]["other"] = {"predictions": "given_{vidoe}.json"}
     (line,) = mistakes(project | {"missing_predictions": missing})
     assert "nothing takes the place of {vidoe}" in line
     assert "write {video}" in line
 
 
-def test_a_model_that_is_skipped_everywhere_is_a_warning(project):
+def test_given_model_without_any_predictions_gives_a_warning(project):
     project["models"]["other"] = {"predictions": "gvien_{video}.json"}
     (warning,) = read_inputs(project | {"missing_predictions": "skip"}).warnings
     assert "other has no predictions of any selected video (there is no gvien_0.json)" in warning
 
 
 @pytest.mark.parametrize("name", ["given_0.json", "truth_1.json", "labels.yaml", "prompt.txt"])
-def test_a_file_that_is_dated_in_the_future_is_refused(project, tmp_path, name):
+def test_file_dated_in_the_future_is_refused(project, tmp_path, name):
     os.utime(tmp_path / name, (time.time() + 86_400,) * 2)
     (line,) = mistakes(project)
     assert line.startswith(f"{name} is dated ")
-    assert f"in the future, so every result of it would count as older; type touch {name}" in line
+    assert f"Snakemake would repeat every job that reads it. Type touch {name}" in line
     os.utime(tmp_path / name, (time.time() + 1,) * 2)
     read_inputs(project)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
 @pytest.mark.parametrize("name", ["config.yaml", "prompt.txt", "truth_0.json"])
-def test_a_file_that_is_not_in_utf_8_is_named(project, tmp_path, name, encoding):
+def test_file_not_in_utf_8_is_reported(project, tmp_path, name, encoding):
     text = "# è\nslices: 4\n"
     (tmp_path / name).write_bytes(text.encode(encoding))
     place = "it is in UTF-16" if encoding == "utf-16" else "line 1 has an invalid byte"
@@ -548,19 +548,19 @@ def test_a_file_that_is_not_in_utf_8_is_named(project, tmp_path, name, encoding)
         assert mistakes(project) == [sentence]
 
 
-def test_files_beside_the_settings_are_named_with_the_path_to_write(project, tmp_path, monkeypatch):
+def test_file_beside_the_settings_is_reported_with_the_correct_path(project, tmp_path, monkeypatch):
     (tmp_path / "conf").mkdir()
     (tmp_path / "videos.tsv").rename(tmp_path / "conf" / "videos.tsv")
     found = mistakes(project, files=[Path("conf/my.yaml")])
     assert f"config.videos: there is no {tmp_path}/videos.tsv" in found[0]
-    (hint,) = [line for line in found if "is beside conf/my.yaml" in line]
-    assert f"({tmp_path}); write conf/videos.tsv." in hint
+    (hint,) = [line for line in found if "is in the folder of conf/my.yaml" in line]
+    assert f"({tmp_path}). Write conf/videos.tsv." in hint
 
 
 TOO_LONG = {"seconds": 30, "frames": 90, "fps": 3, "step": 8}
 
 
-def test_windows_that_a_local_model_cannot_read_are_refused(project):
+def test_windows_beyond_a_local_model_s_context_are_refused(project):
     # Tiny LLaVA reads 1,024 tokens, and a frame has 16.
     config = project | {"window": TOO_LONG}
     (line,) = mistakes(config)
@@ -573,7 +573,7 @@ def test_windows_that_a_local_model_cannot_read_are_refused(project):
     assert f"window.frames to {most} " in line
 
 
-def test_windows_that_a_fetched_model_cannot_read_are_refused(project, checkpoint, tmp_path):
+def test_windows_beyond_a_fetched_model_s_context_are_refused(project, checkpoint, tmp_path):
     project["models"]["llava"] = {"checkpoint": "someone/model"}
     config = project | {"window": TOO_LONG, "merge": {"window": 8}}
     folder = tmp_path / "resources" / "models" / "llava" / "checkpoint"
@@ -586,7 +586,7 @@ def test_windows_that_a_fetched_model_cannot_read_are_refused(project, checkpoin
     assert "models/llava/checkpoint can read" in line
 
 
-def test_answers_that_leave_no_room_for_a_prompt_are_refused(project):
+def test_answer_length_that_leaves_no_room_for_a_prompt_is_refused(project):
     (line,) = mistakes(project | {"generation": {"max_new_tokens": 1024}})
     assert "shorten the prompt or lower generation.max_new_tokens" in line
 
@@ -600,7 +600,7 @@ def test_answers_that_leave_no_room_for_a_prompt_are_refused(project):
         ({}, 3, False),
     ],
 )
-def test_repeats_beyond_the_merge_radius_are_a_warning(project, window, radius, is_warned):
+def test_window_step_beyond_the_merge_radius_gives_a_warning(project, window, radius, is_warned):
     warnings = read_inputs(project | {"window": window, "merge": {"window": radius}}).warnings
     assert len(warnings) == is_warned
     assert all(each.startswith("config.merge.window is 3 s") for each in warnings)
@@ -609,20 +609,20 @@ def test_repeats_beyond_the_merge_radius_are_a_warning(project, window, radius, 
 @pytest.mark.parametrize(
     ("window", "words"),
     [
-        ({"seconds": 16}, "set window.frames to 16, window.fps to 0.25, or window.seconds to 4."),
+        ({"seconds": 16}, "Set window.frames to 16, window.fps to 0.25, or window.seconds to 4."),
         ({"seconds": 30, "frames": 24, "step": 3}, "show the first 24 s of each window of 30 s"),
         ({"seconds": 30, "frames": 24, "fps": 0.8, "step": 3}, None),
         ({"seconds": 4.5, "frames": 5}, None),
     ],
 )
-def test_frames_that_do_not_reach_a_window_s_end_are_a_warning(project, window, words):
+def test_frames_that_do_not_reach_the_window_s_end_give_a_warning(project, window, words):
     warnings = read_inputs(project | {"window": window}).warnings
     assert len(warnings) == (words is not None)
     assert words is None or words in warnings[0]
 
 
 @pytest.mark.parametrize("name", ["labels", "prompt", "truth", "given", "checkpoint"])
-def test_braces_in_a_path_that_snakemake_reads_are_refused(project, tmp_path, name):
+def test_braces_in_an_input_path_are_refused(project, tmp_path, name):
     table = tmp_path / "videos.tsv"
     (tmp_path / "a{b}").mkdir()
     match name:
@@ -646,7 +646,7 @@ def test_braces_in_a_path_that_snakemake_reads_are_refused(project, tmp_path, na
     assert len(found) == (2 if name == "given" else 1)
 
 
-def test_braces_in_the_path_of_a_video_are_allowed(project, tmp_path):
+def test_braces_in_a_video_path_are_allowed(project, tmp_path):
     shutil.move("0.mkv", "a{b}.mkv")
     table = tmp_path / "videos.tsv"
     table.write_text(table.read_text().replace("0.mkv", "a{b}.mkv", 1))

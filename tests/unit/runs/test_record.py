@@ -1,4 +1,4 @@
-"""The record says what ran and made what, and which files differ from it."""
+"""Test the record of a run, and the comparison of files with a record."""
 
 import hashlib
 import json
@@ -27,7 +27,9 @@ TRUTH = {"annotations": [{"gameTime": "1 - 00:02", "label": "Goal", "position": 
 
 
 class Run:
-    """A run of one video with a model that runs and one that is given, as it ended."""
+    """The files of a finished run with one video, a model that ran and a model with given
+    predictions.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -91,7 +93,7 @@ def sha256(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def test_the_record_has_every_file_by_its_hash(run):
+def test_record_has_the_hash_of_every_file(run):
     record = run.record()
     assert {file.path: file.sha256 for file in record.results} == {
         name: sha256(run.results / name)
@@ -117,7 +119,7 @@ def test_the_record_has_every_file_by_its_hash(run):
     assert record == run.record()
 
 
-def test_nothing_personal_is_in_it_but_what_the_settings_say(run, monkeypatch):
+def test_record_contains_no_personal_paths_or_secrets(run, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     text = run.record().model_dump_json()
     assert "hf_secret" not in text
@@ -125,17 +127,17 @@ def test_nothing_personal_is_in_it_but_what_the_settings_say(run, monkeypatch):
     assert str(run.folder) not in text
 
 
-def test_what_is_as_it_was_does_not_differ(run):
+def test_unchanged_files_have_no_differences(run):
     assert run.differences(run.record()) == []
 
 
-def test_a_result_that_is_gone_is_not_left_out_of_the_record_in_silence(run):
+def test_recording_a_missing_result_is_an_error(run):
     (run.results / "videos/video_0.json").rename(run.results / "videos/other.json")
     with pytest.raises(InputError, match=r"results/videos/video_0\.json cannot be read"):
         run.record()
 
 
-def test_each_file_that_differs_is_named(run):
+def test_every_changed_file_is_listed_as_a_difference(run):
     record = run.record()
     write_json(run.results / "run.json", record.model_dump())
     (run.results / "exports/llava/webvtt/video_0.vtt").write_text("WEBVTT!")
@@ -157,15 +159,15 @@ def test_each_file_that_differs_is_named(run):
     ]
 
 
-def test_of_videos_and_models_that_are_gone_nothing_can_be_said(run):
+def test_missing_videos_and_models_are_reported_as_not_checked(run):
     record = run.record()
     shutil.rmtree(run.model)
     (run.folder / "a.mkv").unlink()
     assert [change for change, _ in run.differences(record)] == ["not checked", "not checked"]
 
 
-def test_a_model_that_was_deleted_before_is_not_fetched_for_the_record(run):
-    """After an update: everything is made, but the model's files were never hashed."""
+def test_model_deleted_after_its_slices_is_not_hashed(run):
+    """After an update, results exist without hashes of the model's files."""
     (run.results / "models/files_llava.json").unlink()
     assert Plan(run.plan.inputs).hashed == ["llava"], "it is there"
     shutil.rmtree(run.model)
@@ -184,7 +186,7 @@ def test_a_model_that_was_deleted_before_is_not_fetched_for_the_record(run):
 
 
 def ended(run, name, *outputs):
-    """A job of the run ends that wrote some results."""
+    """End a job of the run that wrote some results."""
     job = SimpleNamespace(
         log=[f"results/logs/{name}.log"], output=[f"results/{o}" for o in outputs]
     )
@@ -192,8 +194,8 @@ def ended(run, name, *outputs):
         pass
 
 
-def test_result_that_was_edited_after_its_job_is_named(run):
-    """Also when the run is recorded again after the edit."""
+def test_result_edited_after_its_job_is_reported(run):
+    """A second record after the edit reports the result, too."""
     ended(run, "probe/video_0", "videos/video_0.json")
     ended(run, "exports/llava", "exports/llava")
     before = run.record()
@@ -212,7 +214,7 @@ def test_result_that_was_edited_after_its_job_is_named(run):
     assert run.record().changed == ["videos/video_0.json"]
 
 
-def test_files_added_to_or_deleted_from_a_folder_of_results_are_named(run):
+def test_files_added_to_or_deleted_from_results_are_reported(run):
     ended(run, "exports/llava", "exports/llava")
     (run.results / "exports/llava/more.txt").touch()
     (run.results / "exports/llava/webvtt/video_0.vtt").unlink()
@@ -224,14 +226,14 @@ def test_files_added_to_or_deleted_from_a_folder_of_results_are_named(run):
     ]
 
 
-def test_job_that_fails_keeps_no_hashes(run):
+def test_failed_job_stores_no_hashes(run):
     job = SimpleNamespace(log=["results/logs/a.log"], output=["results/videos/video_0.json"])
     with pytest.raises(SystemExit), recorded_job(job):
         raise InputError("No.")
     assert not (run.results / "hashes").exists()
 
 
-def test_notes_are_kept_and_results_may_lie_below_logs(tmp_path, monkeypatch):
+def test_hashes_include_notes_and_results_below_logs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("logs/results/models/note.json", "logs/results/videos/video_0.json"):
         write_json(name, {})
@@ -248,7 +250,7 @@ def test_notes_are_kept_and_results_may_lie_below_logs(tmp_path, monkeypatch):
 
 
 def moved(run, tmp_path):
-    """The folder of results alone, somewhere else, and what differs in it."""
+    """Record the run, and return another folder with a copy of its results."""
     record = run.record()
     write_json(run.results / "run.json", record.model_dump())
     elsewhere = tmp_path / "elsewhere"
@@ -265,22 +267,22 @@ def verified(folder, record):
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
 
-def test_copied_results_are_verified_without_the_inputs(run, tmp_path):
+def test_copied_results_are_verified_without_inputs(run, tmp_path):
     elsewhere = moved(run, tmp_path)
     status, lines = verified(elsewhere, "copy/run.json")
     assert lines[-1] == "All 3 results are as copy/run.json has them."
     assert status == 0
     for name in ("prompt.txt (prompt)", "truth.json (annotations, video 0)",
                  "given_0.json (predictions of other, video 0)"):  # fmt: skip
-        assert f"not checked: {name}, which is not there" in lines
-    assert "not checked: video 0, which is in no table of videos" in lines
+        assert f"not checked: {name}, which is missing" in lines
+    assert "not checked: video 0, which the table of videos does not have" in lines
     (elsewhere / "copy/videos/video_0.json").write_text("{}")
     status, lines = verified(elsewhere, "copy/run.json")
     assert status == 1
     assert "changed: copy/videos/video_0.json" in lines
 
 
-def test_results_are_verified_although_an_input_is_missing(run):
+def test_results_are_verified_with_missing_inputs(run):
     write_json(run.results / "run.json", run.record().model_dump())
     (run.folder / "given_0.json").unlink()
     (run.folder / "truth.json").unlink()
@@ -288,14 +290,14 @@ def test_results_are_verified_although_an_input_is_missing(run):
     status, lines = verified(run.folder, "results/run.json")
     assert lines == [
         "changed: prompt.txt (prompt)",
-        "not checked: truth.json (annotations, video 0), which is not there",
-        "not checked: given_0.json (predictions of other, video 0), which is not there",
+        "not checked: truth.json (annotations, video 0), which is missing",
+        "not checked: given_0.json (predictions of other, video 0), which is missing",
         "Different from results/run.json: 1.",
     ]
     assert status == 1
 
 
-def test_settings_of_another_version_do_not_keep_results_from_being_verified(run):
+def test_results_are_verified_with_settings_of_another_version(run):
     record = run.record().model_dump()
     record["settings"]["nonsense"] = 1
     write_json(run.results / "run.json", record)
@@ -306,17 +308,17 @@ def test_settings_of_another_version_do_not_keep_results_from_being_verified(run
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", '{"results": []}'])
-def test_file_that_is_no_record_is_refused_in_one_sentence(run, text):
+def test_invalid_record_is_refused_in_one_sentence(run, text):
     (run.folder / "some.json").write_text(text)
     status, lines = verified(run.folder, "some.json")
     assert status == 1
     assert lines == [
-        "some.json is not the record of a run by this version of Touchline. Name the run.json of "
-        "a run."
+        "some.json is not the record of a run by this version of Touchline. Give the path of a "
+        "run.json."
     ]
 
 
-def test_swapped_halves_differ_from_the_record_without_footage(tmp_path, monkeypatch):
+def test_swapped_halves_differ_from_the_record(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "labels.yaml", tmp_path)
     for video in (0, 1):
@@ -355,7 +357,7 @@ def git(folder, *arguments):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_the_commit_is_that_of_the_checkout_and_no_other(run):
+def test_commit_is_recorded_only_for_the_project_s_own_checkout(run):
     assert run.record().software.commit is None
     git(run.folder, "init", "-q")
     (run.folder / "config.yaml").write_text("slices: 4\n")
@@ -364,7 +366,7 @@ def test_the_commit_is_that_of_the_checkout_and_no_other(run):
     software = run.record().software
     assert software.commit == git(run.folder, "rev-parse", "HEAD")
     assert software.is_changed is False
-    # The settings are in the record as they are.
+    # Changed settings do not count, because the record contains them.
     (run.folder / "config.yaml").write_text("slices: 2\n")
     assert run.record().software.is_changed is False
     (run.folder / "prompt.txt").write_text("Else?")
@@ -377,7 +379,7 @@ def test_the_commit_is_that_of_the_checkout_and_no_other(run):
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout with one commit, and that commit."""
+    """Make a checkout with one commit. Return its folder and the commit."""
     folder = tmp_path / "checkout"
     folder.mkdir()
     git(folder, "init", "-q")
@@ -394,7 +396,7 @@ def replace_git(folder, monkeypatch, command):
     monkeypatch.setenv("PATH", str(folder))
 
 
-def test_commit_of_another_user_s_checkout_is_known(checkout, tmp_path, monkeypatch):
+def test_commit_of_another_user_s_checkout_is_read(checkout, tmp_path, monkeypatch):
     folder, commit = checkout
     other = f'GIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {shutil.which("git")} "$@"'
     replace_git(tmp_path / "bin", monkeypatch, other)
@@ -404,7 +406,7 @@ def test_commit_of_another_user_s_checkout_is_known(checkout, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("form", ["branch", "packed", "detached", "worktree"])
-def test_commit_is_read_without_git(checkout, tmp_path, monkeypatch, caplog, form):
+def test_commit_is_read_without_the_git_program(checkout, tmp_path, monkeypatch, caplog, form):
     folder, commit = checkout
     if form == "packed":
         git(folder, "pack-refs", "--all")
@@ -419,11 +421,11 @@ def test_commit_is_read_without_git(checkout, tmp_path, monkeypatch, caplog, for
     assert "git cannot be run (No such file or directory)" in caplog.text
 
 
-def test_reason_is_logged_where_there_is_no_commit(tmp_path, monkeypatch, caplog):
+def test_reason_for_a_missing_commit_is_logged(tmp_path, monkeypatch, caplog):
     with caplog.at_level(logging.WARNING, "touchline"):
         assert read_checkout(tmp_path) == Checkout()
-        assert "is no checkout of git; cite the version" in caplog.text
+        assert "is not a git checkout. Cite the version" in caplog.text
         (tmp_path / ".git").mkdir()
         replace_git(tmp_path / "bin", monkeypatch, "echo 'fatal: it is broken' >&2; exit 128")
         assert read_checkout(tmp_path) == Checkout()
-    assert "run.json has no commit, because it cannot be read: fatal: it is broken." in caplog.text
+    assert "run.json has no commit, because git cannot read it: fatal: it is broken." in caplog.text

@@ -1,4 +1,4 @@
-"""Snakemake keeps its records where the mode of a file cannot be set."""
+"""Test the patch for file systems that refuse to set a file's mode."""
 
 import errno
 import json
@@ -13,7 +13,7 @@ from touchline.runs.refused_permissions import accept_refused_modes, is_tested
 
 
 class Records(FilePersistence):
-    """Snakemake's records without a workflow."""
+    """Snakemake's records, without a workflow."""
 
     def __init__(self):
         self._max_len = None
@@ -30,8 +30,8 @@ def chmod_fails(monkeypatch):
     return fails
 
 
-def test_snakemake_fails_where_modes_are_refused(tmp_path, chmod_fails):
-    """Once it no longer does, the patch can go."""
+def test_unpatched_snakemake_fails_if_modes_are_refused(tmp_path, chmod_fails):
+    """The patch is no longer needed once this test fails."""
     assert is_tested()
     chmod_fails(errno.EPERM)
     with pytest.raises(PermissionError):
@@ -39,7 +39,7 @@ def test_snakemake_fails_where_modes_are_refused(tmp_path, chmod_fails):
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
-def test_record_is_written_where_modes_are_refused(tmp_path, chmod_fails, number):
+def test_patched_snakemake_writes_records_if_modes_are_refused(tmp_path, chmod_fails, number):
     patched = type("Patched", (Records,), {})
     accept_refused_modes(patched)
     chmod_fails(number)
@@ -49,7 +49,7 @@ def test_record_is_written_where_modes_are_refused(tmp_path, chmod_fails, number
     assert json.loads(record.read_text()) == {"a": 1}
 
 
-def test_other_errors_are_raised(tmp_path, chmod_fails):
+def test_patched_snakemake_raises_other_errors(tmp_path, chmod_fails):
     patched = type("Patched", (Records,), {})
     accept_refused_modes(patched)
     chmod_fails(errno.ENOSPC)

@@ -1,4 +1,4 @@
-"""A run says how much it sends to a server before it sends anything."""
+"""Test the estimate of the requests that a run sends to a server."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from touchline.core import paths
 from touchline.inputs.settings import Settings
 from touchline.runs.inputs import Inputs
-from touchline.runs.messages import at_end_of_models, at_start
+from touchline.runs.messages import end_lines_for_models, start_lines
 from touchline.runs.plan import Plan
 from touchline.runs.requests import requests_of
 from touchline.runs.rule_params import DetectSliceParams, PlannedJob
@@ -25,7 +25,7 @@ class Wildcards:
 
 @pytest.fixture
 def plan(tmp_path, monkeypatch):
-    """Two videos of a model that a server runs and of one that runs here."""
+    """Return the plan of a run with two videos, a local model and a model on a server."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prompt.txt").write_text("a" * 400)
     settings = Settings.model_validate(
@@ -56,9 +56,9 @@ def probed(video, duration):
     path.write_text(json.dumps(fields | {"width": 640, "height": 360}))
 
 
-def test_length_of_unprobed_videos_is_not_guessed(plan):
+def test_requests_of_unprobed_videos_are_given_per_hour(plan):
     assert requests_of(plan, "asked", HOST) == (
-        "asked sends host:8000 1,800 requests, about 940,000 tokens, for each hour of video"
+        "asked sends host:8000 1,800 requests, about 940,000 tokens, per hour of video"
     )
 
 
@@ -75,8 +75,8 @@ def test_requests_of_unfinished_slices_are_counted(plan):
     assert "100 requests" in requests_of(plan, "asked", HOST)
 
 
-def test_start_and_end_name_the_server(plan):
-    lines = at_start(
+def test_start_and_end_lines_name_the_server(plan):
+    lines = start_lines(
         [0],
         ["asked"],
         2,
@@ -86,17 +86,17 @@ def test_start_and_end_name_the_server(plan):
         status="status.py",
         requests=["asked sends"],
     )
-    assert lines[2:4] == ["Beside that 0 short steps", "asked sends"]
-    assert at_end_of_models({}, {"asked": HOST})[-1] == (
-        "  asked, which host:8000 runs; nothing to fetch"
+    assert lines[2:4] == ["Also to do: 0 short steps", "asked sends"]
+    assert end_lines_for_models({}, {"asked": HOST})[-1] == (
+        "  asked, on the server host:8000 (nothing to fetch)"
     )
 
 
-def test_only_models_that_run_here_are_loaded_and_hashed(plan):
+def test_only_local_models_are_loaded_and_hashed(plan):
     assert (plan.loaded, plan.served, plan.hashed) == (["here"], ["asked"], ["here"])
 
 
-def test_parameters_of_a_slice_have_the_model_of_the_server_and_not_its_address(plan):
+def test_slice_parameters_name_the_server_s_model_without_its_address(plan):
     here, asked = (
         DetectSliceParams.plain(PlannedJob(plan, Wildcards(model))) for model in ("here", "asked")
     )

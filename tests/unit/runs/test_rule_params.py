@@ -1,4 +1,4 @@
-"""Rules and scripts agree on each record of parameters, and Snakemake can compare its fields."""
+"""Test that rules and scripts agree on each record of parameters."""
 
 import json
 import re
@@ -29,7 +29,7 @@ RECORDS = [
 
 
 def is_plain(value) -> bool:
-    """Whether a value is of the types whose changes Snakemake sees."""
+    """Return whether a value has only types whose changes Snakemake notices."""
     if isinstance(value, dict):
         return all(is_plain(each) for pair in value.items() for each in pair)
     if isinstance(value, list):
@@ -50,7 +50,7 @@ def with_settings(plan, **changes):
 
 
 @pytest.mark.parametrize("record", [each for each in RECORDS if each is not RecordRunParams])
-def test_script_reads_the_record_that_the_rule_made(plan, record):
+def test_script_reads_the_record_of_its_rule(plan, record):
     plan = with_adapter(plan) if record is FetchAdapterParams else plan
     made = record.plain(PlannedJob(plan, WILDCARDS))
     passed = {name: made[name] for name in record.param_names(plan)}
@@ -60,7 +60,7 @@ def test_script_reads_the_record_that_the_rule_made(plan, record):
     assert json.dumps(TypeAdapter(record).dump_python(read)) == json.dumps(made)
 
 
-def test_classes_are_no_parameter_without_evidence(plan):
+def test_classes_are_a_parameter_only_with_evidence(plan):
     assert "classes" not in DetectSliceParams.param_names(plan)
     generation = plan.inputs.settings.generation.model_copy(update={"evidence": True})
     weighing = with_settings(plan, generation=generation)
@@ -69,7 +69,7 @@ def test_classes_are_no_parameter_without_evidence(plan):
     assert passed["classes"] == list(plan.inputs.classes)
 
 
-def test_taught_classes_are_no_parameter_where_there_are_none(plan):
+def test_taught_classes_are_a_parameter_only_if_there_are_any(plan):
     for record in ClassParams.__subclasses__():
         assert "taught" not in record.param_names(plan)
         taught = Plan(replace(plan.inputs, taught=["Drinks break"]))
@@ -79,7 +79,7 @@ def test_taught_classes_are_no_parameter_where_there_are_none(plan):
             assert made["taught"] == ["Drinks break"]
 
 
-def test_each_rule_and_its_script_name_the_same_record():
+def test_rule_and_script_use_the_same_record():
     rules = [
         rule
         for path in (ROOT / "rules").glob("*.smk")

@@ -1,4 +1,4 @@
-"""Which jobs failed for good, and which went on in another attempt."""
+"""Test which jobs are reported as failed or repeated."""
 
 import logging
 import signal
@@ -6,27 +6,27 @@ import signal
 import pytest
 from snakemake_log import emit, fail, run
 
-from touchline.runs.messages import at_end, at_failure
+from touchline.runs.messages import end_lines, failure_lines
 from touchline.runs.snakemake_events import shorten_reason
 
 
-def test_what_went_on_in_another_attempt_is_reported_at_the_end(events):
+def test_repeated_attempts_are_reported_at_the_end(events):
     run(events, 7, 2)
     fail(events, 7, "11", "NODE_FAIL")
     emit(events, "job_finished", job_id=7)
     assert events.final() == []
-    lines = at_end("results", ["results/summary.txt"], events.repeated())
+    lines = end_lines("results", ["results/summary.txt"], events.repeated())
     assert lines[1] == "  results/summary.txt"
     assert lines[-1] == "  detect_slice of llava, video 3, slice 2 (SLURM job 11: NODE_FAIL)"
 
 
-def test_a_job_of_this_machine_has_no_number(events):
+def test_failed_local_job_is_reported_without_a_job_number(events):
     emit(events, "job_info", jobid=1, rule_name="summarize", wildcards=None)
     emit(events, "job_error", jobid=1, rule_name="summarize", rule_msg=None, log=[], aux={})
-    assert at_failure(events.final(), is_interrupted=False)[0] == "Failed: summarize"
+    assert failure_lines(events.final(), is_interrupted=False)[0] == "Failed: summarize"
 
 
-def test_jobs_that_an_interruption_ends_are_no_failures(events):
+def test_interrupted_jobs_are_not_failures(events):
     run(events, 6, 1)
     fail(events, 6, "11", "OUT_OF_MEMORY")
     run(events, 7, 2)
@@ -40,16 +40,16 @@ def test_jobs_that_an_interruption_ends_are_no_failures(events):
     finally:
         signal.signal(signal.SIGINT, before)
     fail(events, 7, "12", "CANCELLED")
-    assert at_failure(events.final(), events.is_interrupted)[0::3] == [
+    assert failure_lines(events.final(), events.is_interrupted)[0::3] == [
         "Failed: detect_slice of llava, video 3, slice 1 (SLURM job 11: OUT_OF_MEMORY)",
         "Interrupted before everything was done.",
     ]
-    assert at_failure([], is_interrupted=True)[1:] == [
-        "Type the same command again: what is done stays, and slices continue where they were."
+    assert failure_lines([], is_interrupted=True)[1:] == [
+        "Type the same command again: finished jobs are kept, and slices resume where they stopped."
     ]
 
 
-def test_attempts_are_counted_by_how_they_ended(events):
+def test_failed_attempts_are_counted_by_job_and_reason(events):
     for number, status in [("11", "TIMEOUT"), ("12", "CANCELLED"), ("13", "TIMEOUT")]:
         run(events, 7, 2)
         fail(events, 7, number, status)
@@ -61,7 +61,7 @@ def test_attempts_are_counted_by_how_they_ended(events):
     assert events.ended_by("TIMEOUT", "merge_slices", slice_2) == 0
 
 
-def test_a_job_that_slurm_does_not_take_is_reported_with_its_reason_not_with_logs(events):
+def test_job_refused_by_slurm_is_reported_with_the_reason_and_advice(events):
     run(events, 7, 2)
     message = (
         "SLURM sbatch failed. The error message was 'sbatch: error: Batch job submission failed: "
@@ -70,15 +70,15 @@ def test_a_job_that_slurm_does_not_take_is_reported_with_its_reason_not_with_log
     emit(
         events, "job_error", jobid=7, rule_name="detect_slice", rule_msg=message, log=["a"], aux={}
     )
-    assert at_failure(events.final(), is_interrupted=False)[:3] == [
+    assert failure_lines(events.final(), is_interrupted=False)[:3] == [
         "Failed: detect_slice of llava, video 3, slice 2",
-        "  SLURM does not take it: Invalid qos specification",
-        "  to correct: qos in profiles/slurm/config.yaml",
+        "  SLURM refuses the job: Invalid qos specification",
+        "  correct: qos in profiles/slurm/config.yaml",
     ]
 
 
 @pytest.mark.parametrize("count", [1, 200])
-def test_a_reason_of_many_files_is_cut(count):
+def test_reason_with_many_files_is_shortened(count):
     files = ", ".join(f"results/events/events_llava_video_{n}.csv" for n in range(count))
     reason = f"Input files updated by another job: {files}"
     record = logging.makeLogRecord({"reason": reason})

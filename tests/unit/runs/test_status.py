@@ -1,4 +1,4 @@
-"""How far a run is, read from files that are half there, torn, or of an earlier attempt."""
+"""Test the progress read from incomplete files, torn lines and earlier attempts."""
 
 import io
 import os
@@ -37,7 +37,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def files(settings):
-    """Writes a file of slice `index` of video 0 by its pattern."""
+    """Return a function that gives the path of a slice's file by its pattern."""
 
     def of(pattern, index=0):
         path = Slice("llava", 0, index).file(settings.results, pattern)
@@ -72,19 +72,19 @@ def look(settings, **options):
 
 
 def queued(*jobs):
-    """What gives these jobs, each a number, a slice's wildcards, a state and a reason."""
+    """Return a function that returns a queue with the given jobs."""
     return lambda: [
         QueuedJob(str(number), state, reason, "detect_slice", of, Path("/run"))
         for number, of, state, reason in jobs
     ]
 
 
-def test_before_anything_is_known(settings):
+def test_unprobed_video_has_unknown_progress(settings):
     video = look(settings)
     assert (video.done, video.total, video.percent, video.seconds_left) == (0, None, None, None)
 
 
-def test_a_slice_that_is_done_and_one_in_work(settings, files):
+def test_progress_sums_finished_and_running_slices(settings, files):
     finish(files, 0)
     journal(files, record(0, "events"), record(1), record(2, "skipped_oom"), index=1)
     video = look(settings)
@@ -93,7 +93,7 @@ def test_a_slice_that_is_done_and_one_in_work(settings, files):
     assert (video.events, video.skipped) == (2, 1)
 
 
-def test_the_speed_is_of_the_last_minutes(settings, files):
+def test_speed_is_measured_over_recent_windows(settings, files):
     folder = files(JOURNAL) / "key"
     folder.mkdir(parents=True)
     now = time.time()
@@ -108,21 +108,21 @@ def test_the_speed_is_of_the_last_minutes(settings, files):
     assert look(settings, now=now + 4000).rate == 0
 
 
-def test_a_window_that_two_workers_answered_counts_once(settings, files):
+def test_window_answered_twice_counts_once(settings, files):
     journal(files, record(0), record(1, "events"))
     journal(files, record(1, "events"), record(2))
     video = look(settings)
     assert (video.answered, video.events) == (3, 1)
 
 
-def test_of_two_keys_the_one_in_use_counts(settings, files):
+def test_only_the_latest_journal_key_counts(settings, files):
     journal(files, record(0), record(1), key="old")
     os.utime(files(JOURNAL) / "old", (1, 1))
     journal(files, record(0), key="new")
     assert look(settings).answered == 1
 
 
-def test_a_failure_is_shown_until_the_next_attempt_answers(settings, files):
+def test_failure_is_shown_until_the_next_attempt_answers(settings, files):
     log = files(DETECT_LOG)
     log.write_text("2026-01-01 10:00:00,000 ERROR x.mkv \x1b[31mis gone\n")
     (failure,) = look(settings).failures
@@ -132,14 +132,14 @@ def test_a_failure_is_shown_until_the_next_attempt_answers(settings, files):
     assert look(settings).failures == []
 
 
-def test_partials_that_are_thrown_away_once_merged_are_done(settings, files):
+def test_slices_with_deleted_partials_count_as_done(settings, files):
     files(PREDICTIONS).write_text("[]")
     assert look(settings).done == 0
     video = look(settings.model_copy(update={"keep_partials": False}))
     assert (video.done, video.percent) == (2, 100)
 
 
-def test_a_slice_that_fell_silent_has_no_speed(settings, files):
+def test_silent_slice_has_no_speed(settings, files):
     folder = files(JOURNAL) / "key"
     folder.mkdir(parents=True)
     now = time.time()
@@ -149,7 +149,7 @@ def test_a_slice_that_fell_silent_has_no_speed(settings, files):
     assert look(settings, now=now - 35).rate == 1
 
 
-def test_slurm_s_queue_says_what_becomes_of_a_slice(settings, files):
+def test_slices_show_their_state_in_slurm_s_queue(settings, files):
     journal(files, record(0), record(1))
     queue = queued(
         (8, "llava_0_0", "RUNNING", "None"),
@@ -166,13 +166,13 @@ def test_slurm_s_queue_says_what_becomes_of_a_slice(settings, files):
     shown = console.file.getvalue()
     assert "1 pending, 1 dead" in shown
     assert "llava 0/0: TIMEOUT in SLURM" in shown
-    assert "llava 0/1: pending in SLURM (PartitionTimeLimit): it asks for more minutes" in shown
+    assert "llava 0/1: pending in SLURM (PartitionTimeLimit): it requests more time" in shown
     (elsewhere,) = Observer(settings, [0], Path("/other"), queue).look()
     assert not elsewhere.in_stage(Stage.DEAD)
 
 
 def shown_in_queue(settings, *jobs):
-    """The table of a run with jobs in the queue."""
+    """Return the printed progress of a run whose jobs are in the queue."""
     console = Console(width=160, file=io.StringIO())
     console.print(table(Observer(settings, [0], Path("/run"), queued(*jobs)).look(), 1))
     return console.file.getvalue()
@@ -237,6 +237,6 @@ def test_steps_after_the_slices_are_shown_until_the_page_is_made(settings, files
     (page / "video_0.html").touch()
     os.utime(page / "video_0.html", (1, 1))
     (events / "events_llava_video_0.csv").touch()
-    assert observer.later_steps(observer.look()).endswith("drawing pages: 0 of 1 pages.")
+    assert observer.later_steps(observer.look()).endswith("draw pages: 0 of 1 pages are drawn.")
     (page / "video_0.html").touch()
-    assert observer.later_steps(observer.look()).endswith("drawing pages: 1 of 1 pages.")
+    assert observer.later_steps(observer.look()).endswith("draw pages: 1 of 1 pages are drawn.")

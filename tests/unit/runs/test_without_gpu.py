@@ -1,4 +1,4 @@
-"""A run on a machine without a GPU says what it would take, before it fetches anything."""
+"""Test the check for a GPU before models are fetched."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def plan_with(checkpoint) -> Plan:
 
 @pytest.fixture
 def large(tmp_path):
-    """A folder with 400 MB of weights that take no room on the disk."""
+    """Make a folder with a sparse file of 400 MB as weights."""
     folder = tmp_path / "large"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
@@ -37,7 +37,7 @@ def large(tmp_path):
     return folder
 
 
-def test_large_model_is_refused_with_hours_and_what_to_do(large):
+def test_large_model_without_a_gpu_is_refused_with_hours_and_advice(large):
     with pytest.raises(InputError) as refused:
         check_machine(plan_with(large), TO_DO, [])
     message = str(refused.value)
@@ -46,7 +46,7 @@ def test_large_model_is_refused_with_hours_and_what_to_do(large):
     assert "CUDA_VISIBLE_DEVICES=" in message
 
 
-def test_size_of_a_model_on_the_hub_is_asked_before_it_is_fetched(large, monkeypatch):
+def test_size_of_a_hub_model_is_known_before_fetching(large, monkeypatch):
     with FakeHub({"org/large": large}) as hub:
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
         with pytest.raises(InputError, match=r"5 hours \(after 400.0 MB are fetched\)"):

@@ -1,4 +1,4 @@
-"""What is asked of a cluster before a run, and what is refused."""
+"""Test the checks of a cluster and of its limits."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from touchline.slurm.queue import answer_of, results_mark
     ("kind", "there"),
     [("slurmdbd", True), ("none", False), ("", False)],
 )
-def test_whether_there_is_accounting(kind, there):
+def test_accounting_is_detected_from_the_configuration(kind, there):
     line = f"AccountingStorageType   = accounting_storage/{kind}\n" if kind else ""
     assert has_accounting(f"AccountingStorageTRES   = cpu\n{line}") is there
     assert not has_accounting("AccountingStorageType   = (null)\n")
@@ -42,12 +42,12 @@ LIMITS = "cpu|7-00:00:00\ngpu*|1-00:00:00\nshort|10:00\nlong|infinite\n"
         ("unknown", None),
     ],
 )
-def test_the_longest_job_of_a_partition(partition, minutes):
+def test_longest_minutes_follow_the_job_s_partitions(partition, minutes):
     assert longest_minutes(LIMITS, partition) == minutes
 
 
 @pytest.mark.parametrize("printed", ["", "gpu*", "gpu*|n/a", "PARTITION|TIMELIMIT"])
-def test_a_limit_that_is_not_known_is_none(printed):
+def test_unknown_time_limit_is_none(printed):
     assert longest_minutes(printed, None) is None
 
 
@@ -60,7 +60,7 @@ def test_array_jobs_and_groups_are_refused():
 
 @pytest.fixture
 def squeue(tmp_path, monkeypatch):
-    """Let `squeue` print some lines."""
+    """Return a function that sets the output of `squeue`."""
 
     def printing(*lines):
         (tmp_path / "printed").write_text("".join(f"{line}\n" for line in lines))
@@ -71,7 +71,7 @@ def squeue(tmp_path, monkeypatch):
     return printing
 
 
-def test_jobs_left_by_an_earlier_run_are_those_of_this_folder_and_these_rules(squeue):
+def test_left_over_jobs_have_the_same_folder_and_rules(squeue):
     lines = [
         "11|RUNNING|None|a|rule_detect_slice_wildcards_llava_0_3|/here/a|b",
         "12|RUNNING|None|a|rule_detect_slice_wildcards_llava_0_1|/elsewhere",
@@ -88,19 +88,19 @@ def test_jobs_left_by_an_earlier_run_are_those_of_this_folder_and_these_rules(sq
     assert warning.endswith("scancel 11 15")
 
 
-def test_a_step_killed_for_memory_is_reported_as_such():
+def test_job_killed_for_memory_is_reported_as_out_of_memory():
     log = "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=4.0."
     assert reason_of("FAILED", log) == "OUT_OF_MEMORY"
     assert reason_of("FAILED", "some other end") == "FAILED"
     assert reason_of("TIMEOUT", log) == "TIMEOUT"
 
 
-def test_commands_that_are_not_there_or_fail_say_nothing():
+def test_missing_or_failing_commands_return_none():
     assert answer_of("touchline-has-no-such-command") is None
     assert answer_of("false") is None
 
 
-def test_jobs_of_an_earlier_run_are_named(tmp_path, squeue):
+def test_warning_lists_jobs_of_an_earlier_run(tmp_path, squeue):
     squeue(f"17|RUNNING|None|a|rule_detect_slice_wildcards_llava|{tmp_path}")
     submission = Submission(None, {}, ["detect_slice"], RESULTS)
     warning = check_cluster(submission, tmp_path)
@@ -111,7 +111,7 @@ def test_jobs_of_an_earlier_run_are_named(tmp_path, squeue):
         check_cluster(Submission(None, {"detect_slice": "a"}, [], RESULTS), tmp_path)
 
 
-def test_jobs_of_another_run_in_the_folder_are_not_called_left_over(tmp_path, squeue):
+def test_jobs_with_other_results_are_not_left_over(tmp_path, squeue):
     marks = {name: results_mark(tmp_path / name) for name in ("results", "try")}
     about = f"rule_detect_slice|{tmp_path}"
     squeue(
@@ -136,7 +136,7 @@ srun: error: node1: task 0: Exited with exit code 1
 """
 
 
-def test_cause_of_a_job_that_failed_before_its_program_is_in_slurm_s_log(tmp_path):
+def test_cause_of_an_early_failure_comes_from_slurm_s_log(tmp_path):
     log, own = tmp_path / "7.log", tmp_path / "slice.log"
     log.write_text(HOMELESS)
     cause = "FileNotFoundError: [Errno 2] No such file or directory: '/home/user'"

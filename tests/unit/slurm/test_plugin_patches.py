@@ -1,4 +1,7 @@
-"""The executor plugin without and with patches. Once it needs a patch no more, a test fails."""
+"""Test the executor plugin with and without patches.
+
+A test fails if a patch is no longer needed.
+"""
 
 import asyncio
 import logging
@@ -28,7 +31,10 @@ TOO_MANY = REFUSED.format(
 
 @pytest.fixture(autouse=True)
 def slurm(tmp_path, monkeypatch):
-    """SLURM's commands, each of which prints what a test says; squeue and sacct know no job."""
+    """Replace SLURM's commands. Return a function that sets a command's output.
+
+    At first, squeue and sacct know no job.
+    """
 
     def command(name, text, status=0):
         (tmp_path / f"{name}.txt").write_text(text)
@@ -50,7 +56,7 @@ def slurm(tmp_path, monkeypatch):
 
 
 class Recorded(plugin.Executor):
-    """The plugin's executor, which keeps its reports and submissions instead of making them."""
+    """The plugin's executor. It keeps its reports and submissions instead of acting on them."""
 
     def __init__(self, command="squeue"):
         self.events, self.submitted, self.local = [], [], Mock()
@@ -92,7 +98,7 @@ class Recorded(plugin.Executor):
         self.submitted.append(job)
 
     def look(self, log=None, own_logs=()):
-        """Look at job 7 once; return whether it is kept for the next look."""
+        """Check job 7 once. Return whether it is kept for the next check."""
         name = SimpleNamespace(resources=self.resources, log=own_logs)
         job = SimpleNamespace(external_jobid="7", aux={"slurm_logfile": log}, job=name)
 
@@ -105,13 +111,13 @@ class Recorded(plugin.Executor):
 
 
 def patched(has_accounting=True, command="squeue"):
-    """An executor whose class is patched, and no other."""
+    """Return an executor with patches. Other executors stay unpatched."""
     module = patched_module(has_accounting)
     return module.Executor(command)
 
 
 def patched_module(has_accounting=True):
-    """A module like the plugin."""
+    """Return a patched stand-in for the plugin's module."""
     module = SimpleNamespace(
         Executor=type("Patched", (Recorded,), {}), set_gres_string=plugin.set_gres_string
     )
@@ -121,18 +127,18 @@ def patched_module(has_accounting=True):
 
 
 class Resources(dict):
-    """Resources of a job, which the plugin reads as items and as attributes."""
+    """Resources of a job. The plugin reads them as items and as attributes."""
 
     __getattr__ = dict.__getitem__
 
 
 def new_job(name):
-    """A job of Snakemake that may be tried three times."""
+    """Return a Snakemake job with three attempts."""
     return SimpleNamespace(name=name, attempt=1, restart_times=2)
 
 
 def in_queue(state, reason="None"):
-    """Lines for both: the plugin reads the first two fields."""
+    """Return output of `squeue` for job 7. The plugin reads its first two fields."""
     return f"7|{state}|{reason}|touchline|rule_detect_slice_wildcards_llava_0_3|/here\n"
 
 
@@ -145,7 +151,7 @@ def test_preempted_job_is_submitted_again(slurm, caplog):
     assert not after.look()
     assert len(after.submitted) == 1
     assert after.events == [], "no attempt failed"
-    assert "SLURM job 7 gave way to another one" in caplog.text
+    assert "SLURM preempted job 7 for another job" in caplog.text
 
 
 def test_requeued_job_is_left_to_slurm(slurm):
@@ -157,7 +163,7 @@ def test_requeued_job_is_left_to_slurm(slurm):
     assert after.submitted == []
 
 
-def test_job_that_a_user_cancelled_has_failed(slurm):
+def test_job_cancelled_by_a_user_has_failed(slurm):
     slurm("sacct", "7|CANCELLED by 1000\n")
     assert Recorded("sacct").look(), "fixed"
     after = patched()
@@ -165,7 +171,7 @@ def test_job_that_a_user_cancelled_has_failed(slurm):
     assert "SLURM status is: 'CANCELLED'" in after.events[0]
 
 
-def test_forgotten_job_ends_as_its_log_says(slurm, tmp_path, monkeypatch):
+def test_forgotten_job_gets_its_state_from_its_log(slurm, tmp_path, monkeypatch):
     assert Recorded().look(), "fixed"
     log = tmp_path / "7.log"
     after = patched()
@@ -180,14 +186,14 @@ def test_forgotten_job_ends_as_its_log_says(slurm, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("state", "event"), [("COMPLETED", "done"), ("TIMEOUT", "'TIMEOUT'")])
-def test_forgotten_job_ends_as_the_database_says(slurm, state, event):
+def test_forgotten_job_gets_its_state_from_sacct(slurm, state, event):
     slurm("sacct", f"7|{state}\n")
     after = patched()
     assert not after.look()
     assert event in after.events[0]
 
 
-def test_jobs_of_another_cluster_are_asked_for_there(slurm):
+def test_jobs_are_queried_on_their_own_cluster(slurm):
     after = patched()
     after.resources = {"slurm_cluster": "second"}
     after.look()
@@ -239,7 +245,7 @@ def test_pause_ends_with_the_run():
     assert asyncio.run(seconds(patched())) < 1
 
 
-def test_impossible_request_ends_the_run():
+def test_permanently_refused_job_ends_the_run():
     first, second, third = (new_job(name) for name in ("first", "second", "third"))
     before = Recorded()
     before.report_job_error(SimpleNamespace(job=first), ACCOUNT)
@@ -256,7 +262,7 @@ def test_impossible_request_ends_the_run():
     assert [job.attempt for job in (first, second, third)] == [3, 3, 3]
 
 
-def test_plugin_reports_a_refusal_where_the_patch_reads_it():
+def test_refusal_by_the_plugin_ends_the_run():
     after = patched()
     job = Mock(is_group=Mock(side_effect=ValueError("Invalid account")), restart_times=2)
     plugin.Executor.run_job(after, job)
@@ -264,7 +270,9 @@ def test_plugin_reports_a_refusal_where_the_patch_reads_it():
 
 
 @pytest.mark.parametrize("in_queue_before", [True, False])
-def test_limit_of_queued_jobs_is_tried_again_later(slurm, monkeypatch, caplog, in_queue_before):
+def test_jobs_above_the_queue_limit_are_submitted_later(
+    slurm, monkeypatch, caplog, in_queue_before
+):
     # Jobs of this run, of another run, or of somebody else may fill the limit.
     after = patched()
     if in_queue_before:
@@ -274,7 +282,7 @@ def test_limit_of_queued_jobs_is_tried_again_later(slurm, monkeypatch, caplog, i
     for job in jobs:
         after.report_job_error(SimpleNamespace(job=job), TOO_MANY)
     assert after.events == []
-    assert caplog.text.count("SLURM takes no job now (Job violates accounting/QOS policy") == 1
+    assert caplog.text.count("SLURM refuses jobs now (Job violates accounting/QOS policy") == 1
     assert "--jobs N" in caplog.text
     third = new_job("third")
     after.run_job(third)
@@ -289,7 +297,7 @@ def test_limit_of_queued_jobs_is_tried_again_later(slurm, monkeypatch, caplog, i
     assert {job.attempt for job in after.submitted} == {1}
 
 
-def test_end_of_a_job_makes_room_for_a_refused_one(slurm):
+def test_refused_job_is_submitted_when_another_job_ends(slurm):
     after, job = patched(), new_job("refused")
     slurm("squeue", in_queue("RUNNING"))
     after.report_job_error(SimpleNamespace(job=job), TOO_MANY)
@@ -301,7 +309,7 @@ def test_end_of_a_job_makes_room_for_a_refused_one(slurm):
     assert after.submitted == [job]
 
 
-def test_one_refusal_is_enough_per_minute(slurm, monkeypatch):
+def test_only_one_refused_job_is_retried_per_minute(slurm, monkeypatch):
     after = patched()
     for name in ("first", "second", "third"):
         after.report_job_error(SimpleNamespace(job=new_job(name)), TOO_MANY)
@@ -322,7 +330,7 @@ def test_one_refusal_is_enough_per_minute(slurm, monkeypatch):
     assert asked == ["first", "first"]
 
 
-def test_run_gives_up_after_an_hour_without_any_job_in_the_queue(monkeypatch):
+def test_run_gives_up_after_an_hour_without_queued_jobs(monkeypatch):
     after, now = patched(), time.monotonic()
     after.report_job_error(SimpleNamespace(job=new_job("first")), TOO_MANY)
     monkeypatch.setattr(time, "monotonic", lambda: now + 3500)
@@ -333,7 +341,7 @@ def test_run_gives_up_after_an_hour_without_any_job_in_the_queue(monkeypatch):
     assert after.events == ["the run ends", TOO_MANY]
 
 
-def test_run_waits_longer_while_its_jobs_are_in_the_queue(slurm, monkeypatch):
+def test_run_keeps_waiting_while_its_jobs_are_queued(slurm, monkeypatch):
     slurm("squeue", in_queue("RUNNING"))
     after, now = patched(), time.monotonic()
     for age in range(0, 10 * 3600, 1800):
@@ -343,7 +351,7 @@ def test_run_waits_longer_while_its_jobs_are_in_the_queue(slurm, monkeypatch):
     assert after.events == []
 
 
-def test_names_of_jobs_end_with_the_mark_of_the_results():
+def test_job_names_end_with_the_mark_of_the_results():
     before, after = Recorded(), patched()
     assert not before.run_uuid.endswith(MARK), "fixed"
     first = after.run_uuid
@@ -370,7 +378,7 @@ def test_names_of_jobs_end_with_the_mark_of_the_results():
         ({}, ""),
     ],
 )
-def test_gpu_requests_may_name_several_resources_and_types_with_hyphens(resources, options):
+def test_gpu_requests_accept_several_resources_and_hyphens(resources, options):
     job = SimpleNamespace(resources=Resources(resources))
     assert patched_module().set_gres_string(job) == options
     if "-" in options.replace("--", "") or "," in options:
@@ -381,12 +389,12 @@ def test_gpu_requests_may_name_several_resources_and_types_with_hyphens(resource
 
 
 @pytest.mark.parametrize("gres", ["'gpu:1'", "gpu:1; rm -r .", "gpu:1,", "gpu::1", "$(id):1"])
-def test_gpu_request_that_slurm_cannot_read_is_refused(gres):
+def test_invalid_gpu_request_is_refused(gres):
     with pytest.raises(WorkflowError, match="GRES format"):
         patched_module().set_gres_string(SimpleNamespace(resources=Resources(gres=gres)))
 
 
-def test_cancelling_ends_jobs_that_are_not_active(slurm):
+def test_cancelling_a_run_cancels_its_inactive_jobs(slurm):
     Recorded().cancel()
     assert "scancel" not in slurm.asked(), "fixed"
     after = patched()
@@ -396,7 +404,7 @@ def test_cancelling_ends_jobs_that_are_not_active(slurm):
     assert after.submitted == []
 
 
-def test_obstacle_to_a_start_is_reported_once(slurm, monkeypatch, caplog):
+def test_reason_for_a_blocked_job_is_reported_once(slurm, monkeypatch, caplog):
     slurm("squeue", in_queue("PENDING", "PartitionTimeLimit"))
     now = time.monotonic()
     after = patched()
@@ -406,11 +414,11 @@ def test_obstacle_to_a_start_is_reported_once(slurm, monkeypatch, caplog):
         monkeypatch.setattr(time, "monotonic", lambda age=age: now + age)
         after.look()
     assert caplog.text.count("SLURM job 7 (detect_slice llava_0_3) does not start") == 1
-    assert "(PartitionTimeLimit): it asks for more minutes than it may" in caplog.text
+    assert "(PartitionTimeLimit): it requests more time than allowed" in caplog.text
 
 
 @pytest.mark.parametrize(("state", "is_kept"), [("RUNNING", True), ("COMPLETED", False)])
-def test_failing_patch_leaves_the_look_to_the_plugin(slurm, monkeypatch, caplog, state, is_kept):
+def test_plugin_checks_jobs_if_the_patch_fails(slurm, monkeypatch, caplog, state, is_kept):
     slurm("squeue", in_queue(state))
     monkeypatch.setattr(plugin_patches, "own_jobs", Mock(side_effect=KeyError("changed")))
     after = patched()
@@ -418,7 +426,7 @@ def test_failing_patch_leaves_the_look_to_the_plugin(slurm, monkeypatch, caplog,
     assert caplog.text.count("A patch of snakemake-executor-plugin-slurm fails (KeyError") == 1
 
 
-def test_failing_patch_leaves_a_refusal_to_the_plugin(slurm, monkeypatch):
+def test_plugin_handles_a_refusal_if_the_patch_fails(slurm, monkeypatch):
     monkeypatch.setattr(plugin_patches, "refusal_of", Mock(side_effect=KeyError("changed")))
     after = patched()
     after.report_job_error(SimpleNamespace(job=new_job("first")), ACCOUNT)
@@ -432,15 +440,15 @@ def test_other_version_of_the_plugin_is_not_patched(monkeypatch, caplog):
     logger = logging.getLogger("plugin")
     apply_patches(module, has_accounting=True, mark=MARK, logger=logger)
     assert dict(vars(module.Executor)) == before
-    assert "is version 2.9.0, and the patches of its faults are for 2.8.0" in caplog.text
+    assert "is version 2.9.0, but the patches of its faults are for 2.8.0" in caplog.text
 
 
-def test_patches_are_for_the_pinned_version():
+def test_patches_support_the_pinned_version():
     lock = (ROOT / "requirements.lock").read_text().splitlines()
     assert f"snakemake-executor-plugin-slurm=={plugin_patches._TESTED}" in lock
 
 
-def test_interrupted_run_waits_for_small_steps():
+def test_interrupted_run_waits_for_local_steps():
     # They would otherwise end in a traceback, after the run's last words.
     before = Recorded()
     before.cancel()
@@ -450,7 +458,7 @@ def test_interrupted_run_waits_for_small_steps():
     assert after.local.cancel.called
 
 
-def test_job_that_fails_before_its_program_is_reported_with_the_cause(slurm, tmp_path):
+def test_early_failure_is_reported_with_its_cause(slurm, tmp_path):
     slurm("squeue", in_queue("FAILED", "NonZeroExitCode"))
     log = tmp_path / "7.log"
     log.write_text("OSError: [Errno 30] Read-only file system: '/home/user'\n")
@@ -459,11 +467,11 @@ def test_job_that_fails_before_its_program_is_reported_with_the_cause(slurm, tmp
     assert "SLURM's log ends with: OSError: [Errno 30] Read-only file system" in after.events[0]
 
 
-def test_waiting_jobs_are_reported_now_and_then(slurm, monkeypatch, caplog):
+def test_waiting_jobs_are_reported_periodically(slurm, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     slurm("squeue", in_queue("PENDING", "Priority"))
     after, now = patched(), time.monotonic()
     for age in range(0, 120, 10):
         monkeypatch.setattr(time, "monotonic", lambda age=age: now + age)
         after.look()
-    assert caplog.text.count("Jobs that wait: 1 PENDING (Priority).") == 1
+    assert caplog.text.count("Waiting jobs: 1 PENDING (Priority).") == 1

@@ -1,4 +1,4 @@
-"""What `squeue` prints, in a few words."""
+"""Test the parsing of SLURM's queue and the advice for blocked jobs."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from touchline.slurm.queue import (
 )
 
 
-def test_a_job_of_a_slice():
+def test_job_of_a_slice_is_parsed_from_the_queue():
     [job, other] = read_queue(
         [
             "17|PENDING|Resources|touchline_a-b_0123abcd|rule_detect_slice_wildcards_llava_0_3|/a|b\n",
@@ -33,7 +33,7 @@ def test_a_job_of_a_slice():
 
 
 @given(st.lists(st.text()))
-def test_nothing_that_is_printed_is_an_error(lines):
+def test_any_queue_output_is_parsed_without_error(lines):
     assert len(read_queue(lines)) <= len(lines)
 
 
@@ -49,7 +49,7 @@ def test_nothing_that_is_printed_is_an_error(lines):
         ("SIGNALING", Stage.RUNNING),
     ],
 )
-def test_states(state, stage):
+def test_each_slurm_state_has_a_stage(state, stage):
     assert stage_of(state) is stage
 
 
@@ -63,20 +63,20 @@ def test_states(state, stage):
         ("AssocGrpCPUMinutesLimit", "compute time is used up"),
         ("QOSMaxGRESPerJob", "another qos"),
         ("QOSMaxMemoryPerJob", "mem_mb"),
-        ("AssocMaxJobsLimit", "others of yours"),
-        ("QOSMaxJobsPerUserLimit", "others of yours"),
-        ("QOSMaxGRESPerUser", "others of yours"),
+        ("AssocMaxJobsLimit", "other jobs of yours"),
+        ("QOSMaxJobsPerUserLimit", "other jobs of yours"),
+        ("QOSMaxGRESPerUser", "other jobs of yours"),
         ("ReqNodeNotAvail, UnavailableNodes:n1", "down or reserved"),
         ("JobHeldAdmin", "scontrol release"),
         ("job requeued in held state", "scontrol release"),
     ],
 )
-def test_what_time_alone_does_not_solve(reason, change):
+def test_obstacle_names_the_change_for_a_blocked_job(reason, change):
     assert change in obstacle(reason)
 
 
 @pytest.mark.parametrize("reason", ["Resources", "Priority", "None", "", "BeginTime"])
-def test_what_it_does(reason):
+def test_job_waiting_its_turn_has_no_obstacle(reason):
     assert obstacle(reason) is None
 
 
@@ -102,14 +102,14 @@ def test_jobs_without_a_mark_belong_to_their_folder(tmp_path):
     assert not job.is_for(Path("results"), tmp_path / "elsewhere")
 
 
-def test_mark_does_not_depend_on_how_results_are_named(tmp_path, monkeypatch):
+def test_mark_is_equal_for_all_paths_to_the_same_results(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(tmp_path)
     paths = ["results", "./results", "link/results", tmp_path / "results"]
     assert len({results_mark(path) for path in paths}) == 1
 
 
-def test_default_options_that_change_answers_are_left_out():
+def test_default_options_that_change_answers_are_removed():
     kept = {"PATH": "/bin", "SLURM_CLUSTERS": "b", "SBATCH_ACCOUNT": "a", "SBATCH_PARTITION": "p"}
     changing = ["SQUEUE_PARTITION", "SQUEUE_STATES", "SACCT_FEDERATION", "SINFO_PARTITION"]
     changing += ["SCANCEL_STATE", "SBATCH_WAIT", "SBATCH_ARRAY_INX", "SBATCH_MEM_PER_CPU"]
@@ -117,12 +117,12 @@ def test_default_options_that_change_answers_are_left_out():
     assert cleaned == kept | {"SQUEUE_ALL": "1"}
 
 
-def test_jobs_are_looked_for_on_the_cluster_that_they_are_sent_to():
+def test_queue_is_read_from_the_cluster_that_jobs_are_sent_to():
     cleaned = without_default_options({"SBATCH_CLUSTERS": "b", "SLURM_CLUSTERS": "a"})
     assert cleaned["SBATCH_CLUSTERS"] == cleaned["SLURM_CLUSTERS"] == "b"
 
 
-def test_queue_is_asked_for_all_partitions_in_spite_of_preset_options(tmp_path, monkeypatch):
+def test_queue_query_ignores_preset_options(tmp_path, monkeypatch):
     # `squeue` as SLURM has it: it hides jobs without --all, and its variables are options.
     (tmp_path / "squeue").write_text(
         '#!/bin/sh\n[ "$SQUEUE_PARTITION" ] && exit\n'

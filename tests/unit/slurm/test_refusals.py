@@ -1,4 +1,4 @@
-"""What `sbatch` says when it takes no job, in a line, and whether it may take it later."""
+"""Test the parsing of refusals by `sbatch`."""
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ def refusal(words):
         ("User's group not permitted to use this partition", "slurm_partition"),
     ],
 )
-def test_what_can_never_be_met(words, key):
+def test_permanent_refusal_names_the_settings_to_change(words, key):
     refused = refusal(f"sbatch: error: Batch job submission failed: {words}")
     assert refused.words == words
     assert key in refused.advice
@@ -42,7 +42,7 @@ def test_what_can_never_be_met(words, key):
         "Slurm temporarily unable to accept job, sleeping and retrying",
     ],
 )
-def test_what_is_a_matter_of_time(words):
+def test_temporary_refusal_has_no_advice(words):
     refused = refusal(f"sbatch: error: Batch job submission failed: {words}")
     assert refused.is_passing
     assert refused.advice is None
@@ -62,7 +62,7 @@ POLICY = "Job violates accounting/QOS policy (job submit limit, user's size and/
         None,
     ],
 )
-def test_limit_of_jobs_in_the_queue_passes(limit):
+def test_limit_on_queued_jobs_is_temporary(limit):
     named = f"sbatch: error: {limit}\n" if limit else ""
     refused = refusal(f"{named}sbatch: error: Batch job submission failed: {POLICY}")
     assert refused.words == (f"{limit}; {POLICY}" if limit else POLICY)
@@ -73,14 +73,14 @@ def test_limit_of_jobs_in_the_queue_passes(limit):
 
 
 @pytest.mark.parametrize("limit", ["QOSMaxGRESPerJob", "AssocMaxWallDurationPerJobLimit"])
-def test_limit_of_a_single_job_does_not_pass(limit):
+def test_limit_on_a_single_job_is_permanent(limit):
     refused = refusal(f"sbatch: error: {limit}\nsbatch: error: {POLICY}")
     assert not refused.is_passing
     assert "qos" in refused.advice
     assert "--jobs" not in refused.advice
 
 
-def test_what_the_plugin_itself_refuses():
+def test_refusal_by_the_plugin_is_parsed():
     refused = refusal_of(
         "Job submission failed with exception: The given account a appears to be invalid. "
         "Available accounts:\nb, cFor further error details see the cluster/cloud log and …"
@@ -90,7 +90,7 @@ def test_what_the_plugin_itself_refuses():
 
 
 @given(st.text())
-def test_of_anything_else_nothing_is_known(text):
+def test_other_messages_are_not_refusals(text):
     assert refusal_of(f"SLURM-job '7' failed: {text}") is None
     refused = refusal(text)
     assert refused is None or isinstance(refused.advice, str | None)

@@ -1,4 +1,4 @@
-"""When a run says which jobs wait, and in which words."""
+"""Test the times and texts of lines about waiting jobs."""
 
 import time
 
@@ -22,7 +22,7 @@ JOBS = read_queue(QUEUE.splitlines())
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Set the time."""
+    """Return a function that sets the time."""
 
     def at(seconds):
         monkeypatch.setattr(time, "monotonic", lambda: 1000.0 + seconds)
@@ -31,7 +31,7 @@ def clock(monkeypatch):
 
 
 def lines_at(report, clock, times, jobs=JOBS, refused=0):
-    """The times at which there is a line."""
+    """Return the times at which a line is due."""
     found = []
     for seconds in times:
         clock(seconds)
@@ -46,17 +46,17 @@ def test_line_counts_waiting_jobs_by_state_and_reason(clock):
     assert report.line(JOBS, 3) is None
     clock(180)
     assert report.line(JOBS, 3) == (
-        "Jobs that wait: 2 PENDING (Priority), 1 PENDING (job requeued in held state), "
-        "1 COMPLETING, 1 SUSPENDED, 3 not yet taken by SLURM."
+        "Waiting jobs: 2 PENDING (Priority), 1 PENDING (job requeued in held state), "
+        "1 COMPLETING, 1 SUSPENDED, 3 refused by SLURM so far."
     )
 
 
-def test_lines_come_now_and_then(clock):
+def test_pause_between_lines_doubles_up_to_ten_minutes(clock):
     times = range(0, 3600, 10)
     assert lines_at(WaitingReport(), clock, times) == [60, 180, 420, 900, 1500, 2100, 2700, 3300]
 
 
-def test_refused_jobs_wait_too(clock):
+def test_refused_jobs_count_as_waiting(clock):
     assert lines_at(WaitingReport(), clock, [0, 60, 70], jobs=[], refused=1) == [60]
 
 
@@ -66,7 +66,7 @@ def test_no_line_while_all_jobs_run(clock):
     assert lines_at(report, clock, range(0, 3600, 10), jobs=running) == []
 
 
-def test_wait_begins_again_after_all_jobs_ran(clock):
+def test_timer_restarts_after_all_jobs_ran(clock):
     report = WaitingReport()
     assert lines_at(report, clock, [0, 50]) == []
     assert lines_at(report, clock, [55], jobs=[]) == []
