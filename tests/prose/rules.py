@@ -66,7 +66,7 @@ EVERYWHERE = (
         "quantity",
         "“{}”: name the quantity",
         r"so (many|much)",
-        r"as (many|much)( \w+)? (as|there)",
+        r"as many( \w+)? (as|there)",
         r"so (far|near|soon|late|long|often) (away|back|before|after|behind)",
     ),
     _existence(

@@ -152,11 +152,11 @@ def _messages(path: Path, tree: ast.Module) -> Iterator[Text]:
 def _script_texts(path: Path, source: str) -> Iterator[Text]:
     """Find comments and long strings of JavaScript."""
     token = r"\"(?:[^\"\\\n]|\\.)*\"|`(?:[^`\\]|\\.)*`|//[^\n]*|/\*.*?\*/"
-    comments = list[tuple[int, str]]()
+    comments = list[tuple[int, str, bool]]()
     for found in re.finditer(token, source, re.DOTALL):
         line = source.count("\n", 0, found.start()) + 1
         if found[0].startswith("//"):
-            comments.append((line, found[0].replace("/", "#", 1)[:1] + found[0].lstrip("/")))
+            comments.append((line, "#" + found[0].lstrip("/"), True))
         elif found[0].startswith("/*"):
             # A tag such as @param ends the sentences.
             words = re.split(r"@\w+", re.sub(r"\s*\n\s*\*\s?", " ", found[0].strip("/* ")))[0]
@@ -164,7 +164,7 @@ def _script_texts(path: Path, source: str) -> Iterator[Text]:
         elif len(re.findall(r"\b[A-Za-z]{2,}\b", found[0])) >= _LEAST_WORDS:
             words = re.sub(r"\$\{[^}]*\}", _PLACEHOLDER, found[0][1:-1])
             yield Text(path, line, "message", _plain(words))
-    yield from _joined(path, iter(comments))
+    yield from _joined(path, comments)
 
 
 def _template_texts(path: Path, source: str) -> Iterator[Text]:
@@ -188,31 +188,40 @@ def _test_names(path: Path, tree: ast.Module) -> Iterator[Text]:
 
 def _python_comments(path: Path, source: str) -> Iterator[Text]:
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    yield from _joined(
-        path,
-        ((token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT),
-    )
+    comments = [
+        (token.start[0], token.string, not token.line[: token.start[1]].strip())
+        for token in tokens
+        if token.type == tokenize.COMMENT
+    ]
+    yield from _joined(path, comments)
 
 
 def _comments(path: Path, source: str) -> Iterator[Text]:
-    found = (
-        (number, comment[0])
+    comments = [
+        (number, comment[0], not line[: comment.start()].strip())
         for number, line in enumerate(source.split("\n"), start=1)
         if (comment := re.search(r"(?:^|(?<=\s))#.*", line))
-    )
-    yield from _joined(path, found)
+    ]
+    yield from _joined(path, comments)
 
 
-def _joined(path: Path, comments: Iterator[tuple[int, str]]) -> Iterator[Text]:
-    """Join comments on lines that follow each other."""
+def _joined(path: Path, comments: list[tuple[int, str, bool]]) -> Iterator[Text]:
+    """Join comments that fill lines in a row.
+
+    Args:
+        comments: line, text, and whether the comment has the line to itself.
+    """
     start, last, lines = 0, -1, list[str]()
-    for number, comment in [*comments, (-1, "")]:
-        if lines and number != last + 1:
+    for number, comment, is_alone in [*comments, (-1, "", True)]:
+        words = comment.lstrip("#").strip()
+        # A setting that is commented out is code, and so is a comment for a tool.
+        is_code = re.match(r"#(  | ?[a-z]+:$)|#+ ?(type: ignore|noqa|fmt:|!|pragma)", comment)
+        if lines and (number != last + 1 or not is_alone or is_code):
             yield Text(path, start, "comment", _plain(" ".join(lines)))
             lines = []
-        words = comment.lstrip("#").strip()
-        # These are for tools.
-        if words and not re.match(r"(type: ignore|noqa|fmt:|!|pragma)", words):
+        if words and not is_code and is_alone:
             start = start if lines else number
             lines.append(words)
+        elif words and not is_code:
+            yield Text(path, number, "comment", _plain(words))
         last = number
