@@ -11,7 +11,7 @@ from proselint.registry.checks.types import CheckFn, Existence
 MOST_WORDS = 30
 
 # A full stop ends a sentence before a capital, a quote or a bracket. An empty line always does.
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[A-Z\"'“(])|\n\n")
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[A-Z0-9\"'“(])|\n\n")
 
 
 def _existence(name: str, message: str, *patterns: str) -> Check:
