@@ -82,7 +82,7 @@ def read_half(data: Path, video: int, labels: Labels, keep: Keep = "first") -> H
     (captions,) = (data / "captions").glob(f"*/{Path(row['game']).name}/Labels-caption.json")
     path = data / f"qwen7b/final_predictions_qwen7b_video_{video}.json"
     given = read_given(path, video, None, labels)
-    looked_at = where_looked(given)
+    looked_at = restrict_to_coverage(given)
     events = [event for event in ranked(given, labels, keep) if event.label in LAGS]
     return Half(video, row["game"], captioned(captions, int(row["half"])), events, looked_at)
 
@@ -96,7 +96,7 @@ def captioned(path: Path, half: int) -> list[TrueEvent]:
     ]
 
 
-def where_looked(given: Predictions) -> Intervals:
+def restrict_to_coverage(given: Predictions) -> Intervals:
     """Nobody has the footage: to the end of the last window, without what is likely lost."""
     end = max(given.times) + WINDOW.seconds
     return gaps(likely_lost(given.times, end, WINDOW.seconds), end)
@@ -109,7 +109,7 @@ def ranked(given: Predictions, labels: Labels, keep: Keep) -> list[Event]:
     shown = ((window.start, window.end, window.times) for window in windows)
     events = locate(merged.events, merged.hits, shown)
     return score_by_context(
-        events, merged.hits, where_looked(given), labels=labels, rule=ContextSettings()
+        events, merged.hits, restrict_to_coverage(given), labels=labels, rule=ContextSettings()
     )
 
 

@@ -37,8 +37,8 @@ from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.detection.worker import Question, answer_windows
 from touchline.evaluation.annotations import TrueEvent, read_truth
 from touchline.evaluation.average_map import mean_ap
-from touchline.evaluation.average_precision import Floats, over_deltas
-from touchline.evaluation.metrics import by_label, samples_of
+from touchline.evaluation.average_precision import Floats, mean_over_deltas
+from touchline.evaluation.metrics import by_label, game_weights
 from touchline.evaluation.outcomes import Half
 from touchline.evaluation.soccernet_evaluator import METRICS
 from touchline.events.context import score_by_context
@@ -165,7 +165,7 @@ def events_of_answers(
 
 def _print(model: str, found: Sequence[Found]) -> None:
     games = [str(number) for number in range(len(found))]
-    weights = samples_of(games, 1000, 0)
+    weights = game_weights(games, 1000, 0)
     maps = {way: _maps(found, way, games, weights) for way in WAYS}
     print(f"\n| {model}, {len(found)} matches | events | loose | tight | tight - by tokens |")
     print("|---|---|---|---|---|")
@@ -206,7 +206,7 @@ def _maps(
     ]
     lists = by_label(halves, {name: name for name in SOCCERNET_CLASSES}, games)
     return {
-        metric: over_deltas([mean_ap(lists, delta, weights) for delta in METRICS[metric]])
+        metric: mean_over_deltas([mean_ap(lists, delta, weights) for delta in METRICS[metric]])
         for metric in ("loose", "tight")
     }
 

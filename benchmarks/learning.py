@@ -47,8 +47,8 @@ from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.detection.worker import Question, answer_windows
 from touchline.evaluation.annotations import TrueEvent, Truth, read_truth
 from touchline.evaluation.average_map import mean_ap
-from touchline.evaluation.average_precision import Floats, over_deltas
-from touchline.evaluation.metrics import by_chance, by_label, samples_of
+from touchline.evaluation.average_precision import Floats, mean_over_deltas
+from touchline.evaluation.metrics import by_label, game_weights, shifted_halves
 from touchline.evaluation.outcomes import Half
 from touchline.evaluation.soccernet_evaluator import METRICS
 from touchline.events.merge import SliceLedger
@@ -257,7 +257,7 @@ def compare(model: str, matches: Sequence[Match], count: int, labels: Labels) ->
         first = tight if first is None else first
         cells = [_precision(runs, known, games), cell(tight), cell(tight - first)]
         if new:
-            shifted = by_chance(runs[0], HOW.tolerance, SHIFTS, HOW.seed)
+            shifted = shifted_halves(runs[0], HOW.tolerance, SHIFTS, HOW.seed)
             chance = np.mean([mean_precisions(run, new, games, HOW)[0] for run in shifted])
             cells = [_precision(runs, new, games), f"{chance:.3f}", *cells]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
@@ -276,9 +276,9 @@ def _precision(runs: Sequence[Sequence[Half]], classes: Sequence[str], games: Se
 
 def average_map(halves: Sequence[Half], games: Sequence[str]) -> Floats:
     """SoccerNet's average-mAP, tight, [1 + samples]."""
-    weights = samples_of(games, HOW.resamples, HOW.seed)
+    weights = game_weights(games, HOW.resamples, HOW.seed)
     lists = by_label(halves, {name: name for name in SOCCERNET_CLASSES}, games)
-    return over_deltas([mean_ap(lists, delta, weights) for delta in METRICS["tight"]])
+    return mean_over_deltas([mean_ap(lists, delta, weights) for delta in METRICS["tight"]])
 
 
 def _at_random(video: LabelledVideo, seed: int) -> LabelledVideo:

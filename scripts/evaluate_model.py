@@ -5,7 +5,7 @@ from typing import Any
 from touchline.core.files import read_record, write_json
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
-from touchline.evaluation.average_map import average_maps
+from touchline.evaluation.average_map import compute_average_maps
 from touchline.evaluation.evaluate import evaluate, write_curves_csv
 from touchline.evaluation.outcomes import (
     annotated_classes,
@@ -35,7 +35,9 @@ def main(job: Any) -> None:
         classes=params.classes,
         calibrated=learnt_scores(halves, read_record(job.input.calibration, CalibrationReport)),
     )
-    maps = average_maps(halves, shifts=params.shifts, resamples=params.resamples, seed=params.seed)
+    maps = compute_average_maps(
+        halves, shifts=params.shifts, resamples=params.resamples, seed=params.seed
+    )
     report = report.model_copy(update={"soccernet": maps, "problems": problems})
     found = outcomes(halves, annotated_classes(halves, params.classes), params.tolerance)
     write_json(job.output.report, report.model_dump())

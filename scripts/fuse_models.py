@@ -6,7 +6,7 @@ from touchline.comparison.ensemble import fuse
 from touchline.core.files import read_record
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
-from touchline.evaluation.recalibration import recalibrate_all
+from touchline.evaluation.recalibration import recalibrate_models
 from touchline.evaluation.records import CalibrationReport
 from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
 from touchline.runs.rule_params import FuseModelsParams
@@ -23,7 +23,7 @@ def main(job: Any) -> None:
     if is_calibrated:
         paths = zip(params.models, job.input.calibration, strict=False)
         reports = {model: read_record(path, CalibrationReport) for model, path in paths}
-        scored = recalibrate_all(events_of, reports, params.game, params.others)
+        scored = recalibrate_models(events_of, reports, params.game, params.others)
         if scored is None:
             log.warning(
                 "Labels of other games were not shown to help, so events keep their scores."

@@ -297,7 +297,7 @@ def test_halves_are_saved_with_the_verdicts_and_are_no_events(browser, unstated)
     assert [r["game_time"] for r in rows if r["label"] == "Goal"][1:3] == ["1 - 00:00", "1 - 04:05"]
     truth = read_truth(saved, LABELS)
     assert [one.time_s for one in truth.events] == [100]
-    assert [line for line in truth.problems if "not decided" not in line] == []
+    assert [line for line in truth.problems if "undecided" not in line] == []
 
     open_by_time(browser, unstated)
     browser.element("#load-file").send_keys(str(saved))

@@ -286,10 +286,10 @@ def test_what_is_saved_loads_again_and_is_the_truth_of_an_evaluation(browser, pa
     with (match.folder / "mine/evaluation/outcomes_two.csv").open() as file:
         verdicts = [(row["verdict"], row["label"]) for row in csv.DictReader(file)]
     assert ("miss", "Yellow card") in verdicts
-    # What is not decided on is neither right nor false.
+    # Undecided predictions count neither as right nor as false.
     assert "Penalty" not in {label for _, label in verdicts}
     text = (match.folder / "mine/evaluation/evaluation.txt").read_text()
-    assert "4 events are not decided on" in text
+    assert "4 verdicts are undecided" in text
 
 
 def test_what_cannot_be_loaded_is_reported_row_by_row(browser, page, tmp_path):

@@ -1,6 +1,6 @@
-"""What a model's events are worth where the true ones are known.
+"""Evaluate a model's events against annotations.
 
-In: events, coverage and annotations of many halves. Out: precision, recall, average precision,
-SoccerNet's average-mAP with chance and intervals, calibration. Imports core, inputs, events and
-comparison (its matching).
+Input: events, coverage and annotations of many halves. Output: precision, recall, average
+precision, SoccerNet's average-mAP with chance and intervals, and calibration. Imports core, inputs,
+events and comparison.
 """

@@ -1,4 +1,4 @@
-"""What really happened in a video: reading SoccerNet's Labels-v2.json, or a plain table."""
+"""Read a video's annotations from SoccerNet's Labels-v2.json or from a CSV table."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ from touchline.inputs.hq import untrimmed
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import NOTHING_KNOWN, GameHalf, Video
 
-# What a person who judged the predictions did not confirm.
+# Verdicts of a person who did not confirm a prediction.
 _NO_EVENT = ("rejected", "undecided")
-# What a person set on the page about the match's clock.
+# Verdicts that set the clock of the match instead of judging a prediction.
 _CLOCK = ("half start", "half end")
 _GAME_TIME = re.compile(r"(\d+) - (\d{1,3}):(\d{2})")
-_DAY = 86_400.0  # seconds; no video is longer
-_UNITS = {"position": "milliseconds"}  # of what is not in seconds
+_DAY = 86_400.0  # seconds; every video is shorter
+_UNITS = {"position": "milliseconds"}  # units other than seconds
 _TEAMS: dict[str, Team] = {"home": "home", "away": "away"}
 
 
 @dataclass(frozen=True, slots=True)
 class TrueEvent:
-    """An event as a person annotated it.
+    """An annotated event.
 
     Attributes:
         time_s: seconds from the start of the video.
         label: name of the class.
-        visible: false where the broadcast does not show it, only its consequence.
-        in_s, out_s: where its clip starts and ends, seconds of the video; None if not given.
+        team: team of the event; None if unknown.
+        visible: False if the broadcast shows only the consequence of the event.
+        in_s, out_s: start and end of the event's clip in seconds of video; None if not given.
     """
 
     time_s: float
@@ -55,12 +56,14 @@ class TrueEvent:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The events of one video, by time, and a line for each annotation that cannot be used.
+    """The annotated events of one video by time, and the problems found while reading them.
 
     Attributes:
-        judged: of a person's review, the time and class of each prediction that a verdict is
-            about, and whether it is decided on; by time. Empty of other annotations.
-        undecided: how many rows of a review are not decided on; a problem of its own line.
+        events: the annotated events.
+        problems: one line per annotation that cannot be used.
+        judged: for a person's review, the time and class of each judged prediction and whether the
+            judgement is final, by time; empty for other annotations.
+        undecided: number of undecided rows in a review. These rows have one line in `problems`.
     """
 
     events: list[TrueEvent]
@@ -69,27 +72,27 @@ class Truth:
     undecided: int = 0
 
     @property
-    def is_partly_unusable(self) -> bool:
-        """Whether anything but undecided rows is a problem."""
+    def has_unusable_annotations(self) -> bool:
+        """Return whether there are problems other than undecided rows."""
         return len(self.problems) > (self.undecided > 0)
 
 
-def saved_verdicts(results: str | Path, video: int) -> Path:
-    """Return where the verdicts on a video are kept that a person saves with scripts/review.py."""
+def verdicts_path(results: str | Path, video: int) -> Path:
+    """Return the path of the verdicts on a video that scripts/review.py saves."""
     return Path(results, paths.VERDICTS.format(video=video))
 
 
 def find_labels(
     videos: Mapping[int, Video], selected: Iterable[int], results: str | Path
 ) -> dict[int, str]:
-    """Find the file of the ground truth of each video that has one, by number of the video.
+    """Find the annotation file of each video that has one, by number of the video.
 
-    Labels that the table names come first. Verdicts that were saved in the results are the labels
-    of the other videos.
+    Files named in the table of videos come first. For other videos, verdicts saved in the results
+    are used.
 
     Raises:
-        InputError: the table names files that do not exist, or SoccerNet's labels for a video with
-            another clock; one line each.
+        InputError: a named file does not exist, or SoccerNet's labels have another clock than the
+            video. The message has one line per file.
     """
     named = {
         video: path
@@ -98,15 +101,15 @@ def find_labels(
     }
     mistakes = [
         f"{path}: no such file, but the table of videos names it as the labels of video {video}"
-        f"{nearest_file(path)}; put it there, or empty that cell."
+        f"{nearest_file(path)}. Copy the file there, or empty the cell."
         for video, path in named.items()
         if not os.path.isfile(path)
     ]
     mistakes += [
-        f"{path}: its times are not those of video {video}, {file}, because SoccerNet's labels "
-        "belong to the 224p and 720p files, and an HQ file starts earlier; put SoccerNet's "
-        "video.ini beside it, or write half_starts into the table of videos, or use the 1_224p or "
-        "1_720p file, or leave the video's labels empty in a table of videos."
+        f"{path}: its times do not fit video {video}, {file}. SoccerNet's labels belong to the "
+        "224p and 720p files, and an HQ file starts earlier. Put SoccerNet's video.ini beside the "
+        "HQ file, or write half_starts into the table of videos. Otherwise use the 1_224p or "
+        "1_720p file, or leave the video's labels empty."
         for video, path in named.items()
         if path.suffix.lower() == ".json"
         and not videos[video].halves
@@ -114,19 +117,19 @@ def find_labels(
     ]
     if mistakes:
         raise InputError("\n".join(mistakes))
-    saved = {video: saved_verdicts(results, video) for video in selected if video not in named}
+    saved = {video: verdicts_path(results, video) for video in selected if video not in named}
     found = named | {video: path for video, path in saved.items() if path.is_file()}
     return {video: str(path) for video, path in sorted(found.items())}
 
 
-def labels_beyond(path: str | Path, labels: Labels) -> Counter[str]:
-    """Count the annotated events of one file by label, of the labels that name no class.
+def count_unknown_labels(path: str | Path, labels: Labels) -> Counter[str]:
+    """Count the annotated events whose label is not a class, by label.
 
     Raises:
         InputError: the file cannot be read.
     """
     is_table = Path(path).suffix.lower() == ".csv"
-    rows = _of_table(path) if is_table else _of_soccernet(path, ())
+    rows = _table_rows(path) if is_table else _soccernet_rows(path, ())
     found: Counter[str] = Counter()
     for _, row in rows:
         is_event = not is_table or row.get("verdict") not in (*_CLOCK, *_NO_EVENT)
@@ -137,16 +140,16 @@ def labels_beyond(path: str | Path, labels: Labels) -> Counter[str]:
 
 
 def check_truth(path: str | Path, labels: Labels, of: GameHalf = NOTHING_KNOWN) -> Truth:
-    """Read the ground truth of one video as `read_truth`, and refuse a file without a usable event.
+    """Read annotations with `read_truth`, and refuse a file without any usable event.
 
     A person's review may have no confirmed event yet.
 
     Raises:
-        InputError: as `read_truth`, or no event of the file can be used.
+        InputError: the file cannot be read, or none of its events can be used.
     """
     truth = read_truth(path, labels, of=of)
-    if truth.is_partly_unusable and not truth.events:
-        raise InputError(f"{path} has no event that can be used. The first: {truth.problems[0]}")
+    if truth.has_unusable_annotations and not truth.events:
+        raise InputError(f"{path} has no usable event. The first problem: {truth.problems[0]}")
     return truth
 
 
@@ -158,25 +161,26 @@ def read_truth(
     duration: float | None = None,
     classes: Collection[str] | None = None,
 ) -> Truth:
-    """Read the ground truth of one video.
+    """Read the annotations of one video.
 
     Args:
-        path: SoccerNet's Labels-v2.json, with the events of both halves of a game, or a CSV
-            file with the columns time_s and label and, if known, team, visibility
-            ("not shown" is what matters), in_s and out_s. A column verdict, as a match's page
-            writes it, shows which of them a person confirmed; rejected ones are no events.
-        of: Says which half the video shows, or where each half begins in it. The times of a CSV
-            file are the video's, whatever it shows.
-        duration: seconds of video, if known.
-        classes: whose events are wanted, if not all.
+        path: SoccerNet's Labels-v2.json with the events of both halves of a game, or a CSV file.
+            The CSV file needs the columns time_s and label. Optional columns are team, visibility
+            ("not shown" marks hidden events), in_s, out_s and verdict. The page of a match writes
+            verdicts; rejected events are left out.
+        labels: the classes and their spellings.
+        of: the half that the video shows, or the start of each half in the video. Times in a CSV
+            file always use the clock of the video.
+        duration: length of the video in seconds; None if unknown.
+        classes: classes whose events are wanted; None for all.
 
     Raises:
-        InputError: the file is neither, or has events of two halves and nothing says which of
-            them the video shows.
+        InputError: the file has another format, or it has events of two halves and the video's half
+            is unknown.
     """
     is_table = Path(path).suffix.lower() == ".csv"
     spans = of.spans(duration)
-    rows = list(_of_table(path) if is_table else _of_soccernet(path, spans))
+    rows = list(_table_rows(path) if is_table else _soccernet_rows(path, spans))
     events: list[TrueEvent] = []
     problems: list[str] = []
     undecided, beyond, outside = 0, [], []
@@ -184,8 +188,8 @@ def read_truth(
     per_second = 1000 if is_table else _positions_per_second(rows)
     if per_second == 1:
         problems.append(
-            f"{path}: position is in seconds by gameTime, not in milliseconds as in SoccerNet's "
-            "files, and is read as seconds."
+            f"{path}: position is read as seconds, because it agrees with gameTime in seconds and "
+            "not in milliseconds."
         )
     for place, row in rows:
         if is_table and row.get("verdict") in _CLOCK:
@@ -196,9 +200,9 @@ def read_truth(
             undecided += row["verdict"] == "undecided"
             continue
         try:
-            event = _event(row, labels, spans, per_second)
+            event = _parse_event(row, labels, spans, per_second)
         except ValueError as error:
-            problems.append(f"{path}, {place}: {error}; it is left out.")
+            problems.append(f"{path}, {place}: {error}. The annotation is left out.")
             continue
         if event and classes is not None and event.label not in classes:
             continue
@@ -209,116 +213,123 @@ def read_truth(
         elif event:
             if is_table:
                 try:
-                    event = _with_points(event, row, duration)
+                    event = _add_clip_points(event, row, duration)
                 except ValueError as error:
-                    problems.append(f"{path}, {place}: {error}; its clip has the default length.")
+                    problems.append(f"{path}, {place}: {error}. Its clip has the default length.")
             events.append(event)
     if beyond:
         problems.append(
             f"{path}: {len(beyond)} of its events lie beyond the end of the video ({duration:g} "
-            f"s), the last at {max(beyond):g} s; they are left out. Is it the right file, and half?"
+            f"s), the last at {max(beyond):g} s. They are left out. Check that the file and the "
+            "half are right."
         )
     if outside:
         problems.append(
             f"{path}: {len(outside)} of its events are not in the halves that the video shows, the "
-            f"first at {min(outside):g} s of the video; they are left out. Correct half_starts."
+            f"first at {min(outside):g} s of the video. They are left out. Correct half_starts."
         )
     if undecided:
         problems.append(
-            f"{path}: {undecided} events are not decided on; what models predict there counts "
-            "neither as right nor as false."
+            f"{path}: {undecided} verdicts are undecided. Predictions with an undecided verdict "
+            "count neither as right nor as false."
         )
     events.sort(key=lambda event: event.time_s)
     return Truth(events, problems, sorted(judged), undecided)
 
 
 def _judged(row: Mapping[str, Any], labels: Labels) -> Iterator[tuple[float, str, bool]]:
-    """What a row of a review is about: the prediction, and the event that is true instead."""
+    """Yield the prediction that a review row judges, and the true event that replaces it."""
     pairs = [(row.get("said_time_s"), row.get("said_label")), (row.get("time_s"), row.get("label"))]
     for time, label in pairs:
         with suppress(ValueError):
             yield (
-                _seconds(time, "time_s"),
+                _parse_seconds(time, "time_s"),
                 labels.canonical(label or "") or label or "",
                 (row["verdict"] != "undecided"),
             )
 
 
-def _of_soccernet(
+def _soccernet_rows(
     path: str | Path, spans: Sequence[HalfSpan]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return the place and fields of each annotation in a Labels-v2.json."""
     content = read_json(path)
     annotations = content.get("annotations") if isinstance(content, dict) else None
     if not isinstance(annotations, list):
-        raise InputError(
-            f"{path} holds no list of annotations, as SoccerNet's Labels-v2.json does."
-        )
+        raise InputError(f"{path} has no list of annotations. SoccerNet's Labels-v2.json has one.")
     rows = [item if isinstance(item, dict) else {} for item in annotations]
     halves = {str(row.get("gameTime")).partition(" ")[0] for row in rows}
     if any(span.half is None for span in spans) and len(halves & {"1", "2"}) > 1:
         raise InputError(
-            f"{path} has the events of two halves; write into the table of videos which half the "
-            "video is."
+            f"{path} has the events of two halves. Write the half of the video into the table of "
+            "videos."
         )
     return ((f"annotation {number}", row) for number, row in enumerate(rows))
 
 
-def _of_table(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _table_rows(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return the place and fields of each row in a CSV table."""
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     try:
         columns, rows = reader.fieldnames or [], list(reader)
     except csv.Error as error:
-        raise InputError(f"{path} is no table in CSV: {error}.") from error
+        raise InputError(f"{path} is not a CSV table: {error}.") from error
     if "time_s" not in columns or "label" not in columns:
         found = ", ".join(map(repr, columns[:8])) or "none"
         raise InputError(
-            f"{path} is no table of events; it needs the columns time_s and label, separated by "
-            f"commas, and has {found}."
+            f"{path} is not a table of events. It needs the columns time_s and label, separated by "
+            f"commas, but has {found}."
         )
     return ((f"row {number}", row) for number, row in enumerate(rows, start=1))
 
 
 def _positions_per_second(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
-    """The unit of the annotations' positions: 1,000 for milliseconds, 1 for seconds."""
+    """Return the unit of the annotations' positions: 1,000 for milliseconds, 1 for seconds."""
     positions = []
     for _, row in rows:
         with suppress(ValueError):
             positions.append(
-                (_seconds(row.get("position"), "position"), _clock(row.get("gameTime"))[1])
+                (
+                    _parse_seconds(row.get("position"), "position"),
+                    _parse_game_time(row.get("gameTime"))[1],
+                )
             )
     return positions_per_second(positions)
 
 
-def _event(
+def _parse_event(
     row: Mapping[str, Any], labels: Labels, spans: Sequence[HalfSpan], per_second: int
 ) -> TrueEvent | None:
-    """The event of a row by the video's clock, None if it is of a half that the video lacks.
+    """Parse a row into an event on the video's clock. Return None if the video lacks its half.
 
     Args:
-        per_second: the unit of a position.
+        row: fields of the annotation.
+        labels: the classes and their spellings.
+        spans: halves that the video shows.
+        per_second: position units per second.
 
     Raises:
-        ValueError: the row cannot be used; says why.
+        ValueError: the row cannot be used; the message says why.
     """
     time: float
     if "time_s" in row:
-        time = _seconds(row["time_s"], "time_s")
+        time = _parse_seconds(row["time_s"], "time_s")
     else:
-        of_half, time = _clock(row.get("gameTime"))
+        of_half, time = _parse_game_time(row.get("gameTime"))
         if of_half not in (1, 2, *(span.half for span in spans)):
             raise ValueError(f"there is no half {of_half}")
         span = span_of(spans, of_half) or span_of(spans, None)
         if span is None:
             return None
-        # The clock has whole seconds; the position is exact.
+        # The clock has whole seconds. The position is exact.
         if "position" in row:
-            time = _seconds(row["position"], "position") / per_second
+            time = _parse_seconds(row["position"], "position") / per_second
         time = span.video_time(time)
     if "time_s" in row and row.get("verdict") not in (None, "", "confirmed"):
         raise ValueError(f"verdict is {row['verdict']!a}, not confirmed, rejected or undecided")
     name = labels.canonical(row["label"]) if isinstance(row.get("label"), str) else None
     if name is None:
-        raise ValueError(f"{row.get('label')!a} is no class of the labels")
+        raise ValueError(f"label is {row.get('label')!a}, which is not a class")
     return TrueEvent(
         time_s=time,
         label=name,
@@ -327,14 +338,14 @@ def _event(
     )
 
 
-def _with_points(event: TrueEvent, row: Mapping[str, Any], duration: float | None) -> TrueEvent:
+def _add_clip_points(event: TrueEvent, row: Mapping[str, Any], duration: float | None) -> TrueEvent:
     """Add the in and out points of a row to its event.
 
     Raises:
-        ValueError: the points cannot be used; says why.
+        ValueError: the points cannot be used; the message says why.
     """
     begin, end = (
-        _seconds(row[name], name) if row.get(name) else None for name in ("in_s", "out_s")
+        _parse_seconds(row[name], name) if row.get(name) else None for name in ("in_s", "out_s")
     )
     for name, time in (("in_s", begin), ("out_s", end)):
         if duration is not None and time is not None and time > duration:
@@ -348,15 +359,16 @@ def _with_points(event: TrueEvent, row: Mapping[str, Any], duration: float | Non
     return replace(event, in_s=begin, out_s=end)
 
 
-def _clock(value: Any) -> tuple[int, int]:
-    """Half and seconds of a gameTime such as "1 - 04:05"."""
+def _parse_game_time(value: Any) -> tuple[int, int]:
+    """Parse a gameTime such as "1 - 04:05" into the half and the seconds."""
     match = _GAME_TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"gameTime is {value!a}, not like '1 - 04:05'")
     return int(match[1]), 60 * int(match[2]) + int(match[3])
 
 
-def _seconds(value: Any, name: str) -> float:
+def _parse_seconds(value: Any, name: str) -> float:
+    """Parse a number of seconds or milliseconds, and check its range."""
     try:
         time = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Which of a model's events can be trusted: reliability, and learning a probability."""
+"""Measure the reliability of a model's scores, and learn probabilities from them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from sklearn.preprocessing import StandardScaler
 
 from touchline.evaluation.average_precision import Floats
 from touchline.evaluation.learnt_gain import (
-    Judged,
+    JudgedEvent,
     JudgedHalf,
     Scores,
-    better_classes,
+    improved_classes,
     list_gains,
 )
-from touchline.evaluation.outcomes import Half, annotated_classes, by_class, where_looked
-from touchline.evaluation.recalibration import SUREST, features, probability, rank_of
+from touchline.evaluation.outcomes import Half, annotated_classes, by_class, restrict_to_coverage
+from touchline.evaluation.recalibration import SUREST, features, probability, score_logit
 from touchline.evaluation.records import (
     LEAST_GAMES,
     Bin,
@@ -37,29 +37,28 @@ from touchline.evaluation.records import (
 )
 from touchline.matching import true_positives
 
-# As decimal fractions are read: a value of 0.3 has to fall into the bin from 0.3 on.
+# Exact decimal fractions, so that the value 0.3 falls into the bin that starts at 0.3.
 _TENTHS = tuple(tenth / 10 for tenth in range(11))
 _HITS = (1, 2, 3, 4, 6, 11, math.inf)
 
 
 _LEAST_SLOPE = 1e-3
-# Standard deviations that are expected of a class's intercept, and of its slope's logarithm. Shares
-# of right events differ by class from one half to one in a hundred; what a better context means
-# differs less.
+# Prior standard deviations of a class's intercept, and of the logarithm of its slope. The share of
+# right events varies from 1/2 to 1/100 between classes. The effect of the context varies less.
 _INTERCEPTS, _LOG_SLOPES = 1.5, 0.25
 
 
-def judged(
+def judge_events(
     halves: Sequence[Half], tolerance: float, classes: Collection[str] | None = None
 ) -> list[JudgedHalf]:
-    """Judge the predicted events of the annotated classes, where the model looked.
+    """Judge the predicted events of annotated classes, in the stretches that the model looked at.
 
-    Right is, for each true event, the best-scored event in reach (SoccerNet's pairing): with the
-    nearest, a repeat beside the event that ranks first would be the right one.
+    For each true event, the best-scored event within the tolerance is right (SoccerNet's rule). If
+    the nearest event were right instead, a duplicate could win over the event that ranks first.
     """
     names = {name: name for name in annotated_classes(halves, classes)}
     found_in = []
-    for half in map(where_looked, halves):
+    for half in map(restrict_to_coverage, halves):
         truth, events = {}, {}
         for label, (true, predicted) in by_class(half, names).items():
             if true:
@@ -71,7 +70,7 @@ def judged(
                 tolerance,
             )
             events[label] = [
-                Judged(half.game, event, is_right, features(event, half.others, tolerance))
+                JudgedEvent(half.game, event, is_right, features(event, half.others, tolerance))
                 for event, is_right in zip(predicted, right, strict=True)
             ]
         found_in.append(JudgedHalf(half.game, truth, events))
@@ -81,13 +80,15 @@ def judged(
 def calibrate(
     halves: Sequence[Half], model: str, tolerance: float, classes: Collection[str] | None = None
 ) -> CalibrationReport:
-    """Compare how sure a model is of its events with which of them are right.
+    """Compare a model's scores with the share of its events that are right.
 
     Args:
-        tolerance: most seconds between a right event and the true one.
-        classes: that are evaluated, if not all that are annotated.
+        halves: halves with predicted and true events.
+        model: name of the model.
+        tolerance: most seconds between a right event and its annotation.
+        classes: classes to evaluate; None for all annotated classes.
     """
-    in_halves = judged(halves, tolerance, classes)
+    in_halves = judge_events(halves, tolerance, classes)
     events = _events(in_halves)
     games = sorted({half.game for half in halves})
     without = {
@@ -121,11 +122,11 @@ def calibrate(
 def fit(halves: Sequence[JudgedHalf], tolerance: float) -> Recalibration | None:
     """Learn the probability that an event is right.
 
-    The score alone counts (`fit_scores`), but for the classes whose order the other features make
-    better in cross-validation by game (`fit_features`).
+    By default, only the score is used (`fit_scores`). Other features are used for the classes whose
+    ranking they improve in cross-validation by game (`fit_features`).
 
     Returns:
-        None if all events are right, or none is.
+        The learnt function, or None if all events are right or all are false.
     """
     events = _events(halves)
     if not _is_mixed(events):
@@ -135,7 +136,7 @@ def fit(halves: Sequence[JudgedHalf], tolerance: float) -> Recalibration | None:
     if likely is None:
         return by
     with_features = _cross_validated(halves, fit_features)
-    better = better_classes(halves, with_features, tolerance) if with_features else set()
+    better = improved_classes(halves, with_features, tolerance) if with_features else set()
     if with_features and better and (by_features := fit_features(events)):
         classes = by.classes | {label: by_features.classes[label] for label in better}
         by = by.model_copy(update={"classes": classes, "features": by_features.features})
@@ -147,12 +148,13 @@ def fit(halves: Sequence[JudgedHalf], tolerance: float) -> Recalibration | None:
 
 
 def _cross_validated(
-    halves: Sequence[JudgedHalf], learn: Callable[[Sequence[Judged]], Recalibration | None]
+    halves: Sequence[JudgedHalf], learn: Callable[[Sequence[JudgedEvent]], Recalibration | None]
 ) -> list[Scores] | None:
-    """The probability of each event, learnt from other games than its own.
+    """Compute the probability of each event, learnt from other games than its own.
 
     Returns:
-        None where there are too few games, or some part of them has nothing to learn from.
+        The probabilities, or None if there are too few games or some training games have nothing to
+        learn from.
     """
     games = [half.game for half in halves]
     if len(set(games)) < LEAST_GAMES:
@@ -171,12 +173,12 @@ def _cross_validated(
     return [learnt[i] for i in range(len(halves))]
 
 
-def fit_scores(events: Sequence[Judged]) -> Recalibration:
-    """Learn it from the score, so that the order of a class's events stays.
+def fit_scores(events: Sequence[JudgedEvent]) -> Recalibration:
+    """Learn the probability from the score alone, which keeps the order of a class's events.
 
-    Platt scaling (Platt 1999) of each class: a logistic function of the score's logit. It has no
-    steps within which events would tie, as an isotonic regression has. The fewer the events, the
-    nearer it stays to the score as it is.
+    This is Platt scaling (Platt 1999) per class: a logistic function of the score's logit. Unlike
+    isotonic regression, it has no steps on which events would tie. With few events, it stays close
+    to the score itself.
     """
     label_of = attrgetter("event.label")
     by_class = groupby(sorted(events, key=label_of), key=label_of)
@@ -187,14 +189,14 @@ def fit_scores(events: Sequence[Judged]) -> Recalibration:
     )
 
 
-def fit_features(events: Sequence[Judged]) -> Recalibration | None:
-    """Learn it from what `fit_scores` learns and from what else is known of each event.
+def fit_features(events: Sequence[JudgedEvent]) -> Recalibration | None:
+    """Learn the probability from the result of `fit_scores` and from the events' other features.
 
-    A logistic regression, held back (L2), that is the same for all classes. It may change the order
-    of a class's events.
+    This is a logistic regression with L2 regularization, shared by all classes. It may change the
+    order of a class's events.
 
     Returns:
-        None if all events are right, or none is.
+        The learnt function, or None if all events are right or all are false.
     """
     if not _is_mixed(events):
         return None
@@ -208,7 +210,8 @@ def fit_features(events: Sequence[Judged]) -> Recalibration | None:
     base = float(model.intercept_[0] - (model.coef_[0] * scaled.mean_ / scaled.scale_).sum())
 
     def with_features(terms: ClassTerms) -> ClassTerms:
-        # Where the score adds nothing to the features, it still decides between equals.
+        # Even if the score adds nothing to the features, it breaks ties.
+        """Return the terms of a class with the features' weights."""
         slope = max(_LEAST_SLOPE, of_logit * terms.slope)
         intercept = base + of_logit * terms.intercept
         return ClassTerms(intercept=intercept, slope=slope, uses_features=True)
@@ -220,25 +223,26 @@ def fit_features(events: Sequence[Judged]) -> Recalibration | None:
     )
 
 
-def _events(halves: Iterable[JudgedHalf]) -> list[Judged]:
+def _events(halves: Iterable[JudgedHalf]) -> list[JudgedEvent]:
+    """Return all judged events of the halves."""
     return [one for half in halves for mine in half.events.values() for one in mine]
 
 
-def _is_mixed(events: Sequence[Judged]) -> bool:
-    """Whether some events are right and some are not."""
+def _is_mixed(events: Sequence[JudgedEvent]) -> bool:
+    """Return whether some events are right and some are false."""
     return len({one.right for one in events}) == 2
 
 
-def _platt(events: Sequence[Judged]) -> ClassTerms:
-    """Intercept and slope, the likeliest where normal distributions are expected of them.
+def _platt(events: Sequence[JudgedEvent]) -> ClassTerms:
+    """Fit intercept and slope with normal priors on both.
 
-    Of the intercept around 0, of the slope's logarithm around 0: the score as it is.
+    The priors are centred on the score itself: intercept 0, and logarithm of the slope 0.
     """
-    ranks = np.array([rank_of(one.event) for one in events])
+    ranks = np.array([score_logit(one.event) for one in events])
     signs = np.array([1.0 if one.right else -1.0 for one in events])
 
     def unlikelihood(terms: Floats) -> tuple[float, Floats]:
-        """The value, and its gradient."""
+        """Return the negative log posterior and its gradient."""
         intercept, log_slope = terms
         slope = np.exp(log_slope)
         margins = signs * (intercept + slope * ranks)
@@ -254,12 +258,16 @@ def _platt(events: Sequence[Judged]) -> ClassTerms:
     return ClassTerms(intercept=round(float(intercept), 6), slope=round(math.exp(log_slope), 6))
 
 
-def _logit_of(one: Judged, by: Recalibration) -> float:
+def _logit_of(one: JudgedEvent, by: Recalibration) -> float:
+    """Return the logit of an event's probability, learnt from its score."""
     terms = by.classes[one.event.label]
-    return terms.intercept + terms.slope * rank_of(one.event)
+    return terms.intercept + terms.slope * score_logit(one.event)
 
 
-def _learnt_quality(label: str | None, learnt: Sequence[tuple[Judged, float]]) -> LearntQuality:
+def _learnt_quality(
+    label: str | None, learnt: Sequence[tuple[JudgedEvent, float]]
+) -> LearntQuality:
+    """Compare the quality of scores and learnt probabilities."""
     right = [one.right for one, _ in learnt]
     return LearntQuality(
         label=label,
@@ -271,6 +279,7 @@ def _learnt_quality(label: str | None, learnt: Sequence[tuple[Judged, float]]) -
 
 
 def _reliability(signal: str, stated: Sequence[tuple[float | None, bool]]) -> Reliability:
+    """Measure how well one signal separates right events from false ones."""
     known = [(value, right) for value, right in stated if value is not None]
     values = np.array([value for value, _ in known])
     right = np.array([right for _, right in known], dtype=float)
@@ -287,10 +296,10 @@ def _reliability(signal: str, stated: Sequence[tuple[float | None, bool]]) -> Re
 
 
 def _bins(values: Floats, right: Floats, edges: Sequence[float]) -> list[Bin]:
-    """The bins that any event falls into.
+    """Group the events into bins of their signal. Leave out empty bins.
 
-    Not scikit-learn's calibration_curve: its bins have no counts and are closed on the right, where
-    a stated 0.9, the most frequent confidence, would stand with what is from 0.8 on.
+    scikit-learn's calibration_curve has no counts, and its bins are closed on the right. The stated
+    confidence 0.9, which is the most frequent, would then share a bin with values from 0.8 on.
     """
     place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
     return [
@@ -307,20 +316,27 @@ def _bins(values: Floats, right: Floats, edges: Sequence[float]) -> list[Bin]:
 
 
 def _error(values: Floats, right: Floats) -> float:
-    """Expected calibration error: |mean stated - share right| of the bins, by their events."""
+    """Compute the expected calibration error.
+
+    The error is the mean of |mean value - share right| over the bins, weighted by their events.
+    """
     bins = _bins(values, right, _TENTHS)
     return round(sum(b.events * abs(b.mean - b.right) for b in bins) / len(values), 4)
 
 
 def _area(values: Floats, right: Floats) -> float | None:
-    """Area under the ROC curve; None if all are right, or none is."""
+    """Compute the area under the ROC curve.
+
+    Return None if all events are right or all are false.
+    """
     return round(float(roc_auc_score(right, values)), 4) if 0 < right.sum() < len(right) else None
 
 
 def _quality(stated: Sequence[float], right: Sequence[bool]) -> ProbabilityQuality:
+    """Measure how well probabilities predict which events are right."""
     values, truth = np.array(stated), np.array(right, dtype=float)
     held = np.clip(values, 1 - SUREST, SUREST)
-    # All can be right, or none; scikit-learn would take that for a mistake.
+    # scikit-learn would refuse events that are all right or all false without these labels.
     labels = [0, 1]
     return ProbabilityQuality(
         brier=round(float(brier_score_loss(truth, values, labels=labels)), 4),

@@ -1,4 +1,4 @@
-"""What a model's events are worth: set against the truth, beside chance, with an interval."""
+"""Evaluate a model's events against annotations, with chance levels and intervals."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from touchline.core.records import Event
 from touchline.core.tables import Table
 from touchline.evaluation.average_precision import Floats, ratio
 from touchline.evaluation.metrics import (
-    Measured,
-    by_chance,
+    ClassMetrics,
     by_label,
-    games_of,
+    combine_classes,
+    game_names,
+    game_weights,
     measure,
-    samples_of,
-    together,
+    shifted_halves,
 )
-from touchline.evaluation.outcomes import Half, annotated_classes, where_looked
+from touchline.evaluation.outcomes import Half, annotated_classes, restrict_to_coverage
 from touchline.evaluation.ranking import average_precisions, mean_ranking, rankings
 from touchline.evaluation.records import ClassFigures, Estimate, EvaluationReport, Ranking
 from touchline.inputs.labels import Labels
 
-# evaluation/curves_{model}.csv: of each class and tolerance, a line for each of 200 least scores.
+# evaluation/curves_{model}.csv: one line per class, tolerance and least score (200 of them).
 CURVES = Table(
     [
         ("label", "str"),
@@ -40,7 +40,7 @@ CURVES = Table(
 
 ALL = "all"
 ANY_FREE_KICK = "Any free-kick"
-# Models often do not say which: so their word "free kick", which is no class, counts here.
+# Models often do not say which kind, so their label "free kick" counts for the combined class.
 _FREE_KICKS = Labels(
     {
         ANY_FREE_KICK: [
@@ -54,7 +54,7 @@ _FREE_KICKS = Labels(
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Precision and recall of a class at one tolerance, [200], by least score."""
+    """Precision and recall of one class at one tolerance, by least score, shape [200] each."""
 
     label: str
     tolerance: float
@@ -73,33 +73,35 @@ def evaluate(
     classes: Collection[str] | None = None,
     calibrated: Sequence[Sequence[Event]] | None = None,
 ) -> tuple[EvaluationReport, list[Curve]]:
-    """Set a model's events against the truth.
+    """Evaluate a model's events against annotations.
 
-    True positives are as many pairs of one class within the tolerance as there can be
-    (`touchline.matching.pair_times`). Average precision ranks by score, so there, as SoccerNet
-    does it, each true event takes the best-scored prediction
-    (`touchline.matching.found`).
+    True positives are the largest possible number of pairs of one class within the tolerance
+    (`touchline.matching.pair_times`). Average precision ranks by score. There, as in SoccerNet's
+    evaluator, each true event takes the best-scored prediction
+    (`touchline.matching.true_positives`).
 
     Args:
-        halves: at least one, each of another video.
-        tolerances: most seconds between two events that are the same.
-        shifts: how many time shifts to take the chance level from.
-        resamples: how many samples of the games to take intervals from; one game has none.
-        seed: of both.
-        classes: that are evaluated, if not all that are annotated.
-        calibrated: the events of each half, scored with probabilities learnt from other games.
+        halves: at least one half; each half is of another video or another part of one.
+        model: name of the model.
+        tolerances: most seconds between an event and the annotation that it is paired with.
+        shifts: number of time shifts for the chance level.
+        resamples: number of resamples of the games for intervals; one game has no interval.
+        seed: seed of the shifts and the resamples.
+        classes: classes to evaluate; None for all annotated classes.
+        calibrated: events of each half, scored with probabilities learnt from other games.
 
     Returns:
-        the report, still without SoccerNet's figures (`touchline.evaluation.average_map`), and the
-        precision-recall curves of each class and tolerance.
+        The report, without SoccerNet's figures (see `touchline.evaluation.average_map`), and the
+        precision-recall curve of each class and tolerance.
     """
-    covered = [where_looked(half) for half in halves]
+    covered = [restrict_to_coverage(half) for half in halves]
     annotated = annotated_classes(halves, classes)
-    games = games_of(halves)
-    weights = samples_of(games, resamples, seed)
+    games = game_names(halves)
+    weights = game_weights(games, resamples, seed)
 
-    # First as it is, then each shift; the same for the free kicks as one class.
-    runs = [covered, *by_chance(covered, max(tolerances), shifts, seed)]
+    # The first run has the events unchanged, each other run a time shift. Free kicks are also
+    # measured as one class.
+    runs = [covered, *shifted_halves(covered, max(tolerances), shifts, seed)]
     by_class = [by_label(run, {name: name for name in annotated}, games) for run in runs]
     free_kicks = [by_label(run, _free_kicks_in(run), games) for run in runs]
 
@@ -113,7 +115,7 @@ def evaluate(
             figures.append(_figures(label, tolerance, one, ranks[label]))
             if one.curve:
                 curves.append(Curve(label, tolerance, *one.curve))
-        whole = together(list(measured.values()), weights)
+        whole = combine_classes(list(measured.values()), weights)
         occur = [ranks[label] for label, one in measured.items() if one.counts[0, 0] > 0]
         overall.append(_figures(ALL, tolerance, whole, mean_ranking(occur)))
         if ANY_FREE_KICK in free_kicks[0]:
@@ -153,7 +155,7 @@ def write_curves_csv(path: str | Path, curves: Iterable[Curve]) -> None:
 
 
 def _free_kicks_in(halves: Iterable[Half]) -> dict[str, str]:
-    """The labels of free kicks that occur, each with the name of all."""
+    """Map each label of a free kick that occurs to the name of the combined class."""
     labels = {
         event.label for half in halves for events in (half.truth, half.events) for event in events
     }
@@ -161,8 +163,9 @@ def _free_kicks_in(halves: Iterable[Half]) -> dict[str, str]:
 
 
 def _figures(
-    label: str, tolerance: float, measured: Measured, ranking: Ranking | None = None
+    label: str, tolerance: float, measured: ClassMetrics, ranking: Ranking | None = None
 ) -> ClassFigures:
+    """Convert metrics into the figures of one class and tolerance."""
     true, predicted, right, *_ = measured.counts.T
     chance = np.array([measured.chance])
     both = np.where((true > 0) & (predicted > 0), true + predicted, 0.0)
@@ -186,20 +189,27 @@ def _figures(
 
 
 def _rate(part: Floats, chance: Floats, whole: Floats) -> Estimate:
+    """Estimate a ratio and its chance level."""
     return estimate(ratio(part, whole, np.nan), ratio(chance, whole[:1], np.nan)[0])
 
 
 def estimate(values: Floats, by_chance: float) -> Estimate:
-    """A figure from its value and those of samples, [1 + r], NaN where undefined."""
+    """Estimate a figure from its value and the values of resamples, shape [1 + r].
+
+    Undefined values are NaN.
+    """
     low = high = math.nan
     samples = values[1:][~np.isnan(values[1:])]
     if len(samples):
         low, high = np.percentile(samples, [2.5, 97.5])
     return Estimate(
-        value=known(values[0]), by_chance=known(by_chance), low=known(low), high=known(high)
+        value=value_or_none(values[0]),
+        by_chance=value_or_none(by_chance),
+        low=value_or_none(low),
+        high=value_or_none(high),
     )
 
 
-def known(value: float) -> float | None:
-    """A number for a file: NaN is null, and what rounding made more than 1 is 1."""
+def value_or_none(value: float) -> float | None:
+    """Convert a number for a file: NaN becomes None, and values above 1 from rounding become 1."""
     return None if math.isnan(value) else min(1.0, round(float(value), 6))

@@ -1,7 +1,7 @@
-"""Whether an order that was learnt from some games is better in others.
+"""Decide whether an order learnt from some games is better in other games.
 
-Labels of a few games can teach an order that is worse than none. So nothing that was learnt is used
-unless cross-validation by game, inside the games with labels, finds it better with confidence.
+Annotations of a few games can teach an order that is worse than the original. Therefore a learnt
+order is used only if cross-validation by game shows with confidence that it is better.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from touchline.events.shortlist import is_suppressed
 from touchline.matching import true_positives
 
 _CONFIDENCE = 0.95
-# Less is how numbers are rounded.
+# Smaller differences are rounding errors.
 _LEAST_GAIN = 1e-9
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """An event, the game it is of, whether it is right, and what that is learnt from."""
+class JudgedEvent:
+    """A predicted event, with its game, its features and whether it is right."""
 
     game: str
     event: Event
@@ -39,39 +39,42 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class JudgedHalf:
-    """The events of the annotated classes in a half, and the times of the true ones by class."""
+    """The judged events of a half's annotated classes, and the times of its true
+    events, by class.
+    """
 
     game: str
     truth: Mapping[str, Sequence[float]]
-    events: Mapping[str, Sequence[Judged]]
+    events: Mapping[str, Sequence[JudgedEvent]]
 
     @property
     def worths(self) -> dict[str, list[float]]:
-        """What each event ranks by without labels."""
+        """Return the values by which events rank without learning, by class."""
         return {label: [one.event.worth for one in mine] for label, mine in self.events.items()}
 
 
-# What the events of each class in a half rank by, in the order of `JudgedHalf.events`.
+# Scores of the events of each class in a half, in the order of `JudgedHalf.events`.
 Scores = Mapping[str, Sequence[float]]
 
 
-def better_classes(
+def improved_classes(
     halves: Sequence[JudgedHalf], learnt: Sequence[Scores], tolerance: float
 ) -> set[str]:
-    """Name the classes whose learnt order is better than the order by worth.
+    """Return the classes whose learnt order is better than the order by worth.
 
-    Average precision has to rise with confidence both within halves (the mean over them) and
-    across all of them.
+    Average precision has to rise with confidence, both within halves (mean over halves) and across
+    all halves.
 
     Args:
-        learnt: of each half, what the other games taught.
-        tolerance: most seconds between a right event and the true one.
+        halves: halves with judged events.
+        learnt: scores of each half, learnt from the other games.
+        tolerance: most seconds between a right event and its annotation.
     """
     better = set()
     plain = [half.worths for half in halves]
     for label in {label for half in halves for label in half.truth}:
         in_halves = [
-            (half.game, _OfClass.of(half, label, worths, scores, tolerance))
+            (half.game, _ClassInHalf.of(half, label, worths, scores, tolerance))
             for half, worths, scores in zip(halves, plain, learnt, strict=True)
         ]
         gains = [(game, _gain([of_class])) for game, of_class in in_halves if of_class.true]
@@ -84,13 +87,13 @@ def better_classes(
 def list_gains(
     halves: Sequence[JudgedHalf], learnt: Sequence[Scores], tolerance: float
 ) -> dict[str, float]:
-    """How much nearer learnt probabilities bring right events to the front of a half's list.
+    """Compute the gain in average precision of each half's list from learnt probabilities.
 
-    Without labels the list has the best of every class, then the second best of every class, and so
-    on (`touchline.events.shortlist`).
+    Without learning, the list has the best event of every class, then the second best of every
+    class, and so on (`touchline.events.shortlist`).
 
     Returns:
-        by game, the mean difference in average precision over its halves with true events.
+        Mean gain over the halves with true events, by game.
     """
     gains: defaultdict[str, list[float]] = defaultdict(list)
     for half, scores in zip(halves, learnt, strict=True):
@@ -101,7 +104,7 @@ def list_gains(
 
 
 def is_gain(values: Collection[float]) -> bool:
-    """Whether the mean of games' values is above 0 with a confidence of 95 % (Student's t)."""
+    """Return whether the mean over games is above 0 with 95 % confidence (Student's t)."""
     count = len(values)
     if count < LEAST_GAMES:
         return False
@@ -113,13 +116,14 @@ def is_gain(values: Collection[float]) -> bool:
 def _by_game(
     gain: Callable[[Sequence[T]], float], parts: Sequence[tuple[str, T]], games: Sequence[str]
 ) -> list[float]:
-    """What each game adds to a gain (pseudo-values of the jackknife).
+    """Compute the contribution of each game to a gain (jackknife pseudo-values).
 
     Source: Tukey, 1958, Annals of Mathematical Statistics 29: 614.
 
     Args:
-        gain: of any of the parts.
-        parts: each with the game that it is of.
+        gain: function that computes the gain of some parts.
+        parts: each part with the name of its game.
+        games: names of all games.
     """
     count = len(games)
     if count < LEAST_GAMES:
@@ -130,12 +134,19 @@ def _by_game(
 
 
 def _mean(values: Sequence[float]) -> float:
+    """Return the mean as a Python float."""
     return float(np.mean(values))
 
 
 @dataclass(frozen=True, slots=True)
-class _OfClass:
-    """One class in one half, in two orders: scores and which events are right, (2, n) each."""
+class _ClassInHalf:
+    """The events of one class in one half, in the original and in the learnt order.
+
+    Attributes:
+        true: number of true events.
+        scores: scores of the events in each order.
+        right: whether each event is right in each order.
+    """
 
     true: int
     scores: tuple[Sequence[float], Sequence[float]]
@@ -144,16 +155,17 @@ class _OfClass:
     @staticmethod
     def of(
         half: JudgedHalf, label: str, plain: Scores, learnt: Scores, tolerance: float
-    ) -> _OfClass:
+    ) -> _ClassInHalf:
+        """Judge the events of one class in one half by both orders."""
         scores = (plain.get(label, ()), learnt.get(label, ()))
         times = [one.event.time_s for one in half.events.get(label, ())]
         truth = half.truth.get(label, ())
         right = tuple(true_positives(truth, times, each, tolerance) for each in scores)
-        return _OfClass(len(truth), scores, (right[0], right[1]))
+        return _ClassInHalf(len(truth), scores, (right[0], right[1]))
 
 
-def _gain(halves: Sequence[_OfClass]) -> float:
-    """How much the learnt order raises the average precision of some halves' events together."""
+def _gain(halves: Sequence[_ClassInHalf]) -> float:
+    """Compute the gain in average precision over all events of some halves."""
     plain, learnt = (
         precision_at_hits(
             [score for half in halves for score in half.scores[order]],
@@ -166,9 +178,9 @@ def _gain(halves: Sequence[_OfClass]) -> float:
 
 
 def _places(half: JudgedHalf, scores: Scores) -> dict[str, list[float]]:
-    """The place of each event in its class, negative, so that the first ranks highest.
+    """Return the negative rank of each event in its class, so that the first event ranks highest.
 
-    Minus infinity of what a shortlist leaves out.
+    Events that a shortlist leaves out get minus infinity.
     """
     places = {}
     for label, mine in half.events.items():
@@ -182,7 +194,7 @@ def _places(half: JudgedHalf, scores: Scores) -> dict[str, list[float]]:
 
 
 def _list_precision(half: JudgedHalf, ranks: Scores, tolerance: float, true: int) -> float:
-    """Average precision of a half's list of candidates, all classes together."""
+    """Compute the average precision of a half's list of candidates over all classes."""
     scores: list[float] = []
     hits: list[bool] = []
     for label, mine in half.events.items():

@@ -1,4 +1,6 @@
-"""Counts and average precision of one class, for all games and for samples of them."""
+"""Compute counts and average precision of one class, for all games and for resamples of
+the games.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,8 @@ from touchline.matching import pair_times, true_positives
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
-    """The events of one class in one half: times in seconds, the predicted ones ascending."""
+class HalfEvents:
+    """The events of one class in one half. Times are in seconds. Predicted times ascend."""
 
     game: int
     truth: list[float]
@@ -32,20 +34,20 @@ class Lists:
 
 
 # The events of some halves, by class.
-ByLabel = dict[str, list[Lists]]
+ByLabel = dict[str, list[HalfEvents]]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What is measured of a class, for all games and for each sample of them.
+class ClassMetrics:
+    """Metrics of one class, for all games and for each resample of the games.
 
     Attributes:
-        counts: [1 + r, 5], row 0 of all games: true, predicted, true positives, true events
-            not shown, true positives not shown.
-        chance: true positives by chance.
-        ap: [1 + r], NaN where there is nothing to average.
-        ap_by_chance: NaN as ap.
-        curve: precision and recall, [200] each, of all games, by least score; of one class.
+        counts: counts with shape [1 + r, 5]; row 0 is for all games. The columns are true,
+            predicted, true positives, true events not shown, and true positives not shown.
+        chance: number of true positives by chance.
+        ap: average precision with shape [1 + r]; NaN where undefined.
+        ap_by_chance: average precision by chance; NaN where `ap` is.
+        curve: precision and recall of one class for all games, by least score, shape [200] each.
     """
 
     counts: Floats
@@ -55,13 +57,16 @@ class Measured:
     curve: tuple[Floats, Floats] | None = None
 
 
-def games_of(halves: Iterable[Half]) -> list[str]:
-    """The games that halves are of."""
+def game_names(halves: Iterable[Half]) -> list[str]:
+    """Return the names of the halves' games, sorted."""
     return sorted({half.game for half in halves})
 
 
-def samples_of(games: Sequence[str], resamples: int, seed: int) -> Floats:
-    """How often each game counts, [1 + r, games]: once, then as drawn with replacement."""
+def game_weights(games: Sequence[str], resamples: int, seed: int) -> Floats:
+    """Return the weight of each game, shape [1 + r, games].
+
+    Row 0 has each game once. The other rows have games drawn with replacement.
+    """
     count = len(games)
     once = np.ones((1, count))
     if count < 2:
@@ -70,17 +75,22 @@ def samples_of(games: Sequence[str], resamples: int, seed: int) -> Floats:
     return np.vstack([once, drawn])
 
 
-def by_chance(halves: Sequence[Half], tolerance: float, shifts: int, seed: int) -> list[list[Half]]:
-    """The halves, once for each shift in time of what is predicted (see `chance_level`).
+def shifted_halves(
+    halves: Sequence[Half], tolerance: float, shifts: int, seed: int
+) -> list[list[Half]]:
+    """Return the halves once per time shift of their predicted events (see `chance_level`).
 
     Args:
-        tolerance: the widest that events will be matched with, seconds.
+        halves: halves with predicted and true events.
+        tolerance: widest tolerance for pairing events, in seconds.
+        shifts: number of shifts.
+        seed: seed of the random shifts.
     """
     drawn = []
     for half in halves:
         moments = [*(true.time_s for true in half.truth), *(event.time_s for event in half.events)]
         times = elapsed(half.looked_at, moments)
-        # So that the halves of one file draw the shifts that they draw as files of their own.
+        # Two halves in one file get the same shifts as in separate files.
         own_seed = seed + half.video + half.part
         span = length(half.looked_at)
         of_half = shifts_of(times, span, tolerance, count=shifts, seed=own_seed)
@@ -89,11 +99,14 @@ def by_chance(halves: Sequence[Half], tolerance: float, shifts: int, seed: int) 
 
 
 def by_label(halves: Iterable[Half], names: Mapping[str, str], games: Sequence[str]) -> ByLabel:
-    """The halves' events by what `names` calls their label; labels without a name are left out."""
+    """Group the events of each half by the class that `names` gives for their label.
+
+    Labels that `names` lacks are left out.
+    """
     lists: ByLabel = {}
     for half in halves:
         for name, (truth, events) in by_class(half, names).items():
-            mine = Lists(
+            mine = HalfEvents(
                 game=games.index(half.game),
                 truth=[true.time_s for true in truth],
                 visible=[true.visible for true in truth],
@@ -104,12 +117,14 @@ def by_label(halves: Iterable[Half], names: Mapping[str, str], games: Sequence[s
     return lists
 
 
-def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floats) -> Measured:
-    """Measure one class at one tolerance.
+def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floats) -> ClassMetrics:
+    """Compute the metrics of one class at one tolerance.
 
     Args:
-        runs: the events as they are, then after each of the shifts in time.
-        weights: [1 + r, games], how often each game counts; row 0 is once each.
+        runs: the events unchanged, then after each time shift.
+        label: name of the class.
+        tolerance: most seconds between two paired events.
+        weights: weight of each game, shape [1 + r, games]; row 0 is all ones.
     """
     here, *shifted = ([*run.get(label, [])] for run in runs)
     counts = np.zeros((weights.shape[1], 5))
@@ -128,7 +143,7 @@ def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floa
     precision, recall = curve(here, tolerance, weights)
     defined = counts[:, :2].min(axis=1) > 0
     aps = [average_precision(*curve(run, tolerance, weights[:1]))[0] for run in shifted]
-    return Measured(
+    return ClassMetrics(
         counts=counts,
         chance=float(np.mean(chance)),
         ap=np.where(defined, average_precision(precision, recall), np.nan),
@@ -137,14 +152,16 @@ def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floa
     )
 
 
-def together(measured: Sequence[Measured], weights: Floats) -> Measured:
-    """All classes as one: counts added, average precision the mean over those that occur."""
+def combine_classes(measured: Sequence[ClassMetrics], weights: Floats) -> ClassMetrics:
+    """Combine the metrics of all classes: add counts, and average the precision of occurring
+    classes.
+    """
     if not measured:
         nothing = np.full(len(weights), np.nan)
-        return Measured(np.zeros((len(weights), 5)), 0.0, nothing, math.nan)
+        return ClassMetrics(np.zeros((len(weights), 5)), 0.0, nothing, math.nan)
     aps = np.array([one.ap for one in measured])
     occurs = np.array([one.counts[:, 0] > 0 for one in measured])
-    # A class that occurs and is never predicted is worth 0 in the mean.
+    # A class that occurs but is never predicted counts 0 in the mean.
     mean = ratio(np.where(occurs, np.nan_to_num(aps), 0.0).sum(axis=0), occurs.sum(axis=0), np.nan)
     chances = [
         0.0 if math.isnan(one.ap_by_chance) else one.ap_by_chance
@@ -152,7 +169,7 @@ def together(measured: Sequence[Measured], weights: Floats) -> Measured:
         if one.counts[0, 0] > 0
     ]
     predicted = sum(one.counts[0, 1] for one in measured) > 0
-    return Measured(
+    return ClassMetrics(
         counts=np.sum([one.counts for one in measured], axis=0),
         chance=math.fsum(one.chance for one in measured),
         ap=mean if predicted else np.full_like(mean, np.nan),
@@ -160,8 +177,8 @@ def together(measured: Sequence[Measured], weights: Floats) -> Measured:
     )
 
 
-def curve(lists: Sequence[Lists], tolerance: float, weights: Floats) -> tuple[Floats, Floats]:
-    """Precision and recall, [1 + r, 200] each, of one class."""
+def curve(lists: Sequence[HalfEvents], tolerance: float, weights: Floats) -> tuple[Floats, Floats]:
+    """Compute precision and recall of one class, shape [1 + r, 200] each."""
     right: list[bool] = []
     scores: list[float] = []
     games: list[int] = []
@@ -178,9 +195,9 @@ def curve(lists: Sequence[Lists], tolerance: float, weights: Floats) -> tuple[Fl
 
 
 def _shifted(half: Half, shift: float) -> Half:
-    """A half with its predicted events shifted around where the model looked.
+    """Shift a half's predicted events in a circle, within the stretches that the model looked at.
 
-    The stretches are joined for that, as if they followed each other directly.
+    For the shift, these stretches are joined as if there were no gaps.
     """
     span = length(half.looked_at)
     truth = elapsed(half.looked_at, (event.time_s for event in half.truth))

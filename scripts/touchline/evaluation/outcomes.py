@@ -1,4 +1,4 @@
-"""What became of every true and every predicted event: right, false, or missed."""
+"""Pair predicted events with annotations, and list true positives, false positives and misses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from touchline.matching import is_within, pair_times
 
 E = TypeVar("E", TrueEvent, Event)
 
-# evaluation/outcomes_{model}.csv, a line an outcome; what is not there has empty cells.
+# evaluation/outcomes_{model}.csv: one line per outcome. Unknown values are empty cells.
 OUTCOMES = Table(
     [
         ("video", "int64"),
@@ -45,15 +45,16 @@ OUTCOMES = Table(
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """A video with its truth and what one model predicted in it.
+    """One half in a video, with its annotations and the events that one model predicted.
 
     Attributes:
-        game: the game it is of; intervals come from sampling games.
-        truth, events: their times are by the clock of the half.
-        looked_at: where the model looked. Nothing else counts.
-        others: the events of each other model.
-        part: which of the video's halves it is, from 0.
-        kickoff: seconds of video at which the clock of the half shows 0.
+        video: number of the video.
+        game: name of the game; intervals come from resampling games.
+        truth, events: annotated and predicted events, with times on the half's clock.
+        looked_at: intervals that the model looked at. Only events within them count.
+        others: events of each other model.
+        part: index of the half in the video, from 0.
+        kickoff: seconds of video at which the half's clock shows 0.
     """
 
     video: int
@@ -67,13 +68,13 @@ class Half:
 
 
 class EvaluationFiles(Protocol):
-    """The paths of what several videos' halves are read from, in the order of the videos.
+    """Paths of the files for several videos, in the order of the videos.
 
     Attributes:
-        truth, events: one each.
-        coverage: the model's, or, of an ensemble, that of each of its models.
-        others: the events of each other model.
-        labels: labels.yaml.
+        truth, events: one file per video.
+        coverage: the model's coverage of each video; for an ensemble, one file per model and video.
+        others: event files of each other model.
+        labels: path of labels.yaml.
     """
 
     truth: Sequence[str]
@@ -90,20 +91,21 @@ def read_halves(
     tolerance: float = 0.0,
     taught: Sequence[str] = (),
 ) -> tuple[list[Half], list[str]]:
-    """Read the truth of videos and what one model predicted in them, half by half.
+    """Read the annotations and one model's events of each half.
 
-    What is outside each half of a video is left out. An ensemble looked where all of its models
-    did: elsewhere it is not the same ensemble.
+    Events outside the halves of a video are left out. An ensemble counts only where all its models
+    looked, because elsewhere it is another ensemble.
 
     Args:
-        videos: in the order of the files.
-        classes: that are evaluated, if not all that are annotated.
-        tolerance: most seconds between a verdict and a prediction that it is about. What a
-            person's review leaves undecided is neither right nor false, and left out.
-        taught: classes beside those of labels.yaml.
+        videos: annotated videos in the order of the files.
+        files: paths of the files.
+        classes: classes to evaluate; None for all annotated classes.
+        tolerance: most seconds between a verdict and the prediction that it judges. Predictions
+            with an undecided verdict are left out.
+        taught: classes beyond labels.yaml.
 
     Returns:
-        also a line for each annotation that cannot be used.
+        The halves, and one line per annotation that cannot be used.
     """
     labels = Labels.read(files.labels, taught)
     coverages, others = iter(files.coverage), iter(files.others)
@@ -125,16 +127,17 @@ def read_halves(
         of_others = [read_events_csv(next(others)) for _ in range(of.others)]
         whole = Half(of.video, of.game, truth.events, events, looked_at, of_others)
         spans = of.of.spans(coverage[0].duration) if of.of.halves else ()
-        halves += [_in_span(whole, part, span) for part, span in enumerate(spans)] or [whole]
-        # A file with both halves is read twice, and its problems come twice.
+        halves += [_cut_to_span(whole, part, span) for part, span in enumerate(spans)] or [whole]
+        # A file with both halves is read twice, so keep its problems once.
         problems += [problem for problem in truth.problems if problem not in problems]
     return halves, problems
 
 
-def _in_span(whole: Half, part: int, span: HalfSpan) -> Half:
-    """What of a video is in one of its halves, by the clock of that half."""
+def _cut_to_span(whole: Half, part: int, span: HalfSpan) -> Half:
+    """Return one half of a video, with times on the clock of that half."""
 
     def moved(events: Sequence[E]) -> list[E]:
+        """Return the events within the half, with times on its clock."""
         inside = (each for each in events if span.start <= each.time_s <= span.end)
         return [replace(each, time_s=span.half_time(each.time_s)) for each in inside]
 
@@ -152,7 +155,10 @@ def _in_span(whole: Half, part: int, span: HalfSpan) -> Half:
 
 
 def is_undecided(event: Event, truth: Truth, tolerance: float) -> bool:
-    """Whether the verdict about an event, the nearest one of its class, is still open."""
+    """Return whether the verdict about an event is undecided.
+
+    The nearest verdict of its class counts.
+    """
     near = [
         (abs(time - event.time_s), not decided, decided)
         for time, label, decided in truth.judged
@@ -163,7 +169,9 @@ def is_undecided(event: Event, truth: Truth, tolerance: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a true event, of a predicted one, or of both: a pair is a true positive."""
+    """The outcome of a true event, a predicted event, or a pair of both, which is a
+    true positive.
+    """
 
     video: int
     label: str
@@ -172,13 +180,14 @@ class Outcome:
 
     @property
     def verdict(self) -> Literal["true positive", "false positive", "miss"]:
+        """Return the kind of the outcome."""
         if self.true is None:
             return "false positive"
         return "miss" if self.event is None else "true positive"
 
 
-def where_looked(half: Half) -> Half:
-    """A half with only the events where the model looked, the predicted ones by time."""
+def restrict_to_coverage(half: Half) -> Half:
+    """Return the half with only the events that the model looked at, predicted events by time."""
     return replace(
         half,
         truth=[event for event in half.truth if contains(half.looked_at, event.time_s)],
@@ -190,11 +199,11 @@ def where_looked(half: Half) -> Half:
 
 
 def annotated_classes(halves: Iterable[Half], stated: Collection[str] | None = None) -> set[str]:
-    """The classes that the annotators looked for.
+    """Return the classes that the annotators looked for.
 
     Args:
-        stated: those classes, if the settings name them; else they are SoccerNet's, and what was
-            annotated.
+        halves: halves with annotations.
+        stated: classes from the settings; None for SoccerNet's classes and all annotated ones.
     """
     if stated is not None:
         return set(stated)
@@ -204,9 +213,9 @@ def annotated_classes(halves: Iterable[Half], stated: Collection[str] | None = N
 def by_class(
     half: Half, names: Mapping[str, str]
 ) -> dict[str, tuple[list[TrueEvent], list[Event]]]:
-    """A half's true and predicted events by what `names` calls their label.
+    """Group a half's true and predicted events by the class that `names` gives for their label.
 
-    Labels without a name are left out.
+    Labels that `names` lacks are left out.
     """
     groups: dict[str, tuple[list[TrueEvent], list[Event]]] = {}
     for true in half.truth:
@@ -219,14 +228,14 @@ def by_class(
 
 
 def outcomes(halves: Iterable[Half], annotated: Collection[str], tolerance: float) -> list[Outcome]:
-    """What became of every true and every predicted event where the model looked.
+    """Return the outcome of every true and every predicted event where the model looked.
 
-    Their times are the video's. Where a half begins with its video, the events themselves stand in
-    the outcomes, not copies.
+    Times are on the clock of the video. If the half begins with its video, outcomes contain the
+    original event objects instead of copies.
     """
     names = {name: name for name in annotated}
     found: list[Outcome] = []
-    for half in map(where_looked, halves):
+    for half in map(restrict_to_coverage, halves):
         of_half = []
         for label, (truth, events) in sorted(by_class(half, names).items()):
             pairs = pair_times([e.time_s for e in truth], [e.time_s for e in events], tolerance)
@@ -242,12 +251,15 @@ def outcomes(halves: Iterable[Half], annotated: Collection[str], tolerance: floa
                 for j, event in enumerate(events)
                 if j not in right
             ]
-        found += [_by_video(outcome, half.kickoff) for outcome in sorted(of_half, key=_moment)]
+        found += [
+            _on_video_clock(outcome, half.kickoff)
+            for outcome in sorted(of_half, key=_earliest_time)
+        ]
     return found
 
 
-def _by_video(outcome: Outcome, kickoff: float) -> Outcome:
-    """An outcome with times by the clock of the video."""
+def _on_video_clock(outcome: Outcome, kickoff: float) -> Outcome:
+    """Return the outcome with times on the clock of the video."""
     if not kickoff:
         return outcome
     span = HalfSpan(None, kickoff)
@@ -260,15 +272,17 @@ def _by_video(outcome: Outcome, kickoff: float) -> Outcome:
 
 
 def write_outcomes_csv(path: str | Path, found: Iterable[Outcome]) -> None:
-    """Write outcomes as a table, one line each."""
+    """Write outcomes as a table with one line per outcome."""
     OUTCOMES.write(path, OUTCOMES.frame(map(_outcome_row, found)))
 
 
-def _moment(outcome: Outcome) -> float:
+def _earliest_time(outcome: Outcome) -> float:
+    """Return the earliest time of an outcome."""
     return min(one.time_s for one in (outcome.true, outcome.event) if one is not None)
 
 
 def _outcome_row(outcome: Outcome) -> list[object]:
+    """Return the table row of an outcome."""
     true, event = outcome.true, outcome.event
     row: list[object] = [outcome.video, outcome.verdict, outcome.label]
     row += [true.time_s, true.visible, true.team] if true else [None] * 3

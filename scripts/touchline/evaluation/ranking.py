@@ -1,4 +1,4 @@
-"""What helps to rank events: average precision by several orders of the same events."""
+"""Compare orders of the same events by their average precision."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from touchline.core.records import Event
 from touchline.evaluation.average_precision import precision_at_hits
-from touchline.evaluation.metrics import Lists, by_label, games_of
-from touchline.evaluation.outcomes import Half, where_looked
+from touchline.evaluation.metrics import HalfEvents, by_label, game_names
+from touchline.evaluation.outcomes import Half, restrict_to_coverage
 from touchline.evaluation.recalibration import (
     probabilities,
     recalibrated,
@@ -23,31 +23,33 @@ from touchline.matching import true_positives
 def rankings(
     halves: Sequence[Half], calibrated: Sequence[Sequence[Event]] | None = None
 ) -> dict[str, list[Half]]:
-    """The halves with the values of each order as their events' scores, by its name in `Ranking`.
+    """Return copies of the halves in which each order's values are the scores, by name in
+    `Ranking`.
 
     Args:
-        calibrated: the events of each half, scored with probabilities learnt from other games.
+        halves: halves with predicted and true events.
+        calibrated: events of each half, scored with probabilities learnt from other games.
     """
     ranked = {
-        "plain": _scored(halves, lambda event: replace(event, score=None).worth),
-        "n_hits": _scored(halves, lambda event: float(event.n_hits)),
+        "plain": _with_scores(halves, lambda event: replace(event, score=None).worth),
+        "n_hits": _with_scores(halves, lambda event: float(event.n_hits)),
         "score": list(halves),
     }
     if calibrated is not None:
         ranked["calibrated"] = [
             replace(half, events=events) for half, events in zip(halves, calibrated, strict=True)
         ]
-    return {name: [where_looked(half) for half in these] for name, these in ranked.items()}
+    return {name: [restrict_to_coverage(half) for half in these] for name, these in ranked.items()}
 
 
 def learnt_scores(halves: Sequence[Half], report: CalibrationReport) -> list[list[Event]] | None:
-    """Score the events of each half by what was learnt from other games.
+    """Score the events of each half with probabilities learnt from other games.
 
-    Only the classes whose order other games showed to be better get another score
+    Only classes whose order improved in other games get a new score
     (`touchline.evaluation.learnt_gain`).
 
     Returns:
-        None if nothing can be learnt for a half.
+        The events of each half, or None if there is nothing to learn from for some half.
     """
     classes = reordered_classes(report)
     scored = []
@@ -67,25 +69,26 @@ def learnt_scores(halves: Sequence[Half], report: CalibrationReport) -> list[lis
 def average_precisions(
     ranked: Mapping[str, Sequence[Half]], classes: Collection[str], tolerance: float
 ) -> dict[str, Ranking]:
-    """Average precision of each class by each order.
+    """Compute the average precision of each class by each order.
 
-    SoccerNet's pairing (`touchline.evaluation.average_precision.found`), and the mean precision at
-    the true positives, as information retrieval has it (`precision_at_hits`).
+    Events are paired by SoccerNet's rule (`touchline.matching.true_positives`). Precision is
+    averaged over true positives, as in information retrieval (`precision_at_hits`).
 
     Args:
-        ranked: as `rankings` gives them.
-        tolerance: most seconds between two events that are the same.
+        ranked: halves by order, from `rankings`.
+        classes: names of the classes.
+        tolerance: most seconds between two paired events.
     """
     values: dict[str, dict[str, float | None]] = {}
     for name, halves in ranked.items():
-        lists = by_label(halves, {label: label for label in classes}, games_of(halves))
+        lists = by_label(halves, {label: label for label in classes}, game_names(halves))
         for label, of_class in lists.items():
             values.setdefault(label, {})[name] = _average_precision(of_class, tolerance)
     return {label: Ranking(**of_class) for label, of_class in values.items()}
 
 
 def mean_ranking(classes: Sequence[Ranking]) -> Ranking:
-    """The mean over classes that occur; one that is never predicted is worth 0."""
+    """Average over the classes that occur. A class that is never predicted counts 0."""
     if not classes:
         return Ranking()
     table = [each.model_dump() for each in classes]
@@ -98,15 +101,16 @@ def mean_ranking(classes: Sequence[Ranking]) -> Ranking:
     )
 
 
-def _scored(halves: Sequence[Half], value: Callable[[Event], float]) -> list[Half]:
+def _with_scores(halves: Sequence[Half], value: Callable[[Event], float]) -> list[Half]:
+    """Return the halves with new scores for their events."""
     return [
         replace(half, events=[replace(event, score=value(event)) for event in half.events])
         for half in halves
     ]
 
 
-def _average_precision(lists: Sequence[Lists], tolerance: float) -> float | None:
-    """The mean, over the true events, of the precision at which each is found; 0 if it is not."""
+def _average_precision(lists: Sequence[HalfEvents], tolerance: float) -> float | None:
+    """Average the precision at each true event. Missed true events count 0."""
     true = sum(len(mine.truth) for mine in lists)
     scores = [score for mine in lists for score in mine.scores]
     if not true or not scores:

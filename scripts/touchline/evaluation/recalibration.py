@@ -1,4 +1,4 @@
-"""The probability that an event is right, by what was learnt from other games."""
+"""Compute the probability that an event is right, learnt from other games."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from touchline.evaluation.records import CalibrationReport, Recalibration
 from touchline.events.shortlist import LearntOrder
 from touchline.matching import is_within
 
-# Probabilities of 0 and 1 have no logit; no model is taken to be surer than this.
+# Probabilities are limited to this value and its complement, because 0 and 1 have no logit.
 SUREST = 0.999
 
 _NO_CONTEXT = Context(after=0.0, before=0.0, words=0.0, run_s=0.0, quiet_s=0.0)
 
 
-def rank_of(event: Event) -> float:
-    """What a probability rises with: the logit of the score."""
+def score_logit(event: Event) -> float:
+    """Return the logit of the event's score, with which the probability rises."""
     return _logit(event.worth)
 
 
 def features(event: Event, others: Sequence[Sequence[Event]], tolerance: float) -> dict[str, float]:
-    """What else speaks for an event or against it, by name.
+    """Return the features that indicate whether an event is right, by name.
 
     Args:
-        others: the events of each other model, of the same video.
-        tolerance: most seconds between two events that are the same.
+        event: the event.
+        others: events of each other model in the same video.
+        tolerance: most seconds between two events that agree.
     """
     context = event.context or _NO_CONTEXT
     agreeing = [
@@ -57,10 +58,12 @@ def probability(event: Event, values: Mapping[str, float], by: Recalibration) ->
     """Return the probability that an event is right.
 
     Args:
+        event: the event.
         values: its `features`.
+        by: the learnt function.
     """
     terms = by.classes.get(event.label, by.other_classes)
-    logit = terms.intercept + terms.slope * rank_of(event)
+    logit = terms.intercept + terms.slope * score_logit(event)
     if terms.uses_features:
         logit += math.fsum(weight * values[name] for name, weight in by.features.items())
     return 1 / (1 + math.exp(-logit))
@@ -75,13 +78,15 @@ def probabilities(
     """Return the probability that each event of a game is right.
 
     Args:
-        game: if it has labels itself, what was learnt from the other games is used.
-        others: the events of each other model, of the same video.
+        events: events of the game.
+        report: the model's calibration.
+        game: name of the game. Annotations of this game are not used.
+        others: events of each other model in the same video.
 
     Returns:
-        None if there was nothing to learn from.
+        The probabilities, or None if there was nothing to learn from.
     """
-    by = _learnt_for(game, report)
+    by = _fit_without(game, report)
     if by is None:
         return None
     return [probability(e, features(e, others, report.tolerance), by) for e in events]
@@ -93,15 +98,15 @@ def learnt_order(
     game: str,
     others: Sequence[Sequence[Event]] = (),
 ) -> LearntOrder | None:
-    """Return what other games' labels say about the order of a half's events.
+    """Return the order of a half's events, learnt from other games.
 
     Args:
-        events, report, game, others: as of `probabilities`.
+        events, report, game, others: see `probabilities`.
 
     Returns:
-        None if that was not shown to be better than the order without labels.
+        The order, or None unless it was shown to be better than the original order.
     """
-    by = _learnt_for(game, report)
+    by = _fit_without(game, report)
     if by is None or not is_gain(by.list_gains.values()):
         return None
     return LearntOrder(
@@ -116,10 +121,10 @@ def learnt_order(
 
 
 def reordered_classes(report: CalibrationReport) -> set[str]:
-    """Name the classes whose events rank by probability in every game.
+    """Return the classes whose events rank by probability in every game.
 
-    One order for all: in a list of several games' events a probability and a score cannot be
-    compared.
+    All games must use one order, because a list of several games cannot mix probabilities and
+    scores.
     """
     fits = [fit for fit in (report.from_all, *report.without.values()) if fit is not None]
     if not all(is_gain(fit.list_gains.values()) for fit in fits):
@@ -129,14 +134,14 @@ def reordered_classes(report: CalibrationReport) -> set[str]:
 
 
 def recalibrated(events: Iterable[Event], learnt: Iterable[float]) -> list[Event]:
-    """Score each event with the probability that it is right."""
+    """Return the events with their probability of being right as score."""
     return [
         replace(event, score=round(each, 6), score_kind="calibrated")
         for event, each in zip(events, learnt, strict=True)
     ]
 
 
-def recalibrate_all(
+def recalibrate_models(
     events_of: Mapping[str, Sequence[Event]],
     reports: Mapping[str, CalibrationReport],
     game: str,
@@ -145,14 +150,16 @@ def recalibrate_all(
     """Score several models' events of a game with the probability that each is right.
 
     Args:
-        events_of, reports: by name of the model.
-        others_of: by name of the model, the models whose agreement was learnt from.
+        events_of, reports: events and calibration of each model, by name.
+        game: name of the game.
+        others_of: models whose agreement was a feature, by name of the model.
 
     Returns:
-        None unless probabilities were shown to be better than scores for the models together, for
-        every game: scores and probabilities cannot be compared.
+        The scored events by model. None unless probabilities improve the models' joint results in
+            every
+        game, because scores and probabilities cannot be compared.
     """
-    if set(events_of) - set(reports) or not _help_together(list(reports.values())):
+    if set(events_of) - set(reports) or not _improve_jointly(list(reports.values())):
         return None
     scored = {}
     for model, events in events_of.items():
@@ -164,13 +171,14 @@ def recalibrate_all(
     return scored
 
 
-def _help_together(reports: Sequence[CalibrationReport]) -> bool:
-    """Whether probabilities improve the lists of several models on average, whichever game is new.
+def _improve_jointly(reports: Sequence[CalibrationReport]) -> bool:
+    """Return whether probabilities improve the lists of several models on average, for every new
+    game.
 
-    One model's list may have nothing to gain where another's has.
+    One model's list may have nothing to gain while another model's list does.
     """
     for game in [None, *sorted({game for report in reports for game in report.without})]:
-        fits = [r.from_all if game is None else _learnt_for(game, r) for r in reports]
+        fits = [r.from_all if game is None else _fit_without(game, r) for r in reports]
         gains: defaultdict[str, list[float]] = defaultdict(list)
         for fit in fits:
             for other, gain in (fit.list_gains if fit else {}).items():
@@ -180,12 +188,13 @@ def _help_together(reports: Sequence[CalibrationReport]) -> bool:
     return True
 
 
-def _learnt_for(game: str, report: CalibrationReport) -> Recalibration | None:
-    """Return what was learnt from other games than this one."""
+def _fit_without(game: str, report: CalibrationReport) -> Recalibration | None:
+    """Return the function learnt from all games but this one."""
     return report.without.get(game, report.from_all)
 
 
 def _logit(value: float | None) -> float:
+    """Return the logit of a probability, limited to ±6.9. Return 0 for an unknown value."""
     if value is None:
         return 0.0
     held = min(max(value, 1 - SUREST), SUREST)

@@ -1,4 +1,4 @@
-"""The file formats of evaluation/ and calibration/: figures against the true events."""
+"""Define the file formats of evaluation/ and calibration/."""
 
 from __future__ import annotations
 
@@ -10,39 +10,42 @@ from touchline.core.records import Model, Probability, Record
 
 
 class Estimate(Record):
-    """A figure with what it takes to judge it; null is what cannot be computed, never 0."""
+    """A figure with its chance level and interval.
+
+    Figures that cannot be computed are null, never 0.
+    """
 
     value: Probability | None
-    by_chance: Probability | None = Field(description="of the same events, shifted in time")
-    low: Probability | None = Field(description="2.5 % of samples of the matches are below")
-    high: Probability | None = Field(description="2.5 % of samples of the matches are above")
+    by_chance: Probability | None = Field(description="value for the same events, shifted in time")
+    low: Probability | None = Field(description="2.5 % of resamples of the games are below")
+    high: Probability | None = Field(description="2.5 % of resamples of the games are above")
 
 
 class Ranking(Record):
-    """What average precision would be if events were ranked by something else, and as they are.
+    """Average precision of the same events ranked by several values.
 
-    Each order is measured by itself, at the score of each event, not at SoccerNet's 200 thresholds.
+    Each order has a threshold at every score, instead of SoccerNet's 200 thresholds.
     """
 
     plain: Probability | None = Field(
         None,
-        description="by what the model states of the event alone: the probability of its "
-        "label, else its confidence",
+        description="ranked by the model's statement about the event: the probability of its "
+        "label, or else its stated confidence",
     )
-    n_hits: Probability | None = Field(None, description="by the number of windows")
-    score: Probability | None = Field(None, description="by the score")
+    n_hits: Probability | None = Field(None, description="ranked by the number of hits")
+    score: Probability | None = Field(None, description="ranked by the score")
     calibrated: Probability | None = Field(
-        None, description="by the probability learnt from other games; null: nothing to learn from"
+        None, description="ranked by the probability learnt from other games; null without them"
     )
 
 
 class ClassFigures(Record):
-    """What a model's events of one class are worth, at one tolerance."""
+    """Metrics of one class at one tolerance."""
 
-    label: str = Field(description="a class, or all: every class that is annotated, together")
-    tolerance: float = Field(ge=0, description="most seconds between two that match")
+    label: str = Field(description="name of the class, or all for all annotated classes together")
+    tolerance: float = Field(ge=0, description="most seconds between two paired events")
     true: int = Field(ge=0, description="true events where the model looked")
-    not_shown: int = Field(ge=0, description="those of them that the broadcast does not show")
+    not_shown: int = Field(ge=0, description="true events that the broadcast does not show")
     predicted: int = Field(ge=0)
     true_positives: int = Field(ge=0)
     not_shown_found: int = Field(ge=0, description="true positives that are not shown")
@@ -51,47 +54,53 @@ class ClassFigures(Record):
     precision: Estimate
     recall: Estimate
     f1: Estimate
-    average_precision: Estimate = Field(description="of all: the mean over classes that occur")
-    ranked_by: Ranking = Field(description="what helps to rank; of all: means, as above")
+    average_precision: Estimate = Field(description="for all: the mean over classes that occur")
+    ranked_by: Ranking = Field(
+        description="average precision by several orders; for all: the means over classes"
+    )
 
 
 class AverageMap(Record):
-    """SoccerNet's average-mAP, from SoccerNet's own evaluator, at one or several deltas.
+    """SoccerNet's average-mAP from SoccerNet's own evaluator, at one or several deltas.
 
-    A delta is the whole window: an event is found if it is at most half of it away. The mean
-    is over all 17 classes, and one that does not occur counts 0.
+    A delta is the whole window: an event is found if it is at most half a delta away. The mean is
+    over all 17 classes. A class that does not occur counts 0.
     """
 
     deltas: list[float] = Field(description="seconds")
     mean: Estimate
     visible: Probability | None
     not_shown: float | None = Field(
-        ge=0, description="times 17/13, for the classes that SoccerNet's test games lack"
+        ge=0, description="multiplied by 17/13, because SoccerNet's test games lack four classes"
     )
-    classes: dict[str, Probability | None] = Field(description="null: does not occur")
+    classes: dict[str, Probability | None] = Field(
+        description="null for a class that does not occur"
+    )
 
     @property
     def occurring(self) -> int:
-        """How many classes occur; no model can exceed their share of all classes."""
+        """Return the number of classes that occur. It limits the highest possible average-mAP."""
         return sum(value is not None for value in self.classes.values())
 
 
 class EvaluationReport(Record):
-    """evaluation/evaluation_{model}.json: a model, or the ensemble, against the truth."""
+    """evaluation/evaluation_{model}.json: the evaluation of a model or the ensemble."""
 
     model: Model
     videos: list[int]
     matches: int = Field(ge=1)
-    seconds: float = Field(ge=0, description="where the model looked; nothing else counts")
-    shifts: int = Field(ge=1, description="shifts in time that the chance level is of")
-    resamples: int = Field(ge=1, description="samples of the matches that intervals are of")
+    seconds: float = Field(ge=0, description="seconds that the model looked at; only these count")
+    shifts: int = Field(ge=1, description="number of time shifts for the chance level")
+    resamples: int = Field(ge=1, description="number of resamples of the games for intervals")
     seed: int
-    unknown: int = Field(ge=0, description="events left out: their label is no class")
-    not_annotated: int = Field(ge=0, description="events left out: of a class nobody annotates")
-    not_looked_at: int = Field(ge=0, description="true events where the model did not look")
+    unknown: int = Field(ge=0, description="events left out because their label is not a class")
+    not_annotated: int = Field(
+        ge=0, description="events left out because nobody annotates their class"
+    )
+    not_looked_at: int = Field(ge=0, description="true events outside the coverage of the model")
     problems: list[str] = Field([], description="annotations that could not be used")
-    overall: list[ClassFigures] = Field(description="one a tolerance")
-    classes: list[ClassFigures] = Field(description="one a class and tolerance")
+    overall: list[ClassFigures] = Field(description="one entry per tolerance")
+    classes: list[ClassFigures] = Field(description="one entry per class and tolerance")
     any_free_kick: list[ClassFigures] = Field(
         description="direct, indirect and unspecified free kicks as one class"
     )
@@ -99,7 +108,7 @@ class EvaluationReport(Record):
 
     @property
     def highest_average_map(self) -> str:
-        """A sentence with the highest average-mAP that the labels allow."""
+        """Return a sentence with the highest average-mAP that the annotations allow."""
         figures = next(iter(self.soccernet.values()))
         occurring, classes = figures.occurring, len(figures.classes)
         return (
@@ -109,45 +118,49 @@ class EvaluationReport(Record):
 
 
 class Bin(Record):
-    """Events with a similar score, or another signal, and how many of them are right."""
+    """Events with similar values of a signal, and the share of them that is right."""
 
-    low: float = Field(description="of the signal, included")
-    high: float | None = Field(description="included in the last bin only; null: no end")
+    low: float = Field(description="lower edge of the bin, included")
+    high: float | None = Field(
+        description="upper edge of the bin, included in the last bin only; null for no edge"
+    )
     events: int = Field(ge=1)
-    mean: float = Field(description="of the signal")
-    right: Probability = Field(description="share of the events that are true")
+    mean: float = Field(description="mean of the signal")
+    right: Probability = Field(description="share of the events that are right")
 
 
 class Reliability(Record):
-    """How well one signal separates right from false events."""
+    """The reliability of one signal: how well it separates right events from false ones."""
 
     signal: Literal["confidence", "label_probability", "score", "n_hits"]
-    events: int = Field(ge=0, description="events that it is known of")
+    events: int = Field(ge=0, description="events with a known value of the signal")
     bins: list[Bin]
     error: Probability | None = Field(
-        description="mean distance of the signal from the share that is right (expected "
-        "calibration error); null for n_hits, which is no probability"
+        description="mean distance of the signal from the share of right events (expected "
+        "calibration error); null for n_hits, which is not a probability"
     )
     area: Probability | None = Field(
-        description="chance that it is higher for a right event than for a false one (area under "
-        "the ROC curve); 0.5 is no better than chance"
+        description="probability that the signal is higher for a right event than for a false "
+        "event (area under the ROC curve); 0.5 is no better than chance"
     )
 
 
-# With fewer games than this no difference between them can be told from chance.
+# With fewer games, no difference between games can be separated from chance.
 LEAST_GAMES = 3
 
 
 class ClassTerms(Record):
-    """The part of a logistic regression that is a class's own."""
+    """The terms of a logistic regression that belong to one class."""
 
     intercept: float
-    slope: float = Field(gt=0, description="of the logit of the score, so the order stays")
+    slope: float = Field(
+        gt=0, description="factor of the score's logit; positive, so the order stays"
+    )
     uses_features: bool = Field(
         default=False,
-        description="whether the features count too, and events of the class rank by probability: "
-        "only where cross-validation by match found that order better, within halves and across "
-        "them, with confidence",
+        description="whether the features count and events of the class rank by probability. This "
+        "requires that cross-validation by game finds the order better with confidence, within "
+        "halves and across halves",
     )
 
 
@@ -155,21 +168,22 @@ class Recalibration(Record):
     """A logistic regression that gives the probability that an event is right."""
 
     classes: dict[str, ClassTerms]
-    other_classes: ClassTerms = Field(description="of classes that no event was learnt from")
+    other_classes: ClassTerms = Field(
+        description="terms of classes without any event to learn from"
+    )
     features: dict[str, float] = Field(
-        description="weights of what else is known of an event, for the classes that use them; "
-        "empty where none does"
+        description="weights of the features, for the classes that use them; empty if no class does"
     )
     list_gains: dict[str, float] = Field(
         default={},
-        description="by game: how much higher the average precision of its halves' lists is by "
-        "probability, in cross-validation; empty with too few games. The probabilities are used "
-        "only where this is above 0 with confidence",
+        description="by game: the gain in average precision of its halves' lists from "
+        "probabilities, in cross-validation; empty with too few games. Probabilities are used only "
+        "if the gain is above 0 with confidence",
     )
 
 
 class ProbabilityQuality(Record):
-    """How good probabilities are that events are right; lower is better."""
+    """The quality of predicted probabilities. Lower values are better."""
 
     brier: float = Field(ge=0, description="mean squared distance from right (1) or false (0)")
     log_loss: float = Field(ge=0)
@@ -177,27 +191,31 @@ class ProbabilityQuality(Record):
 
 
 class LearntQuality(Record):
-    """What recalibration makes of the scores, of all events or of those of one class."""
+    """The quality of scores before and after recalibration, for all events or for one class."""
 
-    label: str | None = Field(description="a class; null: all events")
-    events: int = Field(ge=0, description="that can be recalibrated")
+    label: str | None = Field(description="name of the class; null for all events")
+    events: int = Field(ge=0, description="events that can be recalibrated")
     right: int = Field(ge=0)
-    as_scored: ProbabilityQuality | None = Field(description="of the scores as they are")
+    as_scored: ProbabilityQuality | None = Field(description="quality of the original scores")
     recalibrated: ProbabilityQuality | None = Field(
-        description="of the same events, each by what was learnt from other matches"
+        description="quality of the probabilities, each learnt from other games"
     )
 
 
 class CalibrationReport(Record):
-    """calibration/calibration_{model}.json: which of a model's events can be trusted."""
+    """calibration/calibration_{model}.json: the reliability of a model's events."""
 
     model: Model
-    tolerance: float = Field(ge=0, description="most seconds between a right event and a true one")
+    tolerance: float = Field(
+        ge=0, description="most seconds between a right event and its annotation"
+    )
     events: int = Field(ge=0)
     right: int = Field(ge=0)
     reliability: list[Reliability]
-    from_all: Recalibration | None = Field(description="null: nothing right, or nothing false")
-    without: dict[str, Recalibration | None] = Field(
-        description="by game: learnt from the other games with labels, to be used on it"
+    from_all: Recalibration | None = Field(
+        description="null if all events are right or all are false"
     )
-    quality: list[LearntQuality] = Field(description="of all events first, then by class")
+    without: dict[str, Recalibration | None] = Field(
+        description="by game: the function learnt from the other games, to be used on this game"
+    )
+    quality: list[LearntQuality] = Field(description="quality for all events first, then by class")

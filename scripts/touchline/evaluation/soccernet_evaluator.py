@@ -1,4 +1,4 @@
-"""SoccerNet's average-mAP, from SoccerNet's own evaluator.
+"""Run SoccerNet's own evaluator for average-mAP.
 
 Source: SoccerNet.Evaluation.ActionSpotting of the PyPI package SoccerNet 0.2.0.
 """
@@ -20,9 +20,9 @@ from touchline.errors import InputError
 from touchline.evaluation.annotations import TrueEvent
 from touchline.events.exports import results_spotting
 
-# The evaluator's own: what published figures are of. It rounds times down to half seconds.
+# The evaluator's default, which published figures use. It rounds times down to half seconds.
 FRAME_RATE = 2
-# By name of the metric, its deltas in seconds.
+# Deltas in seconds, by name of the metric.
 METRICS: Mapping[str, Sequence[int]] = {
     "loose": range(5, 61, 5),
     "tight": range(1, 6),
@@ -33,12 +33,13 @@ METRICS: Mapping[str, Sequence[int]] = {
 def evaluate(
     halves: Sequence[tuple[Sequence[TrueEvent], Sequence[Event]]],
 ) -> dict[str, dict[str, Any]]:
-    """What SoccerNet's evaluator measures of some videos, by name of the metric.
+    """Run SoccerNet's evaluator on some videos. Return its results by name of the metric.
 
-    The mean is over halves of games in any case, so each video is given to it as a game.
+    Each video is passed as a game of its own, because the evaluator averages over halves in any
+    case.
 
     Args:
-        halves: the true and the predicted events of each video.
+        halves: true and predicted events of each video.
 
     Raises:
         InputError: the evaluator is not installed.
@@ -52,7 +53,7 @@ def evaluate(
                 ("predicted/{}/results_spotting.json", results_spotting("", {1: events})),
             ):
                 write_json(Path(folder) / name.format(number), content)
-        # Its progress bars are no part of a log.
+        # Keep its progress bars out of the log.
         with contextlib.redirect_stderr(io.StringIO()):
             return {
                 metric: run(
@@ -60,7 +61,7 @@ def evaluate(
                     Predictions_path=f"{folder}/predicted",
                     framerate=FRAME_RATE,
                     metric=metric,
-                    # Else it wants all of SoccerNet's test games.
+                    # With a data set it would require all of SoccerNet's test games.
                     dataset=None,
                     EVENT_DICTIONARY=dictionary,
                 )
@@ -69,7 +70,7 @@ def evaluate(
 
 
 def labels_v2(truth: Sequence[TrueEvent]) -> dict[str, Any]:
-    """True events of a first half as SoccerNet's Labels-v2.json."""
+    """Convert true events of a first half to the format of SoccerNet's Labels-v2.json."""
     return {
         "annotations": [
             {
@@ -85,12 +86,13 @@ def labels_v2(truth: Sequence[TrueEvent]) -> dict[str, Any]:
 
 
 def _evaluator() -> Callable[..., dict[str, Any]]:
+    """Import SoccerNet's evaluation function."""
     try:
         module = importlib.import_module("SoccerNet.Evaluation.ActionSpotting")
     except ImportError as error:
         raise InputError(
-            "SoccerNet's evaluator is not installed, so the predictions cannot be compared with "
-            "the labels; run `pip install --no-deps -r requirements.no-deps.txt`, then this again."
+            "SoccerNet's evaluator is not installed, so predictions cannot be evaluated. Type `pip "
+            "install --no-deps -r requirements.no-deps.txt`, then repeat the command."
         ) from error
     run: Callable[..., dict[str, Any]] = module.evaluate
     return run

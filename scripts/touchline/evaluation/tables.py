@@ -1,4 +1,4 @@
-"""The figures of all models side by side, for a spreadsheet and for the terminal."""
+"""Write the figures of all models side by side, as a CSV table and as text for the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FIGURES = ("precision", "recall", "f1", "average_precision")
 _PARTS = ("", "_by_chance", "_low", "_high")
 _ORDERS = tuple(Ranking.model_fields)
 
-# evaluation/evaluation.csv: a line for each model, tolerance and class.
+# evaluation/evaluation.csv: one line per model, tolerance and class.
 EVALUATION = Table(
     [
         ("model", "str"),
@@ -28,39 +28,40 @@ EVALUATION = Table(
 
 
 def write_evaluation_csv(path: str | Path, reports: Iterable[EvaluationReport]) -> None:
-    """Write a line for each model, tolerance and class; what cannot be computed is empty.
+    """Write one line per model, tolerance and class. Figures that cannot be computed are empty.
 
-    SoccerNet's average-mAP follows, a line for each of its metrics, in the columns of average
-    precision. The tolerance is half the delta; it is empty for a metric of several deltas.
+    SoccerNet's average-mAP follows with one line per metric, in the columns of average precision.
+    The tolerance of these lines is half the delta, or empty for a metric of several deltas.
     """
     EVALUATION.write(path, EVALUATION.frame(row for report in reports for row in _rows(report)))
 
 
 def evaluation_text(reports: Sequence[EvaluationReport]) -> str:
-    """The figures as lines for the terminal: overall, SoccerNet's, and by class.
+    """Return the figures as text for the terminal: overall, SoccerNet's metrics, and by class.
 
-    After each figure comes chance in brackets and, with two matches or more, the interval.
+    Each figure is followed by its chance level in brackets and, with two games or more, its
+    interval.
     """
     parts = []
     for tolerance in dict.fromkeys(one.tolerance for report in reports for one in report.overall):
         head = [f"±{tolerance:g} s", "model", "true", "found", "right"]
         rows = [
             ["", report.model, str(one.true), str(one.predicted), str(one.true_positives)]
-            + [_shown(getattr(one, name)) for name in _FIGURES[:3]]
+            + [_format_estimate(getattr(one, name)) for name in _FIGURES[:3]]
             for report in reports
             for one in report.overall
             if one.tolerance == tolerance
         ]
         parts.append(text_table([*head, *_FIGURES[:3]], rows))
     rows = [
-        ["", metric, *(_shown(report.soccernet[metric].mean) for report in reports)]
+        ["", metric, *(_format_estimate(report.soccernet[metric].mean) for report in reports)]
         for metric in reports[0].soccernet
     ]
     parts.append(
         [
             *text_table(["average-mAP", "delta", *(report.model for report in reports)], rows),
-            "(SoccerNet's evaluator: a delta is the whole window, ± half of it, and each of its "
-            f"17 classes that does not occur counts 0. {reports[0].highest_average_map})",
+            "(SoccerNet's evaluator: events may be half a delta away, and each of its 17 classes "
+            f"that does not occur counts 0. {reports[0].highest_average_map})",
         ]
     )
     parts += map(_by_class, reports)
@@ -71,7 +72,7 @@ def evaluation_text(reports: Sequence[EvaluationReport]) -> str:
 
 
 def _by_class(report: EvaluationReport) -> list[str]:
-    """A line for each class: how many, and F1 at each tolerance."""
+    """Return one line per class with its counts and its F1 at each tolerance."""
     tolerances = [one.tolerance for one in report.overall]
     figures = [*report.classes, *report.any_free_kick]
     by_label: dict[str, list[ClassFigures]] = {}
@@ -80,16 +81,16 @@ def _by_class(report: EvaluationReport) -> list[str]:
     head = [report.model, "class", "true", "not shown", "found"]
     rows = [
         ["", label, str(these[0].true), str(these[0].not_shown), str(these[0].predicted)]
-        + [_shown(one.f1) for one in these]
+        + [_format_estimate(one.f1) for one in these]
         for label, these in by_label.items()
     ]
     return text_table([*head, *(f"F1 ±{tolerance:g} s" for tolerance in tolerances)], rows)
 
 
 def _by_order(report: EvaluationReport) -> list[str]:
-    """A line for each class that occurs: average precision by what events can be ranked by.
+    """Return one line per occurring class with the average precision of each order.
 
-    At the widest tolerance, where it matters least how well an event is timed.
+    The lines use the widest tolerance, where timing errors matter least.
     """
     widest = max(one.tolerance for one in report.overall)
     head = [report.model, f"average precision ±{widest:g} s by", *_ORDERS]
@@ -102,6 +103,7 @@ def _by_order(report: EvaluationReport) -> list[str]:
 
 
 def _rows(report: EvaluationReport) -> Iterable[list[object]]:
+    """Yield the table rows of a report."""
     for one in [*report.overall, *report.classes, *report.any_free_kick]:
         yield [
             report.model,
@@ -119,11 +121,12 @@ def _rows(report: EvaluationReport) -> Iterable[list[object]]:
 
 
 def _cells(figure: Estimate) -> list[float | None]:
+    """Return the cells of an estimate."""
     return [figure.value, figure.by_chance, figure.low, figure.high]
 
 
-def _shown(figure: Estimate) -> str:
-    """A figure, chance and interval in a cell: "0.31 (0.07) 0.25-0.38"."""
+def _format_estimate(figure: Estimate) -> str:
+    """Format a figure with chance level and interval, as in "0.31 (0.07) 0.25-0.38"."""
     if figure.value is None:
         return "–"
     chance = "" if figure.by_chance is None else f" ({figure.by_chance:.2f})"

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from touchline.core.records import Event
 from touchline.evaluation.average_precision import average_precision, ratio
-from touchline.evaluation.metrics import by_label, curve, samples_of
-from touchline.evaluation.outcomes import Half, where_looked
+from touchline.evaluation.metrics import by_label, curve, game_weights
+from touchline.evaluation.outcomes import Half, restrict_to_coverage
 from touchline.evidence.peaks import spot_events
 from touchline.evidence.tables import Evidence
 from touchline.learning.model import log_probabilities
@@ -69,8 +69,8 @@ def mean_precisions(
 
     A class that occurs and is never spotted counts 0.
     """
-    weights = samples_of(games, how.resamples, how.seed)
-    lists = by_label(map(where_looked, halves), {label: label for label in classes}, games)
+    weights = game_weights(games, how.resamples, how.seed)
+    lists = by_label(map(restrict_to_coverage, halves), {label: label for label in classes}, games)
     total = np.zeros(len(weights))
     occurring = np.zeros(len(weights))
     for of_class in lists.values():

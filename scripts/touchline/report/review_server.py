@@ -32,7 +32,7 @@ from touchline.core import paths
 from touchline.core.disk import disk_message
 from touchline.core.files import write_text
 from touchline.errors import InputError
-from touchline.evaluation.annotations import check_truth, saved_verdicts
+from touchline.evaluation.annotations import check_truth, verdicts_path
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Video
 from touchline.report.playable import playable_copy
@@ -119,7 +119,7 @@ class ReviewServer:
         return row.path
 
     def _verdicts(self, request: Request) -> Response:
-        path = saved_verdicts(self._results, _number(request))
+        path = verdicts_path(self._results, _number(request))
         content = _content(path)
         if content is None:
             return Response(status_code=204)
@@ -138,7 +138,7 @@ class ReviewServer:
         if known is None and request.headers.get("if-none-match") != "*":
             raise HTTPException(428, "State which verdicts are to be replaced.")
         content = await _body(request)
-        path = saved_verdicts(self._results, video)
+        path = verdicts_path(self._results, video)
         try:
             with _locked(path.parent):
                 before = _content(path)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from touchline.core.files import read_text
 from touchline.errors import InputError
-from touchline.evaluation.annotations import find_labels, labels_beyond
+from touchline.evaluation.annotations import count_unknown_labels, find_labels
 from touchline.inputs.candidates import NONE, candidates_of
 from touchline.inputs.class_names import with_class_names
 from touchline.inputs.given import find_given, given_videos
@@ -171,7 +171,7 @@ def taught_classes(settings: Settings, annotations: Iterable[str]) -> list[str]:
     labels = Labels.read(settings.labels)
     counts: Counter[str] = Counter()
     for path in sorted(set(annotations)):
-        counts += labels_beyond(path, labels)
+        counts += count_unknown_labels(path, labels)
     for name in settings.learned:
         if path_of_learned := settings.models[name].learned:
             parts = read_note(path_of_learned).parts

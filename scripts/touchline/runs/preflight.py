@@ -21,7 +21,7 @@ from touchline.core.files import read_text
 from touchline.core.paths import CHECKPOINT
 from touchline.detection.feature_origin import feature_origin, origin_by_settings
 from touchline.errors import InputError, nearest_file, plain
-from touchline.evaluation.annotations import check_truth, saved_verdicts
+from touchline.evaluation.annotations import check_truth, verdicts_path
 from touchline.evaluation.records import LEAST_GAMES
 from touchline.events.given import check_given
 from touchline.inputs.given import place_of
@@ -163,7 +163,7 @@ def _unused_verdicts(inputs: Inputs) -> str | None:
     """Return a warning if saved verdicts are unused, because the table of videos names other
     labels.
     """
-    saved = {v: saved_verdicts(inputs.settings.results, v) for v in inputs.annotations}
+    saved = {v: verdicts_path(inputs.settings.results, v) for v in inputs.annotations}
     unused = [
         video
         for video, path in saved.items()

@@ -1,4 +1,4 @@
-"""The truth is read as it stands, and what is wrong in it is reported line by line."""
+"""Test reading annotations and reporting their problems."""
 
 import json
 
@@ -10,10 +10,10 @@ from touchline.errors import InputError
 from touchline.evaluation.annotations import (
     TrueEvent,
     check_truth,
+    count_unknown_labels,
     find_labels,
-    labels_beyond,
     read_truth,
-    saved_verdicts,
+    verdicts_path,
 )
 from touchline.inputs.clock import parse_half_starts
 from touchline.inputs.labels import Labels
@@ -36,7 +36,7 @@ def write(tmp_path):
     return write
 
 
-def test_a_half_has_its_own_events_by_time_at_the_millisecond(write):
+def test_events_of_one_half_are_sorted_with_exact_times(write):
     path = write(
         annotation("1 - 44:59", "Corner", position="2699900", team="away", visibility="visible"),
         annotation("2 - 00:01", "Kick-off", position="1254"),
@@ -51,16 +51,16 @@ def test_a_half_has_its_own_events_by_time_at_the_millisecond(write):
     ]
 
 
-def test_without_a_position_the_clock_counts(write):
+def test_game_time_is_used_without_a_position(write):
     assert (
         read_truth(write(annotation("1 - 02:03")), LABELS, of=GameHalf(half=1)).events[0].time_s
         == 123
     )
 
 
-def test_which_half_must_be_known_only_if_there_are_two(write):
+def test_half_must_be_known_if_the_file_has_two(write):
     assert len(read_truth(write(annotation()), LABELS).events) == 1
-    with pytest.raises(InputError, match="which half the video is"):
+    with pytest.raises(InputError, match="Write the half of the video"):
         read_truth(write(annotation(), annotation("2 - 00:10")), LABELS)
 
 
@@ -70,8 +70,8 @@ def test_which_half_must_be_known_only_if_there_are_two(write):
         (annotation("10:00"), "gameTime is '10:00', not like '1 - 04:05'"),
         (annotation(None), "gameTime is None"),
         (annotation("3 - 00:10"), "there is no half 3"),
-        (annotation(label="Throw"), "'Throw' is no class of the labels"),
-        (annotation(label=["Goal"]), "is no class"),
+        (annotation(label="Throw"), "label is 'Throw', which is not a class"),
+        (annotation(label=["Goal"]), "is not a class"),
         (annotation(position="-5"), "position is '-5', before the start of the video"),
         (annotation(position=10**400), ", not a number of milliseconds"),
         (annotation(position=True), "position is True, not a number of milliseconds"),
@@ -80,7 +80,7 @@ def test_which_half_must_be_known_only_if_there_are_two(write):
         ("no object", "gameTime is None"),
     ],
 )
-def test_a_bad_annotation_is_one_line_and_the_rest_is_used(write, bad, words):
+def test_bad_annotation_is_reported_and_the_rest_is_used(write, bad, words):
     truth = read_truth(
         write(annotation(), bad, annotation()), LABELS, of=GameHalf(half=1), duration=2700
     )
@@ -97,12 +97,12 @@ def test_positions_in_seconds_are_read_by_their_game_times(write):
     assert [event.time_s for event in truth.events] == [330, 721.5]
     (line,) = truth.problems
     assert line == (
-        f"{path}: position is in seconds by gameTime, not in milliseconds as in SoccerNet's files, "
-        "and is read as seconds."
+        f"{path}: position is read as seconds, because it agrees with gameTime in seconds and not "
+        "in milliseconds."
     )
 
 
-def test_events_beyond_the_end_are_one_line_with_their_number(write):
+def test_events_beyond_the_end_are_counted_in_one_line(write):
     late = [annotation(position=str(position)) for position in (2_700_001, 5_000_000, 2_699_999)]
     truth = read_truth(write(annotation(), *late), LABELS, of=GameHalf(half=1), duration=2700)
     assert len(truth.events) == 2
@@ -119,14 +119,14 @@ def test_events_beyond_the_end_are_one_line_with_their_number(write):
         ("245000", "time_s is '245000', longer than a day: it must be in seconds"),
     ],
 )
-def test_a_table_with_times_in_another_unit_says_so(tmp_path, time, words):
+def test_table_with_times_in_another_unit_is_reported(tmp_path, time, words):
     path = tmp_path / "labels.csv"
     path.write_text(f"time_s,label\n{time},Goal\n")
     (line,) = read_truth(path, LABELS).problems
     assert words in line
 
 
-def test_a_table_as_a_spreadsheet_writes_it(tmp_path):
+def test_table_written_by_a_spreadsheet_is_read(tmp_path):
     path = tmp_path / "truth.CSV"
     path.write_text(
         '\ufefftime_s,label,team,note\r\n12.5,goals,home,\r\n3,Goal kick,,"two\nlines"\r\n'
@@ -141,7 +141,7 @@ def test_a_table_as_a_spreadsheet_writes_it(tmp_path):
     ]
 
 
-def test_a_persons_verdicts_are_the_truth_where_they_confirm(tmp_path):
+def test_confirmed_verdicts_are_annotations(tmp_path):
     path = tmp_path / "verdicts_video_0.csv"
     path.write_text(
         "video,time_s,game_time,label,team,verdict,said_time_s,said_label,said_by\n"
@@ -156,10 +156,10 @@ def test_a_persons_verdicts_are_the_truth_where_they_confirm(tmp_path):
     assert truth.events == [TrueEvent(12.5, "Goal", "home"), TrueEvent(50, "Corner")]
     bad, undecided = truth.problems
     assert "row 6: verdict is 'perhaps'" in bad
-    assert "2 events are not decided on" in undecided
+    assert "2 verdicts are undecided" in undecided
 
 
-def test_starts_and_ends_of_halves_in_verdicts_are_no_events(tmp_path):
+def test_starts_and_ends_of_halves_are_not_events(tmp_path):
     path = tmp_path / "verdicts_video_0.csv"
     path.write_text(
         "video,time_s,game_time,label,team,verdict,said_time_s,said_label,said_by\n"
@@ -182,13 +182,13 @@ def test_starts_and_ends_of_halves_in_verdicts_are_no_events(tmp_path):
         ("t.json", "{", "not a JSON file"),
     ],
 )
-def test_another_file_is_refused(tmp_path, name, text, words):
+def test_file_in_another_format_is_refused(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=words):
         read_truth(tmp_path / name, LABELS, of=GameHalf(half=1))
 
 
-def test_labels_that_the_table_names_must_be_there(tmp_path):
+def test_missing_label_file_is_refused(tmp_path):
     there = tmp_path / "Labels-v2.json"
     there.touch()
     videos = {
@@ -201,57 +201,57 @@ def test_labels_that_the_table_names_must_be_there(tmp_path):
         find_labels(videos, [0, 1, 2], tmp_path)
 
 
-def test_saved_verdicts_are_the_labels_of_a_video_without_labels(tmp_path):
+def test_saved_verdicts_serve_as_labels_of_a_video_without_any(tmp_path):
     there = tmp_path / "Labels-v2.json"
     there.touch()
     videos = {0: Video(video=0, path="a.mkv", labels=there), 1: Video(video=1, path="b.mkv")}
-    saved = {video: saved_verdicts(tmp_path / "results", video) for video in (0, 1, 2)}
+    saved = {video: verdicts_path(tmp_path / "results", video) for video in (0, 1, 2)}
     saved[1].parent.mkdir(parents=True)
     for path in saved.values():
         path.touch()
-    # Video 2 is in no table: given predictions without footage.
+    # Video 2 is not in the table: it has given predictions without footage.
     found = find_labels(videos, [0, 1, 2], tmp_path / "results")
     assert found == {0: str(there), 1: str(saved[1]), 2: str(saved[2])}
     assert find_labels(videos, [0], tmp_path / "results") == {0: str(there)}
 
 
-def test_a_review_without_a_confirmed_event_is_read_and_an_unusable_one_refused(tmp_path):
+def test_review_without_usable_events_is_refused_unless_undecided(tmp_path):
     path = tmp_path / "verdicts.csv"
     columns = "time_s,label,verdict,said_time_s,said_label\n"
     path.write_text(f"{columns}1,Goal,undecided,1,Goal\n2,Foul,rejected,2,Foul\n")
     truth = check_truth(path, LABELS)
     assert (truth.events, truth.undecided) == ([], 1)
     path.write_text(f"{columns}1,Goal,undecided,1,Goal\n2,Gaol,confirmed,2,Foul\n")
-    with pytest.raises(InputError, match="has no event that can be used"):
+    with pytest.raises(InputError, match="has no usable event"):
         check_truth(path, LABELS)
 
 
-def test_the_epl_table_is_laid_out_as_soccernets_downloader_does_it():
+def test_epl_table_has_the_paths_of_soccernets_downloader():
     table = ROOT / "examples/soccernet_epl.tsv"
     videos = read_videos(table)
     assert list(videos) == list(range(40))
     for number, video in videos.items():
         assert video.half == number % 2 + 1
         assert video.game == videos[number - number % 2].game
-        # What a folder of SoccerNet's is read as, path by path.
+        # A folder of SoccerNet's downloader gives the same paths.
         path = table.parent / video.game / f"{video.half}_224p.mkv"
         assert (video.path, video.labels) == (path, path.with_name("Labels-v2.json"))
         assert f" {video.home} " in path.parent.name
         assert path.parent.name.endswith(f" {video.away}")
 
 
-def test_labels_beyond_the_classes_are_counted(write, tmp_path):
+def test_labels_without_a_class_are_counted(write, tmp_path):
     path = write(annotation(), annotation(label="Drinks  break"), annotation("2 - 00:01", "Gaol"))
-    assert labels_beyond(path, LABELS) == {"Drinks break": 1, "Gaol": 1}
+    assert count_unknown_labels(path, LABELS) == {"Drinks break": 1, "Gaol": 1}
     table = tmp_path / "verdicts.csv"
     table.write_text(
         "time_s,label,verdict\n1,Drinks break,confirmed\n2,Drinks break,rejected\n"
         "3,Own goal,undecided\n4,Goal,confirmed\n0,1,half start\n"
     )
-    assert labels_beyond(table, LABELS) == {"Drinks break": 1}
+    assert count_unknown_labels(table, LABELS) == {"Drinks break": 1}
 
 
-def test_what_a_review_leaves_open_is_neither_right_nor_false(tmp_path):
+def test_predictions_with_undecided_verdicts_are_recognized(tmp_path):
     from samples import event
 
     from touchline.evaluation.outcomes import is_undecided
@@ -266,7 +266,7 @@ def test_what_a_review_leaves_open_is_neither_right_nor_false(tmp_path):
     )
     truth = read_truth(path, Labels({"Goal": [], "Corner": [], "Penalty": [], "Foul": []}))
     assert [one.label for one in truth.events] == ["Corner", "Foul"]
-    assert "1 events are not decided on" in truth.problems[0]
+    assert "1 verdicts are undecided" in truth.problems[0]
     open_ones = [
         (time, label)
         for time, label in ((9, "Goal"), (13, "Goal"), (9, "Foul"), (30, "Penalty"), (90, "Goal"))
@@ -278,14 +278,14 @@ def test_what_a_review_leaves_open_is_neither_right_nor_false(tmp_path):
 MATCH = GameHalf("g", halves=parse_half_starts("1=250-2950,2=3992"))
 
 
-def test_annotations_of_both_halves_get_the_times_of_the_match_in_one_file(write):
+def test_annotations_of_both_halves_get_times_of_the_whole_video(write):
     path = write(annotation("1 - 00:10"), annotation("2 - 00:20", position="20500"))
     truth = read_truth(path, LABELS, of=MATCH, duration=7000.0)
     assert [event.time_s for event in truth.events] == [260.0, 4012.5]
     assert truth.problems == []
 
 
-def test_annotation_outside_the_halves_of_the_match_is_left_out_and_named(write):
+def test_annotation_outside_the_halves_is_left_out_and_reported(write):
     path = write(annotation("1 - 00:10"), annotation("1 - 50:00"))
     truth = read_truth(path, LABELS, of=MATCH, duration=7000.0)
     assert [event.time_s for event in truth.events] == [260.0]
@@ -293,14 +293,14 @@ def test_annotation_outside_the_halves_of_the_match_is_left_out_and_named(write)
     assert "1 of its events are not in the halves that the video shows, the first at 3250 s" in line
 
 
-def test_times_of_a_table_are_those_of_the_video_whatever_it_shows(tmp_path):
+def test_table_times_use_the_clock_of_the_video(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("time_s,label\n300,Goal\n4000,Goal\n")
     truth = read_truth(path, LABELS, of=MATCH, duration=7000.0)
     assert [event.time_s for event in truth.events] == [300.0, 4000.0]
 
 
-def test_in_and_out_points_of_a_table_are_kept(tmp_path):
+def test_clip_points_of_a_table_are_kept(tmp_path):
     path = tmp_path / "verdicts.csv"
     rows = ["10,Goal,confirmed,4,15", "20,Goal,confirmed,,28.5", "30,Goal,confirmed,,"]
     path.write_text("\n".join(["time_s,label,verdict,in_s,out_s", *rows]) + "\n")
@@ -324,9 +324,9 @@ def test_in_and_out_points_of_a_table_are_kept(tmp_path):
         (",9", "out_s is 9, before the event at 10 s, without in_s"),
     ],
 )
-def test_a_wrong_point_is_reported_and_its_event_stays(tmp_path, points, problem):
+def test_wrong_clip_point_is_reported_and_its_event_kept(tmp_path, points, problem):
     path = tmp_path / "verdicts.csv"
     path.write_text(f"time_s,label,in_s,out_s\n10,Goal,{points}\n")
     truth = read_truth(path, LABELS, duration=60)
     assert truth.events == [TrueEvent(10, "Goal")]
-    assert truth.problems == [f"{path}, row 1: {problem}; its clip has the default length."]
+    assert truth.problems == [f"{path}, row 1: {problem}. Its clip has the default length."]

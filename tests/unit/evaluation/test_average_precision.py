@@ -1,4 +1,4 @@
-"""Which predictions are found is as in SoccerNet's evaluator."""
+"""Compare the pairing of predictions with SoccerNet's evaluator."""
 
 from halves import soccernets_hits
 from hypothesis import given, settings
@@ -10,7 +10,7 @@ FRAMES = st.lists(st.integers(0, 300).map(lambda n: n / 10), max_size=12, unique
 
 
 @given(FRAMES, FRAMES, st.sampled_from([2, 5]))
-def test_with_equal_scores_soccernets_greedy_way_finds_as_many(truth, times, tolerance):
+def test_greedy_pairing_of_equal_scores_finds_the_most_pairs(truth, times, tolerance):
     times = sorted(times)
     scores = [0.5] * len(times)
     best = len(pair_times([10 * t for t in truth], [10 * t for t in times], 10 * tolerance))
@@ -23,7 +23,7 @@ def test_with_equal_scores_soccernets_greedy_way_finds_as_many(truth, times, tol
 
 @given(FRAMES, FRAMES, st.randoms(use_true_random=False))
 @settings(max_examples=50)
-def test_with_scores_our_greedy_way_is_soccernets(truth, times, source):
+def test_greedy_pairing_by_score_equals_soccernets(truth, times, source):
     times = sorted(times)
     scores = [source.choice([0.2, 0.5, 0.9]) for _ in times]
     hits = true_positives(
@@ -32,7 +32,7 @@ def test_with_scores_our_greedy_way_is_soccernets(truth, times, source):
     assert sum(hits) == soccernets_hits(truth, times, scores, 5)[0]
 
 
-def test_by_score_a_pair_can_be_lost():
+def test_greedy_pairing_by_score_can_lose_a_pair():
     # The best-scored prediction is within reach of both; the first true event takes it.
     truth, times, scores = [10.0, 16.0], [8.0, 12.0], [0.1, 0.9]
     assert sum(true_positives(truth, times, scores, 5)) == 1

@@ -1,4 +1,4 @@
-"""Reliability shows what to trust, and recalibration learns it from other games only."""
+"""Test reliability, and probabilities learnt from other games."""
 
 import random
 
@@ -16,16 +16,16 @@ from touchline.evaluation.calibration import (
     fit,
     fit_features,
     fit_scores,
-    judged,
+    judge_events,
 )
-from touchline.evaluation.learnt_gain import Judged, is_gain
+from touchline.evaluation.learnt_gain import JudgedEvent, is_gain
 from touchline.evaluation.outcomes import Half
 from touchline.evaluation.ranking import average_precisions, learnt_scores, rankings
 from touchline.evaluation.recalibration import (
     learnt_order,
     probabilities,
     probability,
-    recalibrate_all,
+    recalibrate_models,
     recalibrated,
 )
 from touchline.events.shortlist import shortlist
@@ -34,10 +34,14 @@ WHOLE = ((0.0, 3000.0),)
 
 
 def halves(count=4, seed=0, words=0.0):
-    """Matches whose events state 0.9 throughout; their score ranks them, and goals are easier.
+    """Make games whose events all state 0.9.
+
+    Their score ranks them, and goals are more often right.
 
     Args:
-        words: how much more often an event is right whose context has words.
+        count: number of games.
+        seed: seed of the random numbers.
+        words: how much less often events without words in their context are right.
     """
     made = []
     for number in range(count):
@@ -57,11 +61,11 @@ def halves(count=4, seed=0, words=0.0):
     return made
 
 
-def events_of(these, tolerance=5) -> list[Judged]:
-    """All judged events of some halves, by time within each."""
+def events_of(these, tolerance=5) -> list[JudgedEvent]:
+    """Return all judged events of some halves, by time within each half."""
     return [
         one
-        for half in judged(these, tolerance)
+        for half in judge_events(these, tolerance)
         for one in sorted(
             (one for mine in half.events.values() for one in mine), key=lambda j: j.event.time_s
         )
@@ -73,7 +77,7 @@ def report():
     return calibrate(halves(), "m", 5)
 
 
-def test_reliability_tells_which_signal_ranks(report):
+def test_reliability_shows_that_only_the_score_ranks(report):
     confidence, label_probability, score, n_hits = report.reliability
     assert (confidence.events, len(confidence.bins)) == (280, 1)
     assert confidence.bins[0].mean == 0.9
@@ -88,7 +92,7 @@ def test_reliability_tells_which_signal_ranks(report):
     assert shares[0] < 0.15 < 0.4 < shares[-1]
 
 
-def test_figures_are_scikit_learns(report):
+def test_calibration_figures_equal_scikit_learn(report):
     events = events_of(halves())
     right = [one.right for one in events]
     score = [one.event.score for one in events]
@@ -102,7 +106,7 @@ def test_figures_are_scikit_learns(report):
     assert overall.recalibrated.brier == pytest.approx(brier_score_loss(right, learnt), abs=1e-4)
 
 
-def test_recalibration_is_better_on_matches_that_it_has_not_seen_in_every_class(report):
+def test_recalibration_improves_every_class_on_unseen_games(report):
     assert [one.label for one in report.quality] == [None, "Foul", "Goal"]
     for one in report.quality:
         assert one.recalibrated.brier < one.as_scored.brier
@@ -113,9 +117,9 @@ def test_recalibration_is_better_on_matches_that_it_has_not_seen_in_every_class(
     assert np.mean(learnt) == pytest.approx(np.mean([one.right for one in fresh]), abs=0.06)
 
 
-def test_a_matchs_own_labels_do_not_reach_its_scores():
+def test_labels_of_a_game_do_not_change_its_own_scores():
     one = halves(6, words=0.9)
-    # Whatever is true in game 0, what is learnt for game 0 stays the same.
+    # Annotations of game 0 do not change the function learnt for game 0.
     other = [Half(0, "game 0", [], one[0].events, WHOLE), *one[1:]]
     first, second = calibrate(one, "m", 5), calibrate(other, "m", 5)
     assert first.without["game 0"].features
@@ -137,11 +141,11 @@ SCORES = st.lists(
 
 @settings(max_examples=50, deadline=None)
 @given(SCORES)
-def test_by_score_alone_the_order_of_a_class_stays_whatever_is_right(these):
-    """Even where the false ones score higher than the right ones."""
+def test_learning_from_the_score_keeps_the_order_of_a_class(these):
+    """The order stays even if false events score higher than right ones."""
     events = [event(40.0 * k, label, score=score) for k, (score, _, label) in enumerate(these)]
     truth = [TrueEvent(40.0 * k, label) for k, (_, right, label) in enumerate(these) if right]
-    by = fit(judged([Half(0, "g", truth, events, WHOLE)], 5), 5)
+    by = fit(judge_events([Half(0, "g", truth, events, WHOLE)], 5), 5)
     for label in ("Goal", "Foul"):
         mine = sorted((e.score, probability(e, {}, by)) for e in events if e.label == label)
         learnt = [probability for _, probability in mine]
@@ -149,7 +153,7 @@ def test_by_score_alone_the_order_of_a_class_stays_whatever_is_right(these):
         assert len(set(learnt)) == len({score for score, _ in mine})
 
 
-def test_the_fewer_events_the_nearer_to_the_score_as_it_is():
+def test_few_events_change_the_score_less_than_many():
     few = fit_scores(events_of(halves(1))[:4])
     many = fit_scores(events_of(halves(8)))
     middle = event(1, "Foul", score=0.5)
@@ -157,8 +161,8 @@ def test_the_fewer_events_the_nearer_to_the_score_as_it_is():
     assert probability(middle, {}, many) == pytest.approx(0.2, abs=0.08)
 
 
-def test_features_reorder_the_classes_that_they_improve():
-    assert fit(judged(halves(2, words=0.9), 5), 5).features == {}, "too few games"
+def test_features_reorder_the_improved_classes():
+    assert fit(judge_events(halves(2, words=0.9), 5), 5).features == {}, "too few games"
     report = calibrate(halves(8, words=0.9), "m", 5)
     fits = [report.from_all, *report.without.values()]
     assert all(is_gain(by.list_gains.values()) and by.features["words"] > 0.2 for by in fits)
@@ -173,7 +177,7 @@ def test_features_reorder_the_classes_that_they_improve():
     assert report.quality[0].recalibrated.log_loss < log_loss(right, by_score) - 0.02
 
 
-def test_the_other_models_agreement_is_a_feature():
+def test_agreement_of_another_model_raises_the_probability():
     one = halves(6)
     # The other model has only the true events.
     agreeing = [
@@ -192,28 +196,28 @@ def test_the_other_models_agreement_is_a_feature():
     assert min(right) > max(false)
 
 
-def test_a_repeat_beside_the_best_event_is_not_the_right_one():
+def test_best_scored_event_is_right_and_its_duplicate_false():
     events = [event(100.0, score=0.9), event(112.0, score=0.3)]
     found = events_of([Half(0, "g", [TrueEvent(111.0, "Goal")], events, WHOLE)], 15)
     assert [(one.event.time_s, one.right) for one in found] == [(100.0, True), (112.0, False)]
 
 
-def test_events_keep_their_scores_where_nothing_can_be_learnt():
+def test_events_of_a_single_game_keep_their_scores():
     single = calibrate(halves(1), "m", 5)
     assert single.from_all is not None
     assert single.without == {"game 0": None}
     assert single.quality[0].recalibrated is None
     goal = event(1, score=0.7)
     assert probabilities([goal], single, "game 0") is None
-    # One game says nothing about how its labels do on another.
+    # One game cannot show whether its labels help in another game.
     assert single.from_all.list_gains == {}
     assert learnt_order([goal], single, "game 9") is None
-    assert recalibrate_all({"m": [goal]}, {"m": single}, "game 9", {"m": []}) is None
+    assert recalibrate_models({"m": [goal]}, {"m": single}, "game 9", {"m": []}) is None
     empty = calibrate([Half(0, "g", [], [], WHOLE)], "m", 5)
     assert (empty.events, empty.from_all, empty.reliability[2].error) == (0, None, None)
 
 
-def test_probabilities_are_used_where_they_were_better():
+def test_probabilities_are_used_if_cross_validation_improved():
     report = calibrate(simulated(8)[0], "m", 5)
     goal, corner = event(1, score=0.7), event(2, "Corner", score=0.7)
     assert is_gain(report.from_all.list_gains.values())
@@ -224,17 +228,17 @@ def test_probabilities_are_used_where_they_were_better():
     assert unknown is None
     (scored,) = recalibrated([goal], [likely])
     assert (scored.score_kind, scored.time_s) == ("calibrated", 1)
-    # Scores of models are compared, so all have to be learnt.
+    # The scores of models are compared, so every model needs a calibration.
     others = {"m": ["n"], "n": ["m"]}
-    assert recalibrate_all({"m": [goal], "n": []}, {"m": report}, "game 9", others) is None
-    both = recalibrate_all({"m": [goal], "n": []}, {"m": report, "n": report}, "game 9", others)
+    assert recalibrate_models({"m": [goal], "n": []}, {"m": report}, "game 9", others) is None
+    both = recalibrate_models({"m": [goal], "n": []}, {"m": report, "n": report}, "game 9", others)
     assert set(both) == {"m", "n"}
 
 
 @pytest.mark.parametrize("games", [2, 3, 4, 6])
 @pytest.mark.parametrize("right_in", ["first", "none", "all"])
-def test_calibration_survives_folds_of_one_kind(games, right_in):
-    """With right events in one game only, the other games have nothing right to learn from."""
+def test_calibration_accepts_folds_with_only_right_or_false_events(games, right_in):
+    """Right events in only one game leave nothing to learn from in the other games."""
     made = []
     for number in range(games):
         events = [event(40.0 * k, score=0.1 * k) for k in range(1, 9)]
@@ -250,10 +254,12 @@ def test_calibration_survives_folds_of_one_kind(games, right_in):
 
 
 def simulated(games, seed=0, words=0.0):
-    """Games with classes as frequent, and as hard to rank, as in real predictions.
+    """Make games whose classes are as frequent and as hard to rank as in real predictions.
 
     Args:
-        words: how much the context's words tell right events from false ones.
+        games: number of games.
+        seed: seed of the random numbers.
+        words: how much the context's words separate right events from false ones.
     """
     # By class: true events in a half, false predictions in it, and how well the score ranks.
     kinds = {"Goal": (1, 25, 1.3), "Yellow card": (2, 6, 1.5), "Substitution": (3, 6, 1.0),
@@ -281,7 +287,7 @@ def simulated(games, seed=0, words=0.0):
 
 
 def listed_right(halves, classes, report=None):
-    """How many right events the shortlists of some halves have, by class."""
+    """Count the right events in the shortlists of some halves, by class."""
     counts = dict.fromkeys(classes, 0)
     for half in halves:
         learnt = learnt_order(half.events, report, half.game) if report else None
@@ -294,7 +300,7 @@ def listed_right(halves, classes, report=None):
 
 @pytest.mark.parametrize("games", [2, 4, 8, 20])
 @pytest.mark.parametrize("words", [0.0, 1.5])
-def test_labels_never_take_right_events_from_the_list(games, words):
+def test_learning_never_removes_right_events_from_the_shortlist(games, words):
     made, classes = simulated(games, seed=1, words=words)
     report = calibrate(made, "m", 5)
     plain, learnt = listed_right(made, classes), listed_right(made, classes, report)
@@ -310,15 +316,15 @@ def test_labels_never_take_right_events_from_the_list(games, words):
 
 @pytest.mark.parametrize("games", [2, 4, 8])
 @pytest.mark.parametrize("words", [0.0, 1.5])
-def test_learnt_scores_rank_no_class_lower(games, words):
+def test_learnt_scores_never_lower_average_precision(games, words):
     made, classes = simulated(games, seed=2, words=words)
     ranked = rankings(made, learnt_scores(made, calibrate(made, "m", 5)))
     for one in average_precisions(ranked, classes, 5).values():
         assert (one.calibrated or 0) >= (one.score or 0) - 1e-9
 
 
-def test_a_model_with_nothing_to_gain_is_scored_beside_one_that_gains():
-    """The list of a model that is nearly always right cannot be better, but the ensemble's can."""
+def test_nearly_perfect_model_is_recalibrated_beside_another():
+    """The list of a nearly perfect model has nothing to gain, but the ensemble's list has."""
     made, _ = simulated(8)
     good = []
     for half in made:
@@ -329,7 +335,7 @@ def test_a_model_with_nothing_to_gain_is_scored_beside_one_that_gains():
     assert not is_gain(reports["good"].from_all.list_gains.values())
     events = {"m": made[0].events, "good": good[0].events}
     others = {"m": ["good"], "good": ["m"]}
-    assert recalibrate_all(events, reports, "game 0", others) is not None
+    assert recalibrate_models(events, reports, "game 0", others) is not None
 
 
 @pytest.mark.parametrize(
@@ -343,12 +349,12 @@ def test_a_model_with_nothing_to_gain_is_scored_beside_one_that_gains():
         ([-0.1, -0.2, -0.15], False),
     ],
 )
-def test_a_gain_has_to_be_seen_in_most_games(gains, expected):
+def test_gain_requires_confidence_over_games(gains, expected):
     assert is_gain(gains) is expected
 
 
-def test_a_class_is_reordered_only_if_every_game_agrees():
-    """A score and a probability cannot be compared across games."""
+def test_class_is_reordered_only_if_every_game_agrees():
+    """Scores and probabilities cannot be compared across games."""
     made, _ = simulated(8, seed=1, words=1.5)
     report = calibrate(made, "m", 5)
     assert report.without["game 3"].classes["Foul"].uses_features
@@ -364,14 +370,14 @@ def test_a_class_is_reordered_only_if_every_game_agrees():
 
 
 @pytest.mark.parametrize("value", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
-def test_a_score_on_an_edge_falls_into_the_bin_above_it(value):
+def test_score_on_an_edge_falls_into_the_upper_bin(value):
     truth = [TrueEvent(1.0, "Goal")]
     report = calibrate([Half(0, "g", truth, [event(1.0, score=value)], WHOLE)], "m", 5)
     (bin_,) = report.reliability[2].bins
     assert (bin_.low, bin_.high) == (value, round(value + 0.1, 1))
 
 
-def test_only_the_classes_that_are_stated_count():
+def test_calibration_uses_only_the_stated_classes():
     report = calibrate(halves(), "m", 5, ["Goal"])
     assert [one.label for one in report.quality] == [None, "Goal"]
     assert report.events < 280

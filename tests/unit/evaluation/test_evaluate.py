@@ -1,4 +1,4 @@
-"""Events against annotations, as SoccerNet's evaluator and mir_eval count them."""
+"""Compare counts with SoccerNet's evaluator and mir_eval."""
 
 import mir_eval.util
 import numpy as np
@@ -12,7 +12,7 @@ from touchline.evaluation.outcomes import Half, annotated_classes, outcomes
 
 
 @pytest.mark.parametrize("tolerance", [2, 5, 15, 30])
-def test_counts_are_soccernets_and_mir_evals(tolerance):
+def test_counts_equal_soccernets_evaluator_and_mir_eval(tolerance):
     report, _ = evaluate([generated(1)], "m", [tolerance], resamples=1)
     one = generated(1)
     assert {figures.label for figures in report.classes} == {"Goal", "Foul", "Corner"}
@@ -29,7 +29,7 @@ def test_counts_are_soccernets_and_mir_evals(tolerance):
         assert figures.recall.value == pytest.approx(len(pairs) / true, abs=1e-6)
 
 
-def test_only_what_was_looked_at_counts():
+def test_only_events_within_the_coverage_count():
     one = half(
         [(100, "Goal"), (900, "Goal"), (1500, "Foul")],
         [(101, "Goal", 0.9), (905, "Goal", 0.9), (1000, "Foul", 0.5)],
@@ -43,7 +43,7 @@ def test_only_what_was_looked_at_counts():
     assert (report.not_looked_at, report.seconds) == (1, 2000)
 
 
-def test_nothing_predicted_is_null_and_nothing_found_is_zero():
+def test_precision_is_null_without_predictions_and_zero_without_hits():
     report, _ = evaluate([half([(10, "Goal")], [(500, "Foul", 0.5)])], "m", [5])
     goal, foul = report.classes[1], report.classes[0]
     assert (goal.precision.value, goal.recall.value, goal.f1.value) == (None, 0, None)
@@ -53,13 +53,13 @@ def test_nothing_predicted_is_null_and_nothing_found_is_zero():
     assert nothing.overall[0].average_precision.value is None
 
 
-def test_no_labels_at_all_is_null_throughout():
+def test_figures_without_annotations_are_null():
     report, _ = evaluate([half([], [])], "m", [5])
     assert report.classes == []
     assert report.overall[0].recall.value is None
 
 
-def test_events_not_shown_are_counted_and_listed_separately():
+def test_events_not_shown_are_counted_separately():
     truth = [TrueEvent(10, "Foul"), TrueEvent(50, "Foul", None, False)]
     one = Half(0, "g", truth, [event(50, "Foul"), event(90, "Foul")], WHOLE)
     report, _ = evaluate([one], "m", [5])
@@ -70,7 +70,7 @@ def test_events_not_shown_are_counted_and_listed_separately():
     assert [o.true.visible for o in found_[:2]] == [True, False]
 
 
-def test_free_kicks_are_also_one_class_with_unspecified_ones():
+def test_all_kinds_of_free_kick_form_a_combined_class():
     events = [event(10, "Direct free-kick"), event(50, "Free kick", known=False)]
     truth = [TrueEvent(11, "Indirect free-kick"), TrueEvent(51, "Direct free-kick")]
     report, _ = evaluate([Half(0, "g", truth, events, WHOLE)], "m", [5])
@@ -79,7 +79,7 @@ def test_free_kicks_are_also_one_class_with_unspecified_ones():
     assert report.unknown == 1
 
 
-def test_a_class_that_nobody_annotates_is_not_held_against_a_model():
+def test_predictions_of_unannotated_classes_are_left_out():
     one = half([(10, "Goal")], [(10, "Goal", 0.9), (30, "Goal kick", 0.9)])
     report, _ = evaluate([one], "m", [5])
     assert (report.overall[0].predicted, report.not_annotated) == (1, 1)
@@ -88,7 +88,7 @@ def test_a_class_that_nobody_annotates_is_not_held_against_a_model():
     assert evaluate([mine], "m", [5])[0].overall[0].true_positives == 1
 
 
-def test_labels_of_few_classes_do_not_make_the_others_annotated_and_empty():
+def test_stated_classes_limit_the_evaluation():
     one = half([(10, "Goal")], [(10, "Goal", 0.9), (30, "Corner", 0.9), (50, "Foul", 0.9)])
     everything, _ = evaluate([one], "m", [5])
     assert (everything.overall[0].predicted, everything.not_annotated) == (3, 0)

@@ -1,4 +1,4 @@
-"""What chance reaches, and the intervals that samples of the matches give."""
+"""Test chance levels, and intervals from resampled games."""
 
 import random
 
@@ -8,7 +8,7 @@ from halves import half
 from touchline.evaluation.evaluate import evaluate
 
 
-def test_chance_is_what_a_dense_list_reaches_without_knowing_anything():
+def test_dense_predictions_reach_only_the_chance_level():
     source = random.Random(5)
     truth = [(source.uniform(0, 2700), "Foul") for _ in range(30)]
     # A prediction every 10 s finds everything at ±5 s, and so it does when shifted.
@@ -22,7 +22,7 @@ def test_chance_is_what_a_dense_list_reaches_without_knowing_anything():
     assert recall.by_chance < 0.25
 
 
-def test_intervals_come_from_sampling_matches():
+def test_intervals_come_from_resampled_games():
     good = [half([(t, "Goal") for t in range(0, 900, 90)], [(t, "Goal", 0.9) for t in
             range(0, 900, 90)], v) for v in range(4)]  # fmt: skip
     bad = [half([(t, "Goal") for t in range(0, 900, 90)], [(t + 40, "Goal", 0.9) for t in

@@ -1,4 +1,4 @@
-"""The same events by several orders: which of them helps."""
+"""Test the average precision of several orders of the same events."""
 
 import pytest
 from halves import WHOLE, generated
@@ -24,7 +24,7 @@ def one_class(*events, truth=(100.0,)):
     return Half(0, "g", [TrueEvent(time, "Goal") for time in truth], list(events), WHOLE)
 
 
-def test_each_order_for_itself():
+def test_each_order_has_its_own_average_precision():
     half = one_class(
         event(100.0, confidence=0.5, n_hits=2, score=0.9),
         event(500.0, confidence=0.9, n_hits=2, score=0.8),
@@ -36,7 +36,7 @@ def test_each_order_for_itself():
     assert found.calibrated is None
 
 
-def test_the_probability_of_the_label_goes_before_the_stated_confidence():
+def test_label_probability_takes_precedence_over_stated_confidence():
     half = one_class(
         event(100.0, confidence=0.1, label_probability=0.9, score=0.1),
         event(500.0, confidence=0.9, label_probability=0.8, score=0.2),
@@ -46,7 +46,7 @@ def test_the_probability_of_the_label_goes_before_the_stated_confidence():
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size=30))
-def test_average_precision_is_scikit_learns_of_all_that_is_true(these):
+def test_average_precision_equals_scikit_learn(these):
     events = [event(20.0 * k, n_hits=1 + hits) for k, (_, hits) in enumerate(these)]
     truth = [20.0 * k for k, (right, _) in enumerate(these) if right] + [2500.0]
     half = one_class(*events, truth=truth)
@@ -56,13 +56,13 @@ def test_average_precision_is_scikit_learns_of_all_that_is_true(these):
     assert found == pytest.approx(expected * sum(right) / (sum(right) + 1), abs=1e-6)
 
 
-def test_the_mean_is_over_classes_that_occur():
+def test_mean_ranking_averages_over_occurring_classes():
     assert mean_ranking([]) == Ranking()
     mean = mean_ranking([Ranking(plain=0.5, score=0.4), Ranking(plain=None, score=None)])
     assert (mean.plain, mean.score, mean.calibrated) == (0.25, 0.2, None)
 
 
-def test_they_stand_beside_every_row_of_the_evaluation():
+def test_every_row_of_the_evaluation_has_all_orders():
     halves = [generated(number) for number in range(3)]
     learnt = learnt_scores(halves, calibrate(halves, "m", 5))
     report, _ = evaluate(halves, "m", [5], calibrated=learnt)

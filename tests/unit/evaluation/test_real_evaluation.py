@@ -1,4 +1,4 @@
-"""A real game: SoccerNet's labels and NetVLAD's predictions; run where they are present.
+"""Evaluate NetVLAD's predictions of a real game. The tests need TOUCHLINE_REAL_DATA.
 
 Source of the oracle: compute_class_scores and evaluate of SoccerNet.Evaluation.ActionSpotting.
 """
@@ -42,7 +42,7 @@ def labels():
 
 @pytest.fixture(scope="module")
 def halves(labels):
-    """Both halves with their true events and NetVLAD v2's."""
+    """Return both halves with their annotations and the predictions of NetVLAD v2."""
     path = next((Path(REAL) / "soccernet/netvlad_v2").rglob("results_spotting.json"))
     spotted = json.loads(path.read_text())["predictions"]
     made = []
@@ -59,12 +59,12 @@ def halves(labels):
 
 
 def in_frames(events, label, rate):
-    """Times of one class in SoccerNet's frames, one event a frame."""
+    """Return the frames of one class's events, with at most one event per frame."""
     return sorted({int(rate * one.time_s + 1e-6) for one in events if one.label == label})
 
 
 def soccernets(true, predicted, rate):
-    """True positives by SoccerNet, of frames, confidences flattened."""
+    """Count true positives with SoccerNet's function. All scores are equal."""
     target, detection = np.zeros(3000 * rate), np.full(3000 * rate, -1.0)
     target[true], detection[predicted] = 1, 0.5
     scores, _, _ = compute_class_scores(target, target, detection, 2 * TOLERANCE * rate)
@@ -72,7 +72,7 @@ def soccernets(true, predicted, rate):
 
 
 def rounded(half, rate):
-    """A half with the times that SoccerNet's frames stand for."""
+    """Return a half with times rounded to SoccerNet's frames."""
 
     def at_frame(one):
         return replace(one, time_s=int(rate * one.time_s + 1e-6) / rate)
@@ -81,14 +81,14 @@ def rounded(half, rate):
     return replace(half, truth=truth, events=events)
 
 
-def test_there_are_243_events_of_which_41_are_not_shown(halves):
+def test_real_game_has_243_events_and_41_are_not_shown(halves):
     truth = [one for half in halves for one in half.truth]
     assert (len(truth), sum(not one.visible for one in truth)) == (243, 41)
 
 
-# 10 a second, as published figures have them; and 1000, where nothing is rounded away.
+# 10 frames per second as in published figures, and 1000, at which rounding loses nothing.
 @pytest.mark.parametrize("rate", [10, 1000])
-def test_true_positives_precision_and_recall_are_soccernets_and_mir_evals(halves, rate):
+def test_real_counts_equal_soccernets_evaluator_and_mir_eval(halves, rate):
     halves = [rounded(half, rate) for half in halves]
     report, _ = evaluate(halves, "netvlad", [TOLERANCE], resamples=1)
     figures = {one.label: one for one in report.classes}
@@ -114,7 +114,7 @@ def test_true_positives_precision_and_recall_are_soccernets_and_mir_evals(halves
         assert ours.recall.value == (pytest.approx(by_soccernet / true, abs=1e-6))
 
 
-def test_by_score_the_greedy_way_finds_as_many_or_fewer(halves):
+def test_greedy_pairing_by_score_never_finds_more_pairs(halves):
     lost = 0
     for label in SOCCERNET_CLASSES:
         for half in halves:
@@ -129,7 +129,7 @@ def test_by_score_the_greedy_way_finds_as_many_or_fewer(halves):
     assert lost == 0  # in this game; generated lists lose some
 
 
-def test_our_export_gives_the_same_figures_in_a_folder_of_one_game(halves, labels, tmp_path):
+def test_export_gives_the_same_figures_in_soccernets_evaluator(halves, labels, tmp_path):
     game = "league/season/a game"
     videos = [
         (Video(video=half.video, path="x", game=game, half=half.video), half.events)

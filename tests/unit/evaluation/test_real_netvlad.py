@@ -1,4 +1,4 @@
-"""Two real models of one game, NetVLAD v1 and v2, read, compared and fused; run where present."""
+"""Read, compare and fuse two real models of one game. The tests need TOUCHLINE_REAL_DATA."""
 
 import os
 from dataclasses import replace
@@ -15,7 +15,7 @@ from touchline.core.intervals import gaps
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.evaluation.annotations import read_truth
 from touchline.evaluation.average_map import mean_ap
-from touchline.evaluation.metrics import by_label, games_of
+from touchline.evaluation.metrics import by_label, game_names
 from touchline.evaluation.outcomes import Half
 from touchline.events.coverage import likely_lost
 from touchline.events.given import read_given
@@ -26,13 +26,13 @@ LABELS = Labels.read(ROOT / "labels.yaml")
 REAL = os.environ.get("TOUCHLINE_REAL_DATA")
 pytestmark = pytest.mark.skipif(REAL is None, reason="TOUCHLINE_REAL_DATA is not set")
 
-# v1 does not say which card it is, so those of v2 become one class, too.
+# v1 does not distinguish cards, so the cards of v2 become one class as well.
 CARDS = {"card", "Yellow card", "Red card", "Yellow->red card"}
 
 
 @pytest.fixture(params=[1, 2])
 def half(request):
-    """Both models' events of a half, as their files have them."""
+    """Return both models' events of a half."""
     tracks = {}
     for version in ("v1", "v2"):
         path = next((Path(REAL) / "soccernet" / f"netvlad_{version}").rglob("*.json"))
@@ -47,11 +47,11 @@ def half(request):
     return tracks
 
 
-def test_sparse_models_lost_no_slice(half):
+def test_sparse_models_are_read_with_full_coverage(half):
     assert all(track.looked_at == ((0.0, 2800.0),) for track in half.values())
 
 
-def test_they_agree_on_what_both_know_far_above_chance(half):
+def test_real_models_agree_far_above_chance(half):
     report, _ = compare(half, 10.0, shifts=100)
     (pair,) = report.pairs
     known = {entry.label: entry for entry in pair.classes}
@@ -62,7 +62,7 @@ def test_they_agree_on_what_both_know_far_above_chance(half):
     assert known["Ball out of play"].events_a == known["Ball out of play"].matched == 0
 
 
-def test_fusing_keeps_what_either_says(half):
+def test_union_and_intersection_keep_all_events(half):
     events = {name: track.events for name, track in half.items()}
     union = fuse(events, 10.0, "union")
     both = fuse(events, 10.0, "intersection")
@@ -76,7 +76,7 @@ def test_fusing_keeps_what_either_says(half):
     )
 
 
-def test_what_is_read_is_worth_what_soccernets_evaluator_finds_in_the_file():
+def test_mean_ap_of_real_predictions_equals_soccernets_evaluator():
     real = Path(REAL) / "soccernet"
     theirs = evaluate(
         str(real / "labels"),
@@ -92,7 +92,7 @@ def test_what_is_read_is_worth_what_soccernets_evaluator_finds_in_the_file():
         events = read_given(predicted, number, row, LABELS).hits
         truth = read_truth(true, LABELS, of=GameHalf(half=number)).events
         halves.append(Half(number, f"game {number}", truth, events, ((0.0, 3000.0),)))
-    lists = by_label(halves, {name: name for name in SOCCERNET_CLASSES}, games_of(halves))
+    lists = by_label(halves, {name: name for name in SOCCERNET_CLASSES}, game_names(halves))
     (ours,) = mean_ap(lists, 5, np.ones((1, 2)))
     assert ours == pytest.approx(theirs["a_mAP"], abs=1e-6)
     assert ours > 0.05

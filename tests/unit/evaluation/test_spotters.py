@@ -1,4 +1,4 @@
-"""Trained spotters without footage are worth what SoccerNet's evaluator finds in their files."""
+"""Compare trained spotters without footage with SoccerNet's evaluator."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from clones import ROOT
 from touchline.core.files import read_record
 from touchline.core.records import Coverage
 from touchline.core.soccernet import SOCCERNET_CLASSES, game_time
-from touchline.evaluation.average_map import average_maps
+from touchline.evaluation.average_map import compute_average_maps
 from touchline.evaluation.evaluate import evaluate
 from touchline.evaluation.outcomes import read_halves
 from touchline.events.coverage import coverage_of_spotter, looked_at_together
@@ -25,7 +25,7 @@ CLASSES = ["Goal", "Foul", "Penalty", "Ball out of play"]
 SEED = 4
 REAL = os.environ.get("TOUCHLINE_REAL_DATA")
 
-# What a spotter predicts of a half, from its true events: all, or part of it.
+# Shapes of a spotter's predictions of a half: everywhere, or in some part only.
 SHAPES = {
     "everywhere": lambda time: True,
     "quiet in the middle": lambda time: not 600 < time < 1900,
@@ -37,7 +37,7 @@ SHAPES = {
 
 
 def annotated(source, last):
-    """True events of a half, in milliseconds; the last is at a stated second."""
+    """Return true events of a half in milliseconds. The last event is at a given second."""
     times = sorted(source.uniform(0, last) for _ in range(30))
     return [(round(1000 * time), source.choice(CLASSES)) for time in [*times, last]]
 
@@ -56,7 +56,7 @@ def predicted(source, truth, is_predicted):
 
 
 def write_games(folder, source):
-    """Two halves of each shape, and one with a single prediction, as SoccerNet lays games out."""
+    """Write a game per shape and a game with single predictions, in SoccerNet's layout."""
     shapes = {**SHAPES, "one": None}
     for name, is_predicted in shapes.items():
         labels, predictions = [], []
@@ -96,7 +96,7 @@ def write_games(folder, source):
 
 @pytest.fixture(scope="module")
 def games(tmp_path_factory):
-    """The games' folder, and the videos of all halves: number, game, half."""
+    """Return the folder of the games, and the number, game and half of each video."""
     folder = tmp_path_factory.mktemp("games")
     names = write_games(folder, random.Random(SEED))
     videos = [(2 * n + half - 1, name, half) for n, name in enumerate(names) for half in (1, 2)]
@@ -110,7 +110,9 @@ def write_table(folder, videos):
 
 
 def halves_of(games, others=(), name="results", spotter="spotter"):
-    """The halves as an evaluation reads them, after the job that reads what was given."""
+    """Read the given predictions with the script of the workflow, and return the halves to
+    evaluate.
+    """
     folder, videos = games
     events, coverage, truth = [], [], []
     for video, game, half in videos:
@@ -163,7 +165,7 @@ def oracle(folder, metric, spotter="spotter"):
 
 
 def test_average_map_equals_soccernets_evaluator_on_the_files(games, halves):
-    ours = average_maps(halves, shifts=1, resamples=1)
+    ours = compute_average_maps(halves, shifts=1, resamples=1)
     for metric in ("loose", "tight"):
         theirs = oracle(games[0], metric)
         assert ours[metric].mean.value == pytest.approx(theirs["a_mAP"], abs=1e-6)
@@ -182,14 +184,14 @@ def test_average_map_equals_soccernets_evaluator_on_real_files(tmp_path):
     write_table(*games)
     halves = halves_of(games, spotter="netvlad_v2")
     assert sum(len(half.truth) for half in halves) > 100
-    ours = average_maps(halves, shifts=1, resamples=1)
+    ours = compute_average_maps(halves, shifts=1, resamples=1)
     for metric in ("loose", "tight"):
         theirs = oracle(tmp_path, metric, "netvlad_v2")
         assert ours[metric].mean.value == pytest.approx(theirs["a_mAP"], abs=1e-6)
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, "one"])
-def test_every_annotation_of_every_shape_is_evaluated(games, halves, shape):
+def test_all_annotations_count_for_every_shape_of_predictions(games, halves, shape):
     mine = [half for half in halves if half.game == shape]
     report, _ = evaluate(mine, "spotter", [5], shifts=20, resamples=1)
     assert report.not_looked_at == 0
@@ -199,12 +201,12 @@ def test_every_annotation_of_every_shape_is_evaluated(games, halves, shape):
     assert all(half.looked_at[0][0] == 0 and len(half.looked_at) == 1 for half in mine)
 
 
-def test_empty_list_is_worth_nothing(halves):
+def test_empty_predictions_have_zero_recall(halves):
     nothing = [half for half in halves if half.game == "nothing"]
     assert not any(half.events for half in nothing)
     report, _ = evaluate(nothing, "spotter", [5], shifts=1, resamples=1)
     assert report.overall[0].recall.value == 0
-    assert average_maps(nothing, shifts=1, resamples=1)["loose"].mean.value == 0
+    assert compute_average_maps(nothing, shifts=1, resamples=1)["loose"].mean.value == 0
 
 
 def test_figures_do_not_depend_on_another_model(games, halves):
@@ -216,7 +218,7 @@ def test_figures_do_not_depend_on_another_model(games, halves):
         assert file.read_text() == (folder / "with another" / file.name).read_text()
 
 
-def test_quiet_stretches_are_no_lost_slices(games, halves):
+def test_quiet_stretches_are_not_reported_as_lost(games, halves):
     folder, videos = games
     for video, *_ in videos:
         coverage = read_record(folder / f"results/coverage_{video}.json", Coverage)
@@ -241,6 +243,6 @@ def coverage(*times, half=None):
         ([coverage(30.0), coverage(2700.0)], [2500.0], 2700.0),
     ],
 )
-def test_open_ends_close_after_everything_that_is_known(coverages, times, end):
+def test_open_coverage_ends_at_the_last_known_time(coverages, times, end):
     expected = () if end is None else ((0.0, end),)
     assert looked_at_together(coverages, times) == [expected] * len(coverages)

@@ -176,13 +176,13 @@ def test_tables_that_the_workflow_refuses_are_refused_with_its_message(client, r
     path = results / "verdicts/verdicts_video_7.csv"
     refused = put(client, "a,b\n1,2\n")
     assert refused.status_code == 422
-    assert refused.json()["refused"].startswith(f"{path} is no table of events; it needs the")
+    assert refused.json()["refused"].startswith(f"{path} is not a table of events. It needs the")
     assert put(client, TABLE.replace("Goal", "Gaol")).status_code == 422
     assert put(client, "é".encode("latin-1")).status_code == 422
     assert not path.exists()
     some = put(client, TABLE + "7,9,Gaol,confirmed,9,Foul\n7,10,Foul,undecided,10,Foul\n")
     (problem,) = some.json()["problems"]
-    assert problem.startswith(f"{path}, row 2: 'Gaol' is no class")
+    assert problem.startswith(f"{path}, row 2: label is 'Gaol', which is not a class")
     # A review with nothing confirmed yet is one.
     nothing = TABLE.replace("confirmed", "undecided")
     assert put(client, nothing, If_None_Match="", If_Match=some.headers["ETag"]).is_success

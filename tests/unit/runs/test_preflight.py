@@ -64,7 +64,7 @@ def test_verdicts_of_a_video_with_other_labels_are_unused_with_a_warning(project
     assert inputs.annotations[1] == "results/verdicts/verdicts_video_1.csv"
     assert not [line for line in inputs.warnings if "verdicts" in line]
     saved.write_text("time_s;label\n3;Goal\n")
-    assert "verdicts_video_1.csv is no table of events" in "".join(mistakes(project))
+    assert "verdicts_video_1.csv is not a table of events" in "".join(mistakes(project))
 
 
 def test_frequent_unknown_label_becomes_a_taught_class(project, tmp_path):
@@ -132,7 +132,7 @@ def test_all_mistakes_are_reported_at_once(project, tmp_path):
         ("labels.yaml", None, "labels.yaml cannot be read"),
         ("labels.yaml", "classes: [Goal]", "labels.yaml is no table of labels"),
         ("labels.yaml", "classes:\n\tGoal: []", "labels.yaml is not a YAML file"),
-        ("truth_0.json", "{}", "truth_0.json holds no list of annotations"),
+        ("truth_0.json", "{}", "truth_0.json has no list of annotations"),
         ("truth_0.json", json.dumps({"annotations": [{"label": "Goal"}]}), "gameTime is None"),
     ],
 )
@@ -239,9 +239,9 @@ def soccernet(project, tmp_path):
 def test_labels_of_an_hq_file_are_refused(project, soccernet):
     soccernet("1_224p.mkv", "2_HQ.mkv")
     (line,) = mistakes(project | {"videos": "soccernet"})
-    assert "Labels-v2.json: its times are not those of video 1" in line
+    assert "Labels-v2.json: its times do not fit video 1" in line
     assert "2_HQ.mkv" in line
-    assert "use the 1_224p or 1_720p file, or leave the video's labels empty" in line
+    assert "use the 1_224p or 1_720p file, or leave the video's labels empty." in line
 
 
 @pytest.mark.parametrize("is_link", [True, False])
@@ -255,7 +255,7 @@ def test_hq_file_is_recognized_by_link_and_by_video_ini(project, soccernet, tmp_
     row = f"0\t{place}\tm\t1\t{folder / 'Labels-v2.json'}\n"
     (tmp_path / "videos.tsv").write_text(f"video\tpath\tgame\thalf\tlabels\n{row}")
     (line,) = mistakes(project)
-    assert "its times are not those of video 0" in line
+    assert "its times do not fit video 0" in line
 
 
 def test_labels_of_an_hq_file_count_from_the_start_in_video_ini(project, soccernet):
