@@ -7,7 +7,7 @@ from touchline.core.files import read_record, write_json
 from touchline.core.jobs import recorded_job
 from touchline.core.logs import log
 from touchline.core.records import Coverage
-from touchline.events.coverage import looked_at_together
+from touchline.events.coverage import close_open_ends
 from touchline.events.predictions import read_events_csv
 from touchline.runs.rule_params import CompareModelsParams
 
@@ -16,7 +16,7 @@ def main(job: Any) -> None:
     params = CompareModelsParams.read(job)
     events = [read_events_csv(path) for path in job.input.events]
     coverages = [read_record(path, Coverage) for path in job.input.coverage]
-    looked_at = looked_at_together(coverages, (one.time_s for some in events for one in some))
+    looked_at = close_open_ends(coverages, (one.time_s for some in events for one in some))
     tracks = dict(zip(params.models, map(Track, events, looked_at), strict=True))
     report, findings = compare(tracks, params.tolerance, shifts=params.shifts, seed=params.seed)
     for pair in report.pairs:

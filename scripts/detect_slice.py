@@ -18,7 +18,7 @@ from touchline.core.jobs import recorded_job
 from touchline.core.records import Manifest, Origin, ServerOrigin
 from touchline.detection.feature_origin import feature_origin
 from touchline.detection.worker import Question, Server, answer_windows
-from touchline.events.partials import partial_of
+from touchline.events.partials import partial_answers
 from touchline.evidence.features import write_features
 from touchline.evidence.tables import Evidence, write_evidence
 from touchline.inputs.fingerprint import check_fingerprint
@@ -82,7 +82,7 @@ def main(job: Any) -> None:
         write_features(job.output.features, records, origin)
     lines = (record.ledger_line for record in records)
     write_json_lines(job.output.ledger, (line.model_dump() for line in lines))
-    write_json(job.output.partial, [answer.model_dump() for answer in partial_of(records)])
+    write_json(job.output.partial, [answer.model_dump() for answer in partial_answers(records)])
 
 
 def remember_server(name: str, note: Path, server: ServerOrigin) -> None:

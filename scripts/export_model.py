@@ -8,7 +8,13 @@ from touchline.core.files import read_record, write_json, write_text
 from touchline.core.jobs import recorded_job
 from touchline.core.records import Coverage
 from touchline.errors import InputError
-from touchline.events.exports import by_game, osl_json, results_spotting, sportscode_xml, webvtt
+from touchline.events.exports import (
+    group_by_game,
+    osl_json,
+    results_spotting,
+    sportscode_xml,
+    webvtt,
+)
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import read_table
@@ -32,7 +38,7 @@ def main(job: Any) -> None:
         write_text(folder / "sportscode" / f"{name}.xml", sportscode_xml(events, *clock))
         write_text(folder / "webvtt" / f"{name}.vtt", webvtt(events, *clock))
     try:
-        games = by_game(videos)
+        games = group_by_game(videos)
     except InputError as error:
         # Not everyone who runs the workflow wants these files.
         log.warning("%s Without that there are no files for SoccerNet.", error)

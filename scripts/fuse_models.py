@@ -43,7 +43,7 @@ def main(job: Any) -> None:
         job.output.events,
         events,
         video=int(job.wildcards.video),
-        of=params.half,
+        game_half=params.half,
     )
 
 

@@ -55,7 +55,7 @@ def main(job: Any) -> None:
         job.output.events,
         events,
         video=manifest.video,
-        of=params.half,
+        game_half=params.half,
     )
     write_json(job.output.coverage, coverage.model_dump())
 

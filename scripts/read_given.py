@@ -49,7 +49,7 @@ def main(job: Any) -> None:
             given.times,
             merged.counts,
             manifest,
-            of=params.half,
+            game_half=params.half,
             reached=reached,
             window=rule.seconds,
         )
@@ -74,7 +74,7 @@ def main(job: Any) -> None:
         job.output.events,
         events,
         video=video,
-        of=params.half,
+        game_half=params.half,
     )
     write_json(job.output.coverage, coverage.model_dump())
 

@@ -8,7 +8,7 @@ from touchline.core.logs import log
 from touchline.evaluation.recalibration import learnt_order
 from touchline.evaluation.records import CalibrationReport
 from touchline.events.predictions import EVENTS, read_events_csv
-from touchline.events.shortlist import SHORTLIST, shortlist, table_of_shortlist
+from touchline.events.shortlist import SHORTLIST, shortlist, shortlist_table
 from touchline.inputs.labels import Labels
 from touchline.runs.rule_params import ShortlistEventsParams
 
@@ -23,7 +23,7 @@ def main(job: Any) -> None:
         learnt = learnt_order(events, report, params.game, others)
     classes = Labels.read(job.input.labels, params.taught).classes
     listed = shortlist(events, classes, params.per_class, learnt)
-    SHORTLIST.write(job.output[0], table_of_shortlist(EVENTS.read(job.input.events), listed))
+    SHORTLIST.write(job.output[0], shortlist_table(EVENTS.read(job.input.events), listed))
     how = "score" if learnt is None else "probability"
     log.info("%d of %d events are listed, by %s", len(listed), len(events), how)
 

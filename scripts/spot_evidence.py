@@ -57,7 +57,7 @@ def main(job: Any) -> None:
         job.output.events,
         events,
         video=manifest.video,
-        of=params.half,
+        game_half=params.half,
     )
     write_json(job.output.coverage, coverage_of_slices(manifest, windows, counts).model_dump())
 

@@ -53,7 +53,7 @@ def main(job: Any) -> None:
     coverage = coverage_of_slices(video.manifest, video.windows, counts)
     write_evidence(job.output.probabilities, found)
     write_predictions(job.output.predictions, events)
-    write_events_csv(job.output.events, events, video=video.manifest.video, of=params.half)
+    write_events_csv(job.output.events, events, video=video.manifest.video, game_half=params.half)
     write_json(job.output.coverage, coverage.model_dump())
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 class InputError(Exception):
     """An error in the user's input or setup, with a message that tells the user how to fix it.
 
-    The message says what is wrong, where, and what to do. Scripts print it and exit with a non-zero
+    The message names the mistake, its place and a remedy. Scripts print it and exit with a non-zero
     status. Any other exception is a defect of Touchline and keeps its traceback.
     """
 

@@ -93,7 +93,7 @@ def suppress(times: Sequence[float], order: Iterable[int], radius: float) -> lis
 def pair_times(
     times_a: Sequence[float], times_b: Sequence[float], tolerance: float
 ) -> list[tuple[int, int]]:
-    """Pair as many times as possible, with the smallest total distance among all such pairings.
+    """Find the largest set of pairs, and among the largest sets the smallest total distance.
 
     The best pairs on a line never cross, because uncrossing two pairs increases neither the larger
     distance nor the sum. The problem is therefore an alignment of two sorted lists. It takes O(n k)

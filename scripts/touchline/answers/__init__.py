@@ -1,1 +1,1 @@
-"""From a model's text to the events in it: answers in every form that models write them."""
+"""Parsing of a model's text into events, for every form in which models write answers."""

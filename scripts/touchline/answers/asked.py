@@ -1,4 +1,4 @@
-"""What a model was asked, as far as it must be known to read its answer."""
+"""The parts of a prompt that are needed to read an answer."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from touchline.answers.plain_answers import MOST_WORDS_OF_A_NAME, says_none
 from touchline.core.records import ParsedEvent
 from touchline.inputs.labels import key_of
 
-# So many names in a row, in the prompt's own order, are its list repeated.
+# An answer with this number of names in the prompt's order only repeats the prompt's list.
 _ECHO = 4
-# A line with so many words is no name that an answer may be.
+# A line with at least this number of words is a sentence, not a name.
 _LONG_LINE = 5
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What was asked.
+class PromptContent:
+    """The parts of a prompt that are needed to read an answer.
 
     Attributes:
-        is_name: whether a phrase is the name of an event. It decides where nothing else
-            distinguishes a name from prose: for bare words, and for the keys of an object.
+        is_name: returns whether a phrase is the name of an event. It distinguishes names from prose
+            in bare words and in the keys of an object.
         lines: the prompt's sentences.
-        names: the keys of the names that it lists, in its order.
-        examples: the events that it shows.
+        names: normalized names of events that the prompt lists, in its order.
+        examples: the events that the prompt shows as examples.
     """
 
     is_name: Callable[[str], bool]
@@ -34,25 +34,25 @@ class Asked:
     examples: frozenset[ParsedEvent] = frozenset()
 
     @classmethod
-    def by_prompt(cls, prompt: str) -> Asked:
-        """A prompt, whose names of events are the phrases that it lists."""
+    def from_prompt(cls, prompt: str) -> PromptContent:
+        """Read a prompt. The phrases that it lists are the names of events."""
         phrases = (part.strip(" \t-*•.") for part in re.split(r"[,;\n]", prompt))
         short = [part for part in phrases if 0 < len(part.split()) <= MOST_WORDS_OF_A_NAME]
         names = tuple(key for phrase in short if (key := key_of(phrase)) and not says_none(phrase))
         known = frozenset(names)
         lines = (line.strip() for line in prompt.splitlines())
-        # Objects are left to `examples`: an answer without details may well equal one.
+        # Lines with objects are handled by `examples`, because a true answer can equal such a line.
         long = (line for line in lines if len(line.split()) >= _LONG_LINE and "{" not in line)
         return cls(lambda phrase: key_of(phrase) in known, tuple(long), names)
 
     def without_echo(self, text: str) -> str:
-        """An answer without the prompt's sentences that it repeats."""
+        """Remove the prompt's sentences from an answer that repeats them."""
         for line in self.lines:
             text = text.replace(line, "\n")
         return text.strip()
 
-    def own(self, events: Sequence[ParsedEvent]) -> list[ParsedEvent]:
-        """Events without those that only repeat the prompt's example or its list of names."""
+    def without_repeats(self, events: Sequence[ParsedEvent]) -> list[ParsedEvent]:
+        """Remove events that only repeat the prompt's example or its list of names."""
         keys = [key_of(event.label) for event in events]
         count = len(keys)
         starts = range(len(self.names) - count + 1)

@@ -1,4 +1,4 @@
-"""From the answers in a predictions file to hits: one event for each class that an answer names."""
+"""Conversion of the answers in a predictions file to hits: one event per class in an answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from touchline.answers.asked import Asked
+from touchline.answers.asked import PromptContent
 from touchline.answers.parsing import is_cut_off, parse_answer
 from touchline.answers.plain_answers import names_in
 from touchline.answers.reading import Predictions, quoted, usable_items
@@ -14,10 +14,15 @@ from touchline.core.records import Counts, Event, ParsedEvent
 from touchline.inputs.labels import Labels
 
 
-def hits_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
-    """The hits for one parsed event of the window that starts at `time`, in seconds.
+def make_hits(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
+    """Return the hits for one parsed event of a window.
 
-    One event; a label of several classes' names ("Corner kick and foul") is one of each.
+    A label with the names of several classes ("Corner kick and foul") gives one hit per class.
+
+    Args:
+        time: start of the window, in seconds.
+        parsed: the event.
+        labels: the classes and their spellings.
     """
     found = names_in(parsed.label, lambda name: labels.canonical(name) is not None)
     names = [labels.canonical(name) for name in found]
@@ -39,7 +44,7 @@ def hits_of(time: float, parsed: ParsedEvent, labels: Labels) -> list[Event]:
     ]
 
 
-def predictions_of(
+def read_items(
     items: Sequence[Any],
     path: str | Path,
     labels: Labels,
@@ -50,9 +55,11 @@ def predictions_of(
     """Read the items of a predictions file: a list of `{"time": seconds, "raw": answer}`.
 
     Args:
-        path: of the file, for messages.
-        duration: seconds of video, if known; items beyond are left out as invalid.
-        half: of the game, which the video shows; None if it is not known.
+        items: the items.
+        path: path of the file, for messages.
+        labels: the classes and their spellings.
+        duration: duration of the video in seconds, if known. Later items are left out as invalid.
+        half: the half of the game that the video shows; None if unknown.
 
     Raises:
         InputError: no item can be used.
@@ -61,7 +68,7 @@ def predictions_of(
     times: list[float] = []
     tally = {"events": 0, "none": 0, "unparsed": 0}
     cut_off = 0
-    asked = Asked(labels.is_spelling)
+    asked = PromptContent(labels.is_spelling)
     usable, problems = usable_items(items, path, half, duration)
     for number in usable:
         time, raw = float(items[number]["time"]), items[number]["raw"]
@@ -71,10 +78,11 @@ def predictions_of(
         cut_off += bool(answer.events) and is_cut_off(raw)
         if answer.status == "unparsed":
             problems.append(
-                f"{path}, item {number} ({time:g} s): no event can be read in {quoted(raw)}."
+                f"{path}, item {number} ({time:g} s): the answer {quoted(raw)} has no readable "
+                "event."
             )
         for parsed in answer.events:
-            hits += hits_of(time, parsed, labels)
+            hits += make_hits(time, parsed, labels)
     hits.sort(key=lambda hit: hit.time_s)
     counts = Counts(
         answers=len(items),

@@ -1,7 +1,7 @@
-"""Answers in plain words: that there is no event, names of events, and lists of them.
+"""Parsing of answers in plain words: denials, names of events, and lists of names.
 
-docs/answers.md states the grammar, rule by rule. Nothing here looks into the meaning of a
-sentence: what the grammar does not cover is left to the caller as unread.
+docs/answers.md states the grammar, rule by rule. No function interprets the meaning of a sentence.
+A text outside the grammar is returned as unread.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# Whether a phrase is the name of an event.
+# A function that returns whether a phrase is the name of an event.
 IsName = Callable[[str], bool]
 
 
 def _words(text: str) -> frozenset[str]:
+    """Split a text at spaces into a set of words."""
     return frozenset(text.split())
 
 
-# One of these says by itself that there is no event.
+# Each of these words alone denies an event.
 _NOTHING = _words("none nothing null nil na")
-# One of these does so with a word for events, or as the whole answer as below.
+# Each of these words denies an event together with one of _EVENTS, or as one of _DENIALS.
 _NEGATIONS = _words(
     "no not neither never unable cannot can't don't doesn't didn't isn't aren't wasn't weren't"
 )
@@ -29,7 +30,7 @@ _EVENTS = _words(
     happened happening occur occurs occurred occurring"""
 )
 _DENIALS = (["no"], ["not", "applicable"], ["not", "available"], ["not", "any"])
-# What may stand around them without changing it.
+# Words that do not change the meaning of a denial.
 _FILLER = _words(
     """a above all am an and answer any appear appears appearing applicable are at available based
     be been being can categories category class classes clear clearly clip clips could
@@ -41,49 +42,50 @@ _FILLER = _words(
     soccer specific such take taken takes taking that the them there these this those to
     type types us video visible was we were which with within"""
 )
-# These are keys, too, which an event's name may stand behind.
+# "type", "class" and "category" are left out because they are also keys before an event's name.
 _LEAD_IN = _FILLER - _words("type class category")
 _CONTRAST = _words(
     "but however although though except yet nevertheless nonetheless instead rather besides apart"
 )
-# Answers that say no to one name of a checklist.
+# Words that deny one name of a checklist.
 _NOT = re.compile(
     # "No. 7 scores" denies nothing.
     r"(no(?!\.? ?\d)|not|none|nothing|null|false|absent|never|n/a|0(\.0+)?(?!\.\d)|unlikely"
     r"|isn't|wasn't|didn't)\b"
 )
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
-# Where the statement that there is no event may end and its explanation begin.
+# The end of a denial, before its explanation.
 _EXPLAINED = re.compile(r"\n\s*\n|\(|\n|[.!;:,](?=\s)|\s[-–—]\s")
 _LONGEST_STATEMENT = 300  # characters
 MOST_WORDS_OF_A_NAME = 4
-# What may stand around a name: space, marks of emphasis, quotes, brackets.
+# Characters around a name: space, marks of emphasis, quotes, brackets.
 _AROUND = " \t*_`\"'“”‘’«».!?|[]()"
 
 
-def words_of(text: str) -> list[str]:
-    """The words of a text without case; "n/a" is one word."""
+def split_words(text: str) -> list[str]:
+    """Return the words of a text in lower case. "n/a" is one word."""
     plain = text.casefold().replace("’", "'").replace("n/a", "na").replace("n.a.", "na")
     return _WORD.findall(plain)
 
 
 def without_lead_in(text: str, more: frozenset[str] = frozenset()) -> str:
-    """A text without words such as "Here is the answer:" in front of it.
+    """Remove words such as "Here is the answer:" from the start of a text.
 
     Args:
-        more: words that may stand there beside the usual ones.
+        text: the text.
+        more: further words that may occur in a lead-in.
     """
     head, colon, _ = text[:_LONGEST_STATEMENT].partition(":")
-    words = [word for word in words_of(head) if not word.isdigit()]
+    words = [word for word in split_words(head) if not word.isdigit()]
     if colon and words and (_LEAD_IN | more).issuperset(words):
         return text[len(head) + 1 :].strip(" \t\n*")
     return text
 
 
 def says_none(text: str) -> bool:
-    """Whether a text says that there is no event, and nothing else."""
-    words = words_of(text)
-    # "at all" stresses a denial; "not all of these" is none.
+    """Return whether a text says that there is no event, and nothing else."""
+    words = split_words(text)
+    # "at all" emphasizes a denial, but "not all of these" is no denial.
     if "all" in words and "at all" not in " ".join(words):
         return False
     known = _NOTHING | _NEGATIONS | _EVENTS | _FILLER
@@ -94,15 +96,15 @@ def says_none(text: str) -> bool:
 
 
 def begins_with_none(text: str, is_name: IsName) -> bool:
-    """Whether a text says that there is no event and goes on to explain it.
+    """Return whether a text denies any event and then explains the denial.
 
-    The explanation may follow in brackets or behind a blank line; nearer than that it must
-    name no event. Nowhere may it take anything back ("but", "however").
+    An explanation in brackets or after a blank line may name events. Any other explanation may not.
+    No explanation may contain a contrast such as "but" or "however".
     """
     for cut in _EXPLAINED.finditer(text[:_LONGEST_STATEMENT]):
         if says_none(text[: cut.start()]):
             rest = text[cut.end() :]
-            if not _CONTRAST.isdisjoint(words_of(rest)):
+            if not _CONTRAST.isdisjoint(split_words(rest)):
                 return False
             apart = cut[0] == "(" or cut[0].count("\n") > 1
             if apart or not any(_names_within(rest, is_name)):
@@ -111,16 +113,17 @@ def begins_with_none(text: str, is_name: IsName) -> bool:
 
 
 def _names_within(text: str, is_name: IsName) -> Iterator[bool]:
-    words = words_of(text)
+    """Yield, for each short phrase of a text, whether the phrase is a name."""
+    words = split_words(text)
     for length in range(1, MOST_WORDS_OF_A_NAME + 1):
         for start in range(len(words) - length + 1):
             yield is_name(" ".join(words[start : start + length]))
 
 
 def names_in(phrase: str, is_name: IsName) -> list[str]:
-    """The names that a phrase consists of: itself, or several with commas or "and" between.
+    """Split a phrase into names: the phrase itself, or names joined by commas or "and".
 
-    Nothing if any part of it is no name.
+    The list is empty if any part of the phrase is not a name.
     """
     phrase = phrase.strip(_AROUND)
     if is_name(phrase):
@@ -131,23 +134,23 @@ def names_in(phrase: str, is_name: IsName) -> list[str]:
 
 
 def denies(value: Any) -> bool:
-    """Whether what stands beside a name says that this event does not happen."""
+    """Return whether the value beside a name says that this event does not happen."""
     if isinstance(value, str):
         return says_none(value) or _NOT.match(value.strip().casefold()) is not None
     return value is None or value is False or value in (0, [], {})
 
 
-def listed(text: str, is_name: IsName) -> list[dict[str, Any]] | None:
-    """The events of a text whose lines name them, as objects; None if no line does.
+def parse_lines(text: str, is_name: IsName) -> list[dict[str, Any]] | None:
+    """Return the events of a text whose lines name them, as objects. Return None if no line does.
 
-    A line counts if it is names alone, or a name and more about it behind a colon, a dash
-    or in brackets, whatever bullet or number it has; other lines are passed over. Names that
-    are denied ("Penalty: no") make no event, so the list may be empty.
+    A line counts if it consists only of names, or of a name and more text after a colon, a dash or
+    a bracket. Bullets and numbers are ignored, and so are all other lines. A denied name ("Penalty:
+    no") gives no event, so the list can be empty.
     """
     found: list[dict[str, Any]] = []
     any_line = False
     for line in text.splitlines():
-        item = _item(line, is_name)
+        item = _parse_line(line, is_name)
         if item is not None:
             any_line = True
             found += item
@@ -158,25 +161,25 @@ _BULLET = re.compile(r"^\s*(?:[-*•–—>#]+|\(?(?:\d{1,2}|[a-z])[.)]|\|)?\s*"
 _MARK = re.compile(r"\s*(?::|\||\s[-–—]|\()\s*")
 
 
-def _item(line: str, is_name: IsName) -> list[dict[str, Any]] | None:
-    """The events that a line names; None if it names none in a way that counts."""
+def _parse_line(line: str, is_name: IsName) -> list[dict[str, Any]] | None:
+    """Return the events that a line names. Return None if the line does not count."""
     body = without_lead_in(_BULLET.sub("", line, count=1).strip(), _EVENTS)
     if names := names_in(body, is_name):
         return [{"label": name} for name in names]
     mark = _MARK.search(body)
     if mark is None:
         return None
-    head, beside = body[: mark.start()], body[mark.end() :].strip(" *`")
+    head, rest = body[: mark.start()], body[mark.end() :].strip(" *`")
     names = names_in(head, is_name)
     if not names:
         return None
-    if denies(beside):
+    if denies(rest):
         return []
-    return [{"label": name} | _beside(beside) for name in names]
+    return [{"label": name} | _parse_rest(rest) for name in names]
 
 
-def _beside(text: str) -> dict[str, Any]:
-    """The parts of an event in a line: team and confidence by themselves, the rest as details."""
+def _parse_rest(text: str) -> dict[str, Any]:
+    """Read the text after a name: a team, a confidence, and everything else as details."""
     fields: dict[str, Any] = {}
     rest = []
     for part in re.split(r"[,|]", text.strip(" )|")):
@@ -191,7 +194,7 @@ def _beside(text: str) -> dict[str, Any]:
     return fields | ({"details": details} if details else {})
 
 
-# Keys are bounded, so that no text takes more than a moment.
+# The length of keys is bounded, so that no text takes long to search.
 _PAIR = re.compile(
     r"<(?P<tag>\w{1,20})\s*>\s*(?P<element>[^<]*?)\s*</(?P=tag)\s*>"
     r"|(?<!\w)(?P<key>\w{1,20})[\"'”’*]{0,4}\s*[:=][*\s]*"
@@ -200,16 +203,18 @@ _PAIR = re.compile(
 )
 
 
-def attributes(
+def parse_attributes(
     text: str, role_of: Callable[[str], str | None], is_name: IsName
 ) -> list[dict[str, Any]]:
-    """The events of a text in which they stand as attributes, as objects.
+    """Return the events that a text writes as attributes, as objects.
 
-    Taken are `label="Goal" team="home"`, `<label>Goal</label>` and `Label: Goal, Team: home`; in
-    the last form, which prose has too, a label must be a name, or say that there is none.
+    The forms are `label="Goal" team="home"`, `<label>Goal</label>` and `Label: Goal, Team: home`.
+    Prose can have the last form, too. There, a label must be a name or a denial.
 
     Args:
-        role_of: what a key stands for, such as "label"; None for keys that mean nothing.
+        text: the text.
+        role_of: returns the field that a key means, such as "label"; None for other keys.
+        is_name: returns whether a phrase is the name of an event.
     """
     found: list[dict[str, Any]] = [{}]
     for pair in _PAIR.finditer(text):

@@ -1,4 +1,4 @@
-"""What reading a file of predictions gives, and the bounds that all readers keep to."""
+"""The result of reading a predictions file, and the limits that all readers apply."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from touchline.core.records import Counts, Event
 from touchline.core.soccernet import LONGEST_HALF
 from touchline.errors import InputError
 
-# Seconds: a day. A time beyond is a mistake even where the duration is unknown.
+# Seconds (one day). A later time is a mistake even if the duration is unknown.
 LONGEST_VIDEO = 86_400.0
-# An answer of 256 tokens has some 1,000 characters. Of a longer text that is not strict JSON
-# this much is read, because the other readers have no bound of their own; and so much of a
-# label or of details is kept.
+# An answer of 256 tokens has about 1,000 characters. Only this number of characters is read from a
+# text that is not strict JSON, because the other parsers have no limit of their own. Labels and
+# details are cut to the same length.
 MAX_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What a predictions file holds.
+    """The content of a predictions file.
 
     Attributes:
-        hits: sorted by time, each an event as read from one answer (nothing is merged yet).
-        times: seconds, of every item that can be used, whatever its answer is.
-        problems: one line for each item that gave no event though it should, with file
-            and number of the item (the first is 0).
-        exact: the hits are the events themselves, with the times and scores of a model that
-            spots events, and not what it answered about windows.
+        hits: events that were read from single answers, before merging, sorted by time.
+        times: time of every usable item in seconds, with or without events.
+        counts: number of items and events of each kind.
+        problems: one line per item that should have given an event but did not, with file and
+            number of the item (the first is 0).
+        exact: whether a trained spotter made the file. Its hits are final events with times and
+            scores, not answers about windows.
     """
 
     hits: list[Event]
@@ -39,16 +40,16 @@ class Predictions:
     exact: bool = False
 
     def reach(self, window: float) -> float:
-        """How far the predictions get, seconds.
+        """Return the end of the last window with an answer, in seconds.
 
         Args:
-            window: how long the windows last, seconds.
+            window: length of a window, in seconds.
         """
         return max(self.times, default=-window) + (0.0 if self.exact else window)
 
 
-def encodable(text: str) -> str:
-    """The text, bounded, with lone surrogates, which no file can hold, as question marks."""
+def make_encodable(text: str) -> str:
+    """Cut a text to MAX_CHARACTERS and replace lone surrogates, which no file can hold."""
     return text[:MAX_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
 
 
@@ -58,13 +59,16 @@ def usable_items(
     """Find the items of a predictions file that have a time and an answer.
 
     Args:
-        path, half, duration: as of `touchline.answers.hits.predictions_of`.
+        items: the items.
+        path: path of the file, for messages.
+        half: the half of the game that the video shows; None if unknown.
+        duration: duration of the video in seconds; None if unknown.
 
     Returns:
-        their numbers, and a line for each other item.
+        The numbers of the usable items, and one message per other item.
 
     Raises:
-        InputError: there are items, and none can be used.
+        InputError: there are items, but none can be used.
     """
     usable: list[int] = []
     problems: list[str] = []
@@ -77,30 +81,30 @@ def usable_items(
         if mistake is None:
             usable.append(number)
         else:
-            problems.append(f"{path}, item {number}: {mistake}; it is left out.")
+            problems.append(f"{path}, item {number} {mistake}. The item is left out.")
     if items and not usable:
         raise InputError(f"{path} has no usable item. The first problem: {problems[0]}")
     return usable, problems
 
 
 def quoted(text: str) -> str:
-    """A model's text, short and on one line, for a message."""
+    """Return the start of a model's text on one line with quotes, for a message."""
     return ascii(text if len(text) <= 60 else f"{text[:60]}…")
 
 
 def _mistake(item: Any, duration: float | None, half: int | None) -> str | None:
-    """What is wrong with an item of a predictions file, or None."""
+    """Return the reason why an item cannot be used, or None."""
     if not isinstance(item, dict):
-        return "is no object"
+        return "is not an object"
     time, raw = item.get("time"), item.get("raw")
     if isinstance(time, bool) or not isinstance(time, (int, float)):
-        return "has no number as its time"
-    if not 0 <= time <= LONGEST_VIDEO:  # NaN is not between
+        return "has a time that is not a number"
+    if not 0 <= time <= LONGEST_VIDEO:  # This also rejects NaN.
         return f"has an impossible time, {quoted(str(time))}"
     if duration is not None and time > duration:
         return f"is at {time:g} s, beyond the end of the video ({duration:g} s)"
     if duration is None and half is not None and time > LONGEST_HALF:
-        return f"is at {time:g} s, and no half is longer than {LONGEST_HALF:g} s"
+        return f"is at {time:g} s, but no half is longer than {LONGEST_HALF:g} s"
     if not isinstance(raw, str):
-        return "has no text as its raw answer"
+        return "has a raw answer that is not a text"
     return None

@@ -37,7 +37,7 @@ _REMEDIES = {
 
 
 def disk_message(error: BaseException) -> str | None:
-    """Return a message that says what failed, where, and what to do.
+    """Return a message with the error, the file and a remedy.
 
     Return None if neither the error nor its cause is a disk, permission or resource error.
     """

@@ -1,6 +1,6 @@
 """Locks that give each worker on a machine its own GPU. A lock ends with its process.
 
-Locally, Snakemake counts GPUs but does not say which GPU a job gets, so two workers would both take
+Locally, Snakemake counts GPUs but does not assign a GPU to each job, so two workers would both take
 the first GPU. A worker therefore leases a GPU here before it uses CUDA. Inside a SLURM job, a
 worker leases one of the GPUs that SLURM gave the job.
 """

@@ -200,13 +200,13 @@ class Counts(Record):
     )
 
 
-# Origin of an event's score:
-# - context: the model's other predictions around the event (`touchline.events.context`)
-# - calibrated: the probability that the event is right, learnt from other games
-# - weighted: the mean of several models
-# - given: the file of a trained spotter
-# - evidence, learned: the height of the evidence, or of a learnt model's output, above the mean of
-#   the class (`touchline.evidence.peaks`)
+# Origin of an event's score.
+# "context": the model's other predictions around the event (`touchline.events.context`).
+# "calibrated": the probability that the event is right, learnt from other games.
+# "weighted": the mean score of several models.
+# "given": the file of a trained spotter.
+# "evidence" and "learned": the height of the evidence, or of a learnt model's output, above the
+# mean of the class (`touchline.evidence.peaks`).
 ScoreKind = Literal["context", "calibrated", "weighted", "given", "evidence", "learned"]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from touchline.answers.asked import Asked
+from touchline.answers.asked import PromptContent
 from touchline.answers.parsing import parse_answer
 from touchline.core.records import UNANSWERED, Status, WindowOutcome
 from touchline.detection.batch_size import peak_memory
@@ -42,7 +42,7 @@ def detect(
     answering: BatchedAnswering,
     settings: GenerationSettings,
     video: int,
-    asked: Asked,
+    asked: PromptContent,
     candidates: Sequence[str] = (),
 ) -> Iterator[WindowOutcome]:
     """Ask a model about windows.
@@ -136,7 +136,7 @@ def _picture(frames: list[Frame], model: AnsweringModel) -> Picture:
 
 
 def _found(
-    generated: Generated, model: AnsweringModel, asked: Asked, most_tokens: int
+    generated: Generated, model: AnsweringModel, asked: PromptContent, most_tokens: int
 ) -> tuple[Status, dict[str, Any]]:
     """The status of a window, and the fields of its record that its answer fills."""
     if not generated.tokens:

@@ -31,7 +31,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from touchline.answers.asked import Asked
+from touchline.answers.asked import PromptContent
 from touchline.answers.parsing import parse_answer
 from touchline.core.records import ServerOrigin, Status, WindowOutcome
 from touchline.detection.scoring import Generated, mean_probability, score_events
@@ -383,7 +383,7 @@ class ServerAnswering:
         self.prompt_tokens = self.answer_tokens = 0
 
     def outcomes(
-        self, windows: Sequence[Window], frames: Iterator[Frame], asked: Asked
+        self, windows: Sequence[Window], frames: Iterator[Frame], asked: PromptContent
     ) -> Iterator[WindowOutcome]:
         """Ask about windows; yields a record of each as soon as it is done.
 
@@ -436,7 +436,9 @@ class ServerAnswering:
             reader.shutdown(wait=False)
             loop.close()
 
-    async def _outcome(self, server: _Server, request: _Request, asked: Asked) -> WindowOutcome:
+    async def _outcome(
+        self, server: _Server, request: _Request, asked: PromptContent
+    ) -> WindowOutcome:
         try:
             completion = await server.ask(request)
         except _Refusal as error:

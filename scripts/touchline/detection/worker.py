@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from touchline.answers.parsing import asked_by
+from touchline.answers.parsing import parse_prompt
 from touchline.core.gpu_lease import lease_gpu, release_gpu
 from touchline.core.records import Manifest, ServerOrigin, WindowOutcome
 from touchline.detection.journal import Journal, journal_key
@@ -232,7 +232,7 @@ def _answered(
         answering=answering,
         settings=generation,
         video=manifest.video,
-        asked=asked_by(question.prompt),
+        asked=parse_prompt(question.prompt),
         candidates=[candidate.name for candidate in candidates],
     ):
         yield record
@@ -273,7 +273,7 @@ def _asked(
         each * len(windows),
     )
     progress = SliceProgress(total, total - len(windows))
-    for record in answering.outcomes(windows, frames, asked_by(question.prompt)):
+    for record in answering.outcomes(windows, frames, parse_prompt(question.prompt)):
         yield record
         progress.count(record, answering)
     log.info(

@@ -14,7 +14,7 @@ from touchline.core.records import Coverage, Event
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.core.tables import Table
 from touchline.evaluation.annotations import TrueEvent, Truth, read_truth
-from touchline.events.coverage import looked_at_together
+from touchline.events.coverage import close_open_ends
 from touchline.events.predictions import read_events_csv
 from touchline.inputs.clock import HalfSpan
 from touchline.inputs.labels import Labels
@@ -122,7 +122,7 @@ def read_halves(
         )
         events = read_events_csv(events_path)
         times = [*(true.time_s for true in truth.events), *(event.time_s for event in events)]
-        looked_at = reduce(intersection, looked_at_together(coverage, times))
+        looked_at = reduce(intersection, close_open_ends(coverage, times))
         events = [event for event in events if not is_undecided(event, truth, tolerance)]
         of_others = [read_events_csv(next(others)) for _ in range(of.others)]
         whole = Half(of.video, of.game, truth.events, events, looked_at, of_others)

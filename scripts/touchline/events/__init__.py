@@ -1,5 +1,6 @@
-"""From a model's answers to events: parsing, merging, timing, ranking, coverage, export formats.
+"""Conversion of answers to events: merging, timing, ranking, coverage and export formats.
 
-In: the text of each window. Out: events with a class, a time and a score, and the intervals that
-were looked at. Imports core and inputs; no model and no video is needed.
+The input is the text about each window. The output is events with a class, a time and a score, and
+the intervals that the model looked at. No model and no video is needed. The package imports core,
+inputs and answers.
 """

@@ -1,9 +1,9 @@
-"""What an event is worth by what the model predicted around it, without any labels.
+"""Scores of events from the model's other predictions around them, without any labels.
 
-A model that answers window by window predicts hundreds of events that are none. But a real goal is
-followed by a minute of answers that still have it, with celebrations and replays, and by none
-before it. Measured on real predictions, this ranks far better than confidences or the number of
-hits (docs/evaluation.md).
+A model that answers window by window predicts hundreds of false events. But a real goal is followed
+by a minute of answers that name it again, with celebrations and replays. No such answers precede
+it. On real predictions, this context ranks events far better than confidences or the number of hits
+(docs/evaluation.md).
 """
 
 from __future__ import annotations
@@ -23,26 +23,30 @@ from touchline.inputs.labels import Labels
 from touchline.inputs.settings import ContextSettings
 from touchline.matching import is_within, neighbours, suppress
 
-# So many hits' worth of context make 0.73 of 1/2: a score between 0 and 1 is what files and metrics
-# want, and the logistic function keeps the order.
+# Scale of the logistic function, in hits. The function maps contexts to scores between 0 and 1, as
+# files and metrics expect, and keeps their order.
 _SCALE = 5.0
-# `run_s`: a run of hits goes on over a pause of so many seconds.
+# The longest pause, in seconds, within a run of hits (`run_s`).
 _PAUSE = 30.0
-# A burst of hits ends at a pause longer than this, in seconds. In real predictions the hits that
-# follow a goal lie 4 to 12 s apart.
+# The longest pause, in seconds, within a burst. In real predictions, the hits after a goal are
+# 4 to 12 s apart.
 _BURST_PAUSE = 12.0
-# A burst this many times as strong as an earlier one, or more, does not belong to it.
+# Ratio of strengths from which a burst does not belong to the burst before it.
 _STRONGER = 3.0
-# A model that states the same confidence of a larger share of its hits does not mean it.
+# If a larger share of hits has the same stated confidence, the confidence has no meaning.
 _CONSTANT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class _Signal:
-    """When something was predicted, ascending, and how much each time weighs.
+    """The times at which something was predicted, with weights.
 
     Attributes:
-        rate: the weights of a second that was looked at, on average.
+        times: ascending times, in seconds.
+        weights: weight of each time.
+        rate: mean weight per second that the model looked at.
+        looked_at: the intervals that the model looked at.
+        rule: settings of the context.
     """
 
     times: Sequence[float]
@@ -52,10 +56,11 @@ class _Signal:
     rule: ContextSettings
 
     def after(self, time: float, limit: float = math.inf) -> float:
-        """Sum the weights in [time, time + span], each less the later it is.
+        """Sum the weights in [time, time + span]. Later weights count less.
 
         Args:
-            limit: seconds; nothing counts from there on.
+            time: in seconds.
+            limit: end of the sum, in seconds.
         """
         end = min(time + self.rule.span, limit)
         first = bisect_left(self.times, time - SAME_TIME)
@@ -64,10 +69,11 @@ class _Signal:
         return self._sum(range(first, last), time) + self._unseen(time, end, time)
 
     def before(self, time: float, ignored: Intervals = ()) -> float:
-        """Sum the weights in [time - span, time), each less the earlier it is.
+        """Sum the weights in [time - span, time). Earlier weights count less.
 
         Args:
-            ignored: stretches, both ends included, whose weights do not count.
+            time: in seconds.
+            ignored: intervals, including both ends, whose weights do not count.
         """
         first, _ = neighbours(self.times, time, self.rule.span)
         last = bisect_left(self.times, time - SAME_TIME)
@@ -79,18 +85,22 @@ class _Signal:
         return self._sum(counted, time) + self._unseen(time - self.rule.span, time, time)
 
     def _sum(self, places: Iterable[int], time: float) -> float:
+        """Sum the weights at these places.
+
+        A weight decays exponentially with its distance from the time.
+        """
         return math.fsum(
             self.weights[i] * math.exp(-abs(self.times[i] - time) / self.rule.decay) for i in places
         )
 
     def _unseen(self, start: float, end: float, time: float) -> float:
-        """What is to be expected where nobody looked: as much as elsewhere in the video."""
+        """Estimate the sum over the unseen parts, from the model's mean rate elsewhere."""
         seen = intersection(self.looked_at, ((start, end),))
         unseen = self._area(start, end, time) - sum(self._area(*part, time) for part in seen)
         return self.rate * max(0.0, unseen)
 
     def _area(self, start: float, end: float, time: float) -> float:
-        """The integral of exp(-|t - time| / decay) over a stretch on one side of the time."""
+        """Integrate exp(-|t - time| / decay) over an interval on one side of the time."""
         near, far = sorted((abs(start - time), abs(end - time)))
         decay = self.rule.decay
         return decay * (math.exp(-near / decay) - math.exp(-far / decay))
@@ -101,8 +111,9 @@ class _Burst:
     """Hits of one class without a long pause between them.
 
     Attributes:
-        start, end: seconds; the first hit and the last.
-        strength: the weights of the hits within `ContextSettings.span` of the start.
+        start: time of the first hit, in seconds.
+        end: time of the last hit, in seconds.
+        strength: sum of the weights of the hits within `ContextSettings.span` of the start.
     """
 
     start: float
@@ -119,10 +130,15 @@ def score_by_half(
     labels: Labels,
     rule: ContextSettings,
 ) -> list[Event]:
-    """Score the events of each half by their context in that half; see `score_by_context`.
+    """Score the events of each half by their context in this half, as `score_by_context` does.
 
     Args:
-        spans: the halves. What is outside all of them is scored together.
+        events: merged events of any labels.
+        hits: the hits that became these events.
+        looked_at: the intervals that the model looked at.
+        spans: the halves. Events outside all halves are scored together.
+        labels: the classes.
+        rule: settings of the context.
     """
     events, hits = list(events), list(hits)
     if len(spans) == 1:
@@ -151,37 +167,41 @@ def score_by_context(
     labels: Labels,
     rule: ContextSettings,
 ) -> list[Event]:
-    """Score the events of a video by what the same model predicted around them.
+    """Score the events of a video by the same model's other predictions around them.
 
-    The context of an event is what follows it less what precedes it: of hits of its class, and of
-    hits of any class whose details confirm it (`confirmed_by` in labels.yaml). A hit that is d
-    seconds away weighs exp(-d / decay) times the probability of its label's tokens; where that is
-    unknown, times the stated confidence, unless that is the same most of the time. The event's own
-    first hit is in what follows it. Where the model did not look, it is taken to have predicted as
-    much as in the rest of the video.
+    The context of an event is a sum over later hits minus a sum over earlier hits. It counts hits
+    of the event's class, and hits of any class whose details confirm the event (`confirmed_by` in
+    labels.yaml). The event's own first hit counts as a later hit.
 
-    A burst of hits belongs to the event where it starts to rise. An event before a pause does not
-    count a burst behind the pause that is at least three times as strong as its own. An event in
-    that burst does not count the weaker one before the pause.
+    A hit at a distance of d seconds has the weight exp(-d / decay) times the probability of its
+    label's tokens. If this probability is unknown, the stated confidence takes its place, unless
+    the model states the same confidence for most hits. Where the model did not look, the mean rate
+    of its predictions in the rest of the video is assumed.
 
-    The score keeps the order of the contexts: from 1/2 on for events that are the best within
-    `rule.suppression` seconds, below 1/2 for the others (non-maximum suppression that drops
-    nothing). Scores of different classes are not comparable.
+    A burst of hits belongs to the event at which the burst starts to rise. An event before a pause
+    ignores the burst after the pause if this burst is at least three times as strong as its own. An
+    event in that burst ignores the weaker burst before the pause.
+
+    The score keeps the order of the contexts. It is at least 1/2 for the best event within
+    `rule.suppression` seconds, and below 1/2 for all others. This is non-maximum suppression that
+    drops nothing. Scores of different classes cannot be compared.
 
     Args:
-        events: merged, of any labels.
-        hits: that the events were merged from.
-        looked_at: where the model looked.
+        events: merged events of any labels.
+        hits: the hits that became these events.
+        looked_at: the intervals that the model looked at.
+        labels: the classes.
+        rule: settings of the context.
 
     Returns:
-        the events in the order given, with score and context.
+        The events in the given order, with score and context.
     """
     hits = list(hits)
     by_label: defaultdict[str, list[Event]] = defaultdict(list)
     for hit in hits:
         by_label[hit.label].append(hit)
-    # A vision-language model states the same confidence of most hits, which says nothing; one that
-    # was trained to spot events states how sure it is.
+    # Vision-language models state the same confidence for most hits, which has no meaning. The
+    # confidences of trained spotters differ and are used.
     stated = Counter(hit.confidence for hit in hits)
     is_constant = max(stated.values(), default=0) > _CONSTANT * len(hits)
 
@@ -195,11 +215,11 @@ def score_by_context(
     for label, indices in groups.items():
         indices.sort(key=lambda index: scored[index].first_s)
         times = [scored[index].first_s for index in indices]
-        of_class = _signal(by_label[label], weigh, looked_at, rule)
+        class_signal = _signal(by_label[label], weigh, looked_at, rule)
         confirming = (hit for hit in hits if labels.confirms(hit.details, label))
-        of_words = _signal(confirming, weigh, looked_at, rule)
-        bursts = _bursts(of_class)
-        contexts = [_context(time, of_class, of_words, bursts) for time in times]
+        word_signal = _signal(confirming, weigh, looked_at, rule)
+        bursts = _bursts(class_signal)
+        contexts = [_context(time, class_signal, word_signal, bursts) for time in times]
         sums = [context.after - context.before + context.words for context in contexts]
         order = sorted(range(len(times)), key=lambda place: (-sums[place], place))
         kept_by = suppress(times, order, rule.suppression)
@@ -221,7 +241,7 @@ def _signal(
     looked_at: Intervals,
     rule: ContextSettings,
 ) -> _Signal:
-    """One entry a window, with the largest of its weights."""
+    """Build a signal with one entry per window: the largest weight of the window's hits."""
     weights: dict[float, float] = {}
     for hit in hits:
         weights[hit.window_s] = max(weigh(hit), weights.get(hit.window_s, 0.0))
@@ -232,7 +252,7 @@ def _signal(
 
 
 def _bursts(signal: _Signal) -> list[_Burst]:
-    """Divide the hits of a class at their pauses."""
+    """Split the hits of a class at their pauses."""
     starts = [
         place
         for place, time in enumerate(signal.times)
@@ -241,16 +261,17 @@ def _bursts(signal: _Signal) -> list[_Burst]:
     bursts = []
     for start, end in pairwise([*starts, len(signal.times)]):
         first, last = signal.times[start], signal.times[end - 1]
-        _, within = neighbours(signal.times, first, signal.rule.span)
-        strength = math.fsum(signal.weights[start : min(end, within)])
+        _, last_place = neighbours(signal.times, first, signal.rule.span)
+        strength = math.fsum(signal.weights[start : min(end, last_place)])
         bursts.append(_Burst(first, last, strength))
     return bursts
 
 
 def _context(
-    time: float, of_class: _Signal, of_words: _Signal, bursts: Sequence[_Burst]
+    time: float, class_signal: _Signal, word_signal: _Signal, bursts: Sequence[_Burst]
 ) -> Context:
-    span = of_class.rule.span
+    """Compute the context of an event from the signals of its class and of confirming words."""
+    span = class_signal.rule.span
     own = bisect_right(bursts, time + SAME_TIME, key=attrgetter("start")) - 1
     strength = bursts[own].strength
     limit = next(
@@ -262,15 +283,15 @@ def _context(
         for burst in bursts[:own]
         if burst.end >= time - span and strength >= _STRONGER * burst.strength
     )
-    times = of_class.times
+    times = class_signal.times
     first = bisect_left(times, time - SAME_TIME)
     last = first
     while last + 1 < len(times) and is_within(times[last + 1], times[last], _PAUSE):
         last += 1
-    words = of_words.after(time, limit) - of_words.before(time, ignored)
+    words = word_signal.after(time, limit) - word_signal.before(time, ignored)
     return Context(
-        after=round(of_class.after(time, limit), 4),
-        before=round(of_class.before(time, ignored), 4),
+        after=round(class_signal.after(time, limit), 4),
+        before=round(class_signal.before(time, ignored), 4),
         words=round(words, 4),
         run_s=round(times[last] - time, 3),
         quiet_s=round(time - times[first - 1] if first else time, 3),

@@ -1,4 +1,4 @@
-"""Where in a video a model looked: "no events" and "not looked at" are different."""
+"""The intervals of a video that a model looked at. "No events" and "not looked at" differ."""
 
 from __future__ import annotations
 
@@ -10,34 +10,33 @@ from touchline.core.intervals import Intervals, from_records, gaps, intersection
 from touchline.core.records import UNANSWERED, Counts, Coverage, Manifest, WindowRecord
 from touchline.inputs.videos import NOTHING_KNOWN, GameHalf
 
-# A stretch counts as lost if it is this unlikely to be empty by chance, in a whole file...
+# Largest probability, per file, that a lost interval is empty by chance.
 _CHANCE = 1e-6
-# ...and not shorter than this, because events come in bursts (seconds).
+# Seconds. Events come in bursts, so shorter intervals do not count as lost.
 _SHORTEST_LOSS = 60.0
-# Seconds that a half lasts at the least (SoccerNet's: 2,409 to 3,247). Predictions that
-# get beyond the middle of that are of a half, not of a clip.
+# Seconds. Halves in SoccerNet last 2,409 to 3,247 s. Predictions beyond the middle of this length
+# belong to a half, not to a clip.
 _SHORTEST_HALF = 2400.0
 
 
 def looked_at(windows: Iterable[WindowRecord]) -> Intervals:
-    """The stretches that at least one window with an answer shows."""
+    """Return the intervals that at least one window with an answer shows."""
     return union(
         (window.start, window.end) for window in windows if window.status not in UNANSWERED
     )
 
 
 def likely_lost(times: Sequence[float], duration: float, window: float = 0.0) -> Intervals:
-    """The stretches without any item that are too long to be chance: likely lost slices.
+    """Return the intervals without any item that are too long to be chance: likely lost slices.
 
-    If n items fell anywhere alike, a given stretch of g seconds would be empty with a
-    probability of exp(-n g / rest), the rest being the seconds outside it, and there are n
-    places for such a stretch to begin. Real events come in bursts, so there is a least length,
-    too, in seconds.
+    If n items were spread evenly, an interval of g seconds would be empty with a probability of
+    exp(-n g / rest). Here, rest is the number of seconds outside the interval, and the interval can
+    begin at n places. Real events come in bursts, so an interval must also have a minimum length.
 
     Args:
-        times: of the items of a predictions file, seconds, in any order.
-        duration: of the video, seconds.
-        window: how long the windows last that begin at these times, seconds.
+        times: times of the items of a predictions file in any order, in seconds.
+        duration: duration of the video, in seconds.
+        window: length of the windows that begin at these times, in seconds.
     """
     edges = [-window, *sorted(times), duration]
     return tuple(
@@ -51,11 +50,14 @@ def likely_lost(times: Sequence[float], duration: float, window: float = 0.0) ->
 def coverage_of_slices(
     manifest: Manifest, windows: Iterable[WindowRecord], counts: Counts
 ) -> Coverage:
-    """What a model that ran looked at: what its windows show, where the video has pictures.
+    """Return the coverage of a model that ran here.
+
+    It consists of the windows with an answer, without the intervals that have no picture.
 
     Args:
-        windows: of all slices of the video.
-        counts: what became of their answers.
+        manifest: manifest of the video.
+        windows: windows of all slices of the video.
+        counts: counts of the answers.
     """
     return _coverage(manifest, manifest.duration, counts, looked_at=looked_at(windows))
 
@@ -65,23 +67,24 @@ def coverage_of_given(
     counts: Counts,
     manifest: Manifest | None,
     *,
-    of: GameHalf = NOTHING_KNOWN,
+    game_half: GameHalf = NOTHING_KNOWN,
     reached: float,
     window: float,
 ) -> Coverage:
-    """What a model must have looked at whose answers about windows are given.
+    """Estimate the coverage of a model from given answers about windows.
 
     Args:
-        times: of the items of its predictions file, seconds.
-        counts: what became of them.
-        manifest: of the video; None without footage.
-        of: says where halves begin in the video. What is outside them does not count.
-        reached: how far any model's predictions of the video get, seconds. Without footage, that
-            is all that is known of its length, and that a half lasts 40 minutes or more.
-        window: how long the windows last that begin at these times, seconds.
+        times: times of the items of the model's predictions file, in seconds.
+        counts: counts of the items.
+        manifest: manifest of the video; None without footage.
+        game_half: says where halves begin in the video. Only time inside the halves counts.
+        reached: end of the predictions of all models for this video, in seconds. Without footage,
+            the duration is estimated from this end and from the shortest length of a half (40
+            minutes).
+        window: length of the windows that begin at these times, in seconds.
     """
     duration = manifest.duration if manifest else _least_duration(reached)
-    spans = of.spans(duration)
+    spans = game_half.spans(duration)
     lost = union(
         (span.start + start, span.start + end)
         for span in spans
@@ -97,34 +100,34 @@ def coverage_of_given(
 
 
 def coverage_of_spotter(
-    times: Sequence[float], counts: Counts, manifest: Manifest | None, of: GameHalf
+    times: Sequence[float], counts: Counts, manifest: Manifest | None, game_half: GameHalf
 ) -> Coverage:
-    """What a trained spotter looked at: the whole of each half, however few events it predicts.
+    """Return the coverage of a trained spotter: all of each half, even if it predicts few events.
 
-    Without footage the end is open (`looked_at_together` closes it), since labels and other models'
-    events may follow the last prediction.
+    Without footage the end is open, because annotations and other models' events may follow the
+    last prediction. `close_open_ends` sets the end.
 
     Args:
-        times: of its predictions, seconds.
-        counts: what became of them.
-        manifest: of the video; None without footage.
-        of: says which half the video shows, or where each half begins in it.
+        times: times of the spotter's predictions, in seconds.
+        counts: counts of the predictions.
+        manifest: manifest of the video; None without footage.
+        game_half: says which half the video shows, or where each half begins in the video.
     """
-    kickoffs = [span.kickoff for span in of.spans(None) if span.half is not None]
+    kickoffs = [span.kickoff for span in game_half.spans(None) if span.half is not None]
     least = [kickoff + _SHORTEST_HALF for kickoff in kickoffs]
     duration = manifest.duration if manifest else _least_duration(*times, *least)
-    inside = union((span.start, span.end) for span in of.spans(duration))
+    inside = union((span.start, span.end) for span in game_half.spans(duration))
     coverage = _coverage(manifest, duration, counts, looked_at=inside)
     return coverage.model_copy(update={"has_open_end": manifest is None})
 
 
-def looked_at_together(coverages: Sequence[Coverage], times: Iterable[float]) -> list[Intervals]:
-    """Where each of some models looked in a video, all open ends closed at one time.
+def close_open_ends(coverages: Sequence[Coverage], times: Iterable[float]) -> list[Intervals]:
+    """Return the intervals that each model looked at. All open ends are closed at the same time.
 
     Args:
-        coverages: of each model.
-        times: seconds, of all events that are to be set against each other: the models' and, if
-            there are labels, the true ones. No open end is before the last of them.
+        coverages: the coverage of each model.
+        times: times of all events that are compared, in seconds: the models' events and, if known,
+            the true events. No open end is before the last of these times.
     """
     ends = [one.end for each in coverages if each.has_open_end for one in each.looked_at]
     whole = union([(0.0, _least_duration(*ends, *times))])
@@ -139,7 +142,7 @@ def _coverage(
     looked_at: Intervals,
     lost: Intervals = (),
 ) -> Coverage:
-    """The coverage of a model that looked at these stretches, where the video has pictures."""
+    """Build a coverage from looked-at intervals, without the intervals that have no picture."""
     no_pictures = manifest.no_pictures if manifest else []
     shown = gaps(from_records(no_pictures), duration)
     return Coverage(
@@ -153,6 +156,6 @@ def _coverage(
 
 
 def _least_duration(*times: float) -> float:
-    """How long a video lasts at the least that reaches some times, seconds."""
+    """Return the shortest possible duration of a video that contains these times, in seconds."""
     reached = max(times, default=0.0)
     return max(reached, _SHORTEST_HALF) if reached > _SHORTEST_HALF / 2 else reached

@@ -1,4 +1,4 @@
-"""Events in the formats of other tools. What a model wrote is untrusted: it is escaped."""
+"""Events in the formats of other tools. Text from a model is untrusted and is escaped."""
 
 from __future__ import annotations
 
@@ -17,42 +17,43 @@ from touchline.inputs.clock import HalfSpan, span_at
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import GameHalf, Video, game_of
 
-# An event is a moment; a clip or caption of it begins before and ends after (seconds).
+# Seconds of a clip or caption before and after its event.
 _BEFORE, _AFTER = 5.0, 5.0
-# What XML 1.0 cannot hold, not even escaped, and what would break a line.
+# Characters that XML 1.0 forbids even if escaped, and characters that break a line.
 _UNWRITABLE = re.compile("[^\t -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x7f-\x9f\u2028\u2029]")
 
 
-def by_game(
+def group_by_game(
     videos: Iterable[tuple[Video, Sequence[Event]]],
 ) -> dict[str, dict[int, Sequence[Event]]]:
-    """The events of several videos by game and half, as SoccerNet's files have them.
+    """Group the events of several videos by game and half, as SoccerNet's files do.
 
-    A video without a game is one by itself, and without a half it is a first half. Times are by the
-    clock of the half; what is outside each half of a video is left out.
+    A video without a game counts as its own game. A video without a half counts as a first half.
+    Times are on the clock of the half. Events outside the halves of a video are left out.
 
     Raises:
-        InputError: two videos are the same half of a game, or the name of a game, which becomes
-            a folder, leads out of its place.
+        InputError: two videos show the same half of a game, or a game's name cannot be a folder.
     """
     games: dict[str, dict[int, Sequence[Event]]] = {}
     for video, events in videos:
         game = game_of(video.video, {video.video: video})
         if PurePath(game).is_absolute() or ".." in PurePath(game).parts:
-            raise InputError(f"The game {game!r} of video {video.video} cannot name a folder.")
+            raise InputError(
+                f"The game {game!r} of video {video.video} is not a valid folder name."
+            )
         for span in video.game_half.spans(None):
             half = span.half or 1
             if half in games.setdefault(game, {}):
                 raise InputError(
-                    f"Video {video.video} is half {half} of {game!r}, as another video is; correct "
-                    "the table of videos."
+                    f"Video {video.video} and another video are both half {half} of {game!r}. "
+                    "Correct the table of videos."
                 )
             games[game][half] = _in_half(events, span) if video.halves else events
     return games
 
 
 def _in_half(events: Iterable[Event], span: HalfSpan) -> list[Event]:
-    """The events of one half, by its clock."""
+    """Return the events of one half, with times on the clock of the half."""
     return [
         replace(event, time_s=span.half_time(event.time_s))
         for event in events
@@ -61,11 +62,12 @@ def _in_half(events: Iterable[Event], span: HalfSpan) -> list[Event]:
 
 
 def results_spotting(game: str, halves: Mapping[int, Sequence[Event]]) -> dict[str, Any]:
-    """A game's events as SoccerNet's results_spotting.json, which its evaluator reads.
+    """Convert a game's events to SoccerNet's results_spotting.json, which its evaluator reads.
 
-    Only events of a class are in it: the evaluator knows no other.
+    Events whose label is no class are left out, because the evaluator rejects other labels.
 
     Args:
+        game: name of the game.
         halves: events by number of the half.
     """
     return {
@@ -88,12 +90,13 @@ def results_spotting(game: str, halves: Mapping[int, Sequence[Event]]) -> dict[s
 def osl_json(
     name: str, videos: Sequence[tuple[Video, Sequence[Event]]], labels: Labels
 ) -> dict[str, Any]:
-    """Events of several videos as OSL JSON 2.0, which OpenSportsLab's annotator opens.
+    """Convert the events of several videos to OSL JSON 2.0, which OpenSportsLab's annotator opens.
 
     Args:
-        name: of the data set.
-        videos: each with its events. Events of no class are left out: the format wants every
-            label in its schema.
+        name: name of the data set.
+        videos: each video with its events. Events whose label is no class are left out, because the
+            format requires every label in its schema.
+        labels: the classes.
     """
     samples = []
     for video, events in videos:
@@ -122,11 +125,14 @@ def osl_json(
 def sportscode_xml(
     events: Iterable[Event], duration: float | None = None, offset: float = 0.0
 ) -> str:
-    """Events as Sportscode XML: an instance each, from 5 s before to 5 s after it.
+    """Convert events to Sportscode XML.
+
+    Each event becomes one instance, from 5 s before to 5 s after the event.
 
     Args:
-        duration: of the video, seconds, if known; no instance ends later.
-        offset: what a player's clock shows at the video's start, seconds.
+        events: the events.
+        duration: duration of the video in seconds, if known. Instances end at the latest here.
+        offset: time that a player shows at the start of the video, in seconds.
     """
     file = ElementTree.Element("file")
     instances = ElementTree.SubElement(file, "ALL_INSTANCES")
@@ -147,48 +153,51 @@ def sportscode_xml(
 
 
 def webvtt(events: Iterable[Event], duration: float | None = None, offset: float = 0.0) -> str:
-    """Events as WebVTT captions, from 5 s before to 5 s after each.
+    """Convert events to WebVTT captions, from 5 s before to 5 s after each event.
 
     Args:
-        duration: of the video, seconds, if known; no caption ends later.
-        offset: what a player's clock shows at the video's start, seconds.
+        events: the events.
+        duration: duration of the video in seconds, if known. Captions end at the latest here.
+        offset: time that a player shows at the start of the video, in seconds.
     """
     blocks = ["WEBVTT"]
     for event in sorted(events, key=lambda event: event.time_s):
         start, end = _clip(event, duration, offset)
         about = " ".join(filter(None, (event.label, event.team and f"({event.team})")))
-        # Escaped, no text can hold the arrow of a timing line or a tag.
+        # After escaping, no text contains a tag or the arrow of a timing line.
         lines = [html.escape(_clean(text).strip(), quote=False) for text in (about, event.details)]
         text = "\n".join(filter(None, lines))
         blocks.append(f"{_timestamp(start)} --> {_timestamp(end)}\n{text}")
     return "\n\n".join(blocks) + "\n"
 
 
-def _osl_event(event: Event, of: GameHalf) -> dict[str, Any]:
-    span = span_at(of.spans(None), event.time_s) or HalfSpan(None)
+def _osl_event(event: Event, game_half: GameHalf) -> dict[str, Any]:
+    """Convert an event to an object of OSL JSON."""
+    span = span_at(game_half.spans(None), event.time_s) or HalfSpan(None)
     fields = {
         "head": "action",
         "label": event.label,
         "position_ms": round(1000 * event.time_s),
         "gameTime": game_time(span.half_time(event.time_s), span.half),
-        # The annotator shows events that have this as not yet confirmed by a person.
+        # The annotator shows events with this key as not yet confirmed by a person.
         "confidence_score": event.worth,
     }
     return fields | ({"team": event.team} if event.team else {})
 
 
 def _clip(event: Event, duration: float | None, offset: float) -> tuple[float, float]:
-    """Start and end by a player's clock."""
+    """Return the start and end of an event's clip on a player's clock, in seconds."""
     end = event.time_s + _AFTER if duration is None else min(duration, event.time_s + _AFTER)
     return round(max(0.0, event.time_s - _BEFORE) + offset, 3), round(end + offset, 3)
 
 
 def _clean(text: str) -> str:
+    """Replace characters that XML cannot contain, and characters that break a line, by spaces."""
     return _UNWRITABLE.sub(" ", text)
 
 
 def _timestamp(time: float) -> str:
-    """Seconds as WebVTT writes them, "01:02:03.500"."""
+    """Format seconds as WebVTT does, for example "01:02:03.500"."""
     total = round(1000 * time)
     hours, rest = divmod(total, 3_600_000)
     minutes, milliseconds = divmod(rest, 60_000)

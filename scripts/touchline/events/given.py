@@ -1,4 +1,4 @@
-"""Given predictions as events, in whichever format they are."""
+"""Reading of given predictions as events, in any supported format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from touchline.answers.reading import LONGEST_VIDEO, Predictions, encodable, usable_items
+from touchline.answers.reading import LONGEST_VIDEO, Predictions, make_encodable, usable_items
 from touchline.core.records import Counts, Event, Team
 from touchline.core.soccernet import LONGEST_HALF, is_another_time, positions_per_second
 from touchline.errors import InputError, plain
@@ -29,32 +29,34 @@ def read_given(
     *,
     duration: float | None = None,
 ) -> Predictions:
-    """Read the given predictions of a video, in whichever format they are.
+    """Read the given predictions of a video, in any supported format.
 
     Args:
         path: a predictions file, a results_spotting.json, an OSL JSON file, a pred-*.json of
             E2E-Spot or T-DEED, or a zip.
-        row: of the table of videos, if there is one.
-        duration: seconds of video, if known; what lies beyond is left out as invalid. Of a half
-            whose video is not known, what lies beyond any half.
+        video: number of the video.
+        row: the video's row in the table of videos, if there is one.
+        labels: the classes and their spellings.
+        duration: duration of the video in seconds, if known. Later items are left out as invalid.
+            Without a duration, the limit for a half is the longest possible half.
 
     Raises:
-        InputError: the file cannot be read, is about another game, or no item of it can be used.
+        InputError: the file cannot be read, is about another game, or has no usable item.
     """
     entries = read_entries(path, video, row)
     half = row.half if row else None
     if entries.form == "answers":
-        # A plan checks the files in an environment that has no parser (envs/workflow.yaml).
-        from touchline.answers.hits import predictions_of
+        # The environment that plans a run has no parser (envs/workflow.yaml).
+        from touchline.answers.hits import read_items
 
-        return predictions_of(entries.items, entries.place, labels, duration=duration, half=half)
-    return spotted_in(entries, row.game_half if row else NOTHING_KNOWN, labels, duration)
+        return read_items(entries.items, entries.place, labels, duration=duration, half=half)
+    return spotter_predictions(entries, row.game_half if row else NOTHING_KNOWN, labels, duration)
 
 
 # Some tools write 5:3 for 05:03.
 _GAME_TIME = re.compile(r"(\d{1,2}) - (\d{1,5}):(\d{1,2})")
 _TEAMS: dict[object, Team] = {"home": "home", "away": "away"}
-# What the formats call the same: the first of these that an item has.
+# Keys by format. The first key that an item has is used.
 _POSITION: Mapping[Form, tuple[str, ...]] = {
     "soccernet": ("position",),
     "osl": ("position_ms", "position"),
@@ -65,50 +67,58 @@ _SCORE: Mapping[Form, tuple[str, ...]] = {
     "osl": ("confidence_score", "confidence"),
     "frames": ("score",),
 }
-# Frames around the best of a class in which the others are dropped: the default of E2E-Spot.
+# Distance in frames within which weaker events of a class are dropped. E2E-Spot's default.
 _SUPPRESSED_FRAMES = 2
-# A mean of probabilities in 32 bits can be a little more than 1.
+# A mean of 32-bit probabilities can slightly exceed 1.
 _ROUNDING = 1e-6
 
 
 def check_given(path: str | Path, video: int, row: Video | None, labels: Labels) -> None:
-    """Make sure before a run that given predictions can be read.
+    """Check before a run that given predictions can be read.
 
-    Of a predictions file, that it has items: the job that parses their answers says the rest.
+    A file of answers is only checked for usable items. The job parses the answers later, because
+    the parser is not installed where the run is planned.
 
     Args:
-        path, video, row: as of `touchline.events.given.read_given`.
+        path: the file, as for `read_given`.
+        video: number of the video.
+        row: the video's row in the table of videos, if there is one.
+        labels: the classes and their spellings.
 
     Raises:
-        InputError: as there.
+        InputError: the file cannot be used. The reasons are those of `read_given`.
     """
     entries = read_entries(path, video, row)
     half = row.half if row else None
-    # Footage may be longer than a half. How long it is, the job knows.
+    # Footage may be longer than a half. Only the job knows its duration.
     duration = LONGEST_VIDEO if row and row.path else None
     if entries.form == "answers":
         usable_items(entries.items, entries.place, half, duration)
     else:
-        spotted_in(entries, row.game_half if row else NOTHING_KNOWN, labels, duration)
+        spotter_predictions(entries, row.game_half if row else NOTHING_KNOWN, labels, duration)
 
 
-def spotted_in(
-    entries: Entries, of: GameHalf, labels: Labels, duration: float | None
+def spotter_predictions(
+    entries: Entries, game_half: GameHalf, labels: Labels, duration: float | None
 ) -> Predictions:
-    """The events of one video.
+    """Convert the entries of a trained spotter's file to the events of one video.
 
-    An event has the time and the score that the file has: nothing is known of windows. A label
-    that is no class stays, marked unknown. Only scores of neighbouring frames, which are no events
-    yet, are suppressed as the projects do that write them.
+    An event has the time and the score in the file, because no windows are known. A label that is
+    no class is kept and marked as unknown. Only scores of single frames, which are not events yet,
+    are suppressed, by the rule of the projects that write these files.
 
     Args:
-        of: says which half the video shows, or where each half begins in it. SoccerNet's times are
-            by the clock of a half, and those of the other formats by the video's.
-        duration: seconds of video, if known. Otherwise the longest half there is counts.
+        entries: the entries of the file.
+        game_half: says which half the video shows, or where each half begins in the video.
+            SoccerNet's times are on the clock of a half. Times in the other formats are on the
+            video's clock.
+        labels: the classes and their spellings.
+        duration: duration of the video in seconds, if known. Otherwise the longest possible half is
+            the limit.
 
     Raises:
-        InputError: an item is of two halves, the file is of two and nothing says which of them the
-            video shows, or no item can be used.
+        InputError: an item names two halves, or no item can be used. Or the file has two halves,
+            and the table of videos does not say which half the video shows.
     """
     events: list[Event] = []
     problems: list[str] = []
@@ -117,7 +127,7 @@ def spotted_in(
     halves = [_half_or_mistake(entries, number) for number in range(len(entries.items))]
     stated = {each for each in halves if isinstance(each, int)}
     per_second = _positions_per_second(entries)
-    spans = of.spans(duration)
+    spans = game_half.spans(duration)
     wanted = {span.half for span in spans if span.half is not None}
     longest, end = LONGEST_VIDEO, "any video"
     if duration is not None:
@@ -126,40 +136,40 @@ def spotted_in(
         longest, end = LONGEST_HALF, "any half"
     is_soccernet = entries.form == "soccernet"
     count = 0
-    for number, (item, of_half) in enumerate(zip(entries.items, halves, strict=True)):
+    for number, (item, item_half) in enumerate(zip(entries.items, halves, strict=True)):
         where = f"{entries.place}, item {number}"
-        if wanted and isinstance(of_half, int) and of_half not in wanted:
+        if wanted and isinstance(item_half, int) and item_half not in wanted:
             continue
         count += 1
         try:
-            if isinstance(of_half, str):
-                raise ValueError(of_half)
-            if not isinstance(of_half, int) and stated:
-                raise ValueError("names no half, as other items do")
+            if isinstance(item_half, str):
+                raise ValueError(item_half)
+            if not isinstance(item_half, int) and stated:
+                raise ValueError("the item names no half, but other items do")
             event = _event(item, entries, per_second, labels)
-            span = span_of(spans, of_half) if is_soccernet and of.halves else None
+            span = span_of(spans, item_half) if is_soccernet and game_half.halves else None
             by_video = _at(event, span.video_time(event.time_s)) if span else event
             if seen.setdefault(by_video, number) != number:
-                raise ValueError(f"repeats item {seen[by_video]}")
+                raise ValueError(f"the item repeats item {seen[by_video]}")
         except ValueError as error:
-            problems.append(f"{where}: {error}; it is left out.")
+            problems.append(f"{where}: {error}. The item is left out.")
             continue
         last = min(span.end, span.video_time(LONGEST_HALF)) if span else longest
         if by_video.time_s > last:
             beyond.append(by_video.time_s)
         elif is_soccernet and (mistake := _contradiction(item, event.time_s)):
-            problems.append(f"{where}: {mistake}; it is left out.")
+            problems.append(f"{where}: {mistake}. The item is left out.")
         else:
             events.append(by_video)
     if not wanted and len(stated) > 1:
         raise InputError(
-            f"{entries.place} has predictions of two halves; write into the table of videos which "
-            "half the video is."
+            f"{entries.place} has predictions of two halves. Write into the table of videos which "
+            "half the video shows."
         )
     if beyond:
         problems.append(
             f"{entries.place}: {len(beyond)} of {count} predictions lie beyond {end} ({longest:g} "
-            f"s), the last at {max(beyond):g} s; they are left out. Is it the right file, and half?"
+            f"s), the last at {max(beyond):g} s. They are left out. Check the file and the half."
         )
     has_others = bool(wanted) and bool(stated - wanted)
     if count and not events and not (has_others and not wanted & stated):
@@ -168,11 +178,11 @@ def spotted_in(
         )
     if stated and (lacking := wanted - stated):
         halves_ = " and ".join(map(str, sorted(lacking)))
-        problems.append(f"{entries.place} has nothing of half {halves_}, which the video is.")
+        problems.append(f"{entries.place} has no prediction for half {halves_} of the video.")
     if is_soccernet and per_second == 1:
         problems.append(
-            f"{entries.place}: position is in seconds by gameTime, not in milliseconds as in "
-            "SoccerNet's files, and is read as seconds."
+            f"{entries.place} has positions in seconds, judging by gameTime. SoccerNet's files "
+            "have milliseconds. The positions are read as seconds."
         )
     events.sort(key=lambda event: (event.time_s, event.label))
     kept = events if entries.is_suppressed else _suppressed(events, entries.fps)
@@ -189,19 +199,19 @@ def spotted_in(
 
 
 def _at(event: Event, time: float) -> Event:
-    """A spotted event at another time, in seconds."""
+    """Move a spotted event to another time, in seconds."""
     return replace(event, time_s=time, window_s=time, first_s=time, last_s=time)
 
 
 def _half_or_mistake(entries: Entries, number: int) -> int | str | None:
-    """The half that an item is of, None if it does not say, or what is wrong with it.
+    """Return the half of an item, None if the item names none, or a message if the item is wrong.
 
     Raises:
-        InputError: it says two.
+        InputError: the item names two different halves.
     """
     item = entries.items[number]
     if not isinstance(item, dict):
-        return "is no object"
+        return "the item is not an object"
     if entries.form != "soccernet":
         return None
     clock = _GAME_TIME.match(str(item.get("gameTime")))
@@ -210,17 +220,17 @@ def _half_or_mistake(entries: Entries, number: int) -> int | str | None:
     if stated is None:
         return None
     if str(stated) not in ("1", "2"):
-        return f"half is {plain(ascii(stated), 60)}, not 1 or 2"
+        return f"the half is {plain(ascii(stated), 60)}, not 1 or 2"
     if by_clock not in (None, int(stated)):
         raise InputError(
-            f"{entries.place}, item {number} is of half {stated}, but its gameTime is "
-            f"{plain(ascii(item['gameTime']), 60)}; are the halves swapped? Correct one of them."
+            f"{entries.place}, item {number} has the half {stated}, but its gameTime is "
+            f"{plain(ascii(item['gameTime']), 60)}. Correct one of them, or swap the halves."
         )
     return int(stated)
 
 
 def _positions_per_second(entries: Entries) -> float:
-    """The unit of the items' times: 1,000 for milliseconds, or the frames per second."""
+    """Return the unit of the items' positions: 1,000 for milliseconds, or the frames per second."""
     if entries.form == "frames":
         return entries.fps
     if entries.form == "osl":
@@ -234,29 +244,29 @@ def _positions_per_second(entries: Entries) -> float:
 
 
 def _clock(item: Any) -> float | None:
-    """The gameTime of an item, seconds."""
+    """Return the gameTime of an item in seconds, or None."""
     text = str(item.get("gameTime")) if isinstance(item, dict) else ""
     match = _GAME_TIME.match(text)
     return 60.0 * int(match[2]) + int(match[3]) if match else None
 
 
 def _contradiction(item: Mapping[str, Any], time: float) -> str | None:
-    """What is wrong if the position of an item cannot be the moment of its gameTime."""
+    """Return a message if an item's position and gameTime cannot be the same moment, else None."""
     clock = _clock(item)
     if clock is None or not is_another_time(time, clock):
         return None
-    return f"position is at {time:g} s, but gameTime is {plain(ascii(item['gameTime']), 60)}"
+    return f"the position is {time:g} s, but gameTime is {plain(ascii(item['gameTime']), 60)}"
 
 
 def _suppressed(events: Sequence[Event], fps: float) -> list[Event]:
-    """Events but those with a better one of their label in a neighbouring frame, by time.
+    """Drop each event that has a better event with the same label in a neighbouring frame.
 
-    As `non_maximum_supression` of E2E-Spot's util/eval.py, which its evaluation calls.
+    This is `non_maximum_supression` of E2E-Spot's util/eval.py, which its evaluation calls.
     """
     kept: list[Event] = []
     reach = (_SUPPRESSED_FRAMES + 0.5) / fps
-    for _, of_label in groupby(sorted(events, key=attrgetter("label")), key=attrgetter("label")):
-        same = list(of_label)
+    for _, same_label in groupby(sorted(events, key=attrgetter("label")), key=attrgetter("label")):
+        same = list(same_label)
         times = [event.time_s for event in same]
         for event in same:
             near = same[
@@ -268,24 +278,24 @@ def _suppressed(events: Sequence[Event], fps: float) -> list[Event]:
 
 
 def _event(item: Mapping[str, Any], entries: Entries, per_second: float, labels: Labels) -> Event:
-    """The event of an item.
+    """Convert an item to an event.
 
     Raises:
-        ValueError: the item cannot be used; says why.
+        ValueError: the item cannot be used. The message gives the reason.
     """
     label = item.get("label")
-    word = " ".join(encodable(label).split()) if isinstance(label, str) else ""
+    word = " ".join(make_encodable(label).split()) if isinstance(label, str) else ""
     if not word:
-        raise ValueError(f"label is {plain(ascii(label), 60)}, not a word")
+        raise ValueError(f"the label is {plain(ascii(label), 60)}, not a word")
     position, value = _first(item, _POSITION[entries.form])
     time = _number(value)
     if time is None or not 0 <= time <= per_second * LONGEST_VIDEO:
         unit = "the number of a frame" if entries.form == "frames" else "milliseconds"
-        raise ValueError(f"{position} is {plain(ascii(value), 60)}, not {unit} of a video")
+        raise ValueError(f"the {position} is {plain(ascii(value), 60)}, not {unit} of a video")
     name, value = _first(item, _SCORE[entries.form])
     score = _number(value)
     if value is not None and (score is None or not 0 <= score <= 1 + _ROUNDING):
-        raise ValueError(f"{name} is {plain(ascii(value), 60)}, not between 0 and 1")
+        raise ValueError(f"the {name} is {plain(ascii(value), 60)}, not between 0 and 1")
     known = labels.canonical(word)
     seconds = round(time / per_second, 3)
     score = None if score is None else min(score, 1.0)
@@ -306,14 +316,17 @@ def _event(item: Mapping[str, Any], entries: Entries, per_second: float, labels:
 
 
 def _first(item: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, Any]:
-    """The first of some keys that has a value, and that."""
+    """Return the first of several keys that has a value, and this value."""
     return next(
         ((name, item[name]) for name in names if item.get(name) is not None), (names[0], None)
     )
 
 
 def _number(value: Any) -> float | None:
-    """A number, which SoccerNet's files have as text; None of anything else."""
+    """Convert a number or its text, as in SoccerNet's files, to a float.
+
+    Return None for other values.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

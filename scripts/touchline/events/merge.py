@@ -1,4 +1,4 @@
-"""From the answers about overlapping windows to one event each."""
+"""Merging of the answers about overlapping windows, so that each event is listed once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from touchline.answers.hits import hits_of
+from touchline.answers.hits import make_hits
 from touchline.answers.parsing import is_cut_off
 from touchline.answers.reading import Predictions
 from touchline.core.intervals import SAME_TIME
@@ -28,12 +28,13 @@ _AGAIN = "Delete the file and run again."
 
 @dataclass(frozen=True, slots=True)
 class SliceLedger:
-    """A part of a video and what one worker found in it.
+    """The ledger of one slice of a video.
 
     Attributes:
-        start, end: seconds of what is looked at in the video.
-        windows: the lines of its ledger.
-        source: the ledger's path, for messages.
+        start: start of the slice, in seconds of the looked-at parts of the video.
+        end: end of the slice, in seconds of the looked-at parts of the video.
+        windows: lines of the ledger.
+        source: path of the ledger, for messages.
     """
 
     start: float
@@ -43,10 +44,15 @@ class SliceLedger:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
-    """The events of a video, sorted by time, the hits they are from, and every answer's fate.
+class MergedEvents:
+    """The merged events of a video, with their hits and the counts of all answers.
 
-    An event's time is still the start of the window that is kept of it.
+    The time of an event is still the start of its kept window.
+
+    Attributes:
+        events: merged events, sorted by time.
+        hits: the hits that became these events.
+        counts: number of answers and events at each step.
     """
 
     events: list[Event]
@@ -55,10 +61,11 @@ class Merged:
 
 
 def read_slices(paths: Sequence[str], stretches: Stretches) -> list[SliceLedger]:
-    """The slices of a video from their ledgers, which are in the order of time.
+    """Read the slices of a video from their ledgers.
 
     Args:
-        stretches: of the video that are looked at.
+        paths: paths of the ledgers, in order of time.
+        stretches: the parts of the video to look at.
 
     Raises:
         InputError: a ledger cannot be read.
@@ -70,7 +77,7 @@ def read_slices(paths: Sequence[str], stretches: Stretches) -> list[SliceLedger]
 
 
 def read_ledger(path: str | Path) -> list[WindowRecord]:
-    """Read a ledger: one line for every window of a slice.
+    """Read a ledger, which has one line per window of a slice.
 
     Raises:
         InputError: the file cannot be read, or a line is no record of a window.
@@ -87,8 +94,8 @@ def read_ledger(path: str | Path) -> list[WindowRecord]:
             mistake = error.errors()[0]
             where = ".".join(map(str, mistake["loc"])) or "the line"
             raise InputError(
-                f"{path}, line {number}, is no record of a window ({where}: {mistake['msg']}); "
-                "delete the file and run again."
+                f"{path}, line {number}, is not a record of a window ({where}: {mistake['msg']}). "
+                "Delete the file and run again."
             ) from error
     return windows
 
@@ -100,14 +107,15 @@ def merge_slices(
     rule: WindowSettings,
     labels: Labels,
     merge: MergeSettings,
-) -> Merged:
-    """Put the slices of a video together and drop the repeats.
+) -> MergedEvents:
+    """Join the slices of a video and drop duplicates.
 
     Args:
-        slices: in any order.
-        stretches: of the video that are looked at.
-        rule: which windows the slices must have.
-        merge: which events are repeats.
+        slices: the slices in any order.
+        stretches: the parts of the video to look at.
+        rule: settings of the windows that the slices must contain.
+        labels: the classes and their spellings.
+        merge: settings that define duplicates.
 
     Raises:
         InputError: the slices do not tile the video, or a ledger has other windows.
@@ -119,12 +127,12 @@ def merge_slices(
         event
         for record in windows
         for parsed in record.events
-        for event in hits_of(record.start, parsed, labels)
+        for event in make_hits(record.start, parsed, labels)
     ]
     events: list[Event] = []
     duplicates = 0
     for start, end in stretches:
-        # No event of one half is the repeat of one in another.
+        # Events of different halves are never duplicates of each other.
         of_stretch = (hit for hit in hits if start <= hit.window_s < end)
         kept, dropped = merge_events(of_stretch, merge.window, merge.keep)
         events += kept
@@ -141,11 +149,14 @@ def merge_slices(
         events_out=len(events),
         **_tokens(windows),
     )
-    return Merged(events, hits, counts)
+    return MergedEvents(events, hits, counts)
 
 
 def _tokens(windows: Iterable[WindowRecord]) -> dict[str, int]:
-    """Count the tokens that a server was sent and sent back; nothing of a model that ran here."""
+    """Count the tokens in prompts and answers of a server.
+
+    Return an empty dict for a local model.
+    """
     counted = [window for window in windows if window.prompt_tokens is not None]
     if not counted:
         return {}
@@ -155,62 +166,66 @@ def _tokens(windows: Iterable[WindowRecord]) -> dict[str, int]:
     }
 
 
-def merge_events(events: Iterable[Event], window: float, keep: Keep) -> tuple[list[Event], int]:
-    """Drop the repeats among events of the same label.
+def merge_events(events: Iterable[Event], radius: float, keep: Keep) -> tuple[list[Event], int]:
+    """Drop duplicates among events of the same label.
+
+    The setting `keep` has three values. "first" keeps an event and drops all later events within
+    the radius of the kept event. "best" keeps the strongest event and drops all events within the
+    radius on both sides, then repeats this with the rest. "run" joins hits that follow each other
+    at a distance of at most the radius. The joined event has the time of the first hit and all
+    other fields of the strongest hit. Ties go to the earliest event.
 
     Args:
-        events: in any order, of any labels.
-        window: seconds within which a second event of the same label is a repeat.
-        keep: "first" keeps an event and drops what follows it within the window, as long
-            as it is counted from the one kept; "best" keeps the strongest and drops what is
-            within the window on both sides, then the strongest of the rest; "run" makes one
-            event of hits that follow each other at most a window apart, at the time of the
-            first and with the rest from the strongest. Of equals the earliest is kept.
+        events: events in any order, of any labels.
+        radius: distance in seconds within which a second event of the same label is a duplicate.
+        keep: the rule that selects the kept event.
 
     Returns:
-        the events kept, sorted by time, and how many were dropped. Merging them again
-        changes nothing.
+        The kept events, sorted by time, and the number of dropped events. Merging the kept events
+        again changes nothing.
     """
-    ordered = sorted(events, key=_order)
+    ordered = sorted(events, key=_full_sort_key)
     merged: list[Event] = []
     duplicates = 0
     for _, same in groupby(ordered, key=attrgetter("label")):
-        for group in _groups(list(same), window, keep):
-            merged.append(_as_one(group, keep))
+        for group in _groups(list(same), radius, keep):
+            merged.append(_merge_group(group, keep))
             duplicates += len(group) - 1
-    merged.sort(key=attrgetter("time_s"))  # a stable sort: of one time by label
+    # The sort is stable, so events at the same time stay sorted by label.
+    merged.sort(key=attrgetter("time_s"))
     if len(ordered) != len(merged) + duplicates:
         raise RuntimeError(
-            f"Merging lost events: {len(ordered)} went in, {len(merged)} came out and {duplicates} "
-            "were repeats."
+            f"Merging lost events: of {len(ordered)} events, {len(merged)} were kept and "
+            f"{duplicates} were duplicates."
         )
     return merged, duplicates
 
 
-def merge_given(given: Predictions, merge: MergeSettings) -> Merged:
-    """Drop the repeats among given predictions, which a model or its merge may have left.
+def merge_given(given: Predictions, merge: MergeSettings) -> MergedEvents:
+    """Drop duplicates among given predictions.
 
-    Exact ones stay as they are: no windows overlap that could show one event twice.
+    The predictions of a trained spotter stay unchanged, because they do not come from overlapping
+    windows.
     """
     if given.exact:
-        return Merged(given.hits, given.hits, given.counts)
+        return MergedEvents(given.hits, given.hits, given.counts)
     events, duplicates = merge_events(given.hits, merge.window, merge.keep)
     counts = given.counts.model_copy(update={"duplicates": duplicates, "events_out": len(events)})
-    return Merged(events, given.hits, counts)
+    return MergedEvents(events, given.hits, counts)
 
 
-def rank(event: Event) -> tuple[float, float]:
-    """Sorts the strongest event first, of equals the earliest."""
+def rank_key(event: Event) -> tuple[float, float]:
+    """Return a sort key that puts the strongest event first. Ties go to the earliest event."""
     return -event.worth, event.time_s
 
 
-def _groups(events: list[Event], window: float, keep: Keep) -> Iterator[list[Event]]:
-    """Events of one label, in their order, divided into those that become one."""
+def _groups(events: list[Event], radius: float, keep: Keep) -> Iterator[list[Event]]:
+    """Split the sorted events of one label into groups. Each group becomes one event."""
     if keep == "run":
         run: list[Event] = []
         end = events[0].first_s
         for event in events:
-            if event.first_s - end > reach(window):
+            if event.first_s - end > reach(radius):
                 yield run
                 run = []
             run.append(event)
@@ -219,19 +234,19 @@ def _groups(events: list[Event], window: float, keep: Keep) -> Iterator[list[Eve
         return
     order = list(range(len(events)))
     if keep == "best":
-        order.sort(key=lambda index: rank(events[index]))
-    kept_by = suppress([event.time_s for event in events], order, window)
-    # What falls to one event lies around it, with nothing of another's in between.
+        order.sort(key=lambda index: rank_key(events[index]))
+    kept_by = suppress([event.time_s for event in events], order, radius)
+    # The events of a group are contiguous, because groups do not interleave.
     for _, group in groupby(zip(kept_by, events, strict=True), key=itemgetter(0)):
         yield [event for _, event in group]
 
 
-def _as_one(group: list[Event], keep: Keep) -> Event:
-    """One event for a group in order; it has the hits of all its windows."""
+def _merge_group(group: list[Event], keep: Keep) -> Event:
+    """Merge a sorted group into one event, which counts the hits of all its windows."""
     if len(group) == 1:
         return group[0]
-    chosen = group[0] if keep == "first" else min(group, key=rank)
-    # One answer that names a label twice is still one window that predicted it.
+    chosen = group[0] if keep == "first" else min(group, key=rank_key)
+    # A window that names a label twice counts as one hit.
     hits: dict[float, int] = {}
     for event in group:
         hits[event.time_s] = max(event.n_hits, hits.get(event.time_s, 0))
@@ -246,15 +261,15 @@ def _as_one(group: list[Event], keep: Keep) -> Event:
     )
 
 
-def _order(event: Event) -> tuple[object, ...]:
-    """Everything that two events may differ in, the label and the time first.
+def _full_sort_key(event: Event) -> tuple[object, ...]:
+    """Return a sort key of all fields in which events can differ, starting with label and time.
 
-    So the order of the input has no effect.
+    With this key, the order of the input has no effect.
     """
     return (
         event.label,
         event.time_s,
-        *rank(event),
+        *rank_key(event),
         event.label_probability is None,
         event.confidence is None,
         event.team or "",
@@ -267,12 +282,12 @@ def _order(event: Event) -> tuple[object, ...]:
 
 
 def check_slices(slices: Sequence[SliceLedger], stretches: Stretches, rule: WindowSettings) -> None:
-    """Make sure that the ledgers have exactly the windows that the settings ask for.
+    """Check that the ledgers have exactly the windows that the settings define.
 
     Args:
-        slices: by their start.
-        stretches: of the video that are looked at.
-        rule: which windows the slices must have.
+        slices: the slices, sorted by start.
+        stretches: the parts of the video to look at.
+        rule: settings of the windows that the slices must contain.
 
     Raises:
         InputError: the slices do not tile the video, or a ledger has other windows.
@@ -283,10 +298,11 @@ def check_slices(slices: Sequence[SliceLedger], stretches: Stretches, rule: Wind
 
 
 def _check_tiles(slices: Sequence[SliceLedger], duration: float) -> None:
-    """Raise InputError unless each slice begins where the one before ends, from 0 to the end.
+    """Raise InputError unless the slices cover the video without gaps and overlaps.
 
     Args:
-        duration: of what is looked at, seconds.
+        slices: the slices, sorted by start.
+        duration: total length of the parts to look at, in seconds.
     """
     reached, by = 0.0, "the start of the video"
     for part in slices:
@@ -296,21 +312,22 @@ def _check_tiles(slices: Sequence[SliceLedger], duration: float) -> None:
 
 
 def _check_step(reached: float, start: float, by: str, of: str) -> None:
+    """Raise InputError unless the next slice starts at the end of the previous slice."""
     if abs(start - reached) <= SAME_TIME:
         return
-    what = "Nothing covers" if start > reached else "Two slices cover"
+    problem = "Nothing covers" if start > reached else "Two slices cover"
     low, high = sorted((reached, start))
     raise InputError(
-        f"{what} {low:g} to {high:g} s ({high - low:g} s), between {by} and {of}: were they made "
-        "with other settings? Delete the ledgers of this video and run again."
+        f"{problem} {low:g} to {high:g} s ({high - low:g} s), between {by} and {of}. "
+        "Delete the ledgers of this video and run again."
     )
 
 
 def _check_windows(part: SliceLedger, expected: Sequence[Window]) -> None:
-    """Raise InputError unless a ledger has each expected window once, and no other.
+    """Raise InputError unless a ledger has each expected window exactly once, with a valid status.
 
-    And unless a window has events if, and only if, its status says so: then every window is
-    counted once, as none, as unparsed, as skipped, or by its events.
+    A window must have events if and only if its status is "events". This makes sure that every
+    window is counted once.
     """
     records = sorted(part.windows, key=lambda record: record.window)
     for number, (record, window) in enumerate(zip_longest(records, expected)):

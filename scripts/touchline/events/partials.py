@@ -1,4 +1,4 @@
-"""A slice's partial: the answers of its ledger that have an event or are unparsed."""
+"""The partial predictions of a slice: the answers in its ledger with events or unreadable text."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from touchline.core.records import WITH_ANSWER, RawAnswer, WindowRecord
 from touchline.errors import InputError
 
 
-def partial_of(records: Iterable[WindowRecord]) -> list[RawAnswer]:
-    """The answers that are not "none", as a slice's partial file lists them."""
+def partial_answers(records: Iterable[WindowRecord]) -> list[RawAnswer]:
+    """Return the answers for the file of a slice's partial predictions: all except "none"."""
     return [
         RawAnswer(time=record.start, raw=record.text)
         for record in records
@@ -20,16 +20,17 @@ def partial_of(records: Iterable[WindowRecord]) -> list[RawAnswer]:
 
 
 def check_partial(path: str | Path, windows: Iterable[WindowRecord]) -> None:
-    """Make sure that a partial and its ledger are of one attempt.
+    """Check that a file of partial predictions and its ledger come from the same attempt.
 
     Args:
+        path: the file of partial predictions.
         windows: the lines of the ledger.
 
     Raises:
-        InputError: the partial does not hold as many answers as the ledger has.
+        InputError: the numbers of answers differ.
     """
     answers = sum(window.status in WITH_ANSWER for window in windows)
     if len(read_json(path)) != answers:
         raise InputError(
-            f"{path} does not hold the {answers} answers of its ledger; delete it and run again."
+            f"{path} does not contain the {answers} answers of its ledger. Delete it and run again."
         )

@@ -1,4 +1,4 @@
-"""Predictions files and event tables: reading what others wrote, writing our own."""
+"""Writing of predictions files, and reading and writing of event tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from touchline.inputs.videos import NOTHING_KNOWN, GameHalf
 _EVENT = TypeAdapter(Event)
 _CONTEXT = [field.name for field in fields(Context)]
 
-# events/events_{model}_video_{v}.csv, a line an event.
+# The columns of events/events_{model}_video_{v}.csv, with one line per event.
 EVENTS = Table(
     [
         ("video", "Int64"),
@@ -49,11 +49,11 @@ EVENTS = Table(
 
 
 def write_predictions(path: str | Path, events: Iterable[Event]) -> None:
-    """Write a predictions file: one item an event, sorted by time.
+    """Write a predictions file with one item per event, sorted by time.
 
-    An item's time is the start of the window that is kept of those that predicted it, as in the
-    files that other tools know. `raw` has what a model's answer has; of a fused event also the
-    models behind it, with such times.
+    The time of an item is the start of the kept window, as in the files that other tools read. The
+    field `raw` has the same fields as a model's answer. For a fused event it also has the models
+    that predicted the event, with the starts of their windows.
     """
     ordered = sorted(events, key=lambda event: event.window_s)
     write_json(path, [{"time": event.window_s, "raw": _raw(event)} for event in ordered])
@@ -64,32 +64,35 @@ def write_events_csv(
     events: Iterable[Event],
     *,
     video: int | None = None,
-    of: GameHalf = NOTHING_KNOWN,
+    game_half: GameHalf = NOTHING_KNOWN,
 ) -> None:
-    """Write events as a table, in the order given.
+    """Write events as a table, in the given order.
 
     Args:
-        of: says which half each event is in, and what its clock shows.
+        path: the file to write.
+        events: the events.
+        video: number of the video.
+        game_half: gives the half of each event and the clock of the half.
     """
-    EVENTS.write(path, table_of_events(events, video=video, of=of))
+    EVENTS.write(path, events_table(events, video=video, game_half=game_half))
 
 
-def table_of_events(
+def events_table(
     events: Iterable[Event],
     *,
     video: int | None = None,
-    of: GameHalf = NOTHING_KNOWN,
+    game_half: GameHalf = NOTHING_KNOWN,
 ) -> DataFrame:
-    """Events as a table with the columns of `EVENTS`, in the order given.
+    """Convert events to a table with the columns of `EVENTS`, in the given order.
 
-    An event outside each half has no half, and its game_time is the video's clock.
+    An event outside all halves has no half, and its game_time is the video's clock.
     """
-    spans = of.spans(None)
+    spans = game_half.spans(None)
     located = ((event, span_at(spans, event.time_s) or HalfSpan(None)) for event in events)
     return EVENTS.frame(
         (
             video,
-            of.game,
+            game_half.game,
             span.half,
             event.time_s,
             game_time(span.half_time(event.time_s), span.half),
@@ -113,7 +116,7 @@ def table_of_events(
 
 
 def read_events_csv(path: str | Path) -> list[Event]:
-    """Read the events of a table that `write_events_csv` wrote, without the models behind them.
+    """Read the events of a table that `write_events_csv` wrote, without the votes of fused events.
 
     Raises:
         InputError: the file cannot be read or is no such table.
@@ -123,12 +126,13 @@ def read_events_csv(path: str | Path) -> list[Event]:
     except ValidationError as error:
         mistake = error.errors()[0]
         raise InputError(
-            f"{path}, column {mistake['loc'][-1]}: {quoted(str(mistake['input']))} is impossible "
+            f"{path}, column {mistake['loc'][-1]}: {quoted(str(mistake['input']))} is not valid "
             f"({mistake['msg']})."
         ) from error
 
 
 def _raw(event: Event) -> str:
+    """Return the field `raw` of an event in a predictions file."""
     parsed = ParsedEvent(
         label=event.label, team=event.team, confidence=event.confidence, details=event.details
     )
@@ -138,16 +142,16 @@ def _raw(event: Event) -> str:
 
 
 def _events(frame: DataFrame) -> Iterator[Event]:
-    """The events of a table.
+    """Yield the events of a table.
 
     Raises:
-        ValidationError: a cell is not what its column holds.
+        ValidationError: a cell does not fit its column.
     """
-    # As objects, missing values can be None.
+    # Only columns of objects can contain None for missing values.
     for cells in frame.astype(object).where(frame.notna(), None).to_dict("records"):
         context = {name: cells[name] for name in _CONTEXT}
         known = None not in context.values()
-        # Of a text, what is missing is empty.
+        # A missing text is an empty cell.
         texts = {name: cells[name] or None for name in ("team", "score_kind")}
         yield _EVENT.validate_python(
             cells | texts | {"context": context if known else None, "said_by": ()}

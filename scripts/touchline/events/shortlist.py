@@ -1,7 +1,7 @@
-"""The events of a video that are worth a person's look first.
+"""The shortlist: the events of a video that a person should review first.
 
 A model that answers window by window predicts hundreds of events in a half that has sixty. A person
-who has time for a few begins with the best of each class.
+with little time begins with the best events of each class.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from pandas import DataFrame
 
 from touchline.core.records import Event
 from touchline.core.tables import Table
-from touchline.events.merge import rank
+from touchline.events.merge import rank_key
 from touchline.events.predictions import EVENTS, read_events_csv
 
-# events/shortlist_{model}_video_{v}.csv, a line an event.
+# The columns of events/shortlist_{model}_video_{v}.csv, with one line per event.
 SHORTLIST = Table([("rank", "int64"), ("probability", "Float64"), *EVENTS.columns])
 
-# A list grows beyond its usual length while this share of it is expected to be right.
+# A list can exceed its usual length while this share of its events is expected to be right.
 _LEAST_PRECISION = 0.5
-# A context score below this is of an event that lies too near to a better one of its class.
+# An event with a context score below this value is close to a better event of its class.
 _BEST_OF_ITS_SURROUNDINGS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where an event stands among the events of its class.
+    """The place of an event among the events of its class.
 
     Attributes:
-        rank: 1 is the best.
-        probability: that the event is right, learnt from other games; None where it is unknown.
+        rank: place of the event, from 1 for the best event.
+        probability: probability that the event is right, learnt from other games; None if unknown.
     """
 
     rank: int
@@ -41,23 +41,23 @@ class Standing:
 
     @property
     def order(self) -> tuple[bool, float, int]:
-        """Sorts what is worth a look first to the front.
+        """Return a sort key that puts the events to review first at the front.
 
-        The most probable; then, of unknown probability, the best of every class, the second best
-        of every class, and so on: scores of different classes cannot be compared.
+        The most probable events come first. Events of unknown probability follow: the best event of
+        every class, then the second best of every class, and so on. Scores of different classes
+        cannot be compared.
         """
         return self.probability is None, -(self.probability or 0.0), self.rank
 
 
 @dataclass(frozen=True, slots=True)
 class LearntOrder:
-    """What the labels of other games say about the order of a half's events.
+    """The order of a half's events that was learnt from the annotations of other games.
 
     Attributes:
-        probabilities: that each event is right; None for the events of a class that nobody
-            annotated.
-        reordered: classes whose events rank by probability. In the others the probability rises
-            with the worth, and they rank by that.
+        probabilities: probability that each event is right; None if nobody annotated its class.
+        reordered: classes whose events rank by probability. Events of all other classes rank by
+            worth, and their probability rises with the worth.
     """
 
     probabilities: Sequence[float | None]
@@ -70,25 +70,26 @@ def shortlist(
     per_class: int,
     learnt: LearntOrder | None = None,
 ) -> dict[int, Standing]:
-    """Choose the events that are worth a person's look first.
+    """Choose the events that a person should review first.
 
-    A candidate is an event of a class that is the best of its surroundings: one that lies too near
-    to a better one of its class (its context score is below 1/2) shows the person the same scene
-    again. Labels that are no class are no candidates: nobody knows what would make them right.
+    A candidate is an event whose label is a class and that has no better event of its class nearby.
+    An event with a better neighbour (a context score below 1/2) would show the person the same
+    scene again.
 
-    The `per_class` best candidates of each class are listed. With labels of other games a class can
-    have more, as long as half of what is listed is expected to be right. It never has fewer: with
-    labels, too, a person finds what he finds without them. Ties go to the earlier event.
+    At least the `per_class` best candidates of each class are listed. With annotations of other
+    games, a class can have more events, while at least half of them are expected to be right. Ties
+    go to the earlier event.
 
     Args:
-        events: of one model, or of the ensemble, in a video.
-        classes: of labels.yaml, in its order.
-        per_class: how many events of a class are listed at least, where there are that many.
-        learnt: from the labels of other games, if that was shown to be better.
+        events: events of one model, or of the ensemble, in one video.
+        classes: the classes of labels.yaml, in its order.
+        per_class: minimum number of listed events per class, if a class has this number of
+            candidates.
+        learnt: order from the annotations of other games, if it was shown to be better.
 
     Returns:
-        by place in `events`, in the order in which a person should look (`Standing.order`; ties
-        as the classes stand).
+        Standings by place in `events`, sorted by `Standing.order`. Ties have the order of the
+            classes.
     """
     candidates: dict[str, list[int]] = {label: [] for label in classes}
     for place, event in enumerate(events):
@@ -105,10 +106,12 @@ def shortlist(
         places.sort(
             key=lambda place: (
                 -likely.get(place, 0.0) if by_probability else 0.0,
-                *rank(events[place]),
+                *rank_key(events[place]),
             )
         )
-        count = max(per_class, _as_precise([likely[place] for place in places if place in likely]))
+        count = max(
+            per_class, _count_precise([likely[place] for place in places if place in likely])
+        )
         for number, place in enumerate(places[:count], start=1):
             listed[place] = Standing(number, likely.get(place))
     return dict(sorted(listed.items(), key=lambda item: item[1].order))
@@ -117,32 +120,35 @@ def shortlist(
 def standings(
     events: Sequence[Event], classes: Sequence[str], listed: Mapping[Event, Standing]
 ) -> dict[Event, Standing]:
-    """Rank all events of a class: those of a shortlist as there, the others behind them, by worth.
+    """Rank all events of each class.
+
+    Events of the shortlist keep their rank; the rest follow by worth.
 
     Args:
-        events: of one model in a video.
-        listed: of these.
+        events: events of one model in one video.
+        classes: the classes.
+        listed: standings of the shortlist.
 
     Returns:
-        events whose label is no class have no standing.
+        Standings by event. Events whose label is no class are left out.
     """
     found = dict(listed)
     ranked = dict.fromkeys(classes, 0)
     for event in listed:
         ranked[event.label] += 1
-    for event in sorted(set(events) - set(listed), key=rank):
+    for event in sorted(set(events) - set(listed), key=rank_key):
         if event.label in ranked:
             ranked[event.label] += 1
             found[event] = Standing(ranked[event.label])
     return found
 
 
-def table_of_shortlist(events: DataFrame, listed: Mapping[int, Standing]) -> DataFrame:
-    """A shortlist as a table with the columns of `SHORTLIST`.
+def shortlist_table(events: DataFrame, listed: Mapping[int, Standing]) -> DataFrame:
+    """Convert a shortlist to a table with the columns of `SHORTLIST`.
 
     Args:
         events: a table with the columns of `touchline.events.predictions.EVENTS`.
-        listed: by place in it, in the order of the lines.
+        listed: standings by row of `events`, in the order of the result's rows.
     """
     rows = events.iloc[list(listed)].itertuples(index=False, name=None)
     return SHORTLIST.frame(
@@ -152,7 +158,7 @@ def table_of_shortlist(events: DataFrame, listed: Mapping[int, Standing]) -> Dat
 
 
 def read_shortlist(path: str | Path) -> dict[Event, Standing]:
-    """Read a shortlist, in its order; the events as `read_events_csv` reads them.
+    """Read a shortlist: the standing of each event, in the order of the file.
 
     Raises:
         InputError: the file cannot be read or is no such table.
@@ -164,12 +170,16 @@ def read_shortlist(path: str | Path) -> dict[Event, Standing]:
 
 
 def is_suppressed(event: Event) -> bool:
-    """Whether an event lies too near to a better one of its class to be listed beside it."""
+    """Return whether an event is too close to a better event of its class to be listed."""
     return event.score_kind == "context" and event.worth < _BEST_OF_ITS_SURROUNDINGS
 
 
-def _as_precise(probabilities: Sequence[float]) -> int:
-    """Count how many of some probabilities, from the first on, have a mean that is high enough."""
+def _count_precise(probabilities: Sequence[float]) -> int:
+    """Count the first events of a list while at least half are expected to be right.
+
+    Args:
+        probabilities: probability that each event is right, in the order of the list.
+    """
     sums = enumerate(accumulate(probabilities), start=1)
     high = takewhile(lambda each: each[1] >= _LEAST_PRECISION * each[0], sums)
     return len(list(high))

@@ -1,4 +1,4 @@
-"""When an event happened: the best estimate from the windows that predicted it."""
+"""Estimation of an event's time from the windows that predicted it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def locate(
     hits: Iterable[Event],
     windows: Iterable[tuple[float, float, Sequence[float]]],
 ) -> list[Event]:
-    """Estimate when each event happened, instead of when the window that is kept of it starts.
+    """Estimate the time of each event from all overlapping windows that predicted it.
 
-    What happens in a moment is seen by all windows that show the moment, and they overlap. So the
-    estimate is the mean of the middles of what they show: of the windows that predicted the event,
-    those that overlap the one that is kept, each weighted by the worth of its hit. For two windows
-    that is the middle of what both show. Of a longer run the later windows only show what follows.
+    Windows overlap, and every window that shows a moment can predict the event. So the estimate is
+    a weighted mean of the windows' middles. It uses the windows that predicted the event and
+    overlap the kept window. The weight of a window is the worth of its hit. For two windows, the
+    estimate is the middle of their common part. Later windows of a longer run only show the time
+    after the event.
 
     Args:
-        events: merged; the time of each is the start of the window that is kept.
-        hits: that the events were merged from.
-        windows: that the hits are from: start and end of each, and the times of its frames, all in
-            seconds.
+        events: merged events, with the start of the kept window as time.
+        hits: the hits that became these events.
+        windows: start, end and frame times of each window with a hit, in seconds.
     """
     ends, middles = {}, {}
     for start, end, frames in windows:

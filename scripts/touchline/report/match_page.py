@@ -18,8 +18,8 @@ from touchline.core.files import read_record
 from touchline.core.intervals import Intervals, intersection, union
 from touchline.core.records import Coverage, Event, Manifest, Thumbnail
 from touchline.evaluation.annotations import TrueEvent, read_truth
-from touchline.events.coverage import looked_at_together
-from touchline.events.predictions import read_events_csv, table_of_events
+from touchline.events.coverage import close_open_ends
+from touchline.events.predictions import events_table, read_events_csv
 from touchline.events.shortlist import Standing
 from touchline.evidence.peaks import curves_of
 from touchline.evidence.tables import Evidence
@@ -136,7 +136,7 @@ def read_match(
         truth = read_truth(files.truth[0], labels, of=of, duration=duration, classes=classes)
     times = [event.time_s for some in events for event in some]
     times += [true.time_s for true in truth.events] if truth else []
-    looked_at = looked_at_together(list(coverage.values()), times)
+    looked_at = close_open_ends(list(coverage.values()), times)
     tracks = dict(zip(models, map(Track, events, looked_at), strict=True))
     return VideoPage(
         video=video,
@@ -276,7 +276,7 @@ def rows_of(match: VideoPage) -> list[Row]:
         Row(
             video=match.video,
             model=model,
-            events=table_of_events(track.events),
+            events=events_table(track.events),
             coverage=match.coverage[model],
             agreement=agreement_of(model, match.comparison) if match.comparison else {},
         )

@@ -1,4 +1,4 @@
-"""The grammar of docs/answers.md: whatever is drawn from it is read, whole, wrapped or broken."""
+"""Tests that answers drawn from the grammar of docs/answers.md are read correctly."""
 
 import json
 
@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clones import ROOT
-from touchline.answers.asked import Asked
+from touchline.answers.asked import PromptContent
 from touchline.answers.parsing import parse_answer
 from touchline.core.records import ParsedEvent
 from touchline.inputs.labels import Labels
 
 CLASSES = Labels.read(ROOT / "labels.yaml")
-ASKED = Asked(CLASSES.is_spelling)
+ASKED = PromptContent(CLASSES.is_spelling)
 
 
 def parse(text: str):
@@ -42,7 +42,7 @@ FENCES = st.sampled_from(["{}", "```\n{}\n```", "```json\n{}\n```", "```text\n{}
 
 @settings(max_examples=300, deadline=None)
 @given(LEAD_INS, STATEMENTS, EXPLANATIONS, FENCES)
-def test_every_statement_of_the_grammar_says_none(lead_in, statement, explanation, fence):
+def test_every_denial_of_the_grammar_is_read_as_none(lead_in, statement, explanation, fence):
     text = fence.format(lead_in + statement + explanation)
     assert parse(text).status == "none", text
 
@@ -58,17 +58,19 @@ DRAWN = st.builds(
 
 
 def as_object(event: ParsedEvent, key: str, dump=json.dumps) -> str:
+    """Write an event as an object."""
     return dump({key: event.label, "team": event.team, "confidence": event.confidence})
 
 
 def as_pairs(event: ParsedEvent, template: str, between: str) -> str:
+    """Write an event as pairs of key and value."""
     pairs = {"label": event.label, "team": event.team, "confidence": event.confidence}
     return between.join(
         template.format(key=key, value=value) for key, value in pairs.items() if value is not None
     )
 
 
-# Each makes one text of events, and carries all that is in them.
+# Each form writes events as one text, with all their fields.
 FORMS = {
     "objects": lambda events, key: "\n".join(as_object(e, key) for e in events),
     "list": lambda events, key: "[" + ", ".join(as_object(e, key) for e in events) + "]",
@@ -85,7 +87,7 @@ FORMS = {
     ),
     "lines": lambda events, key: "\n\n".join(as_pairs(e, "{key}: {value}", "\n") for e in events),
 }  # fmt: skip
-# These carry the names only.
+# These forms write only the names of events.
 NAME_FORMS = {
     "bullets": lambda names: "\n".join(f"- **{name}**" for name in names),
     "numbers": lambda names: "\n".join(f"{n}. {name}" for n, name in enumerate(names, 1)),
@@ -101,7 +103,7 @@ NAME_FORMS = {
 @given(
     st.lists(DRAWN, min_size=1, max_size=4), st.sampled_from(sorted(FORMS)), KEYS, LEAD_INS, FENCES
 )
-def test_every_form_of_the_grammar_gives_its_events(events, form, key, lead_in, fence):
+def test_events_in_every_form_are_read_completely(events, form, key, lead_in, fence):
     text = fence.format(lead_in + FORMS[form](events, key).replace("{", "{{").replace("}", "}}"))
     assert parse(text.replace("{{", "{").replace("}}", "}")).events == tuple(events), text
 
@@ -110,14 +112,14 @@ def test_every_form_of_the_grammar_gives_its_events(events, form, key, lead_in, 
 @given(
     st.lists(NAMES, min_size=1, max_size=4), st.sampled_from(sorted(NAME_FORMS)), LEAD_INS, FENCES
 )
-def test_every_form_of_names_gives_its_names(names, form, lead_in, fence):
+def test_names_in_every_form_are_read_completely(names, form, lead_in, fence):
     text = lead_in + NAME_FORMS[form](names)
     assert [e.label for e in parse(fence.replace("{}", text)).events] == names, text
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(DRAWN, min_size=1, max_size=3), st.sampled_from(sorted(FORMS)), KEYS, st.data())
-def test_a_broken_answer_makes_nothing_up(events, form, key, data):
+def test_incomplete_answer_gives_only_complete_events(events, form, key, data):
     text = FORMS[form](events, key)
     cut = data.draw(st.integers(0, len(text)))
     names = [event.label for event in events]

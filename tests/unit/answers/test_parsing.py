@@ -1,4 +1,4 @@
-"""Every answer ends as events, as none or as unparsed."""
+"""Tests of the parser: every answer becomes events, none or unparsed."""
 
 import time
 
@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clones import ROOT
-from touchline.answers.asked import Asked
-from touchline.answers.parsing import asked_by, is_cut_off, parse_answer, render_event
+from touchline.answers.asked import PromptContent
+from touchline.answers.parsing import is_cut_off, parse_answer, parse_prompt, render_event
 from touchline.answers.reading import MAX_CHARACTERS
 from touchline.core.records import ParsedEvent
 from touchline.inputs.labels import Labels
 
 CLASSES = Labels.read(ROOT / "labels.yaml")
-ASKED = Asked(CLASSES.is_spelling)
+ASKED = PromptContent(CLASSES.is_spelling)
 PROMPT = (ROOT / "prompts" / "soccer_events.txt").read_text()
 
 
@@ -56,7 +56,7 @@ FENCED = """```json
         "{label: Shot off target, team: away, confidence: 0.8, details: wide of the post}",
     ],
 )
-def test_one_event_in_any_dress(text):
+def test_all_answer_formats_give_the_same_event(text):
     expected = ParsedEvent(
         label="Shot off target", team="away", confidence=0.8, details="wide of the post"
     )
@@ -75,7 +75,7 @@ def test_one_event_in_any_dress(text):
         '[{"label": "Foul", "details": {"minute": 3}}, {"label": "Yellow card"}',
     ],
 )
-def test_all_events_of_an_answer_count(text):
+def test_all_events_of_an_answer_are_read(text):
     assert labels(text) == ["Foul", "Yellow card"]
 
 
@@ -88,12 +88,12 @@ def test_all_events_of_an_answer_count(text):
         "back\\slash and\nnew line",
     ],
 )
-def test_quotes_and_braces_inside_details(details):
+def test_quotes_and_braces_inside_details_are_kept(details):
     event = ParsedEvent(label="Foul", details=details)
     assert parse(render_event(event)).events == (event,)
 
 
-def test_apostrophes_that_a_model_does_not_escape():
+def test_unescaped_apostrophe_does_not_end_a_string():
     (event,) = parse("{'label': 'Foul', 'details': 'the player's shirt'}").events
     assert (event.label, event.details) == ("Foul", "the player's shirt")
 
@@ -143,7 +143,7 @@ def test_apostrophes_that_a_model_does_not_escape():
         "Unable to identify any events.",
     ],
 )
-def test_none_is_what_the_whole_answer_says(text):
+def test_answer_that_only_denies_events_is_none(text):
     assert parse(text).status == "none"
 
 
@@ -171,7 +171,7 @@ def test_none_is_what_the_whole_answer_says(text):
         "```",
     ],
 )
-def test_what_cannot_be_read_is_unparsed_not_none(text):
+def test_unreadable_answer_is_unparsed(text):
     assert parse(text).status == "unparsed"
 
 
@@ -181,7 +181,7 @@ COMPLETE = (
 
 
 @pytest.mark.parametrize("length", range(len(COMPLETE)))
-def test_a_cut_never_invents_a_label_or_a_number(length):
+def test_cut_off_answer_gives_no_invented_label_or_number(length):
     answer = parse(COMPLETE[:length])
     if length < COMPLETE.index(', "confidence"'):
         assert answer.status == "unparsed"
@@ -193,13 +193,13 @@ def test_a_cut_never_invents_a_label_or_a_number(length):
     assert "a late tackle".startswith(event.details)
 
 
-def test_a_label_that_is_never_closed_is_not_guessed():
+def test_label_without_closing_quote_is_not_guessed():
     assert parse('{"label": "Goal, "team": "home"}').status == "unparsed"
     assert parse('{"details": "x", "label": "Yellow}').status == "unparsed"
     assert parse("{label: Yellow").status == "unparsed"
 
 
-def test_runaway_text_gives_the_events_that_are_complete():
+def test_endless_answer_gives_its_complete_events():
     runaway = '```json\n[\n\t{"label": "Foul", "team": "home", "details": "Number 1' + "7" * 250
     (event,) = parse(runaway).events
     assert (event.label, event.team) == ("Foul", "home")
@@ -229,7 +229,7 @@ def test_runaway_text_gives_the_events_that_are_complete():
         ("[0.9]", None),
     ],
 )
-def test_confidence_is_a_probability_or_nothing(value, expected):
+def test_confidence_is_a_probability_or_missing(value, expected):
     (event,) = parse(f'{{"label": "Goal", "confidence": {value}}}').events
     assert event.confidence == expected
 
@@ -246,17 +246,17 @@ def test_confidence_is_a_probability_or_nothing(value, expected):
         ("homely", None),
     ],
 )
-def test_team(team, expected):
+def test_team_is_home_away_or_missing(team, expected):
     (event,) = parse(f'{{"label": "Goal", "team": "{team}"}}').events
     assert event.team == expected
 
 
-def test_the_model_cannot_set_the_score():
+def test_score_in_an_answer_is_ignored():
     (event,) = parse('{"label": "Goal", "score": 1}').events
     assert event.score is None
 
 
-def test_nothing_is_evaluated(tmp_path):
+def test_python_code_in_an_answer_is_not_run(tmp_path):
     path = tmp_path / "made"
     assert parse(f"{{'label': open({str(path)!r}, 'w').name}}").status == "unparsed"
     assert not path.exists()
@@ -271,12 +271,12 @@ PIECES = [
 
 @settings(max_examples=400, deadline=None)
 @given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES), max_size=60).map("".join)))
-def test_no_text_crashes_the_parser_and_what_it_gives_can_be_written(text):
+def test_parser_accepts_any_text_and_gives_writable_events(text):
     answer = parse(text)
     assert bool(answer.events) == (answer.status == "events")
     for event in answer.events:
         event.model_dump_json().encode()
-        # A label is never made up: its letters stand in the text.
+        # Labels are never invented, so the text contains their letters.
         assert (
             "\\" in text
             or "�" in event.label
@@ -291,13 +291,13 @@ def test_no_text_crashes_the_parser_and_what_it_gives_can_be_written(text):
     ["[", "{", "(", '{"a":', "{'a': ", "[{", "-", "~", '"', "'", "\\", "\0", "\ud800", " ", "```",
      "none ", '{"label": ', '{"label": "x', '{"label": "x", ', "0", "0x", "label: "],
 )  # fmt: skip
-def test_a_megabyte_of_anything_takes_a_moment(prefix, piece):
+def test_parsing_a_megabyte_takes_less_than_five_seconds(prefix, piece):
     begin = time.perf_counter()
     parse(prefix + piece * (1_000_000 // len(piece)))
     assert time.perf_counter() - begin < 5
 
 
-def test_deep_but_valid_nesting():
+def test_deeply_nested_event_is_read():
     depth = 400
     assert labels("[" * depth + '{"label": "Goal"}' + "]" * depth) == ["Goal"]
     parse('{"label": "Goal", "details": ' + "[" * 900 + "]" * 900 + "}")
@@ -317,24 +317,24 @@ EVENTS = st.builds(
 
 @settings(max_examples=300, deadline=None)
 @given(EVENTS)
-def test_what_is_rendered_is_parsed_back(event):
+def test_rendered_event_is_parsed_back_unchanged(event):
     assert parse(render_event(event)).events == (event,)
     assert parse(render_event(event, said_by=[("llava", 4.0)])).events == (event,)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(EVENTS, min_size=1, max_size=5))
-def test_events_in_strict_json_are_all_found_in_prose(events):
+def test_all_json_events_within_prose_are_found(events):
     text = "I see:\n" + "\nand then\n".join(event.model_dump_json() for event in events)
     assert parse(text).events == tuple(events)
 
 
-def test_a_long_list_in_strict_json_is_read_to_its_end():
+def test_long_json_list_is_read_to_its_end():
     text = "[" + ", ".join(['{"label": "Goal"}'] * MAX_CHARACTERS) + "]"
     assert len(parse(text).events) == MAX_CHARACTERS
 
 
-def test_endless_details_fit_into_a_table():
+def test_long_details_are_cut_to_the_limit():
     (event,) = parse('{"label": "Goal", "details": "' + "x" * 1_000_000 + '"}').events
     assert len(event.details) == MAX_CHARACTERS
 
@@ -369,7 +369,7 @@ def test_endless_details_fit_into_a_table():
         '["Foul", "Yellow card", "Go',
     ],
 )
-def test_names_of_events_are_read_in_whatever_form_a_model_gives_them(text):
+def test_event_names_are_read_in_every_common_form(text):
     assert [label.casefold() for label in labels(text)] == ["foul", "yellow card"]
 
 
@@ -385,12 +385,12 @@ def test_names_of_events_are_read_in_whatever_form_a_model_gives_them(text):
         ('{"answer": "none", "confidence": 0.7}', []),
     ],
 )
-def test_a_name_that_is_denied_makes_no_event(text, found):
+def test_denied_name_makes_no_event(text, found):
     assert labels(text) == found
     assert parse(text).status == ("events" if found else "none")
 
 
-def test_what_stands_beside_a_name_comes_along():
+def test_team_confidence_and_details_beside_a_name_are_read():
     expected = ParsedEvent(label="Goal", team="home", confidence=0.9, details="a header")
     for text in (
         '{"Goal": {"team": "home", "confidence": 0.9, "details": "a header"}}',
@@ -417,12 +417,12 @@ EXAMPLE = '{"label": "Goal", "team": "home", "confidence": 0.9, "details": "one 
         "Kick-off, Goal, Substitution, Offside",
     ],
 )
-def test_the_prompt_s_own_words_are_no_answer(text):
-    assert parse_answer(text, asked_by(PROMPT)).status == "unparsed"
+def test_answer_that_repeats_the_prompt_is_unparsed(text):
+    assert parse_answer(text, parse_prompt(PROMPT)).status == "unparsed"
 
 
-def test_an_answer_beside_the_prompt_s_own_words_counts():
-    asked = asked_by(PROMPT)
+def test_answer_beside_a_repeated_prompt_is_read():
+    asked = parse_prompt(PROMPT)
     own = EXAMPLE.replace("one short sentence", "a header")
     assert parse_answer(f"[{EXAMPLE}, {own}]", asked).events[0].details == "a header"
     assert parse_answer("Which of these events happen in them?\nGoal", asked).events
@@ -430,20 +430,20 @@ def test_an_answer_beside_the_prompt_s_own_words_counts():
         "Goal",
         "Substitution",
     ]
-    # A prompt's example without details may well be a true answer.
-    bare = asked_by('Answer like this:\n[{"label": "Goal", "team": "home"}]\nGoal, Foul')
+    # A true answer can equal the prompt's example if the example has no details.
+    bare = parse_prompt('Answer like this:\n[{"label": "Goal", "team": "home"}]\nGoal, Foul')
     assert parse_answer('[{"label": "Goal", "team": "home"}]', bare).status == "events"
 
 
-def test_bare_words_are_names_where_the_prompt_lists_them():
-    asked = asked_by("What happens?\n- Try\n- Conversion kick\nSay none if nothing does.")
+def test_bare_words_are_names_if_the_prompt_lists_these_words():
+    asked = parse_prompt("What happens?\n- Try\n- Conversion kick\nSay none if nothing does.")
     assert parse_answer("Try", asked).status == "events"
     assert parse_answer("conversion kicks", asked).status == "events"
     assert parse_answer("Goal", asked).status == "unparsed"
     assert parse_answer('{"label": "Goal"}', asked).status == "events"
 
 
-def test_a_last_name_that_may_be_cut_off_is_not_read():
+def test_last_name_of_a_cut_off_answer_is_ignored():
     for text, whole in (("- Foul\n- Goal", ["Foul"]), ("Foul, Goal", ["Foul"]), ("Goal", [])):
         assert [e.label for e in parse_answer(text, ASKED, is_cut=True).events] == whole
 
@@ -465,5 +465,5 @@ def test_a_last_name_that_may_be_cut_off_is_not_read():
         ("[" * 100_000, True),
     ],
 )
-def test_an_answer_that_ends_in_the_middle_is_known(text, is_cut):
+def test_cut_off_answer_is_detected(text, is_cut):
     assert is_cut_off(text) == is_cut

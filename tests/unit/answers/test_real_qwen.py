@@ -1,7 +1,6 @@
-"""What the rules make of real Qwen2.5-VL-7B output; run where that is present.
+"""Tests on real output of Qwen2.5-VL-7B, in the folder that TOUCHLINE_REAL_DATA names.
 
-TOUCHLINE_REAL_DATA names its folder. The shapes of the odd answers in it, in our own
-words, are tested everywhere.
+The forms of its unusual answers, in other words, are tested without the data, too.
 """
 
 import json
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clones import ROOT
-from touchline.answers.asked import Asked
+from touchline.answers.asked import PromptContent
 from touchline.answers.parsing import parse_answer
 from touchline.comparison.compare import Track, compare
 from touchline.comparison.ensemble import fuse
@@ -26,8 +25,8 @@ LABELS = Labels.read(ROOT / "labels.yaml")
 REAL = os.environ.get("TOUCHLINE_REAL_DATA")
 real = pytest.mark.skipif(REAL is None, reason="TOUCHLINE_REAL_DATA is not set")
 
-# By video: items, events, answers none, unparsed, events of no class. Counted with another
-# program: json.loads on what stands between the fences, the rest by eye.
+# Per video: items, events, none answers, unparsed answers, events without a class. Counted with
+# json.loads on the text between the fences. The other answers were counted by eye.
 COUNTS = {
     0: (950, 950, 0, 0, 71),
     1: (933, 938, 0, 0, 78),
@@ -51,29 +50,29 @@ def read(video):
 @pytest.mark.parametrize(
     ("raw", "label"),
     [
-        # The one kind that is unparsed: a sentence.
+        # A sentence is the only kind of unparsed answer.
         ("The winger in red runs along the line.", None),
-        # Text that ran away inside the details, until the tokens were used up: the label counts.
+        # The details repeat until all tokens are used up. The label still counts.
         (
             '```json\n[\n\t{"label": "Shot off target", "team": "home", "confidence": 0.8, '
             '"details": "Number 4' + "1" * 200,
             "Shot off target",
         ),
-        # No confidence and no details.
+        # The answer has no confidence and no details.
         ('```json\n{"label": "Other", "team": "none"}\n```', "Other"),
-        # No fence.
+        # The answer has no fence.
         ('{"label": "Foul", "team": "away", "confidence": 0.94, "details": "a push"}', "Foul"),
     ],
 )
-def test_the_shapes_of_odd_answers(raw, label):
-    answer = parse_answer(raw, Asked(LABELS.is_spelling))
+def test_unusual_answers_give_the_expected_label(raw, label):
+    answer = parse_answer(raw, PromptContent(LABELS.is_spelling))
     assert [event.label for event in answer.events] == ([label] if label else [])
     assert answer.status == ("events" if label else "unparsed")
 
 
 @real
 @pytest.mark.parametrize("video", COUNTS)
-def test_every_answer_is_accounted_for(video):
+def test_counts_of_real_answers_equal_an_independent_count(video):
     given = read(video)
     unknown = sum(not event.known for event in given.hits)
     counts = given.counts
@@ -84,21 +83,21 @@ def test_every_answer_is_accounted_for(video):
 
 
 @real
-def test_the_unknown_labels_are_headings_and_inventions():
+def test_unknown_labels_of_real_answers_are_the_expected_ones():
     unknown = {e.label for video in COUNTS for e in read(video).hits if not e.known}
     assert unknown == {"Other", "Set Pieces", "Free-kick", "Premier League", "Premier League logo"}
 
 
 @real
 @pytest.mark.parametrize("video", COUNTS)
-def test_only_video_19_lost_a_slice(video):
+def test_lost_slice_is_detected_only_in_video_19(video):
     times = read(video).times
     assert likely_lost(times, max(times) + 4) == (((0.0, 750.0),) if video == 19 else ())
 
 
 @real
 @pytest.mark.parametrize("keep", ["first", "best", "run"])
-def test_repeats_that_the_original_left_are_merged(keep):
+def test_repeated_real_predictions_are_merged(keep):
     events = read(0).hits
     merged, duplicates = merge_events(events, 3.0, keep)
     assert len(merged) + duplicates == len(events)
@@ -107,25 +106,25 @@ def test_repeats_that_the_original_left_are_merged(keep):
 
 
 @real
-def test_predictions_written_and_read_again_are_the_same_events(tmp_path):
+def test_real_predictions_are_read_back_unchanged(tmp_path):
     for video in COUNTS:
         given = read(video).hits
         write_predictions(tmp_path / "p.json", given)
         again = read_given(tmp_path / "p.json", video, None, LABELS)
-        # Two equal events of one answer become two equal items, of which one counts.
+        # Two equal events of one answer become two equal items. Reading drops the second.
         assert again.hits == list(dict.fromkeys(given))
         assert again.counts.unparsed == 0
 
 
 @real
-def test_an_empty_file_is_a_video_without_events():
+def test_empty_predictions_file_gives_no_events():
     given = read_given(Path(REAL) / "empty_final_predictions.json", 0, None, LABELS)
     assert given.hits == []
 
 
 @real
-def test_two_halves_that_have_nothing_in_common_agree_by_chance():
-    """Video 0 against video 2, as if they were of one match: dense lists agree by accident."""
+def test_agreement_of_unrelated_halves_equals_chance():
+    """Videos 0 and 2 are of different matches. Their dense lists agree only by chance."""
     tracks = {}
     for model, video in (("one", 0), ("other", 2)):
         given = read(video)

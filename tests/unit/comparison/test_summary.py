@@ -9,7 +9,7 @@ from touchline.comparison.compare import Track, compare
 from touchline.comparison.summary import Row, agreement_of, summary_table, write_summary_csv
 from touchline.core.intervals import to_records
 from touchline.core.records import Counts, Coverage
-from touchline.events.predictions import table_of_events
+from touchline.events.predictions import events_table
 from touchline.inputs.labels import Labels
 
 LABELS = Labels({"Goal": [], "Foul": []}, {"Other": "a heading of the prompt"})
@@ -42,14 +42,14 @@ def rows():
         Row(
             3,
             "llava",
-            table_of_events(llava),
+            events_table(llava),
             coverage(unparsed=2, skipped=1),
             agreement_of("llava", report),
         ),
         Row(
             3,
             "qwen7b",
-            table_of_events(qwen),
+            events_table(qwen),
             coverage(looked_at=((150.0, 600.0),), likely_lost=((0.0, 150.0),)),
             agreement_of("qwen7b", report),
         ),

@@ -114,7 +114,7 @@ def test_interruption_exits_without_a_traceback(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_disk_error_is_reported_when_a_library_wraps_it():
+def test_disk_error_inside_a_library_error_is_reported():
     error = RuntimeError("a library's own words")
     error.__cause__ = OSError(errno.ENOSPC, "No space left on device", "a.csv")
     assert "a.csv: No space left on device; free some space" in disk_message(error)

@@ -42,5 +42,5 @@ def test_written_file_inherits_the_group_access_of_its_folder(tmp_path):
     write_text(tmp_path / "a.txt", "text")
     written = os.getxattr(tmp_path / "a.txt", "system.posix_acl_access")[4:]
     bits = {tag: bits for tag, bits, _ in struct.iter_unpack("<HHI", written)}
-    # The mask limits what the group's entry grants: reading and writing.
+    # The mask limits the group's entry, which allows reading and writing.
     assert bits[0x08] & bits[0x10] == 6

@@ -76,7 +76,7 @@ def test_driver_is_not_asked_if_the_variable_hides_all_gpus(monkeypatch):
         ("GPU-bb,GPU-x,GPU-aa", ["GPU-bb"]),
     ],
 )
-def test_entries_are_read_as_cuda_reads_them(machine, visible, names):
+def test_visible_devices_are_parsed_like_cuda(machine, visible, names):
     machine(BOTH, visible)
     assert [gpu.name for gpu in candidates()] == names
 

@@ -3,7 +3,7 @@
 from touchline.core.text_table import text_table
 
 
-def test_columns_are_as_wide_as_they_need():
+def test_columns_are_as_wide_as_their_longest_cell():
     assert text_table(["n", "name", "f1"], [["1", "a", "0.5"], ["10", "long name", "–"]]) == [
         " n  name        f1",
         " 1  a          0.5",

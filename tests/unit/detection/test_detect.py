@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from media import number_in, sample_frames, steady, write_video
-from touchline.answers.parsing import asked_by
+from touchline.answers.parsing import parse_prompt
 from touchline.detection.detect import SliceProgress, detect
 from touchline.detection.scoring import Generated
-from touchline.events.partials import partial_of
+from touchline.events.partials import partial_answers
 from touchline.inputs.settings import GenerationSettings, WindowSettings
 from touchline.inputs.videos import Video
 from touchline.inputs.windows import slice_bounds, whole, windows_of
@@ -71,7 +71,7 @@ def run(path, answers, eye=None, bounds=None, duration=None, seed=0, rule=DEFAUL
     times = sorted({time for window in windows for time in window.times})
     frames = sample_frames(path, times, manifest.start_time, 4096)
     settings = GenerationSettings(seed=seed, max_new_tokens=8)
-    asked = asked_by("Which of these happen?\nGoal, Foul")
+    asked = parse_prompt("Which of these happen?\nGoal, Foul")
     eye = eye or Eye()
     fitted = (replace(frame, picture=eye.pixels(frame.picture)) for frame in frames)
     how = {"settings": settings, "video": 3, "asked": asked}
@@ -127,7 +127,10 @@ def test_a_frame_without_a_partner_is_its_own(clip):
 def test_the_partial_has_every_answer_that_is_not_none(clip):
     records = run(clip, Answers({1: GOAL, 3: "well, hard to say"}))
     assert [r.status for r in records] == ["none", "events", "none", "unparsed", "none"]
-    assert [(a.time, a.raw) for a in partial_of(records)] == [(2, GOAL), (6, "well, hard to say")]
+    assert [(a.time, a.raw) for a in partial_answers(records)] == [
+        (2, GOAL),
+        (6, "well, hard to say"),
+    ]
 
 
 def test_a_window_that_does_not_fit_is_reported(clip, caplog):

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from fakeserver import GOAL, FakeServer, completion, error, serving, wait_until
-from touchline.answers.parsing import asked_by
+from touchline.answers.parsing import parse_prompt
 from touchline.detection import server as module
 from touchline.detection.server import ServerAnswering
 from touchline.errors import InputError
@@ -62,7 +62,7 @@ def outcomes(endpoint, count=5, *, frames_as="png", missing=(), **options):
         ServedModel("tiny", frames_as), access, settings, PROMPT, reports.append
     )
     some = windows(count)
-    found = list(answering.outcomes(some, frames(some, missing), asked_by(PROMPT)))
+    found = list(answering.outcomes(some, frames(some, missing), parse_prompt(PROMPT)))
     assert sorted(each.window for each in found) == list(range(count))
     return {each.window: each for each in found}, reports
 
@@ -167,7 +167,7 @@ def test_answer_is_given_while_others_are_in_flight():
         answering = ServerAnswering(
             ServedModel("tiny", "png"), Access(fake.endpoint), GenerationSettings(), PROMPT, print
         )
-        done = answering.outcomes(some, frames(some), asked_by(PROMPT))
+        done = answering.outcomes(some, frames(some), parse_prompt(PROMPT))
         assert {next(done).window for _ in range(4)} == {1, 2, 3, 4}
         gate.set()
         assert next(done).window == 0
@@ -397,7 +397,7 @@ def test_answers_are_not_lost_when_another_request_ends_the_slice():
         found = []
 
         with pytest.raises(InputError):
-            found.extend(answering.outcomes(some, frames(some), asked_by(PROMPT)))
+            found.extend(answering.outcomes(some, frames(some), parse_prompt(PROMPT)))
     assert len(found) == 3
 
 
@@ -409,7 +409,7 @@ def test_key_of_another_service_is_not_sent(variable, monkeypatch):
         answering = ServerAnswering(
             ServedModel("tiny", "png"), Access(fake.endpoint), GenerationSettings(), PROMPT, print
         )
-        list(answering.outcomes(some, frames(some), asked_by(PROMPT)))
+        list(answering.outcomes(some, frames(some), parse_prompt(PROMPT)))
     assert "sk-of-another" not in str(fake.headers)
 
 

@@ -22,7 +22,7 @@ from touchline.evaluation import soccernet_evaluator
 from touchline.evaluation.annotations import read_truth
 from touchline.evaluation.evaluate import evaluate
 from touchline.evaluation.outcomes import Half
-from touchline.events.exports import by_game, results_spotting
+from touchline.events.exports import group_by_game, results_spotting
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import GameHalf, Video
 from touchline.matching import pair_times, true_positives
@@ -138,7 +138,7 @@ def test_export_gives_the_same_figures_in_soccernets_evaluator(halves, labels, t
     for folder in ("truth", "predicted"):
         (tmp_path / folder / game).mkdir(parents=True)
     shutil.copy(labels, tmp_path / "truth" / game)
-    spotted = results_spotting(game, by_game(videos)[game])
+    spotted = results_spotting(game, group_by_game(videos)[game])
     (tmp_path / "predicted" / game / "results_spotting.json").write_text(json.dumps(spotted))
     ours = soccernet_evaluator.evaluate([(half.truth, half.events) for half in halves])
     # The published predictions themselves give the same as our export of them.

@@ -17,7 +17,7 @@ from touchline.core.soccernet import SOCCERNET_CLASSES, game_time
 from touchline.evaluation.average_map import compute_average_maps
 from touchline.evaluation.evaluate import evaluate
 from touchline.evaluation.outcomes import read_halves
-from touchline.events.coverage import coverage_of_spotter, looked_at_together
+from touchline.events.coverage import close_open_ends, coverage_of_spotter
 from touchline.inputs.settings import ContextSettings, MergeSettings, WindowSettings
 from touchline.inputs.videos import AnnotatedVideo, GameHalf
 
@@ -245,4 +245,4 @@ def coverage(*times, half=None):
 )
 def test_open_coverage_ends_at_the_last_known_time(coverages, times, end):
     expected = () if end is None else ((0.0, end),)
-    assert looked_at_together(coverages, times) == [expected] * len(coverages)
+    assert close_open_ends(coverages, times) == [expected] * len(coverages)

@@ -1,4 +1,4 @@
-"""An event ranks by what the model predicted around it, and by nothing that it could not see."""
+"""Tests of scores from context."""
 
 import math
 from itertools import pairwise
@@ -31,16 +31,16 @@ def burst(start, count=10, **fields):
     return [event(start + 4.0 * k, **fields) for k in range(count)]
 
 
-# What ranks
+# The score
 
 
-def test_a_goal_is_followed_by_more_and_preceded_by_none():
-    alone, storm = [event(100.0)], [event(1000.0 + 4 * k) for k in range(60)]
-    events = scored([*alone, *burst(500.0), *storm])
+def test_event_at_the_start_of_a_burst_ranks_first():
+    alone, long_burst = [event(100.0)], [event(1000.0 + 4 * k) for k in range(60)]
+    events = scored([*alone, *burst(500.0), *long_burst])
     first, second, *_ = best_first(events)
     assert {first, second} == {500.0, 1000.0}
     of = {e.time_s: e for e in events}
-    # In the middle of a storm as much goes before as comes after.
+    # In the middle of a long burst, the sums before and after are equal.
     assert of[1120.0].context.after - of[1120.0].context.before == pytest.approx(1.0, abs=0.2)
     assert of[100.0].context.after == 1.0
     assert of[500.0].context.before == 0.0
@@ -48,7 +48,7 @@ def test_a_goal_is_followed_by_more_and_preceded_by_none():
 
 @pytest.mark.parametrize("gap", [16.0, 22.0, 34.0])
 @pytest.mark.parametrize("rhythm", [(0, 4, 10, 16, 40), (0, 8, 14, 18, 30), (0, 2, 4, 6, 8)])
-def test_a_burst_belongs_to_the_event_where_it_starts_to_rise(gap, rhythm):
+def test_stray_hit_before_a_goal_does_not_take_its_burst(gap, rhythm):
     """A stray hit with a confirming word, before the goal, does not take the goal's burst."""
     stray = event(500.0 - gap, details="Player scores a goal")
     goal = [event(500.0 + t, details="Goal scored") for t in rhythm]
@@ -56,12 +56,12 @@ def test_a_burst_belongs_to_the_event_where_it_starts_to_rise(gap, rhythm):
     of = {e.time_s: e for e in events}
     assert best_first(events)[0] == 500.0
     assert of[500.0].score >= 0.5
-    # The stray hit has itself, and the goal is not held back by it.
+    # The stray hit counts only itself, and the goal does not count the stray hit.
     assert of[500.0 - gap].context.after == 1.0
     assert of[500.0].context.before == 0.0
 
 
-def test_a_burst_keeps_what_follows_a_pause():
+def test_later_bursts_count_for_the_first_event():
     """Celebration and replays follow a goal after pauses; they are not stronger than it."""
     events = scored([event(500.0 + t) for t in (0, 4, 10, 28, 32, 36)])
     assert best_first(events)[0] == 500.0
@@ -70,7 +70,7 @@ def test_a_burst_keeps_what_follows_a_pause():
     )
 
 
-def test_words_of_any_event_confirm():
+def test_confirming_details_of_any_class_raise_the_score():
     celebration = [
         event(t, "Other", details="Players CELEBRATE wildly", known=False) for t in (506.0, 510.0)
     ]
@@ -81,62 +81,62 @@ def test_words_of_any_event_confirm():
         math.exp(-6 / 30) + math.exp(-10 / 30), abs=1e-4
     )
     assert of[500.0].score > of[100.0].score
-    # The same words before an event speak against it.
+    # The same words before an event lower its score.
     (late,) = (e for e in scored([*celebration, event(515.0)]) if e.label == "Goal")
     assert late.context.words < 0
 
 
-def test_a_hit_weighs_what_its_label_is_worth():
+def test_hits_are_weighted_by_label_probability():
     sure = scored([event(0.0, label_probability=1.0), event(4.0, label_probability=0.9)])[0]
     unsure = scored([event(0.0, label_probability=1.0), event(4.0, label_probability=0.1)])[0]
     unknown = scored([event(0.0), event(4.0)])[0]
     assert unsure.score < sure.score < unknown.score
 
 
-def test_one_of_a_run_is_best_and_ranks_above_all_others():
+def test_first_event_of_a_run_ranks_above_all_others():
     events = scored([*burst(500.0), event(2000.0)])
     assert best_first(events)[0] == 500.0
     top = [e for e in events if e.score >= 0.5]
-    # The last of the run lies 36 s after its beginning; in between the next best, 20 s from others.
+    # The run lasts 36 s. Its events with a score of at least 1/2 are more than 20 s apart.
     assert all(b.time_s - a.time_s > 20 for a, b in pairwise(top))
     assert {500.0, 2000.0} <= {e.time_s for e in top}
     assert len(events) == 11
 
 
-def test_how_far_it_looks_is_a_setting():
+def test_span_of_the_context_is_a_setting():
     near = ContextSettings(span=5.0, decay=10.0, suppression=0.0)
     (first, *_) = scored([event(0.0), event(4.0), event(8.0)], rule=near)
     assert first.context.after == pytest.approx(1 + math.exp(-0.4), abs=1e-4)
     assert all(e.score > 0.5 for e in scored(burst(0.0), rule=near))
 
 
-# What is not seen
+# Parts without answers
 
 
 @pytest.mark.parametrize("cut", [502.0, 510.0, 530.0])
-def test_where_nobody_looked_nothing_is_taken_to_be_absent(cut):
+def test_unseen_part_counts_at_the_mean_rate_of_the_video(cut):
     """An event before a lost slice ranks as the video's mean, not as one that nothing follows."""
     hits = [event(float(t)) for t in range(0, 500, 10)] + [event(500.0)]
     lost = scored(hits, looked_at=((0.0, cut),))[-1]
     silent = scored(hits, looked_at=((0.0, 3000.0),))[-1]
     assert lost.context.after > silent.context.after + 0.5
-    # Where it does look and sees nothing, that counts.
+    # A part that the model looked at counts, even without hits.
     assert lost.context.before == silent.context.before
 
 
-def test_a_slices_end_is_not_the_end_of_what_follows():
+def test_slice_border_does_not_change_the_scores():
     hits = burst(748.0)
     one = scored(hits, looked_at=((0.0, 750.0), (750.0, 3000.0)))
     assert one == scored(hits)
 
 
-def test_the_start_of_the_video_is_no_silence_before():
+def test_time_before_the_video_counts_at_the_mean_rate():
     steady = [event(float(t)) for t in range(0, 3000, 10)]
     early, middle = scored(steady)[0], scored(steady)[150]
     assert early.context.before == pytest.approx(middle.context.before, rel=0.35)
 
 
-# What holds for all lists
+# Properties of all lists
 
 
 HITS = st.lists(
@@ -171,7 +171,7 @@ def test_every_event_stays_and_gets_a_score_between_0_and_1(hits, keep):
 
 
 def bursts_of(times, weights):
-    """First, last and strength of each burst: hits at most 12 s apart, the first 60 s of them."""
+    """Return start, end and strength of each burst: hits at most 12 s apart, summed over 60 s."""
     found = []
     for time in sorted(times):
         if not found or time - found[-1][-1] > 12:
@@ -181,7 +181,7 @@ def bursts_of(times, weights):
 
 
 @given(HITS)
-def test_contexts_are_the_sums_that_the_docs_promise(hits):
+def test_contexts_equal_sums_computed_from_the_documentation(hits):
     """Against sums written as they are defined, where everything was looked at."""
     everywhere = ((-1000.0, 4000.0),)
     weights = {}
@@ -207,7 +207,7 @@ def test_contexts_are_the_sums_that_the_docs_promise(hits):
 
 
 @given(HITS, st.randoms())
-def test_the_order_of_the_hits_does_not_matter(hits, source):
+def test_order_of_the_hits_does_not_change_the_scores(hits, source):
     merged, _ = merge_events(hits, 3.0, "first")
     shuffled = source.sample(hits, len(hits))
     assert score_by_context(merged, shuffled, WHOLE, labels=LABELS, rule=RULE) == score_by_context(
@@ -215,7 +215,7 @@ def test_the_order_of_the_hits_does_not_matter(hits, source):
     )
 
 
-def test_a_confidence_counts_unless_most_are_the_same():
+def test_stated_confidence_counts_unless_most_hits_share_the_value():
     """A trained spotter's ranks; of a language model 0.9 is a word like another."""
     spotter = scored([event(100.0 * k, confidence=0.1 * k) for k in range(1, 10)])
     assert best_first(spotter) == [100.0 * k for k in range(9, 0, -1)]

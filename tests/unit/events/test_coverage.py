@@ -1,4 +1,4 @@
-"""Where a model looked, and where its answers were likely lost."""
+"""Tests of the intervals that a model looked at, and of likely lost answers."""
 
 import random
 
@@ -21,7 +21,7 @@ from touchline.inputs.clock import parse_half_starts
 from touchline.inputs.videos import GameHalf
 
 
-def test_a_skipped_window_is_not_looked_at_but_where_another_shows_it():
+def test_skipped_window_counts_only_where_another_window_overlaps():
     skipped = {"status": "skipped_oom"}
     windows = [
         window(0, 0.0),
@@ -34,7 +34,7 @@ def test_a_skipped_window_is_not_looked_at_but_where_another_shows_it():
 
 
 def dense(start, end, source):
-    """Items like a real model's: one every 2 to 6 s, now and then a pause of 14 s."""
+    """Return times every 2 to 6 s, with occasional pauses of 14 s, like those of a real model."""
     times, time = [], float(start)
     while time < end:
         times.append(time)
@@ -53,7 +53,7 @@ COUNTS = Counts(answers=1, none=1, unparsed=0, events_in=0, events_out=0)
 
 
 def looked_at_in_footage(times):
-    """Where predictions at some times say that a model looked, in 2800 s of footage."""
+    """Return the intervals that a model with these predictions looked at, in 2800 s of footage."""
     footage = MANIFEST.model_copy(update={"duration": 2800.0, "no_pictures": []})
     given = coverage_of_given(times, COUNTS, footage, reached=0.0, window=0.0)
     return from_records(given.looked_at)
@@ -69,7 +69,7 @@ def looked_at_in_footage(times):
         ([(700, 1400), (2100, 2800)], [(0, 700), (1400, 2100)]),
     ],
 )
-def test_lost_slices_of_dense_predictions(kept, lost):
+def test_lost_slices_of_dense_predictions_are_detected(kept, lost):
     source = random.Random(1)
     times = [time for start, end in kept for time in dense(start, end, source)]
     found = likely_lost(times, 2800.0)
@@ -89,12 +89,12 @@ def test_lost_slices_of_dense_predictions(kept, lost):
         [851.5, 858.0, 1449.5, 1457.0, 1997.5, 2012.5, 2440.0, 2657.5],
     ],
 )
-def test_sparse_predictions_have_long_pauses_and_lost_nothing(times):
+def test_long_pauses_of_sparse_predictions_are_not_lost_slices(times):
     assert likely_lost(times, 2800.0) == ()
     assert looked_at_in_footage(times) == ((0.0, 2800.0),)
 
 
-def test_what_has_no_picture_was_not_looked_at():
+def test_intervals_without_pictures_are_not_looked_at():
     windows = [window(0, 0, end=10), window(1, 8, end=18)]
     ran = coverage_of_slices(MANIFEST, windows, COUNTS)
     assert from_records(ran.looked_at) == ((0, 4), (6, 18))
@@ -104,7 +104,7 @@ def test_what_has_no_picture_was_not_looked_at():
     assert shown.no_pictures == ran.no_pictures == [Interval(start=4, end=6)]
 
 
-def test_spotter_watched_the_whole_video_whatever_it_predicts():
+def test_spotter_covers_the_whole_video_for_any_predictions():
     """However quiet, and never where the video has no picture."""
     dense_but_quiet = [*(k / 10 for k in range(40)), *(28 + k / 10 for k in range(20))]
     for times in ([], [1.0], dense_but_quiet):
@@ -114,13 +114,13 @@ def test_spotter_watched_the_whole_video_whatever_it_predicts():
         assert not seen.has_open_end
 
 
-def test_an_empty_file_covers_all_known_footage():
+def test_empty_predictions_file_covers_all_footage():
     seen = coverage_of_given([], COUNTS, MANIFEST, reached=0.0, window=4.0)
     assert from_records(seen.looked_at) == ((0, 4), (6, 30))
     assert seen.likely_lost == []
 
 
-def test_without_footage_a_video_is_as_long_as_any_model_got():
+def test_duration_without_footage_is_the_last_prediction_of_any_model():
     given = coverage_of_given([1.0, 9.0], COUNTS, None, reached=44.0, window=4.0)
     assert from_records(given.looked_at) == ((0, 44),)
     assert (given.duration, given.clock_offset, given.no_pictures) == (None, 0, [])
@@ -130,8 +130,8 @@ def test_without_footage_a_video_is_as_long_as_any_model_got():
 @pytest.mark.parametrize(
     ("end", "lost"), [(2248, True), (2390, False), (2980, False), (900, False)]
 )
-def test_a_lost_tail_is_noticed_without_footage_and_without_another_model(end, lost):
-    """A half lasts 40 minutes or more; what ends sooner and is no clip lost its last slice."""
+def test_lost_last_slice_is_detected_without_footage(end, lost):
+    """A half lasts at least 40 minutes. Shorter predictions lost their last slice."""
     times = dense(0, end, random.Random(2))
     found = from_records(
         coverage_of_given(times, COUNTS, None, reached=times[-1] + 4, window=4.0).likely_lost
@@ -142,14 +142,16 @@ def test_a_lost_tail_is_noticed_without_footage_and_without_another_model(end, l
         assert (start, until) == (times[-1] + 4, 2400.0)
 
 
-def test_what_is_outside_the_halves_of_a_match_is_no_lost_slice():
+def test_time_outside_the_halves_is_not_a_lost_slice():
     footage = MANIFEST.model_copy(update={"duration": 7000.0, "no_pictures": []})
     match = GameHalf(halves=parse_half_starts("1=250-2950,2=3992-6800"))
     times = [*range(250, 2950, 10), *range(3992, 6800, 10)]
-    seen = coverage_of_given(times, COUNTS, footage, of=match, reached=0.0, window=4.0)
+    seen = coverage_of_given(times, COUNTS, footage, game_half=match, reached=0.0, window=4.0)
     assert seen.likely_lost == []
     assert from_records(seen.looked_at) == ((250, 2950), (3992, 6800))
     quiet = [time for time in times if not 4500 < time < 5600]
-    lost = coverage_of_given(quiet, COUNTS, footage, of=match, reached=0.0, window=4.0).likely_lost
+    lost = coverage_of_given(
+        quiet, COUNTS, footage, game_half=match, reached=0.0, window=4.0
+    ).likely_lost
     assert [(each.start, each.end) for each in lost] == [(4496, 5602)]
     assert coverage_of_spotter([], COUNTS, footage, match).looked_at == seen.looked_at

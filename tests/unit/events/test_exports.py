@@ -1,4 +1,4 @@
-"""Each export is read back by an independent reader, whatever a model wrote."""
+"""Tests of exports with independent readers of each format."""
 
 import json
 
@@ -14,7 +14,13 @@ from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.errors import InputError
 from touchline.evaluation.annotations import TrueEvent
 from touchline.evaluation.soccernet_evaluator import labels_v2
-from touchline.events.exports import by_game, osl_json, results_spotting, sportscode_xml, webvtt
+from touchline.events.exports import (
+    group_by_game,
+    osl_json,
+    results_spotting,
+    sportscode_xml,
+    webvtt,
+)
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Video
 
@@ -29,30 +35,30 @@ EVENTS = [
 ANY_TEXT = st.text(st.characters(), max_size=40)
 
 
-def sportscode_of(tmp_path, events, duration=None):
+def read_sportscode(tmp_path, events, duration=None):
     path = tmp_path / "x.xml"
     path.write_text(sportscode_xml(events, duration), encoding="utf-8")
     return sportscode.load(str(path)).records
 
 
-def webvtt_of(events, duration=None):
+def read_webvtt(events, duration=None):
     return list(independent_webvtt.from_string(webvtt(events, duration)))
 
 
-def test_sportscode_xml_by_kloppy(tmp_path):
-    goal, card, other = sportscode_of(tmp_path, EVENTS, 2700.0)
+def test_kloppy_reads_the_sportscode_xml(tmp_path):
+    goal, card, other = read_sportscode(tmp_path, EVENTS, 2700.0)
     assert (goal.code, card.code, other.code) == ("Goal", "Yellow->red card", "Set <Pieces>")
     assert (goal.timestamp.total_seconds(), goal.end_timestamp.total_seconds()) == (0, 7)
     assert other.end_timestamp.total_seconds() == 2700
     assert (goal.labels["team"], goal.labels["score"]) == ("away", 0.25)
-    # The text is all there, but for what XML cannot hold.
+    # The text is complete except for characters that XML forbids.
     assert goal.labels["details"].startswith('<b>&amp; "x" --> 00:00:01.000')
     assert goal.labels["details"].endswith("é ⚽ =cmd|x")
     assert "team" not in card.labels
 
 
-def test_webvtt_by_webvtt_py():
-    captions = webvtt_of(EVENTS, 2700.0)
+def test_webvtt_py_reads_the_captions():
+    captions = read_webvtt(EVENTS, 2700.0)
     assert [(c.start, c.end) for c in captions] == [
         ("00:00:00.000", "00:00:07.000"),
         ("00:01:00.500", "00:01:10.500"),
@@ -64,8 +70,8 @@ def test_webvtt_by_webvtt_py():
     assert captions[2].raw_text.splitlines()[0] == "Set &lt;Pieces&gt;"
 
 
-def test_clips_and_captions_are_where_a_player_s_clock_has_them(tmp_path):
-    # The pictures start 5 s after the sound.
+def test_clips_and_captions_use_the_clock_of_a_player(tmp_path):
+    # The video starts 5 s after the sound.
     (caption, *_) = independent_webvtt.from_string(webvtt([event(9.0)], 12.0, 5.0))
     assert (caption.start, caption.end) == ("00:00:09.000", "00:00:17.000")
     path = tmp_path / "x.xml"
@@ -77,23 +83,23 @@ def test_clips_and_captions_are_where_a_player_s_clock_has_them(tmp_path):
 
 @settings(max_examples=60, deadline=None)
 @given(ANY_TEXT, ANY_TEXT)
-def test_no_text_breaks_a_file_or_adds_to_it(tmp_path_factory, label, details):
+def test_hostile_text_adds_no_entry_to_an_export(tmp_path_factory, label, details):
     events = [event(9.0, label or "x", known=False, details=details), event(30.0)]
     folder = tmp_path_factory.mktemp("any")
-    assert [one.code for one in sportscode_of(folder, events)][1] == "Goal"
-    assert [one.start for one in webvtt_of(events)] == ["00:00:04.000", "00:00:25.000"]
+    assert [one.code for one in read_sportscode(folder, events)][1] == "Goal"
+    assert [one.start for one in read_webvtt(events)] == ["00:00:04.000", "00:00:25.000"]
 
 
-def test_no_events_are_valid_files_too():
+def test_exports_without_events_are_valid():
     assert webvtt([]) == "WEBVTT\n"
     assert "<ALL_INSTANCES />" in sportscode_xml([])
 
 
-def test_both_halves_are_in_one_file_that_soccernets_evaluator_reads(tmp_path):
+def test_soccernet_evaluator_reads_both_halves_from_one_export(tmp_path):
     game = "league/season/2016-10-02 - 21-45 Roma 2 - 1 Inter"
     videos = [(Video(video=4, path="1.mkv", game=game, half=2), [event(80.0, "Corner")])]
     videos.append((Video(video=3, path="0.mkv", game=game, half=1), EVENTS))
-    halves = by_game(videos)[game]
+    halves = group_by_game(videos)[game]
     spotted = results_spotting(game, halves)
     first, second = predictions2vector(spotted, framerate=2, EVENT_DICTIONARY=DICTIONARY)
     assert (first[4, 2], first[131, 16], second[160, 13]) == (0.25, 0.9, 1.0)
@@ -114,21 +120,21 @@ def test_both_halves_are_in_one_file_that_soccernets_evaluator_reads(tmp_path):
     assert scores["a_mAP"] == pytest.approx(2 / 17)
 
 
-def test_what_cannot_be_distinguished_or_leads_elsewhere_is_refused():
+def test_duplicate_half_and_unsafe_game_name_are_rejected():
     twice = [(Video(video=v, path="x", game="g", half=1), []) for v in (0, 1)]
-    with pytest.raises(InputError, match="half 1 of 'g', as another video is"):
-        by_game(twice)
+    with pytest.raises(InputError, match="are both half 1 of 'g'"):
+        group_by_game(twice)
     for name in ("../up", "a/../../up", "/etc"):
-        with pytest.raises(InputError, match="cannot name a folder"):
-            by_game([(Video(video=0, path="x", game=name), [])])
-    assert list(by_game([(Video(video=7, path="x"), [])])) == ["video_7"]
+        with pytest.raises(InputError, match="is not a valid folder name"):
+            group_by_game([(Video(video=0, path="x", game=name), [])])
+    assert list(group_by_game([(Video(video=7, path="x"), [])])) == ["video_7"]
 
 
 def annotators_view(content):
-    """What OpenSportsLab's annotator makes of a file, by its documented rules.
+    """Read a file by the documented rules of OpenSportsLab's annotator.
 
-    The root is an object, data a list, ids unique texts, positions whole milliseconds; a label
-    that is not in its head's schema is none.
+    The root is an object and data is a list. Ids are unique texts, and positions are whole
+    milliseconds. A label that is not in the schema of its head is invalid.
     """
     assert isinstance(content, dict)
     schema = {head: set(value["labels"]) for head, value in content["labels"].items()}
@@ -145,7 +151,7 @@ def annotators_view(content):
     return view
 
 
-def test_osl_json_by_the_annotators_rules():
+def test_osl_json_follows_the_rules_of_the_annotator():
     videos = [
         (Video(video=0, path="a.mkv", half=1, game="g"), EVENTS),
         (Video(video=1, path="b"), []),
@@ -161,7 +167,7 @@ def test_osl_json_by_the_annotators_rules():
 def test_match_in_one_file_is_exported_by_the_clock_of_each_half():
     video = Video(video=0, path="/v/0.mkv", game="g", half_starts="1=250-2950,2=3992")
     events = [event(260.5), event(3000.0), event(4000.0, "Foul")]
-    ((game, halves),) = by_game([(video, events)]).items()
+    ((game, halves),) = group_by_game([(video, events)]).items()
     found = results_spotting(game, halves)["predictions"]
     assert [(each["gameTime"], each["position"], each["half"]) for each in found] == [
         ("1 - 00:10", "10500", "1"),

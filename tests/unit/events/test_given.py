@@ -1,4 +1,4 @@
-"""Spotters' predictions come with their exact times and scores; what we export comes back."""
+"""Tests of given predictions of trained spotters, and of reading our own exports."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ from clones import ROOT
 from touchline.core.soccernet import SOCCERNET_CLASSES
 from touchline.errors import InputError
 from touchline.evaluation.annotations import read_truth
-from touchline.events.exports import by_game, osl_json, results_spotting
+from touchline.events.exports import group_by_game, osl_json, results_spotting
 from touchline.events.given import check_given, read_given
 from touchline.events.merge import merge_given
 from touchline.events.predictions import read_events_csv, write_events_csv, write_predictions
@@ -28,7 +28,7 @@ FIRST, SECOND = (Video(video=n, path=f"/v/{n}.mkv", game=GAME, half=n + 1) for n
 
 
 def item(position="5500", half="1", clock="1 - 0:05", label="Goal", confidence="0.25"):
-    """As SoccerNet's baselines write it, all as text."""
+    """Return an item like those of SoccerNet's baselines, with all values as text."""
     fields = {"gameTime": clock, "label": label, "position": position, "half": half}
     return {name: value for name, value in fields.items() if value is not None} | (
         {} if confidence is None else {"confidence": confidence}
@@ -37,7 +37,7 @@ def item(position="5500", half="1", clock="1 - 0:05", label="Goal", confidence="
 
 @pytest.fixture
 def results(tmp_path):
-    """Writes items as a results_spotting.json and gives its path."""
+    """Return a function that writes items as a results_spotting.json and returns its path."""
 
     def write(*items):
         path = tmp_path / "results_spotting.json"
@@ -47,7 +47,7 @@ def results(tmp_path):
     return write
 
 
-def test_times_are_exact_and_scores_are_scores(results):
+def test_spotter_times_and_scores_are_kept_exactly(results):
     path = results(
         item("276500", clock="1 - 4:36", label="soccer", confidence="0.9861930012702942"),
         item("118250", clock="1 - 1:58", label="card", confidence=0.5),
@@ -65,15 +65,15 @@ def test_times_are_exact_and_scores_are_scores(results):
     assert [hit.time_s for hit in read_given(path, 1, SECOND, LABELS).hits] == [5.5]
 
 
-def test_events_a_second_apart_both_stay(results):
-    """They are no repeats in overlapping windows: the model has said what is one event."""
+def test_spotter_events_one_second_apart_are_not_merged(results):
+    """A spotter's events do not come from overlapping windows, so they are no duplicates."""
     path = results(item("5000", confidence="0.2"), item("6000", confidence="0.9"))
     merged = merge_given(read_given(path, 0, FIRST, LABELS), MergeSettings())
     assert [each.score for each in merged.events] == [0.2, 0.9]
     assert merged.counts.duplicates == 0
 
 
-def test_what_cannot_be_used_is_left_out_and_named(results):
+def test_invalid_items_are_left_out_and_reported(results):
     path = results(
         item("1000"),
         item("1000"),
@@ -95,94 +95,94 @@ def test_what_cannot_be_used_is_left_out_and_named(results):
     assert [hit.time_s for hit in read.hits] == [1.0]
     assert read.counts.invalid == read.counts.answers - 1 == 14
     for place, reason in (
-        (1, "repeats item 0"),
-        (2, "position is '-1', not milliseconds of a video"),
-        (3, "position is 'soon'"),
-        (4, "position is '1e300'"),
-        (5, "position is True"),
-        (6, "position is None"),
-        (7, "label is '', not a word"),
-        (8, "label is 3"),
-        (9, "confidence is '7.5', not between 0 and 1"),
-        (10, "confidence is 'nan'"),
-        (11, "half is '3', not 1 or 2"),
-        (12, "is no object"),
+        (1, "the item repeats item 0"),
+        (2, "the position is '-1', not milliseconds of a video"),
+        (3, "the position is 'soon'"),
+        (4, "the position is '1e300'"),
+        (5, "the position is True"),
+        (6, "the position is None"),
+        (7, "the label is '', not a word"),
+        (8, "the label is 3"),
+        (9, "the confidence is '7.5', not between 0 and 1"),
+        (10, "the confidence is 'nan'"),
+        (11, "the half is '3', not 1 or 2"),
+        (12, "the item is not an object"),
     ):
         assert read.problems[place - 1].startswith(f"{path}, item {place}: {reason}")
     assert read.problems[12] == (
         f"{path}: 2 of 15 predictions lie beyond the end of the video (2700 s), the last at 9000 "
-        "s; they are left out. Is it the right file, and half?"
+        "s. They are left out. Check the file and the half."
     )
 
 
 @pytest.mark.parametrize(
     ("items", "row", "sentence"),
     [
-        ([item(half="2")], FIRST, "gameTime is '1 - 0:05'; are the halves swapped?"),
-        ([item(half="2")], SECOND, "gameTime is '1 - 0:05'; are the halves swapped?"),
+        ([item(half="2")], FIRST, "gameTime is '1 - 0:05'. Correct one of them"),
+        ([item(half="2")], SECOND, "gameTime is '1 - 0:05'. Correct one of them"),
         (
             [item(), item(half="2", clock="2 - 0:05")],
             Video(video=0, path="x"),
-            "two halves; write into the table of videos which half",
+            "two halves. Write into the table of videos which half",
         ),
         ([item("99999999999")], FIRST, "no usable prediction. The first problem:"),
     ],
 )
-def test_a_file_that_contradicts_itself_is_refused_before_a_run(results, items, row, sentence):
+def test_contradictory_file_is_rejected_before_a_run(results, items, row, sentence):
     with pytest.raises(InputError) as error:
         check_given(results(*items), row.video, row, LABELS)
     (line,) = str(error.value).splitlines()
     assert sentence in line
 
 
-def test_a_file_that_lies_beyond_the_video_is_refused(results):
-    with pytest.raises(InputError, match="Is it the right file, and half"):
+def test_file_with_only_late_predictions_is_rejected(results):
+    with pytest.raises(InputError, match="Check the file and the half"):
         read_given(results(item("90000")), 0, FIRST, LABELS, duration=60.0)
 
 
 @pytest.mark.parametrize("row", [FIRST, SECOND])
-def test_items_of_no_half_are_counted_as_invalid(results, row):
+def test_items_without_a_valid_half_are_counted_as_invalid(results, row):
     path = results(*[item(half="3", clock=None) for _ in range(5)])
-    with pytest.raises(InputError, match=r"no usable prediction.*half is '3', not 1 or 2"):
+    with pytest.raises(InputError, match=r"no usable prediction.*the half is '3', not 1 or 2"):
         check_given(path, row.video, row, LABELS)
     path = results(item(), item(half="2", clock="2 - 0:05"), item(half="3", clock=None),
                    item(half=None, clock="0 - 0:05"), item(half=None, clock=None))  # fmt: skip
     read = read_given(path, row.video, row, LABELS)
     assert (read.counts.answers, read.counts.invalid, read.counts.events_out) == (4, 3, 1)
     assert [line.partition("item ")[2] for line in read.problems] == [
-        "2: half is '3', not 1 or 2; it is left out.",
-        "3: half is 0, not 1 or 2; it is left out.",
-        "4: names no half, as other items do; it is left out.",
+        "2: the half is '3', not 1 or 2. The item is left out.",
+        "3: the half is 0, not 1 or 2. The item is left out.",
+        "4: the item names no half, but other items do. The item is left out.",
     ]
 
 
-def test_a_half_with_nothing_but_invalid_items_of_no_half_is_no_error(results):
+def test_half_without_valid_items_is_no_error(results):
     path = results(item(), item(half="3", clock=None))
     read = read_given(path, 1, SECOND, LABELS)
     assert (read.hits, read.counts.invalid) == ([], 1)
 
 
-def test_positions_in_seconds_are_read_by_their_game_times(results):
+def test_positions_in_seconds_are_detected_by_game_time(results):
     path = results(item("330", clock="1 - 05:30"), item("1", clock="1 - 00:01"),
                    item(721.5, clock="1 - 12:01"))  # fmt: skip
     read = read_given(path, 0, FIRST, LABELS)
     assert [hit.time_s for hit in read.hits] == [1, 330, 721.5]
-    assert "position is in seconds by gameTime" in read.problems[-1]
+    assert "has positions in seconds, judging by gameTime" in read.problems[-1]
 
 
-def test_a_position_far_from_its_game_time_is_left_out(results):
-    """In frames, in seconds among milliseconds, or by the match's clock."""
+def test_position_that_contradicts_its_game_time_is_left_out(results):
+    """Wrong positions can be in frames, in seconds, or on the clock of the match."""
     path = results(item("331000", clock="1 - 05:30"), item("660", clock="1 - 05:30"),
                    item("400000", clock="1 - 6:40"), item("120000", clock="1 - 47:00"))  # fmt: skip
     read = read_given(path, 0, FIRST, LABELS)
     assert [hit.time_s for hit in read.hits] == [331, 400]
     assert read.counts.invalid == 2
-    assert "item 1: position is at 0.66 s, but gameTime is '1 - 05:30'" in read.problems[0]
-    with pytest.raises(InputError, match=r"no usable prediction.*position is at 0.66 s"):
+    assert "item 1: the position is 0.66 s, but gameTime is '1 - 05:30'" in read.problems[0]
+    with pytest.raises(InputError, match=r"no usable prediction.*the position is 0.66 s"):
         check_given(results(item("660", clock="1 - 05:30")), 0, FIRST, LABELS)
 
 
-def test_items_beyond_the_half_or_the_video_are_invalid(results, tmp_path):
+def test_items_after_the_half_or_the_video_are_invalid(results, tmp_path):
     path = results(item("9000000", clock=None), item("5000", clock=None))
     read = read_given(path, 0, FIRST, LABELS)
     assert ([hit.time_s for hit in read.hits], read.counts.invalid) == ([5], 1)
@@ -199,10 +199,10 @@ def test_items_beyond_the_half_or_the_video_are_invalid(results, tmp_path):
     assert read_given(answers, 0, None, LABELS).counts.invalid == 0
 
 
-def test_a_file_without_usable_answers_is_refused_before_a_run(tmp_path):
+def test_file_without_usable_answers_is_rejected_before_a_run(tmp_path):
     path = tmp_path / "answers.json"
     path.write_text(json.dumps([{"time": "soon", "raw": "Goal"}]))
-    with pytest.raises(InputError, match=r"no usable item.*has no number as its time"):
+    with pytest.raises(InputError, match=r"no usable item.*has a time that is not a number"):
         check_given(path, 0, FIRST, LABELS)
 
 
@@ -214,7 +214,10 @@ def at_frame(frame, label="Goal", score=0.5):
 
 
 def spotted_video(video, *events, fps=2.0, **more):
-    """As both projects' util/eval.py writes it; after suppression with the number of events."""
+    """Return a video as the projects' util/eval.py writes it.
+
+    After suppression it has `num_events`.
+    """
     return {"video": video, "events": list(events), "fps": fps, **more}
 
 
@@ -229,7 +232,7 @@ def frames(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["pred-test.json", "pred-test.100.recall.json.gz"])
-def test_events_at_frames_have_their_time_by_the_frame_rate(frames, name):
+def test_frame_numbers_become_times_by_the_frame_rate(frames, name):
     path = frames(
         spotted_video(f"{GAME}/1", at_frame(553, score=0.9), at_frame(3, "Foul"), num_events=2),
         spotted_video(f"{GAME}/2", at_frame(100, "card", 1.0000001), fps=25 / 12, num_events=1),
@@ -247,13 +250,13 @@ def test_events_at_frames_have_their_time_by_the_frame_rate(frames, name):
     assert (card.time_s, card.known, card.score) == (48.0, False, 1.0)
 
 
-def test_one_frame_per_second_gives_times_in_seconds(frames):
+def test_frame_numbers_at_one_frame_per_second_are_seconds(frames):
     path = frames(spotted_video(f"{GAME}/1", at_frame(7), fps=1, num_events=1))
     read = read_given(path, 0, FIRST, LABELS)
     assert ([hit.time_s for hit in read.hits], read.problems) == ([7], [])
 
 
-def test_scores_of_neighbouring_frames_are_suppressed_unless_they_were(frames):
+def test_scores_of_neighbouring_frames_are_suppressed_once(frames):
     events = [at_frame(n, score=s) for n, s in ((10, 0.2), (11, 0.4), (12, 0.9), (13, 0.3))]
     events += [at_frame(15, score=0.1), at_frame(12, "Foul", 0.1)]
     read = read_given(frames(spotted_video(f"{GAME}/1", *events)), 0, FIRST, LABELS)
@@ -263,7 +266,7 @@ def test_scores_of_neighbouring_frames_are_suppressed_unless_they_were(frames):
     assert len(read_given(path, 0, FIRST, LABELS).hits) == 6
 
 
-def test_a_video_with_frames_is_found_by_its_game_path_or_number(frames):
+def test_video_is_found_by_game_path_or_number(frames):
     path = frames(
         *(spotted_video(name, at_frame(n)) for n, name in enumerate(("a/b", "halves/1", "video_7")))
     )
@@ -289,19 +292,19 @@ def test_a_video_with_frames_is_found_by_its_game_path_or_number(frames):
         ),
         (spotted_video(f"{GAME}/1", at_frame(3), fps=0), "fps is 0"),
         (spotted_video(f"{GAME}/1", at_frame(3), fps=True), "fps is True"),
-        (spotted_video(f"{GAME}/1", at_frame("x")), "frame is 'x', not the number of a frame"),
-        (spotted_video(f"{GAME}/1", at_frame(1, score=7)), "score is 7, not between 0 and 1"),
+        (spotted_video(f"{GAME}/1", at_frame("x")), "the frame is 'x', not the number of a frame"),
+        (spotted_video(f"{GAME}/1", at_frame(1, score=7)), "the score is 7, not between 0 and 1"),
         (spotted_video(f"{GAME}/2", at_frame(3)), "has no sample of video 0"),
     ],
 )
-def test_a_bad_file_with_frames_is_one_sentence(frames, video, words):
+def test_invalid_frames_file_is_rejected_with_one_line(frames, video, words):
     with pytest.raises(InputError) as error:
         check_given(frames(video), 0, FIRST, LABELS)
     (line,) = str(error.value).splitlines()
     assert words in line
 
 
-def test_a_damaged_or_huge_gzip_is_one_sentence(tmp_path):
+def test_damaged_gzip_file_is_rejected(tmp_path):
     path = tmp_path / "pred-test.recall.json.gz"
     path.write_bytes(gzip.compress(b"[]" * 10**6)[:-20])
     with pytest.raises(InputError, match="cannot be read"):
@@ -311,8 +314,8 @@ def test_a_damaged_or_huge_gzip_is_one_sentence(tmp_path):
         check_given(path, 0, FIRST, LABELS)
 
 
-def test_the_results_of_t_deed_name_the_half_with_the_game(tmp_path):
-    """Its store_json_sn writes UrlLocal with the half, seconds of one digit, and numbers."""
+def test_t_deed_results_with_half_in_the_game_name_are_read(tmp_path):
+    """T-DEED's store_json_sn writes UrlLocal with the half, one-digit seconds and numbers."""
     path = tmp_path / "results_spotting.json"
     one = {"gameTime": "1 - 5:3", "label": "Goal", "position": 303360, "confidence": 0.5, "half": 1}
     path.write_text(json.dumps({"UrlLocal": f"{GAME}/1", "predictions": [one]}))
@@ -361,7 +364,7 @@ ROWS = [FIRST, Video(video=0, game=GAME), Video(video=0, path="/v/0.mkv"), None]
 
 @settings(max_examples=400)
 @given(DOCUMENTS, st.sampled_from(ROWS))
-def test_any_json_is_read_or_refused_in_a_sentence(tmp_path_factory, document, row):
+def test_any_json_is_read_or_rejected_with_one_line(tmp_path_factory, document, row):
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_text(json.dumps(document))
     videos = {0: row} if row else {}
@@ -377,7 +380,7 @@ def test_any_json_is_read_or_refused_in_a_sentence(tmp_path_factory, document, r
 
 
 def mistake(read):
-    """What is wrong with the input that is read; empty if nothing is."""
+    """Return the message of the InputError that `read` raises, or an empty text."""
     try:
         read()
     except InputError as error:
@@ -395,7 +398,7 @@ def mistake(read):
         {"id": {"a": 1}, "metadata": {"game": 3, "half": [1]}},
     ],
 )
-def test_samples_of_any_shape_are_of_no_video(tmp_path, sample):
+def test_malformed_samples_belong_to_no_video(tmp_path, sample):
     path = tmp_path / "osl.json"
     path.write_text(json.dumps({"data": [sample, sample]}))
     assert find_entries(str(path), [0], {0: FIRST}) == {}
@@ -403,7 +406,7 @@ def test_samples_of_any_shape_are_of_no_video(tmp_path, sample):
 
 
 @pytest.mark.parametrize("depth", [100, 500, 950, 100_000])
-def test_json_of_any_depth_is_one_sentence(tmp_path, depth):
+def test_deeply_nested_json_is_rejected_with_one_line(tmp_path, depth):
     path = tmp_path / "deep.json"
     deep = "[" * depth + "]" * depth
     for text in (
@@ -417,13 +420,13 @@ def test_json_of_any_depth_is_one_sentence(tmp_path, depth):
         mistake(lambda: read_truth(path, LABELS, of=GameHalf(half=1)))
 
 
-def test_a_half_that_the_file_lacks_is_a_warning(results):
+def test_missing_half_in_the_file_is_a_warning(results):
     read = read_given(results(item()), 1, SECOND, LABELS)
     assert read.hits == []
-    assert read.problems[0].endswith("has nothing of half 2, which the video is.")
+    assert read.problems[0].endswith("has no prediction for half 2 of the video.")
 
 
-def test_osl_json_by_its_documented_keys(tmp_path):
+def test_osl_json_is_read_by_its_documented_keys(tmp_path):
     events = [
         {"head": "action", "label": "pass", "position_ms": 1240},
         {"head": "action", "label": "Shots on target", "position_ms": 4320, "team": "away",
@@ -440,7 +443,7 @@ def test_osl_json_by_its_documented_keys(tmp_path):
     ]
 
 
-# What our own tables can hold: times and scores as they are rounded there.
+# Events with times and scores that our own tables can store exactly.
 EXPORTED = st.lists(
     st.builds(
         event,
@@ -457,18 +460,18 @@ EXPORTED = st.lists(
 
 
 def essence(events, team):
-    """What a format has of events: when, what, and what it is worth."""
+    """Return the fields of events that a format keeps: time, label, worth and team."""
     return sorted((e.time_s, e.label, e.worth, e.team if team else None) for e in events)
 
 
 @given(EXPORTED, EXPORTED, st.sampled_from([None, GAME]))
-def test_what_we_export_we_read_back_unchanged(tmp_path_factory, first, second, game):
+def test_exported_events_are_read_back_unchanged(tmp_path_factory, first, second, game):
     folder = tmp_path_factory.mktemp("exports")
     videos = [
         (Video(video=v, path=folder / f"{v}.mkv", game=game, half=v + 1 if game else None), events)
         for v, events in enumerate((first, second))
     ]
-    for name, halves in by_game(videos).items():
+    for name, halves in group_by_game(videos).items():
         (folder / name).mkdir(parents=True)
         content = json.dumps(results_spotting(name, halves))
         (folder / name / "results_spotting.json").write_text(content)
@@ -479,15 +482,15 @@ def test_what_we_export_we_read_back_unchanged(tmp_path_factory, first, second, 
                            (folder / "osl.json", True)):  # fmt: skip
             read = read_given(path, row.video, row, LABELS)
             assert essence(read.hits, team) == essence(events, team)
-            # And once more, by way of the events table, exactly.
+            # The events table must return the same events, too.
             write_events_csv(
-                folder / "e.csv", read.hits, video=row.video, of=GameHalf(game, row.half)
+                folder / "e.csv", read.hits, video=row.video, game_half=GameHalf(game, row.half)
             )
             assert read_events_csv(folder / "e.csv") == read.hits
 
 
 @given(EXPORTED)
-def test_a_predictions_file_is_read_back_too(tmp_path_factory, events):
+def test_written_predictions_file_is_read_back_unchanged(tmp_path_factory, events):
     path = tmp_path_factory.mktemp("written") / "final_predictions_m_video_0.json"
     write_predictions(path, events)
     read = read_given(path, 0, None, LABELS)
@@ -497,7 +500,7 @@ def test_a_predictions_file_is_read_back_too(tmp_path_factory, events):
     ]
 
 
-def test_a_label_of_any_text_is_kept_and_can_be_written(results, tmp_path):
+def test_hostile_label_is_kept_and_written(results, tmp_path):
     path = results(item(label="=cmd|'\ud83d\n\x00<b>"), item(label="x" * 10**6))
     read = read_given(path, 0, FIRST, LABELS)
     assert [hit.known for hit in read.hits] == [False, False]
@@ -510,7 +513,7 @@ def test_a_label_of_any_text_is_kept_and_can_be_written(results, tmp_path):
 MATCH = Video(video=0, path="/v/0.mkv", game=GAME, half_starts="1=250,2=3992")
 
 
-def test_predictions_of_both_halves_get_the_times_of_the_match_in_one_file(results):
+def test_predictions_of_both_halves_get_times_of_the_match_video(results):
     path = results(
         item("5500", half="1", clock="1 - 0:05"), item("7000", half="2", clock="2 - 0:07")
     )
@@ -519,27 +522,27 @@ def test_predictions_of_both_halves_get_the_times_of_the_match_in_one_file(resul
     assert read.problems == []
 
 
-def test_prediction_beyond_its_half_in_the_match_is_left_out(results):
+def test_prediction_after_the_end_of_its_half_is_left_out(results):
     late = item("3700000", half="1", clock="1 - 61:40")
     read = read_given(results(item("5500"), late), 0, MATCH, LABELS, duration=7000.0)
     assert [hit.time_s for hit in read.hits] == [255.5]
     assert "1 of 2 predictions lie beyond" in read.problems[0]
 
 
-def test_same_time_in_both_halves_is_no_repeat(results):
+def test_same_time_in_both_halves_is_no_duplicate(results):
     second = item("5500", half="2", clock="2 - 0:05")
     read = read_given(results(item("5500"), second), 0, MATCH, LABELS, duration=7000.0)
     assert [hit.time_s for hit in read.hits] == [255.5, 3997.5]
     assert read.problems == []
 
 
-def test_items_beyond_any_half_are_invalid_in_a_file_of_both_halves(results):
+def test_late_items_of_a_file_with_both_halves_are_invalid(results):
     path = results(item("9000000", clock=None), item("5000"), item(half="2", clock="2 - 0:05"))
     read = read_given(path, 0, Video(video=0, game=GAME, half=1), LABELS)
     assert [hit.time_s for hit in read.hits] == [5.0]
     assert "1 of 2 predictions lie beyond any half (7200 s), the last at 9000 s" in read.problems[0]
 
 
-def test_given_predictions_of_halves_behind_the_end_of_the_video_are_refused(results):
+def test_halves_that_begin_after_the_video_are_rejected(results):
     with pytest.raises(InputError, match="ends after 200 s, before any half begins"):
         read_given(results(item("5500")), 0, MATCH, LABELS, duration=200.0)

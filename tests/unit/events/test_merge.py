@@ -1,4 +1,4 @@
-"""Slices become one list of events, and nothing is lost on the way."""
+"""Tests of merging slices into one list of events without losing any."""
 
 from dataclasses import replace
 
@@ -26,8 +26,8 @@ def brief(events):
     return [(e.time_s, e.label, e.n_hits, e.first_s, e.last_s) for e in events]
 
 
-def slices_of(*bounds, predicted=None):
-    """Slices with a window every 2 s; `predicted` has the labels of windows by their start."""
+def make_slices(*bounds, predicted=None):
+    """Return slices with a window every 2 s. `predicted` has the labels of windows by start."""
     predicted = predicted or {}
     return [
         SliceLedger(
@@ -51,10 +51,10 @@ def slices_of(*bounds, predicted=None):
 # The rules
 
 
-def test_first_keeps_the_first_and_counts_from_it():
+def test_rule_first_measures_from_the_kept_event():
     hits = [event(time) for time in (0.0, 2.0, 4.0, 6.0, 20.0)]
     merged, duplicates = merge_events(hits, 3.0, "first")
-    # 4 s is more than 3 s from 0 s, the one kept, though not from 2 s, the one dropped.
+    # The event at 4 s is within 3 s of the dropped event at 2 s, but not of the kept event at 0 s.
     assert brief(merged) == [
         (0.0, "Goal", 2, 0.0, 2.0),
         (4.0, "Goal", 2, 4.0, 6.0),
@@ -63,7 +63,7 @@ def test_first_keeps_the_first_and_counts_from_it():
     assert duplicates == 2
 
 
-def test_run_makes_one_event_of_an_unbroken_run():
+def test_rule_run_makes_one_event_of_a_run():
     hits = [event(0.0, label_probability=0.2), event(2.0, label_probability=0.9, team="home")]
     hits += [event(4.0, label_probability=0.1), event(8.0)]
     merged, duplicates = merge_events(hits, 3.0, "run")
@@ -72,7 +72,7 @@ def test_run_makes_one_event_of_an_unbroken_run():
     assert duplicates == 2
 
 
-def test_best_keeps_the_strongest_and_drops_on_both_sides():
+def test_rule_best_drops_weaker_events_on_both_sides():
     hits = [
         event(0.0, label_probability=0.5),
         event(2.0, label_probability=0.9),
@@ -83,7 +83,7 @@ def test_best_keeps_the_strongest_and_drops_on_both_sides():
     assert brief(merged) == [(2.0, "Goal", 3, 0.0, 4.0), (6.0, "Goal", 1, 6.0, 6.0)]
 
 
-def test_best_goes_by_confidence_where_there_is_no_score_and_by_time_among_equals():
+def test_rule_best_uses_confidence_and_then_time():
     merged, _ = merge_events([event(0.0, confidence=0.8), event(2.0, confidence=0.9)], 3.0, "best")
     assert [e.time_s for e in merged] == [2.0]
     merged, _ = merge_events([event(2.0, confidence=0.9), event(0.0, confidence=0.9)], 3.0, "best")
@@ -91,7 +91,7 @@ def test_best_goes_by_confidence_where_there_is_no_score_and_by_time_among_equal
 
 
 @pytest.mark.parametrize("keep", KEEPS)
-def test_other_labels_are_no_repeats_and_teams_make_no_difference(keep):
+def test_events_of_other_labels_are_not_merged(keep):
     hits = [event(0.0), event(0.0, "Foul"), event(2.0, team="home"), event(2.0, "Set Pieces")]
     merged, duplicates = merge_events(hits, 3.0, keep)
     assert [(e.time_s, e.label) for e in merged] == [
@@ -103,19 +103,19 @@ def test_other_labels_are_no_repeats_and_teams_make_no_difference(keep):
 
 
 @pytest.mark.parametrize("keep", KEEPS)
-def test_exactly_the_window_apart_is_still_a_repeat(keep):
+def test_events_exactly_one_radius_apart_are_duplicates(keep):
     assert len(merge_events([event(0.1), event(3.1)], 3.0, keep)[0]) == 1
     assert len(merge_events([event(0.1), event(3.2)], 3.0, keep)[0]) == 2
     assert len(merge_events([event(5.0), event(5.0)], 0.0, keep)[0]) == 1
 
 
 @pytest.mark.parametrize("keep", KEEPS)
-def test_a_window_that_names_a_label_twice_is_one_hit(keep):
+def test_label_named_twice_in_one_window_is_one_hit(keep):
     (merged,), duplicates = merge_events([event(0.0), event(0.0), event(2.0)], 3.0, keep)
     assert (merged.n_hits, duplicates) == (2, 2)
 
 
-# What holds for all lists
+# Properties of all lists
 
 
 EVENTS = st.lists(
@@ -137,19 +137,19 @@ WINDOW = st.sampled_from([0.0, 1.0, 3.0, 10.0])
 
 
 @given(EVENTS, WINDOW, st.sampled_from(KEEPS))
-def test_merging_twice_changes_nothing_more(events, window, keep):
+def test_merging_merged_events_changes_nothing(events, window, keep):
     merged, _ = merge_events(events, window, keep)
     assert merge_events(merged, window, keep) == (merged, 0)
 
 
 @given(EVENTS, WINDOW, st.sampled_from(KEEPS), st.randoms())
-def test_the_order_of_events_does_not_matter(events, window, keep, source):
+def test_order_of_events_does_not_change_the_merge(events, window, keep, source):
     shuffled = source.sample(events, len(events))
     assert merge_events(shuffled, window, keep) == merge_events(events, window, keep)
 
 
 @given(EVENTS, WINDOW, st.sampled_from(KEEPS))
-def test_events_are_conserved(events, window, keep):
+def test_merge_keeps_or_counts_every_event(events, window, keep):
     merged, duplicates = merge_events(events, window, keep)
     assert len(events) == len(merged) + duplicates
     for label in ("Goal", "Foul", "Other"):
@@ -160,12 +160,12 @@ def test_events_are_conserved(events, window, keep):
 
 
 @given(st.randoms(), st.sampled_from(KEEPS))
-def test_the_order_of_slices_does_not_matter(source, keep):
+def test_order_of_slices_does_not_change_the_merge(source, keep):
     predicted = {
         start: source.choices(["Goal", "Foul", "Fuol"], k=source.choice([0, 0, 1, 2]))
         for start in range(27)
     }
-    slices = slices_of((0, 9), (9, 18), (18, 27), predicted=predicted)
+    slices = make_slices((0, 9), (9, 18), (18, 27), predicted=predicted)
     merged = merge_slices(
         slices, whole(27.0), rule=RULE, labels=LABELS, merge=MergeSettings(keep=keep)
     )
@@ -176,18 +176,18 @@ def test_the_order_of_slices_does_not_matter(source, keep):
     )
 
 
-def test_a_lost_event_stops_the_run(monkeypatch):
+def test_merge_that_loses_an_event_raises_an_error(monkeypatch):
     monkeypatch.setattr(merge, "_groups", lambda events, *_: [[event] for event in events[1:]])
-    with pytest.raises(RuntimeError, match="3 went in, 2 came out and 0"):
+    with pytest.raises(RuntimeError, match="of 3 events, 2 were kept and 0"):
         merge_events([event(0.0), event(10.0), event(20.0)], 3.0, "first")
 
 
 # Slices and ledgers
 
 
-def test_a_video_of_four_slices():
+def test_four_slices_are_merged_with_correct_counts():
     predicted = {4: ["goals"], 6: ["Goal", "Foul"], 10: ["Other"], 12: ["Goal"]}
-    slices = slices_of((0, 5), (5, 10), (10, 15), (15, 20), predicted=predicted)
+    slices = make_slices((0, 5), (5, 10), (10, 15), (15, 20), predicted=predicted)
     windows = slices[3].windows
     slices[3] = SliceLedger(
         15,
@@ -221,21 +221,21 @@ def test_a_video_of_four_slices():
         ([], "Nothing covers 0 to 30 s"),
     ],
 )
-def test_slices_that_do_not_tile_the_video_name_the_gap(bounds, complaint):
+def test_error_names_the_gap_or_overlap_of_slices(bounds, complaint):
     with pytest.raises(InputError) as caught:
         merge_slices(
-            slices_of(*bounds), whole(30.0), rule=RULE, labels=LABELS, merge=MergeSettings()
+            make_slices(*bounds), whole(30.0), rule=RULE, labels=LABELS, merge=MergeSettings()
         )
     assert complaint in str(caught.value)
 
 
-def test_slices_meet_though_their_borders_are_rounded():
-    thirds = slices_of((0, 33.333), (33.333, 66.667), (66.667, 100.0))
+def test_slices_with_rounded_borders_are_accepted():
+    thirds = make_slices((0, 33.333), (33.333, 66.667), (66.667, 100.0))
     merge_slices(thirds, whole(100.0004), rule=RULE, labels=LABELS, merge=MergeSettings())
 
 
 def ledgers(duration, slices, rule=RULE):
-    """The ledgers of a video with all their windows."""
+    """Return the ledgers of a video with all windows."""
     parts = []
     for number in range(slices):
         start, end = slice_bounds(whole(duration), slices, number)
@@ -262,7 +262,7 @@ def test_ledger_with_all_its_windows_is_accepted(duration, slices, cross_slices)
 @pytest.mark.parametrize("cross_slices", [False, True])
 @pytest.mark.parametrize("slices", [1, 3])
 @pytest.mark.parametrize("missing", [0, 1, -2, -1])
-def test_ledger_without_one_window_is_refused(missing, slices, cross_slices):
+def test_ledger_that_lacks_a_window_is_rejected(missing, slices, cross_slices):
     rule = WindowSettings(cross_slices=cross_slices)
     parts = ledgers(36.0, slices, rule)
     kept = list(parts[-1].windows)
@@ -277,7 +277,7 @@ def test_ledger_without_one_window_is_refused(missing, slices, cross_slices):
 
 
 @pytest.mark.parametrize("cross_slices", [False, True])
-def test_empty_ledger_is_refused(cross_slices):
+def test_empty_ledger_is_rejected(cross_slices):
     rule = WindowSettings(cross_slices=cross_slices)
     parts = [replace(ledgers(12.0, 1, rule)[0], windows=[])]
     with pytest.raises(InputError, match="ledger_0 lacks window 0 or repeats a window"):
@@ -285,7 +285,7 @@ def test_empty_ledger_is_refused(cross_slices):
 
 
 @pytest.mark.parametrize("again", [0, 3, 5])
-def test_repeated_window_is_refused(again):
+def test_duplicate_window_is_rejected(again):
     (part,) = ledgers(12.0, 1)
     part = replace(part, windows=[*part.windows, part.windows[again]])
     with pytest.raises(InputError, match=r"ledger_0 .*or repeats a window"):
@@ -300,14 +300,14 @@ def test_repeated_window_is_refused(again):
         ({"cross_slices": True}, "ledger_0 has window 4 from 8 to 12 s, but by the settings it "),
     ],
 )
-def test_ledger_of_other_settings_is_refused(made_with, complaint):
+def test_ledger_of_other_settings_is_rejected(made_with, complaint):
     parts = ledgers(20.0, 2, WindowSettings(**made_with))
     with pytest.raises(InputError) as caught:
         merge_slices(parts, whole(20.0), rule=RULE, labels=LABELS, merge=MergeSettings())
     assert str(caught.value).startswith(complaint)
 
 
-def test_window_beyond_the_slice_is_refused():
+def test_window_after_the_end_of_the_slice_is_rejected():
     (part,) = ledgers(12.0, 1)
     part = replace(part, windows=[*part.windows, window(6, 12.0, end=14.0)])
     with pytest.raises(InputError, match="has window 6, but by the settings this slice has 6 win"):
@@ -315,7 +315,7 @@ def test_window_beyond_the_slice_is_refused():
 
 
 @pytest.mark.parametrize("status", ["none", "unparsed", "skipped_oom"])
-def test_a_window_whose_status_and_events_differ_is_an_error(status):
+def test_window_whose_status_contradicts_its_events_is_rejected(status):
     second = window(1, 2.0, "Goal", end=4.0).model_copy(update={"status": status})
     windows = [window(0, 0.0, end=4.0), second]
     with pytest.raises(InputError, match=f"window 1 with the status {status} and 1 events"):
@@ -328,22 +328,22 @@ def test_a_window_whose_status_and_events_differ_is_an_error(status):
         )
 
 
-def test_read_ledger(tmp_path):
+def test_ledger_with_unusual_line_breaks_is_read(tmp_path):
     path = tmp_path / "ledger.jsonl"
-    # A text may hold every kind of line break but the one that ends a line.
+    # A text can contain every kind of line break except the newline.
     records = [window(0, 0.0, "Goal", text="a\u2028b\x0bc\x85"), window(1, 2.0)]
     path.write_text("".join(r.model_dump_json() + "\n" for r in records), encoding="utf-8")
     assert read_ledger(path) == records
 
 
 @pytest.mark.parametrize("line", ["", '{"window": 1, "sta', "{}", "[]", "nonsense", "\x00"])
-def test_a_bad_line_of_a_ledger_is_named(tmp_path, line):
+def test_invalid_ledger_line_is_reported_with_its_number(tmp_path, line):
     path = tmp_path / "ledger.jsonl"
     path.write_text(f"{window(0, 0.0).model_dump_json()}\n{line}\n")
-    with pytest.raises(InputError, match=r"ledger\.jsonl, line 2, .*delete the file and run again"):
+    with pytest.raises(InputError, match=r"ledger\.jsonl, line 2, .*Delete the file and run again"):
         read_ledger(path)
 
 
-def test_a_missing_ledger_is_named(tmp_path):
+def test_missing_ledger_is_rejected(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_ledger(tmp_path / "none.jsonl")

@@ -1,4 +1,4 @@
-"""Predictions files are read item by item; event tables come back as they were."""
+"""Tests of predictions files, which are read item by item, and of event tables."""
 
 import csv
 import json
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import event
 
-from touchline.answers.hits import hits_of
+from touchline.answers.hits import make_hits
 from touchline.core.records import Context, ParsedEvent, Vote
 from touchline.core.soccernet import game_time
 from touchline.errors import InputError
@@ -24,7 +24,7 @@ GOAL = '{"label": "strike", "team": "home", "confidence": 0.9, "details": "a hea
 
 @pytest.fixture
 def written(tmp_path):
-    """Writes items as a predictions file and gives its path."""
+    """Return a function that writes items as a predictions file and returns its path."""
 
     def write(items):
         path = tmp_path / "final_predictions_m_video_3.json"
@@ -34,7 +34,7 @@ def written(tmp_path):
     return write
 
 
-def test_events_none_unparsed_and_unknown(written):
+def test_predictions_file_gives_events_and_counts(written):
     path = written(
         [
             {"time": 6, "raw": GOAL},
@@ -54,39 +54,42 @@ def test_events_none_unparsed_and_unknown(written):
     counts = read.counts
     assert (counts.answers, counts.none, counts.unparsed, counts.invalid) == (4, 1, 1, 0)
     (problem,) = read.problems
-    assert problem == f"{path}, item 3 (4 s): no event can be read in 'A long pass\\nforward.'."
+    assert (
+        problem
+        == f"{path}, item 3 (4 s): the answer 'A long pass\\nforward.' has no readable event."
+    )
 
 
 @pytest.mark.parametrize(
     ("item", "complaint"),
     [
-        ({"raw": GOAL}, "has no number as its time"),
-        ({"time": "6", "raw": GOAL}, "has no number as its time"),
-        ({"time": True, "raw": GOAL}, "has no number as its time"),
-        ({"time": None, "raw": GOAL}, "has no number as its time"),
+        ({"raw": GOAL}, "has a time that is not a number"),
+        ({"time": "6", "raw": GOAL}, "has a time that is not a number"),
+        ({"time": True, "raw": GOAL}, "has a time that is not a number"),
+        ({"time": None, "raw": GOAL}, "has a time that is not a number"),
         ({"time": math.nan, "raw": GOAL}, "has an impossible time, 'nan'"),
         ({"time": math.inf, "raw": GOAL}, "has an impossible time, 'inf'"),
         ({"time": -2.0, "raw": GOAL}, "has an impossible time, '-2.0'"),
         ({"time": 10**400, "raw": GOAL}, "has an impossible time, '1000"),
         ({"time": 3000.0, "raw": GOAL}, "is at 3000 s, beyond the end of the video (2700 s)"),
-        ({"time": 6.0}, "has no text as its raw answer"),
-        ({"time": 6.0, "raw": {"label": "Goal"}}, "has no text as its raw answer"),
+        ({"time": 6.0}, "has a raw answer that is not a text"),
+        ({"time": 6.0, "raw": {"label": "Goal"}}, "has a raw answer that is not a text"),
         ({"time": 8.0, "raw": GOAL}, "repeats item 0"),
-        ("Goal", "is no object"),
-        (None, "is no object"),
+        ("Goal", "is not an object"),
+        (None, "is not an object"),
     ],
 )
-def test_a_bad_item_is_reported_by_number_and_the_others_are_used(written, item, complaint):
+def test_invalid_item_is_reported_and_all_others_are_used(written, item, complaint):
     path = written([{"time": 8.0, "raw": GOAL}, item, {"time": 9.0, "raw": '{"label": "Foul"}'}])
     read = read_given(path, 3, None, LABELS, duration=2700.0)
     assert [e.label for e in read.hits] == ["Goal", "Foul"]
     assert read.counts.invalid == 1
     (problem,) = read.problems
-    assert problem.startswith(f"{path}, item 1: ")
+    assert problem.startswith(f"{path}, item 1 ")
     assert complaint in problem
 
 
-def test_a_time_beyond_a_day_is_a_mistake_even_without_a_duration(written):
+def test_time_after_one_day_is_invalid_without_a_duration(written):
     path = written([{"time": 8.0, "raw": GOAL}, {"time": 1e6, "raw": GOAL}])
     assert "item 1" in read_given(path, 3, None, LABELS).problems[0]
 
@@ -98,21 +101,21 @@ def test_a_time_beyond_a_day_is_a_mistake_even_without_a_duration(written):
         ('[{"time": 0.0, "raw": "no', "not a JSON file"),
         ('{"time": 0.0, "raw": "none"}', "must be a list of times and answers"),
         ("[" * 100_000, "not a JSON file"),
-        ('[{"a": 1}, {"b": 2}]', "item 0: has no number as its time"),
+        ('[{"a": 1}, {"b": 2}]', "item 0 has a time that is not a number"),
     ],
 )
-def test_a_file_that_is_broken_as_a_whole(written, content, complaint):
+def test_invalid_predictions_file_is_rejected(written, content, complaint):
     with pytest.raises(InputError, match=r"final_predictions_m_video_3\.json") as caught:
         read_given(written(content), 3, None, LABELS)
     assert complaint in str(caught.value)
 
 
-def test_an_empty_list_is_a_real_case(written):
+def test_empty_list_gives_no_events(written):
     read = read_given(written([]), 3, None, LABELS)
     assert (read.hits, read.problems, read.counts.answers) == ([], [], 0)
 
 
-def test_no_item_crashes_the_reader(written):
+def test_reader_accepts_any_item(written):
     @settings(max_examples=100, deadline=None)
     @given(
         st.recursive(
@@ -130,7 +133,7 @@ def test_no_item_crashes_the_reader(written):
     check()
 
 
-def test_the_predictions_format(tmp_path):
+def test_predictions_file_has_the_documented_format(tmp_path):
     path = tmp_path / "p.json"
     late = event(245.0, team="away", confidence=0.95, details="it's in", score=0.7, n_hits=3)
     write_predictions(path, [late, event(3.5, "Foul")])
@@ -147,7 +150,7 @@ def test_the_predictions_format(tmp_path):
     assert [e.time_s for e in read_given(path, 3, None, LABELS).hits] == [3.5, 245.0]
 
 
-def test_a_fused_event_names_the_models_behind_it(tmp_path):
+def test_fused_event_lists_its_models(tmp_path):
     fused = event(5.5, window_s=4.0, said_by=(Vote("llava", 5.5, 4.0), Vote("qwen7b", 8.0, 6.5)))
     write_predictions(tmp_path / "p.json", [fused])
     (item,) = json.loads((tmp_path / "p.json").read_text())
@@ -158,7 +161,7 @@ def test_a_fused_event_names_the_models_behind_it(tmp_path):
         assert next(csv.DictReader(file))["said_by"] == "llava 5.5; qwen7b 8"
 
 
-def test_the_table_of_events(tmp_path):
+def test_event_table_has_the_documented_columns(tmp_path):
     path = tmp_path / "events.csv"
     rows = [
         event(
@@ -176,7 +179,7 @@ def test_the_table_of_events(tmp_path):
         ),
         event(3000.0, "Set Pieces", known=False),
     ]
-    write_events_csv(path, rows, video=7, of=GameHalf("A, B", 2))
+    write_events_csv(path, rows, video=7, game_half=GameHalf("A, B", 2))
     assert path.read_text().splitlines() == [
         "video,game,half,time_s,game_time,label,known,team,confidence,label_probability,score,"
         "score_kind,n_hits,window_s,first_s,last_s,after,before,words,run_s,quiet_s,details,said_by",
@@ -188,10 +191,10 @@ def test_the_table_of_events(tmp_path):
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", " =", "\t=", "＝", "'"])
-def test_a_model_cannot_put_a_formula_into_the_table(tmp_path, sign):
+def test_formula_in_a_label_is_made_harmless(tmp_path, sign):
     path = tmp_path / "events.csv"
     evil = event(1.0, label=f"{sign}cmd|' /C calc'!A0", known=False, details=f"{sign}1\r\n=2\x00")
-    write_events_csv(path, [evil], of=GameHalf(f"{sign}HYPERLINK()"))
+    write_events_csv(path, [evil], game_half=GameHalf(f"{sign}HYPERLINK()"))
     assert len(path.read_text().splitlines()) == 2
     with open(path, newline="") as file:
         (row,) = csv.DictReader(file)
@@ -203,7 +206,7 @@ def test_a_model_cannot_put_a_formula_into_the_table(tmp_path, sign):
 LINE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=30)
 
 
-def test_every_table_of_events_comes_back(tmp_path):
+def test_event_tables_are_read_back_unchanged(tmp_path):
     @settings(max_examples=100, deadline=None)
     @given(
         st.builds(
@@ -224,7 +227,7 @@ def test_every_table_of_events_comes_back(tmp_path):
 @pytest.mark.parametrize(
     "content", ["", "time_s\n1\n", "time_s,label\n1\n", "a,b\n1,2,3\n", "time_s\nx\n"]
 )
-def test_a_table_that_is_none_of_events(tmp_path, content):
+def test_table_without_event_columns_is_rejected(tmp_path, content):
     path = tmp_path / "events.csv"
     path.write_text(content)
     with pytest.raises(InputError, match=r"events\.csv"):
@@ -235,14 +238,14 @@ def test_a_table_that_is_none_of_events(tmp_path, content):
     ("time", "half", "expected"),
     [(245.9, 1, "1 - 04:05"), (0.0, 2, "2 - 00:00"), (3661.0, None, "61:01")],
 )
-def test_game_time(time, half, expected):
+def test_game_time_has_half_and_clock(time, half, expected):
     assert game_time(time, half) == expected
 
 
-def test_a_label_of_several_classes_is_an_event_of_each():
-    goal, foul = hits_of(4.0, ParsedEvent(label="Strike, foul", team="home"), LABELS)
+def test_label_with_two_class_names_gives_two_events():
+    goal, foul = make_hits(4.0, ParsedEvent(label="Strike, foul", team="home"), LABELS)
     assert [goal.label, foul.label] == ["Goal", "Foul"]
     assert goal.known
     assert (foul.team, foul.time_s) == ("home", 4.0)
-    (other,) = hits_of(4.0, ParsedEvent(label="Goal and celebration"), LABELS)
+    (other,) = make_hits(4.0, ParsedEvent(label="Goal and celebration"), LABELS)
     assert (other.label, other.known) == ("Goal and celebration", False)

@@ -1,4 +1,4 @@
-"""What is worth a person's look first: the best of each class, or the most probable of it."""
+"""Tests of the shortlist: the best or most probable events of each class."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -16,8 +16,8 @@ from touchline.events.shortlist import (
     Standing,
     read_shortlist,
     shortlist,
+    shortlist_table,
     standings,
-    table_of_shortlist,
 )
 from touchline.inputs.videos import GameHalf
 
@@ -29,7 +29,7 @@ def scored(time, label="Goal", score=0.7, **fields):
 
 
 def listed(events, per_class=10, probabilities=None, reordered=CLASSES):
-    """Label, time and rank of what is listed, in order."""
+    """Return label, time and rank of the listed events, in order."""
     learnt = LearntOrder(probabilities, reordered) if probabilities else None
     found = shortlist(events, CLASSES, per_class, learnt)
     return [(events[n].label, events[n].time_s, one.rank) for n, one in found.items()]
@@ -38,7 +38,7 @@ def listed(events, per_class=10, probabilities=None, reordered=CLASSES):
 # Without labels of other games
 
 
-def test_the_best_of_every_class_come_first():
+def test_best_event_of_every_class_comes_first():
     events = [
         scored(10, score=0.6), scored(20, "Foul", 0.9), scored(30, score=0.8),
         scored(40, "Foul", 0.7), scored(50, "Penalty", 0.55), scored(60, "Foul", 0.8),
@@ -48,20 +48,20 @@ def test_the_best_of_every_class_come_first():
     ]  # fmt: skip
 
 
-def test_what_lies_too_near_to_a_better_one_is_not_listed_however_few_there_are():
+def test_event_close_to_a_better_event_is_never_listed():
     events = [scored(10, score=0.9), scored(14, score=0.45), scored(90, score=0.5)]
     assert listed(events) == [("Goal", 10, 1), ("Goal", 90, 2)]
-    # A probability that is low does not mean that: another kind of score.
+    # A low probability is another kind of score and does not mean a better neighbour.
     low = [replace(one, score_kind="calibrated") for one in events]
     assert listed(low) == [("Goal", 10, 1), ("Goal", 90, 2), ("Goal", 14, 3)]
 
 
-def test_labels_that_are_no_class_are_not_listed():
+def test_events_without_a_class_are_not_listed():
     assert listed([scored(10, "Set Pieces", known=False), scored(20)]) == [("Goal", 20, 1)]
     assert listed([]) == []
 
 
-def test_of_equals_the_earlier_is_better():
+def test_ties_go_to_the_earlier_event():
     assert listed([scored(30), scored(10), scored(20)], per_class=2) == [
         ("Goal", 10, 1), ("Goal", 20, 2),
     ]  # fmt: skip
@@ -70,35 +70,35 @@ def test_of_equals_the_earlier_is_better():
 # With labels of other games
 
 
-def test_a_list_grows_while_half_of_it_is_expected_to_be_right():
+def test_list_grows_while_half_of_its_events_are_expected_right():
     events = [scored(10 * k) for k in range(5)]
     assert listed(events, 1, [0.2, 0.9, 0.4, 0.3, 0.1]) == [
         ("Goal", 10, 1), ("Goal", 20, 2), ("Goal", 30, 3),
     ]  # fmt: skip
 
 
-def test_a_list_with_labels_is_never_shorter():
+def test_annotations_never_shorten_the_list():
     events = [scored(10), scored(20, "Foul"), scored(30, "Foul"), scored(40)]
     assert listed(events, 2, [0.01, 0.9, 0.02, 0.03]) == [
         ("Foul", 20, 1), ("Goal", 40, 1), ("Foul", 30, 2), ("Goal", 10, 2),
     ]  # fmt: skip
 
 
-def test_a_class_keeps_its_order_unless_the_learnt_one_was_better():
+def test_class_keeps_its_order_unless_reordered():
     events = [scored(10, score=0.9), scored(20, score=0.8), scored(30, score=0.7)]
     assert [time for _, time, rank in listed(events, 1, [0.1, 0.2, 0.4], ()) if rank == 1] == [10]
     assert [time for _, time, rank in listed(events, 1, [0.1, 0.2, 0.4]) if rank == 1] == [30]
 
 
-def test_a_class_that_nobody_annotates_is_listed_by_score():
+def test_class_without_annotations_is_listed_by_score():
     events = [scored(10), scored(20, "Foul"), scored(30, "Foul", 0.9), scored(40, "Foul", 0.6)]
-    # Behind what is known to be probable.
+    # These events follow the events with a known probability.
     assert listed(events, 2, [0.1, None, None, None]) == [
         ("Goal", 10, 1), ("Foul", 30, 1), ("Foul", 20, 2),
     ]  # fmt: skip
 
 
-# What holds for all lists
+# Properties of all lists
 
 
 EVENT = st.builds(
@@ -120,7 +120,7 @@ def by_class(events, found):
 
 
 @given(st.lists(EVENT, max_size=40), st.integers(1, 12))
-def test_nothing_that_is_left_out_is_better(events, per_class):
+def test_listed_events_are_the_best_of_their_class(events, per_class):
     found = shortlist(events, CLASSES, per_class)
     for label in CLASSES:
         candidates = [e for e in events if e.label == label and e.score >= 0.5]
@@ -135,7 +135,7 @@ def test_nothing_that_is_left_out_is_better(events, per_class):
 
 
 @given(PROBABLE, st.integers(1, 12), st.booleans())
-def test_labels_only_add_to_a_list(pairs, per_class, is_reordered):
+def test_annotations_only_add_events_to_the_list(pairs, per_class, is_reordered):
     events, likely = [e for e, _ in pairs], [p for _, p in pairs]
     learnt = LearntOrder(likely, CLASSES if is_reordered else ())
     found = shortlist(events, CLASSES, per_class, learnt)
@@ -155,14 +155,14 @@ def test_labels_only_add_to_a_list(pairs, per_class, is_reordered):
 
 
 @given(PROBABLE, st.randoms(), st.booleans())
-def test_the_order_of_the_events_does_not_matter(pairs, source, is_probable):
+def test_order_of_events_does_not_change_the_list(pairs, source, is_probable):
     def looked_at(these):
         events, likely = [e for e, _ in these], [p for _, p in these]
         learnt = LearntOrder(likely, CLASSES) if is_probable else None
         found = shortlist(events, CLASSES, 3, learnt)
         return [(events[place].label, events[place].time_s, one) for place, one in found.items()]
 
-    # Of one class and time there is one event.
+    # There is only one event per class and time.
     pairs = list({(e.label, e.time_s): (e, p) for e, p in pairs}.values())
     assert looked_at(source.sample(pairs, len(pairs))) == looked_at(pairs)
 
@@ -170,7 +170,7 @@ def test_the_order_of_the_events_does_not_matter(pairs, source, is_probable):
 # All events of a class
 
 
-def test_the_others_follow_those_that_are_listed():
+def test_unlisted_events_rank_after_listed_events():
     events = [
         scored(10, score=0.6),
         scored(20, score=0.9),
@@ -187,25 +187,25 @@ def test_the_others_follow_those_that_are_listed():
 
 
 @pytest.mark.parametrize("likely", [None, [0.25, 0.75]])
-def test_a_file_has_the_columns_of_the_events_and_is_read_as_they_are(tmp_path, likely):
+def test_shortlist_file_is_read_back_unchanged(tmp_path, likely):
     context = Context(after=1.5, before=0.25, words=0.0, run_s=2.0, quiet_s=0.1 + 0.2)
     events = [
         scored(10.1, "Goal", details=NASTY.replace("\ud83d", ""), context=context, confidence=0.1),
         scored(70.3, "Foul", details="=1+1", team="home", said_by=(Vote("a", 70.3, 70.0),)),
     ]
-    write_events_csv(tmp_path / "events.csv", events, video=3, of=GameHalf("=game", 1))
+    write_events_csv(tmp_path / "events.csv", events, video=3, game_half=GameHalf("=game", 1))
     read = read_events_csv(tmp_path / "events.csv")
     table = EVENTS.read(tmp_path / "events.csv")
     found = shortlist(read, CLASSES, 10, LearntOrder(likely) if likely else None)
-    SHORTLIST.write(tmp_path / "list.csv", table_of_shortlist(table, found))
+    SHORTLIST.write(tmp_path / "list.csv", shortlist_table(table, found))
     assert read_shortlist(tmp_path / "list.csv") == {read[n]: one for n, one in found.items()}
     assert list(EVENTS.read(tmp_path / "list.csv")["said_by"]) == [
         "" if n == 0 else "a 70.3" for n in found
     ]
 
 
-def test_an_empty_list_is_a_table_without_lines(tmp_path):
+def test_empty_shortlist_is_a_table_without_lines(tmp_path):
     write_events_csv(tmp_path / "events.csv", [])
-    table = table_of_shortlist(EVENTS.read(tmp_path / "events.csv"), {})
+    table = shortlist_table(EVENTS.read(tmp_path / "events.csv"), {})
     SHORTLIST.write(tmp_path / "list.csv", table)
     assert read_shortlist(tmp_path / "list.csv") == {}

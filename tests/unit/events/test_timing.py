@@ -1,4 +1,4 @@
-"""An event's time is where the windows that predicted it agree."""
+"""Tests of event times from the windows that predicted them."""
 
 import pytest
 from hypothesis import given
@@ -20,18 +20,18 @@ def located(hits, windows=None, keep="first", window=3.0):
     return locate(merged, hits, ((w.start, w.end, w.times) for w in windows))
 
 
-def test_one_window_puts_it_in_the_middle_of_its_frames():
+def test_event_of_one_window_is_in_the_middle_of_its_frames():
     (one,) = located([event(10.0)])
     assert (one.time_s, one.window_s, one.first_s) == (11.5, 10.0, 10.0)
 
 
-def test_two_windows_put_it_in_the_middle_of_what_both_show():
+def test_event_of_two_windows_is_in_the_middle_of_their_overlap():
     (one,) = located([event(10.0), event(12.0)])
     assert (one.time_s, one.window_s) == (12.5, 10.0)
-    # Both show the frames at 12 and 13 s.
+    # Both windows show the frames at 12 and 13 s.
 
 
-def test_a_surer_window_counts_more():
+def test_windows_are_weighted_by_label_probability():
     (one,) = located([event(10.0, label_probability=0.2), event(12.0, label_probability=0.6)])
     assert one.time_s == pytest.approx((0.2 * 11.5 + 0.6 * 13.5) / 0.8)
     (none,) = located([event(10.0, label_probability=0.0), event(12.0, label_probability=0.0)])
@@ -39,18 +39,18 @@ def test_a_surer_window_counts_more():
 
 
 @pytest.mark.parametrize("keep", ["first", "run"])
-def test_a_minute_of_celebration_does_not_move_the_goal(keep):
+def test_later_hits_do_not_move_the_event(keep):
     hits = [event(10.0 + 2 * k) for k in range(30)]
     assert located(hits, keep=keep)[0].time_s == 12.5
 
 
-def test_around_the_best_window_both_neighbours_count():
+def test_neighbours_on_both_sides_of_the_best_window_count():
     hits = [event(t, label_probability=p) for t, p in ((10.0, 0.5), (12.0, 1.0), (14.0, 0.5))]
     (one,) = located(hits, keep="best")
     assert (one.time_s, one.window_s, one.first_s) == (13.5, 12.0, 10.0)
 
 
-def test_a_window_that_is_cut_shows_less():
+def test_shortened_window_gives_an_earlier_time():
     windows = windows_of(746.0, 750.0, whole(3000.0), RULE)
     (one,) = located([event(748.0)], windows)
     assert one.time_s == 748.5
@@ -61,19 +61,19 @@ def test_a_window_that_is_cut_shows_less():
     st.sampled_from([(4.0, 2.0), (4.0, 1.0), (6.0, 2.0), (4.0, 4.0), (8.0, 2.0)]),
     st.sampled_from([1.0, 2.0, 4.0]),
 )
-def test_a_moment_that_every_window_sees_is_found_within_half_a_step(moment, lengths, fps):
-    """A picture of an instant is in the windows with a frame just after it; the error is small."""
+def test_located_time_is_within_half_a_step_of_the_moment(moment, lengths, fps):
+    """An instant is visible in all windows that have a frame right after it."""
     seconds, step = lengths
     rule = WindowSettings(fps=fps, frames=round(seconds * fps), seconds=seconds, step=step)
     windows = windows_of(0.0, 120.0, whole(120.0), rule)
-    # Seen for as long as there is one frame to the next.
+    # A window shows the moment if one of its frames follows within one frame interval.
     seen = [w for w in windows if any(moment <= time < moment + 1 / fps for time in w.times)]
     (one,) = located([event(w.start) for w in seen], windows, window=seconds)
     assert abs(one.time_s - moment) <= step / 2 + 1 / fps
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=20), st.sampled_from(["first", "best"]))
-def test_a_time_lies_in_the_windows_that_predicted_the_event(starts, keep):
+def test_located_time_lies_inside_the_predicting_windows(starts, keep):
     for one in located([event(2.0 * start) for start in starts], keep=keep):
         assert one.first_s <= one.time_s <= one.last_s + 4
         assert one.window_s <= one.time_s + 4
