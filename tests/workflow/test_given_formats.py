@@ -147,7 +147,7 @@ def test_replacing_a_file_reads_again_what_is_in_it(done):
                     ],
                 }
             ),
-            "are the halves swapped?",
+            "Correct one of them, or swap the halves.",
         ),
     ],
 )
