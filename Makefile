@@ -1,11 +1,11 @@
-# Fresh machine with Python 3.11 to 3.13: `make demo` shows it, `make test` tests it.
+# On a fresh machine with Python 3.11 to 3.13: `make demo` runs the demo, `make test` runs the tests.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 READY := $(VENV)/installed
-# The demo needs no GPU, whatever GPU or driver there is.
+# The demo always uses the CPU.
 ON_CPU := CUDA_VISIBLE_DEVICES=
 
 .PHONY: install demo demo-score test test-slow test-slurm test-release test-browser bench status lint schemas
@@ -22,46 +22,46 @@ $(READY): requirements.lock requirements.no-deps.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-# A match that the model has not seen, through the whole workflow, on the CPU.
+# Run the whole workflow on the CPU, for a match that the models were not trained on.
 demo: $(READY)
 	$(BIN)/python demo/make_matches.py --seeds 43 --out demo/out
 	$(ON_CPU) $(BIN)/snakemake --cores $(CORES) --set-threads detect_slice=1 \
 	  --quiet host reason --configfile demo/config.yaml
 	$(BIN)/python demo/show.py demo/out
 
-# Five more, which nothing else uses; ends with an error below the score that we promise.
+# Run five matches that nothing else uses. Fails if F1 is below the promised one.
 demo-score: $(READY)
 	$(BIN)/python demo/make_matches.py --seeds 101 102 103 104 105 --out demo/score
 	$(ON_CPU) $(BIN)/snakemake --cores $(CORES) --set-threads detect_slice=1 \
 	  --quiet host reason --configfile demo/config.yaml demo/score.yaml
 	$(BIN)/python demo/show.py demo/score --least-f1 0.97
 
-# Two files at a time; each test computes with one thread.
+# Two test files at a time, with one thread each.
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-# Kills and many jobs, the network, containers, real footage and real predictions.
+# Slow tests: kills, many jobs, the network, containers, real footage and real predictions.
 test-slow: $(READY)
 	TOUCHLINE_KILLS=10 TOUCHLINE_LEASE_JOBS=200 $(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
-# On a real SLURM of one node, which the tests start and stop; root, slurm-wlm and munge are needed,
+# Tests on a real SLURM of one node, which they start and stop. They need root, slurm-wlm and munge,
 # and for accounting slurmdbd and mariadb-server.
 test-slurm: $(READY)
 	$(BIN)/python -m pytest tests/slurm -m "not release"
 
-# Once a release, since it takes long: every form of preemption, and each fault in a run of its own;
-# the newest torch and transformers, which pip downloads; and a dry run of the benchmark for a GPU.
+# Long tests, once per release: each form of preemption, each fault in its own run, the newest torch
+# and transformers (downloaded by pip), and a trial of the benchmark for GPUs.
 test-release: $(READY)
 	$(BIN)/python -m pytest tests/slurm tests/release -m release
 	$(ON_CPU) $(BIN)/python benchmarks/end_to_end.py --size tiny --threads 1 --folder $$(mktemp -d)
 
-# The pages in headless Chromium and Firefox, and their code's types. Needs npm and Debian's chromium,
-# chromium-driver and firefox-esr.
+# The pages in headless Chromium and Firefox, and the types of their code. Needs npm and Debian's
+# chromium, chromium-driver and firefox-esr.
 test-browser: $(READY)
 	npm ci --prefix tests/browser --no-audit --no-fund
 	$(BIN)/python -m pytest tests/browser
 
-# Speed beside the predecessor's, on this machine: benchmarks/RESULTS.md says what each script shows.
+# Speed beside the replaced scripts, on this machine. benchmarks/RESULTS.md describes each benchmark.
 # Needs Debian's ffmpeg. benchmarks/gpu.py is for a GPU.
 bench: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps torchcodec==0.13.0
@@ -75,7 +75,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/frames.py
 	$(BIN)/python benchmarks/dag.py --rounds 3
 
-# How far the run in this folder is; see scripts/status.py for more.
+# Show the progress of the run in this folder.
 status: $(READY)
 	$(BIN)/python scripts/status.py
 
@@ -85,7 +85,8 @@ lint: $(READY)
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/python tests/prose/check.py
 
-# After a change of settings, of the table of videos or of a record: inputs/, */records.py.
+# Needed after a change of settings, the table of videos or a record (inputs/, */records.py).
 schemas: $(READY)
 	$(BIN)/python -m touchline.schemas schemas

@@ -1,14 +1,14 @@
-# Touchline: events of soccer matches, found by video-language models.
+# Touchline finds the events of soccer matches with video-language models.
 #
-# The stages stand in rules/, in the order the data flows; scripts/touchline/ holds the
-# logic, config.yaml every setting.
+# rules/ has the stages in the order of the data. scripts/touchline/ has the logic, and config.yaml
+# has all settings.
 
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 
-# What `snakemake --report` begins with.
+# The first text of `snakemake --report`.
 report: "report/workflow.rst"
 
 
@@ -43,7 +43,7 @@ rule predictions:
     localrule: True
 
 
-# What is learnt from features and labels, and the events that it spots.
+# The learnt models and their events.
 rule learn:
     input:
         [each for model in PLAN.trained for each in PLAN.learned_results(model)],
@@ -61,7 +61,7 @@ rule comparison:
     localrule: True
 
 
-# Where the table of videos names labels.
+# Metrics of the videos for which the table of videos names labels.
 rule evaluation:
     input:
         expand([result(each) for each in EVALUATION], model=PLAN.evaluated),
@@ -69,7 +69,7 @@ rule evaluation:
     localrule: True
 
 
-# What a person should look at first.
+# The events that a person should review first.
 rule shortlist:
     input:
         PLAN.files(paths.SHORTLIST, PLAN.shortlisted),
@@ -82,7 +82,7 @@ rule exports:
     localrule: True
 
 
-# The pages: one a match, and one of the run.
+# The pages: one per match, and one of the run.
 rule report:
     input:
         expand(result(paths.PAGE), video=INPUTS.selected),
@@ -91,21 +91,21 @@ rule report:
     localrule: True
 
 
-# A clip per event and a reel per class. Not a part of `all`, as they take room.
+# One clip per event and one reel per class. `all` does not include them, because they are large.
 rule clips:
     input:
         expand(result(paths.CLIPS), video=PLAN.clipped),
     localrule: True
 
 
-# For a machine with internet, before the GPU nodes are asked for.
+# The models, fetched and quantized on a machine with internet.
 rule models:
     input:
         [PLAN.model_folder(model) for model in PLAN.loaded],
     localrule: True
 
 
-# Every file is a target by itself, so that deleting any of them makes it again.
+# Every file is a target, so that a deleted file is made again.
 RESULTS = [
     *(PLAN.files(paths.PARTIAL, PLAN.slices) if SETTINGS.keep_partials else []),
     *(PLAN.files(paths.LEDGER, PLAN.slices) if SETTINGS.keep_partials else []),
@@ -141,4 +141,4 @@ rule all:
         rules.record_run.output,
     localrule: True
     message:
-        "Everything that was asked for is there"
+        "All requested files are complete"

@@ -1,4 +1,4 @@
-# Clips of a video's events. They are made on demand (`snakemake clips`) and are in no record.
+# Clips of a video's events. Only `snakemake clips` makes them, and no record has them.
 
 
 rule cut_clips:

@@ -1,4 +1,4 @@
-# Settings, the plan of a run, and the input functions that several rules share.
+# The settings, the plan of the run, and the input functions that several rules share.
 
 import sys
 
@@ -8,7 +8,7 @@ from snakemake.settings.types import DeploymentMethod
 
 PROJECT = Path(workflow.basedir)
 
-# For Snakemake in an environment of conda, in which the project is not installed.
+# In a conda environment, the project is not installed.
 sys.path.insert(0, str(PROJECT / "scripts"))
 
 from touchline.core import paths
@@ -40,7 +40,7 @@ WORDS = sys.argv[1:]
 
 
 def checked(function, *arguments, **options):
-    """Call a function of the library; the user's mistake ends Snakemake with its sentence."""
+    """Call a function of the library. A mistake of the user ends Snakemake with one sentence."""
     try:
         return function(*arguments, **options)
     except InputError as error:
@@ -65,7 +65,7 @@ if workflow.is_main_process:
         files=command_line.config_files(WORDS),
     )
 else:
-    # Jobs need not open again what was opened before the first of them.
+    # The main process has checked the files already.
     INPUTS = checked(
         find_inputs, config, PROJECT, only_models=command_line.is_job_of_models(WORDS)
     )
@@ -81,7 +81,7 @@ for WARNING in INPUTS.warnings:
 SETTINGS = INPUTS.settings
 
 
-# For `--sdm apptainer`: every step, wherever it runs. envs/touchline.def says how it is built.
+# The container of every step with `--sdm apptainer`. envs/touchline.def states the build command.
 container: lifecycle.CONTAINER
 
 
@@ -92,22 +92,22 @@ wildcard_constraints:
 
 
 def result(pattern):
-    """A pattern of core/paths.py in the folder of results."""
+    """Return a pattern of core/paths.py in the results folder."""
     return f"{SETTINGS.results}/{pattern}"
 
 
-def of_slice(pattern):
-    """A result of a slice, which goes once it is merged unless partials are kept."""
+def slice_result(pattern):
+    """Return the pattern of a slice's result. It is temporary with `keep_partials: false`."""
     return result(pattern) if SETTINGS.keep_partials else temp(result(pattern))
 
 
 def params_of(record):
-    """The parameters of a rule: each field of its record (runs/rule_params.py) by itself."""
+    """Return a rule's parameters: one function per field of its record in runs/rule_params.py."""
     made = {}
 
     def field(name):
         def of_job(wildcards):
-            # Snakemake asks for one field after the other, and a fingerprint takes a while.
+            # Snakemake calls this once per field, and a fingerprint takes time to compute.
             job = tuple(wildcards)
             if job not in made:
                 made.clear()
@@ -119,32 +119,32 @@ def params_of(record):
     return {name: field(name) for name in record.param_names(PLAN)}
 
 
-def of_video(pattern):
-    """An input function: the file of each model that has events of the job's video."""
+def files_of_models(pattern):
+    """Return an input function that lists one file per model with events of the job's video."""
     return lambda wildcards: PLAN.files(
         pattern, PLAN.predicted_of(int(wildcards.video))
     )
 
 
 def manifest_of_footage(wildcards):
-    """The manifest of the job's video, if there is footage of it."""
+    """Return the manifest of the job's video, or nothing if the video has no footage."""
     return PLAN.footage_results(paths.MANIFEST, int(wildcards.video))
 
 
-def of_annotated(pattern):
-    """An input function: the file of each video with labels that the job's model has events of."""
+def files_of_annotated(pattern):
+    """Return an input function that lists one file per labelled video of the job's model."""
     return lambda wildcards: PLAN.files(pattern, PLAN.annotated_by(wildcards.model))
 
 
 def memory(rule, first):
-    """A resource: megabytes of a job, of which the first attempt gets so many."""
+    """Return a function for the memory of a job: `first` megabytes, and more after OUT_OF_MEMORY."""
     return lambda wildcards: megabytes(
         first, EVENTS_OF_RUN.ended_by("OUT_OF_MEMORY", rule, wildcards)
     )
 
 
 def time_limit(rule, first):
-    """A resource: minutes of a job, of which the first attempt gets so many."""
+    """Return a function for the time limit of a job: `first` minutes, and more after TIMEOUT."""
     return lambda wildcards: minutes(
         first,
         EVENTS_OF_RUN.ended_by("TIMEOUT", rule, wildcards),
@@ -153,7 +153,7 @@ def time_limit(rule, first):
 
 
 def longest_minutes(rule):
-    """The longest time that jobs of a rule may ask SLURM for; None if there is no limit."""
+    """Return the longest time limit that SLURM allows for a rule's jobs, or None for no limit."""
     plugin = workflow.executor_plugin
     if plugin is None or plugin.name != "slurm":
         return None

@@ -1,10 +1,10 @@
-# The models' events of a video set against each other, and fused.
+# Comparison of the models' events in a video, and the ensemble.
 
 
 rule compare_models:
     input:
-        events=of_video(paths.EVENTS),
-        coverage=of_video(paths.COVERAGE),
+        events=files_of_models(paths.EVENTS),
+        coverage=files_of_models(paths.COVERAGE),
     output:
         report=result(paths.COMPARISON),
         table=report(

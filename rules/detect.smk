@@ -1,4 +1,4 @@
-# A slice of a video through the model, on a GPU of its own.
+# Detection of events in one slice of a video, on one GPU.
 
 from touchline.runs.limits import SLICE_MB, minutes_of_slice
 
@@ -11,24 +11,24 @@ rule detect_slice:
         ),
         prompt=SETTINGS.prompt,
     output:
-        **({"evidence": of_slice(paths.SLICE_EVIDENCE)} if PLAN.weighing else {}),
+        **({"evidence": slice_result(paths.SLICE_EVIDENCE)} if PLAN.weighing else {}),
         **(
-            {"features": of_slice(paths.SLICE_FEATURES)}
+            {"features": slice_result(paths.SLICE_FEATURES)}
             if SETTINGS.has_features
             else {}
         ),
-        partial=of_slice(paths.PARTIAL),
-        ledger=of_slice(paths.LEDGER),
+        partial=slice_result(paths.PARTIAL),
+        ledger=slice_result(paths.LEDGER),
     log:
         result(paths.DETECT_LOG),
     benchmark:
         result(paths.DETECT_BENCHMARK)
     conda:
         "../envs/detect.yaml"
-    # For decoding ahead of the GPU; measured in benchmarks/RESULTS.md.
+    # Decoding threads. benchmarks/RESULTS.md has measurements.
     threads: 4
     resources:
-        # A server has its own.
+        # A model on a server uses the server's GPU.
         gpu=lambda wildcards: int(wildcards.model in PLAN.loaded),
         mem_mb=memory("detect_slice", SLICE_MB),
         runtime=lambda wildcards, input: minutes_of_slice(

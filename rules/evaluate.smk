@@ -1,9 +1,9 @@
-# Each model, and the ensemble, set against the true events of the videos that have labels.
+# Metrics of each model and the ensemble against the true events of the labelled videos.
 
 
 rule evaluate_model:
     input:
-        events=of_annotated(paths.EVENTS),
+        events=files_of_annotated(paths.EVENTS),
         coverage=lambda wildcards: PLAN.coverage_files(wildcards.model),
         others=lambda wildcards: PLAN.other_events(wildcards.model),
         truth=lambda wildcards: PLAN.annotations_of(wildcards.model),
@@ -23,14 +23,14 @@ rule evaluate_model:
     params:
         **params_of(rule_params.EvaluateModelParams),
     message:
-        "Evaluating {wildcards.model} against the truth"
+        "Evaluating {wildcards.model} against the annotations"
     script:
         "../scripts/evaluate_model.py"
 
 
 rule calibrate_model:
     input:
-        events=of_annotated(paths.EVENTS),
+        events=files_of_annotated(paths.EVENTS),
         coverage=lambda wildcards: PLAN.coverage_files(wildcards.model),
         others=lambda wildcards: PLAN.other_events(wildcards.model),
         truth=lambda wildcards: PLAN.annotations_of(wildcards.model),

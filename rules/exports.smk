@@ -1,4 +1,4 @@
-# The events in the formats of other tools. (As tables they are in events/.)
+# The events in the formats of other tools.
 
 
 rule export_model:
@@ -6,7 +6,7 @@ rule export_model:
         events=lambda wildcards: PLAN.files(
             paths.EVENTS, PLAN.predicted_by(wildcards.model)
         ),
-        # For the length of each video, which is the same for all models.
+        # These state the length of each video.
         coverage=lambda wildcards: PLAN.files(
             paths.COVERAGE,
             [PLAN.predicted_of(v)[0] for v in PLAN.videos_of(wildcards.model)],

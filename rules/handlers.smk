@@ -1,4 +1,4 @@
-# What happens at the start and at the end of a run; touchline/runs/lifecycle.py does it.
+# The start and end of a run. touchline/runs/lifecycle.py has the logic.
 
 from touchline.slurm.partitions import Submission
 from touchline.runs.snakemake_events import RunEvents, shorten_reason
@@ -9,10 +9,10 @@ logger.addFilter(shorten_reason)
 
 
 def invocation():
-    """How Snakemake was called, as plain values."""
+    """Return Snakemake's options as plain values."""
     submission = plugin = None
     if workflow.executor_plugin.name == "slurm":
-        # Imported here, as it asks the machine for SLURM's commands.
+        # Imported here, because the import runs SLURM's commands.
         import snakemake_executor_plugin_slurm as plugin
 
         submission = Submission(
@@ -26,7 +26,7 @@ def invocation():
     return lifecycle.Invocation(
         snakefile=Path(workflow.main_snakefile),
         words=WORDS,
-        # Newer versions of Snakemake have the number in an object.
+        # Newer versions of Snakemake wrap the number in an object.
         gpus=getattr(gpus, "value", gpus),
         keep_going=workflow.execution_settings.keep_going,
         has_environments=DeploymentMethod.CONDA in methods,

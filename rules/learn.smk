@@ -1,4 +1,4 @@
-# Models that are learnt from features and labels, and the events that they spot in other games.
+# Models learnt from features and labels, and their events in other games.
 
 
 rule learn_model:
@@ -21,7 +21,7 @@ rule learn_model:
         model=paths.regex_for(PLAN.trained),
     conda:
         "../envs/analysis.yaml"
-    # For 40 halves 0.8 GB and a minute; a second thread does not help (benchmarks/RESULTS.md).
+    # 40 halves take 0.8 GB and a minute. A second thread does not help (benchmarks/RESULTS.md).
     resources:
         mem_mb=memory("learn_model", 4000),
         runtime=time_limit("learn_model", 60),
@@ -33,7 +33,7 @@ rule learn_model:
         "../scripts/learn_model.py"
 
 
-# What is learnt, as a model of its own.
+# The events of a learnt model. It counts as another model.
 rule spot_learned:
     input:
         model=lambda wildcards: PLAN.learned_file(wildcards.model),
@@ -61,6 +61,6 @@ rule spot_learned:
     params:
         **params_of(rule_params.SpotLearnedParams),
     message:
-        "Spotting events in video {wildcards.video} by what {wildcards.model} and other games taught"
+        "Spotting events in video {wildcards.video} with the model learnt from {wildcards.model}"
     script:
         "../scripts/spot_learned.py"

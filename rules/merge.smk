@@ -1,4 +1,4 @@
-# A video's answers made events: slices joined and repeats dropped, or given predictions read.
+# From answers to events: join slices and drop repeats, or read given predictions.
 
 
 rule merge_slices:
@@ -30,7 +30,7 @@ rule merge_slices:
         "../scripts/merge_slices.py"
 
 
-# What a model's evidence says, as a model of its own: the answers have no part in it.
+# The events in a model's evidence. They do not depend on its answers and count as another model's.
 rule spot_evidence:
     input:
         manifest=result(paths.MANIFEST),
@@ -68,7 +68,7 @@ rule read_given:
             wildcards.model
         ],
         manifest=manifest_of_footage,
-        # Without a video, all that is known of its length is how far any model got.
+        # Without a video, the last prediction of any model is the best estimate of its length.
         others=lambda wildcards: (
             []
             if manifest_of_footage(wildcards)

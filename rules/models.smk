@@ -1,4 +1,4 @@
-# The models: fetched where there is internet, quantized once, read by every slice.
+# The models: fetched once with internet access, quantized once, loaded by every slice.
 
 from touchline.weights.adapters import adapter_files
 from touchline.weights.checkpoints import checkpoint_files
@@ -6,7 +6,7 @@ from touchline.weights.checkpoints import checkpoint_files
 
 rule fetch_model:
     input:
-        # Of a checkpoint on disk, so that a change in it counts.
+        # A change in a local checkpoint fetches it again.
         lambda wildcards: checkpoint_files(
             SETTINGS.models[wildcards.model].checkpoint,
             has_code=SETTINGS.models[wildcards.model].trust_code,
@@ -28,7 +28,7 @@ rule fetch_model:
 
 rule fetch_adapter:
     input:
-        # Of an adapter on disk, so that a change in it counts.
+        # A change in a local adapter fetches it again.
         lambda wildcards: adapter_files(SETTINGS.models[wildcards.model].adapter),
     output:
         adapter=directory(f"{SETTINGS.resources}/{paths.ADAPTER}"),
@@ -45,7 +45,7 @@ rule fetch_adapter:
         "../scripts/fetch_adapter.py"
 
 
-# In 16 bits, as large as the checkpoint: it goes once it is quantized, unless a model runs it.
+# The merged model in 16 bits. It is temporary, unless a model runs without quantization.
 rule merge_adapter:
     input:
         checkpoint=f"{SETTINGS.resources}/{paths.CHECKPOINT}",
@@ -60,7 +60,7 @@ rule merge_adapter:
         result(paths.MERGE_ADAPTER_LOG),
     conda:
         "../envs/detect.yaml"
-    # Weights of 8 billion parameters in 16 bit, and one of them at a time in 32.
+    # 8 billion parameters in 16 bits, and one tensor at a time in 32 bits.
     resources:
         mem_mb=memory("merge_adapter", 24000),
         runtime=time_limit("merge_adapter", 60),
@@ -79,7 +79,7 @@ rule quantize_model:
         result(paths.QUANTIZE_LOG),
     conda:
         "../envs/detect.yaml"
-    # Weights of 7 billion parameters in 16 bit, and the 4-bit copy beside them.
+    # 7 billion parameters in 16 bits, and their 4-bit copy.
     resources:
         mem_mb=memory("quantize_model", 24000),
         runtime=time_limit("quantize_model", 60),
@@ -89,7 +89,7 @@ rule quantize_model:
         "../scripts/quantize_model.py"
 
 
-# Once a model, so that the record of a run reads no gigabytes each time.
+# Hashed once per model, so that each record of a run need not read gigabytes.
 rule hash_model:
     input:
         checkpoint=lambda wildcards: command_line.model_of_slice(

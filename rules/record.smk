@@ -1,17 +1,17 @@
-# What ran with what, and what it made: results/run.json.
+# The record of the run: results/run.json.
 
 from dataclasses import asdict
 
 
 rule record_run:
-    # Every other result, and all that was given, is on the way to one of these. With all of them
-    # as inputs here, planning a thousand videos took three times as long.
+    # All other files are inputs of these. With all files as inputs here, planning a thousand videos
+    # took three times as long.
     input:
         expand(result(paths.PAGE), video=INPUTS.selected),
         rules.report_run.output,
         rules.summarize.output,
         rules.exports.input,
-        # On the way to no page.
+        # No page reads these.
         PLAN.files(paths.SHORTLIST, PLAN.fused),
         [result(each) for each in TABLES if PLAN.evaluated],
         expand(result(paths.MODEL_FILES), model=PLAN.hashed),
@@ -33,6 +33,6 @@ rule record_run:
             )
         ),
     message:
-        "Recording what ran"
+        "Recording the run"
     script:
         "../scripts/record_run.py"

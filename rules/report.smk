@@ -1,14 +1,14 @@
-# The pages on which a person sees each match and the run, and judges.
+# The pages on which a person reviews each match and the run.
 
 
 rule draw_thumbnails:
     input:
-        events=of_video(paths.EVENTS),
-        coverage=of_video(paths.COVERAGE),
+        events=files_of_models(paths.EVENTS),
+        coverage=files_of_models(paths.COVERAGE),
         truth=lambda wildcards: PLAN.annotations_of_video(int(wildcards.video)),
         manifest=manifest_of_footage,
         labels=SETTINGS.labels,
-        # What is compared and fused changes no moment's time, and need not be decoded for again.
+        # Comparison and ensemble are no inputs, because they change no moment's time.
         fused=[],
         comparison=[],
     output:
@@ -29,8 +29,8 @@ rule draw_thumbnails:
 
 rule report_match:
     input:
-        events=of_video(paths.EVENTS),
-        coverage=of_video(paths.COVERAGE),
+        events=files_of_models(paths.EVENTS),
+        coverage=files_of_models(paths.COVERAGE),
         truth=lambda wildcards: PLAN.annotations_of_video(int(wildcards.video)),
         manifest=manifest_of_footage,
         labels=SETTINGS.labels,
@@ -39,7 +39,7 @@ rule report_match:
         pictures=lambda wildcards: PLAN.footage_results(
             paths.THUMBNAILS, int(wildcards.video)
         ),
-        shortlists=of_video(paths.SHORTLIST),
+        shortlists=files_of_models(paths.SHORTLIST),
         evidence=lambda wildcards: PLAN.files(
             paths.EVIDENCE, PLAN.weighed_of(int(wildcards.video))
         ),
@@ -66,7 +66,7 @@ rule report_match:
         "../scripts/report_match.py"
 
 
-# By name, the charts there is something to draw for.
+# The charts that have data, by name.
 CHARTS = (
     ["counts"]
     + (["agreement"] if PLAN.compared else [])

@@ -1,10 +1,10 @@
-# The events that are worth a person's look first, of each model and of the ensemble.
+# The events to review first, for each model and the ensemble.
 
 
 rule shortlist_events:
     input:
         events=result(paths.EVENTS),
-        # Where there are labels: what was learnt from them, and what it asks to know.
+        # With labels: the calibration, and the events that it uses.
         calibration=lambda wildcards: PLAN.calibration_of(wildcards.model),
         others=lambda wildcards: PLAN.events_to_calibrate(
             int(wildcards.video), wildcards.model
@@ -22,6 +22,6 @@ rule shortlist_events:
     params:
         **params_of(rule_params.ShortlistEventsParams),
     message:
-        "Listing what to look at first of {wildcards.model} on video {wildcards.video}"
+        "Listing the events of {wildcards.model} in video {wildcards.video} to review first"
     script:
         "../scripts/shortlist_events.py"

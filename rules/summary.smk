@@ -1,4 +1,4 @@
-# All videos and models in one table.
+# One table of all videos and models.
 
 
 rule summarize:

@@ -1,8 +1,8 @@
-# What each video is: length, frame rate, size, identity.
+# The manifest of each video: length, frame rate, size, fingerprint.
 
 
-# The video is no input: Snakemake would then probe and detect again when it is touched
-# or moved. Its content is a parameter instead, so that replacing the video counts.
+# The video is no input, because Snakemake would detect again after it is touched or moved. A
+# fingerprint of its content is a parameter, so replacing the video detects again.
 rule probe_video:
     output:
         manifest=result(paths.MANIFEST),

@@ -1,4 +1,4 @@
-"""Make calibration/calibration_{model}.json: which of a model's events can be trusted."""
+"""Make calibration/calibration_{model}.json: how often a model's events are correct, by signal."""
 
 from touchline.core.files import write_json
 from touchline.core.jobs import recorded_job

@@ -1,4 +1,4 @@
-"""Make comparison/comparison_video_{video}.json and .csv: the models side by side."""
+"""Make comparison/comparison_video_{video}.json and .csv: a comparison of the models."""
 
 from typing import Any
 

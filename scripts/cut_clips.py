@@ -1,4 +1,4 @@
-"""Make clips/video_{video}/: a clip per event, a reel per class, a project of LosslessCut."""
+"""Make clips/video_{video}/: one clip per event, one reel per class, a project of LosslessCut."""
 
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,7 @@
 """Make partials/…_gpu{slice}.json and windows/…_gpu{slice}.jsonl: a slice's answers.
 
-And evidence/…_gpu{slice}.csv, where models weigh the classes. And
-features/…_gpu{slice}.safetensors, where something is to be learnt from the models.
+With evidence, also make evidence/…_gpu{slice}.csv. With learning, also make
+features/…_gpu{slice}.safetensors.
 """
 
 import os
@@ -32,7 +32,7 @@ from touchline.weights.checkpoints import note_origin, remember_origin
 def main(job: Any) -> None:
     params = DetectSliceParams.read(job)
     threads = usable_threads(job.threads)
-    # Snakemake sets it to job.threads. Torch reads it when it is imported.
+    # Snakemake sets this variable to job.threads, and torch reads it at import.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     settings = read_settings(job.config)
     manifest = read_record(job.input.manifest, Manifest)
@@ -86,21 +86,23 @@ def main(job: Any) -> None:
 
 
 def remember_server(name: str, note: Path, server: ServerOrigin) -> None:
-    """Note what a server runs under the name that it was asked for."""
+    """Write the name of the model that a server reports into the model's note."""
     note_origin(Origin(checkpoint=name, commit=None, server=server), note)
 
 
 def model_note(job: Any) -> Path:
     """Return the file that names the model's checkpoint.
 
-    It is no output, as every slice of the model writes the same.
+    It is no output of the rule, because all slices of the model write the same file.
     """
     results = Path(job.output.ledger).parents[1]
     return results / paths.MODEL.format(model=job.wildcards.model)
 
 
 if __name__ == "__main__":
-    # What a scheduler sends before it kills. Every answer is in the journal already.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped; the next attempt goes on here."))
+    # A scheduler sends this signal before it kills. The journal has all answers.
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit("Stopped. The next attempt continues from here.")
+    )
     with recorded_job(snakemake, [model_note(snakemake)]):
         main(snakemake)

@@ -1,4 +1,4 @@
-"""Make thumbnails/thumbnails_video_{video}.json: small pictures of the moments to judge."""
+"""Make thumbnails/thumbnails_video_{video}.json: small pictures of the moments to review."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def main(job: Any) -> None:
         classes=params.classes,
         taught=params.taught,
     )
-    # By score: what is learnt from other games' labels need not draw every picture again.
+    # Ranked by score, because a ranking learnt from new labels would draw all pictures again.
     listed = {
         track.events[place]
         for track in match.tracks.values()
@@ -42,7 +42,7 @@ def main(job: Any) -> None:
         check_fingerprint(path, manifest)
         pictures = thumbnails(manifest, path, times, job.threads)
     except InputError as error:
-        # The page is whole without pictures; deleting this file asks for them again.
+        # The page works without pictures. Deleting this file draws them.
         log.warning("There are no pictures: %s", error)
         pictures = []
     log.info("%d moments, %d pictures", len(moments), len(pictures))

@@ -40,8 +40,8 @@ def main(job: Any) -> None:
     try:
         games = group_by_game(videos)
     except InputError as error:
-        # Not everyone who runs the workflow wants these files.
-        log.warning("%s Without that there are no files for SoccerNet.", error)
+        # Only some users need these files.
+        log.warning("%s So there are no files for SoccerNet.", error)
         games = {}
     for game, halves in games.items():
         path = folder / "soccernet" / game / "results_spotting.json"

@@ -1,4 +1,4 @@
-"""Make resources/models/{model}/adapter: an adapter from the hub, or links to one on disk."""
+"""Make resources/models/{model}/adapter: download an adapter, or link to a local one."""
 
 from pathlib import Path
 

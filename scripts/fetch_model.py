@@ -1,4 +1,4 @@
-"""Make resources/models/{model}/checkpoint: a checkpoint from the hub, or links to one on disk."""
+"""Make resources/models/{model}/checkpoint: download a checkpoint, or link to a local one."""
 
 from pathlib import Path
 

@@ -26,7 +26,7 @@ def main(job: Any) -> None:
         scored = recalibrate_models(events_of, reports, params.game, params.others)
         if scored is None:
             log.warning(
-                "Labels of other games were not shown to help, so events keep their scores."
+                "Labels of other games do not improve the ranking, so events keep their scores."
             )
         events_of = scored or events_of
         is_calibrated = scored is not None

@@ -1,4 +1,4 @@
-"""Make models/files_{model}.json: the SHA-256 of each file that a model is loaded from."""
+"""Make models/files_{model}.json: the SHA-256 of each file that slices load."""
 
 from pathlib import Path
 from typing import Any

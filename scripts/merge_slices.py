@@ -23,7 +23,7 @@ def main(job: Any) -> None:
     params = MergeSlicesParams.read(job)
     manifest = read_record(job.input.manifest, Manifest)
     labels = Labels.read(job.input.labels)
-    # Not a parameter: with keep_partials: false, a new one would have everything detected again.
+    # Not a parameter: with keep_partials: false, its change would detect everything again.
     rule = read_settings(job.config).window
     stretches = watched(manifest.duration, params.half.halves, rule)
     slices = read_slices(job.input.ledgers, stretches)

@@ -1,4 +1,4 @@
-"""Make videos/video_{video}.json: what a video file is, from the file itself."""
+"""Make videos/video_{video}.json: the manifest of a video file."""
 
 from touchline.core.files import write_json
 from touchline.core.jobs import recorded_job

@@ -1,4 +1,4 @@
-"""Make resources/models/{model}/nf4: a checkpoint's 4-bit copy, which every slice loads."""
+"""Make resources/models/{model}/nf4: a checkpoint's copy in 4 bits, which all slices load."""
 
 from pathlib import Path
 
@@ -17,4 +17,4 @@ if __name__ == "__main__":
         source, folder = Path(snakemake.input.checkpoint), Path(snakemake.output.quantized)
         log.info("Quantizing %s of weights.", decimal(weight_bytes(source)))
         quantize(source, folder)
-        log.info("In 4 bits they are %s, in %s.", decimal(weight_bytes(folder)), folder)
+        log.info("The weights in 4 bits take %s in %s.", decimal(weight_bytes(folder)), folder)

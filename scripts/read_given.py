@@ -1,4 +1,4 @@
-"""Make events/… and coverage/… of a video from predictions that were given."""
+"""Make events/… and coverage/… of a video from given predictions."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from touchline.runs.rule_params import ReadGivenParams
 def main(job: Any) -> None:
     params = ReadGivenParams.read(job)
     labels = Labels.read(job.input.labels)
-    # Without footage there is none.
+    # A video without footage has no manifest.
     manifest = next((read_record(path, Manifest) for path in job.input.manifest), None)
     duration = manifest.duration if manifest else None
     video = int(job.wildcards.video)
@@ -55,7 +55,7 @@ def main(job: Any) -> None:
         )
     for lost in coverage.likely_lost:
         log.warning(
-            "%s has nothing from %g to %g s; that slice was likely lost.",
+            "%s has no items from %g to %g s. That slice was probably lost.",
             job.input.predictions,
             lost.start,
             lost.end,

@@ -1,4 +1,4 @@
-"""Make run.json: what ran with what, and the SHA-256 of each result."""
+"""Make run.json: versions, settings and hashes of the run."""
 
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,10 @@ def main(job: Any) -> None:
     write_json(job.output[0], record.model_dump())
     for name in record.changed:
         log.warning(
-            "%s was changed after the job that made it had ended. To have it made again, delete it "
-            "and run again.",
+            "%s was changed after its job ended. To make it again, delete it and run again.",
             name,
         )
-    log.info("%d results are recorded", len(record.results))
+    log.info("Recorded %d results", len(record.results))
 
 
 if __name__ == "__main__":

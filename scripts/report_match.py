@@ -1,4 +1,4 @@
-"""Make report/video_{video}.html: the page on which a person sees a match and judges it."""
+"""Make report/video_{video}.html: the page on which a person reviews a match."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def main(job: Any) -> None:
     pictures = []
     for path in job.input.pictures:
         pictures = TypeAdapter(list[Thumbnail]).validate_python(read_json(path))
-    # Not a parameter, so that moving a video does not rebuild its page.
+    # Not a parameter, so that a moved video does not rebuild its page.
     table = read_table(job.config)
     path = table[video].path if table else None
     shortlists = {

@@ -1,4 +1,4 @@
-"""Make report/index.html and its charts: every video and model of a run, and what is missing."""
+"""Make report/index.html and its charts: all videos and models of a run, and missing files."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ def read_videos(
     rows: Sequence[Row],
     evaluations: Sequence[EvaluationReport],
 ) -> list[VideoRow]:
-    """Each video with its models, scores and slices."""
+    """Read each video with its models, scores and slices."""
     scored = {
         report.model: scores(OUTCOMES.read(path))
         for report, path in zip(evaluations, job.input.outcomes, strict=True)
@@ -68,7 +68,7 @@ def read_charts(
     comparisons: Sequence[ComparisonReport],
     evaluations: Sequence[EvaluationReport],
 ) -> Iterator[Chart]:
-    """The charts there are: agreement needs two models, the last two and learning need labels."""
+    """Yield the charts. Agreement needs two models. Learning and the last two need labels."""
     yield events_of_models(rows)
     if job.input.learning:
         yield learning_of_models([read_record(path, LearningReport) for path in job.input.learning])
@@ -112,7 +112,7 @@ def main(job: Any) -> None:
         warnings=warnings(rows, evaluations),
         lengths_known=all(row.share_looked_at is not None for row in rows),
         unknown=unknown.most_common(),
-        # Without a row there is nothing to see.
+        # A chart without rows would be empty.
         charts=[(chart, Markup(chart.svg(of_page))) for chart in charts if chart.rows],
         speeds=any(one.slices for video in videos for one in video.models),
     )

@@ -1,9 +1,9 @@
-"""Serve the pages of a run with their videos, and save verdicts beside the results.
+"""Serve the pages of a run with their videos, and save verdicts for the next run.
 
     python scripts/review.py [--port N] [--host ADDRESS] [--configfile FILE …] [--config KEY=VALUE]
 
-Give it the --configfile and --config that the run was given, in the folder that it was started in,
-and open the address that it prints. Ctrl-C ends it.
+Start it in the folder of the run, with the --configfile and --config of the run, and open the
+printed address. Ctrl-C ends it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ try:
     from touchline.runs.inputs import taught_classes
 except (ImportError, SyntaxError) as error:
     sys.exit(
-        f"{sys.executable} cannot run this ({error}): activate Touchline's environment, as with "
+        f"{sys.executable} cannot run this ({error}). Activate Touchline's environment, as with "
         f"`source {PROJECT}/.venv/bin/activate`, and type the command again."
     )
 
@@ -45,8 +45,8 @@ def main() -> None:
         results = Path(settings.results)
         if not (results / paths.INDEX).is_file():
             raise InputError(
-                f"There is no {results / paths.INDEX}; run `snakemake` first, or give this command "
-                "the --configfile and --config of the run, in the folder it was started in."
+                f"There is no {results / paths.INDEX}. Run `snakemake` first, or type this command "
+                "in the folder of the run, with its --configfile and --config."
             )
         videos = table_of(settings)
         annotations = find_labels(videos, videos, results) if settings.has_features else {}
@@ -57,14 +57,14 @@ def main() -> None:
         sys.exit(str(error))
     port = opened.getsockname()[1]
     if options.port is None and port != FIRST_PORT:
-        print(f"Port {FIRST_PORT} is in use, so the server takes {port}.")
+        print(f"Port {FIRST_PORT} is in use, so the server uses {port}.")
     machine = socket.gethostname()
     name = machine if options.host in _ALL_ADDRESSES else options.host
     secret = secrets.token_urlsafe(16)
     shown = f"[{name}]" if ":" in name else name
     print(
         f"Open http://{shown}:{port}/{secret}/\n"
-        "Whoever has this address can see the videos and save verdicts. Ctrl-C ends the server.",
+        "Anyone with this address can see the videos and save verdicts. Ctrl-C ends the server.",
         flush=True,
     )
     config = uvicorn.Config(
@@ -75,7 +75,7 @@ def main() -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        # A browser keeps the connection of a video open.
+        # A browser keeps a video's connection open.
         timeout_graceful_shutdown=1,
     )
     with suppress(KeyboardInterrupt):
@@ -86,7 +86,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
-    add("--port", type=int, metavar="N", help=f"default: the first free one from {FIRST_PORT}")
+    add("--port", type=int, metavar="N", help=f"default: the first free port from {FIRST_PORT}")
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="default: only this machine")
     add("--configfile", type=Path, nargs="+", default=[], metavar="FILE")
     add("--config", nargs="+", default=[], metavar="KEY=VALUE")

@@ -1,4 +1,4 @@
-"""Make events/shortlist_{model}_video_{video}.csv: the events worth a person's look first."""
+"""Make events/shortlist_{model}_video_{video}.csv: the events to review first."""
 
 from typing import Any
 

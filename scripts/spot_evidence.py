@@ -1,4 +1,4 @@
-"""Make evidence/… of a model's video from its slices, and the events that are spotted in it."""
+"""Make evidence/… of a model's video from its slices, and spot the events in it."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def main(job: Any) -> None:
             for path, part in zip(job.input.slices, slices, strict=True)
         ]
     )
-    # Half by half, so that none of them shapes what is seen in another.
+    # Separate for each half, so that no half affects another.
     events = [
         event
         for stretch in stretches

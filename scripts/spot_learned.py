@@ -1,4 +1,4 @@
-"""Make learned/probabilities_… of a video by what other games taught, and the events in it."""
+"""Make learned/probabilities_… of a video with a learnt model, and spot the events in it."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def main(job: Any) -> None:
     model = LearntModel.read(job.input.model)
     check_learnt(job.input.model, model.note.origin, video.features.origin)
     found = model.probabilities(video.features, params.game, video.manifest.fingerprint)
-    # Half by half, so that none of them shapes what is seen in another.
+    # Separate for each half, so that no half affects another.
     events = [
         event
         for stretch in video.stretches

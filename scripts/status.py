@@ -1,10 +1,10 @@
-"""Show how far a run is: a table by video, once or until the run ends.
+"""Show the progress of a run: one table by video, or until the run ends.
 
     python scripts/status.py [--watch [SECONDS]] [--configfile FILE …] [--config KEY=VALUE …]
 
-Give it the --configfile and --config that the run was given, in the folder that it was started
-in. It reads journals, results, logs and SLURM's queue, and needs neither Snakemake nor torch. With
---watch, and its output sent to a file or a program, it writes a line whenever something changed.
+Start it in the folder of the run, with the --configfile and --config of the run. It reads journals,
+results, logs and SLURM's queue, and needs neither Snakemake nor torch. With --watch and output to a
+file or pipe, it writes one line per change.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ try:
     from touchline.runs.status_display import table, watch
 except (ImportError, SyntaxError) as error:
     sys.exit(
-        f"{sys.executable} cannot run this ({error}): activate Touchline's environment, as with "
+        f"{sys.executable} cannot run this ({error}). Activate Touchline's environment, as with "
         f"`source {PROJECT}/.venv/bin/activate`, and type the command again."
     )
 
 
 def main() -> None:
-    # A reader of a pipe may have seen enough.
+    # The reader of a pipe may close it early.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     options = _options()
     console = Console(highlight=False)
@@ -46,8 +46,8 @@ def main() -> None:
         sys.exit(str(error))
     if not settings.detect_with:
         console.print(
-            "This run has no slices, because no model runs in it (detect_with is empty). Its steps "
-            "are short, and Snakemake's output shows them.",
+            "This run has no slices, because detect_with is empty. Snakemake's output shows its "
+            "short steps.",
             soft_wrap=True,
         )
         return

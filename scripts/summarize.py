@@ -1,4 +1,4 @@
-"""Make summary/summary.csv and .txt: one row a video and model."""
+"""Make summary/summary.csv and .txt: one row per video and model."""
 
 from typing import Any
 

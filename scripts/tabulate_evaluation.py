@@ -1,4 +1,4 @@
-"""Make evaluation/evaluation.csv and .txt: all models' figures side by side."""
+"""Make evaluation/evaluation.csv and .txt: the metrics of all models side by side."""
 
 from touchline.core.files import read_record, write_text
 from touchline.core.jobs import recorded_job

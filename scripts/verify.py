@@ -1,9 +1,9 @@
-"""Say which files differ from the record of a run, and end with status 1 if any does.
+"""Print the files that differ from the record of a run, and end with status 1 if there are any.
 
     python scripts/verify.py [results/run.json]
 
-It reads every result, input and model that the record names, which takes a second a gigabyte. Type
-it in the folder that the run was started in, as the record's settings have paths from there.
+It reads all results, inputs and models in the record, in about one second per gigabyte. Start it in
+the folder of the run, because the record's settings have paths relative to that folder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ try:
     )
 except (ImportError, SyntaxError) as error:
     sys.exit(
-        f"{sys.executable} cannot run this ({error}): activate Touchline's environment, as with "
+        f"{sys.executable} cannot run this ({error}). Activate Touchline's environment, as with "
         f"`source {PROJECT}/.venv/bin/activate`, and type the command again."
     )
 
@@ -40,7 +40,7 @@ def main() -> None:
     except InputError as error:
         sys.exit(str(error))
     try:
-        # What is missing is named below, each by itself.
+        # Missing files are printed below, one per line.
         plan = Plan(collect_inputs(record.settings, PROJECT, Mistakes()))
     except InputError as error:
         found = differing_results(record, path.parent)
@@ -58,7 +58,7 @@ def main() -> None:
     print(
         f"Different from {path}: {len(unlike)}."
         if unlike
-        else f"All {len(record.results)} results are as {path} has them."
+        else f"All {len(record.results)} results match {path}."
     )
     sys.exit(1 if unlike else 0)
 

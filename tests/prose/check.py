@@ -33,7 +33,7 @@ _CHECKS = {"touchline": True, "archaism": True, "redundancy": True, "needless_va
 
 def main(arguments: Sequence[str]) -> int:
     """Print one line per fault. Return 1 if there are any."""
-    patterns = ["*.md", "*.py", "*.js", "*.j2", "*.smk", "*.yaml", "Snakefile", "Makefile"]
+    patterns = ["*.md", "*.rst", "*.py", "*.js", "*.j2", "*.smk", "*.yaml", "Snakefile", "Makefile"]
     paths = arguments or subprocess.run(
         ["git", "ls-files", *patterns], check=True, text=True, capture_output=True
     ).stdout.split("\n")

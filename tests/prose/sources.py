@@ -44,7 +44,7 @@ def texts_in(path: Path) -> Iterator[Text]:
         ValueError: the file is of no known type.
     """
     source = path.read_text(encoding="utf-8")
-    if path.suffix == ".md":
+    if path.suffix in (".md", ".rst"):
         yield from _paragraphs(path, source)
     elif path.suffix == ".py":
         tree = ast.parse(source)

@@ -101,7 +101,7 @@ def test_the_record_accounts_for_every_result(done):
     status, output = verified(done)
     assert (status, output) == (
         0,
-        f"All {len(recorded)} results are as results/run.json has them.\n",
+        f"All {len(recorded)} results match results/run.json.\n",
     )
 
 
@@ -119,7 +119,7 @@ def test_result_that_was_edited_is_named_although_a_run_followed(done):
     assert output.splitlines()[0] == "changed: results/summary/summary.txt"
     assert done.read("run.json")["changed"] == ["summary/summary.txt"]
     log = (done.folder / "results/logs/record.log").read_text()
-    assert "summary/summary.txt was changed after the job that made it had ended" in log
+    assert "summary/summary.txt was changed after its job ended" in log
     summary.unlink()
     done.run()
     assert verified(done)[0] == 0

@@ -226,7 +226,7 @@ def test_the_command_prints_its_address_and_ends_on_ctrl_c(command, tmp_path):
         text = ""
         while "Ctrl-C" not in text:
             text += next(lines)
-        assert "is in use, so the server takes" in text
+        assert "is in use, so the server uses" in text
         (address,) = re.findall(r"http://127\.0\.0\.1:\d+/[\w-]{20,}/", text)
         with httpx.Client() as browser:
             assert browser.get(f"{address}videos/7").content == b"video"
@@ -242,4 +242,4 @@ def test_the_command_without_pages_says_what_to_do(command, results, tmp_path):
     (results / "report/index.html").unlink()
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("There is no results/report/index.html; run `snakemake` first")
+    assert done.stderr.startswith("There is no results/report/index.html. Run `snakemake` first")

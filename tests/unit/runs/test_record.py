@@ -270,7 +270,7 @@ def verified(folder, record):
 def test_copied_results_are_verified_without_inputs(run, tmp_path):
     elsewhere = moved(run, tmp_path)
     status, lines = verified(elsewhere, "copy/run.json")
-    assert lines[-1] == "All 3 results are as copy/run.json has them."
+    assert lines[-1] == "All 3 results match copy/run.json."
     assert status == 0
     for name in ("prompt.txt (prompt)", "truth.json (annotations, video 0)",
                  "given_0.json (predictions of other, video 0)"):  # fmt: skip
@@ -304,7 +304,7 @@ def test_results_are_verified_with_settings_of_another_version(run):
     status, lines = verified(run.folder, "results/run.json")
     assert status == 0
     assert lines[0].startswith("not checked: inputs, videos and models: config.nonsense")
-    assert lines[-1] == "All 3 results are as results/run.json has them."
+    assert lines[-1] == "All 3 results match results/run.json."
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", '{"results": []}'])
