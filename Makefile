@@ -49,7 +49,7 @@ test-slow: $(READY)
 test-slurm: $(READY)
 	$(BIN)/python -m pytest tests/slurm -m "not release"
 
-# Long tests, once per release: each form of preemption, each fault in its own run, the newest torch
+# Long tests, once per release: each form of preemption, each fault in its own run. Also the newest torch
 # and transformers (downloaded by pip), and a trial of the benchmark for GPUs.
 test-release: $(READY)
 	$(BIN)/python -m pytest tests/slurm tests/release -m release

@@ -37,7 +37,7 @@ video.src = source;
 
 @pytest.mark.parametrize("container", ["mp4", "ts", "mkv"])
 @pytest.mark.parametrize(("exact", "first"), [(False, 80), (True, 83)])
-def test_clips_play(browser, tmp_path, container, exact, first):
+def test_clips_play_in_the_browser(browser, tmp_path, container, exact, first):
     parts = [write_video(tmp_path / "v.mp4", steady(9)), write_tone(tmp_path / "s.m4a", 9)]
     path = in_one_file(tmp_path / f"match.{container}", parts)
     clips = [Clip("a.mp4", "Goal", 4, 3.333, 6), Clip("b.mp4", "Goal", 7, 6.5, 8)]

@@ -54,7 +54,7 @@ def painted(browser, name):
     )
 
 
-def test_curves_are_drawn_once_they_are_asked_for(browser, page):
+def test_evidence_curves_are_drawn_on_request(browser, page):
     browser.open(page)
     assert browser.elements(".curve") == []
     browser.element("#evidence").click()
@@ -65,7 +65,7 @@ def test_curves_are_drawn_once_they_are_asked_for(browser, page):
     assert browser.logs()[0] == []
 
 
-def test_a_click_on_a_curve_goes_there(browser, page):
+def test_click_on_a_curve_seeks_the_video(browser, page):
     browser.open(page)
     browser.element("#evidence").click()
     browser.wait(lambda: len(browser.elements(".curve")) == 2)
@@ -78,6 +78,6 @@ def test_a_click_on_a_curve_goes_there(browser, page):
     )
 
 
-def test_a_page_without_evidence_offers_none(browser, tmp_path):
+def test_page_without_evidence_has_no_curves_button(browser, tmp_path):
     browser.open(write(tmp_path / "page.html", None))
     assert not browser.element("#evidence").is_displayed()

@@ -14,7 +14,7 @@ FIREFOX = os.environ.get("FIREFOX") or shutil.which("firefox-esr") or shutil.whi
 
 
 @pytest.mark.skipif(FIREFOX is None, reason="there is no Firefox (Debian's firefox-esr)")
-def test_the_page_works_in_firefox(tmp_path):
+def test_page_works_in_firefox(tmp_path):
     page = tmp_path / "page.html"
     write_page(page, MODELS, 950, lambda times: [], with_truth=False)
     done = subprocess.run(

@@ -145,14 +145,14 @@ def painted(browser, time):
     )
 
 
-def test_rows_have_both_clocks_and_outside_the_halves_the_videos_alone(browser, stated):
+def test_rows_have_both_clocks_and_only_the_videos_outside_the_halves(browser, stated):
     open_by_time(browser, stated)
     assert browser.rows() == ROWS
     browser.element("#search").send_keys("04:05")
     assert browser.rows() == [ROWS[2], ROWS[4]]
 
 
-def test_the_judge_the_cursor_and_the_print_have_both_clocks(browser, stated):
+def test_verdict_form_cursor_and_print_have_both_clocks(browser, stated):
     open_by_time(browser, stated)
     browser.elements("#list li")[2].click()
     assert browser.text("#judge-title") == "08:15.5 · 1 - 04:05 Goal"
@@ -171,7 +171,7 @@ def test_the_judge_the_cursor_and_the_print_have_both_clocks(browser, stated):
     assert printed == "1:10:37 · 2 - 04:05"
 
 
-def test_a_marks_tip_has_both_clocks(browser, stated):
+def test_tip_of_a_mark_has_both_clocks(browser, stated):
     open_by_time(browser, stated)
     canvas = browser.element("#canvas")
     width, height = canvas.size["width"], canvas.size["height"]
@@ -182,7 +182,7 @@ def test_a_marks_tip_has_both_clocks(browser, stated):
     assert browser.text("#tip").startswith("1:10:37.1 · 2 - 04:05 Goal")
 
 
-def test_the_timeline_marks_where_halves_start_and_end_and_says_it(browser, stated):
+def test_timeline_marks_starts_and_ends_of_halves(browser, stated):
     open_by_time(browser, stated)
     lines = [painted(browser, time) for time in (250, 3100, 3992)]
     assert max(lines) < 120 < min(painted(browser, time) for time in (120, 3500))
@@ -193,7 +193,7 @@ def test_the_timeline_marks_where_halves_start_and_end_and_says_it(browser, stat
     assert "halves-in-words" in browser.element("#canvas").get_attribute("aria-describedby")
 
 
-def test_a_video_of_one_half_shows_one_clock(browser, unstated):
+def test_video_of_one_half_shows_one_clock(browser, unstated):
     open_by_time(browser, unstated)
     assert browser.rows() == [row.split(" ")[0] + " Goal" for row in ROWS]
     browser.press("j")
@@ -232,7 +232,7 @@ def test_exports_have_the_clock_of_each_half(browser, stated):
 @pytest.mark.parametrize(
     "starts", [STARTS, "1=250,2=3992", "2=90", "1=100-200.5", "1=10,2=3300,3=7000,4=8000-8995"]
 )
-def test_halves_set_on_the_page_are_those_of_the_table(browser, unstated, starts):
+def test_halves_set_on_the_page_equal_those_of_the_table(browser, unstated, starts):
     open_by_time(browser, unstated)
     shown = set_halves(browser, starts)
     assert parse_half_starts(shown) == parse_half_starts(starts)
@@ -245,7 +245,7 @@ def test_halves_set_on_the_page_are_those_of_the_table(browser, unstated, starts
     ]
 
 
-def test_a_half_is_set_here_by_keyboard_kept_undone_and_removed(browser, unstated):
+def test_half_is_set_by_keyboard_kept_undone_and_removed(browser, unstated):
     open_by_time(browser, unstated)
     browser.press("j", "j", Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, "h", Keys.ENTER)
     assert browser.text("#half-now") == "04:10.0"
@@ -268,7 +268,7 @@ def test_a_half_is_set_here_by_keyboard_kept_undone_and_removed(browser, unstate
     assert browser.rows()[2] == "08:15 Goal"
 
 
-def test_a_half_set_on_the_page_replaces_that_of_the_table_alone(browser, stated):
+def test_half_set_on_the_page_replaces_only_that_half_of_the_table(browser, stated):
     open_by_time(browser, stated)
     open_dialog(browser)
     assert browser.element("#half-1-end").get_attribute("value") == "00:51:40"
@@ -280,7 +280,7 @@ def test_a_half_set_on_the_page_replaces_that_of_the_table_alone(browser, stated
     assert browser.rows() == ROWS
 
 
-def test_halves_are_saved_with_the_verdicts_and_are_no_events(browser, unstated):
+def test_halves_are_saved_with_the_verdicts_but_not_as_events(browser, unstated):
     open_by_time(browser, unstated)
     browser.press("j", "c")
     set_halves(browser, STARTS)
@@ -324,7 +324,7 @@ def test_unusable_halves_of_a_file_are_reported(browser, unstated, tmp_path):
         assert words in browser.text("#notices")
 
 
-def test_contradictions_and_wrong_times_are_said_in_the_dialog(browser, unstated):
+def test_dialog_reports_contradictions_and_invalid_times(browser, unstated):
     open_by_time(browser, unstated)
     set_halves(browser, "1=250-3100,2=3992")
     open_dialog(browser)

@@ -38,7 +38,7 @@ def hostile(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["video_0.html", "index.html"])
 @pytest.mark.parametrize("width", [1440, 360])
-def test_nothing_runs_and_the_layout_holds(browser, hostile, name, width):
+def test_hostile_text_runs_no_code_and_keeps_the_layout(browser, hostile, name, width):
     browser.size(width, 900)
     try:
         browser.open(hostile / name)
@@ -63,7 +63,7 @@ def test_nothing_runs_and_the_layout_holds(browser, hostile, name, width):
         browser.size(1440, 1000)
 
 
-def test_nothing_in_a_saved_table_runs_in_a_spreadsheet_and_it_loads_again(browser, hostile):
+def test_saved_table_has_no_formulas_and_loads_again(browser, hostile):
     browser.open(hostile / "video_0.html")
     browser.press("j", "x")
     browser.element("#save").click()

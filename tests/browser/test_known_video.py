@@ -72,7 +72,7 @@ def page(tmp_path_factory):
     return path
 
 
-def test_every_moment_has_its_thumbnail(browser, page):
+def test_all_moments_have_thumbnails(browser, page):
     browser.open(page)
     assert len(browser.rows()) == 2
     browser.wait(
@@ -85,7 +85,7 @@ def test_every_moment_has_its_thumbnail(browser, page):
     )
 
 
-def test_a_click_shows_the_moment_where_the_sound_begins_earlier(browser, page, tmp_path):
+def test_click_shows_the_moment_if_the_sound_begins_earlier(browser, page, tmp_path):
     browser.open(page)
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
     (row,) = [row for row in browser.elements("#list .go") if row.text.startswith("00:12")]
@@ -94,7 +94,7 @@ def test_a_click_shows_the_moment_where_the_sound_begins_earlier(browser, page, 
     browser.wait(lambda: browser.picture_number(tmp_path) == 10 * 25)
 
 
-def test_playback_by_pictures_seconds_and_speed(browser, page, tmp_path):
+def test_video_plays_by_pictures_seconds_and_speed(browser, page, tmp_path):
     browser.open(page)
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
     shown = 10 * 25  # the first picture of the chosen moment, as above
@@ -110,7 +110,7 @@ def test_playback_by_pictures_seconds_and_speed(browser, page, tmp_path):
         assert browser.run("return Number(document.getElementById('speed').value)") == speed
 
 
-def test_a_moment_is_played_again_and_again(browser, page):
+def test_chosen_moment_repeats(browser, page):
     browser.open(page)
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
     next(row for row in browser.elements("#list .go") if row.text.startswith("00:12")).click()
@@ -127,13 +127,13 @@ def test_a_moment_is_played_again_and_again(browser, page):
     browser.wait(lambda: browser.run("return document.getElementById('video').paused"))
 
 
-def test_the_length_is_the_video_s(browser, page):
+def test_page_shows_the_length_of_the_video(browser, page):
     browser.open(page)
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
     assert browser.text("#length") == "00:20"
 
 
-def test_another_video_than_the_analysed_one_is_noticed(browser, page, tmp_path):
+def test_wrong_video_is_reported(browser, page, tmp_path):
     browser.open(page)
     same = shutil.copy(page.with_name("video.mp4"), tmp_path / "renamed.mp4")
     other = write_video(tmp_path / "other.mp4", steady(20, rate=24))
@@ -155,7 +155,7 @@ def test_verdicts_follow_the_video_to_another_page(browser, page, tmp_path):
     assert browser.text("#progress-text") == "1 of 2 moments decided · 1 event confirmed"
 
 
-def test_where_nobody_looked_is_hatched(browser, page):
+def test_unwatched_stretches_are_hatched(browser, page):
     browser.open(page)
     browser.run(
         "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"

@@ -154,7 +154,7 @@ def sideways(browser):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("what", ["", "filters", "evidence", "filters evidence", "notice"])
-def test_video_verdict_buttons_and_four_rows_are_seen(browser, opened, size, what):
+def test_video_verdict_buttons_and_four_rows_are_visible(browser, opened, size, what):
     browser.size(*size)
     try:
         set_open(browser, **dict.fromkeys(what.split(), True))
@@ -194,7 +194,7 @@ def test_lanes_shrink_before_they_are_folded(browser, opened, size):
         browser.size(1440, 1000)
 
 
-def test_one_lane_holds_the_marks_of_all(browser, pages):
+def test_single_lane_has_the_marks_of_all_models(browser, pages):
     browser.size(1280, 620)
     try:
         browser.open(pages[3])
@@ -207,7 +207,7 @@ def test_one_lane_holds_the_marks_of_all(browser, pages):
         browser.size(1440, 1000)
 
 
-def test_long_names_hide_neither_the_opponent_nor_the_half(browser, pages):
+def test_long_names_keep_opponent_and_half_visible(browser, pages):
     browser.open(pages[3])
     for width in (1920, 1280, 360):
         browser.size(width, 700)
@@ -280,7 +280,7 @@ def test_keys_hide_the_tip(browser, pages):
     assert not browser.element("#tip").is_displayed()
 
 
-def test_notice_moves_nothing_and_is_closed(browser, pages):
+def test_message_moves_nothing_and_can_be_closed(browser, pages):
     browser.open(pages[3])
     place = (
         "return ['video', 'yes', 'canvas', 'list', 'label'].map((id) =>"
@@ -359,7 +359,7 @@ def shown_on_paper(browser, selector):
         browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
-def test_tab_and_print_name_the_game_and_the_half(browser, pages):
+def test_tab_and_print_show_game_and_half(browser, pages):
     browser.open(pages[1])
     assert browser.driver.title == "Half 1: Reds – Blues"
     assert shown_on_paper(browser, ".print h2") == ["Reds – Blues, half 1"]
@@ -408,7 +408,7 @@ def test_exports_are_named_after_the_game_and_the_half(browser, tmp_path, row, s
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("size", [(1280, 620), (360, 640)])
-def test_opened_parts_keep_nobody_out(browser, pages, size, dark):
+def test_opened_parts_have_no_accessibility_violation(browser, pages, size, dark):
     browser.size(*size)
     browser.dark(dark)
     try:

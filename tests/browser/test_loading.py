@@ -86,7 +86,7 @@ def test_all_verdicts_of_a_file_replace_mine_and_undo_brings_them_back(opened, t
     assert saved(opened) == BOTH | {(61.5, "Foul"): ("confirmed", "Ana")}
 
 
-def test_an_added_event_and_one_beside_it_are_not_taken_for_two(opened, tmp_path):
+def test_added_event_joins_a_loaded_event_nearby(opened, tmp_path):
     added = f"{COLUMNS}7,30,Corner,,confirmed,,,Ana,\n"
     load(opened, tmp_path / "mine.csv", added)
     load(opened, tmp_path / "theirs.csv", THEIRS, "#loading[open]")
@@ -128,7 +128,7 @@ FORMATS = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_each_format_is_read(opened, tmp_path, name):
+def test_all_formats_are_loaded(opened, tmp_path, name):
     notice = load(opened, tmp_path / name, FORMATS[name])
     assert f"Loaded 2 verdicts of {name}: 2 new" in notice
     assert {*saved(opened)} == {(10.5, "Goal"), (75.25, "Red card")}
@@ -142,7 +142,7 @@ def test_each_format_is_read(opened, tmp_path, name):
     assert "Both decided 2\n" in opened.text("#agreement")
 
 
-def test_soccernets_events_are_put_to_the_halves_of_the_page(opened, tmp_path):
+def test_soccernets_events_get_the_times_of_the_halves(opened, tmp_path):
     halves = f"{COLUMNS}7,5,1,,half start,,,,\n7,50,1,,half end,,,,\n7,60,2,,half start,,,,\n"
     annotations = [
         {"gameTime": f"{half} - 00:{time // 1000:02}", "label": "Goal", "position": str(time)}
@@ -172,7 +172,7 @@ def test_soccernets_events_are_put_to_the_halves_of_the_page(opened, tmp_path):
         (b"time_s;label\n", "Loaded 0 verdicts"),
     ],
 )
-def test_files_that_hold_no_events_are_refused(opened, tmp_path, content, reason):
+def test_files_without_events_are_refused(opened, tmp_path, content, reason):
     path = tmp_path / "file.json"
     path.write_bytes(content)
     opened.element("#load-file").send_keys(str(path))

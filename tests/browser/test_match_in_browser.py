@@ -32,7 +32,7 @@ def open_with_video(browser, page):
     )
 
 
-def test_it_opens_from_disk_in_silence(browser, page):
+def test_page_opens_from_disk_without_errors(browser, page):
     open_with_video(browser, page)
     messages, asked = browser.logs()
     assert messages == []
@@ -79,7 +79,7 @@ def test_filters_change_the_rows(browser, page, control, value, rows):
     assert browser.rows() == before
 
 
-def test_several_classes_and_words_are_searched(browser, page):
+def test_filters_accept_several_classes_and_words(browser, page):
     open_with_all(browser, page)
     browser.tick("Goal")
     assert browser.rows() == ["00:11 Goal"]
@@ -96,7 +96,7 @@ def test_several_classes_and_words_are_searched(browser, page):
     assert len(browser.rows()) == 6
 
 
-def test_filters_by_agreement_and_score(browser, page):
+def test_filters_select_by_agreement_and_score(browser, page):
     open_with_all(browser, page)
     browser.unfold("#least")
     browser.element("#statuses .only").click()
@@ -123,7 +123,7 @@ def click_mark(browser, time, lane):
 
 
 @pytest.mark.parametrize("zoomed", [False, True])
-def test_a_click_on_a_mark_seeks_the_video_to_just_before_it(browser, page, tmp_path, zoomed):
+def test_click_on_a_mark_seeks_the_video_to_two_seconds_before(browser, page, tmp_path, zoomed):
     open_with_video(browser, page)
     if zoomed:
         for _ in range(2):
@@ -135,7 +135,7 @@ def test_a_click_on_a_mark_seeks_the_video_to_just_before_it(browser, page, tmp_
     assert browser.text("#judge-title").startswith("00:43.5" if time == 43.5 else "00:11.5")
 
 
-def test_a_click_on_a_row_seeks_the_video_to_just_before_it(browser, page, tmp_path):
+def test_click_on_a_row_seeks_the_video_to_two_seconds_before(browser, page, tmp_path):
     open_with_video(browser, page)
     browser.elements("#list li")[1].click()
     browser.wait(lambda: browser.picture_number(tmp_path) == (61.5 - LEAD) * RATE)
@@ -150,7 +150,7 @@ def verdicts(browser):
     return [badge.text for badge in browser.elements("[aria-current] .verdict")]
 
 
-def test_everything_goes_by_keyboard(browser, page):
+def test_all_actions_work_by_keyboard(browser, page):
     open_with_video(browser, page)
     browser.press("j")
     assert browser.text("[aria-current] .go") == "00:41 Corner / Penalty"
@@ -201,7 +201,7 @@ def test_single_keys_can_be_turned_off(browser, page):
     browser.press(Keys.ESCAPE)
 
 
-def test_every_control_is_reached_by_tab(browser, page):
+def test_tab_reaches_all_controls(browser, page):
     open_with_all(browser, page)
     wanted = set(
         browser.run(
@@ -258,7 +258,7 @@ def test_verdicts_survive_a_reload(browser, page):
     assert state(browser) == before
 
 
-def test_what_is_saved_loads_again_and_is_the_truth_of_an_evaluation(browser, page, match):
+def test_saved_verdicts_load_again_and_serve_as_labels(browser, page, match):
     open_with_video(browser, page)
     decide(browser)
     before = state(browser)
@@ -292,7 +292,7 @@ def test_what_is_saved_loads_again_and_is_the_truth_of_an_evaluation(browser, pa
     assert "4 verdicts are undecided" in text
 
 
-def test_what_cannot_be_loaded_is_reported_row_by_row(browser, page, tmp_path):
+def test_unusable_rows_of_a_file_are_reported(browser, page, tmp_path):
     open_with_all(browser, page)
     path = tmp_path / "labels.csv"
     path.write_text("time_s,label,team\n12,Gaol,\nsoon,Goal,\n9,goal,home\n80,Goal,\n")
@@ -317,7 +317,7 @@ def test_what_cannot_be_loaded_is_reported_row_by_row(browser, page, tmp_path):
     assert browser.text("#progress-text") == "1 of 6 moments decided · 2 events confirmed · 1 added"
 
 
-def test_agreement_is_accepted_in_one_go(browser, page):
+def test_one_button_confirms_all_agreed_events(browser, page):
     open_with_all(browser, page)
     browser.tick("Goal")
     browser.element("#confirm-shown").click()
@@ -325,9 +325,7 @@ def test_agreement_is_accepted_in_one_go(browser, page):
     assert "Goal 00:10.5 home" in browser.text("#list .verdict")
 
 
-def test_the_page_is_whole_without_the_video_and_takes_it_from_elsewhere(
-    browser, match, page, tmp_path
-):
+def test_page_works_without_the_video_and_accepts_another_path(browser, match, page, tmp_path):
     moved = tmp_path / "moved.html"
     shutil.copy(page, moved)
     open_with_all(browser, moved)
@@ -346,7 +344,7 @@ def test_the_page_is_whole_without_the_video_and_takes_it_from_elsewhere(
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1440, 360])
-def test_nothing_keeps_anyone_out(browser, page, dark, width):
+def test_page_has_no_accessibility_violation(browser, page, dark, width):
     browser.size(width, 900)
     browser.dark(dark)
     try:

@@ -50,7 +50,7 @@ def exported(browser, kind, name):
     return browser.downloaded(name)
 
 
-def test_sixty_moments_and_a_list_take_130_keys(browser, page):
+def test_reviewing_sixty_moments_takes_130_keys(browser, page):
     browser.open(page)
     pressed = 0
     while decided(browser)[0] < 60:
@@ -65,7 +65,7 @@ def test_sixty_moments_and_a_list_take_130_keys(browser, page):
     assert len(rows) - 1 == decided(browser)[1] > 30
 
 
-def test_the_timeline_stays_in_view_while_the_list_scrolls(browser, page):
+def test_timeline_stays_visible_while_the_list_scrolls(browser, page):
     browser.open(page)
     for _ in range(30):
         browser.press("j")
@@ -90,7 +90,7 @@ def click_lane(browser, lane, time):
     ).click().perform()
 
 
-def test_a_click_on_a_mark_keeps_the_timeline_and_shows_the_row(browser, page):
+def test_click_on_a_mark_keeps_the_timeline_and_shows_the_row(browser, page):
     browser.open(page)
     browser.choose("#amount", "all")
     browser.choose("#order", "time")
@@ -107,7 +107,7 @@ def test_a_click_on_a_mark_keeps_the_timeline_and_shows_the_row(browser, page):
 
 
 @pytest.mark.parametrize("width", [360, 768])
-def test_a_tap_on_a_row_leaves_the_player_in_view_on_a_small_screen(browser, page, width):
+def test_tap_on_a_row_keeps_the_player_visible_on_a_small_screen(browser, page, width):
     browser.size(width, 800)
     try:
         browser.open(page)
@@ -123,7 +123,7 @@ def test_a_tap_on_a_row_leaves_the_player_in_view_on_a_small_screen(browser, pag
         browser.size(1440, 1000)
 
 
-def test_a_lane_a_class(browser, page):
+def test_lanes_can_show_one_class_each(browser, page):
     browser.open(page)
     lanes = len(browser.elements("#lane-names bdi"))
     browser.press("v")
@@ -135,7 +135,7 @@ def test_a_lane_a_class(browser, page):
     assert len(browser.elements("#lane-names bdi")) == lanes
 
 
-def test_undo_goes_on_after_a_reload(browser, page):
+def test_undo_works_after_a_reload(browser, page):
     browser.open(page)
     browser.press("j", "y", "y")
     before = browser.text("#progress-text")
@@ -147,7 +147,7 @@ def test_undo_goes_on_after_a_reload(browser, page):
     assert decided(browser) == (0, 0)
 
 
-def test_two_tabs_keep_each_others_verdicts(browser, page):
+def test_two_tabs_share_their_verdicts(browser, page):
     browser.open(page)
     first = browser.driver.current_window_handle
     browser.driver.switch_to.new_window("tab")
@@ -169,7 +169,7 @@ def test_two_tabs_keep_each_others_verdicts(browser, page):
         browser.driver.switch_to.window(first)
 
 
-def test_verdicts_stay_when_other_models_are_compared(browser, page, tmp_path):
+def test_verdicts_survive_a_change_of_models(browser, page, tmp_path):
     browser.open(page)
     browser.press("j", "c", "j", "c")
     fewer = tmp_path / "fewer.html"
@@ -180,7 +180,7 @@ def test_verdicts_stay_when_other_models_are_compared(browser, page, tmp_path):
     assert text.count(",confirmed,") == 2
 
 
-def test_many_are_rejected_at_once_counted_before_and_undone(browser, page):
+def test_reject_many_shows_its_count_and_can_be_undone(browser, page):
     browser.open(page)
     browser.choose("#amount", "all")
     browser.press(Keys.ESCAPE, "j", "c")
@@ -246,7 +246,7 @@ def test_two_reviewers_are_compared_and_joined(browser, page):
     assert decided(browser) == before
 
 
-def test_the_checked_list_leaves_in_every_format(browser, page):
+def test_confirmed_events_are_exported_in_all_formats(browser, page):
     browser.open(page)
     browser.press("j", "m")
     browser.press("<b> & Søn", Keys.ENTER)
@@ -285,7 +285,7 @@ def test_sixty_confirmed_events_print_on_two_pages(browser, page):
     assert len(browser.elements("#print-list li")) == decided(browser)[1]
 
 
-def test_order_by_class_and_score(browser, page):
+def test_list_can_be_ordered_by_class_and_score(browser, page):
     browser.open(page)
     browser.choose("#order", "class")
     first = [row.split(" ", 1)[1].split(" / ")[0] for row in browser.rows()]
@@ -298,7 +298,7 @@ def test_order_by_class_and_score(browser, page):
     assert best == sorted(best, reverse=True)
 
 
-def test_no_action_breaks_the_policy(browser, page):
+def test_actions_cause_no_violation_of_the_content_policy(browser, page):
     browser.open(page)
     browser.press(*"jyynouvv")
     assert browser.logs()[0] == []

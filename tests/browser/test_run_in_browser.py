@@ -9,7 +9,7 @@ def index(match):
     return match.folder / "results/report/index.html"
 
 
-def test_it_opens_from_disk_in_silence_and_leads_to_the_match(browser, index):
+def test_page_of_the_run_opens_from_disk_and_links_to_the_match(browser, index):
     browser.open(index)
     messages, asked = browser.logs()
     assert messages == []
@@ -21,7 +21,7 @@ def test_it_opens_from_disk_in_silence_and_leads_to_the_match(browser, index):
     assert "1 video" in browser.text("h1")
 
 
-def test_it_shows_what_was_found_and_how_good_it_is(browser, index):
+def test_page_of_the_run_shows_events_and_metrics(browser, index):
     browser.open(index)
     rows = {row.text.split()[-0] for row in browser.elements("#videos tbody tr")}
     assert len(rows) == 4
@@ -33,7 +33,7 @@ def test_it_shows_what_was_found_and_how_good_it_is(browser, index):
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1440, 360])
-def test_nothing_keeps_anyone_out(browser, index, dark, width):
+def test_page_has_no_accessibility_violation(browser, index, dark, width):
     browser.size(width, 900)
     browser.dark(dark)
     try:
@@ -47,7 +47,7 @@ def test_nothing_keeps_anyone_out(browser, index, dark, width):
         browser.dark(False)
 
 
-def test_what_is_missing_comes_first(browser, tmp_path):
+def test_missing_files_come_first(browser, tmp_path):
     predicted = {
         "one": [answer(t, "Foul") for t in range(2, 900, 4)],
         "two": [answer(t, "Foul") for t in range(400, 900, 4)],

@@ -105,7 +105,7 @@ def notices(browser, words):
     return browser.text("#notices")
 
 
-def test_the_chosen_time_counts_where_the_server_cannot_seek(browser, plain_page):
+def test_chosen_time_counts_if_the_server_cannot_seek(browser, plain_page):
     open_page(browser, plain_page)
     browser.press("j")
     text = notices(browser, "cannot seek")
@@ -127,7 +127,7 @@ def test_the_chosen_time_counts_where_the_server_cannot_seek(browser, plain_page
     browser.press("p")
 
 
-def test_the_chosen_time_counts_before_the_video_is_loaded(browser, plain_page):
+def test_chosen_time_counts_before_the_video_is_loaded(browser, plain_page):
     open_page(browser, plain_page)
     # As a video is whose metadata is on the way.
     browser.run("document.getElementById('video').src = 'nothing.mp4'")
@@ -135,7 +135,7 @@ def test_the_chosen_time_counts_before_the_video_is_loaded(browser, plain_page):
     assert "at 00:39.5" in notices(browser, "Added")
 
 
-def test_the_review_server_seeks_and_saves(browser, run, address, tmp_path):
+def test_review_server_seeks_and_saves(browser, run, address, tmp_path):
     browser.driver.get(address)
     browser.logs()
     browser.element("a[href='video_7.html']").click()
@@ -163,7 +163,7 @@ def test_the_review_server_seeks_and_saves(browser, run, address, tmp_path):
     notices(browser, "Saved as")
 
 
-def test_saved_verdicts_are_on_the_page_of_another_browser(browser, run, address):
+def test_saved_verdicts_appear_in_another_browser(browser, run, address):
     saved = run.folder / "results/verdicts/verdicts_video_7.csv"
     saved.parent.mkdir(exist_ok=True)
     saved.write_text("time_s,label,verdict\n11.5,Goal,confirmed\n70,Foul,confirmed\n")
@@ -173,7 +173,7 @@ def test_saved_verdicts_are_on_the_page_of_another_browser(browser, run, address
     assert browser.text("#progress-text") == "1 of 4 moments decided · 2 events confirmed · 1 added"
 
 
-def test_two_people_who_save_the_same_match_are_asked(browser, run, address):
+def test_second_reviewer_is_asked_before_saving_over_the_first(browser, run, address):
     saved = run.folder / "results/verdicts/verdicts_video_7.csv"
     names = {"Ana": f"{address}video_7.html"}
     names["Ben"] = names["Ana"].replace("127.0.0.1", "localhost")
@@ -240,7 +240,7 @@ def test_served_pages_work_in_firefox(run, address, plain_page):
         assert "at 00:39.5" in seen["added"]
 
 
-def test_a_server_that_has_ended_leaves_the_verdicts_in_a_download(browser, run):
+def test_verdicts_are_downloaded_if_the_server_has_ended(browser, run):
     command = [sys.executable, ROOT / "scripts/review.py", "--configfile", "my.yaml"]
     with printing(command, run.folder, r"Open (http://127\.0\.0\.1:\d+/\S+/)\n") as address:
         open_page(browser, f"{address}video_7.html")

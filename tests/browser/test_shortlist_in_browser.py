@@ -28,7 +28,7 @@ def in_words(browser):
     return browser.text("#shown"), browser.text("#left-out")
 
 
-def test_the_best_of_every_class_come_first_and_the_rest_is_counted(browser, page):
+def test_best_events_of_all_classes_come_first_and_hidden_ones_are_counted(browser, page):
     browser.open(page)
     rows = browser.rows()
     assert {row.partition(" ")[2] for row in rows[:2]} == {"Goal", "Foul"}
@@ -42,7 +42,7 @@ def test_the_best_of_every_class_come_first_and_the_rest_is_counted(browser, pag
     assert browser.text("#list li .standing") == "no. 1 of its class"
 
 
-def test_how_many_are_shown_is_chosen(browser, page):
+def test_number_of_shown_moments_can_be_chosen(browser, page):
     browser.open(page)
     browser.choose("#amount", "the best of each class")
     assert [row.partition(" ")[2] for row in browser.rows()] == ["Goal", "Foul", "Red card"]
@@ -55,7 +55,7 @@ def test_how_many_are_shown_is_chosen(browser, page):
     assert not browser.element("#show-all").is_displayed()
 
 
-def test_show_all_is_reached_and_left_by_keyboard(browser, page):
+def test_keyboard_reaches_and_leaves_show_all(browser, page):
     browser.open(page)
     browser.element("#amount").send_keys(Keys.TAB)
     browser.press(Keys.ENTER)
@@ -63,7 +63,7 @@ def test_show_all_is_reached_and_left_by_keyboard(browser, page):
     assert browser.run("return document.activeElement.id") == "amount"
 
 
-def test_filters_and_the_choice_are_counted_apart(browser, page):
+def test_moments_hidden_by_filters_and_by_the_shortlist_are_counted_separately(browser, page):
     browser.open(page)
     browser.tick("Goal")
     assert in_words(browser) == (
@@ -97,7 +97,7 @@ def test_decided_moments_are_never_hidden(browser, page):
     assert "03:31 Set Pieces" in browser.rows()
 
 
-def test_what_is_chosen_in_the_lanes_and_decided_gets_its_row(browser, page):
+def test_moment_chosen_in_the_lanes_and_decided_gets_a_row(browser, page):
     browser.open(page)
     browser.choose("#amount", "the best of each class")
     browser.run(
@@ -117,7 +117,7 @@ def test_what_is_chosen_in_the_lanes_and_decided_gets_its_row(browser, page):
 
 
 @pytest.mark.parametrize("width", [1440, 768, 360])
-def test_nothing_keeps_anyone_out(browser, page, width):
+def test_page_has_no_accessibility_violation(browser, page, width):
     browser.size(width, 900)
     try:
         browser.open(page)

@@ -6,7 +6,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-def test_the_code_agrees_with_its_types():
+def test_code_of_the_pages_passes_the_type_check():
     checked = subprocess.run(
         [HERE / "node_modules/.bin/tsc", "--project", HERE],
         capture_output=True,

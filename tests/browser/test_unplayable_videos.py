@@ -34,7 +34,7 @@ def test_missing_video_is_named(browser, tmp_path):
     ("name", "codec", "pictures"),
     [("it's a match.mpg", "mpeg2video", "libx264"), ("match.avi", "mpeg4", "libx264")],
 )
-def test_unsupported_format_comes_with_a_command(browser, tmp_path, name, codec, pictures):
+def test_unsupported_format_shows_the_command_for_a_copy(browser, tmp_path, name, codec, pictures):
     video = write_video(tmp_path / name, steady(4), codec=codec)
     page = page_of(tmp_path, name)
     browser.open(page)
@@ -49,7 +49,7 @@ def test_unsupported_format_comes_with_a_command(browser, tmp_path, name, codec,
     assert not browser.element("#no-video").is_displayed()
 
 
-def test_chosen_copy_of_the_same_length_is_the_same_match(browser, tmp_path, page, match):
+def test_chosen_copy_of_the_same_length_counts_as_the_match(browser, tmp_path, page, match):
     # The page of a run, which knows the analysed file by its content.
     moved = shutil.copy(page, tmp_path / "moved.html")
     browser.open(moved)

@@ -31,7 +31,7 @@ def lose_node(cluster):
     cluster.start("slurmd")
 
 
-def test_a_bad_day(cluster, new_run, undisturbed):
+def test_all_faults_together_give_the_files_of_an_undisturbed_run(cluster, new_run, undisturbed):
     cluster.configure("MinJobAge=2", BY_PARTITION[0], "PreemptMode=CANCEL")
     resources = ["slurm_partition=short", "gres=gpu:a100-40:1,lscratch:50"]
     run = new_run("bad_day", "--set-resources", *(f"detect_slice:{each}" for each in resources))
@@ -91,7 +91,7 @@ def test_run_waits_while_other_jobs_fill_a_limit_of_submitted_jobs(cluster, demo
     assert len(slices) == 4, "each slice was taken once"
 
 
-def test_jobs_need_no_home_folder(cluster, demo, tmp_path, monkeypatch):
+def test_jobs_run_without_a_home_folder(cluster, demo, tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     prolog = cluster.folder / "prolog.sh"
     prolog.write_text("#!/bin/sh\necho export HOME=/proc/none\n")
@@ -119,7 +119,7 @@ def test_jobs_need_no_home_folder(cluster, demo, tmp_path, monkeypatch):
         ),
     ],
 )
-def test_what_can_never_be_met_ends_the_run_with_its_reason(cluster, new_run, request_, words, key):
+def test_impossible_request_ends_the_run_with_its_reason(cluster, new_run, request_, words, key):
     run = new_run(f"refused_{words[:5]}", "--set-resources", f"detect_slice:{request_}")
     assert run.finish() != 0
     end = run.printed()[run.printed().index("Failed: ") :]
@@ -131,7 +131,7 @@ def test_what_can_never_be_met_ends_the_run_with_its_reason(cluster, new_run, re
     assert not cluster.jobs()
 
 
-def test_what_cannot_start_is_explained_and_ctrl_c_ends_it_at_once(cluster, new_run):
+def test_blocked_job_is_explained_and_ctrl_c_ends_the_run_at_once(cluster, new_run):
     request = ["detect_slice:slurm_partition=short", "detect_slice:runtime=60"]
     run = new_run("pending", "--set-resources", *request)
     sentence = "does not start (PartitionTimeLimit): it requests more time than allowed"
@@ -148,7 +148,7 @@ def test_what_cannot_start_is_explained_and_ctrl_c_ends_it_at_once(cluster, new_
 @pytest.mark.release
 @pytest.mark.parametrize("mode", ["REQUEUE", "CANCEL"])
 @pytest.mark.parametrize(("kind", "option"), [BY_PARTITION, BY_QOS], ids=["partition", "qos"])
-def test_preempted_slices_go_on(cluster, new_run, undisturbed, kind, option, mode):
+def test_preempted_slices_resume(cluster, new_run, undisturbed, kind, option, mode):
     cluster.configure(kind, f"PreemptMode={mode}")
     run = new_run(f"preempted_{kind.rpartition('/')[2]}_{mode}")
     run.wait_for_answers(cluster, SLICES)
@@ -161,7 +161,7 @@ def test_preempted_slices_go_on(cluster, new_run, undisturbed, kind, option, mod
 
 
 @pytest.mark.release
-def test_preempted_slices_that_slurm_itself_puts_back(cluster, new_run, undisturbed):
+def test_preempted_slices_requeued_by_slurm_resume(cluster, new_run, undisturbed):
     cluster.configure(BY_PARTITION[0], "PreemptMode=REQUEUE")
     run = new_run("requeued")
     jobs = run.wait_for_answers(cluster, SLICES)
@@ -186,7 +186,7 @@ def test_a_node_that_is_lost_and_comes_back(cluster, new_run, undisturbed):
 
 
 @pytest.mark.release
-def test_a_head_that_sleeps_longer_than_its_jobs_are_remembered(cluster, new_run, undisturbed):
+def test_suspended_snakemake_finds_forgotten_jobs_by_accounting(cluster, new_run, undisturbed):
     cluster.configure("MinJobAge=2")
     run = new_run("asleep_accounted")
     run.wait_for_answers(cluster, SLICES)

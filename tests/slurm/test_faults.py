@@ -54,7 +54,7 @@ FAULTS = {
 
 
 @pytest.mark.release
-def test_a_job_that_is_ended_goes_on_in_another_one(cluster, new_run, undisturbed):
+def test_ended_job_resumes_in_a_new_job(cluster, new_run, undisturbed):
     run = new_run("jobs")
     jobs = run.wait_for_answers(cluster, SLICES)
     known = {}
@@ -93,7 +93,7 @@ def test_a_node_that_is_lost_and_comes_back(cluster, new_run, undisturbed):
 
 
 @pytest.mark.release
-def test_a_head_that_sleeps_until_its_jobs_are_forgotten(cluster, new_run, undisturbed):
+def test_suspended_snakemake_finds_forgotten_jobs_by_their_logs(cluster, new_run, undisturbed):
     """There is no accounting, so that only their own logs tell how they ended."""
     cluster.configure("MinJobAge=2")
     run = new_run("asleep")
@@ -105,7 +105,7 @@ def test_a_head_that_sleeps_until_its_jobs_are_forgotten(cluster, new_run, undis
 
 
 @pytest.mark.release
-def test_a_scheduler_that_is_away_for_a_minute(cluster, new_run, undisturbed):
+def test_scheduler_without_an_answer_for_a_minute_loses_no_job(cluster, new_run, undisturbed):
     run = new_run("scheduler")
     run.wait_for_answers(cluster, SLICES, 1)
     cluster.stop("slurmctld")
@@ -115,7 +115,7 @@ def test_a_scheduler_that_is_away_for_a_minute(cluster, new_run, undisturbed):
     assert "failed" not in run.printed().partition("To watch")[2]
 
 
-def test_ctrl_c_and_the_same_command_again(cluster, new_run, undisturbed):
+def test_same_command_after_ctrl_c_resumes(cluster, new_run, undisturbed):
     run = new_run("interrupted")
     jobs = run.wait_for_answers(cluster, SLICES)
     # Another run in the folder, whose slices find no GPU.
@@ -138,7 +138,7 @@ def test_ctrl_c_and_the_same_command_again(cluster, new_run, undisturbed):
 
 
 @pytest.mark.release
-def test_snakemake_killed_and_started_again_while_its_jobs_run(cluster, new_run, undisturbed):
+def test_restarted_snakemake_names_jobs_of_the_killed_one(cluster, new_run, undisturbed):
     run = new_run("killed")
     jobs = run.wait_for_answers(cluster, SLICES, 1)
     run.kill(signal.SIGKILL)
@@ -154,7 +154,7 @@ def test_snakemake_killed_and_started_again_while_its_jobs_run(cluster, new_run,
     assert all(job in line for job in jobs.values())
 
 
-def test_a_slice_that_cannot_be_done(cluster, new_run, clone):
+def test_impossible_slice_fails_after_three_attempts_with_its_logs(cluster, new_run, clone):
     """The message names video, slice, job, log and what to type next."""
     video = clone.folder / "matches" / "match_43" / "match.mp4"
     run = new_run("failing")

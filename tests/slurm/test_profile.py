@@ -37,7 +37,7 @@ def typed(folder, *arguments):
     ],
     indirect=True,
 )
-def test_the_command_runs_the_demo_with_a_gpu_a_slice(cluster, demo):
+def test_profile_runs_the_demo_with_one_gpu_per_slice(cluster, demo):
     demo_folder = demo.folder / "matches"
     results = demo_folder / "results"
     if results.exists():
@@ -78,7 +78,7 @@ def test_the_command_runs_the_demo_with_a_gpu_a_slice(cluster, demo):
     assert len(list(demo.folder.glob(".snakemake/slurm_logs/rule_detect_slice/*/*.log"))) >= 4
 
 
-def test_what_would_go_wrong_is_refused(cluster, demo):
+def test_harmful_options_are_refused(cluster, demo):
     for arguments, sentence in [
         (["--slurm-array-jobs", "all"], "slurm-array-jobs is refused"),
         (["--groups", "detect_slice=one"], "--groups is refused"),

@@ -41,7 +41,7 @@ def with_models(done, **changes):
     return {"models": {"llava": done.config["models"]["llava"] | changes}}
 
 
-def test_results_name_the_adapter_and_nothing_of_16_bits_is_left_behind(done):
+def test_results_name_the_adapter_and_the_16_bit_model_is_deleted(done):
     origin = json.loads((done.folder / "results/models/model_llava.json").read_text())
     assert origin["adapter"] == {"adapter": "adapter", "revision": None, "commit": None}
     assert not (done.folder / "resources/models/llava/merged").exists()
@@ -50,17 +50,17 @@ def test_results_name_the_adapter_and_nothing_of_16_bits_is_left_behind(done):
 
 
 @pytest.mark.parametrize("changes", [{"adapter": "another"}, {"adapter_revision": "main"}])
-def test_another_adapter_is_merged_and_what_follows_is_done_again(done, changes):
+def test_changed_adapter_is_merged_again_with_all_later_steps(done, changes):
     counts = done.jobs(*ALL, **with_models(done, **changes))
     assert counts == MERGING | {"quantize_model": 1} | FOLLOWING
 
 
-def test_no_adapter_any_more_quantizes_what_was_fetched(done):
+def test_removed_adapter_quantizes_the_fetched_checkpoint(done):
     counts = done.jobs(*ALL, **with_models(done, adapter=None))
     assert counts == {"quantize_model": 1} | FOLLOWING
 
 
-def test_other_weights_in_the_adapter_s_folder_count(done):
+def test_changed_weights_of_a_local_adapter_merge_again(done):
     kept = shutil.copytree(done.folder / "adapter", done.folder / "kept")
     file = "adapter_model.safetensors"
     shutil.copyfile(done.folder / "another" / file, done.folder / "adapter" / file)
@@ -68,14 +68,14 @@ def test_other_weights_in_the_adapter_s_folder_count(done):
     shutil.copytree(kept, done.folder / "adapter", dirs_exist_ok=True)
 
 
-def test_in_16_bits_the_merged_weights_stay(done):
+def test_merged_weights_are_kept_for_a_model_in_16_bits(done):
     models = with_models(done, quantization="none")
     done.run(*ALL, **models, results="plain", resources="plain_models")
     assert (done.folder / "plain_models/models/llava/merged/config.json").exists()
     assert done.jobs(*ALL, **models, results="plain", resources="plain_models") == {}
 
 
-def test_an_adapter_of_another_model_stops_before_anything_is_detected(done, qwen_checkpoint):
+def test_adapter_of_another_model_stops_the_run_before_detection(done, qwen_checkpoint):
     lora(qwen_checkpoint, done.folder / "of_qwen")
     models = with_models(done, adapter="of_qwen")
     run = done.snakemake(*ALL, **models, results="refused", resources="refused_models")
@@ -85,7 +85,7 @@ def test_an_adapter_of_another_model_stops_before_anything_is_detected(done, qwe
     assert not (done.folder / "refused/partials").exists()
 
 
-def test_an_adapter_that_is_not_there_is_one_sentence_of_the_plan(done):
+def test_missing_adapter_is_refused_before_the_dag(done):
     run = done.snakemake("-n", *ALL, **with_models(done, adapter="./nowhere"))
     assert run.returncode != 0
     # Between the two, the nearest name of another test's folder may be proposed.

@@ -39,7 +39,7 @@ OTHER = {"other": {"predictions": "given_{video}.json"}}
         ({"models": OTHER, "compare_with": "other"}, "set missing_predictions: skip"),
     ],
 )
-def test_before_the_dag(project, config, sentence):
+def test_bad_input_is_refused_before_the_dag(project, config, sentence):
     if "models" in config:
         config = config | {"models": project.config["models"] | config["models"]}
     done = project.snakemake("-n", **config)
@@ -63,7 +63,7 @@ def test_name_that_is_not_utf_8_is_refused_before_the_dag(project, clip):
     assert "Traceback" not in output
 
 
-def test_gpu_that_torch_cannot_use_is_counted_and_ends_its_job(project, tmp_path, monkeypatch):
+def test_gpu_that_torch_cannot_use_ends_its_job_with_the_reason(project, tmp_path, monkeypatch):
     if torch.cuda.is_available():
         pytest.skip("torch has a GPU here")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -78,7 +78,7 @@ def test_gpu_that_torch_cannot_use_is_counted_and_ends_its_job(project, tmp_path
     assert "Traceback" not in output
 
 
-def test_before_any_detection(project):
+def test_file_that_is_no_video_stops_the_run_before_detection(project):
     (project.folder / "text.mkv").write_text("no video\n" * 100)
     (project.folder / "table.tsv").write_text("video\tpath\n7\ttext.mkv\n")
     done = project.snakemake(videos="table.tsv", results="bad")
@@ -92,7 +92,7 @@ def test_before_any_detection(project):
     )
 
 
-def test_a_model_of_another_kind(project, tmp_path):
+def test_checkpoint_of_another_family_is_refused(project, tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     (tmp_path / "model.safetensors").write_bytes(b"\0" * 100)
     models = {"llava": {"checkpoint": str(tmp_path), "revision": None}}
@@ -103,14 +103,14 @@ def test_a_model_of_another_kind(project, tmp_path):
     assert "Traceback" not in output
 
 
-def test_a_missing_second_opinion_can_be_skipped(project):
+def test_missing_given_predictions_can_be_skipped(project):
     models = project.config["models"] | OTHER
     jobs = project.jobs(models=models, compare_with=["other"], missing_predictions="skip")
     assert jobs["compare_models"] == jobs["read_given"] == 1
     assert jobs["merge_slices"] == 2
 
 
-def test_finished_videos_can_be_summed_up_though_one_is_bad(project):
+def test_failed_run_prints_the_command_to_sum_up_finished_videos(project):
     (project.folder / "text.mkv").write_text("no video\n" * 100)
     clip = (project.folder / "videos.tsv").read_text().split()[3]
     # And one that has no picture from 4 to 14 s.

@@ -52,7 +52,7 @@ def test_confirmed_and_visible_labels_become_clips(done):
     assert names == [*spans, "clips.json", "match-proj.llc", "reel_Goal.mp4"]
 
 
-def test_without_labels_the_first_models_shortlist_becomes_clips(done):
+def test_shortlist_of_the_first_model_becomes_clips_without_labels(done):
     listed = done.read("clips/video_1/clips.json")
     assert {each["label"] for each in listed["clips"]} == {"Goal", "Foul"}
     log = (done.folder / "results/logs/clips/video_1.log").read_text()
@@ -61,7 +61,7 @@ def test_without_labels_the_first_models_shortlist_becomes_clips(done):
     assert not done.results("report/*")
 
 
-def test_a_folder_that_is_deleted_and_a_changed_setting_are_cut_again(done):
+def test_deleted_folder_or_changed_setting_cuts_clips_again(done):
     assert done.jobs("clips") == {}
     assert done.jobs("clips", clips={"before": 2, "after": 1, "exact": True})["cut_clips"] == 2
     stale = done.folder / "results/clips/video_1/stale.mp4"
@@ -73,7 +73,7 @@ def test_a_folder_that_is_deleted_and_a_changed_setting_are_cut_again(done):
     assert done.read("clips/video_0/clips.json")["exact"]
 
 
-def test_nothing_to_cut_is_refused_in_a_sentence(done):
+def test_clips_without_events_are_refused_with_a_sentence(done):
     failed = done.snakemake("clips", select="2")
     assert failed.returncode != 0
     assert "There is nothing to cut: no selected video has both" in failed.stderr

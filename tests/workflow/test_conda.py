@@ -23,7 +23,7 @@ esac
 """
 
 
-def test_packages_of_the_user_s_home_stay_out_of_conda_s_environments(tmp_path):
+def test_conda_environments_ignore_packages_in_the_home_folder(tmp_path):
     prefix, asked = tmp_path / "conda", tmp_path / "asked"
     (prefix / "bin").mkdir(parents=True)
     (prefix / "bin" / "conda").write_text(STAND_IN.format(prefix=prefix, asked=asked))

@@ -57,7 +57,7 @@ def snakemake(tmp_path):
     return run
 
 
-def test_without_its_image_a_run_says_how_it_is_built(snakemake):
+def test_run_without_its_image_prints_the_build_command(snakemake):
     done = snakemake()
     assert done.returncode != 0
     assert "--sdm apptainer needs touchline.sif" in done.stderr
@@ -65,7 +65,7 @@ def test_without_its_image_a_run_says_how_it_is_built(snakemake):
     assert snakemake.asked() == ""
 
 
-def test_every_step_runs_in_the_image(snakemake):
+def test_all_steps_run_in_the_image(snakemake):
     (snakemake.folder / "touchline.sif").touch()
     done = snakemake("--apptainer-args=--nv --bind /data")
     assert done.returncode == 0, done.stderr

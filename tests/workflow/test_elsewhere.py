@@ -32,7 +32,7 @@ def snakemake(project, tmp_path):
     return run
 
 
-def test_a_run_needs_no_file_of_the_projects_beside_it(snakemake, tmp_path):
+def test_run_in_another_folder_uses_the_files_of_the_project(snakemake, tmp_path):
     (tmp_path / "given_0.json").write_text(given([(2, "Goal"), (6, "corners")]))
     (tmp_path / "my.yaml").write_text(
         "videos: null\ndetect_with: []\ncompare_with: [other]\n"
@@ -44,7 +44,9 @@ def test_a_run_needs_no_file_of_the_projects_beside_it(snakemake, tmp_path):
     assert (tmp_path / "results/report/index.html").exists()
 
 
-def test_what_the_user_has_wins(snakemake, project, tmp_path, clip):
+def test_files_in_the_folder_of_the_run_replace_those_of_the_project(
+    snakemake, project, tmp_path, clip
+):
     (tmp_path / "videos.tsv").write_text(f"video\tpath\n0\t{clip}\n")
 
     def files() -> set[str]:

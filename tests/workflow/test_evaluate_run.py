@@ -93,7 +93,7 @@ def season(tmp_path_factory):
     return with_halves(clone, [(f"2016-2017/game {number}", 1) for number in range(4)])
 
 
-def test_every_file_is_there_and_a_second_run_has_nothing_to_do(done):
+def test_evaluation_writes_all_files_and_a_second_run_has_no_jobs(done):
     for model in ("good", "poor", "ensemble"):
         for name in (f"evaluation_{model}.json", f"outcomes_{model}.csv", f"curves_{model}.csv"):
             assert (done.folder / "results/evaluation" / name).is_file()
@@ -104,7 +104,7 @@ def test_every_file_is_there_and_a_second_run_has_nothing_to_do(done):
     assert done.jobs() == {}
 
 
-def test_the_figures_are_those_of_the_lists(done):
+def test_metrics_equal_those_computed_from_the_lists(done):
     report = done.read("evaluation/evaluation_good.json")
     assert (report["videos"], report["matches"]) == ([0, 1, 2], 2)
     at_5 = next(one for one in report["overall"] if one["tolerance"] == 5)
@@ -122,7 +122,7 @@ def test_the_figures_are_those_of_the_lists(done):
     assert {row["label"] for row in rows} >= {"all", "Goal", "average-mAP loose"}
 
 
-def test_soccernets_evaluator_reads_our_export_and_finds_the_same(done):
+def test_soccernets_evaluator_gives_the_same_average_map_for_our_export(done):
     report = done.read("evaluation/evaluation_good.json")
     results = evaluate(
         SoccerNet_path=str(done.folder / "soccernet"),
@@ -141,7 +141,7 @@ def shortlist_of(clone, name):
         return list(csv.DictReader(file))
 
 
-def test_a_shortlist_ranks_by_probabilities_from_other_games(season):
+def test_shortlist_ranks_by_probabilities_from_other_games(season):
     names = {model: f"events/shortlist_{model}_video_2.csv" for model in ("poor", "ensemble")}
     season.run(*(f"results/{name}" for name in names.values()))
     for model in names:
@@ -160,7 +160,7 @@ def test_a_shortlist_ranks_by_probabilities_from_other_games(season):
     assert all(float(row["probability"]) < 0.5 for row in poor[-9:])
 
 
-def test_a_shortlist_is_as_without_labels_where_too_few_games_have_some(done):
+def test_shortlist_ignores_labels_of_too_few_games(done):
     rows = shortlist_of(done, "good_video_2")
     assert {row["probability"] for row in rows} == {""}
     assert [row["rank"] for row in rows] == sorted(row["rank"] for row in rows)
@@ -182,7 +182,7 @@ EVALUATE_ALL = {"evaluate_model": 3, "tabulate_evaluation": 1, "report_run": 1, 
         ),
     ],
 )
-def test_a_setting_re_runs_what_it_shapes(done, change, jobs):
+def test_changed_setting_re_runs_the_affected_rules(done, change, jobs):
     assert done.jobs(**change) == jobs
 
 
@@ -193,7 +193,7 @@ def scores_of(clone, path):
         ]
 
 
-def test_calibrated_scores_are_learnt_from_the_other_games(season):
+def test_calibrated_scores_are_learnt_from_other_games(season):
     ensemble = {"calibrated": True, "method": "nms"}
     target = "calibrated/events/events_ensemble_video_0.csv"
     season.run(target, ensemble=ensemble, results="calibrated")
@@ -204,7 +204,7 @@ def test_calibrated_scores_are_learnt_from_the_other_games(season):
     assert min(score for label, _, score in scores if label == "Corner") < 0.5
 
 
-def test_one_model_alone_can_have_calibrated_scores(season):
+def test_single_model_can_have_calibrated_scores(season):
     alone = {"compare_with": ["poor"], "results": "alone", "ensemble": {"calibrated": True}}
     events, page = "alone/events/events_ensemble_video_0.csv", "alone/report/video_0.html"
     season.run(events, page, **alone)
@@ -225,7 +225,7 @@ def test_calibration_with_too_few_games_keeps_the_scores_and_reports_it(done):
     assert "so events keep their scores" in log
 
 
-def test_what_helps_to_rank_stands_in_the_tables(done):
+def test_tables_compare_rankings_by_average_precision(done):
     with (done.folder / "results/evaluation/evaluation.csv").open() as file:
         (row,) = (
             row for row in csv.DictReader(file)
@@ -237,7 +237,7 @@ def test_what_helps_to_rank_stands_in_the_tables(done):
     assert "average precision ±30 s by" in text
 
 
-def test_only_the_classes_that_the_labels_have_can_count(done):
+def test_only_classes_of_the_labels_count_if_named(done):
     target = "few/evaluation/evaluation_good.json"
     done.run(target, evaluation={"classes": ["Goal", "Foul"]}, results="few")
     report = json.loads((done.folder / target).read_text())
@@ -245,7 +245,7 @@ def test_only_the_classes_that_the_labels_have_can_count(done):
     assert report["not_annotated"] > 0
 
 
-def test_labels_that_are_named_must_be_there(done):
+def test_missing_file_of_labels_is_refused(done):
     table = done.folder / "games.tsv"
     (done.folder / "lost.tsv").write_text(table.read_text().replace("Labels-v2", "Lost"))
     lost = done.snakemake("-n", videos="lost.tsv")

@@ -35,7 +35,7 @@ def evidence_of(clone, name="evidence/evidence_llava_video_0.csv"):
     return read_evidence(clone.folder / "results" / name, classes(clone))
 
 
-def test_the_table_has_every_window_of_the_ledgers(done):
+def test_evidence_table_has_all_windows_of_the_ledgers(done):
     windows = [w for s in (0, 1) for w in done.read(f"windows/windows_llava_vid0_gpu{s}.jsonl")]
     evidence = evidence_of(done)
     assert evidence.windows[:, 0].tolist() == [window["start"] for window in windows]
@@ -47,7 +47,7 @@ def test_the_table_has_every_window_of_the_ledgers(done):
     assert all("evidence" not in window for window in windows)
 
 
-def test_what_is_spotted_is_a_model_of_its_own(done):
+def test_events_of_evidence_count_as_another_model(done):
     events = read_events_csv(done.folder / "results/events/events_llava_evidence_video_0.csv")
     again = spot_events(evidence_of(done), 3.0)
     assert [(e.time_s, e.label) for e in events] == [(e.time_s, e.label) for e in again]
@@ -67,7 +67,7 @@ def test_second_run_has_no_jobs_with_learning(done):
     assert done.jobs() == {}
 
 
-def test_without_answers_the_evidence_is_the_same(done):
+def test_evidence_is_the_same_without_answers(done):
     answered = evidence_of(done)
     done.run("predictions", generation=ALONE, results="alone")
     evidence = evidence_of(done, "../alone/evidence/evidence_llava_video_0.csv")
@@ -77,14 +77,14 @@ def test_without_answers_the_evidence_is_the_same(done):
     assert not (done.folder / "alone/events/events_llava_video_0.csv").exists()
 
 
-def test_a_prompt_that_has_no_candidates_is_refused_before_anything_runs(done):
+def test_prompt_without_candidates_is_refused_before_the_run(done):
     (done.folder / "bare.txt").write_text("Which event happens?")
     refused = done.snakemake("-n", prompt="bare.txt")
     assert refused.returncode != 0
     assert "The prompt shows no example of an answer" in refused.stdout + refused.stderr
 
 
-def test_evidence_is_in_the_journal_as_soon_as_it_is_known(tmp_path):
+def test_journal_has_evidence_before_the_answers(tmp_path):
     record = WindowOutcome(
         window=0, start=0, end=4, frame_times=[0.0], status="weighed", attempts=1,
         evidence={"Goal": -1.5, "none": -0.25},

@@ -79,7 +79,7 @@ def test_three_commands_of_readme_lead_from_a_video_to_its_page(clone, environme
 
 
 @pytest.mark.slow
-def test_models_are_fetched_alone_and_named_with_their_sizes(clone, environment):
+def test_models_target_fetches_models_and_prints_their_sizes(clone, environment):
     done = type_in(
         clone,
         environment,
@@ -103,7 +103,7 @@ def test_models_are_fetched_alone_and_named_with_their_sizes(clone, environment)
         ("videos=match.mp4 half_starts=4:10", "config.half_starts: '4:10' is no start of a half"),
     ],
 )
-def test_first_mistakes_are_one_sentence_of_the_plan(clone, environment, clip, words, sentence):
+def test_first_mistakes_give_one_sentence_in_a_dry_run(clone, environment, clip, words, sentence):
     shutil.copy(clip, clone.folder / "match.mp4")
     arguments = re.split(r" (?=\w+=)", words)
     done = subprocess.run(

@@ -40,7 +40,7 @@ def clone(tmp_path_factory):
     return clone
 
 
-def test_a_killed_run_goes_on_and_gives_the_same_files(clone):
+def test_killed_run_resumes_and_gives_the_same_files(clone):
     targets = [f"results/{name}" for name in FILES]
     (clone.folder / "my.yaml").write_text(yaml.safe_dump(clone.config))
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *targets]
@@ -70,7 +70,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_files(clone):
     assert all(line["text"] and line["score"] for line in ledger)
 
 
-def test_all_that_follows_is_as_with_other_models(clone):
+def test_later_steps_work_for_a_generic_model(clone):
     clone.run()
     assert clone.results("predictions/final_predictions_gemma_video_0.json")
     assert clone.results("report/video_0.html")

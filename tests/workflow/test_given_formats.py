@@ -64,7 +64,7 @@ def original(version, half):
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_every_prediction_of_the_right_half_has_its_time_and_score(done, version):
+def test_predictions_of_the_half_keep_their_times_and_scores(done, version):
     for video in (0, 1):
         rows = events(done, version, video)
         found = sorted((float(row["time_s"]), float(row["score"])) for row in rows)
@@ -73,7 +73,7 @@ def test_every_prediction_of_the_right_half_has_its_time_and_score(done, version
         assert {row["time_s"] == row["window_s"] for row in rows} == {True}
 
 
-def test_words_of_other_classes_are_kept_and_marked(done):
+def test_labels_of_unknown_classes_are_kept_and_marked(done):
     rows = events(done, "v1", 0) + events(done, "v1", 1)
     known = {row["label"]: row["known"] for row in rows}
     assert known == {"card": "no", "Goal": "yes", "Substitution": "yes"}
@@ -82,7 +82,7 @@ def test_words_of_other_classes_are_kept_and_marked(done):
     assert row["unknown_labels"].startswith("card: ")
 
 
-def test_they_are_compared_fused_evaluated_shown_and_exported(done):
+def test_spotters_are_compared_fused_evaluated_shown_and_exported(done):
     (pair,) = done.read("comparison/comparison_video_0.json")["pairs"]
     assert pair["overall"]["matched"] == 2 > 2 * pair["overall"]["matched_by_chance"]
     fused = [row for row in events(done, "ensemble", 0) if "v1 276.5" in row["said_by"]]
@@ -101,7 +101,7 @@ def test_they_are_compared_fused_evaluated_shown_and_exported(done):
     assert again == [(time, float(c)) for time, c in original("v2", "2")]
 
 
-def test_our_own_exports_are_a_model_too(done):
+def test_our_own_exports_can_be_given(done):
     """As a folder of a challenge's layout, and as OSL JSON."""
     models = {
         "folder": {"predictions": "results/exports/v2/soccernet"},
@@ -116,7 +116,7 @@ def test_our_own_exports_are_a_model_too(done):
             assert [[row[name] for name in what] for row in rows] == expected
 
 
-def test_replacing_a_file_reads_again_what_is_in_it(done):
+def test_replaced_file_is_read_again_for_all_its_videos(done):
     assert done.jobs() == {}
     for name in ("v2.zip", "v1.json"):
         file = done.folder / name
@@ -151,7 +151,7 @@ def test_replacing_a_file_reads_again_what_is_in_it(done):
         ),
     ],
 )
-def test_bad_files_end_the_run_before_its_first_job(done, name, text, sentence):
+def test_bad_files_stop_the_run_before_its_first_job(done, name, text, sentence):
     (done.folder / name).write_text(text)
     run = done.snakemake("-n", models={"v1": {"predictions": name}}, compare_with="v1")
     output = run.stdout + run.stderr

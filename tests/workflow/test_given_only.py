@@ -34,7 +34,7 @@ def done(tmp_path_factory):
     return clone
 
 
-def test_what_both_have_is_compared(done):
+def test_videos_of_both_models_are_compared(done):
     (pair,) = done.read("comparison/comparison_video_3.json")["pairs"]
     assert (pair["both"], pair["only_a"], pair["only_b"]) == (1, 2, 1)
     assert pair["compared"] == [{"start": 0, "end": 304}]
@@ -42,7 +42,7 @@ def test_what_both_have_is_compared(done):
     assert len(done.read("ensemble/final_predictions_ensemble_video_3.json")) == 4
 
 
-def test_the_summary_tells_what_is_there_and_what_is_missing(done):
+def test_summary_shows_present_and_missing_predictions(done):
     with (done.folder / "results/summary/summary.csv").open() as file:
         rows = {(row["video"], row["model"]): row for row in csv.DictReader(file)}
     assert rows["3", "one"]["events"] == "3"
@@ -91,7 +91,7 @@ def test_footage_of_given_predictions_is_probed(done, clip):
         ("evaluation", "There is nothing to evaluate: no selected video has labels."),
     ],
 )
-def test_a_target_of_nothing_says_what_is_missing(done, target, sentence):
+def test_target_without_predictions_names_the_missing_ones(done, target, sentence):
     run = done.snakemake(target)
     assert run.returncode != 0
     assert sentence in run.stdout + run.stderr
@@ -106,13 +106,13 @@ def refused(run):
     return " ".join(output.split())
 
 
-def test_a_result_of_no_video_is_refused_in_a_sentence(done):
+def test_result_of_an_unknown_video_is_refused_with_a_sentence(done):
     for name in ("comparison/comparison_video_7.json", "report/video_7.html"):
         run = done.snakemake("-n", f"results/{name}")
         assert "video 7 is not selected (selected: 3-4)" in refused(run)
 
 
-def test_predictions_that_are_dated_in_the_future_end_the_run_before_it_starts(done):
+def test_predictions_dated_in_the_future_are_refused_before_the_run(done):
     path = done.folder / "a" / "final_predictions_one_video_3.json"
     before = path.stat().st_mtime
     os.utime(path, (2e9, 2e9))
@@ -121,7 +121,7 @@ def test_predictions_that_are_dated_in_the_future_end_the_run_before_it_starts(d
     assert "Type touch a/final_predictions_one_video_3.json" in refused(run)
 
 
-def test_nothing_is_said_of_slices_where_there_are_none(done):
+def test_run_without_slices_prints_nothing_about_slices(done):
     run = done.run("--forcerun", "summarize")
     assert "To do: " in run.stdout + run.stderr
     assert "slices" not in run.stdout + run.stderr
@@ -130,7 +130,7 @@ def test_nothing_is_said_of_slices_where_there_are_none(done):
     assert status.stdout.startswith("This run has no slices, because no model runs in it")
 
 
-def test_a_reason_is_a_line_or_two_long_however_many_files_there_are(tmp_path):
+def test_reason_of_a_job_with_many_files_is_shortened(tmp_path):
     config = {
         "videos": None,
         "detect_with": [],

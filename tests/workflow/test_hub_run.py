@@ -52,7 +52,7 @@ def done(hub, tmp_path_factory, clip):
 
 
 @pytest.mark.parametrize("kind", REPOS)
-def test_the_model_that_answers_is_the_one_on_the_hub(done, kind, tmp_path):
+def test_running_model_is_the_one_on_the_hub(done, kind, tmp_path):
     quantize(ROOT / "demo" / f"model-{kind}", tmp_path / "nf4")
     expected, got = (
         # Without the prefix that transformers 4 gave the vision tower.
@@ -64,7 +64,7 @@ def test_the_model_that_answers_is_the_one_on_the_hub(done, kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", REPOS)
-def test_there_are_answers_and_the_results_name_the_commit(done, kind):
+def test_results_have_answers_and_name_the_commit(done, kind):
     ledger = done.read(f"windows/windows_{kind}_vid0_gpu0.jsonl")
     assert [window["start"] for window in ledger] == [0, 2, 4, 6, 8]
     assert all(window["tokens"] for window in ledger)

@@ -43,7 +43,7 @@ def clone(tmp_path_factory, checkpoint):
     return clone
 
 
-def test_any_number_of_kills_gives_the_files_of_an_undisturbed_run(clone):
+def test_killed_workers_give_the_files_of_an_undisturbed_run(clone):
     targets = [f"results/{name}" for name in FILES]
     (clone.folder / "my.yaml").write_text(yaml.safe_dump(clone.config))
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *targets]
@@ -74,7 +74,7 @@ def test_any_number_of_kills_gives_the_files_of_an_undisturbed_run(clone):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_an_interrupted_run_says_so_and_the_same_command_goes_on(clone, number):
+def test_interrupted_run_says_so_and_the_same_command_resumes(clone, number):
     config = clone.config | {"results": "interrupted"}
     (clone.folder / "interrupted.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "predictions"]

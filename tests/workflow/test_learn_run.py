@@ -67,7 +67,7 @@ def learned(clone, video, results="results"):
     return (clone.folder / name).read_bytes()
 
 
-def test_features_have_a_row_for_every_window(done):
+def test_features_have_one_row_per_window(done):
     for number in (0, 1):
         ledger = done.read(f"windows/windows_llava_vid0_gpu{number}.jsonl")
         file = done.folder / f"results/features/features_llava_vid0_gpu{number}.safetensors"
@@ -78,7 +78,7 @@ def test_features_have_a_row_for_every_window(done):
         assert all("features" not in line for line in ledger)
 
 
-def test_learnt_events_are_a_model_of_their_own(done):
+def test_learnt_events_count_as_another_model(done):
     model = "llava_learned"
     for name in (
         *(f"predictions/final_predictions_{model}_video_3.json", f"exports/{model}"),
@@ -103,7 +103,7 @@ def test_ensemble_leaves_out_events_learnt_from_its_own_windows(done):
     assert not (done.folder / "results/events/events_ensemble_video_3.csv").exists()
 
 
-def test_a_class_in_no_file_is_learnt_and_evaluated_and_a_rare_one_is_named(done):
+def test_new_class_is_learnt_and_evaluated_and_rare_class_is_reported(done):
     table = read_probabilities(done.folder / "results/learned/probabilities_llava_video_3.csv")
     assert table.classes == ("Goal", "Drinks break")
     report = done.read("learned/learning_llava.json")
@@ -119,7 +119,7 @@ def test_a_class_in_no_file_is_learnt_and_evaluated_and_a_rare_one_is_named(done
         assert "Drinks break" in next(csv.reader(file))
 
 
-def test_the_curve_has_each_number_of_games(done):
+def test_learning_curve_has_all_numbers_of_games(done):
     curve = done.read("learned/learning_llava.json")["curve"]
     assert [point["games"] for point in curve] == [1, 2]
     assert all(point["low"] <= point["high"] for point in curve)
@@ -149,7 +149,7 @@ def test_labels_of_a_game_do_not_change_its_learnt_events(done):
     assert after[2] != before[2]
 
 
-def test_one_game_with_labels_teaches_the_others_alone(done):
+def test_single_labelled_game_teaches_only_other_games(done):
     done.run("learn", select="0,3", results="two")
     assert (done.folder / "two/learned/probabilities_llava_video_3.csv").exists()
     assert not (done.folder / "two/learned/probabilities_llava_video_0.csv").exists()
@@ -159,7 +159,7 @@ def test_one_game_with_labels_teaches_the_others_alone(done):
     assert "no selected video has labels" in refused.stdout + refused.stderr
 
 
-def test_a_kept_model_is_used_in_another_run_and_known_games_are_left_out(done):
+def test_kept_model_is_used_in_another_run_without_the_parts_of_known_games(done):
     kept = shutil.copy(
         done.folder / "results/learned/learned_llava.safetensors", done.folder / "kept.safetensors"
     )
@@ -192,14 +192,14 @@ def test_a_kept_model_is_used_in_another_run_and_known_games_are_left_out(done):
     assert "is no learnt model" in refused.stdout + refused.stderr
 
 
-def test_without_kept_partials_features_go_and_the_model_stays(done):
+def test_features_are_deleted_and_the_model_kept_without_partials(done):
     done.run("learn", keep_partials=False, results="few")
     assert not [*(done.folder / "few").glob("features/*")]
     assert (done.folder / "few/learned/learned_llava.safetensors").exists()
     assert learned(done, 3, "few") == learned(done, 3)
 
 
-def test_answers_are_the_same_with_features_and_without(done):
+def test_features_do_not_change_answers(done):
     done.run("predictions", learn=False, results="plain", select="0")
     name = "partials/partial_results_llava_vid0_gpu0.json"
     assert done.read(f"../plain/{name}") == done.read(name)

@@ -73,7 +73,7 @@ def runs(tmp_path):
         run.wait()
 
 
-def test_two_jobs_never_hold_one_gpu(tmp_path, runs):
+def test_two_jobs_never_lease_the_same_gpu(tmp_path, runs):
     source, killed = random.Random(0), 0
     deadline = time.monotonic() + 600
     pause = 0.0

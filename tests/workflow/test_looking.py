@@ -33,7 +33,7 @@ def project(tmp_path_factory, clip):
 
 
 @pytest.mark.parametrize("flag", ["--dag", "--rulegraph"])
-def test_graphs_are_clean(project, flag):
+def test_printed_graphs_have_no_other_text(project, flag):
     output = project.run(flag).stdout.strip()
     assert re.fullmatch(r"digraph \w+ \{.*\}", output, re.DOTALL), output[:300]
     for line in output.splitlines()[1:-1]:
@@ -41,7 +41,7 @@ def test_graphs_are_clean(project, flag):
     assert "detect_slice" in output
 
 
-def test_the_summary_is_a_table(project):
+def test_printed_summary_is_a_table(project):
     rows = list(csv.DictReader(io.StringIO(project.run("--summary").stdout), delimiter="\t"))
     assert "results/partials/partial_results_llava_vid0_gpu0.json" in {
         row["output_file"] for row in rows
@@ -54,7 +54,7 @@ LACKING = ["av", "bitsandbytes", "json_repair", "numpy", "pandas", "safetensors"
 
 
 @pytest.mark.parametrize("arguments", [["-n"], ["--cores", "1"]], ids=["plan", "run"])
-def test_a_plan_needs_no_environment_of_the_jobs_and_a_run_says_so(project, checkpoint, arguments):
+def test_dry_run_needs_no_packages_of_the_jobs_and_a_run_names_them(project, checkpoint, arguments):
     options = [f"models={{llava: {{checkpoint: {checkpoint}}}}}", "compare_with=[]"]
     command = f"""if True:
         import sys
@@ -97,7 +97,7 @@ def test_flow_chart_of_the_docs_shows_the_rules(project):
     assert edges(written[0]) == true, f"write into {page}:\nflowchart TB\n{lines}"
 
 
-def test_the_record_comes_behind_everything_with_an_arrow_from_what_nothing_else_needs(project):
+def test_record_runs_last_with_edges_only_from_unused_files(project):
     """From more, Snakemake would plan a run of a thousand videos for minutes."""
     there = arrows(project.run("--rulegraph", "mermaid-js").stdout)
     last = {a for a, b in there if b == "record_run"}

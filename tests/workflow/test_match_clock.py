@@ -116,7 +116,7 @@ def spotted(clone, results):
     return json.loads(path.read_text())["predictions"]
 
 
-def test_footage_before_the_kick_off_changes_no_figure(clone, matches):
+def test_footage_before_the_kick_off_changes_no_metric(clone, matches):
     pictures, annotations = matches[0]
     write_labels(clone, annotations)
     write(clone.folder / "half.mkv", pictures)
@@ -133,7 +133,7 @@ def test_footage_before_the_kick_off_changes_no_figure(clone, matches):
     assert spotted(clone, "early") == spotted(clone, "plain")
 
 
-def test_match_in_one_file_is_evaluated_as_in_two(clone, matches):
+def test_match_in_one_file_has_the_metrics_of_two_files(clone, matches):
     (first, of_first), (second, of_second) = matches
     write_labels(clone, of_first, of_second)
     write(clone.folder / "1.mkv", first)

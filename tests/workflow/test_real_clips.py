@@ -12,7 +12,7 @@ DATA = os.environ.get("TOUCHLINE_REAL_DATA")
 
 @pytest.mark.slow
 @pytest.mark.skipif(DATA is None, reason="TOUCHLINE_REAL_DATA names no folder of real data")
-def test_clips_of_five_seconds(tmp_path):
+def test_real_footage_of_five_seconds_has_windows_in_four_slices(tmp_path):
     config = {
         "videos": str(Path(DATA) / "clips"),
         "models": {"llava": {"checkpoint": str(ROOT / "demo" / "model-llava"), "revision": None}},

@@ -371,7 +371,7 @@ def nested(name, value) -> dict:
     return config
 
 
-def test_the_table_has_every_change_and_no_other():
+def test_table_of_changes_has_all_settings_once():
     assert set(read_table()) == set(FILES) | set(SETTINGS)
     assert set(SETTINGS) == leaves(Settings)
 
@@ -390,7 +390,7 @@ def counted(output) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("change", read_table())
-def test_a_change_runs_the_jobs_of_its_row(done, dry_runs, change):
+def test_change_runs_the_jobs_of_its_row(done, dry_runs, change):
     folder = done.folder
     config = nested(change, SETTINGS[change]) if change in SETTINGS else {}
     for copy, original in [
@@ -426,7 +426,7 @@ def test_a_change_runs_the_jobs_of_its_row(done, dry_runs, change):
     assert counts == read_table()[change]
 
 
-def test_a_folder_with_one_more_video_and_partials_thrown_away(done, tmp_path):
+def test_new_last_video_of_a_folder_changes_no_other_video(done, tmp_path):
     """A file that comes last by name changes nothing of the others; one in between does.
 
     Thrown away once merged, partials are no targets; wanted again, they are detected again.

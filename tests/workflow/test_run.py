@@ -28,7 +28,7 @@ def done(clone, clip):
     return clone
 
 
-def test_every_file_of_the_contract_is_there(done):
+def test_run_writes_all_documented_files(done):
     assert len(done.results("partials/partial_results_llava_vid[01]_gpu[01].json")) == 4
     assert len(done.results("windows/windows_llava_vid[01]_gpu[01].jsonl")) == 4
     for name in [
@@ -53,7 +53,7 @@ def test_every_file_of_the_contract_is_there(done):
     assert not (done.folder / "oops").exists()
 
 
-def test_the_ledgers_tell_of_every_window_and_the_partials_of_every_answer(done):
+def test_ledgers_have_all_windows_and_partials_have_all_answers(done):
     reached = 0.0
     for index in (0, 1):
         ledger = done.read(f"windows/windows_llava_vid1_gpu{index}.jsonl")
@@ -65,14 +65,14 @@ def test_the_ledgers_tell_of_every_window_and_the_partials_of_every_answer(done)
     assert reached == done.read("videos/video_1.json")["duration"] == 9.2
 
 
-def test_given_predictions_are_read_into_the_classes(done):
+def test_labels_of_given_predictions_become_classes(done):
     report = done.read("comparison/comparison_video_0.json")
     assert [(m["name"], m["events"], m["unknown"]) for m in report["models"]][1] == ("other", 2, 0)
     ensemble = done.read("ensemble/final_predictions_ensemble_video_0.json")
     assert [item["time"] for item in ensemble if "'Corner'" in item["raw"]] == [6.0]
 
 
-def test_a_second_run_has_nothing_to_do(done):
+def test_second_run_has_no_jobs(done):
     assert "Nothing to be done" in done.run().stdout + done.run().stderr
 
 
@@ -83,7 +83,7 @@ def verified(done):
     return run.returncode, run.stdout + run.stderr
 
 
-def test_the_record_accounts_for_every_result(done):
+def test_record_has_all_results(done):
     record = done.read("run.json")
     assert record["settings"]["models"]["other"] == {"predictions": "given_{video}.json"}
     assert [video["game"] for video in record["videos"]] == ["A vs B", "A vs B"]
@@ -105,7 +105,7 @@ def test_the_record_accounts_for_every_result(done):
     )
 
 
-def test_result_that_was_edited_is_named_although_a_run_followed(done):
+def test_edited_result_is_named_after_another_run(done):
     summary, pictures = (
         done.folder / "results" / name
         for name in ("summary/summary.txt", "thumbnails/thumbnails_video_0.json")
@@ -126,7 +126,7 @@ def test_result_that_was_edited_is_named_although_a_run_followed(done):
     assert done.read("run.json")["changed"] == []
 
 
-def test_a_result_that_was_changed_is_named(done):
+def test_verify_names_a_changed_result(done):
     summary = done.folder / "results/summary/summary.txt"
     text = summary.read_text()
     times = summary.stat()
@@ -147,11 +147,11 @@ def test_a_result_that_was_changed_is_named(done):
     assert output.startswith("results/run.json cannot be read: No such file")
 
 
-def test_the_rules_pass_snakemakes_own_checks(done):
+def test_rules_pass_snakemakes_lint(done):
     done.run("--lint")
 
 
-def test_to_delete_all_output_leaves_the_models(done):
+def test_delete_all_output_keeps_the_models(done):
     done.run("--delete-all-output")
     assert not done.results("p*/*.json")
     assert not {"fetch_model", "quantize_model"} & set(done.jobs())

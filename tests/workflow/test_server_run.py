@@ -58,7 +58,7 @@ def clone(tmp_path_factory, clip, asked):
     return clone
 
 
-def test_nothing_is_fetched_and_the_run_says_what_it_sends(clone, fake):
+def test_run_on_a_server_fetches_nothing_and_prints_its_requests(clone, fake):
     assert not (clone.folder / "resources").exists()
     assert f"asked sends 127.0.0.1:{fake.port} 1,800 requests" in clone.output
     assert "GPU" not in clone.output
@@ -102,7 +102,9 @@ def test_key_is_in_no_file(clone, fake):
         ({"frames_as": "png"}, 1),
     ],
 )
-def test_model_and_frames_detect_again_and_the_address_does_not(clone, asked, change, slices):
+def test_changed_model_or_frames_detect_again_and_changed_address_does_not(
+    clone, asked, change, slices
+):
     jobs = clone.jobs("predictions", models={"asked": asked | change})
     assert jobs.get("detect_slice", 0) == slices
 
@@ -211,7 +213,7 @@ def transformers_serve(folder, model, log):
 
 
 @pytest.mark.slow
-def test_transformers_serve_answers_as_our_own_family_does(tmp_path):
+def test_transformers_serve_gives_the_answers_of_our_own_family(tmp_path):
     clone = new_clone(tmp_path / "clone", {})
     making = [sys.executable, ROOT / "demo/make_matches.py", "--seeds", "43", "--out", "out"]
     subprocess.run(making, cwd=clone.folder, check=True, capture_output=True)

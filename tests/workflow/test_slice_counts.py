@@ -46,7 +46,7 @@ def shown(clone, slices, videos):
     }
 
 
-def test_windows_that_cross_slices_are_the_same_in_one_slice_and_in_four(clone, videos):
+def test_windows_that_cross_slices_are_the_same_for_one_and_four_slices(clone, videos):
     one, four = (shown(clone, slices, videos) for slices in (1, 4))
     assert one == four
     assert sorted(len(windows) for windows in one.values()) == [2, 15, 15, 15, 15, 15]

@@ -29,7 +29,7 @@ def report(tmp_path_factory):
         yield {name: archive.read(name).decode() for name in archive.namelist()}
 
 
-def test_every_output_that_matters_is_in_it(report):
+def test_report_has_all_pages_charts_and_tables(report):
     names = {name.rpartition("/")[2] for name in report}
     assert names == {
         *("report.html", "index.html", "video_3.html", "counts.svg", "agreement.svg"),
@@ -37,7 +37,7 @@ def test_every_output_that_matters_is_in_it(report):
     }
 
 
-def test_it_tells_what_each_is(report):
+def test_report_has_a_caption_per_file(report):
     page = report["report/report.html"]
     for category in ("Matches", "The run", "Charts", "Tables"):
         assert json.dumps(category) in page
@@ -45,6 +45,6 @@ def test_it_tells_what_each_is(report):
     assert "Events of soccer matches" in page
 
 
-def test_it_loads_nothing_from_elsewhere(report):
+def test_report_loads_nothing_from_other_places(report):
     page = report["report/report.html"]
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=.https?:", page)

@@ -58,7 +58,7 @@ def printed(folder, *arguments) -> tuple[int, str]:
     return done.wait(timeout=60), done.stdout.read()
 
 
-def test_one_look_needs_no_torch_and_no_snakemake(folder):
+def test_status_needs_neither_torch_nor_snakemake(folder):
     code, text = printed(folder, "--configfile", "my.yaml")
     assert code == 0, text
     (row,) = [line.split() for line in text.splitlines() if " llava " in line]
@@ -76,14 +76,14 @@ def test_one_look_needs_no_torch_and_no_snakemake(folder):
         ),
     ],
 )
-def test_a_mistake_ends_in_a_sentence(folder, arguments, sentence):
+def test_mistake_in_the_settings_gives_a_sentence(folder, arguments, sentence):
     code, text = printed(folder, *arguments)
     assert code != 0
     assert sentence in text
     assert "Traceback" not in text
 
 
-def test_a_config_of_ones_own_lies_over_the_projects(folder):
+def test_config_in_the_folder_of_the_run_replaces_values_of_the_project(folder):
     (folder / "config.yaml").write_text("slices: 3\ncompare_with: []\n")
     code, text = printed(folder)
     assert code == 0, text
@@ -101,7 +101,7 @@ def lock(folder):
 WATCH = ["--watch", "0.1", "--configfile", "my.yaml"]
 
 
-def test_a_watch_into_a_pipe_writes_lines_until_the_run_ends(folder):
+def test_watch_into_a_pipe_writes_lines_until_the_run_ends(folder):
     locked = lock(folder)
     watch = status(folder, *WATCH)
     first = watch.stdout.readline()
@@ -120,7 +120,7 @@ def test_a_watch_into_a_pipe_writes_lines_until_the_run_ends(folder):
     assert watch.wait(timeout=60) == 0
 
 
-def test_a_watch_on_a_screen_ends_with_the_run(folder):
+def test_watch_on_a_screen_ends_with_the_run(folder):
     locked = lock(folder)
     master, slave = pty.openpty()
     watch = status(folder, *WATCH, stdout=slave, stderr=slave)
@@ -138,7 +138,7 @@ def test_a_watch_on_a_screen_ends_with_the_run(folder):
     assert b"The run has ended: 1 of 2 slices are done" in text
 
 
-def test_without_a_run_it_says_so(folder):
+def test_watch_without_a_run_says_so(folder):
     code, text = printed(folder, *WATCH)
     assert code == 0
     assert text.endswith(
@@ -147,7 +147,7 @@ def test_without_a_run_it_says_so(folder):
     )
 
 
-def test_without_the_environment_it_names_what_to_activate(folder):
+def test_status_without_the_environment_prints_the_activate_command(folder):
     command = [sys.executable, "-S", ROOT / "scripts" / "status.py"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode != 0

@@ -17,7 +17,7 @@ def project(clone):
 
 
 @pytest.mark.slow
-def test_the_ledgers_of_wide_windows_are_full(project, checkpoints):
+def test_ledgers_of_wide_windows_have_all_windows(project, checkpoints):
     models = {
         family.replace("_", "-"): {"checkpoint": str(folder), "family": family}
         for family, folder in checkpoints.items()
@@ -49,9 +49,7 @@ def test_windows_longer_than_the_context_are_refused_before_the_dag(project):
 
 
 @pytest.mark.slow
-def test_a_slice_whose_frames_are_too_large_ends_before_its_model_is_loaded(
-    project, qwen_checkpoint
-):
+def test_slice_with_too_large_frames_stops_before_loading_its_model(project, qwen_checkpoint):
     # How many tokens a frame has depends on the video, which the preflight has not opened.
     done = project.snakemake(
         models={"llava": {"checkpoint": str(qwen_checkpoint), "family": "qwen2_5_vl"}},
