@@ -11,7 +11,7 @@ from touchline.events.shortlist import shortlist
 from touchline.inputs.fingerprint import check_fingerprint
 from touchline.inputs.settings import read_table
 from touchline.report.match_page import moment_in_view, read_match
-from touchline.report.thumbnails import pictured, thumbnails
+from touchline.report.thumbnails import moments_with_pictures, thumbnails
 from touchline.runs.rule_params import DrawThumbnailsParams
 
 
@@ -32,7 +32,7 @@ def main(job: Any) -> None:
         for track in match.tracks.values()
         for place in shortlist(track.events, match.labels.classes, params.per_class)
     }
-    moments = pictured(match.moments(params.tolerance), listed)
+    moments = moments_with_pictures(match.moments(params.tolerance), listed)
     times = [
         (moment.time_s, moment_in_view(moment, params.window, manifest.duration))
         for moment in moments

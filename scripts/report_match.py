@@ -12,7 +12,7 @@ from touchline.core.records import Thumbnail
 from touchline.events.shortlist import read_shortlist
 from touchline.evidence.tables import read_evidence, read_probabilities
 from touchline.inputs.settings import read_table
-from touchline.report.match_page import MODULE, page_data, read_match, rows_of
+from touchline.report.match_page import MODULE, page_data, read_match, summary_rows
 from touchline.report.pages import render
 from touchline.runs.rule_params import ReportMatchParams
 
@@ -64,7 +64,7 @@ def main(job: Any) -> None:
         data,
         match=match,
         name=params.name,
-        rows=rows_of(match),
+        rows=summary_rows(match),
         tolerance=params.tolerance,
     )
     write_text(job.output.page, page)

@@ -19,15 +19,15 @@ from touchline.events.predictions import EVENTS
 from touchline.learning.records import LearningReport
 from touchline.report.charts import (
     Chart,
-    agreement_by_class,
-    events_of_models,
-    learning_of_models,
-    precision_and_recall,
-    reliability_of_models,
+    agreement_chart,
+    event_counts_chart,
+    learning_chart,
+    precision_recall_chart,
+    reliability_chart,
 )
 from touchline.report.pages import render
 from touchline.report.run_page import VideoRow, scores, slices_of, video_rows, warnings
-from touchline.report.vega import of_page, on_paper
+from touchline.report.vega import page_colour, paper_colour
 from touchline.runs.rule_params import ReportRunParams
 
 
@@ -69,18 +69,18 @@ def read_charts(
     evaluations: Sequence[EvaluationReport],
 ) -> Iterator[Chart]:
     """Yield the charts. Agreement needs two models. Learning and the last two need labels."""
-    yield events_of_models(rows)
+    yield event_counts_chart(rows)
     if job.input.learning:
-        yield learning_of_models([read_record(path, LearningReport) for path in job.input.learning])
+        yield learning_chart([read_record(path, LearningReport) for path in job.input.learning])
     if comparisons:
-        yield agreement_by_class(comparisons)
+        yield agreement_chart(comparisons)
     if evaluations:
         curves = {
             report.model: CURVES.read(path)
             for report, path in zip(evaluations, job.input.curves, strict=True)
         }
-        yield precision_and_recall(evaluations, curves, params.tolerance)
-        yield reliability_of_models(
+        yield precision_recall_chart(evaluations, curves, params.tolerance)
+        yield reliability_chart(
             [read_record(path, CalibrationReport) for path in job.input.calibrations]
         )
 
@@ -99,7 +99,7 @@ def main(job: Any) -> None:
     videos = read_videos(job, params, rows, evaluations)
     charts = list(read_charts(job, params, rows, comparisons, evaluations))
     for chart in charts:
-        write_text(job.output[chart.name], chart.svg(on_paper))
+        write_text(job.output[chart.name], chart.svg(paper_colour))
     unknown = sum((row.unknown for row in rows), Counter())
     page = render(
         "run.html.j2",
@@ -112,8 +112,8 @@ def main(job: Any) -> None:
         warnings=warnings(rows, evaluations),
         lengths_known=all(row.share_looked_at is not None for row in rows),
         unknown=unknown.most_common(),
-        # A chart without rows would be empty.
-        charts=[(chart, Markup(chart.svg(of_page))) for chart in charts if chart.rows],
+        # Without a row there is nothing to see.
+        charts=[(chart, Markup(chart.svg(page_colour))) for chart in charts if chart.rows],
         speeds=any(one.slices for video in videos for one in video.models),
     )
     write_text(job.output.page, page)

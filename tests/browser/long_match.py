@@ -13,7 +13,7 @@ from touchline.events.shortlist import Standing, shortlist
 from touchline.evidence.tables import Evidence
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name
-from touchline.report.match_page import MODULE, VideoPage, page_data, rows_of
+from touchline.report.match_page import MODULE, VideoPage, page_data, summary_rows
 from touchline.report.pages import render
 from touchline.report.priority import priorities
 from touchline.report.review_items import DISAGREEMENTS
@@ -68,7 +68,7 @@ def write_page(
         page=path,
         evidence=evidence,
     )
-    values = {"match": match, "name": name, "rows": rows_of(match)}
+    values = {"match": match, "name": name, "rows": summary_rows(match)}
     path.write_text(render("match.html.j2", MODULE, data, tolerance=TOLERANCE, **values))
     return len(moments), len(pictures)
 

@@ -6,7 +6,7 @@ from long_match import NAME, SECONDS, TOLERANCE, a_match, best_of
 from selenium.webdriver.common.action_chains import ActionChains
 
 from touchline.evidence.tables import Evidence
-from touchline.report.match_page import MODULE, page_data, rows_of
+from touchline.report.match_page import MODULE, page_data, summary_rows
 from touchline.report.pages import render
 
 CLASSES = ("Goal", "Corner", "Never <b>given</b>")
@@ -32,7 +32,7 @@ def write(path, evidence):
     data = page_data(
         match, moments, name=NAME, tolerance=TOLERANCE, shortlists=shortlists, evidence=evidence
     )
-    values = {"match": match, "name": NAME, "rows": rows_of(match), "tolerance": TOLERANCE}
+    values = {"match": match, "name": NAME, "rows": summary_rows(match), "tolerance": TOLERANCE}
     path.write_text(render("match.html.j2", MODULE, data, **values))
     return path
 

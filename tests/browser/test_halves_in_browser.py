@@ -16,7 +16,7 @@ from touchline.evaluation.annotations import read_truth
 from touchline.inputs.clock import half_spans, parse_half_starts, span_at
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import GameHalf, Name
-from touchline.report.match_page import MODULE, VideoPage, page_data, rows_of
+from touchline.report.match_page import MODULE, VideoPage, page_data, summary_rows
 from touchline.report.pages import render
 
 LABELS = Labels.read(Path(__file__).parents[2] / "labels.yaml")
@@ -63,7 +63,7 @@ def write(path, starts):
         shortlists={"a": best_of(match.tracks["a"].events)},
         halves=half_spans(halves, None, SECONDS),
     )
-    values = {"match": match, "name": Name(game="A match"), "rows": rows_of(match)}
+    values = {"match": match, "name": Name(game="A match"), "rows": summary_rows(match)}
     path.write_text(render("match.html.j2", MODULE, data, tolerance=5.0, **values))
     return path
 

@@ -13,7 +13,7 @@ from touchline.core.records import Counts, Coverage, Interval
 from touchline.events.shortlist import Standing
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name, Video
-from touchline.report.match_page import MODULE, VideoPage, moment_in_view, page_data, rows_of
+from touchline.report.match_page import MODULE, VideoPage, moment_in_view, page_data, summary_rows
 from touchline.report.pages import render
 from touchline.report.thumbnails import thumbnails
 from touchline.video.probe import probe
@@ -65,7 +65,13 @@ def page(tmp_path_factory):
         page=folder / "page.html",
     )
     html = render(
-        "match.html.j2", MODULE, data, match=match, name=Name(), rows=rows_of(match), tolerance=5.0
+        "match.html.j2",
+        MODULE,
+        data,
+        match=match,
+        name=Name(),
+        rows=summary_rows(match),
+        tolerance=5.0,
     )
     path = folder / "page.html"
     path.write_text(html)

@@ -30,7 +30,7 @@ from touchline.matching import (
     true_positives,
 )
 from touchline.report import pages
-from touchline.report.review_items import moments_of
+from touchline.report.review_items import build_moments
 
 TIMES = st.lists(st.floats(0, 60) | st.integers(0, 30).map(float), max_size=12)
 TOLERANCE = st.sampled_from([0.0, 1.0, 2.5, 5.0, 100.0])
@@ -178,7 +178,7 @@ def test_every_stage_applies_the_same_tolerance(edge):
         "ranking": goals.ranked_by.score == 1,
         "agreement": features(goal, [[event(other)]], tolerance)["agreement"] == 1,
         "undecided": is_undecided(goal, Truth([], [], [(other, "Goal", False)]), tolerance),
-        "page": len(moments_of(tracks, tolerance)) == 1,
+        "page": len(build_moments(tracks, tolerance)) == 1,
     }
     flat = {
         (stage, case): value

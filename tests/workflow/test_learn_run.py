@@ -94,7 +94,7 @@ def test_learnt_events_count_as_another_model(done):
         best = sorted((e for e in events if e.label == label), key=lambda e: -e.score)[:3]
         assert sorted(e.time_s for e in best) == pytest.approx(moments, abs=3)
     assert '"model":"llava_learned"' in (done.folder / "results/report/video_3.html").read_text()
-    assert "What labels teach" in (done.folder / "results/report/index.html").read_text()
+    assert "Learning from labels" in (done.folder / "results/report/index.html").read_text()
     paths = {file["path"] for file in done.read("run.json")["results"]}
     assert {"learned/learned_llava.safetensors", "learned/learning_llava.json"} <= paths
 

@@ -1,5 +1,5 @@
-"""The pages on which a person sees a match and a run, and judges.
+"""Make the pages on which a person reviews a match and a run.
 
-In: what the other stages found. Out: HTML files that need nothing else, and charts. Imports core,
+Input: the results of the other stages. Output: self-contained HTML files and charts. Imports core,
 inputs, video, events, comparison and evaluation.
 """

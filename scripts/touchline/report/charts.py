@@ -1,4 +1,4 @@
-"""The figures of a run: what its charts are of, and the same as tables."""
+"""Compute the figures of a run, for its charts and for tables beside them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from touchline.report.vega import Palette, Rows, Spec
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart, and a table of what it shows.
+    """A chart, and a table with the same figures.
 
     Attributes:
-        name: of its file.
-        draw: the chart's description, in the colours of a palette.
-        columns, rows: of the table; each row begins with what it is about.
+        name: name of the chart's file.
+        title: title of the chart.
+        caption: sentence below the title.
+        draw: function that returns the chart's Vega-Lite description in the colours of a palette.
+        columns, rows: columns and rows of the table.
     """
 
     name: str
@@ -34,14 +36,15 @@ class Chart:
     rows: Sequence[Sequence[str | float | None]]
 
     def svg(self, palette: Palette) -> str:
+        """Draw the chart as SVG."""
         return vega.svg(self.draw(palette), palette, self.title)
 
 
-def events_of_models(rows: Sequence[Row]) -> Chart:
-    """How many events each model found."""
+def event_counts_chart(rows: Sequence[Row]) -> Chart:
+    """Chart the number of events of each model, by class."""
     models = list(dict.fromkeys(row.model for row in rows))
     counts = events_by_class(rows)
-    # The most frequent first; of equals by name, as they are.
+    # Sort by frequency. The stable sort keeps equal counts in the order of their names.
     counts = counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index]
     bars = [
         {"label": label, "model": model, "events": events}
@@ -51,15 +54,15 @@ def events_of_models(rows: Sequence[Row]) -> Chart:
     return Chart(
         "counts",
         "Events by class",
-        "How many events of each class each model found in all videos.",
+        "Number of events per class and model in all videos.",
         lambda palette: vega.counts(bars, models, palette),
         ["Class", *models],
         [[label, *of_models] for label, *of_models in counts.itertuples()],
     )
 
 
-def agreement_by_class(reports: Iterable[ComparisonReport]) -> Chart:
-    """How far each pair of models agrees, class by class over all videos."""
+def agreement_chart(reports: Iterable[ComparisonReport]) -> Chart:
+    """Chart the agreement of each pair of models, by class over all videos."""
     of_videos = DataFrame(
         [
             (
@@ -83,8 +86,8 @@ def agreement_by_class(reports: Iterable[ComparisonReport]) -> Chart:
     return Chart(
         "agreement",
         "Agreement by class",
-        "F1 of two models, each taken for the other's truth, beside what the same lists give when "
-        "one is shifted in time.",
+        "F1 of two models, with one model's events as the other's truth. The chance level is F1 "
+        "after one list is shifted in time.",
         lambda palette: vega.agreement(agreed, palette),
         ["Class", "Pair", "Events", "Matched", "F1", "F1 by chance"],
         [
@@ -94,17 +97,19 @@ def agreement_by_class(reports: Iterable[ComparisonReport]) -> Chart:
     )
 
 
-def precision_and_recall(
+def precision_recall_chart(
     reports: Sequence[EvaluationReport],
     curves: Mapping[str, DataFrame],
     tolerance: float,
 ) -> Chart:
-    """How good each model is, at the tolerance of the evaluation that is nearest to one.
+    """Chart the precision and recall of each model.
+
+    The chart uses the evaluation's tolerance that is nearest to the given one.
 
     Args:
-        reports: at least one.
-        curves: the curves table of each model.
-        tolerance: seconds.
+        reports: evaluation reports, at least one.
+        curves: table of precision-recall curves of each model.
+        tolerance: the wanted tolerance in seconds.
     """
     models = [report.model for report in reports]
     nearest = min(
@@ -117,7 +122,7 @@ def precision_and_recall(
     return Chart(
         "precision_recall",
         "Precision and recall",
-        f"By the least score that counts, against the labels at ±{nearest:g} s.",
+        f"For every least score, against the labels at ±{nearest:g} s.",
         lambda palette: vega.precision_recall(drawn, models, palette),
         ["Class", "Model", "True", "Found", "Precision", "Recall", "F1"],
         [
@@ -132,8 +137,8 @@ def precision_and_recall(
     )
 
 
-def learning_of_models(reports: Sequence[LearningReport]) -> Chart:
-    """What each model spots in games by what other games taught, by their number."""
+def learning_chart(reports: Sequence[LearningReport]) -> Chart:
+    """Chart the average precision of learnt models, by the number of games they learnt from."""
     models = [report.model for report in reports]
     points: Rows = [
         {"model": report.model, "games": point.games, "value": point.value}
@@ -145,18 +150,18 @@ def learning_of_models(reports: Sequence[LearningReport]) -> Chart:
     rare = "".join(f" {each.model}: {each.left_out}" for each in reports if each.left_out)
     return Chart(
         "learning",
-        "What labels teach",
-        f"Average precision{tolerance} of the events that are spotted in games, by the number of "
-        "labelled games that were learnt from. No game is judged by what itself taught. Upright "
-        f"lines are 95 % intervals over games.{rare}",
+        "Learning from labels",
+        f"Average precision{tolerance} of spotted events, by the number of labelled games in the "
+        "training. No game is tested with a model that learnt from it. Vertical lines are 95 % "
+        f"intervals over games.{rare}",
         lambda palette: vega.learning(points, models, palette),
         ["Model", "Labelled games", "Average precision", "Low", "High"],
         [[row[name] for name in ("model", "games", "value", "low", "high")] for row in points],
     )
 
 
-def reliability_of_models(reports: Sequence[CalibrationReport]) -> Chart:
-    """How far the signals that models give of their events can be trusted."""
+def reliability_chart(reports: Sequence[CalibrationReport]) -> Chart:
+    """Chart the reliability of the probabilities that models state."""
     models = [report.model for report in reports]
     bins: Rows = [
         {
@@ -168,17 +173,17 @@ def reliability_of_models(reports: Sequence[CalibrationReport]) -> Chart:
         }
         for report in reports
         for one in report.reliability
-        # What models state. The score and the number of hits are no probabilities.
+        # The score and the number of hits are not probabilities.
         if one.signal in ("confidence", "label_probability")
         for bin_ in one.bins
     ]
     return Chart(
         "reliability",
-        "Can the models' own word be trusted?",
-        "What a model says of its events against the share of them that is right. On the dashed "
-        "line its word can be taken; below it the model is too sure. Larger points stand for more "
-        "events.",
+        "Reliability of stated probabilities",
+        "The probability that a model states for its events, against the share of them that is "
+        "right. On the dashed line both agree. Below it the model is too sure. Larger points stand "
+        "for more events.",
         lambda palette: vega.reliability(bins, models, palette),
-        ["Model", "Signal", "Says", "Right", "Events"],
+        ["Model", "Signal", "Stated", "Right", "Events"],
         [[row[name] for name in ("model", "signal", "mean", "right", "events")] for row in bins],
     )

@@ -1,4 +1,4 @@
-"""Numbers and texts as a page shows them."""
+"""Format numbers and texts for a page."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ NOTHING = "–"
 
 
 def clock(seconds: float) -> str:
-    """A time in a video: "12:05", "1:02:05"."""
+    """Format a time in a video, as in "12:05" or "1:02:05"."""
     hours, rest = divmod(int(seconds), 3600)
     minutes, seconds = divmod(rest, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes:02d}:{seconds:02d}"
 
 
 def figure(value: float | None, digits: int = 2) -> str:
-    """A number, or a dash for what is not known."""
+    """Format a number, or a dash if it is unknown."""
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
 def share(value: float | None) -> str:
-    """A part of one in per cent: 100 % only for all of it, and 0 % only for nothing."""
+    """Format a share as a percentage. Only exactly 1 gives 100 %, and only exactly 0 gives 0 %."""
     if value is None:
         return NOTHING
     if 0.995 <= value < 1 or 0 < value < 0.005:
@@ -27,5 +27,5 @@ def share(value: float | None) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text of at most so many characters."""
+    """Shorten a text to at most `most` characters."""
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,4 +1,4 @@
-"""What the page of one match shows, from the files of the match."""
+"""Collect the data for the page of one match from the match's files."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ from touchline.inputs.videos import GameHalf, Name
 from touchline.report.filters import shortened
 from touchline.report.playable import playback
 from touchline.report.priority import priorities
-from touchline.report.review_items import Claim, Moment, moments_of
+from touchline.report.review_items import Claim, Moment, build_moments
 
-# The page's code.
+# The code of the page.
 MODULE = "match.js"
-# An event's time is the start of a window; a click shows what led to it, too (seconds).
+# Seconds to show before an event, because its time is the start of a window.
 _LEAD = 2.0
-# A runaway answer is shown from its beginning (characters); the tables have all of it.
+# Most characters of details and labels to show. The tables have the full texts.
 _DETAILS, _LABEL = 400, 80
-# Pictures a second, where there is no video to ask.
+# Frames per second of a video that is missing.
 _RATE = 25.0
-# Stands for the labels where a model's name would; no model has it.
+# Key for the annotations among the models' names. No model has this name.
 _TRUTH = ""
 
 
 class PageFiles(Protocol):
-    """The paths of what is known of one match.
+    """Paths of the files about one match.
 
     Attributes:
-        events, coverage: one a model, in the same order.
-        fused, truth, manifest, comparison: one, or none.
-        labels: labels.yaml.
+        events, coverage: one file per model, in the same order.
+        fused, truth, manifest, comparison: one file or none.
+        labels: path of labels.yaml.
     """
 
     events: Sequence[str]
@@ -63,14 +63,18 @@ class PageFiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VideoPage:
-    """All that is known of one video, for its page.
+    """The events, annotations and other results of one video, for its page.
 
     Attributes:
-        tracks, coverage: by name of the model.
-        fused: None where there are not two models.
-        truth: None where no labels are known.
-        problems: a line for each annotation that cannot be used.
-        classes: that are annotated, if not all.
+        video: number of the video.
+        tracks, coverage: events and coverage of each model, by name.
+        fused: events of the ensemble; None if there is no ensemble.
+        truth: annotations; None if there are none.
+        problems: one line per annotation that cannot be used.
+        manifest: manifest of the video; None without footage.
+        comparison: comparison of the models; None for fewer than two models.
+        labels: the classes and their spellings.
+        classes: annotated classes; None for all.
     """
 
     video: int
@@ -86,7 +90,7 @@ class VideoPage:
 
     @property
     def duration(self) -> float:
-        """Seconds; without a video, as far as any model got."""
+        """Return the duration in seconds. Without footage, return the latest known time."""
         if self.manifest:
             return self.manifest.duration
         ends = [t.looked_at[-1][1] for t in self.tracks.values() if t.looked_at]
@@ -96,8 +100,8 @@ class VideoPage:
         return max([*known, *ends, *times, 1.0])
 
     def moments(self, tolerance: float) -> list[Moment]:
-        """What was predicted of each moment, at most `tolerance` seconds apart."""
-        return moments_of(
+        """Group the events into moments of at most `tolerance` seconds."""
+        return build_moments(
             self.tracks,
             tolerance,
             fused=self.fused or (),
@@ -115,13 +119,15 @@ def read_match(
     classes: Collection[str] | None = None,
     taught: Sequence[str] = (),
 ) -> VideoPage:
-    """Read all that is known of a match.
+    """Read all results of a match.
 
     Args:
-        models: in the order of the files.
-        of: says which half the video shows, or where halves begin in it.
-        classes: that are annotated, if not all.
-        taught: classes beside those of labels.yaml.
+        video: number of the video.
+        models: names of the models, in the order of their files.
+        files: paths of the files.
+        of: the half that the video shows, or the start of each half in the video.
+        classes: annotated classes; None for all.
+        taught: classes beyond labels.yaml.
     """
     labels = Labels.read(files.labels, taught)
     coverage = {
@@ -129,7 +135,7 @@ def read_match(
         for model, path in zip(models, files.coverage, strict=True)
     }
     events = [read_events_csv(path) for path in files.events]
-    # None where no model predicted anything in the video.
+    # The duration is None if no model predicted anything in the video.
     duration = next((one.duration for one in coverage.values()), None)
     truth = None
     if files.truth:
@@ -165,15 +171,21 @@ def page_data(
     evidence: Mapping[str, Evidence] | None = None,
     halves: Sequence[HalfSpan] | None = None,
 ) -> dict[str, Any]:
-    """What the page's code reads; kept short, since a match can have thousands of moments.
+    """Return the data that the page's code reads.
+
+    It is compact, because a match may have thousands of moments.
 
     Args:
-        shortlists: of each model.
-        thumbnails: of any of the moments, by their times.
-        path: of the video, if there is one.
-        page: where the page lies, from which the video's address counts.
-        evidence: of each model that weighs the classes.
-        halves: Where the halves are in the video. None means that the whole video is one half.
+        match: results of the match.
+        moments: moments of the match.
+        name: game, half and teams of the video.
+        tolerance: most seconds between two events of one moment.
+        shortlists: shortlist of each model.
+        thumbnails: pictures of some of the moments, by time.
+        path: path of the video; None without footage.
+        page: path of the page. The address of the video is relative to its folder.
+        evidence: evidence of each model that has some.
+        halves: stretches of the halves in the video; None if the whole video is one half.
     """
     lanes = _lanes(match)
     place = {
@@ -228,7 +240,10 @@ def page_data(
 
 
 def _addresses(path: Path | None, page: str | Path, codec: str) -> dict[str, Any]:
-    """Where the video and a copy are, as seen from the page, and how the copy is made."""
+    """Return the addresses of the video and of a playable copy, relative to the page.
+
+    The result also has the command that makes the copy.
+    """
     if path is None:
         return {"source": None, "copy": None, "kind": "", "command": ""}
     found = playback(path, codec)
@@ -241,13 +256,13 @@ def _addresses(path: Path | None, page: str | Path, codec: str) -> dict[str, Any
 
 
 def _half(span: HalfSpan) -> list[Any]:
-    """A half's number, kick-off, start and end; the end is None where it is not known."""
+    """Return a half's number, kick-off, start and end. The end is None if it is unknown."""
     end = span.end if math.isfinite(span.end) else None
     return [span.half, span.kickoff, span.start, end]
 
 
 def _evidence(model: str, evidence: Evidence, duration: float) -> dict[str, Any]:
-    """A model's curves, to a tenth of a nat; of a class that it never gives there is none."""
+    """Return a model's evidence curves, rounded to 0.1 nat. Leave out classes with flat curves."""
     curves = curves_of(evidence)
     varied = {
         name: heights
@@ -265,13 +280,13 @@ def _evidence(model: str, evidence: Evidence, duration: float) -> dict[str, Any]
 
 
 def address_of(video: str | Path, page: str | Path) -> str:
-    """The relative address of a video from the page's folder, fit for a link."""
+    """Return the address of a video relative to the page's folder, quoted for a link."""
     path = os.path.relpath(os.path.abspath(video), os.path.dirname(os.path.abspath(page)))
     return quote(os.fsencode(path))
 
 
-def rows_of(match: VideoPage) -> list[Row]:
-    """A row a model, as the summary has it."""
+def summary_rows(match: VideoPage) -> list[Row]:
+    """Return one summary row per model."""
     return [
         Row(
             video=match.video,
@@ -285,13 +300,13 @@ def rows_of(match: VideoPage) -> list[Row]:
 
 
 def _lanes(match: VideoPage) -> list[dict[str, Any]]:
-    """The lanes of the timeline, and where there was somebody to look."""
+    """Return the lanes of the timeline with the intervals that each model looked at."""
     lanes = [
         {"name": model, "kind": "model", "looked": _rounded(track.looked_at)}
         for model, track in match.tracks.items()
     ]
     if match.fused is not None:
-        # An ensemble looked where all of its models did.
+        # The ensemble counts only where all of its models looked.
         looked = reduce(intersection, (track.looked_at for track in match.tracks.values()))
         lanes.append({"name": "ensemble", "kind": "ensemble", "looked": _rounded(looked)})
     if match.truth is not None:
@@ -301,11 +316,16 @@ def _lanes(match: VideoPage) -> list[dict[str, Any]]:
 
 
 def _rounded(intervals: Intervals) -> list[list[float]]:
+    """Round the intervals to milliseconds."""
     return [[round(start, 3), round(end, 3)] for start, end in intervals]
 
 
 def _claim(claim: Claim, place: Mapping[str, int], rank: int | None) -> dict[str, Any]:
-    """A claim; [lane, time, strength, team, hits, right, details] for each model that makes it."""
+    """Return the data of a claim.
+
+    Each prediction is a list: lane, time, strength, team, number of hits, whether it is right,
+    details.
+    """
     predictions: list[list[Any]] = [
         [
             place[one.model],
@@ -322,7 +342,7 @@ def _claim(claim: Claim, place: Mapping[str, int], rank: int | None) -> dict[str
         [place["ensemble"], event.time_s, event.strength, event.team, event.n_hits, None, ""]
         for event in claim.fused
     ]
-    # Not shown by the broadcast, so nobody who watches can find it.
+    # Mark events that the broadcast does not show, because no viewer can find them.
     predictions += [
         [place[_TRUTH], true.time_s, None, true.team, 1, None, "" if true.visible else "not shown"]
         for true in claim.true
@@ -332,30 +352,32 @@ def _claim(claim: Claim, place: Mapping[str, int], rank: int | None) -> dict[str
 
 
 def _keys(match: VideoPage, name: Name) -> list[str]:
-    """What verdicts are kept under in the browser, the best first: what the match is.
+    """Return the keys under which the browser stores verdicts on the match, best key first.
 
-    Its content, wherever the video lies; else its game, whoever predicted what. A match that
-    nothing names has none.
+    The first key is the fingerprint of the video, which does not depend on its path. The second key
+    is the number of the video with the name of the game. A match without either has no key.
     """
     keys = [match.manifest.fingerprint] if match.manifest else []
     return [*keys, f"{match.video}/{name.game}"] if name.game else keys
 
 
 def moment_in_view(moment: Moment, window: float, duration: float) -> float:
-    """When the picture of a moment is likely to show it, seconds.
+    """Return the time in seconds at which a picture of the moment is likely to show the event.
 
-    If several windows predicted it, that is where they overlap, else in the middle of the one: an
-    event begins at its time and is seen a little later. A true event is a moment by itself.
+    The time is the middle of the windows' overlap if several windows predicted the event, or else
+    the middle of the window. An annotated event is shown shortly after its own time.
 
     Args:
-        window: length of a window, seconds.
+        moment: the moment.
+        window: length of a window in seconds.
+        duration: duration of the video in seconds.
     """
     claim = moment.claims[0]
     if not claim.predictions:
         return min(claim.time_s + 0.5, duration)
     event = min((one.event for one in claim.predictions), key=lambda event: event.time_s)
     if event.score_kind == "given":
-        # Predicted at this moment, and not of a window that begins at it.
+        # A spotter predicts the moment itself instead of the start of a window.
         return max(0.0, min(event.time_s + 0.5, duration - 0.1))
     middle = (event.last_s + event.first_s + window) / 2
     return max(0.0, min(middle, event.last_s + window, duration - 0.1))

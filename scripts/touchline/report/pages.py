@@ -1,8 +1,8 @@
-"""HTML files that need nothing else: template, data, style and code in one, under a strict policy.
+"""Build self-contained HTML pages with a strict content security policy.
 
-A page never reaches for the network, and nothing in it runs but our own code: styles and scripts
-are allowed by their hashes alone. What models, files and people wrote is escaped by the template
-or, as data, kept from ending its element.
+Template, data, style and code are in one file. A page never uses the network and runs only our own
+code, because the policy allows styles and scripts by their hashes. Texts of models, files and
+people are escaped by the template. In data, they cannot end their script element.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters.update(clock=clock, figure=figure, share=share, shortened=shortened)
-# In JSON these only occur within strings, where the escapes mean the same.
+# In JSON these characters occur only within strings, where escapes mean the same.
 _ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}
-# What the modules in assets/ say of each other: each import on a line, exports at a line's start.
+# Imports and exports of the modules in assets/. An import takes one line. An export starts a line.
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z_]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const)\b)", re.MULTILINE)
 
 
 def render(template: str, module: str | None = None, data: Any = None, **values: Any) -> str:
-    """Make a page.
+    """Build a page.
 
     Args:
         template: name of a file in templates/.
-        module: name of the file in assets/ that runs, if any; what it imports is put before it.
-        data: what the scripts read, as JSON.
-        values: what the template names.
+        module: name of the file in assets/ to run; None for no code. Its imports are bundled.
+        data: data for the scripts, embedded as JSON.
+        values: values for the template.
     """
     style = _asset("report.css")
     script = bundle(module) if module else ""
@@ -51,20 +51,22 @@ def render(template: str, module: str | None = None, data: Any = None, **values:
         style=Markup(style),
         script=Markup(script),
         policy=_policy(style, script),
-        data=Markup(embedded(data)),
+        data=Markup(embed_json(data)),
         **values,
     )
 
 
 def bundle(module: str) -> str:
-    """A module of assets/ and all that it imports as one script, which a page from disk can have.
+    """Bundle a module of assets/ and its imports into one script, because a page from disk cannot
+    import.
 
-    They share one scope, so no two may give the same name to different things; a browser refuses
-    such a script as a whole.
+    All modules share one scope, so they must not use the same name for different things. A browser
+    would refuse the whole script.
     """
     parts: dict[str, str] = {}
 
     def add(name: str) -> None:
+        """Add a module after its imports."""
         text = _asset(name)
         for needed in _IMPORT.findall(text):
             if needed not in parts:
@@ -75,26 +77,26 @@ def bundle(module: str) -> str:
     return f'(() => {{\n"use strict";\n{"".join(parts.values())}}})();\n'
 
 
-def embedded(data: Any) -> str:
-    """JSON that can stand in a script element: nothing in it can end the element."""
+def embed_json(data: Any) -> str:
+    """Convert data to JSON that cannot end its script element."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.translate(_ESCAPES)
 
 
 def _policy(style: str, script: str) -> str:
-    """The content security policy of a page with one style and one script."""
+    """Return the content security policy of a page with one style and one script."""
     return "; ".join(
         (
             "default-src 'none'",
             f"style-src '{_hash(style)}'",
             f"script-src '{_hash(script)}'" if script else "script-src 'none'",
             "img-src data:",
-            # The video beside the page, or one that a person picks.
+            # The page plays the video beside it, or a video that the person picks.
             "media-src 'self' file: blob:" if script else "media-src 'none'",
             "connect-src 'none'",
             "base-uri 'none'",
             "form-action 'none'",
-            # Text never becomes markup, not even by a mistake in our own code.
+            # With this rule, text cannot become markup even through a bug in our code.
             "require-trusted-types-for 'script'",
             "trusted-types 'none'",
         )
@@ -102,10 +104,12 @@ def _policy(style: str, script: str) -> str:
 
 
 def _hash(text: str) -> str:
+    """Return the hash of a text for a content security policy."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 @cache
 def _asset(name: str) -> str:
+    """Read a file of assets/."""
     return (_HERE / "assets" / name).read_text(encoding="utf-8")

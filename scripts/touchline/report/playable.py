@@ -1,4 +1,4 @@
-"""A copy of a video that browsers play, for one that they do not."""
+"""Find out whether browsers can play a video, and how to make a playable copy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import join
 
-# What browsers call containers and codecs (RFC 6381); others, no browser plays.
+# Browsers' names of containers and codecs (RFC 6381). Browsers play no others.
 _CONTAINERS = {
     ".mp4": "video/mp4",
     ".m4v": "video/mp4",
@@ -23,19 +23,20 @@ _CODECS = {
     "vp8": "vp8",
     "theora": "theora",
 }
-# Codecs that all browsers play in MP4, so that a copy needs no new pictures.
+# All browsers play these codecs in MP4, so a copy needs no new encoding.
 _COPIED = {"h264", "av1", "vp9"}
 _ENDING = "_playable.mp4"
 
 
 @dataclass(frozen=True)
 class Playback:
-    """Whether browsers may play a video, and how to make a copy that they do.
+    """The type of a video in browsers, and the way to a playable copy.
 
     Attributes:
-        kind: the video's type as browsers name it; empty if no browser plays it.
-        copy: where the page looks for a copy: beside the video.
-        command: makes the copy, in the folder from which the path of the video counts.
+        kind: MIME type of the video; "" if no browser plays it.
+        copy: path of the playable copy, beside the video.
+        command: command that makes the copy. Type it in the folder that the video's path starts
+            from.
     """
 
     kind: str
@@ -44,15 +45,16 @@ class Playback:
 
 
 def playable_copy(path: Path) -> Path:
-    """Return where the copy of a video is, beside it."""
+    """Return the path of a video's playable copy, which is beside the video."""
     return path.with_name(path.stem + _ENDING)
 
 
 def playback(path: Path, codec: str) -> Playback:
-    """Find how a video is played.
+    """Return the type of a video in browsers, and the command for a playable copy.
 
     Args:
-        codec: FFmpeg's name for it.
+        path: path of the video.
+        codec: FFmpeg's name of the codec.
     """
     container, name = _CONTAINERS.get(path.suffix.lower()), _CODECS.get(codec)
     copy = playable_copy(path)

@@ -1,4 +1,4 @@
-"""In which order a person should look at the moments of a match."""
+"""Order the moments of a match by how urgently a person should look at them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ _SHORTLISTED = 60
 
 @dataclass(frozen=True, slots=True)
 class Priority:
-    """How soon a moment is worth a look.
+    """The priority of a moment in a person's review.
 
     Attributes:
-        order: 0 for the moment that comes first.
-        listed: whether it is among the first 60 with an event in the shortlist of a model.
-        probability: of the most probable of its events; None where it is unknown.
-        ranks: of each claim, in their order, the best place that one of its events has in its
-            class among the events of the same model; None of what no model predicted, and of a
-            label that is no class.
+        order: rank of the moment; 0 is first.
+        listed: whether the moment is among the first 60 that contain an event of a shortlist.
+        probability: highest probability of the moment's events; None if unknown.
+        ranks: best rank of each claim's events, within their class and model. None for claims
+            without predictions, and for labels that are not a class.
     """
 
     order: int
@@ -39,24 +38,28 @@ def priorities(
     events: Mapping[str, Sequence[Event]],
     classes: Sequence[str],
 ) -> list[Priority]:
-    """How soon each moment is worth a look, by the best standing that one of its events has.
+    """Rank the moments by the best standing of their events.
 
-    First the most probable ones; then the best of every class, the second best of every class,
-    and so on, in the order of the classes; last, by time, what has no event of a class.
+    The most probable moments come first. Then come the best event of every class, the second best
+    of every class, and so on, in the order of the classes. Moments without an event of a class come
+    last.
 
     Args:
-        shortlists: of each model.
-        events: of each model, all of them.
-        classes: of labels.yaml, in its order.
+        moments: moments of the match.
+        shortlists: shortlist of each model.
+        events: all events of each model.
+        classes: classes of labels.yaml, in their order.
     """
     of_model = {m: standings(mine, classes, shortlists[m]) for m, mine in events.items()}
     number_of = {label: number for number, label in enumerate(classes)}
 
     def found(claim: Claim) -> list[Standing]:
+        """Return the standings of a claim's events."""
         standing = (of_model[one.model].get(one.event) for one in claim.predictions)
         return [each for each in standing if each is not None]
 
     def key(moment: Moment) -> tuple[object, ...]:
+        """Return the sort key of a moment."""
         keys = [(e.order, number_of[claim.label]) for claim in moment.claims for e in found(claim)]
         return not keys, min(keys, default=()), moment.time_s
 
@@ -64,6 +67,7 @@ def priorities(
     order = {number: place for place, number in enumerate(first)}
 
     def has_listed(moment: Moment) -> bool:
+        """Return whether any event of a moment is in a shortlist."""
         predictions = (one for claim in moment.claims for one in claim.predictions)
         return any(one.event in shortlists[one.model] for one in predictions)
 

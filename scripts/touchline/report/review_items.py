@@ -1,4 +1,4 @@
-"""A match as a person reviews it: moment by moment, with all that was predicted of each."""
+"""Group the events of a match into moments for a person's review."""
 
 from __future__ import annotations
 
@@ -15,19 +15,24 @@ from touchline.evaluation.annotations import TrueEvent
 from touchline.evaluation.outcomes import Half, annotated_classes, outcomes
 from touchline.matching import group_moments, is_within
 
-# conflict: models give one moment different labels; only: one of the models that looked
-# predicts it; some: several of them do, not all; missed: it is true and none predicts it; agreed:
-# all that looked predict it; alone: no more than one model looked there.
+# Conflict: models give the moment different labels.
+# Only: one of the models that looked predicts the event.
+# Some: several, but not all, of the models that looked predict the event.
+# Missed: no model predicts the annotation.
+# Agreed: all models that looked predict the event.
+# Alone: at most one model looked.
 MomentStatus = Literal["conflict", "only", "some", "missed", "agreed", "alone"]
 DISAGREEMENTS: tuple[MomentStatus, ...] = ("conflict", "only", "some", "missed")
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One event of one model.
+    """One event that one model predicted.
 
     Attributes:
-        right: whether it is a true positive; None where that is not known.
+        model: name of the model.
+        event: the event.
+        right: whether the event is a true positive; None if unknown.
     """
 
     model: str
@@ -37,12 +42,14 @@ class Prediction:
 
 @dataclass(slots=True)
 class Claim:
-    """That something of one label happened.
+    """A label at a moment, with every model, ensemble event and annotation that has it.
 
     Attributes:
-        predictions: of models; empty for what only the labels know.
-        fused: the ensemble's events of it.
-        true: the true events of it.
+        label: the label.
+        known: whether the label is a class.
+        predictions: predictions of models; empty if only annotations have the label.
+        fused: events of the ensemble.
+        true: annotated events.
     """
 
     label: str
@@ -53,28 +60,30 @@ class Claim:
 
     @property
     def models(self) -> set[str]:
+        """Return the names of the models that predict the claim."""
         return {one.model for one in self.predictions}
 
     @property
     def time_s(self) -> float:
-        """The earliest predicted time; of what no model predicted, the true time."""
+        """Return the earliest predicted time. Without predictions, return the annotated time."""
         times = [one.event.time_s for one in self.predictions]
         return min(times or [true.time_s for true in self.true])
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What was predicted of one moment: a claim, or several that contradict each other."""
+    """One or several claims at one time. Several claims contradict each other."""
 
     status: MomentStatus
     claims: list[Claim]
 
     @property
     def time_s(self) -> float:
+        """Return the earliest time of the claims."""
         return min(claim.time_s for claim in self.claims)
 
 
-def moments_of(
+def build_moments(
     tracks: Mapping[str, Track],
     tolerance: float,
     *,
@@ -82,24 +91,25 @@ def moments_of(
     truth: Sequence[TrueEvent] | None = None,
     classes: Collection[str] | None = None,
 ) -> list[Moment]:
-    """Put together what several models predict of a video, and what is true.
+    """Group the events of several models and the annotations of a video into moments.
 
-    Of two models it finds the pairs that `touchline.comparison.compare.compare` finds. What is
-    right is what `touchline.evaluation.outcomes.outcomes` finds: each model for itself against the
-    truth.
+    For two models, the pairs equal those of `touchline.comparison.compare.compare`. Each model is
+    compared with the annotations separately, as in `touchline.evaluation.outcomes.outcomes`.
 
     Args:
-        tracks: by name of the model; any number.
-        tolerance: most seconds between two events that are the same.
-        fused: the ensemble's events.
-        truth: None where no labels are known.
-        classes: that are annotated, if not all; events of others are neither right nor false.
+        tracks: events and coverage of each model, by name.
+        tolerance: most seconds between two paired events.
+        fused: events of the ensemble.
+        truth: annotations; None if there are none.
+        classes: annotated classes; None for all. Events of other classes are neither right nor
+            false.
 
     Returns:
-        by time. Every event of every model is in exactly one claim of one moment, and no two
-        events of models in a moment are further apart than the tolerance.
+        The moments by time. Every event of every model is in exactly one claim of one moment.
+            Events of
+        models in one moment are at most `tolerance` apart.
     """
-    predictions, found_by = _against_truth(tracks, tolerance, truth, classes)
+    predictions, found_by = _judge_predictions(tracks, tolerance, truth, classes)
     claims = _claims(predictions, tracks, tolerance)
     _add_fused(claims, fused)
     missed = _add_truth(claims, truth or (), found_by)
@@ -111,12 +121,15 @@ def moments_of(
 def _claims(
     predictions: Mapping[str, Sequence[Prediction]], tracks: Mapping[str, Track], tolerance: float
 ) -> list[Claim]:
-    """Label by label, the moments where several looked; what one alone could see stays apart."""
+    """Group events with the same label into claims, where several models looked.
+
+    Events where only one model looked become claims of their own.
+    """
     compared: dict[str, list[list[Prediction]]] = {}
     claims = []
     for number, these in enumerate(predictions.values()):
         for one in these:
-            if len(_lookers(tracks, one.event.time_s)) > 1:
+            if len(_models_that_looked(tracks, one.event.time_s)) > 1:
                 compared.setdefault(one.event.label, [[] for _ in predictions])[number].append(one)
             else:
                 claims.append(Claim(one.event.label, one.event.known, [one]))
@@ -124,15 +137,18 @@ def _claims(
         times = [[one.event.time_s for one in mine] for mine in lists]
         for moment in group_moments(times, tolerance):
             together = [lists[number][index] for number, index in moment.items()]
-            close = _close(together, tolerance)
+            close = _split_by_tolerance(together, tolerance)
             claims += [Claim(label, near[0].event.known, near) for near in close]
     return claims
 
 
-def _close(predictions: Sequence[Prediction], tolerance: float) -> list[list[Prediction]]:
-    """Predictions that lie about the first one, cut where they lie too far from each other.
+def _split_by_tolerance(
+    predictions: Sequence[Prediction], tolerance: float
+) -> list[list[Prediction]]:
+    """Split predictions around one moment into groups no longer than the tolerance.
 
-    Around the event of the first model others lie on both sides, up to twice the tolerance apart.
+    The other events lie on both sides of the first model's event, so they may be twice the
+    tolerance apart.
     """
     groups: list[list[Prediction]] = []
     for one in sorted(predictions, key=lambda one: one.event.time_s):
@@ -146,14 +162,16 @@ def _close(predictions: Sequence[Prediction], tolerance: float) -> list[list[Pre
 def _contradictions(
     claims: Sequence[Claim], tracks: Mapping[str, Track], tolerance: float
 ) -> list[list[Claim]]:
-    """Claims grouped: those that not all make, of one moment and with different labels.
+    """Group claims with different labels at the same moment, unless all models agree on one of
+    them.
 
-    Nothing in a group is further than the tolerance from anything else in it: pairs of several
-    models could chain to a moment of any length.
+    Events in a group are at most the tolerance apart. Without this limit, pairs of several models
+    could chain into a moment of any length.
     """
     group_of = {number: [number] for number in range(len(claims))}
 
     def join(one: int, other: int) -> None:
+        """Join the groups of two claims, if the result is short enough and repeats no label."""
         together = sorted({*group_of[one], *group_of[other]})
         these = [claims[number] for number in together]
         times = [each.event.time_s for claim in these for each in claim.predictions]
@@ -166,7 +184,7 @@ def _contradictions(
     open_claims: list[list[tuple[float, int]]] = [[] for _ in tracks]
     place = {model: number for number, model in enumerate(tracks)}
     for number, claim in enumerate(claims):
-        lookers = _lookers(tracks, claim.time_s)
+        lookers = _models_that_looked(tracks, claim.time_s)
         if len(lookers) > 1 and not claim.models >= lookers:
             for each in claim.predictions:
                 open_claims[place[each.model]].append((each.event.time_s, number))
@@ -182,12 +200,13 @@ def _contradictions(
 
 
 def _status(group: Sequence[Claim], tracks: Mapping[str, Track]) -> MomentStatus:
+    """Return the status of a moment."""
     if len(group) > 1:
         return "conflict"
     (claim,) = group
     if not claim.predictions:
         return "missed"
-    lookers = _lookers(tracks, claim.time_s)
+    lookers = _models_that_looked(tracks, claim.time_s)
     if len(lookers) < 2:
         return "alone"
     if claim.models >= lookers:
@@ -195,18 +214,22 @@ def _status(group: Sequence[Claim], tracks: Mapping[str, Track]) -> MomentStatus
     return "only" if len(claim.predictions) == 1 else "some"
 
 
-def _lookers(tracks: Mapping[str, Track], time: float) -> set[str]:
-    """The models that looked at a time."""
+def _models_that_looked(tracks: Mapping[str, Track], time: float) -> set[str]:
+    """Return the models that looked at a time."""
     return {model for model, track in tracks.items() if contains(track.looked_at, time)}
 
 
-def _against_truth(
+def _judge_predictions(
     tracks: Mapping[str, Track],
     tolerance: float,
     truth: Sequence[TrueEvent] | None,
     classes: Collection[str] | None,
 ) -> tuple[dict[str, list[Prediction]], dict[int, Prediction]]:
-    """What each model predicts and whether it is right; by id of a true event, who found it."""
+    """Return each model's predictions with their outcome, and the prediction that found each true
+    event.
+
+    True events are identified by id.
+    """
     if truth is None:
         return {m: [Prediction(m, event) for event in t.events] for m, t in tracks.items()}, {}
     predictions: dict[str, list[Prediction]] = {}
@@ -217,7 +240,7 @@ def _against_truth(
         true_of = {id(one.event): one.true for one in found if one.event is not None}
         predictions[model] = []
         for event in track.events:
-            # An event of a class that nobody annotates, or where nobody looked, has no outcome.
+            # An event of an unannotated class, or outside the coverage, has no outcome.
             true = true_of.get(id(event))
             right = true is not None if id(event) in true_of else None
             predictions[model].append(Prediction(model, event, right))
@@ -229,7 +252,7 @@ def _against_truth(
 def _add_truth(
     claims: Sequence[Claim], truth: Sequence[TrueEvent], found_by: Mapping[int, Prediction]
 ) -> list[Claim]:
-    """Put each true event to the claim that found it; returns a claim for each other one."""
+    """Add each found true event to the claim that found it. Return a new claim per missed event."""
     claim_of = {id(one): claim for claim in claims for one in claim.predictions}
     missed = []
     for true in truth:
@@ -241,7 +264,7 @@ def _add_truth(
 
 
 def _add_fused(claims: Iterable[Claim], fused: Iterable[Event]) -> None:
-    """Put each fused event to the claim of its label with the nearest event of a model."""
+    """Add each ensemble event to the claim with its label whose events are nearest."""
     by_label: defaultdict[str, list[tuple[float, Claim]]] = defaultdict(list)
     for claim in claims:
         by_label[claim.label] += [(one.event.time_s, claim) for one in claim.predictions]

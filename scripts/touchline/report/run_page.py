@@ -1,4 +1,4 @@
-"""What the page of a run shows: every video, every model, every slice, and what is missing."""
+"""Collect the data for the page of a run: its videos, models, slices and warnings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from touchline.inputs.windows import watched, windows_per_slice
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """True positives, false positives and misses of a model in one video."""
+    """Number of true positives, false positives and misses of a model in one video."""
 
     right: int = 0
     false: int = 0
@@ -29,15 +29,17 @@ class Score:
 
     @property
     def precision(self) -> float | None:
+        """Return the precision; None without predicted events."""
         return self.right / (self.right + self.false) if self.right + self.false else None
 
     @property
     def recall(self) -> float | None:
+        """Return the recall; None without true events."""
         return self.right / (self.right + self.missed) if self.right + self.missed else None
 
     @property
     def f1(self) -> float | None:
-        """None without a true or without a predicted event, as in the evaluation."""
+        """Return F1; None without true or without predicted events, as in the evaluation."""
         if self.precision is None or self.recall is None:
             return None
         return 2 * self.right / (2 * self.right + self.false + self.missed)
@@ -45,10 +47,12 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
-    """A slice of a video: how many windows it has, and what they took.
+    """The measurements of one slice.
 
     Attributes:
-        seconds, memory_mb: as of `read_benchmark`.
+        number: number of the slice in its video.
+        windows: number of windows.
+        seconds, memory_mb: see `read_benchmark`.
     """
 
     number: int
@@ -58,6 +62,7 @@ class SliceRow:
 
     @property
     def windows_per_second(self) -> float | None:
+        """Return the speed in windows per second; None if it was not measured."""
         return self.windows / self.seconds if self.seconds else None
 
 
@@ -66,10 +71,11 @@ class VideoModel:
     """A model, or the ensemble, in one video.
 
     Attributes:
-        events: None if they are missing.
-        row: as the summary has it; None for the ensemble.
-        score: None without labels.
-        slices: empty for what does not run here.
+        model: name of the model.
+        events: number of events; None if they are missing.
+        row: row of the summary; None for the ensemble.
+        score: score of the model in the video; None without annotations.
+        slices: measurements of the slices; empty for models that do not run here.
     """
 
     model: str
@@ -80,25 +86,29 @@ class VideoModel:
 
     @property
     def seconds(self) -> float | None:
-        """Of all slices together; None if any was not measured."""
+        """Return the total seconds of all slices; None if any slice was not measured."""
         times = [one.seconds for one in self.slices]
         known = [time for time in times if time is not None]
         return sum(known) if times and len(known) == len(times) else None
 
     @property
     def windows_per_second(self) -> float | None:
-        """Of one job, the mean over the slices."""
+        """Return the mean speed of one job in windows per second; None if any slice was not
+        measured.
+        """
         seconds = self.seconds
         return sum(one.windows for one in self.slices) / seconds if seconds else None
 
 
 @dataclass(frozen=True, slots=True)
 class VideoRow:
-    """A video of the run.
+    """One video of the run.
 
     Attributes:
-        duration: seconds, if known.
-        models: those that run, those given, then the ensemble, where there is one.
+        video: number of the video.
+        name: game, half and teams of the video.
+        duration: duration in seconds; None if unknown.
+        models: running models, then given models, then the ensemble if there is one.
     """
 
     video: int
@@ -108,26 +118,26 @@ class VideoRow:
 
 
 def scores(outcomes: DataFrame) -> dict[int, Score]:
-    """By video, what became of the events; from an outcomes table."""
+    """Count the outcomes of each video, from a table of outcomes."""
     counts = pd.crosstab(outcomes["video"], outcomes["verdict"])
     counts = counts.reindex(columns=["true positive", "false positive", "miss"], fill_value=0)
     return {video: Score(*verdicts) for video, *verdicts in counts.itertuples()}
 
 
 def read_benchmark(path: str | Path) -> tuple[float | None, float | None]:
-    """Read Snakemake's measurements of the last attempt at a job.
+    """Read Snakemake's measurements of a job's last attempt.
 
-    No result depends on them: a file that was deleted or cut off is no reason to fail or to run the
-    job again.
+    No result depends on the measurements. A missing or damaged file therefore must not fail or
+    repeat a job.
 
     Returns:
-        seconds of wall clock, and most memory held at a time, MB; None is what was not measured.
+        Wall-clock seconds and peak memory in MB; None for values that were not measured.
     """
     try:
         rows = pd.read_csv(path, sep="\t", index_col=False)
     except (OSError, ValueError):
         rows = DataFrame()
-    # Snakemake writes NA or - for what it missed.
+    # Snakemake writes NA or - for values that it could not measure.
     measured = rows.reindex(columns=["s", "max_rss"]).apply(pd.to_numeric, errors="coerce")
     last = measured.where((measured > 0) & (measured < math.inf)).tail(1).to_dict("records")
     seconds, memory = last[0].values() if last else (math.nan, math.nan)
@@ -143,11 +153,14 @@ def slices_of(
     halves: Sequence[HalfStart],
     benchmarks: str,
 ) -> list[SliceRow]:
-    """What each slice of a video took.
+    """Return the measurements of each slice of a video.
 
     Args:
-        slices: how many slices the video has.
-        halves: where halves begin in it.
+        manifest: manifest of the video.
+        model: name of the model.
+        slices: number of slices per video.
+        window: settings of the windows.
+        halves: where halves begin in the video.
         benchmarks: path of the measurements, with {model}, {video} and {slice}.
     """
     found = []
@@ -166,13 +179,14 @@ def video_rows(
     fused: Mapping[int, int],
     slices: Mapping[tuple[int, str], Sequence[SliceRow]],
 ) -> list[VideoRow]:
-    """Put together what is known of each video.
+    """Combine the results of each video into a row.
 
     Args:
-        names: of the videos, in order.
-        scored: by model (and ensemble) and video, where labels are known.
-        fused: how many events the ensemble has, by video.
-        slices: by video and model that runs here.
+        names: game, half and teams of the videos, in order.
+        rows: rows of the summary.
+        scored: scores by model (and ensemble) and video, where annotations exist.
+        fused: number of the ensemble's events, by video.
+        slices: measurements by video and running model.
     """
     found = []
     for video, name in names.items():
@@ -196,7 +210,7 @@ def video_rows(
 
 
 def warnings(rows: Sequence[Row], reports: Sequence[EvaluationReport]) -> list[str]:
-    """A sentence for everything that is missing, lost or left out."""
+    """Return one sentence per missing, lost or skipped part."""
     lines = [f"{path} is missing." for row in rows for path in row.missing]
     lines += without_pictures(rows)
     for row in rows:
@@ -206,8 +220,8 @@ def warnings(rows: Sequence[Row], reports: Sequence[EvaluationReport]) -> list[s
         skipped = row.coverage.counts.skipped
         if skipped:
             lines.append(
-                f"{row.model} skipped {skipped} windows of video {row.video}; its ledgers say why. "
-                "Delete the slice's partial to try them again."
+                f"{row.model} skipped {skipped} windows of video {row.video}. Its ledgers give the "
+                "reasons. Delete the slice's partial to try the windows again."
             )
         share = row.share_looked_at
         if not row.coverage.likely_lost and not skipped and share is not None and share < 0.999:

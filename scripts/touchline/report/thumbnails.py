@@ -1,4 +1,4 @@
-"""Small pictures of the moments that a person has to judge."""
+"""Make small pictures of the moments that a person reviews."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ from touchline.video.sampler import frames_of
 
 log = logging.getLogger(__name__)
 
-# Longer side, pixels, and WebP quality: the first at which all pictures fit is taken.
+# Longer side in pixels and WebP quality. The first pair at which all pictures fit is used.
 _SIZES = ((192, 55), (160, 45), (160, 25), (128, 25), (96, 20))
-# A page of 3 MB holds so much beside 1,000 moments (bytes, in base64).
+# Most bytes of all pictures in base64, for a page of 3 MB with 1,000 moments.
 _MOST_BYTES = 1_900_000
-# With so few moments every one has a picture.
+# With at most this number of moments, every moment has a picture.
 _FEW = 300
 
 
-def pictured(moments: Sequence[Moment], listed: Collection[Event]) -> list[Moment]:
-    """The moments that get a picture, by time: of many the disagreements, and what is listed.
+def moments_with_pictures(moments: Sequence[Moment], listed: Collection[Event]) -> list[Moment]:
+    """Return the moments that get a picture, by time.
+
+    If there are many moments, only disagreements and moments with listed events get a picture.
 
     Args:
-        listed: the events that a person looks at first.
+        moments: moments of the match.
+        listed: events of the shortlists.
     """
     if len(moments) <= _FEW:
         return list(moments)
@@ -44,14 +47,16 @@ def pictured(moments: Sequence[Moment], listed: Collection[Event]) -> list[Momen
 def thumbnails(
     manifest: Manifest, path: str | Path, times: Sequence[tuple[float, float]], threads: int = 1
 ) -> list[Thumbnail]:
-    """Decode and encode a small picture for each of some moments of a video.
+    """Make a small picture of each moment of a video.
 
-    All are of one size and quality, as large as fits a page. Where even the smallest do not
-    fit, pictures are left out evenly over the match, with a line in the log.
+    All pictures have one size and one quality, the largest that fit into a page. If even the
+    smallest do not fit, pictures are left out evenly over the match, and a warning is logged.
 
     Args:
-        path: where the video is now.
-        times: of each moment, and when to take its picture; seconds.
+        manifest: manifest of the video.
+        path: current path of the video.
+        times: time of each moment, and time of its picture, in seconds.
+        threads: number of threads for decoding.
 
     Raises:
         InputError: the file is not a video or cannot be read.
@@ -73,7 +78,7 @@ def thumbnails(
             break
     else:
         kept = max(1, int(len(encoded) * _MOST_BYTES / total))
-        log.warning("Pictures of %d of %d moments fit the page.", kept, len(encoded))
+        log.warning("Only %d of %d pictures of moments fit into the page.", kept, len(encoded))
         places = np.linspace(0, len(encoded) - 1, kept).astype(int)
         encoded = dict(np.array(list(encoded.items()), dtype=object)[places])
     return [
@@ -84,7 +89,7 @@ def thumbnails(
 
 
 def _webp(picture: np.ndarray, size: int, quality: int) -> str:
-    """A picture [H, W, 3] as WebP in base64, its longer side at most `size` pixels."""
+    """Encode a picture [H, W, 3] as base64 WebP with at most `size` pixels on its longer side."""
     image = Image.fromarray(picture)
     image.thumbnail((size, size))
     file = io.BytesIO()

@@ -1,8 +1,8 @@
-"""The run's charts, drawn when the page is made, as SVG that needs nothing to be looked at.
+"""Draw the charts of a run as self-contained SVG.
 
-Vega-Lite describes a chart by what stands for what, and vl-convert draws it without a browser or
-the network. Its SVG has colours in attributes, not in styles: so a strict policy lets it stand in a
-page, and a colour can be one of the page's own, light or dark.
+Vega-Lite describes a chart, and vl-convert draws it without a browser or the network. The SVG has
+its colours in attributes instead of styles. Therefore a strict policy allows it in a page, and its
+colours can be the page's own, light or dark.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import vl_convert
 
 Rows = Sequence[Mapping[Any, Any]]
 Spec = dict[str, Any]
-# From the name of a colour in the page's style to a colour.
+# Function from the name of a colour in the page's style to the colour.
 Palette = Callable[[str], str]
 
 _SVG = "http://www.w3.org/2000/svg"
 _ELEMENTS = {"svg", "g", "path", "line", "rect", "text", "tspan", "defs", "clipPath", "circle"}
-_SERIES = 6  # colours for models; more begin again
+_SERIES = 6  # number of colours for models; further models reuse them
 _LIGHT = {
     "text": "#14191c",
     "muted": "#566068",
@@ -37,13 +37,13 @@ _LIGHT = {
 }
 
 
-def of_page(name: str) -> str:
-    """The palette of a page: its style says what the colour is."""
+def page_colour(name: str) -> str:
+    """Return a colour of the page's style. This is the palette for charts in a page."""
     return f"var(--{name})"
 
 
-def on_paper(name: str) -> str:
-    """The palette of a picture by itself, on white."""
+def paper_colour(name: str) -> str:
+    """Return a colour on white. This is the palette for charts in their own files."""
     return _LIGHT[name]
 
 
@@ -51,11 +51,13 @@ def svg(spec: Spec, palette: Palette, title: str) -> str:
     """Draw a chart.
 
     Args:
-        title: what a screen reader says of it.
+        spec: Vega-Lite description of the chart.
+        palette: function that returns a colour by name.
+        title: text for screen readers.
     """
     drawn = vl_convert.vegalite_to_svg(spec | {"config": _config(palette)})
     root = ElementTree.fromstring(drawn)
-    # The picture is one thing with one name; a table beside it has its figures.
+    # For screen readers the chart is one image. The table beside it has the figures.
     for parent in root.iter():
         for child in list(parent):
             if child.tag.removeprefix(f"{{{_SVG}}}") not in _ELEMENTS:
@@ -63,19 +65,22 @@ def svg(spec: Spec, palette: Palette, title: str) -> str:
         for name in list(parent.attrib):
             if name.startswith("aria-") or name in ("role", "class", "pointer-events"):
                 del parent.attrib[name]
-    if palette is on_paper:
+    if palette is paper_colour:
         root.insert(
             0, ElementTree.Element(f"{{{_SVG}}}rect", width="100%", height="100%", fill="white")
         )
     root.attrib |= {"role": "img", "aria-label": title}
     ElementTree.register_namespace("", _SVG)
     text = ElementTree.tostring(root, encoding="unicode")
-    # Vega writes 15 digits; a hundredth of a pixel is enough.
+    # Vega writes 15 digits, but a hundredth of a pixel is enough.
     return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", text)
 
 
 def counts(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
-    """Events by class, a bar a model; rows have label, model and events."""
+    """Describe a chart of events by class, with one bar per model.
+
+    Rows have label, model and events.
+    """
     return {
         "data": {"values": list(rows)},
         "width": 520,
@@ -95,13 +100,16 @@ def counts(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
                 "title": "events",
                 "axis": {"tickMinStep": 1, "tickCount": 6},
             },
-            "color": _by_model(models, palette),
+            "color": _model_colour(models, palette),
         },
     }
 
 
 def agreement(rows: Rows, palette: Palette) -> Spec:
-    """F1 of each pair by class beside chance; rows have pair, label, f1 and chance."""
+    """Describe a chart of each pair's F1 by class, beside chance.
+
+    Rows have pair, label, f1 and chance.
+    """
     of_class = {"field": "label", "type": "nominal", "title": None}
     scale: Spec = {"scale": {"domain": [0, 1]}, "type": "quantitative", "axis": {"tickCount": 5}}
     return {
@@ -116,7 +124,7 @@ def agreement(rows: Rows, palette: Palette) -> Spec:
                     "mark": {"type": "rule", "stroke": palette("edge")},
                     "encoding": {
                         "y": of_class,
-                        "x": scale | {"field": "chance", "title": "F1 (the tick: by chance)"},
+                        "x": scale | {"field": "chance", "title": "F1 (tick: by chance)"},
                         "x2": {"field": "f1"},
                     },
                 },
@@ -135,9 +143,12 @@ def agreement(rows: Rows, palette: Palette) -> Spec:
 
 
 def precision_recall(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
-    """Curves of each class; rows have label, model, precision and recall."""
+    """Describe a chart of precision-recall curves by class.
+
+    Rows have label, model, precision and recall.
+    """
     return {
-        "data": {"values": _without_repeats(rows)},
+        "data": {"values": _remove_repeated_points(rows)},
         "facet": {"field": "label", "type": "nominal", "title": None},
         "columns": 3,
         "spec": {
@@ -149,21 +160,21 @@ def precision_recall(rows: Rows, models: Sequence[str], palette: Palette) -> Spe
                 "strokeWidth": 1.5,
             },
             "encoding": {
-                "x": _unit("recall"),
-                "y": _unit("precision"),
+                "x": _unit_axis("recall"),
+                "y": _unit_axis("precision"),
                 "order": {"field": "place"},
-                "color": _by_model(models, palette),
-                # Open, and of another shape each, so that points of two models in one place show.
-                "shape": _shape_of(models),
+                "color": _model_colour(models, palette),
+                # Open points of different shapes stay visible where two models coincide.
+                "shape": _model_shape(models),
             },
         },
     }
 
 
 def reliability(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
-    """The signals of models against what is right; rows have signal, model, mean, right, events.
+    """Describe a chart of stated probabilities against the share of right events.
 
-    The larger a point, the more events it stands for.
+    Rows have signal, model, mean, right and events. Larger points stand for more events.
     """
     return {
         "data": {"values": list(rows)},
@@ -183,13 +194,13 @@ def reliability(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
                 },
                 {
                     "mark": {"type": "line", "strokeWidth": 1.5},
-                    "encoding": _stated_and_right(models, palette),
+                    "encoding": _reliability_axes(models, palette),
                 },
                 {
                     "mark": {"type": "point", "filled": True, "opacity": 0.9},
-                    "encoding": _stated_and_right(models, palette)
+                    "encoding": _reliability_axes(models, palette)
                     | {
-                        "shape": _shape_of(models),
+                        "shape": _model_shape(models),
                         "size": {
                             "field": "events",
                             "type": "quantitative",
@@ -204,7 +215,10 @@ def reliability(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
 
 
 def learning(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
-    """Average precision by labelled games; rows have model, games, value, low and high."""
+    """Describe a chart of average precision by the number of annotated games.
+
+    Rows have model, games, value, low and high.
+    """
     games: Spec = {
         "field": "games",
         "type": "quantitative",
@@ -212,7 +226,7 @@ def learning(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
         "scale": {"zero": True, "nice": True},
         "axis": {"tickMinStep": 1, "tickCount": 8},
     }
-    color = _by_model(models, palette)
+    color = _model_colour(models, palette)
     return {
         "data": {"values": list(rows)},
         "width": 420,
@@ -222,38 +236,43 @@ def learning(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
                 "mark": {"type": "rule", "strokeWidth": 1.5, "opacity": 0.6},
                 "encoding": {
                     "x": games,
-                    "y": _unit("low", "average precision"),
+                    "y": _unit_axis("low", "average precision"),
                     "y2": {"field": "high"},
                     "color": color,
                 },
             },
             {
                 "mark": {"type": "line", "strokeWidth": 1.5},
-                "encoding": {"x": games, "y": _unit("value", "average precision"), "color": color},
+                "encoding": {
+                    "x": games,
+                    "y": _unit_axis("value", "average precision"),
+                    "color": color,
+                },
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 50, "opacity": 1},
                 "encoding": {
                     "x": games,
-                    "y": _unit("value", "average precision"),
+                    "y": _unit_axis("value", "average precision"),
                     "color": color,
-                    "shape": _shape_of(models),
+                    "shape": _model_shape(models),
                 },
             },
         ],
     }
 
 
-def _stated_and_right(models: Sequence[str], palette: Palette) -> Spec:
+def _reliability_axes(models: Sequence[str], palette: Palette) -> Spec:
+    """Return the axes of the reliability chart."""
     return {
-        "x": _unit("mean", "what the model says"),
-        "y": _unit("right", "share that is right"),
-        "color": _by_model(models, palette),
+        "x": _unit_axis("mean", "stated probability"),
+        "y": _unit_axis("right", "share of right events"),
+        "color": _model_colour(models, palette),
     }
 
 
-def _unit(field: str, title: str | None = None) -> Spec:
-    """An axis from 0 to 1."""
+def _unit_axis(field: str, title: str | None = None) -> Spec:
+    """Return an axis from 0 to 1."""
     return {
         "field": field,
         "type": "quantitative",
@@ -263,8 +282,8 @@ def _unit(field: str, title: str | None = None) -> Spec:
     }
 
 
-def _by_model(models: Sequence[str], palette: Palette) -> Spec:
-    """The colour of a model: the same in every chart."""
+def _model_colour(models: Sequence[str], palette: Palette) -> Spec:
+    """Return the colour scale of the models, which is the same in every chart."""
     colours = [palette(f"s{number % _SERIES + 1}") for number in range(len(models))]
     return {
         "field": "model",
@@ -274,15 +293,16 @@ def _by_model(models: Sequence[str], palette: Palette) -> Spec:
     }
 
 
-def _shape_of(models: Sequence[str]) -> Spec:
-    """The shape of a model's points; one legend shows it and the colour."""
+def _model_shape(models: Sequence[str]) -> Spec:
+    """Return the shape scale of the models. It shares its legend with the colours."""
     return {"field": "model", "type": "nominal", "title": None, "scale": {"domain": list(models)}}
 
 
-def _without_repeats(rows: Rows) -> list[dict[str, Any]]:
-    """Curves without the points that lie on the one before, and the place of each in its curve.
+def _remove_repeated_points(rows: Rows) -> list[dict[str, Any]]:
+    """Remove repeated points from the curves, and add the place of each point in its curve.
 
-    Where no event has the score, the table says 0 of both, which is no point of the curve.
+    Points with precision and recall 0 are removed, too: the table has them where no event has the
+    score.
     """
     kept = []
     for _, curve in groupby(rows, key=lambda row: (row["label"], row["model"])):
@@ -296,6 +316,7 @@ def _without_repeats(rows: Rows) -> list[dict[str, Any]]:
 
 
 def _config(palette: Palette) -> Spec:
+    """Return the common style of all charts."""
     font = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
     text = {
         "labelColor": palette("text"),
@@ -305,7 +326,7 @@ def _config(palette: Palette) -> Spec:
     }
     return {
         "background": None,
-        # Fonts differ: where a reader's is wider than the one that was measured, it has room.
+        # Leave room for fonts that are wider than the measured one.
         "padding": {"left": 24, "top": 5, "right": 16, "bottom": 5},
         "font": font,
         "view": {"stroke": None},
@@ -315,7 +336,7 @@ def _config(palette: Palette) -> Spec:
             "gridColor": palette("line"),
             "domainColor": palette("edge"),
             "tickColor": palette("edge"),
-            # A label can be a runaway answer.
+            # A label may be a very long answer.
             "labelLimit": 180,
         },
         "legend": text | {"orient": "top", "columnPadding": 28, "labelLimit": 240},

@@ -1,20 +1,20 @@
-"""The figures of a run, as its charts and tables have them."""
+"""Test the figures in charts and their tables."""
 
 from samples import event
 
 from touchline.comparison.compare import Track
 from touchline.learning.records import CurvePoint, LearningReport, LearntClass
-from touchline.report.charts import agreement_by_class, learning_of_models
-from touchline.report.vega import on_paper
+from touchline.report.charts import agreement_chart, learning_chart
+from touchline.report.vega import paper_colour
 
 
-def test_agreement_of_a_class_is_that_of_all_videos():
+def test_agreement_of_a_class_sums_all_videos():
     from touchline.comparison.compare import compare
 
     tracks = {name: Track([event(10), event(50)], ((0.0, 90.0),)) for name in "ab"}
     report, _ = compare(tracks, 5)
     other, _ = compare(tracks | {"b": Track([], ((0.0, 90.0),))}, 5)
-    ((label, pair, events, matched, f1, _),) = agreement_by_class([report, other]).rows
+    ((label, pair, events, matched, f1, _),) = agreement_chart([report, other]).rows
     assert (label, pair, events, matched, f1) == ("Goal", "a and b", 6, 2, 0.6667)
 
 
@@ -33,8 +33,8 @@ def learning(model, values):
     )
 
 
-def test_learning_curve_has_a_point_per_number_of_games_and_names_rare_classes():
-    chart = learning_of_models([learning("a", [(1, 0.2), (2, 0.4)]), learning("b", [(1, 0.1)])])
+def test_learning_chart_has_points_per_number_of_games():
+    chart = learning_chart([learning("a", [(1, 0.2), (2, 0.4)]), learning("b", [(1, 0.1)])])
     assert chart.rows == [
         ["a", 1, 0.2, 0.1, 0.2],
         ["a", 2, 0.4, 0.2, 0.4],
@@ -42,8 +42,8 @@ def test_learning_curve_has_a_point_per_number_of_games_and_names_rare_classes()
     ]
     assert "at ±5 s" in chart.caption
     assert "a: Too few events to learn, fewer than 5: <Penalty> (2)." in chart.caption
-    assert "labelled games" in chart.svg(on_paper)
+    assert "labelled games" in chart.svg(paper_colour)
 
 
-def test_a_learning_curve_without_a_point_has_no_rows():
-    assert learning_of_models([learning("a", [])]).rows == []
+def test_learning_curve_without_points_has_no_rows():
+    assert learning_chart([learning("a", [])]).rows == []

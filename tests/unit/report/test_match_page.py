@@ -1,4 +1,4 @@
-"""What the page of a match is made from."""
+"""Test the data for the page of a match."""
 
 import json
 
@@ -11,10 +11,10 @@ from touchline.inputs.clock import half_spans, parse_half_starts
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name
 from touchline.report.match_page import VideoPage, address_of, moment_in_view, page_data
-from touchline.report.review_items import moments_of
+from touchline.report.review_items import build_moments
 
 
-def test_a_video_is_addressed_from_the_page(tmp_path):
+def test_video_address_is_relative_to_the_page(tmp_path):
     page = tmp_path / "results/report/video_0.html"
     assert address_of(tmp_path / "a b#?%é.mp4", page) == "../../a%20b%23%3F%25%C3%A9.mp4"
 
@@ -22,15 +22,15 @@ def test_a_video_is_addressed_from_the_page(tmp_path):
 @pytest.mark.parametrize(
     ("first", "last", "seen"), [(10, 10, 12), (10, 12, 13), (10, 20, 17), (58, 58, 59.9)]
 )
-def test_a_picture_is_taken_where_the_windows_that_predict_it_meet(first, last, seen):
+def test_picture_is_taken_in_the_middle_of_the_windows_overlap(first, last, seen):
     track = Track([event(first, first_s=first, last_s=last, n_hits=2)], ((0.0, 60.0),))
-    (moment,) = moments_of({"a": track}, 5)
+    (moment,) = build_moments({"a": track}, 5)
     assert moment_in_view(moment, window=4, duration=60) == pytest.approx(seen)
 
 
-def test_a_picture_of_a_spotter_s_event_is_taken_when_it_happens():
+def test_picture_of_a_spotter_s_event_is_taken_at_its_time():
     track = Track([event(10, score=0.9, score_kind="given")], ((0.0, 60.0),))
-    (moment,) = moments_of({"a": track}, 5)
+    (moment,) = build_moments({"a": track}, 5)
     assert moment_in_view(moment, window=4, duration=60) == pytest.approx(10.5)
 
 
@@ -59,7 +59,7 @@ def match():
         ("2=30.5", None, [[2, 30.5, 30.5, None]]),
     ],
 )
-def test_halves_are_written_and_an_unknown_end_is_null(match, starts, duration, halves):
+def test_page_data_has_the_halves_with_null_for_an_unknown_end(match, starts, duration, halves):
     spans = None if starts is None else half_spans(parse_half_starts(starts), None, duration)
     data = page_data(
         match, match.moments(5), name=Name(half=2), tolerance=5, shortlists={"a": {}}, halves=spans

@@ -1,4 +1,4 @@
-"""A page holds its data and its own code, and allows nothing else."""
+"""Test that pages contain their data and allow only their own code."""
 
 import base64
 import hashlib
@@ -10,18 +10,18 @@ import pytest
 from samples import NASTY
 
 from touchline.inputs.videos import Name
-from touchline.report.pages import embedded, render
+from touchline.report.pages import embed_json, render
 
 
-def test_data_cannot_end_its_element_and_stays_the_same():
-    text = embedded({"a": NASTY, NASTY: [1, None]})
+def test_embedded_data_cannot_end_its_element():
+    text = embed_json({"a": NASTY, NASTY: [1, None]})
     assert not set("<>&\u2028\u2029") & set(text)
     assert json.loads(text) == {"a": NASTY, NASTY: [1, None]}
     with pytest.raises(ValueError, match="JSON"):
-        embedded(float("nan"))
+        embed_json(float("nan"))
 
 
-def test_a_page_allows_its_own_code_and_nothing_else(tmp_path):
+def test_page_policy_allows_only_its_own_code(tmp_path):
     page = render("match.html.j2", "elements.js", {}, **a_match(NASTY.replace("\ud83d", "")))
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
     rules = dict(part.split(" ", 1) for part in html.unescape(policy).split("; "))
@@ -48,7 +48,7 @@ def a_match(game):
     return {"match": Match, "name": Name(game), "rows": [], "tolerance": 5.0}
 
 
-def test_our_code_writes_text_as_text_only():
+def test_page_code_never_writes_markup_or_connects():
     from touchline.report import pages
 
     for path in (pages._HERE / "assets").glob("*.js"):

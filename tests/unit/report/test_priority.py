@@ -1,4 +1,4 @@
-"""What a person should look at first on the page of a match."""
+"""Test the order of moments in a review."""
 
 from samples import event
 
@@ -6,7 +6,7 @@ from touchline.comparison.compare import Track
 from touchline.evaluation.annotations import TrueEvent
 from touchline.events.shortlist import LearntOrder, shortlist
 from touchline.report.priority import priorities
-from touchline.report.review_items import moments_of
+from touchline.report.review_items import build_moments
 
 CLASSES = ("Goal", "Foul")
 ALL = ((0.0, 1000.0),)
@@ -17,9 +17,9 @@ def scored(time, label, score):
 
 
 def looked_at(events, likely=None, truth=None, per_class=1):
-    """The moments' labels, times and priorities, in the order of looking."""
+    """Return label, time and priority of the moments, in the order of review."""
     tracks = {model: Track(mine, ALL) for model, mine in events.items()}
-    moments = moments_of(tracks, 5, truth=truth)
+    moments = build_moments(tracks, 5, truth=truth)
     lists = {
         model: {mine[n]: one for n, one in found.items()}
         for model, mine in events.items()
@@ -37,7 +37,7 @@ def rows(found):
     return [(label, time, one.listed, one.ranks) for label, time, one in found]
 
 
-def test_the_best_of_every_class_come_first_and_what_is_no_class_last():
+def test_best_events_of_every_class_come_first():
     events = {
         "a": [
             scored(10, "Foul", 0.9), scored(50, "Goal", 0.6), scored(90, "Aside", 0.95),
@@ -56,7 +56,7 @@ def test_the_best_of_every_class_come_first_and_what_is_no_class_last():
     ]
 
 
-def test_a_moment_takes_the_best_place_of_its_events():
+def test_moment_has_the_best_rank_of_its_events():
     events = {
         "a": [scored(10, "Goal", 0.8), scored(50, "Goal", 0.7), scored(90, "Goal", 0.6)],
         "b": [scored(12, "Goal", 0.6), scored(52, "Goal", 0.6), scored(92, "Foul", 0.6)],
@@ -68,7 +68,7 @@ def test_a_moment_takes_the_best_place_of_its_events():
     ]
 
 
-def test_the_most_probable_come_first():
+def test_most_probable_moments_come_first():
     events = {"a": [scored(10, "Goal", 0.6), scored(50, "Foul", 0.7), scored(90, "Foul", 0.6)]}
     found = looked_at(events, {"a": [0.55, 0.6, 0.9]})
     assert [(label, time) for label, time, _ in found] == [("Foul", 90), ("Foul", 50), ("Goal", 10)]

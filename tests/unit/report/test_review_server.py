@@ -1,4 +1,6 @@
-"""The review server gives out a run's pages and videos, keeps verdicts, and refuses the rest."""
+"""Test that the review server serves pages and videos, saves verdicts and refuses other
+requests.
+"""
 
 import re
 import socket
@@ -54,7 +56,7 @@ def put(client, content=TABLE, **headers):
     return client.put("verdicts/7", content=content, headers=headers)
 
 
-def test_pages_are_marked_as_served_and_may_connect_to_their_server(client, results):
+def test_served_pages_may_connect_to_their_server(client, results):
     assert 'href="video_7.html"' in client.get("").text
     assert client.get("index.html").text == client.get("").text
     page = client.get("video_7.html")
@@ -67,7 +69,7 @@ def test_pages_are_marked_as_served_and_may_connect_to_their_server(client, resu
     assert page.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_videos_are_sent_in_ranges_from_wherever_they_are(client):
+def test_videos_are_served_in_ranges(client):
     whole = client.get("videos/7")
     assert (whole.status_code, len(whole.content)) == (200, 10240)
     assert whole.headers["Content-Type"] == "video/mp4"
@@ -78,7 +80,7 @@ def test_videos_are_sent_in_ranges_from_wherever_they_are(client):
     assert client.get("videos/8").status_code == client.get("videos/9").status_code == 404
 
 
-def test_copy_that_browsers_play_is_served(client, tmp_path):
+def test_playable_copy_is_served(client, tmp_path):
     assert client.get("videos/7/copy").status_code == 404
     (tmp_path / "elsewhere/match é_playable.mp4").write_bytes(b"copy")
     assert client.get("videos/7/copy").content == b"copy"
@@ -105,15 +107,15 @@ def test_requests_without_the_secret_find_nothing(client, path):
         *("videos//etc/passwd", "verdicts/../run.json", "verdicts/.lock", "charts/counts.svg"),
     ],
 )
-def test_nothing_else_of_the_disk_is_served(client, name):
-    # Addresses are sent as they are.
+def test_other_files_of_the_disk_are_not_served(client, name):
+    # The raw path keeps the client from normalizing the address.
     address = httpx.URL(f"http://127.0.0.1:8765/{SECRET}/").copy_with(
         raw_path=f"/{SECRET}/{name}".encode()
     )
     assert client.get(address).status_code == 404
 
 
-def test_links_among_the_results_are_not_followed(client, results, tmp_path):
+def test_symbolic_links_in_results_are_not_followed(client, results, tmp_path):
     (tmp_path / "private").write_text("private")
     (results / "report/video_9.html").symlink_to(tmp_path / "private")
     (results / "verdicts").mkdir()
@@ -144,7 +146,7 @@ def test_only_a_page_of_the_server_can_write(client, results, origin):
     assert not (results / "verdicts/verdicts_video_7.csv").exists()
 
 
-def test_verdicts_are_saved_and_given_out(client, results):
+def test_saved_verdicts_are_served_again(client, results):
     assert client.get("verdicts/7").status_code == 204
     saved = put(client)
     path = results / "verdicts/verdicts_video_7.csv"
@@ -156,10 +158,10 @@ def test_verdicts_are_saved_and_given_out(client, results):
     assert [file.name for file in path.parent.iterdir() if file.name[0] != "."] == [path.name]
 
 
-def test_verdicts_that_were_saved_meanwhile_are_not_overwritten(client, results):
+def test_verdicts_saved_in_the_meantime_are_not_overwritten(client, results):
     first = put(client).headers["ETag"]
     path = results / "verdicts/verdicts_video_7.csv"
-    # Somebody else, who has not seen the first ones.
+    # Another person has not seen the first verdicts.
     other = TABLE.replace("3.5", "4")
     assert put(client, other).status_code == 412
     seen = {"If_None_Match": None, "If_Match": first}
@@ -172,7 +174,7 @@ def test_verdicts_that_were_saved_meanwhile_are_not_overwritten(client, results)
     assert put(client, TABLE, If_None_Match=None, If_Match=first).status_code == 412
 
 
-def test_tables_that_the_workflow_refuses_are_refused_with_its_message(client, results):
+def test_invalid_verdicts_are_refused_with_the_workflow_s_message(client, results):
     path = results / "verdicts/verdicts_video_7.csv"
     refused = put(client, "a,b\n1,2\n")
     assert refused.status_code == 422
@@ -183,7 +185,7 @@ def test_tables_that_the_workflow_refuses_are_refused_with_its_message(client, r
     some = put(client, TABLE + "7,9,Gaol,confirmed,9,Foul\n7,10,Foul,undecided,10,Foul\n")
     (problem,) = some.json()["problems"]
     assert problem.startswith(f"{path}, row 2: label is 'Gaol', which is not a class")
-    # A review with nothing confirmed yet is one.
+    # A review without any confirmed event is valid.
     nothing = TABLE.replace("confirmed", "undecided")
     assert put(client, nothing, If_None_Match="", If_Match=some.headers["ETag"]).is_success
 
@@ -196,15 +198,15 @@ def test_large_tables_and_unknown_videos_are_refused(client, results):
     assert not (results / "verdicts/verdicts_video_7.csv").exists()
 
 
-def test_a_port_in_use_is_skipped_unless_it_was_asked_for():
+def test_port_in_use_is_skipped_unless_requested():
     with listen("127.0.0.1", None) as first, listen("127.0.0.1", None) as second:
         ports = [each.getsockname()[1] for each in (first, second)]
         assert ports[0] < ports[1]
         with pytest.raises(InputError, match=f"Port {ports[0]} cannot be opened on 127.0.0.1"):
             listen("127.0.0.1", ports[0])
-    with pytest.raises(InputError, match="--port 99999 is no port"):
+    with pytest.raises(InputError, match="--port 99999 is not a port"):
         listen("127.0.0.1", 99999)
-    with pytest.raises(InputError, match="no address of this machine"):
+    with pytest.raises(InputError, match="not an address of this machine"):
         listen("no.such.host.invalid", None)
 
 
@@ -215,7 +217,7 @@ def command(results, tmp_path):
     return [sys.executable, ROOT / "scripts/review.py"]
 
 
-def test_the_command_prints_its_address_and_ends_on_ctrl_c(command, tmp_path):
+def test_review_command_prints_its_address_and_ends_on_ctrl_c(command, tmp_path):
     with (
         listen("127.0.0.1", None),
         subprocess.Popen(
@@ -238,7 +240,7 @@ def test_the_command_prints_its_address_and_ends_on_ctrl_c(command, tmp_path):
         assert time.monotonic() - started < 5
 
 
-def test_the_command_without_pages_says_what_to_do(command, results, tmp_path):
+def test_review_command_without_pages_names_the_next_command(command, results, tmp_path):
     (results / "report/index.html").unlink()
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1

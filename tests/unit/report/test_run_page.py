@@ -1,4 +1,4 @@
-"""The figures and warnings of a run's page."""
+"""Test the figures and warnings on the page of a run."""
 
 import pytest
 from pandas import DataFrame
@@ -15,7 +15,7 @@ from touchline.report.run_page import (
 )
 
 
-def test_a_speed_is_known_if_every_slice_was_measured():
+def test_speed_is_known_only_if_every_slice_was_measured():
     slices = [SliceRow(0, 30, 10, None), SliceRow(1, 20, 15, None)]
     assert VideoModel("a", 1, slices=slices).windows_per_second == 2
     slices[1] = SliceRow(1, 20, None, None)
@@ -23,7 +23,7 @@ def test_a_speed_is_known_if_every_slice_was_measured():
     assert VideoModel("a", 1).seconds is None
 
 
-def test_scores_of_a_video_come_from_its_outcomes():
+def test_scores_are_counted_from_outcomes():
     verdicts = [(0, "true positive")] * 3 + [(0, "false positive"), (0, "miss"), (1, "miss")]
     found = scores(DataFrame(verdicts, columns=["video", "verdict"]))
     assert found == {0: Score(3, 1, 1), 1: Score(0, 0, 1)}
@@ -31,7 +31,7 @@ def test_scores_of_a_video_come_from_its_outcomes():
     assert (found[1].precision, found[1].recall, found[1].f1) == (None, 0, None)
 
 
-def test_what_is_missing_is_reported():
+def test_missing_lost_and_skipped_parts_give_warnings():
     counts = Counts(answers=9, none=9, unparsed=0, events_in=0, events_out=0)
     lost = Coverage(
         duration=100,
@@ -67,7 +67,7 @@ def test_what_is_missing_is_reported():
         (b"\xff\x00", (None, None)),
     ],
 )
-def test_a_benchmark_file_is_read_for_what_it_has(tmp_path, text, known):
+def test_incomplete_benchmark_file_is_read_without_error(tmp_path, text, known):
     path = tmp_path / "detect.tsv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     assert read_benchmark(path) == known

@@ -1,4 +1,4 @@
-"""Thumbnails show their moments, and fit a page."""
+"""Test that thumbnails show their moments and fit into a page."""
 
 import base64
 import io
@@ -9,8 +9,8 @@ from samples import event
 from media import number_in, steady, write_video
 from touchline.comparison.compare import Track
 from touchline.inputs.videos import Video
-from touchline.report.review_items import moments_of
-from touchline.report.thumbnails import pictured, thumbnails
+from touchline.report.review_items import build_moments
+from touchline.report.thumbnails import moments_with_pictures, thumbnails
 from touchline.video.probe import probe
 
 
@@ -33,7 +33,7 @@ def test_thumbnails_show_their_moments(clip):
         assert number_in(torch.from_numpy(pixels.copy()).permute(2, 0, 1), 192 / 256) == number
 
 
-def test_a_thousand_thumbnails_fit_a_page(tmp_path, monkeypatch, caplog):
+def test_thumbnails_are_left_out_evenly_to_fit_a_page(tmp_path, monkeypatch, caplog):
     path = write_video(tmp_path / "clip.mkv", steady(40))
     times = [(float(k), 0.04 * k) for k in range(1000)]
     manifest = probe(Video(video=0, path=path))
@@ -43,16 +43,19 @@ def test_a_thousand_thumbnails_fit_a_page(tmp_path, monkeypatch, caplog):
     few = thumbnails(manifest, path, times)
     assert sum(len(one.webp) for one in few) <= 1.1 * most
     assert few[-1].moment_s > 900
-    assert "moments fit the page" in caplog.text
+    assert "pictures of moments fit into the page" in caplog.text
 
 
-def test_with_many_moments_disagreements_and_what_is_listed_have_a_picture():
+def test_only_disagreements_and_listed_events_of_many_moments_have_pictures():
     events = [event(10.0 * k) for k in range(400)]
     looked_at = ((0.0, 4000.0),)
     both = {"a": Track(events, looked_at), "b": Track(events[:-7], looked_at)}
-    assert len(pictured(moments_of(both, 2), ())) == 7
-    # One model disagrees with nobody.
-    alone = moments_of({"a": Track(events, looked_at)}, 2)
-    assert [m.time_s for m in pictured(alone, {events[3], events[70]})] == [30.0, 700.0]
+    assert len(moments_with_pictures(build_moments(both, 2), ())) == 7
+    # A single model has no disagreements.
+    alone = build_moments({"a": Track(events, looked_at)}, 2)
+    assert [m.time_s for m in moments_with_pictures(alone, {events[3], events[70]})] == [
+        30.0,
+        700.0,
+    ]
     few = {name: Track(track.events[-20:], looked_at) for name, track in both.items()}
-    assert len(pictured(moments_of(few, 2), ())) == len(moments_of(few, 2))
+    assert len(moments_with_pictures(build_moments(few, 2), ())) == len(build_moments(few, 2))

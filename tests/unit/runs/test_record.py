@@ -147,7 +147,7 @@ def test_every_changed_file_is_listed_as_a_difference(run):
     (run.results / "verdicts").mkdir()
     (run.results / "verdicts/verdicts_video_0.csv").touch()
     (run.folder / "truth.json").write_text(json.dumps(TRUTH) + "\n")
-    (run.folder / "a.mkv").write_bytes(b"pictured")
+    (run.folder / "a.mkv").write_bytes(b"moments_with_pictures")
     (run.model / "model.safetensors").write_bytes(b"weighty")
     assert run.differences(record) == [
         ("changed", "results/exports/llava/webvtt/video_0.vtt"),
