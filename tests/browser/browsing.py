@@ -25,7 +25,7 @@ AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
 
 
 class Browser:
-    """A page in Chromium, and what a person does with it."""
+    """A page in Chromium and the actions of a person."""
 
     def __init__(self, downloads: Path) -> None:
         options = Options()
@@ -55,8 +55,8 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
 
     def open(self, page: Path, fresh: bool = True) -> None:
-        """Open a page from disk; fresh: nothing that was decided before is there."""
-        # What the page before still asks for is not this one's.
+        """Open a page from disk. With `fresh`, delete all earlier decisions first."""
+        # Requests of the page before do not count.
         self.driver.get("about:blank")
         self.logs()
         self.driver.get(page.as_uri())
@@ -77,11 +77,11 @@ class Browser:
         return self.element(selector).text
 
     def press(self, *keys: str) -> None:
-        """Press keys wherever the focus is."""
+        """Press keys at the present focus."""
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def choose(self, selector: str, value: str) -> None:
-        """Choose an option by its text's beginning."""
+        """Choose an option by the beginning of its text."""
         self.unfold(selector)
         for option in self.elements(f"{selector} option"):
             if option.text.startswith(value):
@@ -90,7 +90,7 @@ class Browser:
         raise AssertionError(f"{selector} has no option {value}")
 
     def tick(self, label: str) -> None:
-        """Filter by a class, or no longer."""
+        """Switch the filter for a class on or off."""
         self.unfold("#by-class")
         for box in self.elements("#by-class label"):
             if box.text.rpartition(" ")[0] == label:
@@ -99,7 +99,7 @@ class Browser:
         raise AssertionError(f"there is no class {label}")
 
     def unfold(self, selector: str) -> None:
-        """Open the fold that something is in."""
+        """Open the fold that contains an element."""
         self.run(
             "const fold = document.querySelector(arguments[0]).closest('details');"
             "if (fold) fold.open = true;",
@@ -107,7 +107,7 @@ class Browser:
         )
 
     def rows(self) -> list[str]:
-        """The list's rows: time and labels."""
+        """Return the rows of the list: time and labels."""
         return [row.text for row in self.elements("#list .go")]
 
     def wait(self, condition: Callable[[], object], seconds: float = 10) -> None:
@@ -117,7 +117,7 @@ class Browser:
             time.sleep(0.05)
 
     def logs(self) -> tuple[list[str], list[str]]:
-        """What the console says, and which addresses were asked for, since the last call."""
+        """Return the console's messages and the requested addresses since the last call."""
         messages = [
             entry["message"]
             for entry in self.driver.get_log("browser")
@@ -131,7 +131,7 @@ class Browser:
         return messages, asked
 
     def picture_number(self, folder: Path) -> int:
-        """The number that the video's picture shows on the screen."""
+        """Return the number that the video's picture shows on the screen."""
         self.run("window.v = document.getElementById('video')")
         self.wait(lambda: self.run("return v.readyState >= 2 && !v.seeking"))
         self.run("v.controls = false")
@@ -143,7 +143,7 @@ class Browser:
         return number_in(torch.from_numpy(picture.copy()).permute(2, 0, 1))
 
     def violations(self) -> list[str]:
-        """What axe-core finds serious or critical."""
+        """Return the serious and critical violations that axe-core finds."""
         self.run(AXE.read_text(encoding="utf-8"))
         found = self.driver.execute_async_script(
             "const done = arguments[arguments.length - 1];"
@@ -158,7 +158,7 @@ class Browser:
         ]
 
     def downloaded(self, name: str) -> Path:
-        """A file that the page saved, taken out of the way of the next one."""
+        """Return a file that the page saved, and remove it."""
         path = self.downloads / name
         # The browser reserves the name with an empty file before it moves the content there.
         self.wait(lambda: path.exists() and path.stat().st_size > 0)
@@ -166,7 +166,7 @@ class Browser:
 
 
 def answer(time: float, label: str, confidence: float = 0.9, **more) -> dict:
-    """An item of a predictions file."""
+    """Return one item of a predictions file."""
     answer = {"label": label, "team": "home", "confidence": confidence, "details": ""} | more
     return {"time": time, "raw": json.dumps(answer)}
 
@@ -186,7 +186,7 @@ VIDEO = "match é.mp4"
 
 
 def given_only(folder: Path, predicted: dict[str, list], row: dict[str, str]) -> Clone:
-    """A clone in which predictions of any models are compared for one video."""
+    """Return a clone that compares given predictions of models for one video."""
     config = {
         "videos": "videos.tsv",
         "detect_with": [],

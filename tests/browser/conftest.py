@@ -1,4 +1,4 @@
-"""A browser, and the pages of a small run as a user makes them."""
+"""A browser, and the pages of a small run."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def browser(tmp_path_factory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def match(tmp_path_factory) -> Clone:
-    """A run on a real video whose frames show their numbers, three models and labels."""
+    """Return a run on a real video with numbered frames, three models and labels."""
     folder = tmp_path_factory.mktemp("match") / "run"
     row = {"video": "7", "path": VIDEO, "home": "Reds", "away": "Blues", "labels": "true.csv"}
     clone = given_only(folder, PREDICTED, row)
     (folder / "true.csv").write_text(TRUE)
-    # As many pictures as the numbers in them can count.
+    # A low rate, because the numbers in the pictures are limited.
     write_video(folder / VIDEO, steady(120, rate=10), codec="libx264")
     clone.run("report")
     return clone

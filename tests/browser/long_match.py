@@ -1,4 +1,4 @@
-"""The page of a match with as many events as anyone has seen, of several models."""
+"""The page of a match with very many events of several models."""
 
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ def write_page(
     video: Path | None = None,
     evidence: Mapping[str, Evidence] | None = None,
 ) -> tuple[int, int]:
-    """A match with so many events of each of some models; returns how many moments and pictures.
+    """Write the page of a match. Return its numbers of moments and pictures.
 
     Args:
-        draw: makes the thumbnails of moments at some times.
-        with_truth: whether it has labels.
-        video: beside the page, if there is one.
-        evidence: of models that weigh the classes.
+        per_model: number of events per model.
+        draw: draws the thumbnails of moments at given times.
+        with_truth: whether the match has labels.
+        video: the video in the folder of the page, if there is one.
+        evidence: evidence of the models that have it.
     """
     match = a_match(models, per_model, with_truth)
     moments = match.moments(TOLERANCE)
@@ -74,13 +75,13 @@ def write_page(
 
 
 def best_of(events: Sequence[Event]) -> dict[Event, Standing]:
-    """The shortlist of a model's events."""
+    """Return the shortlist of a model's events."""
     listed = shortlist(events, Labels.read(LABELS).classes, per_class=10)
     return {events[place]: standing for place, standing in listed.items()}
 
 
 def a_match(models: Sequence[str], per_model: int, with_truth: bool = True) -> VideoPage:
-    """Models that see the same moments, each with gaps, errors and inventions."""
+    """Return models that see the same moments, each with gaps, errors and invented events."""
     chance = random.Random(0)
     labels = Labels.read(LABELS)
     moments = [

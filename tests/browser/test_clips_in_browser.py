@@ -1,4 +1,4 @@
-"""Chromium plays clips and reels to their end, and seeks in them to the right picture."""
+"""Chromium plays clips and reels to their end, and seeks to the right picture."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""The curves of evidence under the timeline: there on demand, and a click goes to the moment."""
+"""The curves of evidence under the timeline appear on request, and a click seeks the video."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ CLASSES = ("Goal", "Corner", "Never <b>given</b>")
 
 
 def evidence_of():
-    """A goal halfway; a corner that goes up and down; and what the model never gives."""
+    """Return evidence with a goal in the middle, a varying corner, and an impossible class."""
     starts = np.arange(0, SECONDS, 2)
     windows = np.stack([starts, starts + 4, starts, starts + 3], axis=1)
     goal, corner = np.full(len(starts), -12.0), -6 + np.sin(starts / 50)
@@ -44,7 +44,7 @@ def page(tmp_path_factory):
 
 
 def painted(browser, name):
-    """How many pixels of a class's curves are drawn on."""
+    """Return the number of painted pixels in a class's curves."""
     return browser.run(
         "const row = [...document.querySelectorAll('.curve')].find((one) => "
         "one.firstChild.textContent === arguments[0]); const canvas = row.lastChild; "

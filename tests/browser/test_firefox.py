@@ -1,4 +1,4 @@
-"""The page of a match in Firefox: it opens in silence, takes verdicts and keeps them."""
+"""The page of a match in Firefox: it opens without errors, takes verdicts and keeps them."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A match whose clock is not the video's: both are shown, and the halves are set on the page."""
+"""A match whose clock differs from the video's: the page shows both clocks and sets the halves."""
 
 import csv
 import json
@@ -36,10 +36,10 @@ ROWS = [
 
 
 def write(path, starts):
-    """A page of one model's goals.
+    """Write the page of one model's goals.
 
     Args:
-        starts: of the halves, as the table of videos has them; None if it has none.
+        starts: the starts of halves in the table of videos; None if it has none.
     """
     counts = Counts(answers=9, none=0, unparsed=0, events_in=7, events_out=7)
     where = [Interval(start=0, end=SECONDS)]
@@ -70,7 +70,7 @@ def write(path, starts):
 
 @pytest.fixture(scope="module")
 def stated(tmp_path_factory):
-    """A page of a video whose halves the table of videos states."""
+    """Return the page of a video whose halves the table of videos states."""
     return write(tmp_path_factory.mktemp("stated") / "page.html", STARTS)
 
 
@@ -97,7 +97,7 @@ def exported(browser, kind, name):
 
 
 def write_into(field, text):
-    """Replace a field's text as a person does, and leave the field."""
+    """Replace the text of a field as a person does, and leave the field."""
     field.send_keys(Keys.CONTROL, "a")
     field.send_keys(text, Keys.TAB)
 
@@ -127,7 +127,7 @@ def set_halves(browser, starts):
 
 
 def painted(browser, time):
-    """The darkest value of red at a time in the band with the halves, below its top line."""
+    """Return the darkest red value at a time in the band of the halves, below its top line."""
     browser.run(
         "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
     )

@@ -1,4 +1,4 @@
-"""A match in which everything that anyone can write is an attack."""
+"""A match in which all texts of models, files and tables are attacks."""
 
 import csv
 

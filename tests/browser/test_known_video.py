@@ -1,4 +1,4 @@
-"""The page of a match whose video is known by its content, with thumbnails."""
+"""The page of a match with thumbnails, which knows its video by the content."""
 
 import shutil
 from pathlib import Path
@@ -25,7 +25,7 @@ PREDICTED = {"a": [event(4, "Goal"), event(12, "Foul")], "b": [event(5, "Goal")]
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A page beside its video, whose pictures start after its sound; b looked at 15 s of 20."""
+    """Return a page with its video. Its pictures start after its sound; model b saw 15 of 20 s."""
     folder = tmp_path_factory.mktemp("known")
     pictures = write_video(folder / "pictures.mp4", steady(20, start=SOUND_BEFORE))
     tone = write_tone(folder / "tone.mp4", 20)
@@ -122,7 +122,7 @@ def test_chosen_moment_repeats(browser, page):
     next(row for row in browser.elements("#list .go") if row.text.startswith("00:12")).click()
     browser.press("r")
     browser.wait(lambda: browser.run("return !document.getElementById('video').paused"))
-    # Near the end of what is played again, by the file's clock.
+    # Near the end of the repeated part, by the file's clock.
     browser.run("document.getElementById('video').currentTime = arguments[0] + 19", SOUND_BEFORE)
     browser.wait(
         lambda: browser.run(

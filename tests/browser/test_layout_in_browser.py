@@ -1,4 +1,4 @@
-"""The layout: the video, the verdict buttons and four rows are on the screen, whatever is open."""
+"""The layout keeps video, verdict buttons and four rows visible, also with open parts."""
 
 import base64
 import io
@@ -48,7 +48,7 @@ def evidence_of():
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
-    """A page of a long match with a video for each number of models."""
+    """Return the pages of a long match with a video, by number of models."""
     folder = tmp_path_factory.mktemp("layout")
     write_video(folder / "video.mp4", steady(4))
     found = {}
@@ -70,7 +70,7 @@ def pages(tmp_path_factory):
 
 @pytest.fixture(params=[1, 3, 6], scope="module")
 def opened(request, browser, pages):
-    """The page with a moment chosen that has several events, if there is one."""
+    """Open the page and choose a moment with several events, if there is one."""
     browser.open(pages[request.param])
     browser.choose("#order", "disagreements first")
     browser.press(Keys.ESCAPE, "j")
@@ -97,7 +97,7 @@ const isSeen = (element) => {
 
 
 def seen(browser, *selectors):
-    """The selectors whose first element is not all on the screen."""
+    """Return the selectors whose first element is not fully visible."""
     return browser.run(
         SEEN + "return arguments[0].filter((s) => !isSeen(document.querySelector(s)));",
         list(selectors),
@@ -122,13 +122,13 @@ def settle(browser):
 
 
 def save(browser):
-    """Save the verdicts, which shows a notice."""
+    """Save the verdicts, which shows a message."""
     browser.press("s")
     browser.downloaded("verdicts_video_0.csv")
 
 
 def set_open(browser, *, filters=False, evidence=False, notice=False):
-    """Open or close what can be open beside the work."""
+    """Open or close filters, evidence and a message."""
     browser.run("document.getElementById('more-filters').open = arguments[0]", filters)
     settle(browser)
     is_open = browser.element("#evidence").get_attribute("aria-expanded") == "true"
@@ -142,7 +142,7 @@ def set_open(browser, *, filters=False, evidence=False, notice=False):
 
 
 def sideways(browser):
-    """Elements that reach out of the window and that nothing around them cuts or scrolls."""
+    """Return elements that reach out of the window without being cut or scrolled."""
     return browser.run(
         "const isCut = (e) => e && (getComputedStyle(e).overflowX !== 'visible' ||"
         " isCut(e.parentElement)); const { clientWidth } = document.documentElement;"
@@ -172,7 +172,7 @@ def test_video_verdict_buttons_and_four_rows_are_visible(browser, opened, size, 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_lanes_shrink_before_they_are_folded(browser, opened, size):
-    """With nothing open each lane is drawn; filters leave one lane or the strip of the match."""
+    """All lanes are drawn if nothing is open. Filters leave one lane or the strip of the match."""
     browser.size(*size)
     try:
         set_open(browser)
@@ -342,7 +342,7 @@ def test_link_of_a_row_names_agreement_and_verdict(browser, page):
 
 
 def printed(browser):
-    """How many sheets a page's print takes."""
+    """Return the number of sheets in a page's print."""
     pdf = browser.driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
     return len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(pdf["data"])))
 

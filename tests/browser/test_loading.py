@@ -1,4 +1,4 @@
-"""Verdicts and labels are read from each format, and taken over as the person wants."""
+"""Verdicts and labels load from all formats and join the person's own verdicts."""
 
 import json
 
@@ -25,7 +25,7 @@ def opened(browser, page):
 
 
 def load(browser, path, text, wait_for="#notices p"):
-    """Load a file, and return the message or the question."""
+    """Load a file and return the message or the question."""
     browser.run("document.querySelector('#notices').replaceChildren()")
     path.write_text(text, encoding="utf-8")
     browser.element("#load-file").send_keys(str(path))
@@ -34,7 +34,7 @@ def load(browser, path, text, wait_for="#notices p"):
 
 
 def saved(browser):
-    """The verdicts that the page saves, by time and label: verdict and reviewer."""
+    """Return the verdicts that the page saves, as verdict and reviewer by time and label."""
     browser.element("#save").click()
     lines = browser.downloaded("verdicts_video_7.csv").read_text().splitlines()[1:]
     rows = [line.split(",") for line in lines]
@@ -42,7 +42,7 @@ def saved(browser):
 
 
 def question(browser, tmp_path):
-    """Ask what to do with another's verdicts."""
+    """Load another person's verdicts, so that the page asks."""
     assert "Loaded 2 verdicts of mine.csv: 2 new, 0 the same" in load(
         browser, tmp_path / "mine.csv", MINE
     )

@@ -1,4 +1,4 @@
-"""What a person does with the page of a match."""
+"""The actions of a person on the page of a match."""
 
 import csv
 import shutil
@@ -25,7 +25,7 @@ def open_with_all(browser, page, fresh=True):
 
 
 def open_with_video(browser, page):
-    """Open the page so and wait for the video, which has the length of the match."""
+    """Open the page with all moments and wait for the video, which has the match's length."""
     open_with_all(browser, page)
     browser.wait(
         lambda: float(browser.element("#canvas").get_attribute("data-end") or 0) > SECONDS - 1
@@ -109,7 +109,7 @@ def test_filters_select_by_agreement_and_score(browser, page):
 
 
 def click_mark(browser, time, lane):
-    """Click into the lanes where a mark is drawn."""
+    """Click on a mark in the lanes."""
     canvas = browser.element("#canvas")
     browser.run("scrollTo(0, 0)")
     start, end = (float(canvas.get_attribute(f"data-{name}")) for name in ("start", "end"))
@@ -146,7 +146,7 @@ def progress(browser):
 
 
 def verdicts(browser):
-    """The verdicts in the chosen row, event by event."""
+    """Return the verdicts in the chosen row, one per event."""
     return [badge.text for badge in browser.elements("[aria-current] .verdict")]
 
 
@@ -219,7 +219,7 @@ def test_tab_reaches_all_controls(browser, page):
 
 
 def decide(browser):
-    """Confirm with another label, time and team; reject; add an event."""
+    """Confirm an event with another label, time and team; reject one; add one."""
     browser.element("#clear-filters").click()
     browser.elements("#list li")[0].click()
     browser.choose("#label", "Clearance")
@@ -301,7 +301,7 @@ def test_unusable_rows_of_a_file_are_reported(browser, page, tmp_path):
     notices = browser.text("#notices")
     assert "Row 1: “Gaol” is no class of labels.yaml; it is left out." in notices
     assert "Row 2: time_s is not a time" in notices
-    # One is what the models say, the other nobody says.
+    # The models predict one event. Nobody predicts the other.
     assert browser.text("#progress-text") == "1 of 6 moments decided · 2 events confirmed · 1 added"
     path.write_text("a;b\n1;2\n")
     browser.element("#load-file").send_keys(str(path))

@@ -1,4 +1,4 @@
-"""An evening's work: three models, 950 events each, and a person who turns them into a list."""
+"""The review of a long match: three models with 950 events each become one list."""
 
 import base64
 import csv
@@ -38,7 +38,7 @@ def page(tmp_path_factory):
 
 
 def decided(browser):
-    """How many moments are decided, and how many events confirmed."""
+    """Return the numbers of decided moments and confirmed events."""
     text = browser.text("#progress-text")
     confirmed = re.search(r"(\d+) events? confirmed", text)
     return int(text.split()[0]), int(confirmed[1]) if confirmed else 0

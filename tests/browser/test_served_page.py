@@ -1,4 +1,4 @@
-"""The page of a match from a server: from one that cannot seek, and from scripts/review.py."""
+"""The page of a match from a server that cannot seek, and from scripts/review.py."""
 
 import json
 import re
@@ -19,14 +19,14 @@ from media import steady, write_video
 HERE = Path(__file__).parent
 VIDEO = "elsewhere/match é.mp4"
 RATE = 5
-# Where J goes first: to what led to the corner.
+# J first goes to the seconds before the corner.
 FIRST = 39.5
-# Bytes after the pictures: browsers keep a small file as a whole, and can seek in what they have.
+# Bytes after the pictures, because browsers can seek in a small file that they have in memory.
 PADDING = 64_000_000
 
 
 def write_large_video(path):
-    """A video that Firefox plays, too, with its index first."""
+    """Write a video that Firefox plays, too, with its index first."""
     small = write_video(path.with_name("small.mp4"), steady(120, rate=RATE), codec="libvpx-vp9")
     with (
         av.open(str(small)) as source,
@@ -44,7 +44,7 @@ def write_large_video(path):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run on a video outside its folder, whose table names no labels."""
+    """Return a run on a video outside its folder, whose table names no labels."""
     folder = tmp_path_factory.mktemp("served") / "run"
     (folder.parent / "elsewhere").mkdir()
     write_large_video(folder.parent / VIDEO)
@@ -56,7 +56,7 @@ def run(tmp_path_factory):
 
 @contextmanager
 def printing(command, folder, pattern):
-    """A server, and what it prints that matches."""
+    """Start a server and yield the part of its output that matches a pattern."""
     with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as server:
@@ -74,7 +74,7 @@ def printing(command, folder, pattern):
 
 @pytest.fixture(scope="module")
 def plain_page(run):
-    """The address of the page on a server without byte ranges."""
+    """Return the page's address on a server without byte ranges."""
     command = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0"]
     with printing(command, run.folder.parent, r"(http://127\.0\.0\.1:\d+/)") as address:
         yield f"{address}{quote(run.folder.name)}/results/report/video_7.html"
@@ -82,7 +82,7 @@ def plain_page(run):
 
 @pytest.fixture(scope="module")
 def address(run):
-    """The address of scripts/review.py."""
+    """Return the address of scripts/review.py."""
     command = [sys.executable, ROOT / "scripts/review.py", "--configfile", "my.yaml"]
     with printing(command, run.folder, r"Open (http://127\.0\.0\.1:\d+/\S+/)\n") as found:
         yield found
@@ -167,7 +167,7 @@ def test_saved_verdicts_appear_in_another_browser(browser, run, address):
     saved = run.folder / "results/verdicts/verdicts_video_7.csv"
     saved.parent.mkdir(exist_ok=True)
     saved.write_text("time_s,label,verdict\n11.5,Goal,confirmed\n70,Foul,confirmed\n")
-    # What a browser keeps is kept by the name of the machine.
+    # A browser stores verdicts under the name of the machine.
     open_page(browser, f"{address.replace('127.0.0.1', 'localhost')}video_7.html")
     notices(browser, "Loaded 2 verdicts of the server’s verdicts: 2 new, 0 the same as yours.")
     assert browser.text("#progress-text") == "1 of 4 moments decided · 2 events confirmed · 1 added"
@@ -232,7 +232,7 @@ def test_served_pages_work_in_firefox(run, address, plain_page):
     assert served["messages"] == []
     # Firefox asks other servers for an icon, which the page's policy refuses.
     assert [line for line in plain["messages"] if "favicon" not in line] == []
-    # The page goes to what led to the event that was added.
+    # The page seeks to the seconds before the added event.
     assert (served["time"], served["isStuck"]) == (pytest.approx(FIRST - 2, abs=0.1), False)
     assert "Saved as results/verdicts/verdicts_video_7.csv." in served["saved"]
     assert (plain["time"] < 1) == plain["isStuck"]

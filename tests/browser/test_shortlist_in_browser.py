@@ -1,10 +1,10 @@
-"""How many moments of a match the page shows, and what it never hides."""
+"""The number of shown moments, and the moments that are never hidden."""
 
 import pytest
 from browsing import answer, given_only
 from selenium.webdriver.common.keys import Keys
 
-# Forty goals, a minute apart. What follows 30 and those after it makes them better.
+# Forty goals, a minute apart. Hits after goal 30 and later goals make these rank higher.
 GOALS = [answer(60 * k, "Goal") for k in range(1, 41)]
 ECHOES = [answer(60 * k + 8, "Goal", details="They celebrate.") for k in range(30, 41)]
 OTHERS = [answer(90, "Foul"), answer(150, "Foul"), answer(210, "Set Pieces")]

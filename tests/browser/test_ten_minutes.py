@@ -1,4 +1,4 @@
-"""A half in ten minutes: what each key decides, and what the page never forgets."""
+"""Reviewing a half in ten minutes: the effect of each key, and the state that the page keeps."""
 
 import csv
 import io
@@ -14,14 +14,14 @@ SECONDS_PER_DECISION = 4
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Three models with 910 events each."""
+    """Return the page of three models with 910 events each."""
     path = tmp_path_factory.mktemp("ten minutes") / "page.html"
     write_page(path, MODELS, 910, pictures)
     return path
 
 
 def decided(browser):
-    """Moments that are decided, moments, events that are confirmed."""
+    """Return the numbers of decided moments, of moments, and of confirmed events."""
     text = browser.text("#progress-text")
     found = re.match(r"(\d+) of (\d+) moments? decided(?: · (\d+) events? confirmed)?", text)
     return tuple(int(each or 0) for each in found.groups())

@@ -1,4 +1,4 @@
-"""The page's code is what its types say."""
+"""The code of the pages passes the type check."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A video that the browser does not play: why, and a copy that it does."""
+"""A video that the browser does not play: the reason, and a copy that it plays."""
 
 import shutil
 
@@ -40,7 +40,7 @@ def test_unsupported_format_shows_the_command_for_a_copy(browser, tmp_path, name
     browser.open(page)
     assert "cannot play the video's format" in reason(browser)
     assert f"-c:v {pictures}" in command(browser)
-    # What the command makes is found beside the video.
+    # The page finds the copy in the folder of the video.
     copy = video.with_name(f"{video.stem}_playable.mp4")
     assert copy.name in command(browser).replace("'\"'\"'", "'")
     write_video(copy, steady(4))

@@ -1,4 +1,4 @@
-"""The newest libraries that pip finds, in a virtual environment of their own."""
+"""The newest libraries that pip finds, in a separate virtual environment."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 from clones import ROOT
 
-# What a worker imports, without the versions that requirements.txt pins.
+# The packages that a worker imports, without the pinned versions of requirements.txt.
 LIBRARIES = ("torch", "transformers", "bitsandbytes", "accelerate", "huggingface_hub", "httpx2")
 LIBRARIES += ("safetensors", "av", "numpy", "pillow", "pydantic", "PyYAML")
 

@@ -1,16 +1,16 @@
-"""A SLURM of one node on this machine, for the tests: real daemons, four GPUs that are none.
+"""A real SLURM of one node on this machine, with four fake GPUs.
 
     python tests/slurm/cluster.py up [--constrained] [--accounting]
     python tests/slurm/cluster.py down
 
-Needs root and Debian's slurm-wlm and munge, and for accounting slurmdbd and mariadb-server. It
-listens on the loopback only. Its files are all in one folder, but for links in /etc/slurm: the
-commands inside a job look nowhere else. Where a configuration lies there already, it is left alone
-and nothing is started.
+It needs root and Debian's slurm-wlm and munge, and for accounting slurmdbd and mariadb-server. It
+listens on the loopback interface only. All its files are in one folder, except links in /etc/slurm,
+because commands inside a job look there. If /etc/slurm has a configuration already, it stays
+unchanged, and nothing is started.
 
-A fake GPU is a character device, since SLURM sets CUDA_VISIBLE_DEVICES for nothing else: a link
-to /dev/null, or on a constrained node a device of its own, which jobs then have no access to
-unless it is theirs. Many clusters are constrained so; every job there counts its GPU as number 0.
+A fake GPU is a character device, because SLURM sets CUDA_VISIBLE_DEVICES only for devices. It is a
+link to /dev/null. On a constrained node it is a separate device, to which only its job has access.
+Many clusters are constrained in this way. There, every job counts its GPU as number 0.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ HOST = socket.gethostname().partition(".")[0]
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "srun"]
 ACCOUNTANTS = ["slurmdbd", "mariadbd", "mariadb", "mariadb-install-db"]
 
-# Times are short, so that tests are: a node is given up after 8 s, a requeued job waits 6 s
-# (cred_expire and one more), a killed one has 2 s.
+# Short times make short tests. A node is given up after 8 s. A requeued job waits 6 s (cred_expire
+# and one more). A killed job has 2 s.
 CONFIG = """\
 ClusterName=touchline
 SlurmctldHost={host}(127.0.0.1)
@@ -120,7 +120,7 @@ JobAcctGatherParams=OverMemoryKill"""
 
 
 def reason_against(*, constrained: bool = False, accounting: bool = False) -> str | None:
-    """Why there can be no such cluster here; None if there can."""
+    """Return the reason why this machine cannot run the cluster, or None if it can."""
     lacking = [program for program in PROGRAMS if shutil.which(program) is None]
     if lacking:
         return f"SLURM is not installed ({', '.join(lacking)}): apt-get install slurm-wlm munge"
@@ -139,14 +139,14 @@ def reason_against(*, constrained: bool = False, accounting: bool = False) -> st
 
 @dataclass(frozen=True)
 class Cluster:
-    """The daemons and their files.
+    """The daemons of a cluster and their files.
 
     Attributes:
-        folder: of all files, and of nothing else: it is emptied. A short path, with "touchline"
-            in it; sockets lie there.
-        constrained: whether a job has access to its own GPU's device only.
-        min_job_age: seconds that the controller remembers a job that has ended.
-        accounting: whether there is an accounting database, with an account of the user's.
+        folder: the folder of all files, which is emptied. Its path is short, because sockets are in
+            it, and contains "touchline".
+        constrained: whether a job has access only to the device of its own GPU.
+        min_job_age: seconds for which the controller remembers an ended job.
+        accounting: whether there is an accounting database, with an account for the user.
     """
 
     folder: Path = FOLDER
@@ -155,10 +155,10 @@ class Cluster:
     accounting: bool = False
 
     def up(self) -> None:
-        """Start what does not run, and wait until the node takes jobs.
+        """Start missing daemons and wait until the node takes jobs.
 
         Raises:
-            RuntimeError: it does not come up; with what the daemons say of it.
+            RuntimeError: the cluster does not start. The message has the daemons' output.
         """
         against = reason_against(constrained=self.constrained, accounting=self.accounting)
         if against:
@@ -173,7 +173,7 @@ class Cluster:
         self.wait_for_node("idle", "mixed", "allocated")
 
     def down(self) -> None:
-        """Cancel what is queued, stop what `up` started, and remove every file."""
+        """Cancel queued jobs, stop the daemons, and remove all files."""
         if self._process("slurmctld") and self.jobs():
             subprocess.run(["scancel", *self.jobs()], timeout=30, check=False)
             _wait(lambda: not self.jobs(), 30)
@@ -190,7 +190,7 @@ class Cluster:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, daemon: str) -> None:
-        """Start a daemon unless it runs."""
+        """Start a daemon unless it runs already."""
         if self._process(daemon):
             return
         command = [daemon]
@@ -204,9 +204,9 @@ class Cluster:
             raise RuntimeError(f"{daemon} does not start:\n{self._errors()}")
 
     def configure(self, *lines: str) -> None:
-        """Change settings of the cluster's configuration, in place of those of the last call.
+        """Change settings of the cluster's configuration. They replace those of the last call.
 
-        The controller is restarted; jobs run on.
+        The controller is restarted, and jobs continue to run.
         """
         self._write_configuration(*lines)
         self.stop("slurmctld")
@@ -215,7 +215,7 @@ class Cluster:
         self.wait_for_node("idle", "mixed", "allocated")
 
     def _start_accounting(self) -> None:
-        """Start the database and its daemon, and enter accounts."""
+        """Start the database and its daemon, and add accounts."""
         data, socket_file = self.folder / "mysql", self.folder / "mysql.sock"
         options = ["--no-defaults", "--user=root", f"--datadir={data}"]
         if not (data / "mysql").exists():
@@ -252,7 +252,7 @@ class Cluster:
                 subprocess.run(command, check=True, timeout=60, capture_output=True)
 
     def stop(self, daemon: str, how: int = signal.SIGTERM) -> None:
-        """End a daemon and wait for it."""
+        """Stop a daemon and wait for its end."""
         process = self._process(daemon)
         if process is None:
             return
@@ -264,7 +264,7 @@ class Cluster:
             process.wait(timeout=20)
 
     def lose_node(self) -> None:
-        """End the node as a power failure does: its daemon and everything that its jobs run."""
+        """Kill the node's daemon and all processes of its jobs, like a power failure."""
         doomed = [p for p in (self._process("slurmd"),) if p]
         # A step's own daemon is nobody's child; it is known by its name.
         for step in psutil.process_iter(["name"]):
@@ -277,27 +277,27 @@ class Cluster:
         """Wait until the node is in one of some states.
 
         Raises:
-            RuntimeError: it never is; with what the daemons say.
+            RuntimeError: the node does not reach one. The message has the daemons' output.
         """
         if not _wait(lambda: self.node() in states, seconds):
             raise RuntimeError(f"the node is {self.node()}, not {states}:\n{self._errors()}")
 
     def node(self) -> str:
-        """The node's state in one word, "" if the controller does not answer."""
+        """Return the node's state in one word, or "" if the controller does not answer."""
         return _output("sinfo", "-h", "-o", "%T").strip().rstrip("*")
 
     def jobs(self, *states: str) -> list[str]:
-        """The numbers of jobs in the queue, or of those in some states."""
+        """Return the numbers of all jobs in the queue, or of those in some states."""
         chosen = [f"--states={','.join(states)}"] if states else []
         return _output("squeue", "-h", "-o", "%A", *chosen).split()
 
     def queue(self, layout: str = "%A|%T|%j|%k") -> list[list[str]]:
-        """The queue and what has ended, a list of fields a job."""
+        """Return queued and ended jobs, as one list of fields per job."""
         lines = _output("squeue", "-h", "--states=all", "-o", layout).splitlines()
         return [line.split("|") for line in lines]
 
     def _process(self, daemon: str) -> psutil.Process | None:
-        """A daemon that `start` started, if it runs."""
+        """Return the process of a daemon that `start` started, or None if it has ended."""
         try:
             process = psutil.Process(int((self.folder / f"{daemon}.pid").read_text()))
             return process if process.name() == daemon else None
@@ -359,14 +359,14 @@ class Cluster:
 
 
 def _link(file: Path) -> None:
-    """Have SLURM's commands find a file of its configuration."""
+    """Link a configuration file to the place where SLURM's commands look for it."""
     ETC.mkdir(exist_ok=True)
     (ETC / file.name).unlink(missing_ok=True)
     (ETC / file.name).symlink_to(file)
 
 
 def _is_ours(link: Path) -> bool:
-    """Whether a link in /etc/slurm leads to a cluster of these tests."""
+    """Return whether a link in /etc/slurm leads to a cluster of these tests."""
     return link.is_symlink() and "touchline" in str(link.readlink())
 
 

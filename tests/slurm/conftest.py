@@ -1,4 +1,4 @@
-"""A real SLURM for each test module, and clones that run the demo's match on it."""
+"""A real SLURM per test module, and clones that run the demo's match on it."""
 
 import shutil
 import signal
@@ -35,7 +35,7 @@ IMPATIENT = "\n_FIRST = _LONGEST = 10.0\n"
 
 @pytest.fixture(scope="session")
 def match(tmp_path_factory):
-    """A folder with a short match of the demo: video, labels, table, a second opinion."""
+    """Return a folder with a short match of the demo: video, labels, table, given predictions."""
     folder = tmp_path_factory.mktemp("match")
     script = [sys.executable, ROOT / "demo" / "make_matches.py", "--seeds", "43"]
     subprocess.run([*script, "--duration", str(DURATION), "--out", folder], check=True)
@@ -44,9 +44,9 @@ def match(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(request):
-    """A cluster; with the parameter True one whose jobs see their own GPU only.
+    """Start a cluster. With the parameter True, its jobs see only their own GPU.
 
-    A module whose tests want an accounting database says ACCOUNTING = True.
+    A module whose tests need an accounting database sets ACCOUNTING = True.
     """
     constrained = getattr(request, "param", False)
     accounting = getattr(request.module, "ACCOUNTING", False)
@@ -61,12 +61,12 @@ def cluster(request):
 
 @pytest.fixture(scope="module")
 def demo(match, tmp_path_factory):
-    """A clone whose own config.yaml is the demo's, as a user writes it: no --configfile."""
+    """Return a clone whose config.yaml is the demo's, so that no --configfile is needed."""
     return new_demo(match, tmp_path_factory.mktemp("demo") / "a clone")
 
 
 def new_demo(match, folder):
-    """A clone with the demo's settings, models and match."""
+    """Return a clone with the demo's settings, models and match."""
     clone = new_clone(folder, {})
     # The cluster's GPUs are none, so no torch can use them; all else is the project's own.
     with (clone.folder / "scripts" / "touchline" / "models" / "cuda.py").open("a") as cuda:
@@ -82,7 +82,7 @@ def new_demo(match, folder):
 
 
 def merged(below, above):
-    """Nested settings with those of another file on top."""
+    """Return nested settings with those of another file on top."""
     if not (isinstance(below, dict) and isinstance(above, dict)):
         return above
     return below | {key: merged(below.get(key), value) for key, value in above.items()}
@@ -90,7 +90,7 @@ def merged(below, above):
 
 @pytest.fixture(scope="session")
 def clone(match, tmp_path_factory):
-    """The demo, a window at a time, so that there is time to disturb it; only what detects."""
+    """Return a clone that only detects, one window at a time, so that tests can disturb it."""
     demo = new_demo(match, tmp_path_factory.mktemp("faults") / "clone")
     path = demo.folder / "config.yaml"
     settings = yaml.safe_load(path.read_text())
@@ -108,7 +108,7 @@ def clone(match, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def undisturbed(clone):
-    """The files of a run on this machine."""
+    """Return the files of an undisturbed run on this machine."""
     clone.run(results="undisturbed")
     files = final_files(clone.folder / "undisturbed")
     assert {name.split("/")[0] for name in files} >= {"partials", "windows", "predictions"}
@@ -117,7 +117,7 @@ def undisturbed(clone):
 
 @pytest.fixture
 def new_run(clone):
-    """Starts a run by the name of its results; none outlives its test."""
+    """Return a function that starts a run into a results folder. Runs end with their test."""
     runs = []
 
     def start(results, *arguments):

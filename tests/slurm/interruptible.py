@@ -1,6 +1,6 @@
-"""Snakemake as it is, that Ctrl-C interrupts even where the tests run in a shell's background.
+"""Snakemake that Ctrl-C interrupts, also if the tests run in the background of a shell.
 
-There the signal is ignored, and what is started there inherits that.
+A shell ignores the signal for background processes, and their children inherit that.
 """
 
 import signal

@@ -1,4 +1,4 @@
-"""A run of the workflow on the cluster that a test watches, disturbs and looks at afterwards."""
+"""A run of the workflow on the cluster, which a test watches, disturbs and inspects."""
 
 import json
 import os
@@ -26,7 +26,7 @@ DEADLINE = 900
 
 @dataclass
 class Run:
-    """Snakemake in a process of its own, in a clone, with its results in a folder of their own."""
+    """Snakemake in a separate process, in a clone, with its own results folder."""
 
     clone: Clone
     results: str
@@ -37,7 +37,7 @@ class Run:
         self.start()
 
     def start(self, *arguments: str) -> None:
-        """Start Snakemake (again), with --profile slurm."""
+        """Start Snakemake with --profile slurm, also after an earlier end."""
         command = [sys.executable, str(SNAKEMAKE), *arguments, "--profile", "slurm"]
         command += self.arguments
         command += ["--config", f"results={self.results}"]
@@ -49,14 +49,14 @@ class Run:
 
     @property
     def output(self) -> Path:
-        """What Snakemake has printed, of all starts."""
+        """Return everything that Snakemake has printed since the first start."""
         return self.clone.folder / f"{self.results}.txt"
 
     def printed(self) -> str:
         return self.output.read_text()
 
     def until(self, condition, what: str, seconds: float = DEADLINE):
-        """Wait for a condition's first true value; fail with the output if there is none."""
+        """Wait for a condition's first true value. Fail with the output after a time limit."""
         deadline = time.monotonic() + seconds
         while not (value := condition()):
             if time.monotonic() > deadline:
@@ -66,7 +66,7 @@ class Run:
         return value
 
     def status(self) -> str:
-        """What scripts/status.py prints of the run."""
+        """Return the output of scripts/status.py for the run."""
         command = [sys.executable, "scripts/status.py", "--config", f"results={self.results}"]
         environment = os.environ | {"COLUMNS": "200"}
         return subprocess.run(
@@ -79,14 +79,14 @@ class Run:
         ).stdout
 
     def ends(self) -> str:
-        """What Snakemake has printed of attempts that failed, a line each."""
+        """Return the lines that Snakemake printed about failed attempts."""
         found = re.findall(
             r"SLURM-job '(\d+)' failed, SLURM status is: '(\w+)'", self.printed().replace("\n", " ")
         )
         return "\n".join(dict.fromkeys(f"SLURM job {job}: {state}" for job, state in found))
 
     def finish(self) -> int:
-        """Wait for the end; the exit status."""
+        """Wait for the end of Snakemake and return its exit status."""
         self.until(lambda: self.process.poll() is not None, "the end of the run")
         return self.process.returncode
 
@@ -95,7 +95,7 @@ class Run:
         self.process.wait(timeout=90)
 
     def answered(self, index: int) -> list[int]:
-        """The windows in a slice's journal, in the order of its lines."""
+        """Return the windows in a slice's journal, in the order of its lines."""
         folder = self.clone.folder / self.results / "journal" / f"llava_vid0_gpu{index}"
         lines = (
             line
@@ -105,7 +105,7 @@ class Run:
         return [json.loads(line)["window"] for line in lines if line.endswith(b"\n")]
 
     def job_of(self, index: int, cluster) -> str | None:
-        """SLURM's number of the job that runs a slice."""
+        """Return SLURM's number of the job that runs a slice."""
         for number, state, place, comment in cluster.queue("%A|%T|%Z|%k"):
             here = Path(place) == self.clone.folder
             ours = comment == f"rule_detect_slice_wildcards_llava_0_{index}"
@@ -114,7 +114,7 @@ class Run:
         return None
 
     def wait_for_answers(self, cluster, slices, count: int = 2) -> dict[int, str]:
-        """Wait until slices have answers in their journals; the jobs that run them."""
+        """Wait until slices have answers in their journals. Return the jobs that run them."""
 
         def job_with_answers(index: int) -> str | None:
             assert self.process.poll() is None, f"the run has ended:\n{self.printed()}"
@@ -129,7 +129,7 @@ class Run:
         }
 
     def worker(self, job: str) -> psutil.Process:
-        """The process of a job that runs the model."""
+        """Return the process of a job that runs the model."""
         for process in psutil.process_iter(["cmdline"]):
             # The interpreter and Snakemake's copy of the script, nothing else.
             if not (process.info["cmdline"] or [""])[-1].endswith("detect_slice.py"):
@@ -140,20 +140,20 @@ class Run:
         raise AssertionError(f"job {job} has no worker")
 
     def log(self, index: int) -> str:
-        """The log of a slice's last attempt."""
+        """Return the log of a slice's last attempt."""
         path = self.clone.folder / self.results / "logs" / "detect" / f"llava_vid0_gpu{index}.log"
         return path.read_text()
 
     def resumed(self, index: int) -> int:
-        """How many windows a slice's last attempt found in the journal."""
+        """Return the number of windows that a slice's last attempt found in the journal."""
         found = re.search(r"(\d+) of \d+ windows are already answered", self.log(index))
         return int(found[1]) if found else 0
 
 
 def final_files(folder: Path) -> dict[str, bytes]:
-    """What users keep of a run: every file but logs, journals, hashes and measures of time.
+    """Return a run's files, except logs, journals, hashes and files with measured times.
 
-    The page of the run shows such measures; the record has its hash, and names the folder.
+    The page of the run has measured times. The record has the page's hash and names the folder.
     """
     passing = {"logs", "journal", "benchmarks", "hashes"}
     files = (file for file in folder.rglob("*") if file.is_file())
@@ -172,7 +172,7 @@ def final_files(folder: Path) -> dict[str, bytes]:
 
 
 def check(run, undisturbed) -> None:
-    """The run has ended well, with the files that it would have had in peace."""
+    """Check that a run ended well, with the files of an undisturbed run."""
     assert run.finish() == 0, run.printed()
     files = final_files(run.clone.folder / run.results)
     assert list(files) == list(undisturbed)
@@ -183,7 +183,7 @@ def check(run, undisturbed) -> None:
 
 
 def sleep_through_the_end(run, cluster) -> None:
-    """Suspend Snakemake until its jobs have ended and are forgotten."""
+    """Suspend Snakemake until its jobs have ended and SLURM has forgotten them."""
     run.process.send_signal(signal.SIGSTOP)
     run.until(lambda: not cluster.queue(), "all jobs forgotten")
     run.process.send_signal(signal.SIGCONT)

@@ -1,7 +1,7 @@
-"""What clusters with accounting have beside it: preemption, short memories, limits.
+"""Faults of clusters with accounting: preemption, forgotten jobs, limits.
 
-The same match in four slices as in test_faults.py, disturbed while they are at work. The first test
-has it all in one run; those marked "release" have it one by one, in every form.
+The tests run the match of test_faults.py in four slices and disturb it. The first test has all
+faults in one run. Tests marked "release" have one fault each, in all forms.
 """
 
 import signal
@@ -19,13 +19,13 @@ BY_QOS = ("PreemptType=preempt/qos", "--qos=urgent")
 
 
 def preempt(option):
-    """A job of somebody else's, that takes two of the four GPUs from ours for some seconds."""
+    """Submit a job of another user that takes two of the four GPUs for some seconds."""
     command = ["sbatch", "--parsable", "--gpus=2", "-t", "1", "-o", "/dev/null", *option.split()]
     subprocess.run([*command, "--wrap", "sleep 5"], check=True, capture_output=True)
 
 
 def lose_node(cluster):
-    """Take the node's power away, and give it back."""
+    """Lose the node like in a power failure, and start it again."""
     cluster.lose_node()
     cluster.wait_for_node("down")
     cluster.start("slurmd")

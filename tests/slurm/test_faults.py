@@ -1,8 +1,8 @@
-"""Whatever befalls a job, the cluster or Snakemake: the same files, and nothing asked twice.
+"""Faults of jobs, the cluster or Snakemake give the same files, and no window is answered twice.
 
-Every test runs the demo's match in four slices of 200 windows, disturbs it while the slices are at
-work, and compares all files with those of a run on this machine that nobody disturbed. What
-test_accounting.py has in its first test, and a kill of Snakemake, is marked "release" here.
+Each test runs the demo's match in four slices of 200 windows and disturbs it while the slices run.
+All files must equal those of an undisturbed run on this machine. Tests marked "release" repeat
+faults of test_accounting.py one by one, and kill Snakemake.
 """
 
 import signal
@@ -20,7 +20,7 @@ def cancel(run, cluster, job):
 
 
 def requeue(run, cluster, job):
-    # The profile asks for none; an administrator's requeue comes all the same.
+    # The profile requests no requeue, but an administrator can requeue a job.
     subprocess.run(["scontrol", "update", f"JobId={job}", "Requeue=1"], check=True)
     subprocess.run(["scontrol", "requeue", job], check=True)
 
@@ -32,7 +32,7 @@ def exceed_the_time(run, cluster, job):
 
 
 def exceed_the_memory(run, cluster, job):
-    # Of 16 GB that the job may take, only a little more is left than it has.
+    # The job's limit of 16 GB is set slightly above its present use.
     if not (CGROUPS / "memory" / f"slurm_{HOST}").exists():
         pytest.skip("memory is not limited by cgroups here")
     folder = next((CGROUPS / "memory" / f"slurm_{HOST}").glob(f"uid_*/job_{job}/step_0"))
@@ -44,7 +44,7 @@ def exceed_the_memory(run, cluster, job):
     ).wait(timeout=90)
 
 
-# What is done to a job, and how SLURM says that it ended: None if it goes on under its number.
+# A fault of a job, and SLURM's state of the ended job; None if the job keeps its number.
 FAULTS = {
     "scancel": (cancel, "CANCELLED"),
     "requeue": (requeue, None),
@@ -62,7 +62,7 @@ def test_ended_job_resumes_in_a_new_job(cluster, new_run, undisturbed):
         known[index] = len(run.answered(index))
         disturb(run, cluster, job)
     check(run, undisturbed)
-    # Only what there was too little of grows: minutes and memory of the last attempt of each slice.
+    # Only the limit that was exceeded grows: minutes or memory of each slice's last attempt.
     asked = {
         int(job[2][-1]): job[:2]
         for job in sorted(cluster.queue("%l|%m|%k|%A"), key=lambda job: int(job[3]))
@@ -94,7 +94,7 @@ def test_a_node_that_is_lost_and_comes_back(cluster, new_run, undisturbed):
 
 @pytest.mark.release
 def test_suspended_snakemake_finds_forgotten_jobs_by_their_logs(cluster, new_run, undisturbed):
-    """There is no accounting, so that only their own logs tell how they ended."""
+    """Only the jobs' own logs show their ends, because there is no accounting."""
     cluster.configure("MinJobAge=2")
     run = new_run("asleep")
     run.wait_for_answers(cluster, SLICES, 1)
@@ -155,7 +155,7 @@ def test_restarted_snakemake_names_jobs_of_the_killed_one(cluster, new_run, undi
 
 
 def test_impossible_slice_fails_after_three_attempts_with_its_logs(cluster, new_run, clone):
-    """The message names video, slice, job, log and what to type next."""
+    """The message names video, slice, job, log and the next command."""
     video = clone.folder / "matches" / "match_43" / "match.mp4"
     run = new_run("failing")
     manifest = clone.folder / "failing" / "videos" / "video_0.json"

@@ -1,4 +1,4 @@
-"""The literal command, on clusters whose jobs see all GPUs' numbers and where they see one."""
+"""The README's command, on clusters whose jobs see all GPUs and on those where they see one."""
 
 import os
 import re
@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 MODELS = ["llava", "qwen"]
-# What a user types, and nothing more, in an environment that is active.
+# The command of a user in an active environment.
 COMMAND = ["snakemake", "--profile", "slurm"]
 
 
 def typed(folder, *arguments):
-    """Run the command, with more arguments or without."""
+    """Run the command, optionally with more arguments."""
     active = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
         [*COMMAND, *arguments],

@@ -1,4 +1,4 @@
-"""Slices that ask a server: no GPU, and the key from the shell that snakemake is typed in."""
+"""Slices that ask a server need no GPU, and get the key from the user's shell."""
 
 import pytest
 import yaml

@@ -7,7 +7,7 @@ from clones import Clone, new_clone
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory, checkpoint) -> Clone:
-    """A clone that runs the untrained checkpoint in two slices a video."""
+    """Return a clone that runs the untrained checkpoint in two slices per video."""
     config = {
         "slices": 2,
         "generation": {"max_new_tokens": 6},

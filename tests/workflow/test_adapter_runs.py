@@ -1,4 +1,4 @@
-"""A model with an adapter, through the workflow: merged in a step of its own, again if changed."""
+"""Runs of a model with an adapter: it is merged in its own step, and again after a change."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ ALL = ("predictions", "--rerun-triggers", *TRIGGERS)
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory, checkpoint, clip):
-    """A model that was fine-tuned, run to its end."""
+    """Return a clone after a complete run of a fine-tuned model."""
     clone = new_clone(tmp_path_factory.mktemp("adapters") / "clone", {})
     lora(checkpoint, clone.folder / "adapter")
     lora(checkpoint, clone.folder / "another", seed=1)

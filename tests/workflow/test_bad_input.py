@@ -1,4 +1,4 @@
-"""What the user got wrong ends the run at once, with one sentence and a non-zero exit."""
+"""Mistakes of the user end the run at once, with one sentence and a non-zero exit code."""
 
 import csv
 import json
@@ -113,7 +113,7 @@ def test_missing_given_predictions_can_be_skipped(project):
 def test_failed_run_prints_the_command_to_sum_up_finished_videos(project):
     (project.folder / "text.mkv").write_text("no video\n" * 100)
     clip = (project.folder / "videos.tsv").read_text().split()[3]
-    # And one that has no picture from 4 to 14 s.
+    # Another video has no picture from 4 to 14 s.
     write_video(project.folder / "gap.mkv", [*steady(4), *steady(4, start=14)])
     rows = [f"0\t{clip}", "1\ttext.mkv", "2\tgap.mkv"]
     table = project.folder / "some.tsv"
@@ -137,12 +137,12 @@ def test_failed_run_prints_the_command_to_sum_up_finished_videos(project):
     unseen = [window["start"] for window in windows if window["status"] == "no_frames"]
     assert unseen == [4, 6, 8, 10]
     assert "video_2.html" in (project.folder / "some/report/index.html").read_text()
-    # After fixing the cause, what sums up is made of all, and nothing else again.
+    # After fixing the cause, only the missing files and the summaries are made.
     (project.folder / "text.mkv").unlink()
     (project.folder / "text.mkv").symlink_to(clip)
     jobs = project.jobs(**config)
     assert (jobs["summarize"], jobs["report_run"]) == (1, 1)
     assert jobs["probe_video"] == jobs["merge_slices"] == 1
-    # Or the video is left out: then what is of all videos is made for the first time.
+    # Or the video is left out. Then the summaries of all other videos are made.
     table.write_text("\n".join(["video\tpath", rows[0], rows[2]]) + "\n")
     assert project.jobs(**config) == {"export_model": 1, "record_run": 1}

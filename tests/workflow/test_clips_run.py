@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory, clip):
-    """Video 0 has a review, video 1 predictions only, video 2 no footage."""
+    """Return a clone with a review of video 0, predictions of video 1, no footage of video 2."""
     config = {
         "videos": "videos.tsv",
         "detect_with": [],

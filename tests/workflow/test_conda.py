@@ -1,4 +1,4 @@
-"""`--sdm conda`, with a stand-in for conda whose environments are this Python."""
+"""`--sdm conda`, with a fake conda whose environments are this Python."""
 
 import os
 import subprocess

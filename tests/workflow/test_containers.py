@@ -1,4 +1,4 @@
-"""`--sdm apptainer`, with a stand-in for Apptainer that runs what it is given on this machine."""
+"""`--sdm apptainer`, with a fake Apptainer that runs its command on this machine."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from clones import given, new_clone
 
 pytestmark = pytest.mark.slow
 
-# What comes after the image is the command.
+# The command follows the image.
 STAND_IN = """\
 #!/bin/sh
 case "$1" in --version) echo apptainer version 1.3.4; exit;; esac
@@ -25,7 +25,7 @@ exec "$@"
 
 @pytest.fixture
 def snakemake(tmp_path):
-    """Runs Snakemake in a clone, with the stand-in in front of everything."""
+    """Return a function that runs Snakemake in a clone, with the fake Apptainer first in PATH."""
     commands = tmp_path / "commands"
     commands.mkdir()
     asked = tmp_path / "asked"

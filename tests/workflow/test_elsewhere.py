@@ -1,4 +1,4 @@
-"""`snakemake -s PROJECT/Snakefile` elsewhere: the project's files, unless there are own ones."""
+"""`snakemake -s PROJECT/Snakefile` in another folder, with files of the project or that folder."""
 
 import os
 import re
@@ -12,13 +12,13 @@ from clones import given, new_clone
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A project with nothing of a user's in it."""
+    """Return a copy of the project without files of a user."""
     return new_clone(tmp_path_factory.mktemp("project") / "touch line", {}).folder
 
 
 @pytest.fixture
 def snakemake(project, tmp_path):
-    """Runs the project's Snakefile in a folder beside it; gives what it writes."""
+    """Return a function that runs the project's Snakefile elsewhere and returns the output."""
 
     def run(*arguments) -> str:
         command = [sys.executable, "-m", "snakemake", "-s", project / "Snakefile", *arguments]
@@ -50,7 +50,7 @@ def test_files_in_the_folder_of_the_run_replace_those_of_the_project(
     (tmp_path / "videos.tsv").write_text(f"video\tpath\n0\t{clip}\n")
 
     def files() -> set[str]:
-        """What the run would read and write."""
+        """List the files that the run would read and write."""
         return set(re.findall(r">([^<>]+)</font>", snakemake("--filegraph")))
 
     (tmp_path / "config.yaml").write_text("slices: 2\ncompare_with: []\n")

@@ -1,4 +1,4 @@
-"""Two matches with labels, evaluated, calibrated and exported without a video or a GPU."""
+"""Evaluation, calibration and exports of two matches with labels, without a video or a GPU."""
 
 import csv
 import json
@@ -60,7 +60,7 @@ CONFIG = {
 
 
 def with_halves(clone, halves):
-    """Write labels, predictions and the table of videos of some halves, (game, half)."""
+    """Write labels, predictions and the table of videos for halves, given as (game, half)."""
     rows = ["video\tpath\tgame\thalf\tlabels"]
     for video, (game, half) in enumerate(halves):
         folder = clone.folder / "soccernet" / game
@@ -88,7 +88,7 @@ def done(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def season(tmp_path_factory):
-    """Four games with labels: each is judged by what the other three teach."""
+    """Return a clone with four labelled games. Each is judged by the labels of the other three."""
     clone = new_clone(tmp_path_factory.mktemp("season") / "clone", CONFIG)
     return with_halves(clone, [(f"2016-2017/game {number}", 1) for number in range(4)])
 
@@ -199,7 +199,7 @@ def test_calibrated_scores_are_learnt_from_other_games(season):
     season.run(target, ensemble=ensemble, results="calibrated")
     scores = scores_of(season, target)
     assert {kind for _, kind, _ in scores} == {"calibrated"}
-    # Both models state 0.9 throughout; what was right in the other games makes the difference.
+    # Both models always state 0.9. Only their precision in other games differs.
     assert min(score for label, _, score in scores if label == "Foul") > 0.6
     assert min(score for label, _, score in scores if label == "Corner") < 0.5
 

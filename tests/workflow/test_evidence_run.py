@@ -1,4 +1,4 @@
-"""Evidence through the workflow: tables that lose no window, and a model of its own."""
+"""Evidence in the workflow: complete tables, and events that count as another model."""
 
 import shutil
 
@@ -19,7 +19,7 @@ ALONE = BOTH | {"answers": False}
 
 @pytest.fixture(scope="module")
 def done(clone, clip):
-    """A run by answers and evidence."""
+    """Return a clone after a run with answers and evidence."""
     shutil.copy(clip, clone.folder / "0.mkv")
     (clone.folder / "videos.tsv").write_text("video\tpath\n0\t0.mkv\n")
     clone.config["generation"] = BOTH

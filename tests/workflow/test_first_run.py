@@ -1,4 +1,4 @@
-"""The first commands of README, typed by a new user in a fresh clone, and first mistakes."""
+"""The first commands of the README, typed by a new user in a fresh clone, and first mistakes."""
 
 import os
 import re
@@ -17,7 +17,7 @@ INSTALLED = ["Makefile", "pyproject.toml", "requirements.lock", "requirements.no
 
 
 def first_commands():
-    """The commands of README's chapter on one's own match."""
+    """Return the three commands of the README's section "Your own match"."""
     chapter = (ROOT / "README.md").read_text().partition("## Your own match")[2]
     block = re.search(r"\n\n((?:    .+\n)+)", chapter)[1]
     return [line.strip() for line in block.splitlines()]
@@ -25,7 +25,7 @@ def first_commands():
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """A clone whose environment is the one of the tests, installed just now."""
+    """Return a clone whose environment is that of the tests and counts as installed."""
     clone = new_clone(tmp_path_factory.mktemp("first") / "clone", {})
     for name in INSTALLED:
         shutil.copy(ROOT / name, clone.folder)
@@ -39,7 +39,7 @@ def clone(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """The shell of a user who has internet access, and a model of the hub that is tiny."""
+    """Return the environment of a user with internet access, whose hub serves a tiny model."""
     model = facsimile("llava", tmp_path_factory.mktemp("models") / "llava")
     with FakeHub({REPOS["llava"]: model}) as hub:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE", "PYTHON"))}

@@ -1,4 +1,4 @@
-"""A model of the family generic through the workflow, killed on its way and run again."""
+"""A run of a generic model, killed and started again."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ FILES = ["partials/partial_results_gemma_vid0_gpu0.json", "windows/windows_gemma
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """A clone with one slice of a video that takes a while."""
+    """Return a clone with one long slice."""
     from media import steady, write_video
 
     folder = tmp_path_factory.mktemp("generic")

@@ -1,4 +1,4 @@
-"""Predictions of trained spotters, in SoccerNet's formats, as models of a run like any other."""
+"""Predictions of trained spotters in SoccerNet's formats, as models of a run."""
 
 import csv
 import json
@@ -22,9 +22,9 @@ GAME = "italy_serie-a/2016-2017/2016-10-02 - 21-45 AS Roma 2 - 1 Inter"
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """NetVLAD's two real models, as a file and in a zip, run to the end.
+    """Return a clone after a run with NetVLAD's two real models, as a file and in a zip.
 
-    A game's two halves, the first with labels, and without footage.
+    The game has two halves without footage. The first half has labels.
     """
     clone = new_clone(tmp_path_factory.mktemp("formats") / "clone", {})
     real = Path(REAL) / "soccernet"
@@ -102,7 +102,7 @@ def test_spotters_are_compared_fused_evaluated_shown_and_exported(done):
 
 
 def test_our_own_exports_can_be_given(done):
-    """As a folder of a challenge's layout, and as OSL JSON."""
+    """Exports are given as a folder in a challenge's layout, and as OSL JSON."""
     models = {
         "folder": {"predictions": "results/exports/v2/soccernet"},
         "osl": {"predictions": "results/exports/v2/osl.json"},

@@ -1,4 +1,4 @@
-"""Predictions that are all given are compared without a video, a model or a GPU."""
+"""Comparison of given predictions only, without a video, a model or a GPU."""
 
 import csv
 import os
@@ -67,7 +67,7 @@ def test_each_model_and_the_ensemble_has_a_shortlist(done):
 
 
 def test_footage_of_given_predictions_is_probed(done, clip):
-    """Its length is known then, and there are pictures of it."""
+    """The length is then known, and pages have pictures."""
     (done.folder / "videos.tsv").write_text(f"video\tpath\tgame\n3\t{clip}\n4\t\tm\n")
     for video in (3, 4):
         (done.folder / f"early_{video}.json").write_text(given([(2, "Goal"), (2700, "Foul")]))
@@ -99,7 +99,7 @@ def test_target_without_predictions_names_the_missing_ones(done, target, sentenc
 
 
 def refused(run):
-    """The sentence that a run ends with."""
+    """Return the sentence with which a run ends."""
     output = run.stdout + run.stderr
     assert run.returncode != 0
     assert "Traceback" not in output

@@ -1,4 +1,4 @@
-"""A run as a first user makes it: models from the hub, over a connection that fails once."""
+"""The run of a first user: models from the hub, over a connection that fails once."""
 
 import pytest
 from safetensors.torch import load_file
@@ -28,7 +28,7 @@ def hub(models):
 
 @pytest.fixture(scope="module")
 def done(hub, tmp_path_factory, clip):
-    """Both families, from nothing to final predictions."""
+    """Return a clone after a run of both families, from the download to the final predictions."""
     folder = tmp_path_factory.mktemp("run")
     config = {
         "slices": 1,

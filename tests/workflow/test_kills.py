@@ -1,4 +1,4 @@
-"""A killed run goes on where it was, and its files are those of a run that nobody disturbed."""
+"""Killed runs resume, and their files equal those of an undisturbed run."""
 
 import os
 import random
@@ -24,7 +24,7 @@ FILES = [
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory, checkpoint):
-    """A clone with one slice of a video that takes a while."""
+    """Return a clone with one long slice."""
     from media import steady, write_video
 
     config = {

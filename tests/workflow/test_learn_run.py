@@ -1,4 +1,4 @@
-"""Learning through the workflow: features, a model of its own, and no game in its own model."""
+"""Learning in the workflow: features, learnt events, and no game in the model used on it."""
 
 import csv
 import json
@@ -23,7 +23,7 @@ RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 
 def write_match(path, seed):
-    """Grey noise, with two seconds of a colour from each moment on."""
+    """Write a video of grey noise with two seconds of a colour from each given moment."""
     noise = np.random.default_rng(seed)
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=5)
@@ -39,7 +39,7 @@ def write_match(path, seed):
 
 
 def labels(goals=GOALS):
-    """A table of labels: a class of labels.yaml, one that is in no file, and one that is rare."""
+    """Write labels with three classes: one of labels.yaml, one that no file has, and a rare one."""
     rows = [f"{time},Goal" for time in goals]
     rows += [f"{time},Drinks break" for time in BREAKS]
     rows += [f"{goals[0]},Penalty"]
@@ -48,7 +48,7 @@ def labels(goals=GOALS):
 
 @pytest.fixture(scope="module")
 def done(clone):
-    """A run on three games with labels and one without."""
+    """Return a clone after a run on three games with labels and one without."""
     rows = ["video\tpath\tgame\thalf\tlabels"]
     for video in (*GAMES, 3):
         write_match(clone.folder / f"{video}.mkv", video)
@@ -131,7 +131,7 @@ def test_second_run_has_no_jobs_with_learning(done):
 
 
 def test_labels_of_a_game_do_not_change_its_learnt_events(done):
-    """Those of another game do."""
+    """The labels of another game do change them."""
     before = {video: learned(done, video) for video in GAMES}
     file = done.folder / "labels_1.csv"
     kept = file.read_text()

@@ -1,4 +1,4 @@
-"""Many jobs of two Snakemakes on four GPUs that are none: one job a GPU, whatever is killed."""
+"""Many jobs of two Snakemakes on four fake GPUs: one job per GPU, also after kills."""
 
 import fcntl
 import os
@@ -48,7 +48,7 @@ with open(f"witness_{gpu}", "a") as witness:
 
 @pytest.fixture
 def runs(tmp_path):
-    """Two Snakemakes in one folder, with half of the jobs each."""
+    """Return two running Snakemakes in one folder, with half of the jobs each."""
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     (tmp_path / "hold.py").write_text(HOLD)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE", "SLURM"))}
@@ -102,7 +102,7 @@ def test_two_jobs_never_lease_the_same_gpu(tmp_path, runs):
 
 
 def _kill(process: int) -> bool:
-    """Kill a holder as the kernel's memory killer does, if it still holds."""
+    """Kill a process that holds a lease with SIGKILL, as the kernel does if memory runs out."""
     try:
         words = psutil.Process(process).cmdline()
         if "hold.py" not in words:

@@ -14,7 +14,7 @@ from clones import ROOT, given, new_clone
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, clip):
-    """Two videos with labels, a model that runs and one that is given; nothing has run."""
+    """Return a clone before any run: two videos with labels, a running and a given model."""
     config = {
         "models": {
             "llava": {"checkpoint": "some/weights", "revision": None},
@@ -49,7 +49,7 @@ def test_printed_summary_is_a_table(project):
     assert all(None not in row and None not in row.values() for row in rows)
 
 
-# What envs/workflow.yaml does not have.
+# Packages that are not in envs/workflow.yaml.
 LACKING = ["av", "bitsandbytes", "json_repair", "numpy", "pandas", "safetensors", "torch"]
 
 
@@ -78,14 +78,14 @@ def test_dry_run_needs_no_packages_of_the_jobs_and_a_run_names_them(project, che
 
 
 def arrows(mermaid: str) -> set[tuple[str, str]]:
-    """The arrows between rules."""
+    """Return the arrows between rules in a flow chart."""
     names = dict(re.findall(r"(\w+)\[(\w+)\]", mermaid))
     found = re.findall(r"(\w+) --> (\w+)", mermaid)
     return {(names.get(a, a), names.get(b, b)) for a, b in found}
 
 
 def edges(mermaid: str) -> set[tuple[str, str]]:
-    """The arrows without those to the target and to the record of all."""
+    """Return the arrows, without those to the target `all` and to the record."""
     return {(a, b) for a, b in arrows(mermaid) if b not in ("all", "record_run")}
 
 
@@ -98,7 +98,7 @@ def test_flow_chart_of_the_docs_shows_the_rules(project):
 
 
 def test_record_runs_last_with_edges_only_from_unused_files(project):
-    """From more, Snakemake would plan a run of a thousand videos for minutes."""
+    """More edges would make Snakemake plan a run of a thousand videos for minutes."""
     there = arrows(project.run("--rulegraph", "mermaid-js").stdout)
     last = {a for a, b in there if b == "record_run"}
     # An ensemble's shortlist is on no page, other models' are.

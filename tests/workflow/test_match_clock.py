@@ -1,6 +1,7 @@
-"""Where a match lies in its file changes no figure: footage before it, and both halves in one file.
+"""The place of a match in its file changes no metric.
 
-The pictures are the same in every file, without loss, so the answers are the same.
+The tests put footage before the match, and both halves into one file. Pictures are stored without
+loss, so the answers are the same in all files.
 """
 
 import csv
@@ -23,7 +24,7 @@ GAME = "2015-02-21 Reds - Blues"
 
 @pytest.fixture(scope="module")
 def matches(tmp_path_factory):
-    """Two halves of 80 s that the demo's model understands: pictures, and annotations."""
+    """Return the pictures and annotations of two halves of 80 s, drawn for the demo's model."""
     folder = tmp_path_factory.mktemp("matches")
     script = [sys.executable, ROOT / "demo" / "make_matches.py", "--seeds", "43", "44"]
     subprocess.run([*script, "--duration", "80", "--out", folder], check=True)
@@ -52,12 +53,12 @@ def clone(tmp_path_factory):
 
 
 def studio(pictures, seconds):
-    """Other footage of the size of some pictures, with no sign in it."""
+    """Return other footage of the same size, without any sign of an event."""
     return [np.full_like(pictures[0], 90)] * (seconds * RATE)
 
 
 def write(path, pictures):
-    """Write pictures without any loss."""
+    """Write pictures into a lossless video."""
     height, width = pictures[0].shape[0] * 2 // 3, pictures[0].shape[1]
     with av.open(str(path), "w") as output:
         stream = output.add_stream("ffv1", rate=RATE)
@@ -69,7 +70,7 @@ def write(path, pictures):
 
 
 def write_labels(clone, *annotations):
-    """Write the annotations of halves 1, 2, … as SoccerNet has them."""
+    """Write the annotations of halves 1, 2, … in SoccerNet's format."""
     rows = [
         each | {"gameTime": f"{half} - {each['gameTime'].partition(' - ')[2]}"}
         for half, mine in enumerate(annotations, start=1)
@@ -85,7 +86,7 @@ def write_table(clone, columns, *rows):
 
 
 def figures(clone, results):
-    """All that is evaluated and calibrated, without the numbers of videos."""
+    """Return all metrics and calibrations of a run, without the numbers of videos."""
     found = []
     for name in ("evaluation/evaluation_llava.json", "calibration/calibration_llava.json"):
         report = json.loads((clone.folder / results / name).read_text())
@@ -97,7 +98,7 @@ def figures(clone, results):
 
 
 def near(value):
-    """The same figures but for the last digits: a time less a start is rounded."""
+    """Return a value that equals the given metrics except for rounding in the last digits."""
     if isinstance(value, dict):
         return {key: near(each) for key, each in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Real broadcast clips, shorter than a slice is long, through every rule."""
+"""Real broadcast clips of five seconds through all rules."""
 
 import os
 from pathlib import Path

@@ -1,9 +1,9 @@
 """Each row of reruns.tsv names a change and the jobs that a dry run then counts.
 
-The table is the expectation, also of which rules' parameters a setting reaches. This module only
-knows how to make each change. docs/reruns.md sums the table up for readers. The project is small
-but whole: two videos of two matches, each in two slices, one model that runs, one that is given,
-labels. What Snakemake would do is asked with the triggers of the profile.
+The table also states the rules whose parameters a setting reaches. This module makes the changes.
+docs/reruns.md sums up the table for readers. The project has two videos of two matches in two
+slices each, one running model, one given model, and labels. The dry runs use the triggers of the
+profile.
 """
 
 import csv
@@ -52,7 +52,7 @@ def read_table() -> dict[str, dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory, checkpoint, qwen_checkpoint, clip):
-    """The project, run to its end."""
+    """Return the project after a complete run."""
     clone = new_clone(tmp_path_factory.mktemp("reruns") / "clone", {})
     weights = shutil.copytree(checkpoint, clone.folder / "weights")
     shutil.copytree(qwen_checkpoint, clone.folder / "qwen")
@@ -87,11 +87,11 @@ def done(tmp_path_factory, checkpoint, qwen_checkpoint, clip):
 
 
 def give_one_date(*folders):
-    """Make all that a run has made equally old.
+    """Give all results of a run the same date.
 
-    Of two jobs that do not wait for each other (fusing and calibrating) either may end first. If
-    a setting makes one the other's input, Snakemake takes a later date of that input for the
-    reason and does not look at the parameters, which the table has in bold.
+    Independent jobs, such as fusing and calibrating, end in any order. If a setting makes one the
+    other's input, Snakemake names a later date of that input as the reason. Then it ignores the
+    parameters. The table marks rules with changed parameters.
     """
     now = time.time_ns()
     for folder in folders:
@@ -105,12 +105,12 @@ def dry_runs():
         yield runs
 
 
-# --- Changes of files: what is done, and how it is taken back --------------------------------
+# --- Changes of files, which are taken back ---------------------------------------------------
 
 
 @contextmanager
 def without(file):
-    """A file or folder that is gone."""
+    """Delete a file or folder, and restore it afterwards."""
     kept = file.with_name(f"kept.{file.name}")
     file.rename(kept)
     yield
@@ -119,7 +119,7 @@ def without(file):
 
 @contextmanager
 def changed(file, text):
-    """A file with other content, and then the old one with its old date."""
+    """Replace the content of a file, and restore it with its old date afterwards."""
     kept = shutil.copy2(file, file.with_name(f"kept.{file.name}"))
     file.write_text(text)
     yield
@@ -140,7 +140,7 @@ def touched(file):
 
 @contextmanager
 def video_moved(project):
-    """Elsewhere, with the table corrected; the old place is empty."""
+    """Move a video and correct the table of videos."""
     (project.folder / "0.mkv").rename(project.folder / "moved.mkv")
     table = project.folder / "videos.tsv"
     with changed(table, table.read_text().replace("0.mkv", "moved.mkv")):
@@ -150,7 +150,7 @@ def video_moved(project):
 
 @contextmanager
 def video_copied(project):
-    """A copy in the place of the video."""
+    """Replace a video by a copy of it."""
     with without(project.folder / "0.mkv"):
         shutil.copy(project.folder / "kept.0.mkv", project.folder / "0.mkv")
         yield
@@ -159,7 +159,7 @@ def video_copied(project):
 
 @contextmanager
 def video_linked(project):
-    """A symbolic link in the place of the video."""
+    """Replace a video by a symbolic link to it."""
     with without(project.folder / "0.mkv"):
         (project.folder / "0.mkv").symlink_to("kept.0.mkv")
         yield
@@ -185,7 +185,7 @@ def video_added(project):
 
 @contextmanager
 def verdicts_saved(project):
-    """As scripts/review.py saves them."""
+    """Save verdicts as scripts/review.py does."""
     file = project.folder / "results/verdicts/verdicts_video_0.csv"
     file.parent.mkdir()
     file.write_text("time_s,label,verdict\n2,Goal,confirmed\n")
@@ -282,9 +282,9 @@ SETTINGS = {
     "models.revision": {"models": {"llava": {"revision": "main"}}},
     "models.adapter": {"models": {"llava": {"adapter": "adapter"}}},
     "models.adapter_revision": {"models": {"llava": {"adapter_revision": "main"}}},
-    # A family that the checkpoint is not of would be refused.
+    # Another family would not fit the checkpoint.
     "models.family": {"models": {"llava": {"family": "qwen2_5_vl", "checkpoint": "qwen"}}},
-    # Families of ours run no code of a checkpoint.
+    # Our families run no code of a checkpoint.
     "models.trust_code": {"models": {"llava": {"family": "generic", "trust_code": True}}},
     # Of a model that does not run; tests/workflow/test_server_run.py has one that does.
     "models.endpoint": {"models": {"asked": SERVED | {"endpoint": "http://another:8000/v1"}}},
@@ -308,7 +308,7 @@ SETTINGS = {
     "generation.top_p": 0.5,
     "generation.seed": 5,
     "generation.evidence": True,
-    # Without evidence too there would be nothing to ask.
+    # Without evidence, the model would have no task.
     "generation.answers": {"generation": {"answers": False, "evidence": True}},
     "batch.windows": 2,
     "merge.window": 9,
@@ -335,7 +335,7 @@ SETTINGS = {
 
 
 def write_learnt(project):
-    """Write a model that was learnt elsewhere, of the project's model, and taught no class."""
+    """Write a model learnt elsewhere from the project's model, without any class."""
     folder, model = project.folder, ModelSettings(**project.config["models"]["llava"])
     prompt = (folder / "prompts/soccer_events.txt").read_text()
     shown = (model, prompt, WindowSettings(), ImageSettings())
@@ -349,7 +349,7 @@ def write_learnt(project):
 
 
 def leaves(section: type[Section], prefix: str = "") -> set[str]:
-    """The dotted names of all settings that are no groups."""
+    """Return the dotted names of all settings that are no groups."""
     names = set()
     for name, field in section.model_fields.items():
         inner = ModelSettings if name == "models" else field.annotation
@@ -361,7 +361,7 @@ def leaves(section: type[Section], prefix: str = "") -> set[str]:
 
 
 def nested(name, value) -> dict:
-    """A configuration that has a setting by its dotted name."""
+    """Return a configuration that sets one setting by its dotted name."""
     *groups, last = name.split(".")
     if groups and isinstance(value, dict) and groups[0] in value:
         return value
@@ -377,7 +377,7 @@ def test_table_of_changes_has_all_settings_once():
 
 
 def counted(output) -> dict[str, str]:
-    """By rule, what a dry run says as a cell of the table has it."""
+    """Return the number of jobs per rule in a dry run's output, in the form of the table."""
     table = output.partition("Job stats:")[2].partition("\n\n")[0].splitlines()[3:]
     counts = dict(line.split() for line in table)
     own = output.partition("params have changed since last execution:\n")[2].partition("\n")[0]
@@ -427,9 +427,10 @@ def test_change_runs_the_jobs_of_its_row(done, dry_runs, change):
 
 
 def test_new_last_video_of_a_folder_changes_no_other_video(done, tmp_path):
-    """A file that comes last by name changes nothing of the others; one in between does.
+    """A new file between others renumbers the files after it.
 
-    Thrown away once merged, partials are no targets; wanted again, they are detected again.
+    Partials that are deleted after the merge are no targets. If requested again, they are detected
+    again.
     """
     folder = tmp_path / "videos"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""The whole workflow on small videos, then what a user does with its results."""
+"""The whole workflow on small videos, and the use of its results."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ NAMES = ["a b.mkv", 'it\'s; $(touch oops) "q".mkv']
 
 @pytest.fixture(scope="module")
 def done(clone, clip):
-    """The workflow, run to its end on two videos with nasty names."""
+    """Return a clone after a complete run on two videos with hostile names."""
     (clone.folder / "halves é").mkdir()
     rows = ["video\tpath\tgame\thalf"]
     for number, name in enumerate(NAMES):
@@ -77,7 +77,7 @@ def test_second_run_has_no_jobs(done):
 
 
 def verified(done):
-    """What scripts/verify.py says, and its status."""
+    """Return the output and exit status of scripts/verify.py."""
     command = [sys.executable, "scripts/verify.py"]
     run = subprocess.run(command, cwd=done.folder, capture_output=True, text=True, check=False)
     return run.returncode, run.stdout + run.stderr

@@ -31,7 +31,7 @@ def fake():
 
 @pytest.fixture(scope="module")
 def asked(fake):
-    """The settings of a model that the server runs."""
+    """Return the settings of a model on the server."""
     return {
         "family": "server",
         "endpoint": fake.endpoint,
@@ -42,7 +42,7 @@ def asked(fake):
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory, clip, asked):
-    """A clone in which a run with that model has ended."""
+    """Return a clone after a complete run with the model on the server."""
     config = {
         "slices": 1,
         "videos": str(clip),
@@ -126,14 +126,14 @@ def test_models_target_has_nothing_to_fetch(clone):
 
 
 def lines(clone):
-    """The windows in the journal, in the order of its lines."""
+    """Return the windows in the journal, in the order of its lines."""
     files = clone.results("journal/*/*/*.jsonl")
     texts = [line for file in files for line in file.read_bytes().splitlines(keepends=True)]
     return [json.loads(line)["window"] for line in texts if line.endswith(b"\n")]
 
 
 def window_of(body):
-    """A window is known by its pictures."""
+    """Return a key of a request's window, made from its pictures."""
     return json.dumps(body["messages"])
 
 
@@ -188,7 +188,7 @@ def test_killed_worker_and_server_repeat_only_requests_in_flight(tmp_path, asked
 
 @contextmanager
 def transformers_serve(folder, model, log):
-    """`transformers serve`, and its address."""
+    """Run `transformers serve` and yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

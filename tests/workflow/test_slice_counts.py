@@ -1,4 +1,4 @@
-"""The number of slices changes no window and none of its frames."""
+"""The number of slices changes neither windows nor frames."""
 
 import pytest
 
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def videos(clone):
-    """Footage that a slice cannot read like any other: number of the video by name."""
+    """Write footage that slices must read from its beginning; return the video numbers by name."""
     folder = clone.folder / "halves"
     folder.mkdir()
     write_video(folder / "plain.mkv", steady(30), gop=50)
@@ -29,7 +29,7 @@ def videos(clone):
 
 
 def shown(clone, slices, videos):
-    """Window, status, text and frames of each window, by video."""
+    """Return window, status, text and frames of all windows, by video."""
     clone.run(
         "predictions",
         slices=slices,

@@ -1,4 +1,4 @@
-"""`snakemake --report` holds what matters, with captions, and needs no network."""
+"""`snakemake --report` has all pages with captions and needs no network."""
 
 import json
 import re

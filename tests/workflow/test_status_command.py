@@ -1,4 +1,4 @@
-"""scripts/status.py as a person types it: once, until the run ends, into a file, and by mistake."""
+"""scripts/status.py as a command: once, with --watch, into a pipe, and with mistakes."""
 
 import os
 import pty
@@ -22,7 +22,7 @@ runpy.run_path({str(ROOT / "scripts" / "status.py")!r}, run_name="__main__")
 
 @pytest.fixture
 def folder(tmp_path):
-    """Where a run has done the first of a video's two slices."""
+    """Return the folder of a run that has finished the first of a video's two slices."""
     manifest = Manifest(
         video=0, path="a", bytes=1, fingerprint="b", duration=40, start_time=0, frame_rate=25,
         width=1, height=1, rotation=0, codec="h264",
@@ -91,7 +91,7 @@ def test_config_in_the_folder_of_the_run_replaces_values_of_the_project(folder):
 
 
 def lock(folder):
-    """As Snakemake keeps it as long as it runs."""
+    """Write the lock that Snakemake keeps while it runs."""
     path = folder / ".snakemake" / "locks" / "0.input.lock"
     path.parent.mkdir(parents=True)
     path.touch()

@@ -1,4 +1,4 @@
-"""Windows of 16 seconds run like those of four, and windows too long for a model do not start."""
+"""Windows of 16 seconds run, and windows that are too long for a model are refused."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_windows_longer_than_the_context_are_refused_before_the_dag(project):
 
 @pytest.mark.slow
 def test_slice_with_too_large_frames_stops_before_loading_its_model(project, qwen_checkpoint):
-    # How many tokens a frame has depends on the video, which the preflight has not opened.
+    # The number of tokens per frame depends on the video, which the preflight does not open.
     done = project.snakemake(
         models={"llava": {"checkpoint": str(qwen_checkpoint), "family": "qwen2_5_vl"}},
         window={"seconds": 30, "frames": 90, "fps": 3, "step": 8},
