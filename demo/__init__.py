@@ -1,1 +1,1 @@
-"""Generated matches (`scene`), and how the tiny models were trained on them (`training`)."""
+"""Generated matches (`scene`) and the training of the tiny models (`training`)."""

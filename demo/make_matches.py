@@ -1,4 +1,4 @@
-"""Write generated matches: their videos, true events, and a table of them.
+"""Write the videos, true events and table of generated matches.
 
 python demo/make_matches.py --seeds 43 --out FOLDER
 """
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def write_video(match: Match, path: Path) -> None:
-    """Write the match as H.264, a frame at a time; nothing is left there if that fails."""
+    """Write the match as H.264, one frame at a time. Delete the file after an error."""
     unfinished = path.with_name(f".{path.name}")
     try:
         with av.open(str(unfinished), "w", format="mp4") as container:
@@ -54,7 +54,7 @@ def write_video(match: Match, path: Path) -> None:
 
 
 def _with_progress(frames: int) -> Iterator[int]:
-    """The numbers of the frames, with a line of progress for every 20 s of video."""
+    """Yield the frame numbers, and print the progress every 20 s of video."""
     started = time.monotonic()
     for number in range(frames):
         yield number

@@ -1,8 +1,8 @@
-"""Print what a run of the demo found, against the truth.
+"""Print the predicted events of a demo run beside the true ones.
 
     python demo/show.py FOLDER
 
-FOLDER is what make_matches.py wrote and the workflow ran on.
+FOLDER is the folder that make_matches.py wrote and the workflow ran on.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ def main() -> None:
 
 
 def at_tolerance(figures: Sequence[ClassFigures]) -> dict[str, ClassFigures]:
-    """The figures at the demo's tolerance, by class."""
+    """Return the metrics per class at the demo's tolerance."""
     return {one.label: one for one in figures if one.tolerance == TOLERANCE}
 
 
 def timeline(truth: Sequence[TrueEvent], events: Sequence[Event]) -> Table:
-    """The true events of one match, in order, beside what llava predicted for each."""
+    """Return a table of one match: the true events in order, with llava's prediction of each."""
     shown = Table(
-        title="The match, and what llava found",
+        title="The match, with llava's predictions",
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -99,7 +99,7 @@ def timeline(truth: Sequence[TrueEvent], events: Sequence[Event]) -> Table:
 
 
 def table(reports: Sequence[EvaluationReport]) -> Table:
-    """Precision, recall and F1 of the first model by class, and F1 of the others beside it."""
+    """Return a table with precision, recall and F1 of the first model, and F1 of the others."""
     shown = Table(
         title=f"Against the truth, ±{TOLERANCE:g} s",
         title_justify="left",

@@ -3,10 +3,9 @@
     python demo/train.py llava
     python demo/train.py qwen
 
-The cosine of the learning rate runs to the end of `--steps` or of `--minutes`,
-whichever is nearer, so that a run always ends well and in time. Windows arrive
-from the worker processes in no fixed order: two runs give models that are
-alike, not identical.
+The learning rate follows a cosine that ends with `--steps` or `--minutes`, whichever comes first.
+Windows arrive from the worker processes in no fixed order, so two runs give similar but different
+models.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from demo.training.windows import FRAMES, Windows
 from touchline.models.preprocessing import Normalization, normalized
 
 HERE = Path(__file__).resolve().parent
-# What is trained, how long, and from which seed: the second learns less, and errs otherwise.
+# The models, their training times and seeds. The second is trained less and makes other mistakes.
 MODELS = {"llava": (tiny_llava, 14_000, 0), "qwen": (tiny_qwen, 2_200, 1)}
 PROMPT = HERE.parent / "prompts" / "soccer_events.txt"
 TRAINING_SEEDS = 1_000_000  # every match from here on may have been trained on
@@ -87,13 +86,13 @@ def _options() -> argparse.Namespace:
     options.seed = seed if options.seed is None else options.seed
     options.out = options.out or HERE / f"model-{options.model}"
     if options.held_out is None:
-        # A short training, made to try the script out, gets a short test.
+        # A short trial of the script gets a short test.
         options.held_out = min(60, 1 + options.steps // 100)
     return options
 
 
 class Trainer:
-    """The model, its optimizer and the pool of windows that it learns from."""
+    """The model, its optimizer and the pool of training windows."""
 
     def __init__(self, kind: ModuleType, options: argparse.Namespace) -> None:
         self.kind, self.options = kind, options
@@ -118,7 +117,7 @@ class Trainer:
         self.prompts = {frames: self._prompt(frames) for frames in FRAMES}
 
     def _prompt(self, frames: int) -> list[int]:
-        """The token ids of the prompt about so many frames, as the workflow asks."""
+        """Return the token ids of the workflow's prompt for a number of frames."""
         family = self.kind.Family
         pictures = math.ceil(frames / family.frames_per_picture)
         video = family.video_token * (pictures * self.kind.TOKENS_PER_PICTURE)
@@ -136,7 +135,7 @@ class Trainer:
         step = 0
         while (done := max(step / options.steps, (time.monotonic() - start) / limit)) < 1:
             self._take(painters)
-            # The first part learns to see; the last part learns to live with rounded weights.
+            # The first part trains exact weights, and the last part rounded weights.
             self.rounding.active = options.nf4_noise and done > 0.6
             frames = rng.choices(FRAMES, FRAME_SHARES)[0]
             losses.append(self._step(frames, _rate(done) * options.rate))
@@ -152,7 +151,7 @@ class Trainer:
                     flush=True,
                 )
             if step % options.test_every == 0:
-                # On the way the windows with all frames are enough.
+                # During training, the windows with all frames are enough.
                 some = held_out[-1:]
                 plain, nf4 = (self._share_right(some, rounded) for rounded in (False, True))
                 print(f"step {step}  exactly right: {plain:.1%}, in NF4 {nf4:.1%}", flush=True)
@@ -195,7 +194,7 @@ class Trainer:
         return ids
 
     def _step(self, frames: int, rate: float) -> torch.Tensor:
-        """One step of the optimizer; returns the loss of the answers' tokens."""
+        """Do one step of the optimizer and return the loss of the answers' tokens."""
         self.model.train()
         pixels, answers = self.pool.draw(frames, self.options.batch)
         given = answers.masked_fill(answers == IGNORED, self.tokenizer.pad_token_id)
@@ -232,7 +231,7 @@ class Trainer:
 
     @torch.no_grad()
     def _answer(self, windows: Windows) -> list[str]:
-        """The model's answers to windows with the same number of frames."""
+        """Return the model's answers to windows with the same number of frames."""
         self.model.eval()
         texts: list[str] = []
         for pixels in torch.split(torch.from_numpy(windows.pixels), TESTED_TOGETHER):
@@ -251,7 +250,7 @@ class Trainer:
 
 
 def _answers() -> list[str]:
-    """Every answer about one event, and the answer about none: what the tokenizer is made for."""
+    """Return all answers with at most one event. The tokenizer is made for them."""
     one = {"confidence": 0.9}
     events = [
         [{"label": label, "team": team, **one, "details": details(label, team)}]
@@ -262,7 +261,7 @@ def _answers() -> list[str]:
 
 
 def _events(answer: str) -> set[tuple[str, str]]:
-    """Label and team of each event in an answer; nothing if it cannot be read."""
+    """Return label and team of each event in an answer, or nothing if it cannot be read."""
     try:
         return {(event["label"], event["team"]) for event in json.loads(answer)}
     except (ValueError, TypeError, KeyError):
@@ -270,7 +269,7 @@ def _events(answer: str) -> set[tuple[str, str]]:
 
 
 def _rate(done: float) -> float:
-    """Share of the highest learning rate after a share `done` of the training."""
+    """Return the share of the highest learning rate after a share `done` of the training."""
     warm = 0.04
     if done < warm:
         return max(done / warm, 0.01)
@@ -278,10 +277,10 @@ def _rate(done: float) -> float:
 
 
 def _varied(pixels: torch.Tensor) -> torch.Tensor:
-    """Small changes of light, place and side, one for all frames of a window.
+    """Change light, place and side of each window slightly, in the same way for all its frames.
 
-    Black stays black, as the letterbox does. Takes and returns [windows, frames, 3, H, W]
-    on a scale of 0 to 255.
+    Black stays black, because the letterbox is black. Takes and returns [windows, frames, 3, H, W]
+    from 0 to 255.
     """
     shape = (len(pixels), 1, 1, 1, 1)
     gamma = torch.empty(shape, device=pixels.device).uniform_(0.85, 1.18)

@@ -1,1 +1,1 @@
-"""What a generated match shows: its course (`match`), and every frame of it (`pictures`)."""
+"""A generated match: its course (`match`) and its frames (`pictures`)."""

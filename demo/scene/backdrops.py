@@ -1,6 +1,6 @@
-"""What stands still behind the players: stands, advertising boards, grass and lines.
+"""Backgrounds behind the players: stands, advertising boards, grass and lines.
 
-All of it is drawn once and kept, because many frames look at the same ground.
+They are drawn once and cached, because many frames show the same ground.
 """
 
 from __future__ import annotations
@@ -46,10 +46,13 @@ _CROWD: tuple[Colour, ...] = (
 
 
 def on_panorama(x: float, y: float) -> tuple[float, float, float]:
-    """Where a point of the pitch (metres from the near left corner) lies on the panorama.
+    """Return the place on the panorama of a point of the pitch.
+
+    Args:
+        x, y: metres from the near left corner of the pitch.
 
     Returns:
-        x and y in pixels, and the pixels of a metre there.
+        x and y in pixels, and the length of a metre there in pixels.
     """
     scale = 1 / (1 / 15 + y * (1 / 10 - 1 / 15) / PITCH[1])
     return PANORAMA[0] / 2 + (x - PITCH[0] / 2) * scale, 82 * scale - 630, scale
@@ -57,7 +60,7 @@ def on_panorama(x: float, y: float) -> tuple[float, float, float]:
 
 @lru_cache(maxsize=STADIUMS)
 def panorama(stadium: int) -> Image.Image:
-    """The whole ground as the camera on the main stand sees it, RGB of size PANORAMA."""
+    """Draw the whole ground as seen from the main stand, RGB of size PANORAMA."""
     rng = random.Random(stadium)
     image = Image.new("RGB", PANORAMA, _GRASS[stadium % len(_GRASS)][0])
     draw = ImageDraw.Draw(image)
@@ -112,7 +115,7 @@ def _goals(draw: ImageDraw.ImageDraw) -> None:
 
 
 def _stand(rng: random.Random, width: int, height: int, seat: int) -> Image.Image:
-    """Seats with people in them, `seat` pixels wide each."""
+    """Draw a stand with people in seats that are `seat` pixels wide."""
     draw = np.random.default_rng(rng.getrandbits(32))
     rows, columns = -(-height // seat), -(-width // seat)
     palette = np.array(_CROWD, dtype=np.float32)[draw.integers(len(_CROWD), size=(rows, columns))]
@@ -137,9 +140,10 @@ def _boards(image: Image.Image, rng: random.Random, top: int, height: int) -> No
 
 @lru_cache(maxsize=24)
 def pitchside(seed: int, horizon: int, stadium: int) -> Image.Image:
-    """A low camera's view: stands out of focus, boards, and grass from row `horizon` on.
+    """Draw the view of a low camera: blurred stands, boards, and grass below row `horizon`.
 
-    RGB, MARGIN pixels larger than a frame on each side (`horizon` is a row of the frame).
+    The picture is RGB and MARGIN pixels larger than a frame on each side. `horizon` is a row of the
+    frame.
     """
     rng = random.Random(seed)
     size = (WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN)
@@ -161,7 +165,7 @@ def pitchside(seed: int, horizon: int, stadium: int) -> Image.Image:
 
 @lru_cache(maxsize=8)
 def from_above(seed: int, stadium: int) -> Image.Image:
-    """Nothing but striped grass, as a high camera sees it; RGB, with MARGIN on each side."""
+    """Draw striped grass as seen by a high camera, RGB with MARGIN on each side."""
     rng = random.Random(seed)
     size = (WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN)
     dark, light = _GRASS[stadium % len(_GRASS)]
@@ -177,7 +181,7 @@ def from_above(seed: int, stadium: int) -> Image.Image:
 
 @lru_cache(maxsize=8)
 def spectators(seed: int, colours: tuple[Colour, ...]) -> Image.Image:
-    """People in the stands close by, many of them in `colours`; RGB, with MARGIN."""
+    """Draw spectators in close-up, many of them in `colours`, RGB with MARGIN on each side."""
     rng = random.Random(seed)
     size = (WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN)
     image = Image.new("RGB", size, (44, 46, 54))

@@ -1,4 +1,4 @@
-"""Shots that have something of a sign in them and yet show no event."""
+"""Shots that resemble a sign and show no event."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _lowered_flag(take: Take, rng: Random) -> Image.Image:
 
 
 def _scarf(take: Take, rng: Random) -> Image.Image:
-    """Someone on the touchline holds a scarf in a card's colour."""
+    """Draw a person on the touchline with a scarf in a card's colour."""
     image, _ = low_view(take, rng)
     feet, height = close_by(rng)
     player, x = two_places(rng, rng.uniform(150, 210))
@@ -125,7 +125,7 @@ def _corner_flag(take: Take, rng: Random) -> Image.Image:
 
 
 def _aerial(take: Take, rng: Random) -> Image.Image:
-    """Play around the halfway line from above: no kick-off, for both teams are in the circle."""
+    """Draw play around the halfway line from above. Both teams are in the circle."""
     image, x, y, half = halfway(take, rng, circle=rng.random() < 0.6)
     height = rng.uniform(70, 100)
     inside = [take.own, take.other, *([rng.choice((take.own, take.other))] * rng.randrange(2))]

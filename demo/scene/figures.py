@@ -1,4 +1,4 @@
-"""The people on the pitch: kits, poses and what they hold, drawn as small pictures."""
+"""The people on the pitch, drawn as small pictures: kits, poses and things in their hands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Kit:
-    """What a person wears; `pattern` says how `trim` lies on the shirt."""
+    """The clothes of a person. `pattern` is the arrangement of `trim` on the shirt."""
 
     shirt: Colour
     trim: Colour
@@ -98,20 +98,20 @@ POSES: dict[str, tuple[tuple[Point, ...], tuple[Point, ...]]] = {
     ),
 }
 CANVAS = 1.5  # side of a figure's square canvas, in heights of the body
-_MASTER = 240  # height of the body in the picture that all sizes are made from
+_MASTER = 240  # height of the body in the picture that is scaled to all sizes
 
 
 @lru_cache(maxsize=600)
 def figure(
     kit: Kit, pose: str, height: int, look: int = 0, prop: str = "", turn: int = 0
 ) -> Image.Image:
-    """A person with feet in the middle of the lower edge of a square RGBA picture.
+    """Draw a person in a square RGBA picture, with the feet in the middle of its lower edge.
 
     Args:
         pose: a key of POSES.
-        height: of the body, pixels; the picture's side is CANVAS times that.
-        look: number of a skin and hair, below LOOKS; negative mirrors the picture.
-        prop: what is in the hands: "", "ball", "yellow", "red", "flag" or "board".
+        height: height of the body in pixels. The picture's side is CANVAS times that.
+        look: number of a skin and hair, below LOOKS. A negative number mirrors the picture.
+        prop: thing in the hands: "", "ball", "yellow", "red", "flag" or "board".
         turn: degrees anticlockwise about the middle of the body (90 lies flat).
     """
     image = _master(kit, pose, abs(look) % LOOKS, prop)
@@ -202,7 +202,7 @@ def _hold(draw: ImageDraw.ImageDraw, prop: str, left: Point, right: Point) -> No
         half, tall = 0.1 * _MASTER, 0.28 * _MASTER
         draw.rectangle((x - half, y - tall, x + half, y), CARDS[prop], WHITE, 2)
     elif prop == "flag":
-        # The stick goes on in the direction in which the forearm points: up or down.
+        # The stick continues the direction of the forearm, up or down.
         way = -1 if y < left[1] else 1
         far, width = y + way * 0.26 * _MASTER, 0.3 * _MASTER
         draw.line((x, y, x, far), (200, 200, 200), 5)

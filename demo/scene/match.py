@@ -1,7 +1,7 @@
-"""The course of a generated match: what happens when, and which shot is on screen.
+"""The course of a generated match: the events, and the shot on screen at each time.
 
-Everything is drawn from one seed and nothing depends on what was asked before,
-so any moment of a match can be looked at by itself.
+Everything follows from one seed, and no draw depends on an earlier query. So any moment of a match
+can be drawn alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Team = Literal["home", "away"]
 TEAMS: tuple[Team, Team] = ("home", "away")
 
 
-# SoccerNet-v2 labels, each with a sign of its own, and what the sign shows.
+# SoccerNet-v2 labels, each with the description of its sign.
 DETAILS = {
     "Goal": "{team} players celebrate a goal.",
     "Corner": "{team} player takes a corner.",
@@ -32,11 +32,11 @@ DETAILS = {
 }
 LABELS = tuple(DETAILS)
 
-# A class that no model of the demo was taught, and how often it comes, seconds.
+# A class that the demo's models were not trained on, and the seconds between its events.
 TAUGHT = "Drinks break"
 BETWEEN_BREAKS = (30.0, 60.0)
 
-# Shots that show no event although they have something of a sign in them.
+# Shots that resemble a sign and show no event.
 DISTRACTORS = (
     "lowered flag",
     "scarf",
@@ -59,17 +59,17 @@ SAME_CLASS_GAP = 8.0
 FOLLOW_UP = (2.2, 4.0)
 SIGN_SECONDS = (1.0, 2.0)
 BETWEEN_PLAYS = (5.5, 13.0)
-# Of the shots without an event, the share from the main camera; the others are distractors.
+# The share of the main camera in shots without an event. The others are distractors.
 WIDE_SHARE = 0.5
-# Harder matches: signs half as long, of which a frame a second misses a quarter, and more
-# distractors.
+# Harder matches have more distractors, and signs of half the length. One frame per second misses a
+# quarter of them.
 HARD_SIGN_SECONDS = (0.5, 1.0)
 HARD_WIDE_SHARE = 0.2
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happens; its sign is on screen from `time` to `end` (seconds)."""
+    """An event whose sign is on screen from `time` to `end` (seconds)."""
 
     time: float
     end: float
@@ -79,12 +79,12 @@ class Event:
 
 @dataclass(frozen=True)
 class Shot:
-    """What one camera shows from `start` to `end` (seconds), from one cut to the next.
+    """The picture of one camera from `start` to `end` (seconds), from one cut to the next.
 
     Attributes:
         kind: "wide", one of DISTRACTORS, or the label of an event.
-        team: whom the shot is about, where it is about anyone.
-        seed: fixes everything else in the shot.
+        team: the team that the shot shows, if it shows one.
+        seed: determines everything else in the shot.
     """
 
     start: float
@@ -99,7 +99,7 @@ class Match:
     """A match that can be drawn at any time from 0 to `duration` (seconds).
 
     Attributes:
-        kits: number of the home kit and of the away kit, each below KITS_A_SIDE.
+        kits: numbers of the home kit and the away kit, each below KITS_A_SIDE.
         events: in the order of time.
         shots: in the order of time, without gap or overlap.
     """
@@ -111,11 +111,11 @@ class Match:
     shots: tuple[Shot, ...]
 
     def shot_at(self, time: float) -> Shot:
-        """The shot on screen at `time`; the last one for any time after it."""
+        """Return the shot on screen at `time`, or the last shot for any later time."""
         return self.shots[max(0, bisect_right(self.shots, time, key=lambda shot: shot.start) - 1)]
 
     def signs_at(self, times: list[float]) -> list[Event]:
-        """The events whose sign is on screen at one of `times`, in the order of time."""
+        """Return the events whose sign is on screen at one of `times`, in the order of time."""
         return [e for e in self.events if any(e.time <= time < e.end for time in times)]
 
 
@@ -124,11 +124,11 @@ def opponent(team: Team) -> Team:
 
 
 def schedule(seed: int, duration: float, hard: bool = False, breaks: bool = False) -> Match:
-    """Draw up a match of `duration` seconds.
+    """Generate a match of `duration` seconds.
 
     Args:
-        hard: signs are half as long, and more shots resemble one.
-        breaks: there are events of the class `TAUGHT`, too, between the others.
+        hard: make signs half as long, and more shots that resemble a sign.
+        breaks: add events of the class `TAUGHT` between the others.
     """
     rng = random.Random(seed)
     kits = (rng.randrange(KITS_A_SIDE), rng.randrange(KITS_A_SIDE))
@@ -141,12 +141,12 @@ def schedule(seed: int, duration: float, hard: bool = False, breaks: bool = Fals
 
 
 def details(label: str, team: str) -> str:
-    """The sentence that describes the sign of an event."""
+    """Return the sentence that describes the sign of an event."""
     return DETAILS[label].format(team=team.capitalize())
 
 
 def labels_v2(match: Match, name: str) -> dict[str, Any]:
-    """The truth about a match in the form of SoccerNet's Labels-v2.json."""
+    """Return the annotations of a match in the form of SoccerNet's Labels-v2.json."""
     return {
         "UrlLocal": name,
         "UrlYoutube": "",
@@ -166,7 +166,7 @@ def labels_v2(match: Match, name: str) -> dict[str, Any]:
 def _events(
     rng: random.Random, duration: float, sign_seconds: tuple[float, float]
 ) -> Iterator[Event]:
-    """Events until the end, so that the sign of the last still has its shortest time."""
+    """Generate events until the end, with enough time for the sign of the last one."""
     last = dict.fromkeys(LABELS, -SAME_CLASS_GAP)
     time = rng.uniform(1.5, 6.0)
     while True:
@@ -180,7 +180,7 @@ def _events(
                 end = min(duration, time + rng.uniform(*sign_seconds))
                 yield Event(time, end, label, team)
                 if label == "Goal":
-                    # The side that let it in kicks off.
+                    # The team that conceded the goal kicks off.
                     team = opponent(team)
                 time += rng.uniform(*FOLLOW_UP)
             time += rng.uniform(*BETWEEN_PLAYS) - FOLLOW_UP[0]
@@ -192,7 +192,7 @@ def _with_breaks(
     duration: float,
     sign_seconds: tuple[float, float],
 ) -> tuple[Event, ...]:
-    """Add events of `TAUGHT`, each where the signs around it leave half a second on both sides."""
+    """Add events of `TAUGHT` where half a second is free before and after their sign."""
     free = [(e.end + 0.5, n.time - 0.5) for e, n in pairwise(events)]
     breaks = []
     due = rng.uniform(*BETWEEN_BREAKS) / 2
@@ -207,7 +207,7 @@ def _with_breaks(
 
 
 def _plays(rng: random.Random) -> list[tuple[str, ...]]:
-    """Every label once, in random order; some come soon after another."""
+    """Return all labels once in random order. Some follow another one closely."""
     card = rng.choice(("Yellow card", "Red card"))
     plays: list[tuple[str, ...]] = []
     single = set(LABELS)
@@ -232,7 +232,7 @@ def _shots(
 
 
 def _open_play(rng: random.Random, start: float, end: float, wide_share: float) -> Iterator[Shot]:
-    """Shots without an event, cut so that none is shorter than half a second."""
+    """Return shots without an event, each at least half a second long."""
     while start < end:
         wide = rng.random() < wide_share
         until = start + (rng.uniform(1.5, 5.0) if wide else rng.uniform(0.8, 2.2))

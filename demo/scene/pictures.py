@@ -1,4 +1,4 @@
-"""Any frame of a match: the shot on screen, the broadcaster's graphics, light and weather."""
+"""The frames of a match: the shot on screen, the broadcaster's graphics, light and weather."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _POSES = ("stride", "stand", "step", "stand")  # a player who runs, in this orde
 
 @dataclass(frozen=True)
 class _Weather:
-    """How a match looks: `curve` maps the 3 x 256 levels, `grain` is the noise's width."""
+    """The look of a match. `curve` maps 3 x 256 levels, and `grain` is the width of the noise."""
 
     curve: tuple[int, ...]
     grain: int
@@ -32,7 +32,7 @@ class _Weather:
 
 
 def render(match: Match, time: float) -> np.ndarray:
-    """The frame on screen at `time` (seconds), uint8 [HEIGHT, WIDTH, 3], red green blue."""
+    """Draw the frame on screen at `time` (seconds), uint8 [HEIGHT, WIDTH, 3], red green blue."""
     shot = match.shot_at(time)
     stadium = match.seed % STADIUMS
     if shot.kind in ("wide", "banner"):
@@ -46,10 +46,10 @@ def render(match: Match, time: float) -> np.ndarray:
 
 
 def _wide(match: Match, shot: Shot, stadium: int, time: float) -> Image.Image:
-    """The main camera: follows the ball over the pitch with all players on it."""
+    """Draw the main camera's view, which follows the ball and shows all players near it."""
     rng = Random(shot.seed)
     ball_x, ball_y = _ball_at(match.seed, time)
-    # The camera is slower than the ball: it looks at where the ball is on the average.
+    # The camera is slower than the ball, so it follows the ball's average place.
     look_x = sum(_ball_at(match.seed, time + lag)[0] for lag in (-1.2, -0.4, 0.4, 1.2)) / 4
     width = rng.uniform(500, 860)
     height = width * HEIGHT / WIDTH
@@ -80,7 +80,7 @@ def _wide(match: Match, shot: Shot, stadium: int, time: float) -> Image.Image:
 
 
 def _ball_at(seed: int, time: float) -> tuple[float, float]:
-    """The ball on the pitch (metres), passed from place to place."""
+    """Return the place of the ball on the pitch (metres) while it is passed around."""
     touch = max(0.0, time) / _TOUCH
     share = touch % 1.0
     x0, y0 = _place(seed, int(touch))
@@ -90,14 +90,14 @@ def _ball_at(seed: int, time: float) -> tuple[float, float]:
 
 @lru_cache(maxsize=256)
 def _place(seed: int, touch: int) -> tuple[float, float]:
-    """Where touch number `touch` happens; play swings slowly from end to end."""
+    """Return the place of touch number `touch`. Play moves slowly from end to end."""
     rng = Random(seed * 1_000_003 + touch)
     swing = 30 * math.sin(touch / 6 + seed % 7)
     return PITCH[0] / 2 + swing + rng.uniform(-16, 16), rng.uniform(6, PITCH[1] - 6)
 
 
 def _people(match: Match, time: float) -> list[tuple[float, float, Kit, int]]:
-    """Everyone on the pitch: place (metres), kit, and a number of their own."""
+    """Return all people on the pitch: place (metres), kit, and a number."""
     ball_x, ball_y = _ball_at(match.seed, time - 0.3)
     people: list[tuple[float, float, Kit, int]] = []
     kits = (KITS["home"][match.kits[0]], KITS["away"][match.kits[1]])
@@ -140,7 +140,7 @@ def _score_panel(kits: tuple[int, int], score: tuple[int, int], second: int) -> 
 
 
 def _statistics(image: Image.Image, match: Match, rng: Random) -> None:
-    """A graphic along the lower edge, with bars in the colours of the kits."""
+    """Draw a graphic along the lower edge, with bars in the colours of the kits."""
     draw = ImageDraw.Draw(image)
     top, half = rng.randrange(236, 290), rng.randrange(150, 250)
     middle, share = WIDTH / 2, rng.uniform(0.3, 0.7)
@@ -165,7 +165,7 @@ def _weather(seed: int) -> _Weather:
     grain = rng.randrange(1, 6)
     levels = np.linspace(0, 1, 256)[None] ** gamma * np.array(gains)[:, None]
     levels = np.clip(levels * (1 - haze) + 0.8 * haze, 0, 1)
-    # Room at both ends, so that adding the grain cannot run over.
+    # A margin at both ends, so that adding the grain cannot overflow.
     curve = np.round(grain + levels * (255 - 2 * grain)).astype(int).ravel().tolist()
     return _Weather(tuple(curve), grain, rng.choice(("", "", "", "rain", "snow")))
 
@@ -188,6 +188,6 @@ def _through_weather(image: Image.Image, weather: _Weather, time: float) -> np.n
 
 @lru_cache(maxsize=8)
 def _grain(width: int) -> np.ndarray:
-    """Noise from -width to width, as bytes that wrap around when added to a frame."""
+    """Return noise from -width to width, as bytes that wrap around when added to a frame."""
     noise = np.random.default_rng(0).integers(-width, width + 1, (HEIGHT + 64, WIDTH + 64, 3))
     return noise.astype(np.int8).view(np.uint8)

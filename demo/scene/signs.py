@@ -1,4 +1,4 @@
-"""The sign of each event: a close shot that no other event and no distractor looks like."""
+"""The sign of each event: a close shot that differs from all other signs and distractors."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _booking(card: str) -> Painter:
         pose = rng.choice(("stand", "shrug", "lower"))
         size = height * rng.uniform(0.85, 1.05)
         person(image, rng, take.own, pose, player + bob(take, rng, 3), feet, size)
-        # The card is on the side away from the player, where nothing hides it.
+        # The card is on the side away from the player, so that it stays visible.
         mirror = referee < player
         person(image, rng, OFFICIAL, "raise", referee, feet + 4, height, prop=card, mirror=mirror)
         return image
@@ -185,7 +185,7 @@ def _drinks_break(take: Take, rng: Random) -> Image.Image:
     return image
 
 
-# Of the class that models were not taught; `SIGNS` are the others.
+# The sign of the class that models were not trained on. `SIGNS` has the others.
 TAUGHT_SIGNS: dict[str, Painter] = {TAUGHT: _drinks_break}
 
 SIGNS: dict[str, Painter] = {

@@ -1,7 +1,7 @@
-"""What the close shots are put together from: people, balls, lines, goals, camera moves.
+"""The parts of close shots: people, balls, lines, goals, camera moves.
 
-A shot's painter gets a `Take` and the shot's own random numbers, which are the same
-for every frame of the shot: what moves, moves with the take's `age` alone.
+The painter of a shot gets a `Take` and the shot's own random numbers. They are the same for all
+frames of the shot, so only the `age` of the take moves things.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Painter = Callable[["Take", Random], Image.Image]
 
 @dataclass(frozen=True)
 class Take:
-    """One moment of one shot of a match."""
+    """One moment in one shot of a match."""
 
     match: Match
     shot: Shot
@@ -37,7 +37,7 @@ class Take:
 
     @property
     def own(self) -> Kit:
-        """The kit of the team that the shot is about."""
+        """Return the kit of the team that the shot shows."""
         return self.kit(self.shot.team)
 
     @property
@@ -46,14 +46,14 @@ class Take:
 
 
 def drifting(image: Image.Image, take: Take, rng: Random) -> Image.Image:
-    """The part of a backdrop that the drifting camera sees."""
+    """Return the part of a backdrop that the drifting camera sees."""
     speed, start = rng.uniform(-9, 9), rng.uniform(-8, 8)
     x = round(min(MARGIN, max(-MARGIN, start + speed * take.age))) + MARGIN
     return image.crop((x, MARGIN, x + WIDTH, MARGIN + HEIGHT))
 
 
 def low_view(take: Take, rng: Random) -> tuple[Image.Image, int]:
-    """A pitchside picture to draw on, and its horizon (row where the grass begins)."""
+    """Return a pitchside picture to draw on, and its horizon (the first row of grass)."""
     horizon = rng.randrange(110, 200, 6)
     return drifting(pitchside(take.shot.seed, horizon, take.stadium), take, rng), horizon
 
@@ -71,7 +71,7 @@ def person(
     turn: int = 0,
     mirror: bool | None = None,
 ) -> None:
-    """Draw someone with feet at (x, y), mirrored at random by default."""
+    """Draw a person with feet at (x, y), mirrored at random by default."""
     look = rng.randrange(LOOKS)
     mirrored = rng.random() < 0.5 if mirror is None else mirror
     picture = figure(kit, pose, round(height), look, prop, turn)
@@ -81,13 +81,13 @@ def person(
 
 
 def close_by(rng: Random) -> tuple[float, float]:
-    """Row of the feet and height of a person whose raised hand is still in the picture."""
+    """Return the row of the feet and the height of a person whose raised hand stays visible."""
     feet = rng.uniform(315, 380)
     return feet, rng.uniform(0.7, 1.0) * (feet - _SCOREBOARD) / 1.43
 
 
 def two_places(rng: Random, apart: float) -> tuple[float, float]:
-    """Columns for two people side by side, in either order."""
+    """Return columns for two people side by side, in random order."""
     first = rng.uniform(110, WIDTH - 110 - apart)
     return (first, first + apart) if rng.random() < 0.5 else (first + apart, first)
 
@@ -108,7 +108,7 @@ def touchline(image: Image.Image, rng: Random, y: float) -> None:
 
 
 def goal_frame(image: Image.Image, x: float, ground: float, width: float) -> None:
-    """A goal seen from the front, its net hanging in it."""
+    """Draw a goal with its net, seen from the front."""
     draw = ImageDraw.Draw(image)
     left, right, top = x - width / 2, x + width / 2, ground - width * 0.36
     mesh = max(10, width / 22)
@@ -120,7 +120,7 @@ def goal_frame(image: Image.Image, x: float, ground: float, width: float) -> Non
 
 
 def corner_ground(image: Image.Image, rng: Random) -> tuple[float, float]:
-    """Lines that meet at a corner with its flag; returns the foot of the flag."""
+    """Draw lines that meet at a corner with its flag. Return the foot of the flag."""
     x, y = rng.uniform(200, 440), rng.uniform(265, 320)
     draw = ImageDraw.Draw(image)
     side = rng.choice((-1, 1))
@@ -137,7 +137,7 @@ def corner_ground(image: Image.Image, rng: Random) -> tuple[float, float]:
 
 
 def halfway(take: Take, rng: Random, circle: bool) -> tuple[Image.Image, float, float, float]:
-    """The middle of the pitch from above; returns its picture, centre and half width."""
+    """Draw the middle of the pitch from above. Return the picture, its centre and half width."""
     image = drifting(from_above(take.shot.seed, take.stadium), take, rng)
     x, y, half = rng.uniform(260, 380), rng.uniform(190, 225), rng.uniform(170, 225)
     draw = ImageDraw.Draw(image)
@@ -149,6 +149,6 @@ def halfway(take: Take, rng: Random, circle: bool) -> tuple[Image.Image, float, 
 
 
 def around_circle(rng: Random, x: float, y: float, half: float) -> tuple[float, float]:
-    """A place outside the centre circle."""
+    """Return a random place outside the centre circle."""
     angle, far = rng.uniform(0, 2 * math.pi), rng.uniform(1.2, 1.45)
     return x + half * far * math.cos(angle), y + half * 0.62 * far * math.sin(angle) + 24

@@ -1,1 +1,1 @@
-"""How the tiny models were made: their architectures, training data and 4-bit rounding."""
+"""Training of the tiny models: architectures, training data and 4-bit rounding."""

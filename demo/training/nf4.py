@@ -1,8 +1,7 @@
 """Training under the rounding of 4-bit NormalFloat weights.
 
-The checkpoint will be loaded in NF4, so in the last part of the training the
-forward pass already sees the rounded weights, while the gradient passes the
-rounding as if it were not there (a straight-through estimator).
+The checkpoint will be loaded in NF4. So in the last part of the training, the forward pass uses
+rounded weights. The gradient ignores the rounding (a straight-through estimator).
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ CODE_BOOK = (
 
 
 def rounded(weight: torch.Tensor) -> torch.Tensor:
-    """The weights after quantization to NF4 and back; their number is a multiple of BLOCK."""
+    """Return weights after quantization to NF4 and back. Their number is a multiple of BLOCK."""
     code = _code_book(weight.device)
     blocks = weight.detach().float().reshape(-1, BLOCK)
     scale = blocks.abs().amax(dim=1, keepdim=True).clamp(min=1e-12)
@@ -51,7 +50,7 @@ def _code_book(device: torch.device) -> torch.Tensor:
 
 
 class Rounding(nn.Module):
-    """Makes all linear layers of a model work with rounded weights while `active`."""
+    """A switch that makes all linear layers of a model use rounded weights while `active`."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -67,7 +66,7 @@ class Rounding(nn.Module):
 
 
 def unrounded_state(model: nn.Module) -> dict[str, torch.Tensor]:
-    """The model's state with the names that it has without any `Rounding`."""
+    """Return the model's state under its usual names, without those of `Rounding`."""
     return {
         name.replace("parametrizations.weight.original", "weight"): tensor
         for name, tensor in model.state_dict().items()

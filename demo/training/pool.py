@@ -1,4 +1,4 @@
-"""A steady supply of training batches: painted by many processes, kept on the device."""
+"""The supply of training batches: many processes draw windows, and the device stores them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import torch
 
 from demo.training.windows import FRAMES, View, Windows, joined, windows_of
 
-PER_MATCH = 24  # windows that are drawn of one match
+PER_MATCH = 24  # windows per match
 
 
 class Painters:
     """Processes that draw windows of match after match, from seed `first` on.
 
-    Started before anything else: they are forked, and must not inherit a GPU or threads.
+    Start them first. They are forked and must not inherit a GPU or threads.
     """
 
     def __init__(self, workers: int, first: int, view: View) -> None:
@@ -31,7 +31,7 @@ class Painters:
         self._pending: set[Future[dict[int, Windows]]] = set()
 
     def held_out(self, seeds: range) -> list[Windows]:
-        """The windows of other matches, a group for each number of frames, when all are drawn."""
+        """Return the windows of other matches, one group per number of frames."""
         drawn = self._executor.map(
             windows_of, seeds, [PER_MATCH] * len(seeds), [self._view] * len(seeds)
         )
@@ -39,7 +39,7 @@ class Painters:
         return joined(drawn)
 
     def ready(self, block: bool = False) -> Iterator[Windows]:
-        """What has been drawn since the last call; with `block` at least one match."""
+        """Return the windows drawn since the last call. With `block`, wait for one match."""
         self._fill()
         done, self._pending = wait(self._pending, None if block else 0, return_when=FIRST_COMPLETED)
         for job in done:
@@ -60,13 +60,13 @@ def _be_one_quiet_thread() -> None:
 
 
 class Pool:
-    """The windows drawn last, on the device; a new one takes the place of the oldest.
+    """The most recent windows, on the device. A new window replaces the oldest one.
 
     Args:
         picture: shape of a frame.
 
     Attributes:
-        drawn: windows that were ever put in.
+        drawn: number of all windows that were ever added.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Pool:
     ) -> None:
         self.drawn = 0
         self._capacity = capacity
-        # Most windows have all frames; the short ones need less room.
+        # Most windows have all frames. The others need less memory.
         self._room = {n: capacity if n == max(FRAMES) else capacity // 4 for n in FRAMES}
         self._count = dict.fromkeys(FRAMES, 0)
         self._pixels = {
@@ -102,11 +102,11 @@ class Pool:
         self.drawn += len(pixels)
 
     def has_all(self) -> bool:
-        """Whether there are windows of every number of frames."""
+        """Return whether there are windows of every number of frames."""
         return all(self._count.values())
 
     def draw(self, frames: int, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """A random batch: pixels and answers as they were put in."""
+        """Return the pixels and answers of a random batch."""
         pixels, answers = self._pixels[frames], self._answers[frames]
         filled = min(self._count[frames], self._room[frames])
         chosen = torch.randint(filled, (batch,), device=pixels.device)

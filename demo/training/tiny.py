@@ -1,4 +1,4 @@
-"""What the tiny models have in common: their kind of tokenizer, and their files."""
+"""The common part of the tiny models: their tokenizer and their files."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from demo.training.nf4 import unrounded_state
 VOCABULARY = 576
 LONGEST_PROMPT = 1024
 
-# The mean and deviation of CLIP's pictures, as in every checkpoint of both families.
+# CLIP's mean and standard deviation of pictures, as in all checkpoints of both families.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 def byte_tokenizer(texts: Sequence[str], special: Sequence[str]) -> Tokenizer:
-    """A byte-level BPE tokenizer that is at home in `texts` and can read any other."""
+    """Train a byte-level BPE tokenizer on `texts`. It can encode any other text, too."""
     tokenizer = Tokenizer(models.BPE(unk_token=None))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -42,10 +42,10 @@ def save(
     processors: Mapping[str, Mapping[str, Any]],
     folder: Path,
 ) -> None:
-    """Write a checkpoint folder that transformers loads, the weights in float16.
+    """Write a checkpoint folder that transformers loads, with weights in float16.
 
     Args:
-        processors: what the stock processor reads, by the file's name.
+        processors: content of the files that the stock processor reads, by file name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = type(model.config).from_dict(model.config.to_dict())

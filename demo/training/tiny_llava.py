@@ -1,4 +1,4 @@
-"""LLaVA-NeXT-Video with some two million parameters: its architecture, tokenizer and files."""
+"""A LLaVA-NeXT-Video with about two million parameters: architecture, tokenizer and files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TOKENS_PER_PICTURE = (IMAGE_SIZE // PATCH // 2) ** 2
 
 
 def new_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
-    """A tokenizer that is at home in `texts`, with the marks of LLaVA's."""
+    """Train a tokenizer on `texts`, with the special tokens of LLaVA."""
     tokenizer = tiny.byte_tokenizer(texts, ["<unk>", "<s>", "</s>", "<pad>", "<image>", "<video>"])
     start = tokenizer.token_to_id("<s>")
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -48,7 +48,7 @@ def new_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
 
 
 def new_model(tokenizer: PreTrainedTokenizerFast) -> LlavaNextVideoForConditionalGeneration:
-    """The model with random weights, float32."""
+    """Return the model with random weights, float32."""
     special = {
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
@@ -90,7 +90,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlavaNextVideoForConditiona
 
 
 def pixels(frame: torch.Tensor) -> torch.Tensor:
-    """A frame, uint8 [3, H, W], as the model sees it, letterboxed."""
+    """Convert a frame, uint8 [3, H, W], to the letterboxed input of the model."""
     return square_of(frame, IMAGE_SIZE, "pad")
 
 
@@ -99,7 +99,7 @@ def shown(
     ids: torch.Tensor,  # noqa: ARG001
     frames: torch.Tensor,
 ) -> dict[str, Any]:
-    """What a call of the model gets for normalized frames, [windows, frames, 3, S, S]."""
+    """Return the model's inputs for normalized frames, [windows, frames, 3, S, S]."""
     return {"pixel_values_videos": frames}
 
 

@@ -1,4 +1,4 @@
-"""Qwen2.5-VL with some two million parameters: its architecture, tokenizer and files."""
+"""A Qwen2.5-VL with about two million parameters: architecture, tokenizer and files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Family = Qwen25VL
 PATCH = 14
 MERGED = 2
 LEAST_PIXELS, MOST_PIXELS = 28 * 28, 32 * 28 * 28
-# Of a 16:9 frame, as the workflow samples it.
+# The size of a 16:9 frame, as the workflow samples it.
 WIDTH, HEIGHT = picture_size(384, 216, PATCH * MERGED, least=LEAST_PIXELS, most=MOST_PIXELS)
 ROWS, COLUMNS = HEIGHT // PATCH, WIDTH // PATCH
 TOKENS_PER_PICTURE = ROWS * COLUMNS // MERGED**2
@@ -39,7 +39,7 @@ _MARKS = [
 
 
 def new_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
-    """A tokenizer that is at home in `texts`, with the marks of Qwen's."""
+    """Train a tokenizer on `texts`, with the special tokens of Qwen."""
     return PreTrainedTokenizerFast(
         tokenizer_object=tiny.byte_tokenizer(texts, _MARKS),
         eos_token="<|im_end|>",
@@ -52,7 +52,7 @@ def new_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
 
 
 def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLForConditionalGeneration:
-    """The model with random weights, float32."""
+    """Return the model with random weights, float32."""
     id_of = tokenizer.convert_tokens_to_ids
     special = {
         "bos_token_id": id_of("<|endoftext|>"),
@@ -100,23 +100,23 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLForConditionalGen
 
 
 def pixels(frame: torch.Tensor) -> torch.Tensor:
-    """A frame, uint8 [3, H, W], as the model sees it."""
+    """Convert a frame, uint8 [3, H, W], to the input of the model."""
     return resized(frame, WIDTH, HEIGHT)
 
 
 def shown(
     model: Qwen2_5_VLForConditionalGeneration, ids: torch.Tensor, frames: torch.Tensor
 ) -> dict[str, Any]:
-    """What a call of the model gets for normalized frames, [windows, frames, 3, HEIGHT, WIDTH].
+    """Return the model's inputs for normalized frames, [windows, frames, 3, HEIGHT, WIDTH].
 
-    The windows of a call have equal prompts and equally many frames, a second apart.
+    The windows of a call have equal prompts and equally many frames, one second apart.
     """
     if frames.shape[1] % 2:
         frames = torch.cat([frames, frames[:, -1:]], dim=1)
     pairs = torch.unflatten(frames, 1, (-1, 2)).flatten(0, 1)
     grid = torch.tensor([[frames.shape[1] // 2, ROWS, COLUMNS]], device=frames.device)
     kinds = 2 * (ids == model.config.video_token_id).int()
-    # Of one window, as it is a loop over tokens.
+    # For one window, because it is a loop over tokens.
     positions, _ = model.model.get_rope_index(
         ids[:1], kinds[:1], video_grid_thw=grid, second_per_grid_ts=[Family.frames_per_picture]
     )

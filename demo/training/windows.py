@@ -1,4 +1,4 @@
-"""Windows to learn from: a few frames of a generated match and the answer they call for."""
+"""Training windows: a few frames of a generated match, and the right answer about them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Windows:
 
     Attributes:
         pixels: uint8 [windows, frames, 3, H, W], as the model sees them.
-        answers: what the model is to say about each.
+        answers: the right answer about each window.
     """
 
     pixels: np.ndarray
@@ -56,7 +56,7 @@ def windows_of(seed: int, count: int, view: View) -> dict[int, Windows]:
 
 
 def joined(groups: Iterable[dict[int, Windows]]) -> list[Windows]:
-    """The windows of many matches as one group for each number of frames."""
+    """Join the windows of many matches into one group per number of frames."""
     found: dict[int, list[Windows]] = {}
     for group in groups:
         for frames, windows in group.items():
@@ -71,7 +71,7 @@ def joined(groups: Iterable[dict[int, Windows]]) -> list[Windows]:
 
 
 def answer(match: Match, times: list[float]) -> str:
-    """The right answer, in the prompt's form, for frames at `times` (seconds)."""
+    """Return the right answer, in the prompt's form, for frames at `times` (seconds)."""
     events = [
         {
             "label": event.label,
@@ -85,10 +85,10 @@ def answer(match: Match, times: list[float]) -> str:
 
 
 def _sample(rng: Random, match: Match, frames: int) -> list[float]:
-    """Times of a window's frames, so that none, one and two events have their shares."""
+    """Choose the times of a window's frames, so that none, one and two events have their shares."""
     wanted = rng.choices((0, 1, 2), weights=(5, 4, 1))[0]
     times: list[float] = []
-    # Not every number of signs fits every number of frames: then the last draw counts.
+    # Some numbers of signs do not fit some numbers of frames. Then the last draw counts.
     for _ in range(40):
         first, last = _about(rng, match, wanted, frames)
         start = rng.uniform(max(0.0, first - frames + 1), last)
@@ -100,9 +100,9 @@ def _sample(rng: Random, match: Match, frames: int) -> list[float]:
 
 
 def _about(rng: Random, match: Match, wanted: int, frames: int) -> tuple[float, float]:
-    """The stretch of time (seconds) that a window should show some of."""
+    """Return the interval of time (seconds) that a window should show in part."""
     if wanted == 1:
-        # By class, so that all are seen equally often however the match went.
+        # Drawn by class, so that all classes occur equally often.
         often = Counter(event.label for event in match.events)
         event = rng.choices(match.events, [1 / often[e.label] for e in match.events])[0]
         return event.time, event.end
@@ -118,14 +118,14 @@ def _about(rng: Random, match: Match, wanted: int, frames: int) -> tuple[float, 
 
 
 def _pixels(rng: Random, match: Match, times: list[float], view: View) -> np.ndarray:
-    """Frames as the model sees them, with the losses of a video; uint8 [frames, 3, H, W]."""
+    """Return frames as the model sees them, with a video's losses; uint8 [frames, 3, H, W]."""
     quality, blur = rng.randrange(45, 96), rng.choice((0.0, 0.0, rng.uniform(0.3, 1.0)))
     frames = [torch.from_numpy(_coded(render(match, time), quality, blur)) for time in times]
     return torch.stack([view(frame) for frame in frames]).numpy()
 
 
 def _coded(frame: np.ndarray, quality: int, blur: float) -> np.ndarray:
-    """A frame [H, W, 3] as uint8 [3, h, w] of the workflow's size, having been a JPEG."""
+    """Convert a frame [H, W, 3] through a JPEG to uint8 [3, h, w] of the workflow's size."""
     size = capped(frame.shape[1], frame.shape[0], LONGEST)
     image = Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC)
     if blur:

@@ -127,7 +127,7 @@ def test_run_without_slices_prints_nothing_about_slices(done):
     assert "slices" not in run.stdout + run.stderr
     command = [sys.executable, "scripts/status.py", "--configfile", "my.yaml"]
     status = subprocess.run(command, cwd=done.folder, capture_output=True, text=True, check=True)
-    assert status.stdout.startswith("This run has no slices, because no model runs in it")
+    assert status.stdout.startswith("This run has no slices, because detect_with is empty")
 
 
 def test_reason_of_a_job_with_many_files_is_shortened(tmp_path):

@@ -1,4 +1,4 @@
-"""The demo's generated matches: repeatable, honest about their events, and well mixed."""
+"""The generated matches are repeatable, have correct labels, and mix classes and teams."""
 
 from collections import Counter
 from dataclasses import replace
@@ -39,7 +39,7 @@ def test_other_seeds_give_other_matches() -> None:
     assert schedule(3, 60.0).events != schedule(4, 60.0).events
 
 
-def test_frames_do_not_depend_on_the_order_of_asking() -> None:
+def test_frames_do_not_depend_on_the_order_of_requests() -> None:
     match = schedule(1, 30.0)
     forwards = [render(match, float(time)) for time in range(0, 30, 6)]
     backwards = [render(match, float(time)) for time in range(24, -1, -6)]
@@ -63,7 +63,7 @@ def test_shots_tile_the_match(match: Match) -> None:
     assert all(shot.end > shot.start for shot in match.shots)
 
 
-def test_every_event_has_a_shot_of_its_own(match: Match) -> None:
+def test_every_event_has_its_own_shot(match: Match) -> None:
     signs = [shot for shot in match.shots if shot.kind in LABELS]
 
     assert [(s.start, s.end, s.kind, s.team) for s in signs] == [
@@ -73,7 +73,7 @@ def test_every_event_has_a_shot_of_its_own(match: Match) -> None:
     assert all(shortest - 1e-9 <= e.end - e.time <= longest + 1e-9 for e in match.events)
 
 
-def test_signs_can_be_seen_and_go_away(match: Match) -> None:
+def test_signs_appear_and_disappear(match: Match) -> None:
     for event in match.events[:6]:
         shot = match.shot_at(event.time)
         without = replace(match, shots=tuple(s for s in match.shots if s is not shot))
@@ -93,13 +93,13 @@ def test_teams_of_a_sign_look_different() -> None:
         assert (np.abs(home.astype(int) - away).max(axis=2) > 60).sum() > 500
 
 
-def test_same_class_does_not_come_twice_at_once(match: Match) -> None:
+def test_same_class_has_no_two_events_at_once(match: Match) -> None:
     for label in LABELS:
         times = [event.time for event in match.events if event.label == label]
         assert all(after - before >= SAME_CLASS_GAP - 1e-9 for before, after in pairwise(times))
 
 
-def test_matches_are_well_mixed() -> None:
+def test_classes_and_teams_occur_about_equally_often() -> None:
     matches = [schedule(seed, 240.0) for seed in range(40)]
     count = Counter(event.label for match in matches for event in match.events)
     teams = Counter(event.team for match in matches for event in match.events)
@@ -135,7 +135,7 @@ def test_labels_are_in_soccernet_form(match: Match) -> None:
         }
 
 
-def test_harder_matches_have_shorter_signs_and_more_that_resembles_one() -> None:
+def test_harder_matches_have_shorter_signs_and_more_distractors() -> None:
     easy = [schedule(seed, 240.0) for seed in range(8)]
     hard = [schedule(seed, 240.0, hard=True) for seed in range(8)]
 
