@@ -1,16 +1,16 @@
-"""Seconds and memory of merging and comparing, for 1, 10 and 100 copies of match halves.
+"""Measure time and memory of merging and comparing, for 1, 10 and 100 copies of match halves.
 
     python benchmarks/analysis.py
 
-The halves are those of real predictions if TOUCHLINE_REAL_DATA names their folder, else as
-many generated ones of the same density. The second model is made from the first: a third of
-the events left out, others moved or called something else. The copies are taken twice:
-as more halves of the same length, which is what a user has, and end to end, which makes one
-list up to 100 times as long and shows how the algorithms grow.
+The halves are real predictions if TOUCHLINE_REAL_DATA names their folder, and otherwise generated
+events of the same density. The second model is made from the first: a third of the events is left
+out, and others are moved or get another label. The copies are used in two ways. As more halves of
+the same length, they show a user's cost. Joined end to end, they make one list up to 100 times as
+long and show how the algorithms grow.
 
-Beside it the same work is done by plain double loops, as long as that takes minutes. Times
-are of the processor, the mean of as many runs as make every size the same amount of work, and
-the least of three such rounds, because other work on the machine only ever adds.
+Plain double loops do the same work for comparison, as long as that takes minutes. Times are
+processor times. Each is the mean of enough runs to make all sizes take equally long. The table has
+the minimum of three such rounds, because other work on the machine only adds time.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from touchline.inputs.labels import Labels
 ROOT = Path(__file__).parents[1]
 
 EXPECTED = """\
-Expected, before measuring: time and memory in proportion to the events, because both sort
-once and then look at each event's neighbours only; 100 copies at most 130 times the time of
-one, in either way. The double loops: 100 times the time for 10 copies end to end."""
+Expected before measuring: time and memory grow in proportion to the events, because merging and
+comparing sort once and then look only at each event's neighbours. 100 copies take at most 130 times
+the time of one copy. Double loops take 100 times the time for 10 joined copies."""
 
-# Copies as halves of their own, copies end to end.
+# Copies as separate halves, and copies joined end to end.
 SIZES = ((1, 1), (10, 1), (100, 1), (1, 10), (1, 100))
 HALVES = 11
 ROUNDS = 3
 DURATION = 2800.0
 WINDOW = 3.0
 TOLERANCE = 5.0
-# A double loop that is expected to take longer than this is not run, seconds.
+# Seconds; a double loop that would take longer is not run.
 PATIENCE = 600.0
 LABELS = ["Foul"] * 42 + ["Shots off target"] * 36 + ["Goal"] * 6 + ["Other"] * 8 + [
     "Free-kick", "Free-kick", "Ball out of play", "Ball out of play", "Shots on target",
@@ -64,7 +64,7 @@ def main() -> None:
     print(f"{HALVES} {source} halves; times in seconds, peak memory of a process in MB\n")
     head = ("copies", "length", "events", "merge", "compare", "both", "ratio", "peak", "loops")
     print("".join(name.rjust(10) for name in (*head, "ratio")))
-    # Round by round, so that a busy spell of the machine meets all sizes alike.
+    # Round by round, so that other work on the machine affects all sizes.
     rounds = [[all_halves(measure, *size) for size in SIZES] for _ in range(ROUNDS)]
     first = first_loops = 0.0
     for (copies, length), measured in zip(SIZES, zip(*rounds, strict=True), strict=True):
@@ -86,8 +86,10 @@ def main() -> None:
 def all_halves(
     work: Callable[[int, int, int], Measured], copies: int, length: int
 ) -> tuple[float, float, float, int]:
-    """Seconds of merging and of comparing, the most megabytes, events; each half has a process
-    of its own, as in the workflow, so that peak memory is its alone."""
+    """Return seconds of merging and of comparing, the peak megabytes, and the number of events.
+
+    Each half runs in its own process, as in the workflow, so that the peak memory is its own.
+    """
     halves = [alone(work, number, copies, length) for number in range(HALVES)]
     merging, comparing, events = zip(*(half.result for half in halves), strict=True)
     return sum(merging), sum(comparing), max(half.peak for half in halves), sum(events)
@@ -102,7 +104,7 @@ def measure(number: int, copies: int, length: int) -> Measured:
 
 
 def measure_loops(number: int, copies: int, length: int) -> Measured:
-    """The same work by double loops."""
+    """Measure the same work by double loops."""
     one, other = two_models(half(number), length, number)
     merging = comparing = 0.0
     for _ in range(copies):
@@ -118,7 +120,7 @@ def measure_loops(number: int, copies: int, length: int) -> Measured:
 
 
 def once(one: list[Event], other: list[Event], length: int) -> tuple[float, float]:
-    """Seconds of merging two lists and of comparing what is left, with one shift for chance."""
+    """Return the seconds of merging two lists, and of comparing them with one shift for chance."""
     begin = time.process_time()
     merged = [merge_events(events, WINDOW, "first")[0] for events in (one, other)]
     middle = time.process_time()
@@ -130,7 +132,7 @@ def once(one: list[Event], other: list[Event], length: int) -> tuple[float, floa
 
 
 def merge_by_loops(events: list[Event]) -> list[Event]:
-    """Keep an event unless one of the same label is kept within the window before it."""
+    """Drop each event with a kept event of the same label within the radius before it."""
     kept: list[Event] = []
     for event in events:
         for other in kept:
@@ -142,7 +144,7 @@ def merge_by_loops(events: list[Event]) -> list[Event]:
 
 
 def pair_by_loops(one: list[Event], other: list[Event]) -> list[tuple[int, int]]:
-    """Pair each event with the nearest free one of its label, then of any label."""
+    """Pair each event with the nearest free one of its label, and then of any label."""
     pairs: list[tuple[int, int]] = []
     free_one, free_other = set(range(len(one))), set(range(len(other)))
     for same_label in (True, False):
@@ -160,7 +162,7 @@ def pair_by_loops(one: list[Event], other: list[Event]) -> list[tuple[int, int]]
 
 
 def half(number: int) -> list[Event]:
-    """The events of a half, by time."""
+    """Return the events of a half in order of time."""
     folder = os.environ.get("TOUCHLINE_REAL_DATA")
     if not folder:
         return generated(random.Random(number))
@@ -181,7 +183,7 @@ def generated(source: random.Random) -> list[Event]:
 
 
 def two_models(events: list[Event], length: int, seed: int) -> tuple[list[Event], list[Event]]:
-    """A half's copies end to end, and what another model may say of them."""
+    """Return a half's copies joined end to end, and a variant of them as another model."""
     source = random.Random(seed)
     one = [
         replace(e, time_s=e.time_s + k * DURATION, window_s=e.window_s + k * DURATION,

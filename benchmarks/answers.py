@@ -1,10 +1,10 @@
-"""Answers of random weights that resemble a real model's: in their lengths and in their repeats.
+"""Make random weights write answers that have the lengths and repeats of real ones.
 
-Random weights never end an answer, and nothing of what they write occurs twice. Here the embeddings
-and the vocabulary head are set so that each token leads to those that follow it in drawn answers;
-where several may follow, the pictures decide. All products have the shapes of the full model, so
-times are valid. The drawn answers follow the format of prompts/soccer_events.txt, in words that
-real answers use.
+Random weights never end an answer, and their texts never repeat. Here the embeddings and the
+vocabulary head are set so that each token leads to its successors in drawn answers. If there are
+several successors, the pictures decide. All products have the shapes of the full model, so times
+are valid. The drawn answers follow the format of prompts/soccer_events.txt and use words of real
+answers.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import torch
 
 from touchline.models.families.base import VideoLanguageModel
 
-_CONTEXT = 5  # tokens that decide what may follow
-_FIRST_ID = 1000  # the ids before it stand for what prompts consist of
+_CONTEXT = 5  # number of last tokens that decide the next one
+_FIRST_ID = 1000  # smaller ids are tokens of prompts
 _LIKENESS = 0.85
 _DIRECTIONS = 16
-_SURE = 16.0  # how far the tokens that may follow are above the others
+_SURE = 16.0  # logits of possible next tokens above all others
 _CHANCE = 1.3  # as log-probabilities with noise of Gumbel's distribution are drawn from
 _TOKEN = re.compile(r"\s*[A-Za-z]{1,8}|\d|[^\sA-Za-z\d]+")
 _LABELS = (
@@ -67,10 +67,10 @@ def drawn(count: int, seed: int = 0) -> list[list[str]]:
 
 @torch.inference_mode()
 def teach(model: VideoLanguageModel, windows: Sequence[Sequence[torch.Tensor]]) -> None:
-    """Set the embeddings and the vocabulary head of random weights so that it writes such answers.
+    """Set the embeddings and the vocabulary head so that random weights write drawn answers.
 
     Args:
-        windows: Pictures of some windows, which decide between tokens.
+        windows: pictures of some windows, which decide between tokens.
     """
     follows, first, end = _states()
     library = model.model
@@ -86,7 +86,7 @@ def teach(model: VideoLanguageModel, windows: Sequence[Sequence[torch.Tensor]]) 
         return torch.randn(shape, generator=noise, device=model.device)
 
     codes = normal(count, width)
-    # So loud that the layers hide neither the last token nor the pictures.
+    # Large enough that the layers hide neither the last token nor the pictures.
     for loud in (2.0**n for n in range(-4, 8)):
         embeddings.copy_(codes * loud)
         hidden = _last_hidden(model, windows[:4]).float()
@@ -109,7 +109,7 @@ def teach(model: VideoLanguageModel, windows: Sequence[Sequence[torch.Tensor]]) 
 def _last_hidden(
     model: VideoLanguageModel, windows: Sequence[Sequence[torch.Tensor]]
 ) -> torch.Tensor:
-    """Return what the vocabulary head reads behind the prompt, [windows, width]."""
+    """Return the inputs of the vocabulary head after the prompt, [windows, width]."""
     found = []
     for window in windows:
         features = model.encode(torch.stack(list(window)))[None]
@@ -118,13 +118,13 @@ def _last_hidden(
 
 
 def _states(count: int = 3000) -> tuple[dict[Any, Counter[Any]], Any, Any]:
-    """The places in answers: by their last tokens, with how often each follows another."""
+    """Return the places in answers, by their last tokens, and the counts of their successors."""
     first, end = ("first",), ("end",)
     follows: defaultdict[Any, Counter[Any]] = defaultdict(Counter)
     for answer in drawn(count):
         state: Any = first
         for place in range(len(answer)):
-            # All answers end alike, so that the end follows one place, not hundreds. The pictures
+            # All answers have the same end, so that it follows one place instead of hundreds. The pictures
             # choose the same at the same place, so that a second event must not lead to a third.
             closes = place + 1 == len(answer)
             begin = place + 1 - (1 if closes else min(_CONTEXT, place + 1))

@@ -1,13 +1,14 @@
-"""What real predictions are worth by time-aligned captions: the tables of docs/evaluation.md.
+"""Evaluate real predictions against time-aligned captions, for the tables of docs/evaluation.md.
 
     python benchmarks/captions.py DATA [--tolerance 15] [--videos 0 1 2]
 
-DATA holds qwen7b/final_predictions_qwen7b_video_N.json, epl_video_index.csv (video_index, game,
-half) and captions/…/GAME/Labels-caption.json, as SoccerNet-Caption has them. They are aligned with
-the video by machine and come late, by what differs from event to event; they report only what the
-commentator mentions. Prints, in Markdown: what was found of each class, beside chance; what events
-can be ranked by; what calibration, learnt from the other games, makes of the scores; and how many
-of the captioned events shortlists have, without labels and with those of the other games.
+DATA contains qwen7b/final_predictions_qwen7b_video_N.json, epl_video_index.csv (video_index, game,
+half) and captions/…/GAME/Labels-caption.json of SoccerNet-Caption. The captions were aligned by
+machine. They come late, by a varying delay, and have only the events that the commentator mentions.
+
+The output is in Markdown. It has the correct events per class beside chance, average precision by
+ranking, and the calibrated scores, learnt from the other games. It also counts the captioned events
+in shortlists, without labels and with those of the other games.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def main() -> None:
 
 
 def read_half(data: Path, video: int, labels: Labels, keep: Keep = "first") -> Half:
-    """A video's captioned events, and what the workflow makes of the predictions."""
+    """Return a video's captioned events, and the workflow's events from the given predictions."""
     with (data / "epl_video_index.csv").open(encoding="utf-8") as file:
         (row,) = (row for row in csv.DictReader(file) if int(row["video_index"]) == video)
     (captions,) = (data / "captions").glob(f"*/{Path(row['game']).name}/Labels-caption.json")
@@ -88,7 +89,7 @@ def read_half(data: Path, video: int, labels: Labels, keep: Keep = "first") -> H
 
 
 def captioned(path: Path, half: int) -> list[TrueEvent]:
-    """The events of a half that captions report, in the classes that they name, without the lag."""
+    """Return the events that captions of a half report, with the delay subtracted."""
     return [
         TrueEvent(max(0.0, int(caption["position"]) / 1000 - LAGS[label]), label)
         for caption in read_json(path)["annotations"]
@@ -97,13 +98,13 @@ def captioned(path: Path, half: int) -> list[TrueEvent]:
 
 
 def restrict_to_coverage(given: Predictions) -> Intervals:
-    """Nobody has the footage: to the end of the last window, without what is likely lost."""
+    """Return predictions up to the last window, without stretches that were probably lost."""
     end = max(given.times) + WINDOW.seconds
     return gaps(likely_lost(given.times, end, WINDOW.seconds), end)
 
 
 def ranked(given: Predictions, labels: Labels, keep: Keep) -> list[Event]:
-    """Given predictions merged, timed and scored, as scripts/read_given.py does it."""
+    """Merge, time and score given predictions as scripts/read_given.py does."""
     merged = merge_given(given, MergeSettings(keep=keep))
     windows = windows_from(given.times, None, WINDOW)
     shown = ((window.start, window.end, window.times) for window in windows)
@@ -114,7 +115,7 @@ def ranked(given: Predictions, labels: Labels, keep: Keep) -> list[Event]:
 
 
 def show_found(halves: Sequence[Half], tolerance: float) -> None:
-    """How many of what was predicted is right, with chance and an interval over games."""
+    """Print how many predictions are correct, with chance and an interval over games."""
     table(
         "class", "true", "found", "right", "precision (chance) interval", "recall (chance) interval"
     )
@@ -125,7 +126,7 @@ def show_found(halves: Sequence[Half], tolerance: float) -> None:
 
 
 def show_orders(halves: Sequence[Half], tolerance: float) -> None:
-    """Average precision by several orders, each with chance and an interval over games."""
+    """Print average precision by several rankings, with chance and an interval over games."""
     orders: dict[str, Callable[[Event], float]] = {
         "as the files come": lambda event: event.confidence or 0.0,
         "n_hits": lambda event: event.n_hits,
@@ -153,9 +154,9 @@ def show_orders(halves: Sequence[Half], tolerance: float) -> None:
 
 
 def by_rank(half: Half, order: Callable[[Event], float], halves: Sequence[Half]) -> Half:
-    """A half whose scores are places among all events of a class, from 0 to 1 for the best.
+    """Return a half whose scores are ranks among all events of a class, from 0 to 1 for the best.
 
-    Average precision then knows each order as finely as the others.
+    Average precision then treats all rankings with the same resolution.
     """
     values = {
         label: np.sort([order(e) for h in halves for e in h.events if e.label == label])
@@ -170,7 +171,7 @@ def by_rank(half: Half, order: Callable[[Event], float], halves: Sequence[Half])
 
 
 def precision_at_half_recall(halves: Sequence[Half], label: str, tolerance: float) -> float:
-    """The best precision of a list that has half of the true events or more; 0 if none has."""
+    """Return the best precision of a list with at least half of the true events, or 0."""
     right, scores, true = [], [], 0
     for half in halves:
         truth = [one.time_s for one in half.truth if one.label == label]
@@ -187,7 +188,7 @@ def precision_at_half_recall(halves: Sequence[Half], label: str, tolerance: floa
 
 
 def show_calibration(halves: Sequence[Half], tolerance: float) -> None:
-    """Log loss and Brier score before and after, each game by what the others taught."""
+    """Print log loss and Brier score before and after calibration by the other games."""
     print()
     table(
         "class",
@@ -206,7 +207,7 @@ def show_calibration(halves: Sequence[Half], tolerance: float) -> None:
 
 
 def show_shortlists(halves: Sequence[Half], tolerance: float) -> None:
-    """How many captioned events the shortlists have, each game by what the others taught."""
+    """Print the number of captioned events in shortlists, with and without other games' labels."""
     report = calibrate(halves, "qwen7b", tolerance, list(LAGS))
     per_class = ShortlistSettings().per_class
     print()
@@ -238,7 +239,7 @@ def row(*cells: object) -> None:
 
 
 def shown(figure: Estimate) -> str:
-    """A figure with chance, and its interval over matches."""
+    """Format a metric with chance and its interval over matches."""
     if figure.value is None:
         return "–"
     interval = "" if figure.low is None else f" {figure.low:.2f}–{figure.high:.2f}"

@@ -1,13 +1,13 @@
-"""Seconds of `snakemake -n` for 1 to 1,000 videos, beside an empty workflow of as many jobs.
+"""Measure `snakemake -n` for 1 to 1,000 videos, beside an empty workflow with equally many jobs.
 
     python benchmarks/dag.py [--videos 1 40 400 1000] [--rounds 3]
 
-Ours: a table of videos (sparse files, so that their fingerprints are read), one model that runs in
-four slices, one that is given, no labels, nothing done yet. The empty workflow: one rule without
-params, resources, input functions or imports, asked for as many files as ours has jobs. Both are
-asked in turn, so that a busy spell of the machine meets both alike. Times are of the processor:
-Snakemake plans in one thread, so on a machine that does nothing else the clock shows the same.
-Parsing alone is what `snakemake --list-rules` takes.
+Ours has a table of videos, one model in four slices, one given model, no labels, and all jobs to
+do. The videos are sparse files, so that their fingerprints are read. The empty workflow has one
+rule without params, resources, input functions or imports. Both are measured in turn, so that other
+work on the machine affects both. Times are processor times. Snakemake plans in one thread, so an
+idle machine needs the same time by the clock. The time of parsing is that of
+`snakemake --list-rules`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from sides import in_turn, median_ratio
 
 ROOT = Path(__file__).parents[1]
 EXPECTED = """\
-Expected, before measuring: `snakemake -n` of ours at most twice the empty workflow's for every
-number of videos, since both build one job object a job, and ours has edges and messages beside;
-parsing alone under 2 s for 40 videos, of which 1.3 s are Snakemake's own imports."""
+Expected before measuring: `snakemake -n` takes at most twice the empty workflow's time for each number
+of videos. Both build one object per job, and ours also has edges and messages. Parsing 40 videos
+takes less than 2 s, including 1.3 s for Snakemake's own imports."""
 EMPTY = """\
 rule all:
     input: expand("done/{number}", number=range(JOBS))
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def measure(folder: Path, count: int, rounds: int) -> str:
-    """A row of the table; times are medians in seconds, the ratio has its spread."""
+    """Return a row of the table, with medians in seconds and the spread of the ratio."""
     ours, empty = project(folder / "ours", count), folder / "empty"
     jobs = int(re.findall(r"^total +(\d+)$", run(ours, "-n", "--quiet", "reason"), re.M)[0])
     empty.mkdir()
@@ -77,20 +77,20 @@ def measure(folder: Path, count: int, rounds: int) -> str:
 
 
 def seconds_of(folder: Path, *arguments: str) -> float:
-    """What a call of snakemake takes of the processor."""
+    """Return the processor seconds of one call of snakemake."""
     started = processor_seconds()
     run(folder, *arguments)
     return processor_seconds() - started
 
 
 def processor_seconds() -> float:
-    """What the processes that have ended have taken of the processor."""
+    """Return the processor seconds of all ended child processes."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def project(folder: Path, count: int) -> Path:
-    """A copy of the workflow with a table of so many videos."""
+    """Return a copy of the workflow with a table of `count` videos."""
     folder.mkdir(parents=True)
     for name in ("Snakefile", "rules", "scripts", "envs", "prompts", "config.yaml", "labels.yaml"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -109,7 +109,7 @@ def project(folder: Path, count: int) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> str:
-    """What snakemake says."""
+    """Run snakemake and return its output."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
     done = subprocess.run(

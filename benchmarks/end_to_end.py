@@ -1,21 +1,21 @@
-r"""A match half through the real workflow: where each slice's time goes, and how busy the GPUs are.
+r"""Run a match half through the real workflow, and show each slice's times and the GPUs' load.
 
     python benchmarks/end_to_end.py --folder /tmp/half                # full size, on a GPU
-    python benchmarks/end_to_end.py --folder /tmp/half --size tiny    # a dry run on the CPU
+    python benchmarks/end_to_end.py --folder /tmp/half --size tiny    # a trial on the CPU
     python benchmarks/end_to_end.py --folder /tmp/half --projects before=/tmp/old now=.
     python benchmarks/end_to_end.py --folder /tmp/half --halves 2 \
         --families llava_next_video qwen2_5_vl
 
-Makes a checkpoint of LLaVA-NeXT-Video-7B's configuration with random weights and a half of 3,000 s
-at 720p (see frames.py), has `snakemake models` quantize it, and times `snakemake predictions`:
-1,500 windows in four slices, or as many of each half and family. Answers end by themselves
-(answers.py); `max_new_tokens` is that of config.yaml. `--jobs-per-gpu 2` lets the next slice get
-ready while the last one computes.
+The script makes a checkpoint with LLaVA-NeXT-Video-7B's configuration and random weights, and a
+half of 3,000 s at 720p (see frames.py). It runs `snakemake models` and then measures
+`snakemake predictions`: 1,500 windows in four slices per half and family. Answers end by themselves
+(answers.py), and `max_new_tokens` is that of config.yaml. With `--jobs-per-gpu 2`, the next slice
+prepares while the last one computes.
 
-Expected before measuring, on one H100 with 16 cores, slices one after the other: 14 s of a slice's
-time are the GPU's work. Before: 35 s a slice, so 40 % busy. Now: the start of a slice overlaps the
-one before it, what is left is loading (2 to 3 s), warming up (2 s) and the end of the process, so
-18 to 20 s a slice and 70 % busy or more.
+Expected before measuring, on one H100 with 16 cores, slices one by one: a slice has 14 s of GPU
+work. Before, it took 35 s, so the GPU was 40 % busy. Now the start of a slice overlaps the slice
+before it. Loading (2 to 3 s), warm-up (2 s) and the end of the process remain, so 18 to 20 s per
+slice and 70 % or more.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ PART = re.compile(r"([a-z][\w ]*?) (\d+\.\d) s[,.]", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Sample:
-    """How busy a GPU was in the second before `at`, percent."""
+    """The load of a GPU in the second before `at`, in percent."""
 
     at: float
     gpu: int
@@ -58,12 +58,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Slice:
-    """A slice's job.
+    """The job of a slice.
 
     Attributes:
-        name: as its files have it, of model, video and number.
-        began, ended: seconds of the clock.
-        parts: seconds by what the worker says that it did.
+        name: model, video and number, as in its file names.
+        began, ended: seconds by the clock.
+        parts: seconds per part of the worker's work.
     """
 
     name: str
@@ -87,13 +87,15 @@ def arguments() -> argparse.Namespace:
         return name or path, path
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--folder", type=Path, required=True, help="where all of it is kept")
+    parser.add_argument("--folder", type=Path, required=True, help="folder for all files")
     parser.add_argument("--size", choices=("full", "small", "tiny"), default="full")
     parser.add_argument("--families", nargs="+", choices=SIZES, default=["llava_next_video"])
-    parser.add_argument("--halves", type=int, default=1, help="how many, of the same video")
-    parser.add_argument("--length", type=float, help="of a half, seconds")
-    parser.add_argument("--height", type=int, help="of its pictures, pixels")
-    parser.add_argument("--threads", type=int, default=8, help="for decoding, of each slice")
+    parser.add_argument(
+        "--halves", type=int, default=1, help="number of halves, all of the same video"
+    )
+    parser.add_argument("--length", type=float, help="seconds of a half")
+    parser.add_argument("--height", type=int, help="height of its pictures, pixels")
+    parser.add_argument("--threads", type=int, default=8, help="decoding threads per slice")
     parser.add_argument("--gpus", type=int, default=max(1, torch.cuda.device_count()))
     parser.add_argument("--jobs-per-gpu", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=1)
@@ -106,7 +108,7 @@ def arguments() -> argparse.Namespace:
 
 
 def prepare(folder: Path, options: argparse.Namespace) -> None:
-    """Make the checkpoints, the video and the settings, where they are not there yet."""
+    """Make checkpoints, video and settings, unless they exist."""
     video = folder / f"{options.height}.mp4"
     models = {}
     for family in options.families:
@@ -151,7 +153,7 @@ def snakemake(folder: Path, project: Path, options: argparse.Namespace, target: 
 
 
 def measure(folder: Path, name: str, project: Path, options: argparse.Namespace) -> None:
-    """Run the workflow up to the final predictions, and print where the time went."""
+    """Run the workflow up to the final predictions, and print the times of its parts."""
     results = folder / "results"
     shutil.rmtree(results, ignore_errors=True)
     began = time.time()
@@ -173,7 +175,7 @@ def measure(folder: Path, name: str, project: Path, options: argparse.Namespace)
 
 
 def read_slice(ledger: Path) -> Slice:
-    """What is known of the slice of a ledger (windows_MODEL_vidV_gpuN.jsonl)."""
+    """Return the slice of a ledger (windows_MODEL_vidV_gpuN.jsonl)."""
     results, name = ledger.parents[1], ledger.stem.removeprefix("windows_")
     log = (results / "logs" / "detect" / f"{name}.log").read_text()
     rows = (results / "benchmarks" / f"detect_{name}.tsv").read_text().splitlines()
@@ -184,7 +186,7 @@ def read_slice(ledger: Path) -> Slice:
 
 
 def print_slices(slices: Sequence[Slice], began: float) -> None:
-    """A row a slice; what its worker doesn't count is its start and its end."""
+    """Print one row per slice. The worker does not count its start and end."""
     names = list(dict.fromkeys(name for each in slices for name in each.parts))
     print("| slice | from | to | " + " | ".join(names) + " | start and end |")
     print("|---" * (len(names) + 4) + "|")
@@ -209,7 +211,7 @@ def print_busy(samples: Sequence[Sample], began: float, ended: float) -> None:
 
 @contextmanager
 def sampling() -> Iterator[list[Sample]]:
-    """How busy each GPU is, once a second, as nvidia-smi has it; nothing where there is none."""
+    """Sample the load of each GPU once per second by nvidia-smi. Yield nothing without a GPU."""
     samples: list[Sample] = []
     if not shutil.which("nvidia-smi"):
         yield samples

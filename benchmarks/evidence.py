@@ -1,21 +1,22 @@
-"""How well events are found by evidence, beside those of answers, on the demo's models.
+"""Compare events of evidence with those of answers, for the demo's models.
 
     python demo/make_matches.py --hard --seeds $(seq 202 221) --out /tmp/hard
     python benchmarks/evidence.py --matches /tmp/hard --models llava qwen
 
-On harder matches (signs half as long, more that resembles one) that neither model has seen. Each
-window is asked once; of its answer and its evidence events are made as the workflow makes them.
-The answers' events are ranked by the probability of their label's tokens, and by context, too.
-The figures are SoccerNet's average-mAP, of which the classes that never occur, 7 of 17, count 0,
-so that 0.588 is all of it. The last row is what there is to find: each sign that a frame shows,
-at the middle of the frames that its windows have in common, as both ways have it. Intervals are
-of 1,000 samples of the matches, the same for all rows, so that a difference has one of its own.
-What is done is kept in the folder.
+The matches are harder than those in training (signs half as long, more distractors), and neither
+model has seen them. Each window is answered once. The workflow's functions make events of its
+answer and its evidence. The answers' events are ranked by the probability of their label's tokens,
+and also by context.
 
-Expected before measuring: a quarter of the signs falls between the frames, which neither way can
-find. llava answers nearly every window of the easy matches right, so its evidence can add little:
-tight, between -1 and +1 points. qwen errs, mostly by answering none where it was nearly as sure of
-a class: tight, +2 to +5 points of its answers ranked by their tokens.
+The metric is SoccerNet's average-mAP. 7 of its 17 classes do not occur and count 0, so 0.588 is the
+maximum. The last row shows the result of finding each sign on a frame, at the middle of the frames
+that its windows share. Intervals come from 1,000 resamples of the matches. They are the same for
+all rows, so differences have intervals, too. The folder keeps finished work.
+
+Expected before measuring: a quarter of the signs falls between two frames, so neither way finds
+them. With llava, evidence adds -1 to +1 points of tight average-mAP, because nearly all answers in
+easy matches are right. With qwen, it adds +2 to +5 points. Most of its mistakes are answers of none
+in windows where a class was nearly as likely.
 """
 
 from __future__ import annotations
@@ -62,10 +63,10 @@ from touchline.models.quantize import quantize
 from touchline.video.probe import probe
 
 ROOT = Path(__file__).parents[1]
-# As demo/config.yaml has it: what shows a sign twice is no second event.
+# The value of demo/config.yaml: two windows with the same sign are one event.
 WINDOW = 5.0
 RULE = WindowSettings()
-# Seconds in which a sign is near another, so that windows show both, and in which it is found.
+# Seconds within which two signs share windows, and within which a sign counts as found.
 CROWD, NEAR = 3.0, 2.5
 CEILING = "every sign that a frame shows"
 WAYS = ("answers, by tokens", "answers, by context", "evidence", CEILING)
@@ -73,7 +74,7 @@ WAYS = ("answers, by tokens", "answers, by context", "evidence", CEILING)
 
 @dataclass(frozen=True)
 class Found:
-    """A match: its true events, and those found in each of `WAYS`."""
+    """The true events of a match, and the events found in each of `WAYS`."""
 
     truth: Sequence[TrueEvent]
     ways: Mapping[str, Sequence[Event]]
@@ -133,13 +134,13 @@ def _find(video: Video, checkpoint: Path, options: argparse.Namespace, labels: L
 
 
 def _shown(video: Video, duration: float) -> Iterator[Event]:
-    """The events whose sign is on a frame, where perfect answers would have them found."""
+    """Return the events whose sign is on a frame, at the times that perfect answers would give."""
     seed = int(video.footage.parent.name.removeprefix("match_"))
     match = schedule(seed, duration, hard=True)
     for event in match.events:
         frame = math.ceil(event.time)
         if frame < event.end:
-            # Frames a second apart, and windows every two seconds: two frames are of a moment.
+            # Frames are one second apart and windows two, so a moment has two frames.
             time = 2 * (frame // 2) + 0.5
             yield Event(time, event.label, True, None, None, None, 1, time, time, time, score=1.0)
 
@@ -147,7 +148,7 @@ def _shown(video: Video, duration: float) -> Iterator[Event]:
 def events_of_answers(
     ledger: SliceLedger, manifest: Manifest, labels: Labels
 ) -> tuple[list[Event], list[Event]]:
-    """The events of answers, without scores and scored by context."""
+    """Return the events of answers, without scores and scored by context."""
     merged = merge_slices(
         [ledger],
         whole(manifest.duration),
@@ -190,7 +191,7 @@ def _print(model: str, found: Sequence[Found]) -> None:
 
 
 def _count(events: Sequence[Event], time: float, within: float, label: str | None = None) -> int:
-    """How many events there are around a time, of one label or of any."""
+    """Return the number of events around a time, of one label or of any."""
     return sum(
         is_within(event.time_s, time, within) and label in (None, event.label) for event in events
     )
@@ -199,7 +200,7 @@ def _count(events: Sequence[Event], time: float, within: float, label: str | Non
 def _maps(
     found: Sequence[Found], way: str, games: Sequence[str], weights: Floats
 ) -> dict[str, Floats]:
-    """Average-mAP of a way, loose and tight, [1 + samples]."""
+    """Return the loose and tight average-mAP of one way, [1 + samples] each."""
     halves = [
         Half(number, games[number], match.truth, match.ways[way], ((0.0, match.duration),))
         for number, match in enumerate(found)
@@ -219,7 +220,7 @@ def cell(values: Floats) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
-    add("--matches", type=Path, required=True, help="what make_matches.py wrote")
+    add("--matches", type=Path, required=True, help="folder written by make_matches.py")
     add("--models", nargs="+", default=["llava", "qwen"])
     add("--threads", type=int, default=1)
     return parser.parse_args()

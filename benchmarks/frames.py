@@ -1,31 +1,32 @@
-"""CPU seconds of sampling the frames of a match half, beside three other ways.
+"""Measure the CPU time of sampling the frames of a match half, beside three other ways.
 
     python benchmarks/frames.py                                  # 50-minute halves, 15 min
-    python benchmarks/frames.py --length 120 --stretch 20 --rounds 3 --heights 720    # a look
+    python benchmarks/frames.py --length 120 --stretch 20 --rounds 3 --heights 720    # a trial
 
-Needs, beside the project itself: `ffmpeg` on the PATH with its shared libraries (Debian's), and
+It needs Debian's `ffmpeg` with its shared libraries, and
 `pip install --no-deps torchcodec==0.13.0`.
 
-Each side delivers what windows of 4 s every 2 s show at 1 frame a second, at most 384 pixels:
+Each side gives the frames of windows of 4 s every 2 s, at 1 frame per second and at most 384
+pixels:
 
-- ours: `frames_of`, with one thread and with four;
-- the predecessor's way: an ffmpeg process a window that writes JPEGs, read back with Pillow;
-- a plain decode: all frames with PyAV, in order, one thread; the wanted ones scaled as ours;
-- torchcodec: `get_frames_played_at`, scaled in its decoder, with exact seeking (it reads through
-  the file first) and with approximate seeking.
+- ours: `frames_of`, with one thread and with four
+- the predecessor: one ffmpeg process per window, which writes JPEGs that Pillow reads
+- a plain decode: all frames by PyAV, in order, in one thread; wanted frames are scaled as ours
+- torchcodec: `get_frames_played_at`, scaled in its decoder, with exact seeking (which first reads
+  the whole file) and with approximate seeking
 
-The video is made here: a camera that pans and zooms over turf and a crowd, players that run,
-grain; x264's preset medium with B-frames, 25 frames a second. A clip is encoded and its packets
-repeated up to the full length. A round measures one stretch of the half and each side in turn;
-the next round another stretch, with another offset of the windows to the keyframes. A half is
-four slices: what it takes to open the file and show one window is counted four times, the rest is
-scaled. Of the predecessor's windows four a round are measured. Figures are medians of the rounds,
-CPU time (user and system) of the process and its children.
+The script makes the video: a camera pans and zooms over turf, a crowd and running players, with
+grain. It has x264's preset medium, B-frames and 25 frames per second. The packets of a short clip
+are repeated up to the full length. A round measures one stretch of the half, with each side in
+turn. The next round uses another stretch, and windows at another distance from the keyframes. A
+half has four slices: opening the file and showing the first window count four times, and the rest
+is scaled. For the predecessor, a round measures four windows. Results are medians over the rounds,
+as CPU time (user and system) of the process and its children.
 
-Expected, before measuring: ours takes at most 1/5 of the predecessor's way, less than torchcodec
-and, at a keyframe every 2 s, at most 0.6 of a plain decode; the longer the groups of pictures,
-the less is saved, since what is left out is the end of a group and the pictures that no other
-refers to, about half.
+Expected before measuring: ours takes at most 1/5 of the predecessor's time, and less than
+torchcodec. With a keyframe every 2 s, it takes at most 0.6 of a plain decode. Longer groups of
+pictures save less. Savings come from the end of a group, and from the pictures that no other
+picture refers to, about half of them.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ ROOT = Path(__file__).parents[1]
 RATE = 25
 CLIP = 30  # seconds
 MAX_SIZE = 384
-TORCHCODEC_BATCH = 64  # frames a call
-PREDECESSOR_WINDOWS = 4  # a round: it is slow
+TORCHCODEC_BATCH = 64  # frames per call
+PREDECESSOR_WINDOWS = 4  # per round, because it is slow
 SLICES = 4
 
 
@@ -81,7 +82,7 @@ def manifest_of(path: Path) -> Manifest:
 
 
 def predecessor_frames(path: Path, window: Window) -> list[np.ndarray]:
-    """A window's frames by an ffmpeg process and JPEG files, uint8 [H, W, 3]."""
+    """Return a window's frames by an ffmpeg process and JPEG files, uint8 [H, W, 3]."""
     frames = []
     with tempfile.TemporaryDirectory() as folder:
         command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-ss", str(window.start)]
@@ -155,7 +156,7 @@ def main() -> None:
         "|---" * (len(SIDES) + 2) + "|",
     ]
     with ExitStack() as stack:
-        # A process a side: nothing that one leaves behind is another's.
+        # One process per side, so that no side uses memory of another.
         process = partial(ProcessPoolExecutor, 1, mp_context=get_context("spawn"))
         sides = {name: stack.enter_context(process()) for name in SIDES}
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -183,21 +184,21 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--length", type=float, default=3000.0, help="of the half, seconds")
-    parser.add_argument("--stretch", type=float, default=40.0, help="measured a round, seconds")
+    parser.add_argument("--length", type=float, default=3000.0, help="seconds of the half")
+    parser.add_argument("--stretch", type=float, default=40.0, help="seconds measured per round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--heights", type=int, nargs="+", default=[720, 1080])
     parser.add_argument(
-        "--groups", type=float, nargs="+", default=[2.0, 10.0], help="from keyframe to keyframe, s"
+        "--groups", type=float, nargs="+", default=[2.0, 10.0], help="seconds between keyframes"
     )
-    parser.add_argument("--out", type=Path, help="write the table here")
+    parser.add_argument("--out", type=Path, help="file for the table")
     return parser.parse_args()
 
 
 def half_seconds(name: str, path: Path, number: int, options: argparse.Namespace) -> float:
-    """CPU seconds of a half in slices, from those of a stretch of it."""
+    """Return the CPU seconds of a half in slices, computed from those of a stretch of it."""
     side = SIDES[name]
-    # Another part each round, and another offset to the keyframes.
+    # Each round has another part and another distance from the keyframes.
     at = (options.length - options.stretch) * number / options.rounds // 1 + number / options.rounds
     windows = windows_of(at, at + options.stretch, whole(options.length), WindowSettings())
     if name == "predecessor":
@@ -205,7 +206,7 @@ def half_seconds(name: str, path: Path, number: int, options: argparse.Namespace
         per_window = cpu_seconds(side, path, some) / len(some)
         return per_window * float(options.length) / WindowSettings().step
     if number == 0:
-        side(path, windows[:1])  # imports what it needs
+        side(path, windows[:1])  # the first call imports packages
     opening = cpu_seconds(side, path, windows[:1])
     rest = cpu_seconds(side, path, windows) - opening
     shown = WindowSettings().seconds
@@ -220,7 +221,7 @@ def cpu_seconds(
     count = side(path, windows)
     after = used()
     wanted = len(times_of(windows))
-    # ffmpeg's fps filter rounds: it may give a frame more or less a window.
+    # ffmpeg's fps filter rounds, so a window may have one frame more or less.
     assert side is predecessor or count == wanted, f"{count} frames for {wanted} times"
     return after - before
 
@@ -254,7 +255,7 @@ def encode_clip(path: Path, height: int, gop: int) -> None:
 
 
 def match_pictures(width: int, height: int) -> Iterator[np.ndarray]:
-    """The clip's pictures, uint8 [height, width, 3]."""
+    """Yield the clip's pictures, uint8 [height, width, 3]."""
     rng = np.random.default_rng(0)
     ground = Image.fromarray(_ground(rng, 3 * width, 2 * height))
     grain = [rng.normal(scale=2.0, size=(height, width, 1)) for _ in range(8)]
@@ -288,7 +289,7 @@ def match_pictures(width: int, height: int) -> Iterator[np.ndarray]:
 
 
 def _ground(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Mown turf under a stand full of people, uint8 [height, width, 3]."""
+    """Draw mown turf under a full stand, uint8 [height, width, 3]."""
 
     def texture(cell: int, strength: float) -> np.ndarray:
         small = rng.normal(size=(height // cell + 1, width // cell + 1)).astype(np.float32)
@@ -306,7 +307,7 @@ def _ground(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def repeat(clip: Path, path: Path, length: float) -> None:
-    """Write a clip's packets again and again, up to a length in seconds."""
+    """Write a clip's packets repeatedly, up to a length in seconds."""
     with av.open(str(path), "w") as output:
         stream = None
         for turn in range(math.ceil(length / CLIP)):

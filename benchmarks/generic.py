@@ -1,16 +1,16 @@
-"""Windows a second: our own family, the family generic, and transformers one window at a time.
+"""Compare our own family, the family generic, and transformers with one window at a time.
 
     python benchmarks/generic.py
 
-All three run the demo's tiny LLaVA-NeXT-Video in one process, in float32, with the same frames and
-threads, and answers that are forced to a length. With torchvision the processor makes a video of
-the frames, as our own family does. Without it, the frames are shown as images, whose prompts are
-longer (the output has their tokens).
+All three run the demo's tiny LLaVA-NeXT-Video in one process and in float32, with the same frames,
+threads and fixed answer lengths. With torchvision, the processor makes a video of the frames, as
+our own family does. Otherwise, the frames are images, whose prompts are longer (the output shows
+their tokens).
 
 Expected before measuring, for videos: generic encodes each frame twice, prepares pixels in its
-processor, and its cache copies itself at every step. So it answers 0.4 to 0.7 times the windows of
-our own family, and 1.5 to 3 times those of one call per window. For images: the prompt decides, and
-generic is at 0.05 to 0.2 times our own family.
+processor, and copies its cache at each step. So it reaches 0.4 to 0.7 times the speed of our own
+family, and 1.5 to 3 times that of one call per window. For images, the prompt decides, and generic
+reaches 0.05 to 0.2 times our own family.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ TEMPLATE = (
 
 
 def with_processor(folder: Path) -> Path:
-    """Copy the demo's model, and state a processor that can be loaded here."""
+    """Copy the demo's model with a processor that can be loaded here."""
     shutil.copytree(DEMO, folder)
     (folder / "chat_template.jinja").write_text(TEMPLATE)
     kind = "LlavaNextVideoProcessor" if is_torchvision_available() else "LlavaNextProcessor"
@@ -67,7 +67,7 @@ def with_processor(folder: Path) -> Path:
 
 
 class EndlessGeneric(Generic):
-    """A generic model whose answers end at their forced length only."""
+    """A generic model whose answers end only at their fixed length."""
 
     def decode(self, tokens: Sequence[int]) -> str:
         # Random tokens may spell a whole list.
@@ -82,7 +82,7 @@ def endless_generic(folder: Path) -> EndlessGeneric:
 
 
 def frames_of(windows: int) -> list[torch.Tensor]:
-    """The frames of overlapping windows, uint8 [3, H, W]: half of each window's are new."""
+    """Return the frames of overlapping windows, uint8 [3, H, W]. Half of each window's are new."""
     noise = torch.Generator().manual_seed(0)
     shape = (3, FOOTAGE.height, FOOTAGE.width)
     count = FOOTAGE.frames + (windows - 1) * FOOTAGE.frames // 2
@@ -90,7 +90,7 @@ def frames_of(windows: int) -> list[torch.Tensor]:
 
 
 def windows_of(frames: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Each window, uint8 [frames, 3, H, W]."""
+    """Return each window, uint8 [frames, 3, H, W]."""
     count = FOOTAGE.frames
     firsts = range(0, len(frames) - count + 1, count // 2)
     return [torch.stack(list(frames[first : first + count])) for first in firsts]
@@ -99,7 +99,7 @@ def windows_of(frames: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 def by_family(
     model: LlavaNextVideo, frames: Sequence[torch.Tensor], tokens: int, rows: int
 ) -> float:
-    """Windows a second of our own family, scaling the frames included."""
+    """Return the windows per second of our own family, including the scaling of frames."""
     started = time.perf_counter()
     pictures = [model.pixels(frame, "crop")[None] for frame in frames]
     scaling = time.perf_counter() - started
@@ -108,7 +108,7 @@ def by_family(
 
 
 def by_generic(model: Generic, frames: Sequence[torch.Tensor], tokens: int, rows: int) -> float:
-    """Windows a second of the family generic."""
+    """Return the windows per second of the family generic."""
     tasks = [
         Task(
             number,
@@ -125,7 +125,7 @@ def by_generic(model: Generic, frames: Sequence[torch.Tensor], tokens: int, rows
 
 
 def one_at_a_time(model: Generic, frames: Sequence[torch.Tensor], tokens: int) -> float:
-    """Windows a second of one call of the processor and of generate per window."""
+    """Return the windows per second with one call of the processor and of generate per window."""
     windows = windows_of(frames)
     started = time.perf_counter()
     for window in windows:

@@ -1,15 +1,15 @@
-"""The full-size model on a GPU: the predecessor's way beside ours, and beside the floor.
+"""Compare the full-size model on a GPU with the predecessor's way and with the floor.
 
     python benchmarks/gpu.py --folder /tmp/models
 
-The model is LLaVA-NeXT-Video-7B's configuration with random weights, so times are valid and answers
-are not. These end by themselves after 44 tokens on average and repeat as real ones do (answers.py);
-`max_new_tokens` is that of config.yaml. `--size tiny` is a dry run.
+The model has LLaVA-NeXT-Video-7B's configuration and random weights, so times are valid and answers
+are not. Answers end by themselves after 44 tokens on average and repeat like real ones
+(answers.py). `max_new_tokens` is that of config.yaml. `--size tiny` is a trial.
 
-Expected before measuring, on an H200: one window a call is bound by launching kernels, some 20 ms a
-token. Ours reads the weights once for all rows and 2.3 tokens a step with drafts, so decoding takes
-half of the time that it took without them (4.6 s of 12 s for 375 windows). Reading the prompts, 17
-ms a window, is then two thirds of the time: 36 to 40 windows a second with 64 rows.
+Expected before measuring, on an H200: launching kernels limits one window per call, to about 20 ms
+per token. Ours reads the weights once for all rows, and gives 2.3 tokens per step with drafts. So
+decoding takes half of its time without drafts (4.6 of 12 s for 375 windows). Reading prompts, 17 ms
+per window, is then two thirds of the time: 36 to 40 windows per second with 64 rows.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ from touchline.weights.checkpoints import read_model_type
 GPU = torch.cuda.is_available()
 DEMOS: dict[str, Any] = {"llava": tiny_llava, "qwen": tiny_qwen}
 
-# Of one window with 700 tokens of prompt, two of its frames new, as the configuration gives.
+# For one window with a prompt of 700 tokens and two new frames.
 VISION_FLOP, PREFILL_FLOP = 2 * 0.39e12, 9.3e12
 WEIGHT_BYTES = {"nf4": 3.6e9, "none": 13e9}
-CACHE_BYTES = 0.5 * 2**20  # a token and row
+CACHE_BYTES = 0.5 * 2**20  # per token and row
 TOKENS = 44  # of an answer, on average
 MOST_TOKENS = GenerationSettings().max_new_tokens
 
@@ -89,12 +89,12 @@ def clear() -> None:
 
 
 def peak() -> float:
-    """GB of GPU memory at the most since `clear`."""
+    """Return the peak GPU memory since `clear`, in GB."""
     return torch.cuda.max_memory_allocated() / 2**30 if GPU else 0.0
 
 
 def rates() -> tuple[float, float]:
-    """FLOP/s of a large bfloat16 product, and bytes/s of a copy (read and written)."""
+    """Return FLOP/s of a large bfloat16 product, and bytes/s of a copy (read and written)."""
     if not GPU:
         return 1e11, 1e10
     one = torch.randn((8192, 8192), device="cuda", dtype=torch.bfloat16)
@@ -117,19 +117,19 @@ def rates() -> tuple[float, float]:
 
 
 def floor(flops: float, bandwidth: float, precision: str, rows: int) -> float:
-    """Windows a second that arithmetic and bandwidth would allow at one token a step."""
+    """Return the windows per second that arithmetic and bandwidth allow at one token per step."""
     step = WEIGHT_BYTES[precision] + rows * CACHE_BYTES * (700 + TOKENS / 2)
     seconds = (VISION_FLOP + PREFILL_FLOP) / flops + TOKENS * step / bandwidth / rows
     return 1 / seconds
 
 
 def load(folder: Path, dtype: Dtype = "auto", footage: Footage = FOOTAGE) -> Any:
-    """A model whose answers end by themselves, see `without_lists`."""
+    """Load a model whose answers end by themselves, see `without_lists`."""
     return without_lists(read_model_type(folder), folder, dtype, footage)
 
 
 def measure_nf4(options: argparse.Namespace, folder: Path) -> None:
-    """4-bit weights as a large card has them, unpacked, and as a small one does."""
+    """Measure 4-bit weights unpacked, as on a large card, and packed, as on a small one."""
     model = load(folder)
     measure_grid(options, model, "nf4", "packed")
     if GPU:
@@ -168,7 +168,7 @@ def measure_grid(
 
 
 def measure_match(model: VideoLanguageModel, rows: int) -> None:
-    """A 50-minute match: 1,500 windows."""
+    """Measure a match of 50 minutes: 1,500 windows."""
     clear()
     windows = 1500 if GPU else 8
     shown, clock = pictures(model, windows), Stopwatch()
@@ -177,7 +177,7 @@ def measure_match(model: VideoLanguageModel, rows: int) -> None:
 
 
 def profile(model: VideoLanguageModel, rows: int) -> None:
-    """How much of a decode step the GPU is at work, recorded as a graph and not."""
+    """Print the GPU's share of a decoding step, recorded as a graph and launched one by one."""
     cache = model.new_cache(rows, per(model), MOST_TOKENS)
     tokens = torch.zeros((rows, 1 + cache.drafts), dtype=torch.long, device="cuda")
     cache.begin(range(rows), len(model.prompt(per(model)).ids), 0)
@@ -204,12 +204,12 @@ def profile(model: VideoLanguageModel, rows: int) -> None:
 
 
 def show(name: str, call: Callable[[], object]) -> None:
-    """What the GPU does in a call, the longest first."""
+    """Print the GPU's work in a call, longest kernels first."""
     call()
     with torch.profiler.profile(acc_events=True) as seen, torch.inference_mode():
         call()
         torch.cuda.synchronize()
-    # Kernels only: what launched them counts their time again.
+    # Kernels only, because the functions that launch them count their time again.
     rows = [row for row in seen.key_averages() if str(row.device_type).endswith("CUDA")]
     rows.sort(key=lambda row: -row.self_device_time_total)
     total = sum(row.self_device_time_total for row in rows)
@@ -237,7 +237,7 @@ def measure_baseline(options: argparse.Namespace, folder: Path) -> None:
 
 
 def together(model: VideoLanguageModel, cache: str, windows: int) -> float:
-    """Windows a second of one generate call for several, which waits for the longest answer."""
+    """Return the windows per second of one generate call for several windows."""
     each = [
         stock_inputs(model, torch.stack(list(window)))
         for window in windows_of(model, pictures(model, windows))
@@ -254,9 +254,9 @@ def together(model: VideoLanguageModel, cache: str, windows: int) -> float:
 
 
 def measure_windows(options: argparse.Namespace, folder: Path) -> None:
-    """Windows a second by the frames of a window, with the automatic number of rows.
+    """Measure the windows per second by the frames of a window, with the automatic number of rows.
 
-    Half of the frames are new; 4-bit weights.
+    Half of the frames are new. The weights are in 4 bits.
     """
     print("| frames | tokens of a prompt | rows | windows/s | spread | peak GB | weights | time |")
     print("|---|---|---|---|---|---|---|---|")
@@ -281,7 +281,7 @@ def measure_windows(options: argparse.Namespace, folder: Path) -> None:
 
 
 def measure_evidence(options: argparse.Namespace, folder: Path) -> None:
-    """What evidence costs beside answers, and alone; 4-bit weights, unpacked."""
+    """Measure the cost of evidence beside answers and alone, with unpacked 4-bit weights."""
     model = load(folder)
     model.unpack()
     print(WEIGHED_HEAD)
@@ -290,7 +290,7 @@ def measure_evidence(options: argparse.Namespace, folder: Path) -> None:
 
 
 def measure_memory(folder: Path) -> None:
-    """The automatic number of rows on the whole card and on parts of it; then one too many."""
+    """Measure the automatic number of rows on the whole card and parts, and then one too many."""
     total = torch.cuda.get_device_properties(0).total_memory / 2**30 if GPU else 0
     settings = GenerationSettings()
     print("| card, GB | rows | windows/s | rows at the end | skipped | peak GB |")
@@ -327,8 +327,8 @@ def measure_memory(folder: Path) -> None:
 def measure_sameness(folder: Path) -> None:
     """Count the answers that depend on rows, order, drafts or evidence.
 
-    Of the demo's trained models on five generated matches, and of random weights, whose likeliest
-    tokens are often nearly tied.
+    The models are the demo's trained models on five generated matches, and random weights, whose
+    likeliest tokens are often nearly tied.
     """
     print("| model | windows | way | other tokens | other log probabilities | widest gap |")
     print("|---|---|---|---|---|---|")
@@ -376,7 +376,7 @@ def _rounded(answer: Generated) -> list[float]:
 
 
 def _gap(one: Generated, other: Generated) -> float:
-    """How far apart in log probability two tokens are that were chosen at the same place."""
+    """Return the difference in log probability of two tokens chosen at the same place."""
     pairs = zip(one.tokens, other.tokens, strict=False)
     place = next(k for k, (a, b) in enumerate(pairs) if a != b)
     return abs(one.logprobs[place] - other.logprobs[place])
@@ -392,7 +392,7 @@ def greedy(
     can_learn: bool = True,
     has_evidence: bool = False,
 ) -> dict[int, Generated]:
-    """Each window's answer."""
+    """Return each window's answer."""
     tasks = [
         Task(
             n,
@@ -422,10 +422,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--family", choices=FAMILIES, default="llava_next_video")
     parser.add_argument("--size", choices=("full", "small", "tiny"), default="full")
-    parser.add_argument("--folder", type=Path, required=True, help="where the models are kept")
+    parser.add_argument("--folder", type=Path, required=True, help="folder for the models")
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 8, 16, 32, 64])
     parser.add_argument(
-        "--frames", type=int, nargs="+", default=[4, 8, 16, 24, 30], help="of a window, for windows"
+        "--frames",
+        type=int,
+        nargs="+",
+        default=[4, 8, 16, 24, 30],
+        help="frames per window, for --parts windows",
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(

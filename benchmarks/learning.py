@@ -1,4 +1,4 @@
-"""What is learnt from labels, beside answers and evidence, on the demo's models; and what it costs.
+"""Compare learnt events with those of answers and evidence on the demo's models; measure the cost.
 
     python demo/make_matches.py --breaks --seeds $(seq 400 413) --out /tmp/taught
     python demo/make_matches.py --hard --seeds $(seq 420 433) --out /tmp/hard
@@ -7,21 +7,22 @@
     python benchmarks/learning.py cost
     python benchmarks/learning.py detection --matches /tmp/taught
 
-demo: the first 4 matches are labelled, and what is learnt from them is measured on the others. With
---breaks the matches have drinks breaks, which no model was taught and the prompt does not name. The
-hidden state behind the prompt is compared with what the vision tower gives of the frames, on
-average over places and frames; and with labels at random times in the labelled matches, the mean of
-ten draws. Average precision is at 5 s, the mean over classes; by chance is that of the same events
-shifted in time. Tight is SoccerNet's average-mAP (as in benchmarks/evidence.py), gain what it is
-above answers. Intervals are of 1,000 samples of the matches. What is done is kept in the
-folder.
+demo: the first 4 matches are labelled, and the others are tested. With --breaks, matches have
+drinks breaks, which no model was trained on and the prompt does not name. The hidden state after
+the prompt is compared with the vision tower's features of the frames, averaged over places and
+frames. It is also compared with labels at random times in the labelled matches, as the mean of ten
+draws. Average precision is at 5 s, as a mean over classes. Chance is the value for the same events
+shifted in time. Tight is SoccerNet's average-mAP (as in benchmarks/evidence.py), and gain is its
+difference from answers. Intervals come from 1,000 resamples of the matches. The folder keeps
+finished work.
 
-cost: time and memory for 40 halves of 1,500 windows with 4,096 numbers each, made up.
+cost: time and memory for 40 halves of 1,500 windows with 4,096 made-up numbers each.
 
-detection: processor time for the windows of the first match with features and without, in turn.
+detection: processor time for the windows of the first match, with features and without, in turn.
 
-Expected before measuring: drinks breaks .8 from the hidden state, less from the vision tower; on
-hard matches more than answers; at random times what chance gives. Two minutes on 2 cores.
+Expected before measuring: .8 for drinks breaks from the hidden state, and less from the vision
+tower. On hard matches: more than answers. For random labels: chance. For the cost: two minutes on 2
+cores.
 """
 
 from __future__ import annotations
@@ -70,21 +71,21 @@ from touchline.weights.checkpoints import read_family
 
 HOW = Judging(radius=WINDOW, tolerance=5.0, resamples=1000, seed=0)
 SHIFTS = 20
-# Times that labels are drawn at random.
+# Number of draws of random labels.
 DRAWS = 10
 ROUNDS = 7
-# Of the made-up halves: as many as in 20 games of SoccerNet, and its classes' usual numbers.
+# The made-up halves are those of 20 games of SoccerNet, with the usual numbers of events per class.
 HALVES, WINDOWS, WIDTH = 40, 1_500, 4_096
 PER_HALF = (0.2, 2, 1.5, 3, 2, 5, 5, 8, 30, 18, 12, 10, 2, 5, 2, 0.2, 0.2)
 
 
 @dataclass(frozen=True)
 class Match:
-    """A match: its windows, two kinds of features of them, and its events by answers and evidence.
+    """The windows of a match, two kinds of features, and the events of answers and evidence.
 
     Attributes:
         by_kind: states of each window by kind of features, [windows, width].
-        ways: events of what needs no labels.
+        ways: the events that need no labels.
     """
 
     video: Video
@@ -198,7 +199,7 @@ def seen_by_tower(
     question: Question,
     checkpoint: Path,
 ) -> NDArray[np.float16]:
-    """What the vision tower and the projector give of each window's frames, on average."""
+    """Return the mean output of vision tower and projector for each window's frames."""
     kept = checkpoint.parent / f"tower_{checkpoint.name}_{video.video}.npy"
     if kept.exists():
         found: NDArray[np.float16] = np.load(kept)
@@ -219,10 +220,10 @@ def seen_by_tower(
 
 
 def compare(model: str, matches: Sequence[Match], count: int, labels: Labels) -> None:
-    """Print what is found in the other matches, without labels and by the labels of the first."""
+    """Print the results in the other matches, without labels and with those of the first ones."""
     tested = matches[count:]
     games = sorted(str(match.video.game) for match in tested)
-    # By way, the events of the tested matches; several lists where labels are drawn at random.
+    # The events of the tested matches by way. Random labels have several lists.
     ways = {name: [[m.half(m.ways[name]) for m in tested]] for name in tested[0].ways}
     classes: tuple[str, ...] = ()
     for kind in tested[0].by_kind:
@@ -236,7 +237,7 @@ def compare(model: str, matches: Sequence[Match], count: int, labels: Labels) ->
                 [m.half(spotted(v, fit, WINDOW)) for m, v in zip(tested, others, strict=True)]
                 for fit in fits
             ]
-        # Of each tested match what all other matches teach, the tested ones among them.
+        # For each tested match, learn from all other matches, including tested ones.
         learner = Learner([*videos, *others], labels.classes)
         parts = [(group, learner.fit_without(group)) for group in learner.groups]
         fit_of = {game: fit for group, fit in parts for game in group}
@@ -275,14 +276,14 @@ def _precision(runs: Sequence[Sequence[Half]], classes: Sequence[str], games: Se
 
 
 def average_map(halves: Sequence[Half], games: Sequence[str]) -> Floats:
-    """SoccerNet's average-mAP, tight, [1 + samples]."""
+    """Return SoccerNet's tight average-mAP, [1 + samples]."""
     weights = game_weights(games, HOW.resamples, HOW.seed)
     lists = by_label(halves, {name: name for name in SOCCERNET_CLASSES}, games)
     return mean_over_deltas([mean_ap(lists, delta, weights) for delta in METRICS["tight"]])
 
 
 def _at_random(video: LabelledVideo, seed: int) -> LabelledVideo:
-    """A video whose labels are at random times."""
+    """Return a video with its labels moved to random times."""
     drawn = np.random.default_rng((seed, video.video))
     end = video.stretches[-1][1]
     events = [replace(e, time_s=float(drawn.uniform(0, end))) for e in video.truth.events]
@@ -290,7 +291,7 @@ def _at_random(video: LabelledVideo, seed: int) -> LabelledVideo:
 
 
 def measure_cost() -> None:
-    """Print how long it takes to learn from made-up halves, and the memory that it takes."""
+    """Print the time and memory of learning from made-up halves."""
     drawn = np.random.default_rng(0)
     common = drawn.normal(size=(64, WIDTH)).astype(np.float32) / 2
     signs = 0.4 * drawn.normal(size=(len(SOCCERNET_CLASSES), WIDTH)).astype(np.float32)
@@ -340,7 +341,7 @@ def measure_cost() -> None:
 
 
 def measure_detection(video: Video, checkpoint: Path) -> None:
-    """Print the processor time of detection with features, over that without."""
+    """Print the processor time of detection with features, divided by that without."""
     manifest = probe(video)
     windows = windows_of(0, manifest.duration, whole(manifest.duration), RULE)
     ratios = []
@@ -370,8 +371,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
     add("part", choices=["demo", "cost", "detection"])
-    add("--matches", type=Path, help="what make_matches.py wrote")
-    add("--labelled", type=int, default=4, help="matches that are learnt from")
+    add("--matches", type=Path, help="folder written by make_matches.py")
+    add("--labelled", type=int, default=4, help="number of labelled matches")
     add("--models", nargs="+", default=["llava", "qwen"])
     add("--threads", type=int, default=1)
     return parser.parse_args()

@@ -1,13 +1,13 @@
-"""Loading a model: quantized on the way, as the predecessor did, beside the saved 4-bit copy.
+"""Compare loading a model in two ways: quantize while loading, or load the saved 4-bit copy.
 
     python benchmarks/load.py
 
-LLaVA-NeXT-Video's vision tower, as large as it is, with a narrower text model; random weights.
-Each load is a process of its own. Its seconds are those of the loading alone, its memory
-that of the process; files come from the file cache.
+The model has LLaVA-NeXT-Video's full-size vision tower, a narrower text model, and random weights.
+Each load runs in its own process. Times are those of loading alone, and memory is that of the
+process. Files come from the file cache.
 
-Expected before measuring: quantizing is most of the time, so 3 times as fast. The 16-bit
-weights of a layer go once it is quantized; so the peak is not twice as high but a third.
+Expected before measuring: quantizing is most of the time, so 3 times as fast. A layer's 16-bit
+weights are freed after quantizing, so the peak is a third higher, and not twice as high.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from touchline.models.quantize import load_quantizing, quantize
 
 
 def quantizing(made: Path, threads: int) -> float:
-    """Seconds."""
+    """Return the seconds of loading and quantizing."""
     torch.set_num_threads(threads)
     started = time.perf_counter()
     load_quantizing(made / "source")
@@ -37,7 +37,7 @@ def quantizing(made: Path, threads: int) -> float:
 
 
 def saved(made: Path, threads: int) -> float:
-    """Seconds."""
+    """Return the seconds of loading the 4-bit copy."""
     torch.set_num_threads(threads)
     started = time.perf_counter()
     LlavaNextVideo(made / "nf4", PROMPT, FOOTAGE)

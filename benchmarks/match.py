@@ -1,17 +1,17 @@
-"""A whole match from its file to answered windows: the predecessor's way beside ours.
+"""Compare a whole match, from its file to answered windows, with the predecessor's way.
 
     python benchmarks/match.py --video demo/out/match_43/match.mp4
     python demo/make_matches.py --seeds 43 --duration 2700 --out demo/long
     python benchmarks/match.py --video demo/long/match_43/match.mp4 --windows 300
 
-The demo's tiny LLaVA-NeXT-Video in NF4, one slice, the demo's settings. The predecessor starts an
-ffmpeg process a window, reads its JPEGs and asks one window a call. Each side is a process
-of its own, whose wall time, processor time and peak memory count, the loading of the
-model included. `--windows` limits the predecessor to the first so many windows, whose
-time is scaled up to all of them. Needs ffmpeg.
+The model is the demo's tiny LLaVA-NeXT-Video in NF4, with one slice and the demo's settings. The
+predecessor starts an ffmpeg process per window, reads its JPEGs and answers one window per call.
+Each side runs in its own process. Wall time, processor time and peak memory include the loading of
+the model. `--windows` limits the predecessor to the first windows, whose time is scaled up. The
+script needs ffmpeg.
 
-Expected before measuring: on two cores the tiny model takes little, so decoding decides:
-3 to 5 times the predecessor's speed; ours in the same memory for 4 and for 45 minutes.
+Expected before measuring: on two cores, decoding decides, because the tiny model takes little time.
+So 3 to 5 times the predecessor's speed, and the same memory for 4 and 45 minutes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TOKENS = 96
 
 @dataclass(frozen=True)
 class Part:
-    """What the predecessor did of a match: windows of so many, and the seconds that those took."""
+    """The predecessor's part of a match: answered windows, all windows, and seconds."""
 
     windows: int
     answered: int
@@ -40,7 +40,7 @@ class Part:
 
 
 def ours(video: Path, nf4: Path, threads: int) -> int:
-    """Windows."""
+    """Return the number of windows."""
     from touchline.detection.worker import Question, answer_windows
     from touchline.inputs.settings import (
         BatchSettings,
@@ -112,7 +112,7 @@ def predecessor(video: Path, nf4: Path, threads: int, most: int | None) -> Part:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--video", type=Path, required=True)
-    parser.add_argument("--windows", type=int, help="of the predecessor")
+    parser.add_argument("--windows", type=int, help="windows for the predecessor")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
@@ -144,7 +144,7 @@ def main() -> None:
 
 
 def whole(spent: Spent) -> Spent:
-    """What all windows of the match would have taken."""
+    """Return the time that all windows of the match would take."""
     part: Part = spent.result
     more = part.windows / part.answered - 1
     return replace(spent, wall=spent.wall + more * part.wall, cpu=spent.cpu + more * part.cpu)

@@ -1,4 +1,4 @@
-"""Checkpoints of all families with random weights, for measuring time."""
+"""Checkpoints of all families with random weights, to measure times."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ SIZES = {
 def make_checkpoint(
     size: str, folder: Path, family: str = "llava_next_video", has_answers: bool = False
 ) -> None:
-    """Write a checkpoint in bfloat16 with random weights; its answers mean nothing.
+    """Write a checkpoint in bfloat16 with random weights. Its answers mean nothing.
 
     Args:
-        has_answers: Its answers end by themselves, see answers.py; else they never end.
+        has_answers: whether its answers end by themselves (answers.py). Otherwise they never end.
     """
     kind, new = {
         "llava_next_video": (tiny_llava, _new_llava),
@@ -75,7 +75,7 @@ def make_checkpoint(
     tokenizer.save_pretrained(folder)
     if has_answers:
         _teach(model, folder, family)
-    # So wide that a frame keeps the size that it is sampled in, as with the real checkpoints.
+    # Large enough that a frame keeps its sampled size, as with the real checkpoints.
     if family != "llava_next_video":
         limits = {"min_pixels": 3136, "max_pixels": 12845056}
         (folder / "preprocessor_config.json").write_text(json.dumps(limits))
@@ -151,7 +151,7 @@ def _new_qwen(
                 "out_hidden_size": text[0],
                 "tokens_per_second": 2,
                 "window_size": 112,
-                # Every eighth, or the last.
+                # Every eighth layer, or the last one.
                 "fullatt_block_indexes": [*range(7, layers, 8)] or [layers - 1],
             },
             text_config={
@@ -181,7 +181,7 @@ def _new_qwen3(
                 "depth": layers,
                 "num_heads": heads,
                 "out_hidden_size": text[0],
-                # Three, as far as there are so many, at about the same distances.
+                # Up to three layers at about equal distances.
                 "deepstack_visual_indexes": sorted({layers * k // 10 for k in (3, 6, 9)}),
             },
             text_config={

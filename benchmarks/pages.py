@@ -1,8 +1,8 @@
-"""How large the page of a match is, and how long it takes to open and to filter.
+"""Measure the size of a match's page, and the times to open and filter it.
 
     PYTHONPATH=tests:tests/browser python benchmarks/pages.py VIDEO
 
-VIDEO is where the thumbnails are taken from, spread over its length. Needs Debian's chromium and
+The thumbnails are taken from VIDEO, spread over its length. The script needs Debian's chromium and
 chromium-driver.
 """
 
@@ -39,7 +39,7 @@ FILTERS = [
     ("least", "0.7"),
     ("least", ""),
 ]
-# By key: next, confirm, reject, yes and on, no and on, undo, lanes, next undecided, a label's lane.
+# Keys: next, confirm, reject, yes, no, undo, lanes, next undecided, a label's lane.
 KEYS = ["j", "c", "x", "y", "n", "u", "u", "v", "v", "g", "o", "+", "0"]
 
 
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def drawn(video: Path, times: list[float]) -> list[Thumbnail]:
-    """Thumbnails of moments, from a video of another length."""
+    """Return thumbnails of moments, from a video of another length."""
     manifest = probe(Video(video=0, path=video))
     at = [
         (time, round(k * (manifest.duration - 0.2) / len(times), 3)) for k, time in enumerate(times)
@@ -78,7 +78,7 @@ def drawn(video: Path, times: list[float]) -> list[Thumbnail]:
 
 
 def measure(browser: Browser, page: Path) -> tuple[float, dict[str, float]]:
-    """Milliseconds of script, style and layout: to open a page, and for each of some actions."""
+    """Return milliseconds of script, style and layout, to open a page and per action."""
     browser.driver.execute_cdp_cmd("Performance.enable", {})
     browser.driver.get("about:blank")
     browser.driver.get(page.as_uri())
@@ -110,7 +110,7 @@ def measure(browser: Browser, page: Path) -> tuple[float, dict[str, float]]:
 
 
 def settle(browser: Browser) -> None:
-    """Wait until what was done is on the screen."""
+    """Wait until the screen shows the result of the last action."""
     browser.driver.execute_async_script(
         "const done = arguments[arguments.length - 1];"
         "requestAnimationFrame(() => requestAnimationFrame(() => done()))"
@@ -118,7 +118,7 @@ def settle(browser: Browser) -> None:
 
 
 def busy(browser: Browser) -> float:
-    """Milliseconds that the page's thread has worked since it was opened."""
+    """Return the milliseconds that the page's thread has worked since the page was opened."""
     metrics = browser.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
     parts = ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
     return 1000 * float(sum(one["value"] for one in metrics if one["name"] in parts))

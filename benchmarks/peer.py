@@ -1,24 +1,26 @@
-"""The detection engine beside vLLM: the same model, prompt and frames, answers that end alike.
+"""Compare the detection engine with vLLM: the same model, prompt, frames and ends of answers.
 
     python benchmarks/peer.py --folder /tmp/peer --side make
-    python benchmarks/peer.py --folder /tmp/peer --side vllm       # where vLLM is installed
+    python benchmarks/peer.py --folder /tmp/peer --side vllm       # needs vLLM
     python benchmarks/peer.py --folder /tmp/peer --side vllm --drafts ngram
     python benchmarks/peer.py --folder /tmp/peer --side ours
     python benchmarks/peer.py --folder /tmp/peer --side ours --precision nf4
 
-`make` writes LLaVA-NeXT-Video-7B's configuration with random weights, whose answers end by
-themselves after 44 tokens (answers.py), with the files of a processor for vLLM, and a half
-of 3,000 s at 720p (see frames.py). `max_new_tokens` is that of config.yaml. Each other side is a
-process and prints a line of JSON: seconds from its start to a loaded model, and windows a
-second of two rounds, the first of them cold, from the video's file to the answers. A window shows
-four frames of 336 x 336, half of them those of the window before; a round has its own part of the
-video. Both sides decode with this project's sampler and normalize on their own; vLLM takes all
-windows in one call, so its frames are decoded before it, while ours are decoded meanwhile.
+`make` writes LLaVA-NeXT-Video-7B's configuration with random weights, and a half of 3,000 s at 720p
+(see frames.py). Answers end by themselves after 44 tokens (answers.py). It also writes the files of
+a processor for vLLM. `max_new_tokens` is that of config.yaml.
 
-Expected before measuring, on one H200: before drafts, on an H100, vLLM was 14 % faster on the GPU
-alone. Its decoding is a quarter of its time, as ours was; ours has halved, so ours should be 1.05
-to 1.15 times as fast. Drafts from an answer's own prompt (ngram) find little here, since an answer
-hardly repeats itself.
+Each other side is a process and prints a line of JSON. It has the seconds from the start to a
+loaded model, and the windows per second of two rounds, from the video's file to the answers. The
+first round is cold. A window shows four frames of 336 x 336, and shares half of them with the
+window before. Each round has another part of the video. Both sides decode with this project's
+sampler and normalize the frames separately. vLLM takes all windows in one call, so its frames are
+decoded before. Ours are decoded meanwhile.
+
+Expected before measuring, on one H200: without drafts, on an H100, vLLM was 14 % faster on the GPU
+alone. Decoding was a quarter of the time on both sides. Ours has halved, so ours should be 1.05 to
+1.15 times as fast. Drafts from an answer's own prompt (ngram) gain little, because an answer hardly
+repeats itself.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ STARTED = time.perf_counter()
 FRAMES = 4
 SIDE = 336  # pixels of a frame, as the vision tower takes it
 MAX_SIZE = 384  # of a decoded frame, pixels
-FRAMES_AHEAD = 128  # as many as a worker's
+FRAMES_AHEAD = 128  # threads, as for a worker
 HALF = 3000.0  # seconds
 DRAFTS: dict[str, dict[str, Any] | None] = {
     "none": None,
@@ -50,7 +52,7 @@ DRAFTS: dict[str, dict[str, Any] | None] = {
     "suffix": {"method": "suffix", "num_speculative_tokens": 5},
 }
 
-# Of the real checkpoint, but for resizing and cropping: frames come in the tower's size.
+# Those of the real checkpoint, without resizing and cropping, because frames have the tower's size.
 PIXELS = {
     "do_resize": False,
     "do_center_crop": False,
@@ -88,7 +90,7 @@ def make(options: argparse.Namespace) -> None:
     a_frame = (SIDE // 14 // 2) ** 2
     ids = token_ids(tokenizer, text.replace(video, video * (FRAMES * a_frame)))
     config = json.loads((folder / "config.json").read_text())
-    config["text_config"]["architectures"] = ["LlamaForCausalLM"]  # vLLM asks for it
+    config["text_config"]["architectures"] = ["LlamaForCausalLM"]  # vLLM needs it
     files: dict[str, dict[str, Any]] = {
         "config.json": config,
         "prompt.json": {"text": text, "ids": ids},
@@ -109,7 +111,7 @@ def make(options: argparse.Namespace) -> None:
 
 
 def name_as_the_hub_does(folder: Path) -> None:
-    """Give the vision tower's weights the names of the published file; vLLM knows no others."""
+    """Give the vision tower's weights the names of the published file, because vLLM needs them."""
     from safetensors.torch import load_file, save_file
 
     for file in folder.glob("*.safetensors"):
@@ -121,7 +123,7 @@ def name_as_the_hub_does(folder: Path) -> None:
 
 
 def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
-    """What the windows of a round show, a frame a second, decoded and fitted ahead as by a worker.
+    """Decode and fit the frames of a round, one per second, ahead of the model as a worker does.
 
     Yields:
         uint8 tensors [3, SIDE, SIDE].
@@ -137,7 +139,7 @@ def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
     def fitted(frames: Iterator[Frame]) -> Iterator[torch.Tensor]:
         for frame in frames:
             square = square_of(frame.picture, SIDE, "pad")
-            # The half is a clip over and over: vLLM would know again what it has seen, and answers
+            # The half repeats a clip. vLLM would reuse its cache for repeated frames, and answers
             # would be the same.
             colour = torch.randint(128, (3, 1, 1), generator=colours, dtype=torch.uint8)
             yield square // 2 + colour
@@ -155,7 +157,7 @@ def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
 def report(
     options: argparse.Namespace, ready: float, run: Callable[[int], int], **more: Any
 ) -> None:
-    """Time two rounds, each given its number; `run` gives how many windows it answered."""
+    """Measure two rounds. `run` gets the round's number and returns the answered windows."""
     rounds = []
     for number in range(2):
         started = time.perf_counter()
@@ -177,7 +179,7 @@ def report(
 
 
 def vllm(options: argparse.Namespace) -> None:
-    """vLLM's offline engine, given all windows at once."""
+    """Run vLLM's offline engine with all windows in one call."""
     os.environ |= {
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
@@ -228,7 +230,7 @@ def vllm(options: argparse.Namespace) -> None:
 
 
 def ours(options: argparse.Namespace) -> None:
-    """The project's engine, in rows of one batch."""
+    """Run the project's engine, in the rows of one batch."""
     import torch
     import worker
 
@@ -278,14 +280,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     sides = {"make": make, "vllm": vllm, "ours": ours}
     parser.add_argument("--side", choices=sides, required=True)
-    parser.add_argument("--folder", type=Path, required=True, help="where the models are kept")
+    parser.add_argument("--folder", type=Path, required=True, help="folder for the models")
     parser.add_argument("--size", choices=("full", "small", "tiny"), default="full")
     parser.add_argument("--precision", choices=("bfloat16", "nf4"), default="bfloat16")
     parser.add_argument("--windows", type=int, default=375)
-    parser.add_argument("--rows", type=int, default=64, help="of our batch")
-    parser.add_argument("--threads", type=int, default=8, help="for decoding")
-    parser.add_argument("--decoded", action="store_true", help="ours, too, decodes all first")
-    parser.add_argument("--drafts", choices=DRAFTS, default="none", help="of vLLM")
+    parser.add_argument("--rows", type=int, default=64, help="rows of our batch")
+    parser.add_argument("--threads", type=int, default=8, help="decoding threads")
+    parser.add_argument("--decoded", action="store_true", help="decode all frames before ours, too")
+    parser.add_argument("--drafts", choices=DRAFTS, default="none", help="drafts of vLLM")
     parser.add_argument("--eager", action="store_true", help="vLLM without compiling and graphs")
     options = parser.parse_args()
     sides[options.side](options)

@@ -1,4 +1,4 @@
-"""The sides of a benchmark, measured in turn or each alone in a process, and their ratio."""
+"""Measure the sides of a benchmark in turn or in separate processes, and compute their ratio."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Estimate = TypeVar("Estimate")
 
 @dataclass(frozen=True)
 class Spent:
-    """What some work took in a process of its own.
+    """Time and memory of some work in its own process.
 
     Attributes:
-        wall, cpu: seconds, of starting the process too; of the processor, user and system,
-            also in what it started.
-        peak: most memory, MB.
-        result: what the work returned.
+        wall, cpu: seconds, including the start of the process. `cpu` is user and system time, and
+            includes child processes.
+        peak: peak memory, MB.
+        result: return value of the work.
     """
 
     wall: float
@@ -41,14 +41,14 @@ def alone(work: Callable[..., Any], *arguments: Any) -> Spent:
 
 
 def _with_peak(work: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Any, float]:
-    # Here, as not every benchmark has the library on its path.
+    # Imported here, because some benchmarks do not have the library on their path.
     from touchline.detection.peak_rss import peak_resident
 
     return work(*arguments), peak_resident()
 
 
 def in_turn(sides: Mapping[str, Callable[[], Estimate]], rounds: int) -> dict[str, list[Estimate]]:
-    """Each side's figures, measured in turn so that a slow spell of the machine hits all."""
+    """Return the results of each side, measured in turn so that a slow machine affects all."""
     found: dict[str, list[Estimate]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, measure in sides.items():
@@ -57,6 +57,6 @@ def in_turn(sides: Mapping[str, Callable[[], Estimate]], rounds: int) -> dict[st
 
 
 def median_ratio(over: Sequence[float], under: Sequence[float]) -> str:
-    """The median of the rounds' ratios, in brackets their spread."""
+    """Return the median of the rounds' ratios, with their spread in brackets."""
     ratios = [a / b for a, b in zip(over, under, strict=True)]
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"

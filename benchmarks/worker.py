@@ -1,19 +1,19 @@
-"""Windows a second: the predecessor's way beside ours, in one run.
+"""Compare the windows per second of the predecessor's way and ours in one run.
 
     python benchmarks/worker.py
-    python benchmarks/worker.py --evidence      # what evidence costs beside answers, and alone
+    python benchmarks/worker.py --evidence      # the cost of evidence beside answers, and alone
 
-The predecessor asks one window a call and encodes each of its frames again. Answers are
-forced to a length, since random weights never end one. Both sides have the same model,
-in NF4, the same pixels and the same number of threads.
+The predecessor answers one window per call and encodes all its frames again. Answers have a fixed
+length, because random weights never end one. Both sides have the same model in NF4, the same pixels
+and the same number of threads.
 
-Expected on a CPU before measuring: reading the prompt is arithmetic that both sides do
-alike, and it bounds the gain; so about 1.3 times at 2 tokens (frames encoded once), 2 to
-3 times at 40, and 4 or more at 256, where one step decodes for all rows.
+Expected before measuring, on a CPU: both sides do the same arithmetic for the prompt, which limits
+the gain. So about 1.3 times at 2 tokens (frames are encoded once), 2 to 3 times at 40, and 4 or
+more at 256, where one step decodes for all rows.
 
-Expected of evidence: the candidates of 18 classes and "none" are 50 to 80 tokens behind a prompt of
-some 700, which is read together with them anyway: 10 % of the prompt's time. So at 40 tokens 0.90
-to 0.95 times the windows a second of answers alone; without answers 1.2 to 2 times those.
+Expected for evidence: the candidates of 18 classes and "none" are 50 to 80 tokens after a prompt of
+about 700, and are read together with it. That is 10 % of the prompt's time. So at 40 tokens, 0.90
+to 0.95 times the speed of answers alone, and without answers 1.2 to 2 times.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ FOOTAGE = Footage(384, 216, 1.0)
 
 
 def endless(name: str, folder: Path, dtype: Dtype = "auto", footage: Footage = FOOTAGE) -> Any:
-    """A model whose answers end at their greatest length only; counts what it encodes.
+    """Return a model whose answers end only at their maximum length.
 
     Returns:
-        a `VideoLanguageModel` that counts, as `encoded`, the pictures that it has encoded.
+        a `VideoLanguageModel` that counts the encoded pictures in `encoded`.
     """
 
     model = without_lists(name, folder, dtype, footage)
@@ -65,10 +65,10 @@ def endless(name: str, folder: Path, dtype: Dtype = "auto", footage: Footage = F
 def without_lists(
     name: str, folder: Path, dtype: Dtype = "auto", footage: Footage = FOOTAGE
 ) -> Any:
-    """A model whose answers end with the token for it, never with a complete list.
+    """Return a model whose answers end by the end token, and never by a complete list.
 
     Returns:
-        a `VideoLanguageModel` that counts, as `encoded`, the pictures that it has encoded.
+        a `VideoLanguageModel` that counts the encoded pictures in `encoded`.
     """
 
     class WithoutLists(family(name)):  # type: ignore[misc]
@@ -88,9 +88,9 @@ def without_lists(
 
 
 def pictures(model: VideoLanguageModel, windows: int) -> list[torch.Tensor]:
-    """The pictures of overlapping windows, as the model takes them: half of each are new.
+    """Return the pictures of overlapping windows, as the model takes them. Half of each are new.
 
-    Each has noise and a colour of its own.
+    Each picture has its own noise and colour.
     """
     noise = torch.Generator().manual_seed(0)
     frame = torch.zeros((3, FOOTAGE.height, FOOTAGE.width), dtype=torch.uint8)
@@ -105,19 +105,19 @@ def pictures(model: VideoLanguageModel, windows: int) -> list[torch.Tensor]:
 
 
 def per(model: VideoLanguageModel) -> int:
-    """Pictures a window."""
+    """Return the number of pictures per window."""
     return model.footage.frames // model.frames_per_picture
 
 
 def windows_of(model: VideoLanguageModel, shown: Sequence[Any]) -> list[Sequence[Any]]:
-    """Pictures of each window, half of them those of the one before."""
+    """Return the pictures of each window. Half of them are shared with the window before."""
     count = per(model)
     firsts = range(0, len(shown) - count + 1, count // 2)
     return [shown[first : first + count] for first in firsts]
 
 
 def stock_inputs(model: VideoLanguageModel, pixels: torch.Tensor) -> dict[str, Any]:
-    """What transformers' generate takes for a window of pictures, [n, frames, 3, h, w]."""
+    """Return the inputs of transformers' generate for a window's pictures, [n, frames, 3, h, w]."""
     ids = model.prompt(len(pixels)).ids[None].to(model.device)
     seen = normalized(pixels.to(model.device), model.normalization).to(model.dtype)
     inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
@@ -138,7 +138,7 @@ def stock_inputs(model: VideoLanguageModel, pixels: torch.Tensor) -> dict[str, A
 def baseline(
     model: VideoLanguageModel, shown: list[torch.Tensor], tokens: int, is_forced: bool = True
 ) -> float:
-    """Windows a second, one generate call each, with answers of this length or up to it."""
+    """Return the windows per second with one generate call each, at or up to an answer length."""
     windows = windows_of(model, shown)
     started = time.perf_counter()
     for window in windows:
@@ -160,7 +160,7 @@ def ours(
     evidence: bool = False,
     answers: bool = True,
 ) -> float:
-    """Windows a second, in rows of one batch."""
+    """Return the windows per second in the rows of one batch."""
     ready = [Picture((float(n),) * len(pixels), pixels) for n, pixels in enumerate(shown)]
     tasks = [
         Task(number, list(window), torch.zeros(tokens))
@@ -177,7 +177,7 @@ def ours(
 
 
 def tree_of(model: VideoLanguageModel) -> CandidateTree:
-    """The candidates of the classes of labels.yaml."""
+    """Return the candidates of the classes in labels.yaml."""
     candidates = candidates_of(PROMPT, Labels.read(ROOT / "labels.yaml").classes)
     return model.tree_of((each.text, each.decided) for each in candidates)
 
@@ -185,7 +185,7 @@ def tree_of(model: VideoLanguageModel) -> CandidateTree:
 def weigh_in_turn(
     model: VideoLanguageModel, tokens: int, rows: int, rounds: int
 ) -> dict[str, list[float]]:
-    """Windows a second by answers, by answers and evidence, and by evidence alone."""
+    """Return the windows per second of answers, of answers with evidence, and of evidence alone."""
     many = pictures(model, 2 * rows)
     sides = {
         "answers": (False, True),
@@ -202,7 +202,7 @@ def weigh_in_turn(
 
 
 def show_weighed(name: str, tokens: int, found: dict[str, list[float]]) -> None:
-    """Print what `weigh_in_turn` found as a row of a table."""
+    """Print the results of `weigh_in_turn` as a row of a table."""
     answers = found["answers"]
     rates = " | ".join(f"{statistics.median(side):.3f}" for side in found.values())
     ratios = " | ".join(median_ratio(side, answers) for side in list(found.values())[1:])
@@ -241,7 +241,7 @@ def main() -> None:
 
 
 def quantized(name: str, size: str) -> Any:
-    """A family's model with random weights, in NF4; see `endless`."""
+    """Return a family's model with random weights in NF4; see `endless`."""
     with tempfile.TemporaryDirectory() as made:
         source, folder = Path(made) / "source", Path(made) / "nf4"
         make_checkpoint(size, source, name)
@@ -250,7 +250,7 @@ def quantized(name: str, size: str) -> Any:
 
 
 def measure(name: str, options: argparse.Namespace) -> str:
-    """Print a family's rows; says how many pictures were encoded."""
+    """Print a family's rows and return the number of encoded pictures."""
     model = quantized(name, options.size)
     few, many = pictures(model, 2), pictures(model, 2 * options.rows)
     for tokens in options.tokens:

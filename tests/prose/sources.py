@@ -111,7 +111,7 @@ def _docstrings(path: Path, tree: ast.Module) -> Iterator[Text]:
         first = node.body[0].lineno
         start, lines = first, list[str]()
         for number, line in enumerate([*docstring.split("\n"), ""], start=first):
-            is_entry = re.match(r"    \S", line) or re.fullmatch(r"[A-Z]\w+:", line)
+            is_entry = re.match(r"    \S|\s*- ", line) or re.fullmatch(r"[A-Z]\w+:", line)
             if lines and (not line.strip() or is_entry):
                 yield Text(path, start, "docstring", _plain(" ".join(lines)), start == first)
                 lines = []
@@ -145,8 +145,8 @@ def _messages(path: Path, tree: ast.Module) -> Iterator[Text]:
         is_code = re.search(r"[;{}>]\n", text)
         if len(re.findall(r"\b[A-Za-z]{2,}\b", text)) >= _LEAST_WORDS and not is_code:
             # Tests of hostile text have halves of surrogate pairs.
-            words = _plain(text).encode(errors="replace").decode()
-            yield Text(path, node.lineno, "message", words)
+            for line in text.encode(errors="replace").decode().split("\n"):
+                yield Text(path, node.lineno, "message", _plain(line))
 
 
 def _script_texts(path: Path, source: str) -> Iterator[Text]:
