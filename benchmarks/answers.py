@@ -124,8 +124,9 @@ def _states(count: int = 3000) -> tuple[dict[Any, Counter[Any]], Any, Any]:
     for answer in drawn(count):
         state: Any = first
         for place in range(len(answer)):
-            # All answers have the same end, so that it follows one place instead of hundreds. The pictures
-            # choose the same at the same place, so that a second event must not lead to a third.
+            # All answers have the same end, so that it follows one place instead of hundreds. At
+            # the same place, the pictures choose the same token, so a second event must not lead to
+            # a third.
             closes = place + 1 == len(answer)
             begin = place + 1 - (1 if closes else min(_CONTEXT, place + 1))
             after = (answer[:place].count("label"), *answer[begin : place + 1])
