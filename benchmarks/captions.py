@@ -46,7 +46,7 @@ from touchline.inputs.settings import (
     ShortlistSettings,
     WindowSettings,
 )
-from touchline.inputs.windows import windows_from
+from touchline.inputs.windows import windows_at
 from touchline.matching import pair_times, true_positives
 
 CLASSES = {
@@ -106,7 +106,7 @@ def restrict_to_coverage(given: Predictions) -> Intervals:
 def ranked(given: Predictions, labels: Labels, keep: Keep) -> list[Event]:
     """Merge, time and score given predictions as scripts/read_given.py does."""
     merged = merge_given(given, MergeSettings(keep=keep))
-    windows = windows_from(given.times, None, WINDOW)
+    windows = windows_at(given.times, None, WINDOW)
     shown = ((window.start, window.end, window.times) for window in windows)
     events = locate(merged.events, merged.hits, shown)
     return score_by_context(

@@ -57,7 +57,7 @@ from touchline.inputs.settings import (
     WindowSettings,
 )
 from touchline.inputs.videos import Video, read_videos
-from touchline.inputs.windows import most_frames, whole, windows_of
+from touchline.inputs.windows import list_windows, most_frames, whole_video
 from touchline.matching import is_within
 from touchline.models.quantize import quantize
 from touchline.video.probe import probe
@@ -100,7 +100,7 @@ def main() -> None:
 
 def _find(video: Video, checkpoint: Path, options: argparse.Namespace, labels: Labels) -> Found:
     manifest = probe(video)
-    windows = windows_of(0, manifest.duration, whole(manifest.duration), RULE)
+    windows = list_windows(0, manifest.duration, whole_video(manifest.duration), RULE)
     question = Question(
         prompt=read_text(ROOT / "prompts" / "soccer_events.txt"),
         checkpoint=checkpoint,
@@ -151,7 +151,7 @@ def events_of_answers(
     """Return the events of answers, without scores and scored by context."""
     merged = merge_slices(
         [ledger],
-        whole(manifest.duration),
+        whole_video(manifest.duration),
         rule=RULE,
         labels=labels,
         merge=MergeSettings(window=WINDOW),

@@ -53,7 +53,7 @@ from PIL import Image, ImageDraw
 from touchline.core.records import Manifest
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Video
-from touchline.inputs.windows import Window, whole, windows_of
+from touchline.inputs.windows import Window, list_windows, whole_video
 from touchline.video.packets import open_video
 from touchline.video.probe import probe
 from touchline.video.sampler import frames_of
@@ -200,7 +200,7 @@ def half_seconds(name: str, path: Path, number: int, options: argparse.Namespace
     side = SIDES[name]
     # Each round has another part and another distance from the keyframes.
     at = (options.length - options.stretch) * number / options.rounds // 1 + number / options.rounds
-    windows = windows_of(at, at + options.stretch, whole(options.length), WindowSettings())
+    windows = list_windows(at, at + options.stretch, whole_video(options.length), WindowSettings())
     if name == "predecessor":
         some = windows[:: max(1, len(windows) // PREDECESSOR_WINDOWS)]
         per_window = cpu_seconds(side, path, some) / len(some)

@@ -58,7 +58,7 @@ from touchline.evidence.tables import Evidence
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import BatchSettings, GenerationSettings, ImageSettings
 from touchline.inputs.videos import Video, read_videos
-from touchline.inputs.windows import most_frames, whole, windows_of
+from touchline.inputs.windows import list_windows, most_frames, whole_video
 from touchline.learning.curve import Judging, learning_curve, mean_precisions, spotted
 from touchline.learning.reduction import directions, standardize
 from touchline.learning.training import LabelledVideo, Learner
@@ -100,7 +100,7 @@ class Match:
         return LabelledVideo(
             video=self.video.video,
             game=str(self.video.game),
-            stretches=whole(self.manifest.duration),
+            stretches=whole_video(self.manifest.duration),
             windows=self.windows,
             answered=np.ones(len(self.windows), bool),
             states=states @ directions(states.shape[1]),
@@ -141,7 +141,7 @@ def read_match(
 ) -> Match:
     """Answer the windows of a match, and compute the features of the vision tower."""
     manifest = probe(video)
-    windows = windows_of(0, manifest.duration, whole(manifest.duration), RULE)
+    windows = list_windows(0, manifest.duration, whole_video(manifest.duration), RULE)
     question = replace(
         _question(checkpoint),
         generation=GenerationSettings(max_new_tokens=96, evidence=True),
@@ -317,7 +317,7 @@ def measure_cost() -> None:
             LabelledVideo(
                 video=number,
                 game=f"game {number // 2}",
-                stretches=whole(RULE.step * WINDOWS),
+                stretches=whole_video(RULE.step * WINDOWS),
                 windows=windows,
                 answered=np.ones(WINDOWS, bool),
                 states=reduced,
@@ -343,7 +343,7 @@ def measure_cost() -> None:
 def measure_detection(video: Video, checkpoint: Path) -> None:
     """Print the processor time of detection with features, divided by that without."""
     manifest = probe(video)
-    windows = windows_of(0, manifest.duration, whole(manifest.duration), RULE)
+    windows = list_windows(0, manifest.duration, whole_video(manifest.duration), RULE)
     ratios = []
     for number in range(ROUNDS + 1):
         spent = {}

@@ -49,11 +49,11 @@ def ours(video: Path, nf4: Path, threads: int) -> int:
         WindowSettings,
     )
     from touchline.inputs.videos import Video
-    from touchline.inputs.windows import whole, windows_of
+    from touchline.inputs.windows import list_windows, whole_video
     from touchline.video.probe import probe
 
     manifest = probe(Video(video=0, path=video))
-    windows = windows_of(0, manifest.duration, whole(manifest.duration), WindowSettings())
+    windows = list_windows(0, manifest.duration, whole_video(manifest.duration), WindowSettings())
     question = Question(
         prompt=PROMPT,
         checkpoint=nf4,
@@ -84,14 +84,14 @@ def predecessor(video: Path, nf4: Path, threads: int, most: int | None) -> Part:
 
     from touchline.inputs.settings import WindowSettings
     from touchline.inputs.videos import Video
-    from touchline.inputs.windows import whole, windows_of
+    from touchline.inputs.windows import list_windows, whole_video
     from touchline.models.families.base import Footage
     from touchline.models.families.llava_next_video import LlavaNextVideo
     from touchline.video.probe import probe
 
     torch.set_num_threads(threads)
     manifest = probe(Video(video=0, path=video))
-    windows = windows_of(0, manifest.duration, whole(manifest.duration), WindowSettings())
+    windows = list_windows(0, manifest.duration, whole_video(manifest.duration), WindowSettings())
     model = LlavaNextVideo(nf4, PROMPT, Footage(manifest.width, manifest.height, 1.0))
     before = os.times()
     for window in windows[:most]:

@@ -35,7 +35,7 @@ from sides import in_turn, median_ratio
 from touchline.detection.engine import Answering
 from touchline.detection.scheduler import Picture, Task
 from touchline.detection.stopwatch import Stopwatch
-from touchline.inputs.candidates import candidates_of
+from touchline.inputs.candidates import make_candidates
 from touchline.inputs.families import FAMILIES
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import GenerationSettings
@@ -178,7 +178,7 @@ def ours(
 
 def tree_of(model: VideoLanguageModel) -> CandidateTree:
     """Return the candidates of the classes in labels.yaml."""
-    candidates = candidates_of(PROMPT, Labels.read(ROOT / "labels.yaml").classes)
+    candidates = make_candidates(PROMPT, Labels.read(ROOT / "labels.yaml").classes)
     return model.tree_of((each.text, each.decided) for each in candidates)
 
 

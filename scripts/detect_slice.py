@@ -24,7 +24,7 @@ from touchline.evidence.tables import Evidence, write_evidence
 from touchline.inputs.fingerprint import check_fingerprint
 from touchline.inputs.served import ServedModel
 from touchline.inputs.settings import read_settings, read_table
-from touchline.inputs.windows import most_frames, slice_bounds, watched, windows_of
+from touchline.inputs.windows import list_windows, most_frames, slice_bounds, watched_parts
 from touchline.runs.rule_params import DetectSliceParams
 from touchline.weights.checkpoints import note_origin, remember_origin
 
@@ -38,9 +38,9 @@ def main(job: Any) -> None:
     manifest = read_record(job.input.manifest, Manifest)
     path = read_table(job.config)[manifest.video].footage
     check_fingerprint(path, manifest)
-    stretches = watched(manifest.duration, params.window.halves, params.window)
+    stretches = watched_parts(manifest.duration, params.window.halves, params.window)
     bounds = slice_bounds(stretches, params.slices, int(job.wildcards.slice))
-    windows = windows_of(*bounds, stretches, params.window)
+    windows = list_windows(*bounds, stretches, params.window)
     model = params.model
     question = Question(
         prompt=read_text(job.input.prompt),

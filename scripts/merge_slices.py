@@ -15,7 +15,7 @@ from touchline.events.predictions import write_events_csv, write_predictions
 from touchline.events.timing import locate
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import read_settings
-from touchline.inputs.windows import watched
+from touchline.inputs.windows import watched_parts
 from touchline.runs.rule_params import MergeSlicesParams
 
 
@@ -25,7 +25,7 @@ def main(job: Any) -> None:
     labels = Labels.read(job.input.labels)
     # Not a parameter: with keep_partials: false, its change would detect everything again.
     rule = read_settings(job.config).window
-    stretches = watched(manifest.duration, params.half.halves, rule)
+    stretches = watched_parts(manifest.duration, params.half.halves, rule)
     slices = read_slices(job.input.ledgers, stretches)
     for path, part in zip(job.input.partials, slices, strict=True):
         check_partial(path, part.windows)

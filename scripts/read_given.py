@@ -15,7 +15,7 @@ from touchline.events.predictions import write_events_csv
 from touchline.events.timing import locate
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import read_table
-from touchline.inputs.windows import windows_from
+from touchline.inputs.windows import windows_at
 from touchline.runs.rule_params import ReadGivenParams
 
 
@@ -62,7 +62,7 @@ def main(job: Any) -> None:
         )
     events = merged.events
     if not given.exact:
-        windows = windows_from(given.times, duration, rule)
+        windows = windows_at(given.times, duration, rule)
         shown = ((window.start, window.end, window.times) for window in windows)
         looked_at = from_records(coverage.looked_at)
         events = locate(events, merged.hits, shown)

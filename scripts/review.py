@@ -25,7 +25,7 @@ try:
     from touchline.evaluation.annotations import find_labels
     from touchline.inputs.labels import Labels
     from touchline.inputs.project import read_config, with_project_files
-    from touchline.inputs.settings import read_settings, table_of
+    from touchline.inputs.settings import read_settings, videos_in_settings
     from touchline.report.review_server import FIRST_PORT, ReviewServer, listen
     from touchline.runs.inputs import taught_classes
 except (ImportError, SyntaxError) as error:
@@ -48,7 +48,7 @@ def main() -> None:
                 f"There is no {results / paths.INDEX}. Run `snakemake` first, or type this command "
                 "in the folder of the run, with its --configfile and --config."
             )
-        videos = table_of(settings)
+        videos = videos_in_settings(settings)
         annotations = find_labels(videos, videos, results) if settings.has_features else {}
         taught = taught_classes(settings, annotations.values())
         run = ReviewServer(results, videos, Labels.read(settings.labels, taught))

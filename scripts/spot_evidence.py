@@ -12,7 +12,7 @@ from touchline.events.predictions import write_events_csv, write_predictions
 from touchline.evidence.peaks import spot_events
 from touchline.evidence.tables import join_slices, read_evidence, write_evidence
 from touchline.inputs.settings import read_settings
-from touchline.inputs.windows import watched
+from touchline.inputs.windows import watched_parts
 from touchline.runs.rule_params import SpotEvidenceParams
 
 
@@ -20,7 +20,7 @@ def main(job: Any) -> None:
     params = SpotEvidenceParams.read(job)
     manifest = read_record(job.input.manifest, Manifest)
     rule = read_settings(job.config).window
-    stretches = watched(manifest.duration, params.half.halves, rule)
+    stretches = watched_parts(manifest.duration, params.half.halves, rule)
     slices = read_slices(job.input.ledgers, stretches)
     check_slices(slices, stretches, rule)
     evidence = join_slices(

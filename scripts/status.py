@@ -22,7 +22,7 @@ try:
 
     from touchline.errors import InputError
     from touchline.inputs.project import read_config
-    from touchline.inputs.settings import read_settings, table_of
+    from touchline.inputs.settings import read_settings, videos_in_settings
     from touchline.inputs.videos import select
     from touchline.runs.status import Observer
     from touchline.runs.status_display import table, watch
@@ -40,7 +40,7 @@ def main() -> None:
     console = Console(highlight=False)
     try:
         settings = read_settings(read_config(PROJECT, options.configfile, options.config))
-        rows = table_of(settings)
+        rows = videos_in_settings(settings)
         videos = select(rows, settings.select) if settings.videos else []
     except InputError as error:
         sys.exit(str(error))

@@ -133,9 +133,13 @@ def test_replaced_file_is_read_again_for_all_its_videos(done):
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("other.json", '{"UrlLocal": "a/b/c", "predictions": []}', "it has nothing of"),
+        (
+            "other.json",
+            '{"UrlLocal": "a/b/c", "predictions": []}',
+            "the file has no predictions for",
+        ),
         ("broken.json", '{"UrlLocal": ', "is not a JSON file in UTF-8"),
-        ("list.json", "[]", "write {video} in place of its number"),
+        ("list.json", "[]", "Write {video} for its number"),
         ("no.zip", "PK", "no.zip cannot be read"),
         (
             "swapped.json",

@@ -72,7 +72,7 @@ def test_status_needs_neither_torch_nor_snakemake(folder):
         (["--config", "select=0", "1"], "a list without spaces: select=0,1"),
         (
             ["--configfile", "my.yaml", "models"],
-            "There is no models; Snakemake takes every word",
+            "models does not exist. Snakemake reads every word",
         ),
     ],
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from touchline.answers.plain_answers import MOST_WORDS_OF_A_NAME, says_none
 from touchline.core.records import ParsedEvent
-from touchline.inputs.labels import key_of
+from touchline.inputs.labels import normalize_label
 
 # An answer with this number of names in the prompt's order only repeats the prompt's list.
 _ECHO = 4
@@ -38,12 +38,14 @@ class PromptContent:
         """Read a prompt. The phrases that it lists are the names of events."""
         phrases = (part.strip(" \t-*•.") for part in re.split(r"[,;\n]", prompt))
         short = [part for part in phrases if 0 < len(part.split()) <= MOST_WORDS_OF_A_NAME]
-        names = tuple(key for phrase in short if (key := key_of(phrase)) and not says_none(phrase))
+        names = tuple(
+            key for phrase in short if (key := normalize_label(phrase)) and not says_none(phrase)
+        )
         known = frozenset(names)
         lines = (line.strip() for line in prompt.splitlines())
         # Lines with objects are handled by `examples`, because a true answer can equal such a line.
         long = (line for line in lines if len(line.split()) >= _LONG_LINE and "{" not in line)
-        return cls(lambda phrase: key_of(phrase) in known, tuple(long), names)
+        return cls(lambda phrase: normalize_label(phrase) in known, tuple(long), names)
 
     def without_echo(self, text: str) -> str:
         """Remove the prompt's sentences from an answer that repeats them."""
@@ -53,7 +55,7 @@ class PromptContent:
 
     def without_repeats(self, events: Sequence[ParsedEvent]) -> list[ParsedEvent]:
         """Remove events that only repeat the prompt's example or its list of names."""
-        keys = [key_of(event.label) for event in events]
+        keys = [normalize_label(event.label) for event in events]
         count = len(keys)
         starts = range(len(self.names) - count + 1)
         if count >= _ECHO and any(list(self.names[at : at + count]) == keys for at in starts):

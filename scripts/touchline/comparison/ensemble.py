@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from touchline.core.records import Event, Vote
-from touchline.inputs.settings import Method, Weights, weight_of
+from touchline.inputs.settings import Method, Weights, weight_for
 from touchline.matching import group_moments, suppress
 
 # One model's event, as one of a group that means the same moment.
@@ -54,7 +54,7 @@ def fuse(
             by_label[event.label][model].append(event)
     fused = []
     for label, predicted in by_label.items():
-        weight = {model: weight_of(weights, model, label) for model in events}
+        weight = {model: weight_for(weights, model, label) for model in events}
         groups = (
             _strongest(predicted, weight, tolerance)
             if method == "nms"

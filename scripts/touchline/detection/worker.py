@@ -17,9 +17,9 @@ from touchline.core.records import Manifest, ServerOrigin, WindowOutcome
 from touchline.detection.journal import Journal, journal_key
 from touchline.detection.stopwatch import Stopwatch
 from touchline.errors import InputError, plain
-from touchline.inputs.candidates import Candidate, candidates_of
+from touchline.inputs.candidates import Candidate, make_candidates
 from touchline.inputs.fingerprint import fingerprint
-from touchline.inputs.served import Access, ServedModel, tokens_of_prompt
+from touchline.inputs.served import Access, ServedModel, estimate_prompt_tokens
 from touchline.inputs.settings import BatchSettings, GenerationSettings, ImageSettings
 from touchline.inputs.windows import Window
 from touchline.models.cuda import check_usable, give_memory_back, has_room_beside
@@ -69,7 +69,7 @@ class Question:
     @property
     def candidates(self) -> list[Candidate]:
         """What is weighed in every window."""
-        return candidates_of(self.prompt, self.classes) if self.generation.evidence else []
+        return make_candidates(self.prompt, self.classes) if self.generation.evidence else []
 
 
 @dataclass(frozen=True)
@@ -264,7 +264,7 @@ def _asked(
     answering = ServerAnswering(
         question.checkpoint, server.access, question.generation, question.prompt, server.on_report
     )
-    each = tokens_of_prompt(question.prompt, question.frames, *_size(manifest, question))
+    each = estimate_prompt_tokens(question.prompt, question.frames, *_size(manifest, question))
     log.info(
         "To send to %s: %d requests of about %d tokens each, %d in all.",
         server.access.host,

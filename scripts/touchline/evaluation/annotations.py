@@ -20,7 +20,7 @@ from touchline.core.records import Team
 from touchline.core.soccernet import positions_per_second
 from touchline.errors import InputError, nearest_file
 from touchline.inputs.clock import HalfSpan, span_at, span_of
-from touchline.inputs.hq import untrimmed
+from touchline.inputs.hq import find_hq_file
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import NOTHING_KNOWN, GameHalf, Video
 
@@ -113,7 +113,7 @@ def find_labels(
         for video, path in named.items()
         if path.suffix.lower() == ".json"
         and not videos[video].halves
-        and (file := untrimmed(videos[video].path))
+        and (file := find_hq_file(videos[video].path))
     ]
     if mistakes:
         raise InputError("\n".join(mistakes))

@@ -116,7 +116,7 @@ def read_halves(
         truth = read_truth(
             truth_path,
             labels,
-            of=of.of,
+            of=of.game_half,
             duration=coverage[0].duration,
             classes=classes,
         )
@@ -126,7 +126,7 @@ def read_halves(
         events = [event for event in events if not is_undecided(event, truth, tolerance)]
         of_others = [read_events_csv(next(others)) for _ in range(of.others)]
         whole = Half(of.video, of.game, truth.events, events, looked_at, of_others)
-        spans = of.of.spans(coverage[0].duration) if of.of.halves else ()
+        spans = of.game_half.spans(coverage[0].duration) if of.game_half.halves else ()
         halves += [_cut_to_span(whole, part, span) for part, span in enumerate(spans)] or [whole]
         # A file with both halves is read twice, so keep its problems once.
         problems += [problem for problem in truth.problems if problem not in problems]

@@ -15,7 +15,7 @@ from touchline.core.soccernet import game_time
 from touchline.errors import InputError
 from touchline.inputs.clock import HalfSpan, span_at
 from touchline.inputs.labels import Labels
-from touchline.inputs.videos import GameHalf, Video, game_of
+from touchline.inputs.videos import GameHalf, Video, game_name
 
 # Seconds of a clip or caption before and after its event.
 _BEFORE, _AFTER = 5.0, 5.0
@@ -36,7 +36,7 @@ def group_by_game(
     """
     games: dict[str, dict[int, Sequence[Event]]] = {}
     for video, events in videos:
-        game = game_of(video.video, {video.video: video})
+        game = game_name(video.video, {video.video: video})
         if PurePath(game).is_absolute() or ".." in PurePath(game).parts:
             raise InputError(
                 f"The game {game!r} of video {video.video} is not a valid folder name."

@@ -20,7 +20,7 @@ from touchline.core.records import UNANSWERED, Counts, Event, WindowRecord
 from touchline.errors import InputError
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import Keep, MergeSettings, WindowSettings
-from touchline.inputs.windows import Stretches, Window, slice_bounds, windows_of
+from touchline.inputs.windows import Stretches, Window, list_windows, slice_bounds
 from touchline.matching import is_within, reach, suppress
 
 _AGAIN = "Delete the file and run again."
@@ -294,7 +294,7 @@ def check_slices(slices: Sequence[SliceLedger], stretches: Stretches, rule: Wind
     """
     _check_tiles(slices, math.fsum(end - start for start, end in stretches))
     for part in slices:
-        _check_windows(part, windows_of(part.start, part.end, stretches, rule))
+        _check_windows(part, list_windows(part.start, part.end, stretches, rule))
 
 
 def _check_tiles(slices: Sequence[SliceLedger], duration: float) -> None:

@@ -1,5 +1,5 @@
-"""What a user gives: settings, table of videos, labels of classes, predictions made elsewhere.
+"""The user's input: settings, table of videos, labels.yaml and given predictions.
 
-In: config.yaml, a table, paths. Out: settings and videos that are checked, or one `InputError` with
-all that is wrong. Imports core.
+The package reads config.yaml, a table and files. It returns checked settings and videos, or raises
+one `InputError` that lists all mistakes. It imports only core.
 """

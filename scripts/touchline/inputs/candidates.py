@@ -1,4 +1,4 @@
-"""The answers whose likelihood is evidence: one a class and "none", as the prompt has them."""
+"""The answers whose likelihood is evidence: one per class, and "none", in the prompt's format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from touchline.errors import InputError
 
-# The name of the candidate, and of its column, that says that there is no event.
+# Name of the candidate that denies any event, and of its column.
 NONE = "none"
 
 
@@ -18,9 +18,9 @@ class Candidate:
 
     Attributes:
         name: a class, or `NONE`.
-        text: the answer, as long as the prompt's example.
-        decided: how many of its characters it takes to know the name. The likelihood is of these,
-            so that a class whose team or details are hard to guess is not thought less likely.
+        text: the answer, in the format of the prompt's example.
+        decided: number of characters until the name is known. The likelihood covers only these
+            characters. So a class is not rated lower because its team or details are hard to guess.
     """
 
     name: str
@@ -28,32 +28,33 @@ class Candidate:
     decided: int
 
 
-def candidates_of(prompt: str, classes: Sequence[str]) -> list[Candidate]:
-    """The candidates of a prompt: its own example, with the name of each class in turn, and none.
+def make_candidates(prompt: str, classes: Sequence[str]) -> list[Candidate]:
+    """Return the candidates of a prompt: its example with the name of each class, and "none".
 
     Args:
-        classes: the names, as labels.yaml has them.
+        prompt: the prompt.
+        classes: names of the classes in labels.yaml.
 
     Raises:
-        InputError: the prompt shows no example of an answer, or does not name the answer "none".
+        InputError: the prompt shows no example of an answer, or does not allow the answer "none".
     """
     example = _example(prompt, classes)
     if example is None:
         raise InputError(
-            "The prompt shows no example of an answer, from which the candidates of "
-            "generation.evidence are written: have a line in it that is JSON and names a class, "
+            "The prompt shows no example of an answer. generation.evidence needs one. "
+            "Add a line of JSON that names a class, "
             f'such as [{{"label": "{classes[0] if classes else "Goal"}"}}], or set '
             "generation.evidence: false."
         )
     if not re.search(rf"\b{NONE}\b", prompt.replace(example[0], "")):
         raise InputError(
-            f'The prompt does not say that the answer may be "{NONE}", beside which '
-            "generation.evidence weighs the classes; say so in it, or set generation.evidence: "
+            f'The prompt does not allow the answer "{NONE}", which '
+            "generation.evidence needs. Allow it in the prompt, or set generation.evidence: "
             "false."
         )
     if NONE in classes:
         raise InputError(
-            f'A class is called "{NONE}", as the answer that there is no event is; give it another '
+            f'A class is called "{NONE}", like the answer that denies any event. Give it another '
             "name in labels.yaml, or set generation.evidence: false."
         )
     line, begin, end = example
@@ -65,7 +66,7 @@ def candidates_of(prompt: str, classes: Sequence[str]) -> list[Candidate]:
 
 
 def _example(prompt: str, classes: Sequence[str]) -> tuple[str, int, int] | None:
-    """The prompt's first example of an answer, and where in it the name of a class stands."""
+    """Return the line of the first example, and the start and end of the class name in it."""
     for line in map(str.strip, prompt.splitlines()):
         if not line.startswith(("[", "{")):
             continue

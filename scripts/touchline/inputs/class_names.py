@@ -1,4 +1,4 @@
-"""Classes that the settings name, checked against labels.yaml."""
+"""Checks of the classes that the settings name, against labels.yaml."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from touchline.inputs.labels import Labels
 from touchline.inputs.settings import Settings
 
 
-def with_class_names(settings: Settings, taught: Sequence[str] = ()) -> Settings:
-    """Check the classes that the settings name, and bring those of weights to their own spelling.
+def resolve_class_names(settings: Settings, taught: Sequence[str] = ()) -> Settings:
+    """Check the classes that the settings name, and replace spellings in weights by class names.
 
-    Weights may name a class by any spelling of labels.yaml. The file is read only if the settings
-    name a class.
+    Weights may use any spelling of labels.yaml. The file is read only if the settings name a class.
 
     Args:
-        taught: classes beside those of labels.yaml.
+        settings: the settings.
+        taught: classes beyond those of labels.yaml.
 
     Raises:
-        InputError: labels.yaml cannot be read, or a name is no class; one line for each name.
+        InputError: labels.yaml cannot be read, or a name is not a class. There is one line per
+            name.
     """
     weights, classes = settings.ensemble.weights, settings.evaluation.classes or ()
     if not classes and not any(isinstance(each, dict) for each in weights.values()):
@@ -28,7 +29,7 @@ def with_class_names(settings: Settings, taught: Sequence[str] = ()) -> Settings
     labels = Labels.read(settings.labels, taught)
     valid = list(dict.fromkeys([*labels.classes, *SOCCERNET_CLASSES]))
     mistakes = [
-        f"config.evaluation.classes: {name!a} is no class of labels.yaml"
+        f"config.evaluation.classes: {name!a} is not a class in labels.yaml"
         f"{nearest(labels.canonical(name) or name, valid)}"
         for name in classes
         if name not in valid
@@ -46,18 +47,18 @@ def with_class_names(settings: Settings, taught: Sequence[str] = ()) -> Settings
 def _by_class(
     model: str, weights: Mapping[str, float], labels: Labels, mistakes: list[str]
 ) -> dict[str, float]:
-    """A model's weights by class. Words that are foreseen as no class stay as they are."""
+    """Return a model's weights by class. Words in `not_classes` of labels.yaml stay unchanged."""
     found: dict[str, float] = {}
     for name, weight in weights.items():
         label = labels.canonical(name) or name
         if not labels.is_spelling(name):
             mistakes.append(
-                f"config.ensemble.weights.{model}: {name!a} is no class of labels.yaml"
+                f"config.ensemble.weights.{model}: {name!a} is not a class in labels.yaml"
                 f"{nearest(name, labels.classes)}"
             )
         elif label in found:
             mistakes.append(
-                f"config.ensemble.weights.{model} names the class {label} twice; keep one of its "
+                f"config.ensemble.weights.{model} names the class {label} twice. Keep one of its "
                 "spellings."
             )
         found[label] = weight

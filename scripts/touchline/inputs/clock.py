@@ -1,8 +1,8 @@
-"""Where the halves of a match are in a video, and what the match's clock shows at each time.
+"""The position of each half in a video, and conversion between video time and match clock.
 
-Labels and SoccerNet's files give a half and the seconds since its kick-off. A video may begin
-before the kick-off, and may show both halves with the interval between them. Every stage that
-turns one time into the other asks this module.
+Annotations and SoccerNet's files give a half and the seconds since its kick-off. A video may begin
+before the kick-off, and may show both halves with a break between them. Every stage that converts
+times uses this module.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import BeforeValidator
 
 from touchline.errors import InputError
 
-# Seconds that a half lasts at most, with stoppages, where its end is not given.
+# Longest duration of a half with stoppages, in seconds, if its end is not given.
 _LONGEST = {1: 3600.0, 2: 3600.0, 3: 1500.0, 4: 1500.0}
 _PART = re.compile(r"([1-4])\s*=\s*([\d:.]+)(?:\s*-\s*([\d:.]+))?")
 _FORM = "write as 1=00:04:10,2=01:06:32, or with ends: 1=00:04:10-00:51:30"
@@ -25,12 +25,12 @@ _FORM = "write as 1=00:04:10,2=01:06:32, or with ends: 1=00:04:10-00:51:30"
 
 @dataclass(frozen=True)
 class HalfStart:
-    """Where a half begins in a video, and ends.
+    """The start and the end of a half in a video.
 
     Attributes:
-        half: Its number; 3 and 4 are those of extra time. None if it is not known.
-        start: Seconds of video at its kick-off; negative if the video begins later.
-        end: Seconds of video at its end; None if it is not given.
+        half: Number of the half; 3 and 4 are extra time. None if unknown.
+        start: Kick-off, in seconds of video. Negative if the video begins after the kick-off.
+        end: End of the half, in seconds of video; None if it is not given.
     """
 
     half: int | None
@@ -43,9 +43,10 @@ class HalfSpan:
     """The part of a video that shows a half.
 
     Attributes:
-        half: Its number; None if it is not known.
-        kickoff: Seconds of video at its kick-off, where its clock shows 0; may be negative.
-        start, end: Seconds of video.
+        half: Number of the half; None if unknown.
+        kickoff: Seconds of video at the kick-off, where the half's clock shows 0. May be negative.
+        start: Start of the part, in seconds of video.
+        end: End of the part, in seconds of video.
     """
 
     half: int | None
@@ -54,26 +55,26 @@ class HalfSpan:
     end: float = math.inf
 
     def video_time(self, time: float) -> float:
-        """Seconds of video, from seconds by the clock of the half."""
+        """Convert seconds on the clock of the half to seconds of video."""
         return round(time + self.kickoff, 3) if self.kickoff else time
 
     def half_time(self, time: float) -> float:
-        """Seconds by the clock of the half, from seconds of video."""
+        """Convert seconds of video to seconds on the clock of the half."""
         return round(time - self.kickoff, 3) if self.kickoff else time
 
 
 def parse_half_starts(text: str) -> tuple[HalfStart, ...]:
-    """Read starts (and ends) of halves as a user writes them: "1=00:04:10,2=01:06:32".
+    """Parse the starts (and ends) of halves from a text such as "1=00:04:10,2=01:06:32".
 
     Raises:
-        ValueError: Says what is wrong.
+        ValueError: The text is invalid. The message gives the reason.
     """
     found: list[HalfStart] = []
     reached, before = -math.inf, 0
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = _PART.fullmatch(part)
         if match is None:
-            raise ValueError(f"{part!r} is no start of a half; {_FORM}")
+            raise ValueError(f"{part!r} is not the start of a half; {_FORM}")
         half, start = int(match[1]), _seconds(match[2])
         end = None if match[3] is None else _seconds(match[3])
         if half <= before:
@@ -90,23 +91,23 @@ def parse_half_starts(text: str) -> tuple[HalfStart, ...]:
 
 
 def _read_halves(value: object) -> object:
-    """Starts as a user writes them, or as data; null for none."""
+    """Convert a text or data to starts of halves. None gives no starts."""
     return parse_half_starts(value) if isinstance(value, str) else value or ()
 
 
-# A field of settings, or of a table, with starts of halves.
+# A field with starts of halves, in settings or in a table.
 HalfStarts = Annotated[tuple[HalfStart, ...], BeforeValidator(_read_halves)]
 
 
 def _seconds(text: str) -> float:
-    """Read "01:06:32.5", "06:32" or "392" as seconds."""
+    """Convert "01:06:32.5", "06:32" or "392" to seconds."""
     parts = text.split(":")
     try:
         numbers = [float(part) for part in parts]
     except ValueError:
-        raise ValueError(f"{text!r} is no time; {_FORM}") from None
+        raise ValueError(f"{text!r} is not a time; {_FORM}") from None
     if len(parts) > 3 or any(number >= 60 for number in numbers[1:]):
-        raise ValueError(f"{text!r} is no time; {_FORM}")
+        raise ValueError(f"{text!r} is not a time; {_FORM}")
     seconds = 0.0
     for number in numbers:
         seconds = 60 * seconds + number
@@ -116,12 +117,12 @@ def _seconds(text: str) -> float:
 def half_spans(
     halves: Sequence[HalfStart], half: int | None, duration: float | None
 ) -> tuple[HalfSpan, ...]:
-    """List the parts of a video that show a half, by time.
+    """List the parts of a video that show a half, ordered by time.
 
     Args:
-        halves: The starts that are known. Without any, the whole video is one half.
-        half: The number of that half, if it is known.
-        duration: Of the video, seconds, if it is known.
+        halves: The known starts of halves. Without any, the whole video is one half.
+        half: Number of this half, if it is known.
+        duration: Duration of the video in seconds, if it is known.
 
     Raises:
         InputError: The video ends before any half begins.
@@ -139,17 +140,20 @@ def half_spans(
             spans.append(HalfSpan(each.half, each.start, start, end))
     if not spans:
         raise InputError(
-            f"The video ends after {duration:g} s, before any half begins; correct half_starts (or "
+            f"The video ends after {duration:g} s, before any half begins. Correct half_starts (or "
             "offset) in the table of videos."
         )
     return tuple(spans)
 
 
 def span_at(spans: Sequence[HalfSpan], time: float) -> HalfSpan | None:
-    """Find the half that a time of the video is in; its end belongs to it. None for no half."""
+    """Return the half that contains a time of the video, or None.
+
+    The end of a half belongs to it.
+    """
     return next((span for span in reversed(spans) if span.start <= time <= span.end), None)
 
 
 def span_of(spans: Sequence[HalfSpan], half: int | None) -> HalfSpan | None:
-    """Find a half by its number; None if the video does not show it."""
+    """Return the half with this number, or None if the video does not show it."""
     return next((span for span in spans if span.half == half), None)

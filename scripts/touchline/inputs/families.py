@@ -1,17 +1,17 @@
-"""The families of models that run: our own, by the model_type of their checkpoints, and generic.
+"""Names of the model families that can run: our own families, by model_type, and generic.
 
-Here are their names alone, so that settings can be checked where no model can be loaded.
+This module contains only names, so that settings can be checked without the packages of models.
 """
 
-# The class in the module touchline/models/families/{family}.py.
+# Class names by family. The class is in the module touchline/models/families/{family}.py.
 FAMILIES = {
     "llava_next_video": "LlavaNextVideo",
     "qwen2_5_vl": "Qwen25VL",
     "qwen3_vl": "Qwen3VL",
 }
 
-# Any checkpoint that transformers loads, through the library's own generate.
+# Any checkpoint that transformers loads. It runs through the generate method of transformers.
 GENERIC = "generic"
 
-# A model behind an OpenAI-compatible endpoint, which is asked and not loaded.
+# A model behind an OpenAI-compatible endpoint. It is not loaded here.
 SERVER = "server"

@@ -1,4 +1,4 @@
-"""The identity of a file's content, cheap enough to ask before every run."""
+"""A fingerprint of a file's content that is cheap enough to compute before every run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _SAMPLE_BYTES = 1 << 16
 
 
 def fingerprint(path: str | Path) -> str:
-    """SHA-256 of a file's size and 16 samples of its content, first and last bytes included.
+    """Return the SHA-256 hash of a file's size and of 16 samples of its content.
 
-    Moving, copying or touching the file does not change it; encoding it again does.
+    The samples include the first and the last bytes. Moving or copying the file does not change the
+    fingerprint. Encoding the video again does.
     """
     size = Path(path).stat().st_size
     digest = hashlib.sha256(str(size).encode())
@@ -26,10 +27,11 @@ def fingerprint(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def content_of(path: str | Path) -> str | None:
-    """A file's fingerprint, to see before a run whether its content has changed.
+def content_id(path: str | Path) -> str | None:
+    """Return a file's fingerprint, to detect before a run whether its content has changed.
 
-    Of a file that cannot be read it is the system's reason: the job that reads it says the rest.
+    If the file cannot be read, return the system's reason. The job that reads the file reports the
+    error.
     """
     try:
         return fingerprint(path)
@@ -38,14 +40,14 @@ def content_of(path: str | Path) -> str | None:
 
 
 def check_fingerprint(path: str | Path, manifest: Manifest) -> None:
-    """Make sure that a video is the one that was probed.
+    """Check that a video still has the content that was probed.
 
     Raises:
-        InputError: it is gone, or its content is another.
+        InputError: the file cannot be read, or its content has changed.
     """
     try:
         same = fingerprint(path) == manifest.fingerprint
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     if not same:
-        raise InputError(f"{path} has changed since it was probed; run again to probe it again.")
+        raise InputError(f"{path} has changed since the probe. Run again to probe it again.")

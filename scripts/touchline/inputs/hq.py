@@ -1,7 +1,7 @@
 """SoccerNet's HQ files, which begin before the kick-off.
 
-SoccerNet's labels belong to the files of lower resolution, which were cut. Its downloader puts a
-video.ini beside the HQ files, with the start of the half in each (https://www.soccer-net.org/data).
+SoccerNet's annotations belong to the files of lower resolution, which were trimmed. Its downloader
+puts a video.ini beside the HQ files, with the start of each half (https://www.soccer-net.org/data).
 """
 
 from __future__ import annotations
@@ -18,12 +18,8 @@ _HQ = re.compile(r"(?i)[12]_HQ\w*")
 _CUTS = "video.ini"
 
 
-def untrimmed(path: Path | None) -> Path | None:
-    """Find the HQ file that a path leads to, by its own name or through links.
-
-    Returns:
-        None for any other file.
-    """
+def find_hq_file(path: Path | None) -> Path | None:
+    """Return the HQ file that a path leads to, by its own name or through links, or None."""
     for file in (path, Path(os.path.realpath(path))) if path else ():
         if _HQ.fullmatch(file.stem) or _cuts(file.parent).has_section(file.name):
             return file
@@ -34,12 +30,13 @@ def hq_start(path: Path | None, half: int | None) -> HalfStart | None:
     """Read from video.ini where a half begins and ends in an HQ file.
 
     Args:
-        half: its number, if the table of videos has it; else it follows from the file's name.
+        path: the video file.
+        half: number of the half in the table of videos; None takes it from the file's name.
 
     Returns:
-        None for any other file, and where no video.ini says it.
+        The start, or None for other files and without a usable video.ini.
     """
-    file = untrimmed(path)
+    file = find_hq_file(path)
     if file is None:
         return None
     cut = _cuts(file.parent)
@@ -56,7 +53,7 @@ def hq_start(path: Path | None, half: int | None) -> HalfStart | None:
 
 
 def _cuts(folder: Path) -> configparser.ConfigParser:
-    """Read a folder's video.ini; nothing where there is none that can be read."""
+    """Read a folder's video.ini. The result is empty if the file cannot be read."""
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read(folder / _CUTS, encoding="utf-8")

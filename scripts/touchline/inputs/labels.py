@@ -1,4 +1,4 @@
-"""From a model's own word for an event to the name of a class."""
+"""Mapping from a model's own word for an event to the name of a class."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ Key = Annotated[str, Field(pattern="^[a-zA-Z]$", description="a letter")]
 
 
 class LabelClass(Record):
-    """A class with its other spellings, and the key that adds an event of it on a page."""
+    """A class in labels.yaml: its other spellings, and the key that adds an event on a page."""
 
     spellings: list[str] = Field(default_factory=list)
     key: Key | None = None
 
 
 class LabelFile(Record):
-    """labels.yaml: each class with its other spellings, and words that are no class.
+    """The content of labels.yaml.
 
-    And the words that confirm an event of a class.
+    It has each class with its other spellings, words that are no class, and words that confirm an
+    event of a class.
     """
 
     classes: dict[str, list[str] | LabelClass]
@@ -37,12 +38,12 @@ class LabelFile(Record):
 
 
 class Labels:
-    """The classes of events, found by any spelling.
+    """The classes of events, which can be looked up by any spelling.
 
     Attributes:
-        classes: the names of the classes, in the file's order.
-        keys: by class, the letter that adds an event of it on a page. With more than 26 classes,
-            some have none.
+        classes: names of the classes, in the file's order.
+        keys: the letter that adds an event on a page, by class. If there are more than 26 classes,
+            some have no letter.
     """
 
     def __init__(
@@ -52,27 +53,30 @@ class Labels:
         confirmed_by: Mapping[str, Sequence[str]] | None = None,
         keys: Mapping[str, str] | None = None,
     ) -> None:
-        """Learn the spellings.
+        """Index the spellings.
 
         Args:
-            classes: other spellings by name of the class.
+            classes: other spellings, by name of the class.
             not_classes: words that are no class, each with the reason.
-            confirmed_by: by class, beginnings of words that confirm an event of it.
-            keys: letters by class; other classes get a free letter of their names, or any.
+            confirmed_by: beginnings of words that confirm an event, by class.
+            keys: letters, by class. Other classes get a free letter of their name, or any free
+                letter.
 
         Raises:
-            InputError: a spelling is empty or stands for two things, words confirm no class, or
-                two classes have one key.
+            InputError: a spelling is empty or ambiguous, `confirmed_by` names an unknown class, or
+                two classes have the same key.
         """
         self.classes = tuple(classes)
         self.keys = _keys(self.classes, keys or {})
         self._class_of: dict[str, str] = {}
-        self._reasons = {key_of(word): reason for word, reason in (not_classes or {}).items()}
+        self._reasons = {
+            normalize_label(word): reason for word, reason in (not_classes or {}).items()
+        }
         for name, others in classes.items():
             for spelling in (name, *others):
-                key = key_of(spelling)
+                key = normalize_label(spelling)
                 if not key:
-                    raise InputError(f"{spelling!r}, a spelling of {name!r}, has no letter in it.")
+                    raise InputError(f"{spelling!r}, a spelling of {name!r}, has no letter.")
                 rival = self._class_of.setdefault(key, name)
                 if key in self._reasons:
                     rival = "not_classes"
@@ -96,10 +100,11 @@ class Labels:
         """Read labels.yaml.
 
         Args:
-            taught: names of further classes, which labels of videos have. They come last.
+            path: the file.
+            taught: names of further classes, which occur in annotations. They come last.
 
         Raises:
-            InputError: the file cannot be read, or does not say which spelling is which class.
+            InputError: the file cannot be read, or a spelling is not assigned to exactly one class.
         """
         try:
             content = yaml.load(Path(path).read_text(encoding="utf-8"), _EachKeyOnce)
@@ -125,41 +130,43 @@ class Labels:
                 f"{'.'.join(map(str, mistake['loc'])) or 'the file'}: {mistake['msg']}"
                 for mistake in error.errors()
             )
-            raise InputError(f"{path} is no table of labels: {mistakes}.") from error
+            raise InputError(f"{path} is not a valid labels file: {mistakes}.") from error
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 
     def canonical(self, label: str) -> str | None:
-        """The class that a label names, or None if it names none (or more than one)."""
-        return self._class_of.get(key_of(label))
+        """Return the class that a label names, or None if it names no class or several classes."""
+        return self._class_of.get(normalize_label(label))
 
     def is_spelling(self, label: str) -> bool:
-        """Whether a label names a class, or is a word that was foreseen as no class."""
-        key = key_of(label)
+        """Return whether a label is a spelling of a class or a word in `not_classes`."""
+        key = normalize_label(label)
         return key in self._class_of or key in self._reasons
 
     def reason(self, label: str) -> str | None:
-        """Why a word that was foreseen is no class; None for all others."""
-        return self._reasons.get(key_of(label))
+        """Return the reason why a word in `not_classes` is no class; None for all other words."""
+        return self._reasons.get(normalize_label(label))
 
     def confirms(self, details: str, label: str) -> bool:
-        """Whether the details of any event have a word that confirms one of this class."""
+        """Return whether an event's details contain a word that confirms an event of this class."""
         pattern = self._confirming.get(label)
         return pattern is not None and pattern.search(details.casefold()) is not None
 
 
 class _EachKeyOnce(yaml.SafeLoader):
-    """Of a key that stands twice, YAML takes the last without a word."""
+    """A YAML loader that rejects duplicate keys. YAML itself silently takes the last value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Raise InputError if a key occurs twice."""
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice is not None:
-            raise InputError(f"{twice!r} is there twice; put its spellings into one list.")
+            raise InputError(f"{twice!r} occurs twice. Put its spellings into one list.")
         return super().construct_mapping(node, deep)
 
 
 def _keys(classes: Sequence[str], stated: Mapping[str, str]) -> dict[str, str]:
+    """Assign a letter to each class: the stated one, or a free letter."""
     class_of: dict[str, str] = {}
     for name, key in stated.items():
         if class_of.setdefault(key, name) != name:
@@ -175,7 +182,10 @@ def _keys(classes: Sequence[str], stated: Mapping[str, str]) -> dict[str, str]:
     return {name: found[name] for name in classes if name in found}
 
 
-def key_of(label: str) -> str:
-    """What all spellings of a label have in common: its letters, without case or plural s."""
+def normalize_label(label: str) -> str:
+    """Return the letters of a label in lower case, without plural s.
+
+    All spellings share this form.
+    """
     words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", label).casefold())
     return "".join(w[:-1] if w.endswith("s") and not w.endswith("ss") else w for w in words)

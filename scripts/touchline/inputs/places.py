@@ -1,4 +1,4 @@
-"""Paths that a user gives: as a shell takes them, and as the disk spells them."""
+"""Paths from the user: expanded as by a shell, and spelled as on the disk."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 from touchline.errors import InputError, plain
 
 
-def expanded(path: str | Path) -> str:
+def expand_path(path: str | Path) -> str:
     """Replace ~ and $HOME in a path, as a shell does."""
     return os.path.expandvars(os.path.expanduser(path))
 
 
 def as_on_disk(path: str) -> str:
-    """Return a path with its accents as the disk has them.
+    """Return a path with its accents in the form that the disk uses.
 
-    Unicode has two forms of é, one letter (NFC) or a letter and an accent (NFD). Tables and files
-    from a Mac often have the second. Linux takes the two for different names.
+    Unicode has two forms of é: one letter (NFC), or a letter and an accent (NFD). Tables and files
+    from a Mac often have the second form. Linux treats the two forms as different names.
 
     Returns:
-        The path as it is, if no file has its name in the other form.
+        The unchanged path if no file has this name in the other form.
     """
     if path.isascii() or os.path.lexists(path):
         return path
@@ -39,10 +39,10 @@ def as_on_disk(path: str) -> str:
 
 
 def check_name(path: str | Path) -> None:
-    """Refuse a path that is not in UTF-8, which JSON files and Snakemake cannot name.
+    """Reject a path that is not UTF-8, because JSON files and Snakemake cannot contain it.
 
     Raises:
-        InputError: says which file or folder to rename, and how.
+        InputError: the path is not UTF-8. The message says how to rename the file or folder.
     """
     parts = Path(path).parts
     for depth, part in enumerate(parts, start=1):
@@ -56,20 +56,20 @@ def check_name(path: str | Path) -> None:
 
 
 def check_braces(path: str | Path) -> None:
-    """Refuse a file or folder that Snakemake is to read or write, and whose path has braces.
+    """Reject a path with braces, because Snakemake would read them as wildcards.
 
     Raises:
-        InputError: asks for another name.
+        InputError: the path has braces.
     """
     if re.search("[{}]", str(path)):
         raise InputError(
-            f"{plain(path)} has braces in its path, and Snakemake takes a word in braces for a "
-            "wildcard; use a name without { and }."
+            f"{plain(path)} has braces in its path, and Snakemake reads a word in braces as a "
+            "wildcard. Use a name without { and }."
         )
 
 
 def _is_utf8(text: str) -> bool:
-    """Whether a name came from the system in UTF-8."""
+    """Return whether the system's name of a file is UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -78,10 +78,12 @@ def _is_utf8(text: str) -> bool:
 
 
 def _composed(name: str) -> str:
+    """Return a name with each accented letter as one character."""
     return unicodedata.normalize("NFC", name)
 
 
 def _names_in(folder: Path) -> list[str]:
+    """Return the names in a folder, which are none if it cannot be read."""
     try:
         return sorted(os.listdir(folder))
     except OSError:
@@ -89,7 +91,7 @@ def _names_in(folder: Path) -> list[str]:
 
 
 def _quoted(path: Path) -> str:
-    """A path for a shell, with bytes that are no text as numbers."""
+    """Quote a path for a shell. Bytes that are no text become numbers."""
     if _is_utf8(str(path)) and "'" not in str(path):
         return f"'{path}'"
     letters = (

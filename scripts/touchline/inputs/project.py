@@ -1,4 +1,4 @@
-"""The project's settings and files, for a run that may be started in another folder."""
+"""Settings and files of the project, for a run that can start in another folder."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from touchline.inputs.settings import Settings
 
 
 def settings_files(project: Path) -> list[Path]:
-    """The project's config.yaml and, over it, that of the folder that a run is started in.
+    """Return the project's config.yaml and, if there is one, config.yaml in the current folder.
 
     Args:
-        project: the folder of the Snakefile.
+        project: folder of the Snakefile.
 
     Raises:
-        InputError: one of them is no YAML; says where.
+        InputError: a file is no YAML or has no settings.
     """
     files = [project / "config.yaml"]
     own = Path("config.yaml")
@@ -34,27 +34,27 @@ def settings_files(project: Path) -> list[Path]:
             raise InputError(f"{file} is not a YAML file: {plain(error)}.") from error
         if not isinstance(content, dict):
             raise InputError(
-                f"{file} holds no settings, such as `slices: 4`; write some, or delete it."
+                f"{file} has no settings, such as `slices: 4`. Write some, or delete the file."
             )
     return files
 
 
 def read_config(project: Path, files: Sequence[Path], words: Sequence[str]) -> dict[str, Any]:
-    """The settings as Snakemake would put them together, each over those before.
+    """Combine the settings as Snakemake does. Later sources override earlier ones.
 
     Args:
-        project: the folder of the Snakefile.
-        files: those after --configfile.
-        words: those after --config.
+        project: folder of the Snakefile.
+        files: files after --configfile.
+        words: words after --config.
 
     Raises:
-        InputError: a file is not there or holds no settings, or a word is no KEY=VALUE.
+        InputError: a file does not exist or has no settings, or a word is not KEY=VALUE.
     """
     config: dict[str, Any] = {}
     for path in [*settings_files(project), *files]:
         if not path.exists():
             raise InputError(
-                f"There is no {path}; Snakemake takes every word after --configfile for a file, "
+                f"{path} does not exist. Snakemake reads every word after --configfile as a file, "
                 "so use --configfile=my.yaml."
             )
         try:
@@ -72,6 +72,7 @@ def read_config(project: Path, files: Sequence[Path], words: Sequence[str]) -> d
 
 
 def _update(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    """Write the settings of `above` over those of `below`, group by group."""
     for key, value in above.items():
         if isinstance(value, dict) and isinstance(below.get(key), dict):
             _update(below[key], value)
@@ -80,12 +81,13 @@ def _update(below: dict[str, Any], above: Mapping[str, Any]) -> None:
 
 
 def with_project_files(settings: Settings, project: Path) -> Settings:
-    """Settings that name the project's labels, prompt and models where the user has none.
+    """Replace paths of labels, prompt and models by the project's files where the user has none.
 
-    A path is the user's as long as there is something by it, seen from where the run is started.
+    If a path exists relative to the current folder, the user's file is used.
 
     Args:
-        project: the folder of the Snakefile.
+        settings: the settings.
+        project: folder of the Snakefile.
     """
 
     def found(path: str) -> str:

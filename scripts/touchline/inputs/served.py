@@ -1,4 +1,4 @@
-"""A model that a server runs: what its answers depend on, and the way to it."""
+"""Settings of a model that a server runs, and access to the server."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from urllib.parse import urlsplit
 
 from touchline.errors import InputError
 
-# Pictures in one of two formats, or one video of JPEG pictures.
+# Formats of a window's frames: single images, or one video of JPEG images.
 FramesAs = Literal["jpeg", "png", "video"]
 
-# Requests in flight: enough for a server that batches, few enough for one that does not.
+# Requests in flight. This number suits servers with and without batching.
 REQUESTS = 16
-# Seconds without any answer until a slice ends. A server may restart and load its model meanwhile.
+# Seconds without any answer until a slice ends. This is enough for a server to restart.
 PATIENCE = 900.0
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model of a server, as far as answers depend on it.
+    """The settings of a server's model on which its answers depend.
 
     Attributes:
         name: the server's name of the model.
-        frames_as: how it gets a window's frames.
+        frames_as: the format in which the server gets a window's frames.
     """
 
     name: str
@@ -33,12 +33,12 @@ class ServedModel:
 
 @dataclass(frozen=True)
 class Access:
-    """Where a server is, and how it lets us in; answers do not depend on it.
+    """The address of a server and its key. Answers do not depend on these settings.
 
     Attributes:
-        endpoint: its address, without credentials.
-        key_variable: environment variable that holds the key; None where none is needed.
-        requests: how many are in flight.
+        endpoint: address of the server, without credentials.
+        key_variable: environment variable that contains the key; None if no key is needed.
+        requests: number of requests in flight.
         patience: seconds without any answer until a slice ends.
     """
 
@@ -49,14 +49,14 @@ class Access:
 
     @property
     def host(self) -> str:
-        """Name and port of the server."""
+        """Return the name and port of the server."""
         return urlsplit(self.endpoint).netloc
 
     def read_key(self) -> str:
-        """Return the key; an empty text where none is needed.
+        """Return the key, or an empty text if no key is needed.
 
         Raises:
-            InputError: the variable is not set, or holds no key.
+            InputError: the variable is not set, or has characters that a key cannot have.
         """
         if self.key_variable is None:
             return ""
@@ -64,27 +64,31 @@ class Access:
         if not key:
             raise InputError(
                 f"The environment variable {self.key_variable} is not set, so {self.host} would "
-                f"refuse every request; type: export {self.key_variable}=… and the command again."
+                f"refuse every request. Type: export {self.key_variable}=… and run the command "
+                "again."
             )
-        # Libraries repeat such a key in their messages.
+        # Libraries would repeat an invalid key in their messages.
         if not (key.isascii() and key.isprintable()):
             raise InputError(
-                f"The environment variable {self.key_variable} holds characters that no key has, "
-                "such as a line break; set it to the key alone."
+                f"The environment variable {self.key_variable} has characters that no key has, "
+                "such as a line break. Set it to the key alone."
             )
         return key
 
 
-# Pixels that a token of a picture stands for, in Qwen's models; others take more tokens or fewer.
+# Pixels per token of an image in Qwen's models. Other models differ.
 _PIXELS_PER_TOKEN = 28 * 28
 _LETTERS_PER_TOKEN = 4
 
 
-def tokens_of_prompt(prompt: str, frames: int, width: int, height: int) -> int:
-    """Estimate the tokens of a request about a full window.
+def estimate_prompt_tokens(prompt: str, frames: int, width: int, height: int) -> int:
+    """Estimate the number of tokens in a request about a full window.
 
     Args:
-        width, height: of a frame, pixels.
+        prompt: the prompt.
+        frames: number of frames.
+        width: width of a frame, in pixels.
+        height: height of a frame, in pixels.
     """
     picture = width * height / _PIXELS_PER_TOKEN
     return round(len(prompt) / _LETTERS_PER_TOKEN + frames * picture)

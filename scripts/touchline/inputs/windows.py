@@ -1,10 +1,10 @@
-"""Slices of a video and the overlapping windows in them.
+"""Slices of a video, and the overlapping windows in them.
 
-The settings and a video's duration say which windows there must be. Every stage that lists, counts
-or checks windows asks this module.
+The settings and the duration of a video determine its windows. Every stage that lists, counts or
+checks windows uses this module.
 
-Times are seconds from the start of the video, rounded to a millisecond, so that
-they read the same in every file and neighbouring slices share their border exactly.
+Times are seconds from the start of the video, rounded to a millisecond. So they read the same in
+every file, and neighbouring slices share their border exactly.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from itertools import count, dropwhile, takewhile
 from touchline.inputs.clock import HalfStart, half_spans
 from touchline.inputs.settings import WindowSettings
 
-# Parts of a video, (start, end) in seconds: sorted, and not overlapping.
+# Parts of a video to look at, as (start, end) in seconds: sorted and disjoint.
 Stretches = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of video that the model answers for: [start, end) and the times it is shown at."""
+    """A window: the interval [start, end) of a video, and the times of its frames, in seconds."""
 
     index: int
     start: float
@@ -31,35 +31,38 @@ class Window:
     times: tuple[float, ...]
 
 
-def watched(duration: float, halves: Sequence[HalfStart], rule: WindowSettings) -> Stretches:
-    """List the stretches of a video that are looked at, by time.
+def watched_parts(duration: float, halves: Sequence[HalfStart], rule: WindowSettings) -> Stretches:
+    """List the parts of a video that the model looks at, ordered by time.
 
     Args:
-        duration: of the video, seconds.
-        halves: where halves begin; without any, or with `outside_halves`, it is the whole video.
+        duration: duration of the video, in seconds.
+        halves: starts of halves. Without any, or with `outside_halves`, the only part is the whole
+            video.
+        rule: settings of the windows.
 
     Raises:
         InputError: the video ends before any half begins.
     """
     if rule.outside_halves or not halves:
-        return whole(duration)
+        return whole_video(duration)
     return tuple((span.start, span.end) for span in half_spans(halves, None, duration))
 
 
-def whole(duration: float) -> Stretches:
-    """The whole of a video, as the one stretch that is looked at."""
+def whole_video(duration: float) -> Stretches:
+    """Return the whole video as the only part to look at."""
     return ((0.0, duration),)
 
 
 def slice_bounds(stretches: Stretches, slices: int, index: int) -> tuple[float, float]:
-    """Start and end of slice `index`, in seconds of what is looked at.
+    """Return the start and end of a slice, in seconds of the parts to look at.
 
-    One stretch is divided into equal slices. Several stretches share the slices by their lengths,
-    so that a match in one file has the windows of the same match in two.
+    A single part is divided into equal slices. Several parts share the slices in proportion to
+    their lengths. So a match in one file has the same windows as a match in two files.
 
     Args:
-        stretches: that are looked at.
-        slices: how many slices the video has.
+        stretches: the parts to look at.
+        slices: number of slices of the video.
+        index: number of the slice.
     """
     lengths = [end - start for start, end in stretches]
     if slices < len(lengths):
@@ -78,6 +81,7 @@ def slice_bounds(stretches: Stretches, slices: int, index: int) -> tuple[float, 
 
 
 def _share(length: float, parts: int, index: int) -> tuple[float, float]:
+    """Return the start and end of one of several equal parts, in seconds."""
     return round(length * index / parts, 3), round(length * (index + 1) / parts, 3)
 
 
@@ -85,7 +89,9 @@ def windows_per_slice(stretches: Stretches, slices: int, rule: WindowSettings) -
     """Count the windows of each slice of a video.
 
     Args:
-        stretches: that are looked at.
+        stretches: the parts to look at.
+        slices: number of slices of the video.
+        rule: settings of the windows.
     """
     bounds = (slice_bounds(stretches, slices, index) for index in range(slices))
     return [
@@ -93,14 +99,15 @@ def windows_per_slice(stretches: Stretches, slices: int, rule: WindowSettings) -
     ]
 
 
-def windows_of(
+def list_windows(
     start: float, end: float, stretches: Stretches, rule: WindowSettings
 ) -> list[Window]:
-    """The windows that start in [start, end), in seconds of what is looked at.
+    """List the windows that start in [start, end), given in seconds of the parts to look at.
 
-    Their times are the video's. The last ones are cut at the slice's end, so every moment of the
-    slice lies in a window, and a cut window shows fewer frames. With `cross_slices`, the slices
-    share the windows of the undivided stretch, whatever their number.
+    The times of the windows are times of the video. The last windows are cut at the slice's end, so
+    every moment of the slice is in a window, and a cut window has fewer frames. With
+    `cross_slices`, windows do not depend on the number of slices: they are the windows of the
+    undivided part.
     """
     found = (
         (each, piece.last if rule.cross_slices else piece.stop)
@@ -112,7 +119,14 @@ def windows_of(
 
 @dataclass(frozen=True)
 class _Piece:
-    """A part of a slice, [begin, stop), in the stretch [first, last); seconds of video."""
+    """The overlap of a slice and one part of the video, in seconds of video.
+
+    Attributes:
+        begin: start of the overlap.
+        stop: end of the overlap, which does not belong to it.
+        first: start of the part.
+        last: end of the part.
+    """
 
     begin: float
     stop: float
@@ -121,10 +135,12 @@ class _Piece:
 
 
 def _pieces(start: float, end: float, stretches: Stretches) -> Iterator[_Piece]:
-    """The parts of a slice, one a stretch.
+    """Split a slice into pieces, one per part of the video.
 
     Args:
-        start, end: of the slice, in seconds of what is looked at.
+        start: start of the slice, in seconds of the parts to look at.
+        end: end of the slice, in seconds of the parts to look at.
+        stretches: the parts to look at.
     """
     before = 0.0
     for first, last in stretches:
@@ -133,33 +149,36 @@ def _pieces(start: float, end: float, stretches: Stretches) -> Iterator[_Piece]:
         before += last - first
 
 
-def windows_from(
+def windows_at(
     starts: Iterable[float], duration: float | None, rule: WindowSettings
 ) -> list[Window]:
-    """The windows that start at given times, as predictions made elsewhere have them.
+    """Return the windows that start at given times, as in given predictions.
 
     Args:
-        duration: of the video, seconds, if known; it cuts the last ones.
+        starts: starts of the windows, in seconds.
+        duration: duration of the video in seconds, if known. The last windows are cut here.
+        rule: settings of the windows.
     """
     limit = math.inf if duration is None else duration
     return [_window(index, start, limit, rule) for index, start in enumerate(starts)]
 
 
 def most_frames(rule: WindowSettings) -> int:
-    """How many frames a window shows that nothing cuts."""
+    """Return the number of frames in a full window."""
     return len(_window(0, 0.0, math.inf, rule).times)
 
 
 def _starts(piece: _Piece, rule: WindowSettings) -> list[float]:
-    """When the windows of a part of a slice begin, seconds."""
+    """Return the starts of the windows in a piece of a slice, in seconds."""
     origin = piece.first if rule.cross_slices else piece.begin
     steps = count(max(0, math.floor((piece.begin - origin) / rule.step) - 1))
     starts = (round(origin + step * rule.step, 3) for step in steps)
-    within = dropwhile(lambda each: each < piece.begin, starts)
-    return list(takewhile(lambda each: each < piece.stop, within))
+    following = dropwhile(lambda each: each < piece.begin, starts)
+    return list(takewhile(lambda each: each < piece.stop, following))
 
 
 def _window(index: int, start: float, limit: float, rule: WindowSettings) -> Window:
+    """Return the window at a start. Its end and its frames are cut at the limit."""
     end = round(min(start + rule.seconds, limit), 3)
     samples = (round(start + k / rule.fps, 3) for k in range(rule.frames))
     return Window(index, start, end, tuple(takewhile(lambda time: time < end, samples)))

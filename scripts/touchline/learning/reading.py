@@ -19,7 +19,7 @@ from touchline.inputs.clock import HalfStart
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import AnnotatedVideo
-from touchline.inputs.windows import Stretches, watched
+from touchline.inputs.windows import Stretches, watched_parts
 from touchline.learning.records import LearntGame
 from touchline.learning.reduction import directions, standardize
 from touchline.learning.training import LabelledVideo
@@ -92,7 +92,7 @@ def read_watched(
         InputError: a file cannot be read, or does not fit the others.
     """
     found = read_record(manifest, Manifest)
-    stretches = watched(found.duration, halves, rule)
+    stretches = watched_parts(found.duration, halves, rule)
     slices = read_slices(ledgers, stretches)
     check_slices(slices, stretches, rule)
     parts = [(path, part.windows) for path, part in zip(features, slices, strict=True)]
@@ -132,14 +132,18 @@ def read_labelled(
             files.manifests[place],
             files.features[own],
             files.ledgers[own],
-            halves=row.of.halves,
+            halves=row.game_half.halves,
             rule=rule,
         )
         manifest, features = video.manifest, video.features
         origins.append((files.features[own][0], features.origin))
         _check_equal(*origins[0], *origins[-1])
         truth = read_truth(
-            files.truth[place], labels, of=row.of, duration=manifest.duration, classes=classes
+            files.truth[place],
+            labels,
+            of=row.game_half,
+            duration=manifest.duration,
+            classes=classes,
         )
         problems += [problem for problem in truth.problems if problem not in problems]
         width = max(width, features.states.shape[1])

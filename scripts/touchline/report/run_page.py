@@ -16,7 +16,7 @@ from touchline.evaluation.records import EvaluationReport
 from touchline.inputs.clock import HalfStart
 from touchline.inputs.settings import WindowSettings
 from touchline.inputs.videos import Name
-from touchline.inputs.windows import watched, windows_per_slice
+from touchline.inputs.windows import watched_parts, windows_per_slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def slices_of(
         benchmarks: path of the measurements, with {model}, {video} and {slice}.
     """
     found = []
-    stretches = watched(manifest.duration, halves, window)
+    stretches = watched_parts(manifest.duration, halves, window)
     for number, windows in enumerate(windows_per_slice(stretches, slices, window)):
         path = benchmarks.format(model=model, video=manifest.video, slice=number)
         found.append(SliceRow(number, windows, *read_benchmark(path)))

@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 from touchline.core.files import read_text
 from touchline.errors import InputError
 from touchline.evaluation.annotations import count_unknown_labels, find_labels
-from touchline.inputs.candidates import NONE, candidates_of
-from touchline.inputs.class_names import with_class_names
+from touchline.inputs.candidates import NONE, make_candidates
+from touchline.inputs.class_names import resolve_class_names
 from touchline.inputs.given import find_given, given_videos
-from touchline.inputs.labels import Labels, key_of
+from touchline.inputs.labels import Labels, normalize_label
 from touchline.inputs.project import with_project_files
-from touchline.inputs.settings import Settings, read_settings, table_of
-from touchline.inputs.videos import Video, game_of, select
+from touchline.inputs.settings import Settings, read_settings, videos_in_settings
+from touchline.inputs.videos import Video, game_name, select
 from touchline.learning.note import read_note
 from touchline.learning.records import LEAST_EVENTS
 
@@ -123,7 +123,7 @@ def collect_inputs(
     if only_models:
         return Inputs(settings, {}, [], {}, {}, {}, [])
     source = settings.videos
-    videos: dict[int, Video] = mistakes.catch(lambda: table_of(settings), {})
+    videos: dict[int, Video] = mistakes.catch(lambda: videos_in_settings(settings), {})
     sources = {
         name: path for name in settings.compare_with if (path := settings.models[name].predictions)
     }
@@ -140,7 +140,7 @@ def collect_inputs(
     annotations = mistakes.catch(
         lambda: find_labels(videos, selected, settings.results), annotations
     )
-    games = {video: game_of(video, videos) for video in selected}
+    games = {video: game_name(video, videos) for video in selected}
     shown = selected
     if not settings.detect_with:
         footage = {video: row.path for video, row in videos.items()}
@@ -150,7 +150,7 @@ def collect_inputs(
         classes = mistakes.catch(lambda: _weighed_classes(settings), classes)
     taught: list[str] = []
     taught = mistakes.catch(lambda: taught_classes(settings, annotations.values()), taught)
-    named = mistakes.catch(lambda: with_class_names(settings, taught), settings)
+    named = mistakes.catch(lambda: resolve_class_names(settings, taught), settings)
     return Inputs(named, videos, selected, given, annotations, games, shown, classes, taught)
 
 
@@ -179,7 +179,7 @@ def taught_classes(settings: Settings, annotations: Iterable[str]) -> list[str]:
             counts += Counter(dict.fromkeys(known - set(labels.classes), LEAST_EVENTS))
     spellings: dict[str, Counter[str]] = {}
     for label, count in counts.items():
-        if key := key_of(label):
+        if key := normalize_label(label):
             spellings.setdefault(key, Counter())[label] += count
     enough = [each for each in spellings.values() if each.total() >= LEAST_EVENTS]
     found = sorted(each.most_common(1)[0][0] for each in enough)
@@ -192,5 +192,5 @@ def _weighed_classes(settings: Settings) -> tuple[str, ...]:
     Candidates for evidence are written from that example.
     """
     classes = Labels.read(settings.labels).classes
-    candidates_of(read_text(settings.prompt), classes)
+    make_candidates(read_text(settings.prompt), classes)
     return classes

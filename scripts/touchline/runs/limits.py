@@ -15,7 +15,7 @@ from pathlib import Path
 
 from touchline.inputs.clock import HalfStart
 from touchline.inputs.settings import Settings
-from touchline.inputs.windows import most_frames, watched, windows_per_slice
+from touchline.inputs.windows import most_frames, watched_parts, windows_per_slice
 
 # Time to load a model from a busy file system. A fast file system takes 6 s (measured).
 _START_MINUTES = 15
@@ -53,7 +53,7 @@ def minutes_of_slice(
             unknown.
     """
     duration = json.loads(Path(manifest).read_bytes())["duration"]
-    stretches = watched(duration, halves, settings.window)
+    stretches = watched_parts(duration, halves, settings.window)
     windows = max(windows_per_slice(stretches, settings.slices, settings.window))
     seconds = windows * (
         _FRAME_SECONDS * most_frames(settings.window)

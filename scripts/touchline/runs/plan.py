@@ -14,7 +14,7 @@ from pathlib import Path
 from touchline.core import paths
 from touchline.core.params import MissingPredictions, PredictedVideo
 from touchline.core.paths import Slice, evidence_model_name, learned_model_name, list_slices
-from touchline.inputs.given import place_of
+from touchline.inputs.given import expected_path
 from touchline.inputs.videos import AnnotatedVideo, GameHalf, Name
 from touchline.runs.inputs import Inputs
 
@@ -127,8 +127,12 @@ class Plan:
 
         Answers, evidence and learnt events of one checkpoint have the same origin.
         """
-        origin_of = self.inputs.settings.origin_of
-        return [other for other in self.fused_models(video) if origin_of(other) != origin_of(model)]
+        source_model = self.inputs.settings.source_model
+        return [
+            other
+            for other in self.fused_models(video)
+            if source_model(other) != source_model(model)
+        ]
 
     def opinions(self, video: int) -> dict[str, list[str]]:
         """Return the second opinions on each fused model's events, by model.
@@ -289,7 +293,7 @@ class Plan:
         """Return the given predictions whose files do not exist, in the order of the videos."""
         models = self.inputs.settings.models
         return [
-            MissingPredictions(video, model, place_of(source, video, self.inputs.videos))
+            MissingPredictions(video, model, expected_path(source, video, self.inputs.videos))
             for video in self.inputs.selected
             for model in self.inputs.settings.compare_with
             if model not in self.inputs.given[video] and (source := models[model].predictions)
@@ -466,7 +470,7 @@ class Plan:
             AnnotatedVideo(
                 video=one.video,
                 game=self.inputs.games[one.video],
-                of=self.half_of(one.video),
+                game_half=self.half_of(one.video),
                 models=len(self.contributors(one)),
                 others=len(self.other_opinions(one)),
             )

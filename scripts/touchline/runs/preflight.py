@@ -24,13 +24,13 @@ from touchline.errors import InputError, nearest_file, plain
 from touchline.evaluation.annotations import check_truth, verdicts_path
 from touchline.evaluation.records import LEAST_GAMES
 from touchline.events.given import check_given
-from touchline.inputs.given import place_of
+from touchline.inputs.given import expected_path
 from touchline.inputs.halves import contradictions, repeated_halves, same_files
-from touchline.inputs.hq import untrimmed
+from touchline.inputs.hq import find_hq_file
 from touchline.inputs.labels import Labels
 from touchline.inputs.places import check_braces, check_name
-from touchline.inputs.settings import GenerationSettings, Settings, WindowSettings, weight_of
-from touchline.inputs.videos import GameHalf, left_out, ranges
+from touchline.inputs.settings import GenerationSettings, Settings, WindowSettings, weight_for
+from touchline.inputs.videos import GameHalf, describe_ignored_files, ranges
 from touchline.inputs.windows import most_frames
 from touchline.learning.note import check_learnt, read_note
 from touchline.runs.inputs import Inputs, Mistakes, collect_inputs
@@ -128,7 +128,7 @@ def _check_threshold(inputs: Inputs) -> None:
     }
     classes = {name for each in weights.values() if isinstance(each, dict) for name in each}
     most, models = max(
-        (math.fsum(weight_of(weights, model, name) for model in models), models)
+        (math.fsum(weight_for(weights, model, name) for model in models), models)
         for models in fused
         for name in [*classes, ""]
     )
@@ -144,7 +144,7 @@ def _warnings(inputs: Inputs) -> list[str]:
     """Return the warnings about inputs that are valid but probably not intended."""
     source = inputs.settings.videos
     found = [
-        left_out(source) if source else None,
+        describe_ignored_files(source) if source else None,
         _weights_without_effect(inputs.settings),
         _unseen_ends(inputs.settings),
         _repeats_beyond_radius(inputs.settings),
@@ -251,7 +251,7 @@ def _without_any_predictions(inputs: Inputs) -> Iterator[str]:
     for model in settings.compare_with:
         source = settings.models[model].predictions or ""
         if not any(model in given for given in inputs.given.values()):
-            place = place_of(source, inputs.selected[0], inputs.videos)
+            place = expected_path(source, inputs.selected[0], inputs.videos)
             yield (
                 f"{model} has no predictions of any selected video (there is no {place}). Correct "
                 f"models.{model}.predictions, or remove {model} from compare_with."
@@ -268,7 +268,7 @@ def _exports_by_another_clock(inputs: Inputs) -> str | None:
         for video in inputs.selected
         if video in inputs.videos
         and not inputs.videos[video].halves
-        and untrimmed(inputs.videos[video].path)
+        and find_hq_file(inputs.videos[video].path)
     ]
     if not found:
         return None

@@ -24,8 +24,8 @@ from touchline.core.files import hash_file, read_json, read_record
 from touchline.core.jobs import files_below, hashes_at_end
 from touchline.core.records import HashedFile, Manifest, ModelFiles, Origin
 from touchline.errors import InputError
-from touchline.inputs.fingerprint import content_of
-from touchline.inputs.given import place_of
+from touchline.inputs.fingerprint import content_id
+from touchline.inputs.given import expected_path
 from touchline.inputs.settings import Settings
 from touchline.inputs.videos import GameHalf, Video
 from touchline.runs.checkout import read_checkout
@@ -312,7 +312,7 @@ def _expected(file: RecordedInput, inputs: Inputs) -> str:
         return str(row.labels)
     model = inputs.settings.models.get(file.model or "")
     if file.role == "predictions" and file.video is not None and model and model.predictions:
-        return place_of(model.predictions, file.video, inputs.videos)
+        return expected_path(model.predictions, file.video, inputs.videos)
     return file.name
 
 
@@ -332,7 +332,7 @@ def _differing_video(video: RecordedVideo, row: Video | None) -> Iterator[Differ
         yield Difference("not checked", f"{what}, which has no path in the table of videos")
     elif not row.path.is_file():
         yield Difference("not checked", f"{row.path} ({what}), which is missing")
-    elif content_of(row.path) != video.fingerprint:
+    elif content_id(row.path) != video.fingerprint:
         yield Difference("changed", f"{row.path} ({what})")
 
 

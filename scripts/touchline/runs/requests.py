@@ -7,8 +7,8 @@ from pathlib import Path
 from touchline.core import paths
 from touchline.core.files import read_record, read_text
 from touchline.core.records import Manifest
-from touchline.inputs.served import tokens_of_prompt
-from touchline.inputs.windows import most_frames, watched, windows_per_slice
+from touchline.inputs.served import estimate_prompt_tokens
+from touchline.inputs.windows import most_frames, watched_parts, windows_per_slice
 from touchline.runs.plan import Plan
 
 # Ratio of width to height of most footage.
@@ -22,7 +22,7 @@ def requests_of(plan: Plan, model: str, host: str) -> str:
     """
     settings = plan.inputs.settings
     size = settings.image.max_size
-    each = tokens_of_prompt(
+    each = estimate_prompt_tokens(
         read_text(settings.prompt), most_frames(settings.window), size, round(size / _WIDE)
     )
     count = unknown = 0
@@ -32,7 +32,7 @@ def requests_of(plan: Plan, model: str, host: str) -> str:
         path = Path(settings.results, paths.MANIFEST.format(video=part.video))
         if path.exists():
             duration = read_record(path, Manifest).duration
-            stretches = watched(duration, plan.half_of(part.video).halves, settings.window)
+            stretches = watched_parts(duration, plan.half_of(part.video).halves, settings.window)
             windows = windows_per_slice(stretches, settings.slices, settings.window)
             count += windows[part.slice]
         else:

@@ -22,7 +22,7 @@ from pydantic import (
 from touchline.core import paths
 from touchline.core.params import MissingPredictions, PredictedVideo
 from touchline.inputs.clock import HalfStart
-from touchline.inputs.fingerprint import content_of
+from touchline.inputs.fingerprint import content_id
 from touchline.inputs.served import ServedModel
 from touchline.inputs.settings import (
     ClipsSettings,
@@ -194,7 +194,7 @@ class ProbeVideoParams(RuleParams):
     """
 
     content: str | None = value_of_job(
-        lambda job: content_of(job.plan.inputs.videos[job.video].footage)
+        lambda job: content_id(job.plan.inputs.videos[job.video].footage)
     )
     max_duration: float | None = value_of_job(lambda job: job.settings.max_duration)
 

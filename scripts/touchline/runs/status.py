@@ -32,7 +32,7 @@ from touchline.core.records import UNANSWERED, Manifest
 from touchline.detection.journal import Line, read_lines
 from touchline.inputs.settings import Settings
 from touchline.inputs.videos import Video
-from touchline.inputs.windows import watched, windows_per_slice
+from touchline.inputs.windows import watched_parts, windows_per_slice
 from touchline.slurm.queue import QueuedJob, Stage, own_jobs
 
 # The current speed is measured over these seconds.
@@ -245,7 +245,7 @@ class Observer:
         except (OSError, ValidationError):
             return None
         settings, row = self.settings, self.table.get(part.video)
-        stretches = watched(duration, row.halves if row else (), settings.window)
+        stretches = watched_parts(duration, row.halves if row else (), settings.window)
         return _counts_of_windows(tuple(stretches), settings.slices, settings.window)[part.slice]
 
 

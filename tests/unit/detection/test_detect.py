@@ -13,7 +13,7 @@ from touchline.detection.scoring import Generated
 from touchline.events.partials import partial_answers
 from touchline.inputs.settings import GenerationSettings, WindowSettings
 from touchline.inputs.videos import Video
-from touchline.inputs.windows import slice_bounds, whole, windows_of
+from touchline.inputs.windows import list_windows, slice_bounds, whole_video
 from touchline.video.probe import probe
 
 GOAL = '[{"label": "Goal", "team": "home", "confidence": 0.9, "details": ""}]'
@@ -67,7 +67,7 @@ class Answers:
 def run(path, answers, eye=None, bounds=None, duration=None, seed=0, rule=DEFAULT):
     manifest = probe(Video(video=3, path=path))
     duration = duration or manifest.duration
-    windows = windows_of(*(bounds or (0, duration)), whole(duration), rule)
+    windows = list_windows(*(bounds or (0, duration)), whole_video(duration), rule)
     times = sorted({time for window in windows for time in window.times})
     frames = sample_frames(path, times, manifest.start_time, 4096)
     settings = GenerationSettings(seed=seed, max_new_tokens=8)
@@ -162,7 +162,7 @@ def test_a_long_video_loses_nothing_at_its_end(tmp_path, slices):
     # A frame a second: 3,247 of them, as long as the longest real half.
     path = write_video(tmp_path / "half.mkv", steady(3247, rate=1), size=(208, 32), gop=50)
     ledgers = [
-        run(path, Answers(), bounds=slice_bounds(whole(3247.0), slices, s), duration=3247.0)
+        run(path, Answers(), bounds=slice_bounds(whole_video(3247.0), slices, s), duration=3247.0)
         for s in range(slices)
     ]
     records = [record for ledger in ledgers for record in ledger]

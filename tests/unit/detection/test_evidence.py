@@ -10,7 +10,7 @@ from test_engine import answered, kinds, pictures_of, stock_inputs, tasks
 
 from rounding import NF4_SHARE, assert_same_answers, near
 from touchline.errors import InputError
-from touchline.inputs.candidates import candidates_of
+from touchline.inputs.candidates import make_candidates
 from touchline.inputs.families import FAMILIES
 from touchline.inputs.settings import GenerationSettings
 from touchline.models.candidate_tree import CandidateTree
@@ -36,7 +36,7 @@ def pictures(model):
 
 
 def texts():
-    return [(each.text, each.decided) for each in candidates_of(PROMPT, CLASSES)]
+    return [(each.text, each.decided) for each in make_candidates(PROMPT, CLASSES)]
 
 
 def weighed(model, tasks, rows, settings=BOTH, **more):
@@ -122,7 +122,7 @@ def test_a_window_whose_evidence_is_not_finite_has_none(model, pictures):
 
 
 def test_a_candidate_is_the_prompt_s_example_with_its_name():
-    first, *_, last = candidates_of(PROMPT, CLASSES[1:] + CLASSES[:1])
+    first, *_, last = make_candidates(PROMPT, CLASSES[1:] + CLASSES[:1])
     assert first.text == '[{"label": "Goal kick", "team": "home"}]'
     assert first.text[: first.decided] == '[{"label": "Goal kick"'
     assert (last.name, last.text, last.decided) == ("none", "none", 4)
@@ -133,13 +133,13 @@ def test_a_candidate_is_the_prompt_s_example_with_its_name():
     [
         ("What happens? If nothing does, say none.", ("Goal",), "no example of an answer"),
         ('Like\n{"label": "Tor"}\nor none', ("Goal",), "no example of an answer"),
-        ('Like\n{"label": "Goal"}', ("Goal",), 'may be "none"'),
+        ('Like\n{"label": "Goal"}', ("Goal",), 'allow the answer "none"'),
         ('Like\n{"label": "Goal"}\nor none', ("Goal", "none"), 'called "none"'),
     ],
 )
 def test_a_prompt_without_candidates_is_refused_with_what_to_do(prompt, classes, words):
     with pytest.raises(InputError, match=words) as raised:
-        candidates_of(prompt, classes)
+        make_candidates(prompt, classes)
     assert "generation.evidence" in str(raised.value)
 
 

@@ -18,9 +18,9 @@ from touchline.answers.parsing import parse_prompt
 from touchline.detection import server as module
 from touchline.detection.server import ServerAnswering
 from touchline.errors import InputError
-from touchline.inputs.served import Access, ServedModel, tokens_of_prompt
+from touchline.inputs.served import Access, ServedModel, estimate_prompt_tokens
 from touchline.inputs.settings import GenerationSettings, WindowSettings
-from touchline.inputs.windows import whole, windows_of
+from touchline.inputs.windows import list_windows, whole_video
 from touchline.video.sampler import Frame
 
 KEY = "sk-secret-0123456789"
@@ -40,7 +40,7 @@ def key(monkeypatch):
 
 def windows(count):
     end = 2.0 * count
-    return windows_of(0, end, whole(end), WindowSettings())
+    return list_windows(0, end, whole_video(end), WindowSettings())
 
 
 def frames(some, missing=()):
@@ -430,4 +430,4 @@ def test_key_that_cannot_be_one_is_refused(value, words, monkeypatch):
 
 
 def test_tokens_of_a_prompt_are_estimated():
-    assert tokens_of_prompt("a" * 400, 4, 384, 216) == 523
+    assert estimate_prompt_tokens("a" * 400, 4, 384, 216) == 523

@@ -12,7 +12,7 @@ from touchline.inputs.settings import (
     WindowSettings,
 )
 from touchline.inputs.videos import Video
-from touchline.inputs.windows import whole, windows_of
+from touchline.inputs.windows import list_windows, whole_video
 from touchline.video.probe import probe
 
 
@@ -41,7 +41,7 @@ def test_worker_survives_a_gpu_that_refuses_it_while_another_worker_holds_it(
     monkeypatch.setattr(worker, refusing, refuse)
     monkeypatch.setattr(worker, "lease_gpu", lease)
     settings = WindowSettings()
-    windows = list(windows_of(0, 4, whole(4), settings))
+    windows = list(list_windows(0, 4, whole_video(4), settings))
     question = Question(
         prompt="What happens?",
         checkpoint=checkpoint,

@@ -288,7 +288,7 @@ def test_video_is_found_by_game_path_or_number(frames):
     [
         (
             spotted_video(f"{GAME}/1", at_frame(3), fps=None),
-            "fps is None, not the frames per second",
+            "fps is None, not a valid number of frames",
         ),
         (spotted_video(f"{GAME}/1", at_frame(3), fps=0), "fps is 0"),
         (spotted_video(f"{GAME}/1", at_frame(3), fps=True), "fps is True"),

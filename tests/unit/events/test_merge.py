@@ -12,7 +12,7 @@ from touchline.events import merge
 from touchline.events.merge import SliceLedger, merge_events, merge_slices, read_ledger
 from touchline.inputs.labels import Labels
 from touchline.inputs.settings import MergeSettings, WindowSettings
-from touchline.inputs.windows import slice_bounds, whole, windows_of
+from touchline.inputs.windows import list_windows, slice_bounds, whole_video
 
 LABELS = Labels({"Goal": [], "Foul": [], "Corner": []})
 # Windows of 4 s, every 2 s.
@@ -167,11 +167,13 @@ def test_order_of_slices_does_not_change_the_merge(source, keep):
     }
     slices = make_slices((0, 9), (9, 18), (18, 27), predicted=predicted)
     merged = merge_slices(
-        slices, whole(27.0), rule=RULE, labels=LABELS, merge=MergeSettings(keep=keep)
+        slices, whole_video(27.0), rule=RULE, labels=LABELS, merge=MergeSettings(keep=keep)
     )
     source.shuffle(slices)
     assert (
-        merge_slices(slices, whole(27.0), rule=RULE, labels=LABELS, merge=MergeSettings(keep=keep))
+        merge_slices(
+            slices, whole_video(27.0), rule=RULE, labels=LABELS, merge=MergeSettings(keep=keep)
+        )
         == merged
     )
 
@@ -199,7 +201,9 @@ def test_four_slices_are_merged_with_correct_counts():
         ],
         "ledger_15",
     )
-    merged = merge_slices(slices, whole(20.0), rule=RULE, labels=LABELS, merge=MergeSettings())
+    merged = merge_slices(
+        slices, whole_video(20.0), rule=RULE, labels=LABELS, merge=MergeSettings()
+    )
     assert [(e.time_s, e.label, e.known) for e in merged.events] == [
         (4.0, "Goal", True),
         (10.0, "Other", False),
@@ -224,24 +228,24 @@ def test_four_slices_are_merged_with_correct_counts():
 def test_error_names_the_gap_or_overlap_of_slices(bounds, complaint):
     with pytest.raises(InputError) as caught:
         merge_slices(
-            make_slices(*bounds), whole(30.0), rule=RULE, labels=LABELS, merge=MergeSettings()
+            make_slices(*bounds), whole_video(30.0), rule=RULE, labels=LABELS, merge=MergeSettings()
         )
     assert complaint in str(caught.value)
 
 
 def test_slices_with_rounded_borders_are_accepted():
     thirds = make_slices((0, 33.333), (33.333, 66.667), (66.667, 100.0))
-    merge_slices(thirds, whole(100.0004), rule=RULE, labels=LABELS, merge=MergeSettings())
+    merge_slices(thirds, whole_video(100.0004), rule=RULE, labels=LABELS, merge=MergeSettings())
 
 
 def ledgers(duration, slices, rule=RULE):
     """Return the ledgers of a video with all windows."""
     parts = []
     for number in range(slices):
-        start, end = slice_bounds(whole(duration), slices, number)
+        start, end = slice_bounds(whole_video(duration), slices, number)
         windows = [
             window(each.index, each.start, end=each.end)
-            for each in windows_of(start, end, whole(duration), rule)
+            for each in list_windows(start, end, whole_video(duration), rule)
         ]
         parts.append(SliceLedger(start, end, windows, f"ledger_{number}"))
     return parts
@@ -254,7 +258,7 @@ def test_ledger_with_all_its_windows_is_accepted(duration, slices, cross_slices)
     rule = WindowSettings(cross_slices=cross_slices)
     parts = ledgers(duration, slices, rule)
     counts = merge_slices(
-        parts, whole(duration), rule=rule, labels=LABELS, merge=MergeSettings()
+        parts, whole_video(duration), rule=rule, labels=LABELS, merge=MergeSettings()
     ).counts
     assert counts.answers == sum(len(part.windows) for part in parts)
 
@@ -269,7 +273,7 @@ def test_ledger_that_lacks_a_window_is_rejected(missing, slices, cross_slices):
     gone = kept.pop(missing)
     parts[-1] = replace(parts[-1], windows=kept)
     with pytest.raises(InputError) as caught:
-        merge_slices(parts, whole(36.0), rule=rule, labels=LABELS, merge=MergeSettings())
+        merge_slices(parts, whole_video(36.0), rule=rule, labels=LABELS, merge=MergeSettings())
     assert str(caught.value) == (
         f"ledger_{slices - 1} lacks window {gone.window} or repeats a window. Delete the file and "
         "run again."
@@ -281,7 +285,7 @@ def test_empty_ledger_is_rejected(cross_slices):
     rule = WindowSettings(cross_slices=cross_slices)
     parts = [replace(ledgers(12.0, 1, rule)[0], windows=[])]
     with pytest.raises(InputError, match="ledger_0 lacks window 0 or repeats a window"):
-        merge_slices(parts, whole(12.0), rule=rule, labels=LABELS, merge=MergeSettings())
+        merge_slices(parts, whole_video(12.0), rule=rule, labels=LABELS, merge=MergeSettings())
 
 
 @pytest.mark.parametrize("again", [0, 3, 5])
@@ -289,7 +293,7 @@ def test_duplicate_window_is_rejected(again):
     (part,) = ledgers(12.0, 1)
     part = replace(part, windows=[*part.windows, part.windows[again]])
     with pytest.raises(InputError, match=r"ledger_0 .*or repeats a window"):
-        merge_slices([part], whole(12.0), rule=RULE, labels=LABELS, merge=MergeSettings())
+        merge_slices([part], whole_video(12.0), rule=RULE, labels=LABELS, merge=MergeSettings())
 
 
 @pytest.mark.parametrize(
@@ -303,7 +307,7 @@ def test_duplicate_window_is_rejected(again):
 def test_ledger_of_other_settings_is_rejected(made_with, complaint):
     parts = ledgers(20.0, 2, WindowSettings(**made_with))
     with pytest.raises(InputError) as caught:
-        merge_slices(parts, whole(20.0), rule=RULE, labels=LABELS, merge=MergeSettings())
+        merge_slices(parts, whole_video(20.0), rule=RULE, labels=LABELS, merge=MergeSettings())
     assert str(caught.value).startswith(complaint)
 
 
@@ -311,7 +315,7 @@ def test_window_after_the_end_of_the_slice_is_rejected():
     (part,) = ledgers(12.0, 1)
     part = replace(part, windows=[*part.windows, window(6, 12.0, end=14.0)])
     with pytest.raises(InputError, match="has window 6, but by the settings this slice has 6 win"):
-        merge_slices([part], whole(12.0), rule=RULE, labels=LABELS, merge=MergeSettings())
+        merge_slices([part], whole_video(12.0), rule=RULE, labels=LABELS, merge=MergeSettings())
 
 
 @pytest.mark.parametrize("status", ["none", "unparsed", "skipped_oom"])
@@ -321,7 +325,7 @@ def test_window_whose_status_contradicts_its_events_is_rejected(status):
     with pytest.raises(InputError, match=f"window 1 with the status {status} and 1 events"):
         merge_slices(
             [SliceLedger(0, 4, windows, "ledger")],
-            whole(4.0),
+            whole_video(4.0),
             rule=RULE,
             labels=LABELS,
             merge=MergeSettings(),

@@ -8,14 +8,14 @@ from samples import event
 from touchline.events.merge import merge_events
 from touchline.events.timing import locate
 from touchline.inputs.settings import WindowSettings
-from touchline.inputs.windows import whole, windows_from, windows_of
+from touchline.inputs.windows import list_windows, whole_video, windows_at
 
 RULE = WindowSettings()
 
 
 def located(hits, windows=None, keep="first", window=3.0):
     if windows is None:
-        windows = windows_from(sorted({hit.time_s for hit in hits}), None, RULE)
+        windows = windows_at(sorted({hit.time_s for hit in hits}), None, RULE)
     merged, _ = merge_events(hits, window, keep)
     return locate(merged, hits, ((w.start, w.end, w.times) for w in windows))
 
@@ -51,7 +51,7 @@ def test_neighbours_on_both_sides_of_the_best_window_count():
 
 
 def test_shortened_window_gives_an_earlier_time():
-    windows = windows_of(746.0, 750.0, whole(3000.0), RULE)
+    windows = list_windows(746.0, 750.0, whole_video(3000.0), RULE)
     (one,) = located([event(748.0)], windows)
     assert one.time_s == 748.5
 
@@ -65,7 +65,7 @@ def test_located_time_is_within_half_a_step_of_the_moment(moment, lengths, fps):
     """An instant is visible in all windows that have a frame right after it."""
     seconds, step = lengths
     rule = WindowSettings(fps=fps, frames=round(seconds * fps), seconds=seconds, step=step)
-    windows = windows_of(0.0, 120.0, whole(120.0), rule)
+    windows = list_windows(0.0, 120.0, whole_video(120.0), rule)
     # A window shows the moment if one of its frames follows within one frame interval.
     seen = [w for w in windows if any(moment <= time < moment + 1 / fps for time in w.times)]
     (one,) = located([event(w.start) for w in seen], windows, window=seconds)

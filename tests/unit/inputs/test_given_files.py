@@ -1,4 +1,4 @@
-"""What a file, a folder or a zip has about a video; what is wrong with one is a sentence."""
+"""Tests of finding and reading given predictions in a file, a folder or a zip."""
 
 import json
 import zipfile
@@ -26,13 +26,13 @@ def spotted(game=ROMA, label="Goal"):
     return json.dumps({"UrlLocal": game, "predictions": [item | {"confidence": "0.5"}]})
 
 
-def labels_of(path, video):
+def read_labels(path, video):
     return [item["label"] for item in read_entries(path, video, VIDEOS.get(video)).items]
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A challenge's folder with the files of two games."""
+    """Create a challenge's folder with the files of two games."""
     for game, label in ((ROMA, "Goal"), (BURNLEY, "Foul")):
         (tmp_path / "out" / game).mkdir(parents=True)
         (tmp_path / "out" / game / "results_spotting.json").write_text(spotted(game, label))
@@ -46,26 +46,26 @@ def zipped(path, members, **how):
     return str(path)
 
 
-def test_a_folder_has_a_file_for_each_game(folder):
+def test_file_of_each_game_is_found_in_a_folder(folder):
     found = find_entries(str(folder), [0, 1, 2, 3], VIDEOS)
     roma = str(folder / ROMA / "results_spotting.json")
     assert found == {0: roma, 1: roma, 2: str(folder / BURNLEY / "results_spotting.json")}
-    assert (labels_of(found[0], 0), labels_of(found[2], 2)) == (["Goal"], ["Foul"])
+    assert (read_labels(found[0], 0), read_labels(found[2], 2)) == (["Goal"], ["Foul"])
 
 
 @pytest.mark.parametrize("place", ["", "italy_serie-a", "italy_serie-a/2016-2017"])
-def test_a_folder_may_begin_above_or_below_the_leagues(folder, place):
+def test_folder_may_lie_above_or_below_the_league(folder, place):
     start = folder.parent if not place else folder / place
     assert set(find_entries(str(start), [0, 2], VIDEOS)) == ({0} if place else {0, 2})
 
 
-def test_a_game_may_be_named_without_its_league(folder):
+def test_game_is_found_without_its_league(folder):
     rows = {0: Video(video=0, path="x", game=ROMA.split("/")[-1], half=1)}
     (path,) = find_entries(str(folder), [0], rows).values()
     assert read_entries(path, 0, rows[0]).form == "soccernet"
 
 
-def test_a_zip_is_read_where_it_is(tmp_path):
+def test_zip_is_read_without_unpacking(tmp_path):
     names = {f"{game}/results_spotting.json": spotted(game) for game in (ROMA, BURNLEY)}
     names["__MACOSX/" + f"{ROMA}/._results_spotting.json"] = "junk"
     path = zipped(tmp_path / "s.zip", names, compression=zipfile.ZIP_DEFLATED)
@@ -76,7 +76,7 @@ def test_a_zip_is_read_where_it_is(tmp_path):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["s.zip"]
 
 
-def test_members_that_lead_elsewhere_are_names_and_nothing_more(tmp_path):
+def test_zip_members_with_unsafe_paths_write_no_files(tmp_path):
     path = zipped(
         tmp_path / "s.zip",
         {
@@ -88,7 +88,7 @@ def test_members_that_lead_elsewhere_are_names_and_nothing_more(tmp_path):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["s.zip"]
 
 
-def test_one_file_is_of_the_videos_of_its_game(tmp_path):
+def test_single_file_is_assigned_to_the_videos_of_its_game(tmp_path):
     (tmp_path / "r.json").write_text(spotted(ROMA.replace("/", "\\") + "\\"))
     assert set(find_entries(str(tmp_path / "r.json"), [0, 1, 2, 3], VIDEOS)) == {0, 1}
 
@@ -103,7 +103,7 @@ def sample(name, path="x.mp4", **metadata):
     return {"id": name, "inputs": inputs, "metadata": metadata, "events": events}
 
 
-def test_a_sample_is_found_by_game_and_half_by_its_path_or_by_our_id(tmp_path):
+def test_osl_sample_is_found_by_game_path_or_id(tmp_path):
     path = tmp_path / "osl.json"
     path.write_text(
         osl(
@@ -115,13 +115,13 @@ def test_a_sample_is_found_by_game_and_half_by_its_path_or_by_our_id(tmp_path):
         )
     )
     assert set(find_entries(str(path), [0, 1, 2, 3, 4], VIDEOS)) == {0, 1, 2, 3}
-    found = [labels_of(path, video)[0] for video in (0, 1, 2, 3)]
+    found = [read_labels(path, video)[0] for video in (0, 1, 2, 3)]
     assert found == ["first", "second", "other resolution", "video_3"]
 
 
-def test_a_moved_video_is_found_by_the_end_of_its_path(tmp_path):
+def test_sample_of_a_moved_video_is_found_by_its_path(tmp_path):
     (tmp_path / "osl.json").write_text(osl(sample("a", path="b/1_224p.mkv"), sample("b")))
-    assert labels_of(tmp_path / "osl.json", 2) == ["a"]
+    assert read_labels(tmp_path / "osl.json", 2) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -130,10 +130,10 @@ def test_a_moved_video_is_found_by_the_end_of_its_path(tmp_path):
         ("{", ["r.json is not a JSON file in UTF-8"]),
         (b"\xff\xfe\x00", ["is not a JSON file in UTF-8"]),
         ("[" * 100_000, ["is not a JSON file in UTF-8"]),
-        ("3", ["no predictions that can be read", "results_spotting.json", "OSL JSON"]),
-        ('{"predictions": {}}', ["no predictions that can be read"]),
-        ('{"annotations": []}', ["no predictions that can be read"]),
-        ('{"data": [3]}', ["not every item of its data is a sample"]),
+        ("3", ["no readable predictions", "results_spotting.json", "OSL JSON"]),
+        ('{"predictions": {}}', ["no readable predictions"]),
+        ('{"annotations": []}', ["no readable predictions"]),
+        ('{"data": [3]}', ["its data has an item that is not a sample"]),
         (osl(sample("a"), sample("b")), ["no sample of video 0", ROMA, "half 1"]),
         (osl(sample("a", game=BURNLEY, half=1)), ["no sample of video 0"]),
         (osl(sample("a", game=ROMA, half=2)), ["no sample of video 0", "half 1"]),
@@ -141,11 +141,11 @@ def test_a_moved_video_is_found_by_the_end_of_its_path(tmp_path):
             osl(sample("a", game=ROMA, half=1), sample("b", game=ROMA, half=1)),
             ["2 samples of video 0", "'a'", "'b'"],
         ),
-        (osl({"id": "a", "events": 3}), ["events of the sample 'a' are no list"]),
-        (spotted(BURNLEY), ["is about the game", "Burnley", "video 0 is of", "Roma"]),
+        (osl({"id": "a", "events": 3}), ["the events of the sample 'a' are not a list"]),
+        (spotted(BURNLEY), ["is about the game", "Burnley", "video 0 shows", "Roma"]),
     ],
 )
-def test_what_cannot_be_read_or_is_of_another_game_is_one_sentence(tmp_path, content, words):
+def test_invalid_file_is_rejected_with_one_line(tmp_path, content, words):
     path = tmp_path / "r.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError) as error:
@@ -155,13 +155,13 @@ def test_what_cannot_be_read_or_is_of_another_game_is_one_sentence(tmp_path, con
 
 
 def broken(content):
-    """A zip whose member is damaged."""
+    """Damage the member of a zip."""
     place = content.index(b"Goal")
     return content[:place] + b"Foul" + content[place + 4 :]
 
 
 def encrypted(content):
-    """A zip whose member says that it is encrypted."""
+    """Mark the member of a zip as encrypted."""
     changed = bytearray(content)
     changed[content.index(b"PK\x03\x04") + 6] |= 1
     changed[content.index(b"PK\x01\x02") + 8] |= 1
@@ -177,7 +177,7 @@ def encrypted(content):
         (encrypted, ["results_spotting.json cannot be read", "encrypted"]),
     ],
 )
-def test_a_damaged_zip_is_one_sentence(tmp_path, damage, words):
+def test_damaged_zip_is_rejected_with_one_line(tmp_path, damage, words):
     path = tmp_path / "s.zip"
     zipped(path, {f"{ROMA}/results_spotting.json": spotted()})
     path.write_bytes(damage(path.read_bytes()))
@@ -187,7 +187,7 @@ def test_a_damaged_zip_is_one_sentence(tmp_path, damage, words):
     assert all(word in line for word in words), line
 
 
-def test_file_above_the_size_limit_is_refused(tmp_path):
+def test_file_above_the_size_limit_is_rejected(tmp_path):
     path = tmp_path / "s.zip"
     bomb = {f"{ROMA}/results_spotting.json": " " * (65 * 2**20)}
     zipped(path, bomb, compression=zipfile.ZIP_DEFLATED)
@@ -199,7 +199,7 @@ def test_file_above_the_size_limit_is_refused(tmp_path):
         read_entries(tmp_path / "r.json", 0, VIDEOS[0])
 
 
-def test_one_game_twice_is_refused(tmp_path, folder):
+def test_duplicate_game_is_rejected(tmp_path, folder):
     members = {f"{top}/{ROMA}/results_spotting.json": spotted() for top in "ab"}
     path = zipped(tmp_path / "s.zip", members)
     with pytest.raises(InputError, match="2 files of the game"):
@@ -208,19 +208,22 @@ def test_one_game_twice_is_refused(tmp_path, folder):
     again.mkdir(parents=True)
     (again / "results_spotting.json").write_text(spotted())
     rows = {0: Video(video=0, path="x", game=ROMA.split("/")[2], half=1)}
-    with pytest.raises(InputError, match="name the game with its league and season"):
+    with pytest.raises(InputError, match="Name the game with its league and season"):
         find_entries(str(folder), [0], rows)
 
 
-def test_what_is_missing_is_named_with_its_place(tmp_path, folder):
+def test_missing_predictions_are_reported_with_the_expected_path(tmp_path, folder):
     path = zipped(tmp_path / "s.zip", {f"{ROMA}/results_spotting.json": spotted()})
     (tmp_path / "r.json").write_text(spotted())
     for source, words in (
-        (str(folder), [f"{folder}/video_3/results_spotting.json: no such file", "video 3;"]),
-        (path, [f"{path}/{BURNLEY}/results_spotting.json: no such file", "video 2-3;"]),
-        (f"{tmp_path}/r.json", [f"r.json: it has nothing of '{BURNLEY}'", "video 2-3;"]),
-        (f"{tmp_path}/none.zip", ["none.zip: no such file", "video 0-3;"]),
-        (f"{tmp_path}/none", ["none: no such file", "video 0-3;"]),
+        (str(folder), [f"{folder}/video_3/results_spotting.json: no such file", "video 3."]),
+        (path, [f"{path}/{BURNLEY}/results_spotting.json: no such file", "video 2-3."]),
+        (
+            f"{tmp_path}/r.json",
+            [f"r.json: the file has no predictions for '{BURNLEY}'", "video 2-3."],
+        ),
+        (f"{tmp_path}/none.zip", ["none.zip: no such file", "video 0-3."]),
+        (f"{tmp_path}/none", ["none: no such file", "video 0-3."]),
     ):
         with pytest.raises(InputError) as error:
             find_given({"netvlad": source}, [0, 1, 2, 3], VIDEOS, skip_missing=False)
@@ -233,9 +236,9 @@ def test_what_is_missing_is_named_with_its_place(tmp_path, folder):
         find_given({"netvlad": str(folder)}, [3], VIDEOS, skip_missing=False)
 
 
-def test_a_list_of_answers_is_of_one_video(tmp_path):
+def test_list_of_answers_is_rejected_for_several_videos(tmp_path):
     (tmp_path / "p.json").write_text("[]")
-    with pytest.raises(InputError, match=r"predictions of one video; write \{video\}"):
+    with pytest.raises(InputError, match=r"predictions of one video. Write \{video\}"):
         find_entries(f"{tmp_path}/p.json", [0], VIDEOS)
     (tmp_path / "r.json").write_text('{"predictions": []}')
     with pytest.raises(InputError, match="does not name its game"):
@@ -243,7 +246,7 @@ def test_a_list_of_answers_is_of_one_video(tmp_path):
 
 
 @given(st.lists(st.text("ab .-é", min_size=1).filter(str.strip), min_size=1, max_size=4))
-def test_a_game_is_itself_with_or_without_folders_in_front(parts):
+def test_game_name_ignores_parent_folders(parts):
     name = "/".join(parts)
     assert same_game(name, f"{name}/") == same_game(name, f"x/{name}")
     assert not same_game(name, f"{name}/more")

@@ -1,4 +1,4 @@
-"""Spellings of labels become classes; what names none stays unknown."""
+"""Tests that spellings map to classes and that all other labels stay unknown."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from touchline.inputs.labels import Labels
 
 LABELS = Labels.read(ROOT / "labels.yaml")
 
-# The 17 classes of SoccerNet-v2, in its order.
+# The 17 classes of SoccerNet-v2, in the order of SoccerNet.
 SOCCERNET_V2 = [
     "Penalty", "Kick-off", "Goal", "Substitution", "Offside", "Shots on target",
     "Shots off target", "Clearance", "Ball out of play", "Throw-in", "Foul", "Indirect free-kick",
@@ -16,7 +16,7 @@ SOCCERNET_V2 = [
 ]  # fmt: skip
 
 
-def test_the_classes_are_soccernets_and_goal_kick():
+def test_classes_are_those_of_soccernet_and_goal_kick():
     assert list(LABELS.classes) == [*SOCCERNET_V2, "Goal kick"]
     assert all(LABELS.canonical(name) == name for name in LABELS.classes)
 
@@ -41,20 +41,20 @@ def test_the_classes_are_soccernets_and_goal_kick():
         ("Ｆｏｕｌ", "Foul"),
     ],
 )
-def test_spellings(label, expected):
+def test_spellings_map_to_their_class(label, expected):
     assert LABELS.canonical(label) == expected
 
 
 @pytest.mark.parametrize(
     "label", ["Set Pieces", "Other", "Free-kick", "free kicks", "Card", "Shot"]
 )
-def test_headings_and_ambiguous_words_are_no_class_and_say_why(label):
+def test_ambiguous_words_are_no_class_and_have_a_reason(label):
     assert LABELS.canonical(label) is None
     assert LABELS.reason(label)
 
 
 @pytest.mark.parametrize("label", ["Premier League", "", "…", "Goal or Foul", "Goalkeeper"])
-def test_nothing_is_guessed(label):
+def test_unknown_words_are_not_assigned_to_a_class(label):
     assert LABELS.canonical(label) is None
     assert LABELS.reason(label) is None
 
@@ -78,7 +78,7 @@ def test_nothing_is_guessed(label):
         (b"\xff\xfe\x00", "not a YAML file"),
     ],
 )
-def test_a_mistake_in_the_file_is_named(tmp_path, content, complaint):
+def test_invalid_labels_file_is_rejected_with_the_mistake(tmp_path, content, complaint):
     path = tmp_path / "labels.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError, match=r"labels\.yaml") as caught:
@@ -86,7 +86,7 @@ def test_a_mistake_in_the_file_is_named(tmp_path, content, complaint):
     assert complaint in str(caught.value)
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_missing_labels_file_is_rejected(tmp_path):
     with pytest.raises(InputError, match=r"none\.yaml cannot be read"):
         Labels.read(tmp_path / "none.yaml")
 
@@ -104,5 +104,5 @@ def test_a_missing_file_is_named(tmp_path):
         ("anything", "Set Pieces", False),
     ],
 )
-def test_words_that_confirm_an_event(details, label, expected):
+def test_confirming_words_are_found_in_details(details, label, expected):
     assert LABELS.confirms(details, label) is expected

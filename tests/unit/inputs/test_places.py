@@ -1,4 +1,4 @@
-"""A path leads to its file however its accents are written, and is refused if it is no text."""
+"""Tests of paths with accents in either Unicode form, and of paths that are rejected."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ FORMS = [("NFC", "NFD"), ("NFD", "NFC")]
 
 @pytest.fixture(params=FORMS, ids="disk {0[0]}, user {0[1]}".format)
 def spelled(request, tmp_path, monkeypatch):
-    """Two functions: how the disk spells a name, and how the user does."""
+    """Return two functions that spell a name: as on the disk, and as the user types it."""
     monkeypatch.chdir(tmp_path)
     disk, user = request.param
     (tmp_path / unicodedata.normalize(disk, "é")).mkdir()
@@ -31,7 +31,7 @@ def spelled(request, tmp_path, monkeypatch):
     return [partial(unicodedata.normalize, form) for form in request.param]
 
 
-def test_path_is_found_with_accents_in_another_form(spelled, tmp_path):
+def test_path_is_found_with_accents_in_the_other_form(spelled, tmp_path):
     on_disk, typed = spelled
     file = on_disk(f"é/{NAME}.mkv")
     Path(file).touch()
@@ -40,7 +40,7 @@ def test_path_is_found_with_accents_in_another_form(spelled, tmp_path):
     assert as_on_disk(typed("./é/ö.mkv")) == typed("./é/ö.mkv")
 
 
-def test_table_names_videos_and_labels_in_another_form(spelled, tmp_path):
+def test_table_finds_files_with_accents_in_the_other_form(spelled, tmp_path):
     on_disk, typed = spelled
     for name in (f"é/{NAME}.mkv", f"é/{NAME}.csv"):
         (tmp_path / on_disk(name)).touch()
@@ -53,14 +53,14 @@ def test_table_names_videos_and_labels_in_another_form(spelled, tmp_path):
     assert video.labels.exists()
 
 
-def test_game_is_the_same_in_both_forms():
+def test_game_name_is_equal_in_both_unicode_forms():
     composed, decomposed = (
         Video(video=0, game=unicodedata.normalize(form, NAME)) for form in ("NFC", "NFD")
     )
     assert composed == decomposed
 
 
-def test_given_predictions_are_found_in_another_form(spelled, tmp_path):
+def test_given_predictions_are_found_with_accents_in_the_other_form(spelled, tmp_path):
     on_disk, typed = spelled
     (tmp_path / on_disk("é/prédiction_3.json")).write_text(given([(2, "Goal")]))
     source = typed("é/prédiction_{video}.json")
@@ -76,7 +76,7 @@ def test_given_predictions_are_found_in_another_form(spelled, tmp_path):
         assert Path(found[0]["other"]).exists()
 
 
-def test_files_of_the_settings_are_found_in_another_form(spelled, tmp_path):
+def test_files_in_settings_are_found_with_accents_in_the_other_form(spelled, tmp_path):
     on_disk, typed = spelled
     for name in ("prómpt.txt", "clásses.yaml"):
         (tmp_path / on_disk(name)).touch()
@@ -92,7 +92,7 @@ def test_files_of_the_settings_are_found_in_another_form(spelled, tmp_path):
 
 
 @pytest.mark.parametrize("name", [b"Atl\xe9tico.mp4", b"it's \\ \xe9.mp4", b"\xfc/b.mp4"])
-def test_command_of_the_refusal_renames_the_file(tmp_path, name):
+def test_command_in_the_message_renames_the_file(tmp_path, name):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
     path.parent.mkdir(exist_ok=True)
     try:
@@ -109,19 +109,19 @@ def test_command_of_the_refusal_renames_the_file(tmp_path, name):
     assert "é" in renamed.name or "ü" in str(renamed)
 
 
-def test_setting_that_is_not_utf_8_is_refused():
+def test_path_setting_that_is_not_utf_8_is_rejected():
     with pytest.raises(InputError, match=r"config.videos: b�.mkv: the name .* is not in UTF-8"):
         read_settings({"videos": os.fsdecode(b"b\xe9.mkv"), "models": {}, "detect_with": []})
 
 
 @pytest.mark.parametrize("key", ["results", "resources"])
 @pytest.mark.parametrize("path", ["res{x}", "{", "a}b"])
-def test_folder_with_braces_is_refused(key, path):
+def test_folder_with_braces_is_rejected(key, path):
     with pytest.raises(InputError, match=rf"config.{key}: .* has braces"):
         read_settings({key: path, "models": {}, "detect_with": []})
 
 
-def test_file_with_braces_is_refused():
+def test_file_with_braces_is_rejected():
     check_braces("a/b.yaml")
-    with pytest.raises(InputError, match=r"use a name without \{ and \}"):
+    with pytest.raises(InputError, match=r"Use a name without \{ and \}"):
         check_braces("a{b}/c.yaml")

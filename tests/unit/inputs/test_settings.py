@@ -1,4 +1,4 @@
-"""Settings: the file's values are the defaults, and a mistake is one clear line."""
+"""Tests of settings: defaults in config.yaml, and one clear line per mistake."""
 
 import re
 from typing import Annotated, get_args, get_origin
@@ -14,7 +14,7 @@ CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 MODELS = {"llava": {"checkpoint": "some/model"}, "qwen7b": {"predictions": "p_{video}.json"}}
 
 
-def test_config_yaml_states_every_setting_with_its_default():
+def test_config_yaml_has_every_setting_with_its_default():
     assert read_settings(CONFIG) == read_settings({"models": CONFIG["models"]})
     stated = {key: set(value) if isinstance(value, dict) else None for key, value in CONFIG.items()}
     assert set(stated) == set(Settings.model_fields)
@@ -56,7 +56,7 @@ def test_config_yaml_states_every_setting_with_its_default():
         ({"models": {"llava": {}}}, ["models.llava", "either checkpoint", "or predictions"]),
         (
             {"models": {"q": {"predictions": "p", "learned": "l"}}},
-            ["models.q", "learned reads a model that runs"],
+            ["models.q", "learned needs a model that runs"],
         ),
         (
             {
@@ -81,7 +81,7 @@ def test_config_yaml_states_every_setting_with_its_default():
             },
             ["videos is null", "models.q", "{video}", "a table of videos"],
         ),
-        ({"window": {"frames": 4, "seconds": 60, "step": 30}}, ["frames: 4", "never be looked at"]),
+        ({"window": {"frames": 4, "seconds": 60, "step": 30}}, ["frames: 4", "would be skipped"]),
         ({"merge": {"window": float("inf")}}, ["config.merge.window", "inf"]),
         ({"slices": 10**400}, ["config.slices", "64"]),
         (
@@ -97,20 +97,20 @@ def test_config_yaml_states_every_setting_with_its_default():
         ),
     ],
 )
-def test_a_mistake_is_one_line_that_says_what_and_where(given, words):
+def test_mistake_in_settings_is_reported_in_one_line(given, words):
     with pytest.raises(InputError) as error:
         read_settings({"models": MODELS} | given)
     (line,) = str(error.value).splitlines()
     assert all(word in line for word in words), line
 
 
-def test_every_mistake_is_reported_at_once():
+def test_all_mistakes_in_settings_are_reported_together():
     with pytest.raises(InputError) as error:
         read_settings({"models": MODELS, "slices": "many", "window": {"fps": 0}, "selct": 3})
     assert len(str(error.value).splitlines()) == 3
 
 
-def test_one_model_needs_no_list_and_one_number_no_quotes():
+def test_single_model_and_number_need_no_list_or_quotes():
     settings = read_settings({"models": MODELS, "detect_with": "llava", "select": 3})
     assert settings.detect_with == ["llava"]
     assert settings.select == "3"
@@ -119,21 +119,21 @@ def test_one_model_needs_no_list_and_one_number_no_quotes():
 
 
 def numbers(section, prefix=()):
-    """The place of every setting that may be a number."""
+    """Yield the place of every setting that can be a number."""
     for name, field in section.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, Section):
             yield from numbers(inner, (*prefix, name))
-        elif {int, float} & set(map(plainly, [inner, *get_args(inner)])):
+        elif {int, float} & set(map(without_annotation, [inner, *get_args(inner)])):
             yield (*prefix, name)
 
 
-def plainly(kind):
-    """A type without its annotations for pydantic."""
+def without_annotation(kind):
+    """Return a type without pydantic's annotations."""
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
-def test_every_number_has_a_finite_range():
+def test_every_number_setting_has_a_finite_range():
     places = list(numbers(Settings))
     assert len(places) >= 20
     for place in places:
@@ -145,7 +145,7 @@ def test_every_number_has_a_finite_range():
                 read_settings({"models": MODELS} | config)
 
 
-def test_paths_are_taken_as_a_shell_takes_them(monkeypatch):
+def test_home_and_variables_in_paths_are_expanded(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.setenv("DATA", "/data")
     models = {"llava": {"checkpoint": "~/llava"}, "qwen7b": {"predictions": "$DATA/{video}.json"}}
@@ -156,8 +156,8 @@ def test_paths_are_taken_as_a_shell_takes_them(monkeypatch):
     assert settings.results == "$NONE/out"
 
 
-def test_without_evidence_what_shapes_answers_is_what_it_was_before_there_was_any():
-    """Else every half-done slice, and every result, of an earlier version would be made again."""
+def test_settings_without_evidence_keep_old_results_valid():
+    """Otherwise, all results and unfinished slices of an earlier version would be made again."""
     before = {
         "max_new_tokens": 256,
         "do_sample": False,
@@ -171,7 +171,7 @@ def test_without_evidence_what_shapes_answers_is_what_it_was_before_there_was_an
     assert with_evidence != GenerationSettings(evidence=True, answers=False).shaping
 
 
-def test_a_model_that_is_asked_nothing_is_refused():
+def test_settings_without_answers_and_evidence_are_rejected():
     with pytest.raises(
         InputError, match=r"config\.generation: answers and evidence are both false"
     ):
@@ -187,7 +187,7 @@ def served(**changes):
     return read_settings({"models": MODELS | {"asked": SERVED | changes}, "detect_with": "asked"})
 
 
-def test_model_of_a_server_needs_no_more_than_its_address_and_name():
+def test_server_model_needs_only_address_and_name():
     model = served().models["asked"]
     assert (model.is_served, model.endpoint) == (True, "https://host:8000/v1")
     assert model.access(read_settings({"models": MODELS}).batch).host == "host:8000"
@@ -198,31 +198,31 @@ def test_model_of_a_server_needs_no_more_than_its_address_and_name():
     [
         ({"endpoint": None}, "needs endpoint"),
         ({"checkpoint": None}, "either checkpoint"),
-        ({"endpoint": "host:8000"}, "no address of a server"),
-        ({"endpoint": "http://host:port/v1"}, "no address of a server"),
-        ({"endpoint": "ftp://host/v1"}, "no address of a server"),
+        ({"endpoint": "host:8000"}, "not the address of a server"),
+        ({"endpoint": "http://host:port/v1"}, "not the address of a server"),
+        ({"endpoint": "ftp://host/v1"}, "not the address of a server"),
         ({"endpoint": "http://me:secret@host/v1"}, "leave them out"),
         ({"endpoint": "http://host/v1?key=secret"}, "leave them out"),
-        ({"key_variable": "sk-secret"}, "no name of an environment variable"),
-        ({"key_variable": "secret0123456789abcdef"}, "no name of an environment variable"),
+        ({"key_variable": "sk-secret"}, "not the name of an environment variable"),
+        ({"key_variable": "secret0123456789abcdef"}, "not the name of an environment variable"),
         ({"quantization": "nf4"}, "quantization cannot be set"),
         ({"dtype": "float16"}, "dtype cannot be set"),
         ({"adapter": "my/lora"}, "adapter cannot be set"),
         ({"revision": "main"}, "revision cannot be set"),
         ({"frames_as": "gif"}, "frames_as is 'gif'"),
-        ({"family": "qwen2_5_vl"}, "endpoint is of a server's model"),
+        ({"family": "qwen2_5_vl"}, "endpoint needs a model of a server"),
         ({"family": "sever"}, "did you mean server?"),
     ],
 )
-def test_server_with_wrong_settings_is_refused_without_repeating_a_secret(changes, words):
+def test_invalid_server_settings_are_rejected_without_printing_secrets(changes, words):
     with pytest.raises(InputError) as caught:
         served(**changes)
     assert words in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
-def test_evidence_of_a_server_is_refused():
-    with pytest.raises(InputError, match="which the server of asked cannot do"):
+def test_evidence_from_a_server_model_is_rejected():
+    with pytest.raises(InputError, match="which the server of asked does not offer"):
         read_settings(
             {
                 "models": {"asked": SERVED},

@@ -1,4 +1,4 @@
-"""Which videos there are, and which are meant."""
+"""Tests of the list of videos and of their selection."""
 
 import re
 import subprocess
@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from clones import ROOT
 from touchline.errors import InputError
 from touchline.inputs.given import find_given, given_videos
-from touchline.inputs.videos import SOCCERNET_LABELS, left_out, ranges, read_videos, select
+from touchline.inputs.videos import (
+    SOCCERNET_LABELS,
+    describe_ignored_files,
+    ranges,
+    read_videos,
+    select,
+)
 
 GAME = "2015-02-21 - 18-00 Chelsea 1 - 1 Burnley"
 
@@ -22,7 +28,7 @@ def table(folder, text):
     return path
 
 
-def test_a_table_is_read_whatever_the_paths_are_called(tmp_path):
+def test_table_with_unusual_file_names_is_read(tmp_path):
     names = ["a b.mkv", 'it\'s "one"; rm -rf.mp4', "Çınar–São 1.mkv", "C:odd.ts"]
     rows = "".join(f"{10 * n}\t{name}\n" for n, name in enumerate(names))
     videos = read_videos(table(tmp_path, f"video\tpath\n{rows}"))
@@ -31,7 +37,7 @@ def test_a_table_is_read_whatever_the_paths_are_called(tmp_path):
     }
 
 
-def test_optional_columns_may_be_there_and_empty(tmp_path):
+def test_optional_columns_may_be_empty(tmp_path):
     path = table(
         tmp_path,
         "video\tpath\tgame\thalf\thome\taway\tlabels\n"
@@ -59,7 +65,7 @@ def test_optional_columns_may_be_there_and_empty(tmp_path):
         ("video\tpath\tpath\n0\ta.mkv\tb.mkv\n", ["line 1", "path", "twice"]),
     ],
 )
-def test_a_bad_table_is_refused_with_its_line(tmp_path, text, words):
+def test_invalid_table_is_rejected_with_the_line(tmp_path, text, words):
     with pytest.raises(InputError) as error:
         read_videos(table(tmp_path, text))
     assert all(word in str(error.value) for word in words), error.value
@@ -82,7 +88,7 @@ ROWS = {0: "a.mkv", 1: "b.mkv"}
         "path\tvideo\na.mkv\t0\nb.mkv\t1\n",
     ],
 )
-def test_a_table_is_read_as_a_spreadsheet_writes_it(tmp_path, text):
+def test_table_from_a_spreadsheet_is_read(tmp_path, text):
     path = tmp_path / "videos.tsv"
     path.write_text(text, encoding="utf-8", newline="")
     assert {n: v.path.name for n, v in read_videos(path).items()} == ROWS
@@ -100,25 +106,25 @@ def test_a_table_is_read_as_a_spreadsheet_writes_it(tmp_path, text):
         ('"a\nb.mkv"', "a b.mkv"),
     ],
 )
-def test_only_a_cell_that_is_quoted_as_a_whole_loses_its_quotes(tmp_path, cell, name):
+def test_only_fully_quoted_cells_lose_their_quotes(tmp_path, cell, name):
     videos = read_videos(table(tmp_path, f"video\tpath\tgame\n0\t{cell}\tm\n1\tb.mkv\t\n"))
     assert {n: v.path.name for n, v in videos.items()} == {0: name, 1: "b.mkv"}
 
 
-def test_a_message_names_the_real_line_of_the_file(tmp_path):
+def test_error_message_has_the_real_line_number(tmp_path):
     text = '\n\nvideo\tpath\tgame\n\n0\ta.mkv\t"two\nlines"\n\t\t\nx\tb.mkv\t\n'
     with pytest.raises(InputError, match=r"videos\.tsv, line 8: video: 'x'"):
         read_videos(table(tmp_path, text))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_a_table_in_utf_16_is_one_sentence(tmp_path, encoding):
+def test_table_in_utf_16_is_rejected(tmp_path, encoding):
     (tmp_path / "videos.tsv").write_bytes("video\tpath\n0\ta.mkv\n".encode(encoding))
-    with pytest.raises(InputError, match="is in UTF-16, or no text; save it as text in UTF-8"):
+    with pytest.raises(InputError, match=r"is in UTF-16, or no text\. Save it as UTF-8 text"):
         read_videos(tmp_path / "videos.tsv")
 
 
-def test_a_row_without_a_path_must_name_its_game(tmp_path):
+def test_row_without_a_path_needs_a_game(tmp_path):
     (video,) = read_videos(table(tmp_path, "video\tpath\tgame\n0\t\tm\n")).values()
     assert (video.path, video.game) == (None, "m")
     with pytest.raises(InputError, match="line 2: path: the cell is empty"):
@@ -130,7 +136,7 @@ names = cells.map(str.strip).filter(lambda name: name and name[0] not in '"/~$')
 
 
 @given(st.lists(names, min_size=1, max_size=5), st.booleans(), st.sampled_from(["\n", "\r\n"]))
-def test_quoted_cells_are_read_back(tmp_path_factory, found, quoted, end):
+def test_quoted_cells_are_read_back_unchanged(tmp_path_factory, found, quoted, end):
     rows = ['"' + name.replace('"', '""') + '"' if quoted else name for name in found]
     text = end.join(["video\tpath\tgame", *(f"{n}\t{row}\t{row}" for n, row in enumerate(rows))])
     path = tmp_path_factory.mktemp("table") / "videos.tsv"
@@ -139,12 +145,12 @@ def test_quoted_cells_are_read_back(tmp_path_factory, found, quoted, end):
     assert [video.game for video in read_videos(path).values()] == composed
 
 
-def test_a_missing_table_says_what_to_do(tmp_path):
+def test_missing_table_is_rejected_with_an_example(tmp_path):
     with pytest.raises(InputError, match=r"examples/videos\.tsv"):
         read_videos(tmp_path / "none.tsv")
 
 
-def test_a_folder_is_numbered_in_sorted_order(tmp_path):
+def test_videos_in_a_folder_are_numbered_in_sorted_order(tmp_path):
     for name in ["b.mp4", "a.mkv", "sub/c.MKV", "notes.txt", ".hidden.mkv"]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -153,25 +159,25 @@ def test_a_folder_is_numbered_in_sorted_order(tmp_path):
     assert list(videos) == [0, 1, 2]
 
 
-def test_what_is_no_video_by_its_name_is_named_the_rarest_kind_first(tmp_path):
+def test_ignored_files_are_listed_with_the_rarest_kind_first(tmp_path):
     names = ["0.MTS", "1.wmv", "2.mxf", "match.xyz", "noext", SOCCERNET_LABELS, ".hidden"]
     for name in [*names, *(f"sub/{k}.txt" for k in range(9))]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert [v.path.name for v in read_videos(tmp_path).values()] == ["0.MTS", "1.wmv", "2.mxf"]
-    assert ": match.xyz, noext, sub/0.txt and 8 more. " in left_out(tmp_path)
+    assert ": match.xyz, noext, sub/0.txt and 8 more. " in describe_ignored_files(tmp_path)
     for name in ("match.xyz", "noext", *(f"sub/{k}.txt" for k in range(9))):
         (tmp_path / name).unlink()
-    assert left_out(tmp_path) is None
-    assert left_out(table(tmp_path, "video\tpath\n0\t0.MTS\n")) is None
+    assert describe_ignored_files(tmp_path) is None
+    assert describe_ignored_files(table(tmp_path, "video\tpath\n0\t0.MTS\n")) is None
 
 
-def test_an_empty_folder_is_an_error(tmp_path):
+def test_folder_without_videos_is_rejected(tmp_path):
     with pytest.raises(InputError, match="no video file"):
         read_videos(tmp_path)
 
 
-def test_soccernet_s_layout_is_understood(tmp_path):
+def test_soccernet_folders_give_game_half_and_labels(tmp_path):
     folder = tmp_path / "england_epl" / "2014-2015" / GAME
     folder.mkdir(parents=True)
     for name in ["1_224p.mkv", "2_224p.mkv", "Labels-v2.json"]:
@@ -187,7 +193,7 @@ def test_soccernet_s_layout_is_understood(tmp_path):
     ("text", "numbers"),
     [("all", [0, 1, 2, 3, 4, 20]), ("3", [3]), ("0-3", [0, 1, 2, 3]), ("0-2, 20", [0, 1, 2, 20])],
 )
-def test_select(text, numbers):
+def test_selection_gives_the_selected_numbers(text, numbers):
     assert select([20, 4, 3, 2, 1, 0], text) == numbers
 
 
@@ -205,18 +211,18 @@ def test_select(text, numbers):
         ("1.5", ["'1.5'"]),
     ],
 )
-def test_a_selection_that_means_nothing_is_refused(text, words):
+def test_invalid_selection_is_rejected(text, words):
     with pytest.raises(InputError) as error:
         select([0, 1, 2, 5], text)
     assert all(word in str(error.value) for word in words), error.value
 
 
 @given(st.sets(st.integers(0, 300), min_size=1))
-def test_ranges_are_what_select_reads(numbers):
+def test_ranges_are_read_back_by_select(numbers):
     assert select(numbers, ranges(numbers)) == sorted(numbers)
 
 
-def test_given_predictions_are_found_and_missing_ones_named(tmp_path):
+def test_existing_predictions_are_found_and_missing_files_reported(tmp_path):
     template = f"{tmp_path}/final_predictions_qwen_video_{{video}}.json"
     for video in (0, 1, 12):
         (tmp_path / f"final_predictions_qwen_video_{video}.json").touch()
@@ -230,7 +236,7 @@ def test_given_predictions_are_found_and_missing_ones_named(tmp_path):
         assert word in str(error.value)
 
 
-def test_the_number_of_a_video_may_stand_in_any_part_of_a_path(tmp_path):
+def test_video_number_may_occur_several_times_in_a_path(tmp_path):
     for folder, name in (("3", "3"), ("7", "7"), ("8", "9"), ("05", "05")):
         (tmp_path / f"match_{folder}").mkdir()
         (tmp_path / f"match_{folder}" / f"out_{name}.json").touch()
@@ -238,7 +244,7 @@ def test_the_number_of_a_video_may_stand_in_any_part_of_a_path(tmp_path):
     assert given_videos({"qwen": template}) == [3, 7]
     found = find_given({"qwen": template}, [3], {}, skip_missing=False)
     assert found == {3: {"qwen": f"{tmp_path}/match_3/out_3.json"}}
-    with pytest.raises(InputError, match=r"No file is like .*mistyped"):
+    with pytest.raises(InputError, match=r"No file fits .*mistyped"):
         given_videos({"qwen": f"{tmp_path}/mistyped_{{video}}.json"})
 
 
@@ -251,7 +257,7 @@ def test_the_number_of_a_video_may_stand_in_any_part_of_a_path(tmp_path):
         ("video\tpath\n0\té.mkv\n".encode("latin-1"), ["not in UTF-8", "Latin-1", "line 2"]),
     ],
 )
-def test_a_table_saved_otherwise_names_what_it_found_and_how_to_save_it(tmp_path, content, words):
+def test_table_in_another_format_is_rejected_with_a_remedy(tmp_path, content, words):
     path = tmp_path / "videos.tsv"
     path.write_bytes(content)
     with pytest.raises(InputError) as error:
@@ -259,7 +265,7 @@ def test_a_table_saved_otherwise_names_what_it_found_and_how_to_save_it(tmp_path
     assert all(word in str(error.value) for word in words), error.value
 
 
-def test_columns_may_be_written_in_any_case_and_paths_as_a_shell_takes_them(tmp_path, monkeypatch):
+def test_column_names_ignore_case_and_paths_are_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.setenv("MATCHES", "/data/matches")
     path = table(tmp_path, "Video\tPATH \tGame\n0\t~/a.mkv\tX\n1\t$MATCHES/b.mkv\t\n")
@@ -269,7 +275,7 @@ def test_columns_may_be_written_in_any_case_and_paths_as_a_shell_takes_them(tmp_
 
 
 @pytest.mark.parametrize("name", ["match.mp4", "match.MKV", "final of 2015"])
-def test_one_video_file_is_video_0(tmp_path, name):
+def test_single_video_file_becomes_video_0(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"\0\0\0 ftypisom")
     assert {number: row.path for number, row in read_videos(path).items()} == {0: path}
@@ -289,15 +295,15 @@ def test_table_with_any_name_is_read_as_a_table(tmp_path):
         ("stream/index.m3u8", "ffmpeg -i stream/index.m3u8 -c copy match.mp4"),
     ],
 )
-def test_stream_is_refused_with_the_command_that_makes_a_file(tmp_path, source, command):
+def test_stream_is_rejected_with_the_command_that_makes_a_file(tmp_path, source, command):
     with pytest.raises(InputError, match=re.escape(command)) as refused:
         read_videos(source)
     assert "\n" not in str(refused.value)
-    with pytest.raises(InputError, match=r"videos.tsv, line 2: path: .*make "):
+    with pytest.raises(InputError, match=r"videos.tsv, line 2: path: .*Make "):
         read_videos(table(tmp_path, f"video\tpath\n0\t{source}\n"))
 
 
-def test_folder_of_a_stream_is_refused_with_the_command_that_makes_a_file(tmp_path):
+def test_folder_of_segments_is_rejected_with_the_command_that_joins(tmp_path):
     for number in range(12):
         (tmp_path / f"seg{number}.ts").write_bytes(b"G" * 1000)
     with pytest.raises(InputError, match=r"12 segments of a stream \(seg0.ts to seg11.ts\)"):
@@ -307,7 +313,7 @@ def test_folder_of_a_stream_is_refused_with_the_command_that_makes_a_file(tmp_pa
         read_videos(tmp_path)
 
 
-def test_command_for_segments_joins_them_in_their_order(tmp_path):
+def test_command_for_segments_joins_the_files_in_order(tmp_path):
     folder = tmp_path / "a stream"
     folder.mkdir()
     for number in range(12):
@@ -319,7 +325,7 @@ def test_command_for_segments_joins_them_in_their_order(tmp_path):
     assert (tmp_path / "match.ts").read_bytes() == b"0,1,2,3,4,5,6,7,8,9,10,11,"
 
 
-def test_numbered_matches_are_no_stream(tmp_path):
+def test_large_numbered_files_are_no_stream(tmp_path):
     for number in range(12):
         (tmp_path / f"match{number}.ts").write_bytes(b"G")
     with (tmp_path / "match3.ts").open("wb") as large:

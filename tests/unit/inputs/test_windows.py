@@ -1,4 +1,4 @@
-"""Slices and windows: nothing between them, nothing past them."""
+"""Tests that slices and windows cover a video without gaps."""
 
 from itertools import pairwise
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from touchline.inputs.settings import WindowSettings
-from touchline.inputs.windows import slice_bounds, whole, windows_of, windows_per_slice
+from touchline.inputs.windows import list_windows, slice_bounds, whole_video, windows_per_slice
 
 DEFAULT = WindowSettings()
 durations = st.floats(0.04, 20_000).map(lambda d: round(d, 3))
@@ -22,7 +22,7 @@ rules = (
             "cross_slices": st.booleans(),
         }
     )
-    # Others are refused, as they leave stretches unseen.
+    # Settings reject all other values, because these would leave parts of the video unseen.
     .filter(lambda rule: rule["frames"] / rule["fps"] >= rule["step"])
     .map(lambda rule: WindowSettings(**rule))
 )
@@ -30,13 +30,13 @@ rules = (
 
 def all_windows(duration, slices, rule=DEFAULT):
     return [
-        windows_of(*slice_bounds(whole(duration), slices, s), whole(duration), rule)
+        list_windows(*slice_bounds(whole_video(duration), slices, s), whole_video(duration), rule)
         for s in range(slices)
     ]
 
 
-def test_a_half_of_3000_seconds():
-    bounds = [slice_bounds(whole(3000), 4, s) for s in range(4)]
+def test_half_of_3000_seconds_has_the_expected_windows():
+    bounds = [slice_bounds(whole_video(3000), 4, s) for s in range(4)]
     assert bounds == [(0, 750), (750, 1500), (1500, 2250), (2250, 3000)]
     windows = all_windows(3000, 4)
     assert [len(w) for w in windows] == [375] * 4
@@ -45,7 +45,7 @@ def test_a_half_of_3000_seconds():
     assert windows[0][0].times == (0, 1, 2, 3)
 
 
-def test_an_odd_duration_loses_nothing_at_its_end():
+def test_last_window_reaches_the_end_of_an_odd_duration():
     last = all_windows(3247.04, 4)[-1][-1]
     assert last.end == 3247.04
     assert last.times == (3245.28, 3246.28)
@@ -67,21 +67,21 @@ def test_cross_slices_gives_the_windows_of_an_undivided_video(duration, slices, 
 
 
 @given(durations, slice_counts)
-def test_slices_tile_the_video(duration, slices):
-    bounds = [slice_bounds(whole(duration), slices, s) for s in range(slices)]
+def test_slices_cover_the_video_without_gaps(duration, slices):
+    bounds = [slice_bounds(whole_video(duration), slices, s) for s in range(slices)]
     assert bounds[0][0] == 0
     assert bounds[-1][1] == duration
     assert all(a[1] == b[0] for a, b in pairwise(bounds))
 
 
 @given(durations.filter(lambda d: d < 500), slice_counts, rules)
-def test_windows_cover_their_slice_and_show_frames_in_it(duration, slices, rule):
+def test_windows_cover_their_slice_and_contain_their_frames(duration, slices, rule):
     for index, windows in enumerate(all_windows(duration, slices, rule)):
-        start, end = slice_bounds(whole(duration), slices, index)
+        start, end = slice_bounds(whole_video(duration), slices, index)
         if start == end:
             continue
         if rule.cross_slices:
-            # A window of the slice before may show the start.
+            # A window of the previous slice may show the start.
             start = min([end, *(window.start for window in windows)])
         reached = start
         for window in windows:
@@ -95,13 +95,13 @@ def test_windows_cover_their_slice_and_show_frames_in_it(duration, slices, rule)
 
 
 @given(durations.filter(lambda d: d < 500), slice_counts, rules)
-def test_windows_are_counted_as_they_are_listed(duration, slices, rule):
+def test_count_of_windows_equals_the_list(duration, slices, rule):
     listed = [len(windows) for windows in all_windows(duration, slices, rule)]
-    assert windows_per_slice(whole(duration), slices, rule) == listed
+    assert windows_per_slice(whole_video(duration), slices, rule) == listed
 
 
 @pytest.mark.parametrize("duration", [0.04, 1.0, 5.04])
-def test_a_clip_shorter_than_a_window_is_looked_at(duration):
+def test_clip_shorter_than_a_window_is_covered(duration):
     windows = [w for part in all_windows(duration, 4) for w in part]
     assert windows[0].start == 0
     assert windows[-1].end == duration
