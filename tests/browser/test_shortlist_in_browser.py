@@ -72,7 +72,7 @@ def test_moments_hidden_by_filters_and_by_the_shortlist_are_counted_separately(b
     browser.tick("Goal")
     browser.tick("Set Pieces")
     assert in_words(browser)[1] == "1 of 1 moments that pass the filters is not in the shortlist."
-    assert browser.text("#list") == "What passes is not in the shortlist."
+    assert browser.text("#list") == "The moments that pass the filters are not in the shortlist."
     browser.element("#clear-filters").click()
     assert in_words(browser)[0] == f"{SHOWN} of {ALL}"
 

@@ -156,7 +156,8 @@ def _script_texts(path: Path, source: str) -> Iterator[Text]:
     for found in re.finditer(token, source, re.DOTALL):
         line = source.count("\n", 0, found.start()) + 1
         if found[0].startswith("//"):
-            comments.append((line, "#" + found[0].lstrip("/"), True))
+            before = source[source.rfind("\n", 0, found.start()) + 1 : found.start()]
+            comments.append((line, "#" + found[0].lstrip("/"), not before.strip()))
         elif found[0].startswith("/*"):
             # A tag such as @param ends the sentences.
             words = re.split(r"@\w+", re.sub(r"\s*\n\s*\*\s?", " ", found[0].strip("/* ")))[0]

@@ -3,7 +3,7 @@
 import { $, make, named } from "./elements.js";
 
 /**
- * The letter of a key, whatever the keyboard's layout: of other scripts, the one at the key's place.
+ * Return the letter of a key. On keyboards of other scripts, it is the Latin letter at the key's position.
  * @param {KeyboardEvent} event
  */
 export function letterOf({ key, code }) {

@@ -1,4 +1,4 @@
-// Elements, and how times and names are written. Text always enters as text.
+// Elements, and the format of times and names. Text always enters as text.
 
 /** @param {string} id */
 export const $ = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -24,7 +24,7 @@ export function make(tag, { attributes = {}, ...properties } = {}, ...children) 
   return element;
 }
 
-/** A name that may be of any script, kept from turning what stands around it. @param {string} text */
+/** Return an element for a name in any script, isolated so that it does not change the direction of the text around it. @param {string} text */
 export const named = (text, className = "") => make("bdi", { textContent: text, className });
 
 /** Seconds as "12:05" or "1:02:05", with tenths if asked for. @param {number} seconds */
@@ -37,7 +37,7 @@ export function clock(seconds, tenths = false) {
   return `${hours ? `${hours}:${String(minutes).padStart(2, "0")}` : String(minutes).padStart(2, "0")}:${last}`;
 }
 
-/** How a time is to be written, for a message. */
+/** The format of a time, for a message. */
 export const LIKE = "like 12:05.4";
 
 /**
@@ -58,7 +58,7 @@ export const score = (value) => (value === null ? "–" : value.toFixed(2));
 /** "1 event", "2 events". @param {number} count @param {string} what */
 export const counted = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
-const READ = 12_000; // milliseconds that a message stays which asks for nothing
+const READ = 12_000; // milliseconds for which a message without a question stays
 
 /** Show the person a message over the page. A warning stays until they close it. @param {string} text */
 export function notice(text, kind = "") {
@@ -73,12 +73,12 @@ export function notice(text, kind = "") {
   if (kind !== "warning") setTimeout(leave, READ);
 }
 
-/** Tell whoever listens to the page what was done. @param {string} text */
+/** Announce an action to users of screen readers. @param {string} text */
 export function announce(text) {
   $("decided").textContent = text;
 }
 
-// How agreement is shown: by word, colour (in the style) and shape (in the timeline).
+// Agreement by word, colour (in the style) and shape (in the timeline).
 /** @type {Record<string, string>} */
 export const STATUSES = {
   conflict: "other label",

@@ -1,11 +1,11 @@
-// Under the lanes, on demand: a curve a class, of how likely each model holds it at each moment.
+// The curves under the lanes, on request: one curve per class and model, by its likelihood at each moment.
 
 import { $, make, named } from "./elements.js";
 
 /** @import { Timeline } from "./timeline.js" */
 /** @import { EvidenceData } from "./types.js" */
 
-const CURVE = 34; // pixels that a class's curves are high
+const CURVE = 34; // height of a class's curves in pixels
 const DASHES = [[], [5, 3], [2, 2], [8, 3, 2, 3]]; // of the models, so that they read without colour
 
 export class Curves {
@@ -23,7 +23,7 @@ export class Curves {
     timeline.onDraw = () => this.draw();
   }
 
-  /** Nothing is made before it is asked for. */
+  /** Create elements only on request. */
   build() {
     const names = [...new Set(this.evidence.flatMap(({ curves }) => Object.keys(curves)))];
     const keys = this.evidence.map(({ model }, number) => [number ? " · " : "", named(model), ["", " dashed", " dotted"][number] ?? " dash and dot"]);
@@ -57,7 +57,7 @@ export class Curves {
   }
 
   /**
-   * Steps, as a moment lasts; with gaps where nothing was weighed.
+   * Draw steps, because a moment lasts. Skipped windows are gaps.
    * @param {CanvasRenderingContext2D} pen @param {number[]} starts @param {(number | null)[]} heights
    */
   line(pen, starts, heights) {
@@ -67,7 +67,7 @@ export class Curves {
     heights.forEach((height, place) => {
       const from = this.timeline.x(starts[place]);
       const to = this.timeline.x(starts[place + 1]);
-      // Of a match of an hour and a half only what is in view is drawn.
+      // Only the visible part is drawn, because a match lasts an hour and a half.
       const seen = height !== null && to >= this.timeline.measures.gutter && from <= this.timeline.x(this.timeline.end);
       if (seen) {
         if (before) pen.lineTo(from, this.y(height));

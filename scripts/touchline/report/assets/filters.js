@@ -1,4 +1,4 @@
-// Which moments are shown, how many, and in which order.
+// The shown moments: their selection, number and order.
 
 import { ORDER } from "./elements.js";
 import { category } from "./reviewers.js";
@@ -17,19 +17,19 @@ import { category } from "./reviewers.js";
  * @property {string[]} words  that all occur
  */
 
-/** Whether every event of a moment is decided. @param {Item} item */
+/** Return whether every event of a moment is decided. @param {Item} item */
 export const isDecided = (item) => item.claims.every((claim) => claim.decision);
 
-/** Whether a person has decided anything of a moment. @param {Item} item */
+/** Return whether any event of a moment is decided. @param {Item} item */
 export const isTouched = (item) => item.claims.some((claim) => claim.decision);
 
-/** Whether an event of a moment is confirmed. @param {Item} item */
+/** Return whether an event of a moment is confirmed. @param {Item} item */
 const isConfirmed = (item) => item.claims.some(({ decision }) => decision?.verdict === "confirmed");
 
-/** Whether nothing of a moment has to be decided: one of its events is right, or none. @param {Item} item */
+/** Return whether a moment is decided: one of its events is confirmed, or all are rejected. @param {Item} item */
 export const isSettled = (item) => isConfirmed(item) || isDecided(item);
 
-/** The events of a moment that are left beside a confirmed one. @param {Item} item */
+/** Return the undecided events of a moment with a confirmed event. @param {Item} item */
 export const leftBeside = (item) => (isConfirmed(item) ? item.claims.filter(({ decision }) => !decision) : []);
 
 /** @type {Record<string, (item: Item) => boolean>} */
@@ -41,13 +41,13 @@ const VERDICTS = {
   noted: (item) => item.claims.some(({ note }) => note),
 };
 
-/** What each choice of how many are shown leaves out, in words. @param {string} amount */
+/** Describe the moments that a choice of “Show” leaves out. @param {string} amount */
 export const leftOut = (amount) => (amount === "shortlist" ? "not in the shortlist"
   : amount === "1" ? "not the best of a class" : `not among the best ${amount} of a class`);
 
 /**
- * The items that are to be seen: never without what a person decided. The shortlist has what models
- * predicted; other choices also have what no model predicted.
+ * Return the shown items. They always include decided ones. The shortlist has only predicted events.
+ * Other choices also have events that no model predicted.
  * @param {Item[]} items @param {string} amount
  */
 export function among(items, amount) {
@@ -56,7 +56,7 @@ export function among(items, amount) {
     : item.status === "missed" || (item.rank !== null && item.rank <= Number(amount))));
 }
 
-/** The items that the filters let through. @param {Item[]} items @param {Filters} filters */
+/** Return the items that pass the filters. @param {Item[]} items @param {Filters} filters */
 export function filtered(items, { statuses, classes, lane, truth, verdict, least, most, words }) {
   return items.filter((item) => {
     if (!statuses.has(item.status)) return false;

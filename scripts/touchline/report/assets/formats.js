@@ -5,17 +5,17 @@ import { tableText } from "./table.js";
 
 /** @import { Decision, HalfSpan, MatchData } from "./types.js" */
 
-// An event is a moment; a clip or caption of it begins before and ends after (seconds).
+// Seconds of a clip or caption before and after its event.
 const CLIP_BEFORE = 5;
 const CLIP_AFTER = 5;
-// What XML 1.0 cannot hold, not even escaped, and what would break a line.
+// Characters that XML 1.0 forbids even if escaped, and line breaks.
 const UNWRITABLE = /[^\t -\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]|[\x7f-\x9f\u2028\u2029]/gu;
 
 /** @typedef {(events: Decision[], match: MatchData) => string} Writer */
 
-const LONGEST_NAME = 80; // characters of a file's name that the game may take
+const LONGEST_NAME = 80; // maximum number of characters of the game in a file name
 
-/** A file's name for a game and a half: what every system allows, and never the same for two halves. @param {MatchData} match */
+/** Return a file name for a game and a half. All systems allow it, and no two halves share it. @param {MatchData} match */
 export function fileStem({ video, game, home, away, half }) {
   const title = game?.split("/").filter(Boolean).at(-1) ?? (home && away ? `${home}-${away}` : "");
   const safe = [...title.normalize("NFC").replace(/[^\p{L}\p{M}\p{N}._]+/gu, "-")].slice(0, LONGEST_NAME).join("").replace(/^[-.]+|[-.]+$/g, "");
@@ -24,7 +24,7 @@ export function fileStem({ video, game, home, away, half }) {
 
 /** @typedef {(match: MatchData) => string} FileName */
 
-/** What can be made of the checked list: a name, the file's name, its type, what writes it, and which times it has a place for, if not all. */
+/** The formats of the confirmed list: name, file name, type, writer, and the times that the format can store, if not all. */
 export const FORMATS = [
   { id: "csv", name: "Table (CSV)", file: /** @type {FileName} */ ((match) => `checked_${fileStem(match)}.csv`), type: "text/csv", write: csv },
   { id: "soccernet", name: "SoccerNet labels (JSON)", file: /** @type {FileName} */ ((match) => `Labels-v2_${fileStem(match)}.json`), type: "application/json", write: soccerNet,

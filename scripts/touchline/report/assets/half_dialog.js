@@ -1,4 +1,4 @@
-// Where the halves are in the video, as a person sets it on the page.
+// The dialog to set the starts and ends of the halves.
 
 import { $, clock, dialog, field, make, secondsOf } from "./elements.js";
 import { HALVES, contradiction, longClock, startsText } from "./halves.js";
@@ -7,7 +7,7 @@ import { HALVES, contradiction, longClock, startsText } from "./halves.js";
 
 export class HalfDialog {
   /**
-   * Shows the starts and reports what is set.
+   * A dialog that shows the starts and reports changes.
    * @param {() => number} here  the video's time
    * @param {(half: number, start: HalfStart | null) => void} onSet
    */
@@ -20,7 +20,7 @@ export class HalfDialog {
     field("half-starts").addEventListener("focus", () => field("half-starts").select());
   }
 
-  /** The controls of a half. @param {number} half */
+  /** Create the controls of a half. @param {number} half */
   row(half) {
     const button = (/** @type {string} */ id, /** @type {string} */ text, /** @type {() => void} */ action) => {
       const made = make("button", { type: "button", id: `half-${half}-${id}` }, text);
@@ -61,7 +61,7 @@ export class HalfDialog {
     $("half-problem").textContent = problem;
   }
 
-  /** Show what is set. @param {HalfStart[]} starts  by half @param {Set<number>} removable  the halves that were set here */
+  /** Show the starts. @param {HalfStart[]} starts  by half @param {Set<number>} removable  the halves that were set here */
   show(starts, removable) {
     this.starts = new Map(starts.map((one) => [one.half, one]));
     for (const half of HALVES) {

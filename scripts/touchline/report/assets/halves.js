@@ -1,15 +1,14 @@
-// Where the halves of the match are in the video, and what the match's clock shows, as
-// touchline/inputs/clock.py has it.
+// The halves of the match in the video, and the match's clock, as in touchline/inputs/clock.py.
 
 import { clock } from "./elements.js";
 
 /** @import { HalfSpan, HalfStart } from "./types.js" */
 
-// Seconds that each half lasts at most, with stoppages, where its end is not given.
+// Longest duration of each half without a given end, in seconds.
 const LONGEST = [3600, 3600, 1500, 1500];
 export const HALVES = [1, 2, 3, 4]; // 3 and 4 are those of extra time
 
-/** The parts of the video that show a half, by time. @param {HalfStart[]} starts @returns {HalfSpan[]} */
+/** Return the parts of the video that show a half, in order of time. @param {HalfStart[]} starts @returns {HalfSpan[]} */
 export function halfSpans(starts) {
   const ordered = [...starts].sort((a, b) => a.start - b.start);
   return ordered.flatMap(({ half, start: kickoff, end }, place) => {
@@ -19,7 +18,7 @@ export function halfSpans(starts) {
   });
 }
 
-/** The starts of numbered halves that spans come from, without the ends that follow from them. @param {HalfSpan[]} halves @returns {HalfStart[]} */
+/** Return the starts of numbered halves for given spans, without computed ends. @param {HalfSpan[]} halves @returns {HalfStart[]} */
 export function statedStarts(halves) {
   if (isWholeVideo(halves)) return [];
   return halves.flatMap(([half, kickoff, , end], place) => {
@@ -29,7 +28,7 @@ export function statedStarts(halves) {
   });
 }
 
-/** What contradicts itself in the starts of halves, or "". @param {HalfStart[]} starts  by half */
+/** Return a contradiction in the starts of halves, or "". @param {HalfStart[]} starts  by half */
 export function contradiction(starts) {
   for (const [place, { half, start, end }] of starts.entries()) {
     if (end !== null && end <= start) return `Half ${half} ends before it begins.`;
@@ -39,7 +38,7 @@ export function contradiction(starts) {
   return "";
 }
 
-/** What the column half_starts of the table of videos takes. @param {HalfStart[]} starts  by half */
+/** Return the text for the column half_starts of the table of videos. @param {HalfStart[]} starts  by half */
 export const startsText = (starts) => starts.map(({ half, start, end }) =>
   `${half}=${longClock(start)}${end === null ? "" : `-${longClock(end)}`}`).join(",");
 
@@ -49,13 +48,13 @@ export function longClock(seconds) {
   return [(seconds < 0 ? "-" : "") + hours.slice(1), ...rest].join(":");
 }
 
-/** The half that a time is in; its end belongs to it. @param {HalfSpan[]} halves @param {number} time */
+/** Return the half that contains a time, including its end. @param {HalfSpan[]} halves @param {number} time */
 export const spanAt = (halves, time) => halves.findLast(([, , start, end]) => start <= time && time <= (end ?? Infinity));
 
-/** Whether the video is one half from its first second, so that both clocks are one. @param {HalfSpan[]} halves */
+/** Return whether the video is one half from its first second, so that both clocks are equal. @param {HalfSpan[]} halves */
 export const isWholeVideo = (halves) => halves.length === 1 && halves[0][1] === 0 && halves[0][3] === null;
 
-/** Seconds since the kick-off of a half, to the millisecond. @param {HalfSpan} half @param {number} time */
+/** Return the seconds since the kick-off of a half, rounded to milliseconds. @param {HalfSpan} half @param {number} time */
 export const sinceKickoff = ([, kickoff], time) => Math.round(1000 * (time - kickoff)) / 1000;
 
 /** The match's clock as SoccerNet writes it, "1 - 12:05"; "" outside every half. @param {HalfSpan[]} halves @param {number} time */
@@ -67,7 +66,7 @@ export function gameTime(halves, time) {
   return span[0] === null ? shown : `${span[0]} - ${shown}`;
 }
 
-/** A time by the video's clock and, where it is another, by the match's: "08:15 · 1 - 04:05". @param {HalfSpan[]} halves @param {number} time */
+/** Return a time on the video's clock and, if different, on the match's: "08:15 · 1 - 04:05". @param {HalfSpan[]} halves @param {number} time */
 export function clocks(halves, time, tenths = false) {
   const ofMatch = isWholeVideo(halves) ? "" : gameTime(halves, time);
   return clock(time, tenths) + (ofMatch && ` · ${ofMatch}`);
@@ -76,7 +75,7 @@ export function clocks(halves, time, tenths = false) {
 /** A half's name. @param {number | null} half */
 export const halfName = (half) => (half === null ? "Half" : `Half ${half}`);
 
-/** The halves for whoever does not see the timeline. @param {HalfSpan[]} halves */
+/** Describe the halves in words, for screen readers. @param {HalfSpan[]} halves */
 export function halvesInWords(halves) {
   if (isWholeVideo(halves)) return "";
   return halves.map(([half, , start, end]) => `${halfName(half)} starts at ${clock(start)}${end === null ? "" : ` and ends at ${clock(end)}`}.`).join(" ");

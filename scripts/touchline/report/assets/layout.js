@@ -1,15 +1,15 @@
-// How the page shares its height: the lanes take what the video, the verdict buttons and four rows of the list leave.
+// The page's heights: the lanes get the space that the video, the verdict buttons and four rows leave.
 
 import { $ } from "./elements.js";
 
 /** @import { Timeline } from "./timeline.js" */
 
 const GAP = 10; // pixels between the timeline and the list, as in the style
-const SHARE = 0.48; // of the column, at most, for the timeline, so that a high window shows more rows, too
-const ON_SMALL_SCREENS = 0.26; // of the window for the lanes, where the page scrolls
+const SHARE = 0.48; // largest share of the column for the timeline, so that a high window also shows more rows
+const ON_SMALL_SCREENS = 0.26; // share of the window for the lanes if the page scrolls
 const LOWEST_CURVES = 74; // pixels for two classes' curves
 
-/** Fit the lanes and the curves of evidence to the window, and whenever something opens or closes. */
+/** Fit the lanes and the curves of evidence to the window, also after an opening or closing. */
 export class Layout {
   /** @param {Timeline} timeline */
   constructor(timeline) {
@@ -21,7 +21,7 @@ export class Layout {
     for (const element of [$("side"), this.filters, ...document.querySelectorAll(".bar, .amount")]) watch.observe(element);
     addEventListener("resize", () => this.fit());
     $("fold").addEventListener("click", () => this.fold(!this.isFolded));
-    // Where both do not fit, the one that was opened last stays open.
+    // If both do not fit, the one opened last stays open.
     this.filters.addEventListener("toggle", () => {
       if (this.filters.open && this.room < LOWEST_CURVES) this.showEvidence(false);
       this.fit();
@@ -44,7 +44,7 @@ export class Layout {
     this.fit();
   }
 
-  /** Whether the page scrolls as a whole, as on a phone. */
+  /** Return whether the whole page scrolls, as on a phone. */
   get isSmall() {
     return getComputedStyle($("side")).display === "contents";
   }
@@ -68,12 +68,12 @@ export class Layout {
     $("fold").textContent = isShown ? "Fold" : "Unfold";
     $("fold").setAttribute("aria-label", `${$("fold").textContent} the lanes`);
     $("fold").setAttribute("aria-expanded", String(isShown));
-    // Lanes for which there is no room cannot be unfolded.
+    // Lanes without space cannot be unfolded.
     $("fold").hidden = !isShown && !this.isFolded;
   }
 }
 
-/** A button that opens a menu where the window is too narrow for what is in it. */
+/** A button that opens a menu if the window is too narrow for its items. */
 export function wireMenu() {
   const [button, items] = [$("menu"), $("menu-items")];
   const set = (/** @type {boolean} */ isOpen) => {

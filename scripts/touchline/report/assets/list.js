@@ -1,4 +1,4 @@
-// The list of moments: how each reads, and which is chosen. It scrolls by itself.
+// The list of moments, with the chosen one. It scrolls separately.
 
 import { $, SHAPES, STATUSES, clock, make, named, score } from "./elements.js";
 import { isSettled } from "./filters.js";
@@ -35,7 +35,7 @@ export class List {
       { root: $("scroller"), rootMargin: "600px" }).observe($("more"));
   }
 
-  /** Show these items, the first rows at once, the others as the reader gets there. @param {Item[]} items */
+  /** Show these items. The first rows appear at once, and the others while scrolling. @param {Item[]} items */
   show(items) {
     this.items = items;
     this.places = new Map(items.map((item, place) => [item, place]));
@@ -70,7 +70,7 @@ export class List {
     if (focus) row.querySelector("a")?.focus({ preventScroll: true });
   }
 
-  /** Scroll the list, and nothing else, so that a row and a part of its neighbours are seen. @param {Item} item */
+  /** Scroll only the list, so that a row and parts of its neighbours are visible. @param {Item} item */
   reveal(item) {
     const row = this.rows.get(item);
     if (!row) return;
@@ -109,7 +109,7 @@ export class List {
     return this.items[place === undefined ? (step > 0 ? 0 : this.items.length - 1) : place + step];
   }
 
-  /** The next item with something to decide, from the chosen one on and then from the beginning. */
+  /** Return the next undecided item after the chosen one, or else from the beginning. */
   undecided() {
     const from = (this.chosen ? this.places.get(this.chosen.item) : undefined) ?? -1;
     const open = (/** @type {Item} */ item) => !isSettled(item);
@@ -140,7 +140,7 @@ export class List {
     return row;
   }
 
-  /** One of several events of a moment: its number, who says it, its verdict. @param {Claim} claim @param {number} n */
+  /** Show one of several events of a moment: its number, its models and its verdict. @param {Claim} claim @param {number} n */
   part(claim, n) {
     const part = make("div", { className: "who part" }, make("kbd", {}, String(n + 1)),
       named(claim.label, "predicted-label"), verdictOf(claim), make("span", { className: "voices" }, ...this.voices(claim)));
@@ -148,16 +148,16 @@ export class List {
     return part;
   }
 
-  /** The details of the predictions, one line; null if there are none. @param {Item} item */
+  /** Return the details of the predictions in one line, or null. @param {Item} item */
   words({ claims }) {
     const notes = claims.map(({ note }) => note).filter(Boolean).map((note) => `“${note}”`);
     const words = new Set([...notes, ...claims.flatMap((claim) => claim.predictions.map((one) => one[6])).filter(Boolean)]);
     return words.size ? make("div", { className: "words" }, named([...words].join(" · "))) : null;
   }
 
-  /** Who predicts an event, in short: "llava 0.93", "labels". @param {Claim} claim */
+  /** Return the models of an event in short form: "llava 0.93", "labels". @param {Claim} claim */
   voices({ predictions }) {
-    // An ensemble repeats what its models predict.
+    // An ensemble repeats its models' predictions.
     return predictions.filter(([lane]) => this.data.lanes[lane].kind !== "ensemble").map(([lane, , strength, team, , right]) => {
       const { name, kind } = this.data.lanes[lane];
       const voice = make("span", { className: `voice ${kind}` }, named(name));
@@ -169,14 +169,14 @@ export class List {
   }
 }
 
-/** How likely a moment is to be real, in words; null where nothing is known of that. @param {Item} item */
+/** Return the probability that a moment is real, in words, or null if it is unknown. @param {Item} item */
 function standingOf({ probability, rank }) {
   if (rank === null) return null;
   const words = probability === null ? `no. ${rank} of its class` : `${Math.round(100 * probability)} % likely`;
   return make("span", { className: "standing" }, words);
 }
 
-/** The best score of a moment with several events, whose own scores may not have room. @param {Item} item */
+/** Return the best score of a moment with several events, whose own scores may not fit. @param {Item} item */
 function bestScore({ strength }) {
   return strength === null ? null : make("span", { className: "standing", title: "The best score of the moment" }, score(strength));
 }
@@ -187,7 +187,7 @@ function verdictName({ label, decision }, isOneOfSeveral) {
   return isOneOfSeveral ? `${label} ${verdict}` : verdict;
 }
 
-/** An event's verdict in words, and another reviewer's where it differs; or null. @param {Claim} claim */
+/** Return an event's verdict in words, with another reviewer's if it differs, or null. @param {Claim} claim */
 function verdictOf({ decision, other }) {
   if (!decision && !other) return null;
   const badge = make("span", { className: `verdict ${decision?.verdict ?? ""}` }, ...(decision ? inWords(decision) : []));

@@ -1,4 +1,4 @@
-// Verdicts and labels from a file or a server: reading each format, and taking over what the person wants.
+// Verdicts and labels from a file or a server: read each format, and join them with the person's own.
 
 import { $, clock, counted, dialog, field, make } from "./elements.js";
 import { isWholeVideo, spanAt } from "./halves.js";
@@ -11,18 +11,18 @@ import { identity, isHalfStart, plain } from "./verdicts.js";
 /** @typedef {Decision | HalfStart} Loaded */
 /** @typedef {{ fresh: Loaded[], differing: [mine: Loaded, theirs: Loaded][], same: number }} Changes */
 
-const LARGEST_FILE = 50_000_000; // bytes; a browser stands still over a video that was chosen by mistake
+const LARGEST_FILE = 50_000_000; // bytes; a browser would hang if a video were chosen by mistake
 const SHOWN_PROBLEMS = 5;
-const PAST_END = 0.05; // seconds, as times are shown in tenths
+const PAST_END = 0.05; // seconds, because times are shown in tenths
 const GAME_TIME = /^(\d+) - (\d{1,3}):(\d{2})$/;
 
 // --- reading -------------------------------------------------------------------------------
 
-/** What a file holds that cannot be read. @param {string} why @returns {Reading} */
+/** Return a reading with one problem, for a file that cannot be read. @param {string} why @returns {Reading} */
 const unread = (why) => ({ decisions: [], halfStarts: [], problems: [why], leftOut: 0, isTable: false });
 
 /**
- * Read the file that a person chose; null if they chose none.
+ * Read the chosen file, or return null if none was chosen.
  * @param {HTMLInputElement} input @param {MatchData} match @param {Verdicts} verdicts
  */
 export async function readFile(input, match, verdicts) {
@@ -45,7 +45,7 @@ export function readVerdicts(text, match, verdicts) {
   return withinVideo(found, match.duration);
 }
 
-/** Leave out what is not in the video. @param {Reading} found @param {number} duration @returns {Reading} */
+/** Leave out events that are not in the video. @param {Reading} found @param {number} duration @returns {Reading} */
 function withinVideo(found, duration) {
   const isWithinVideo = (/** @type {number} */ time) => time <= duration + PAST_END;
   const decisions = found.decisions.filter(({ time }) => isWithinVideo(time));
@@ -131,7 +131,7 @@ function fromOpenSportsLab(samples, { video }, verdicts) {
 /** Whether two verdicts, or two starts of a half, say the same. @param {Loaded} mine @param {Loaded} theirs */
 function saySame(mine, theirs) {
   if (isHalfStart(mine) || isHalfStart(theirs)) return JSON.stringify(mine) === JSON.stringify(theirs);
-  if (theirs.verdict === "undecided") return true; // what is decided stands
+  if (theirs.verdict === "undecided") return true; // decided events stay
   if (mine.verdict !== theirs.verdict || mine.note !== theirs.note) return false;
   if (mine.clipIn !== theirs.clipIn || mine.clipOut !== theirs.clipOut) return false;
   return mine.verdict === "rejected" || (plain(mine.label) === plain(theirs.label) && mine.team === theirs.team
@@ -139,7 +139,7 @@ function saySame(mine, theirs) {
 }
 
 /**
- * What would change if others' verdicts were taken over.
+ * Return the changes if others' verdicts were taken over.
  * @param {Verdicts} verdicts  the person's own
  * @param {Reading} reading
  * @returns {Changes}
@@ -158,7 +158,7 @@ export function changesOf(verdicts, { decisions, halfStarts }) {
   const rest = decisions.filter((one) => !used.has(one));
   const isKept = (/** @type {Decision} */ one) => verdicts.kept.has(identity(one));
   const mine = new Set(verdicts.added);
-  // What both have exactly is not near to anything else.
+  // Events that both have exactly are paired first.
   for (const theirs of [...rest.filter(isKept), ...rest.filter((one) => !isKept(one))]) {
     const near = [...mine].filter(({ label, time }) => plain(label) === plain(theirs.label) && isWithin(time, theirs.time, verdicts.tolerance))
       .sort((a, b) => Math.abs(a.time - theirs.time) - Math.abs(b.time - theirs.time));
@@ -194,13 +194,13 @@ export async function takeOver(verdicts, reading, heading, mustAsk = false) {
   return `Loaded ${counted(reading.decisions.length, "verdict")}${starts} of ${reading.name}: ${fresh.length} new, ${same} the same as yours.${undo}`;
 }
 
-/** The first lines on what is left out. @param {string[]} problems */
+/** Return the first lines about left-out rows. @param {string[]} problems */
 export function firstOf(problems) {
   const more = problems.length - SHOWN_PROBLEMS;
   return [...problems.slice(0, SHOWN_PROBLEMS), ...(more > 0 ? [`… and ${more} more.`] : [])];
 }
 
-/** Ask what to take over: "join", "all", or "" for nothing. @param {string} heading @param {Reading & { name: string }} reading @param {Changes} changes @returns {Promise<string>} */
+/** Ask which verdicts to take over: "join", "all", or "" for none. @param {string} heading @param {Reading & { name: string }} reading @param {Changes} changes @returns {Promise<string>} */
 function question(heading, { name, problems, leftOut }, { fresh, differing, same }) {
   const counts = [["New", fresh.length], ["The same as yours", same], ["Different from yours", differing.length], ["Left out", leftOut]];
   $("loading-title").replaceChildren(heading);

@@ -32,7 +32,7 @@ const given = data.halves.map(([half, kickoff, start, end]) => /** @type {HalfSp
   [half, kickoff, start, end !== null && end < data.duration ? end : null]));
 data.halves = given;
 
-// --- what there is -------------------------------------------------------------------------
+// --- data -------------------------------------------------------------------------
 
 /** The best of some places or scores; null if there is none. @param {(number | null)[]} values @param {(...values: number[]) => number} of */
 function bestOf(values, of) {
@@ -99,7 +99,7 @@ const verdicts = new Verdicts(data, claims, () => update());
 const server = serverOf(data, verdicts.keys[0]);
 const list = new List(data, (item, place) => choose(place === null ? bestClaim(item) : item.claims[place]));
 const player = new Player(server ? { ...data, source: server.video, copy: server.copy } : data, (time) => timeline.moveTo(time), (seconds) => {
-  // Where nobody has probed the video, its length was a guess from what was predicted of it.
+  // Without a probe, the length of the video was a guess from its predictions.
   if (data.fingerprint !== null || !Number.isFinite(seconds) || seconds <= data.duration) return;
   data.duration = seconds;
   $("length").textContent = clock(seconds);
@@ -128,7 +128,7 @@ const statuses = new Set(ORDER);
 /** @type {Set<string>} */
 const classes = new Set();
 
-/** What to look at first of a moment: what is not decided, then what ranks best in its class. @param {Item} item */
+/** Return the event of a moment to review first: an undecided one, else the best in its class. @param {Item} item */
 function bestClaim(item) {
   const open = item.claims.filter((claim) => !claim.decision);
   // Scores of different classes cannot be compared.
@@ -136,7 +136,7 @@ function bestClaim(item) {
   return [...(open.length ? open : item.claims)].sort((a, b) => key(a) - key(b))[0];
 }
 
-// --- what is shown -------------------------------------------------------------------------
+// --- the view -------------------------------------------------------------------------
 
 /** @param {string} id */
 function number(id) {
@@ -159,7 +159,7 @@ function filters() {
   };
 }
 
-/** Show the best of what the filters let through, in the list and in the lanes. */
+/** Show the best moments that pass the filters, in the list and in the lanes. */
 function apply() {
   const all = [...moments, ...added];
   const passing = filtered(all, filters());
@@ -173,7 +173,7 @@ function apply() {
   const on = CHOICES.filter((id) => id !== "search" && field(id)?.value).length + (classes.size ? 1 : 0);
   $("filters-on").textContent = on ? `${on} on` : "";
   if (!items.length) {
-    $("list").append(make("li", { className: "empty" }, passing.length ? `What passes is ${leftOut(amount)}.`
+    $("list").append(make("li", { className: "empty" }, passing.length ? `The moments that pass the filters are ${leftOut(amount)}.`
       : all.length ? "Nothing passes these filters." : "No model predicted anything in this video."));
   }
   if (chosen && list.places.has(chosen.item)) list.choose(chosen);
@@ -184,7 +184,7 @@ function apply() {
   view.keep();
 }
 
-/** Offer to reject what is left beside confirmed events. */
+/** Offer to reject the undecided events beside confirmed ones. */
 function countLeftBeside() {
   const { length } = list.items.flatMap(leftBeside);
   $("reject-beside").hidden = length === 0;
@@ -202,7 +202,7 @@ function countLeftOut(count, passing, all) {
 const confirmable = () => list.items.filter((item) => item.status === "agreed" && !isSettled(item)
   && isClass.has(item.claims[0].label)).map((item) => item.claims[0]);
 
-/** Take over what was decided: rows, marks, progress. */
+/** Show the decisions in rows, marks and progress. */
 function update(rebuild = true) {
   const before = chosen;
   const moved = followHalves();
@@ -214,7 +214,7 @@ function update(rebuild = true) {
   showProgress();
   field("undo").disabled = verdicts.history.length === 0;
   if (verdicts.failed) notice("This browser cannot store verdicts: save them before you leave this page.", "warning");
-  // What was chosen in the lanes and decided has its row from now on.
+  // An event chosen in the lanes and decided has a row from now on.
   if (rebuild || moved || (chosen?.decision && !list.places.has(chosen.item))) apply();
   else {
     if (chosen) list.refresh(chosen.item);
@@ -223,7 +223,7 @@ function update(rebuild = true) {
   judge();
 }
 
-/** How many moments are decided, of those that “Show” chooses, and what came of it. */
+/** Show the number of decided moments among those that “Show” selects, and the results. */
 function showProgress() {
   const all = among(moments, field("amount").value);
   const decided = all.filter(isSettled).length;
@@ -248,7 +248,7 @@ function followHalves() {
   return true;
 }
 
-/** What is true by the verdicts, by time. @returns {{ decision: Decision, picture: number | null }[]} */
+/** Return the events that are true by the verdicts, in order of time. @returns {{ decision: Decision, picture: number | null }[]} */
 function confirmedOnes() {
   const found = claims.flatMap(({ decision, item }) => (decision?.verdict === "confirmed" ? [{ decision, picture: item.picture }] : []));
   const others = [...verdicts.added, ...verdicts.unplaced].filter(({ verdict }) => verdict === "confirmed");
@@ -314,7 +314,7 @@ function seek(time) {
   timeline.moveTo(time);
 }
 
-/** Choose an event: mark it everywhere and show what led to it. @param {Claim | undefined} claim */
+/** Choose an event: mark it everywhere and show the seconds before it. @param {Claim | undefined} claim */
 function choose(claim, { time = claim?.time ?? 0, focus = false } = {}) {
   if (!claim) return;
   chosen = claim;
@@ -326,14 +326,14 @@ function choose(claim, { time = claim?.time ?? 0, focus = false } = {}) {
   judge();
 }
 
-/** Play the chosen event again and again, with what led to it; or no more. */
+/** Start or stop repeating the chosen event with the seconds before it. */
 function repeat() {
   const on = field("loop").checked && chosen !== null;
   const time = chosen?.time ?? 0;
   player.repeat(on ? [Math.max(0, time - data.lead), Math.min(time + AFTER, data.duration)] : null);
 }
 
-/** The best guess of what is true: the verdict, else the labels, else the first model. @param {Claim} claim */
+/** Return the best guess of the true event: the verdict, else the labels, else the first model. @param {Claim} claim */
 function guess(claim) {
   if (claim.decision?.verdict === "confirmed") return claim.decision;
   const { predictions, label } = claim;
@@ -390,7 +390,7 @@ function eventButton(claim, n) {
   return button;
 }
 
-/** Tell the person's screen reader what was decided. @param {Claim | null} claim */
+/** Announce a decision to screen readers. @param {Claim | null} claim */
 function tell(claim) {
   if (!claim) return;
   const { label, decision } = claim;
@@ -422,7 +422,7 @@ function table(item) {
   const heads = ["Who", "Says", "At", "Score", "Team", "Hits", "Labels"];
   const head = heads.map((text) => make("th", { scope: "col", className: ["Score", "Hits"].includes(text) ? "n" : "" }, text));
   if (!rows.length) return make("p", { className: "muted" }, "Added by you.");
-  return make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": "What was predicted of this moment" } },
+  return make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": "Predictions of this moment" } },
     make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)));
 }
 
@@ -433,7 +433,7 @@ function entered() {
   const time = secondsOf(field("time").value) ?? undefined;
   const label = field("label").value;
   const [clipIn, clipOut] = ["clip-in", "clip-out"].map((id) => pointIn(id));
-  const reason = !label ? "What was predicted is no class: choose a label (L), or reject it (X)."
+  const reason = !label ? "The predicted label is no class. Choose a label (L), or reject the event (X)."
     : [time, clipIn, clipOut].includes(undefined) ? `Write times ${LIKE}.`
       : Math.max(time ?? 0, clipIn ?? 0, clipOut ?? 0) > data.duration + 0.05 ? `The video ends at ${clock(data.duration, true)}.`
         : (clipIn ?? 0) >= (clipOut ?? Infinity) ? "The clip ends before it begins." : "";
@@ -447,7 +447,7 @@ const pointIn = (id) => (field(id).value.trim() ? secondsOf(field(id).value) ?? 
 
 const byMe = () => ({ reviewer: field("reviewer").value.trim(), note: field("note").value.trim() });
 
-/** A verdict on what was predicted. @param {Claim} claim @returns {Decision} */
+/** Return a verdict on a predicted event. @param {Claim} claim @returns {Decision} */
 const rejected = (claim, note = claim.note) => ({ saidTime: claim.time, saidLabel: claim.label, verdict: "rejected",
   time: claim.time, label: claim.label, team: "", reviewer: field("reviewer").value.trim(), note, clipIn: null, clipOut: null });
 
@@ -466,7 +466,7 @@ function confirm() {
     tell(chosen);
     return true;
   }
-  // Corrected to what the same moment also says, it is that.
+  // An event corrected to another event of the moment counts as that event.
   chosen = chosen.item.claims.find(({ label }) => label === values.label) ?? chosen;
   const { time: saidTime, label: saidLabel } = chosen;
   verdicts.change(verdicts.editsOf([[chosen, { saidTime, saidLabel, verdict: "confirmed", ...values }]]));
@@ -531,7 +531,7 @@ function rejectAll(these) {
   verdicts.change(verdicts.editsOf(these.map((claim) => [claim, rejected(claim, note(claim))])));
 }
 
-/** Reject what is left beside confirmed events, of the moments that the list shows. */
+/** Reject the undecided events beside confirmed ones, in the listed moments. */
 function rejectBeside() {
   const these = list.items.flatMap(leftBeside);
   rejectAll(these);
@@ -539,7 +539,7 @@ function rejectBeside() {
   notice(`Rejected ${counted(these.length, "event")} beside confirmed ones. Undo takes it back.`);
 }
 
-/** Confirm the chosen event and reject what else its moment says. */
+/** Confirm the chosen event and reject the other events of its moment. */
 function confirmAlone() {
   const { item } = chosen ?? {};
   if (!item || !confirm()) return false;
@@ -614,7 +614,7 @@ function confirmShown() {
   notice(`Confirmed ${these.length}. Undo takes it back.`);
 }
 
-/** Take the last change back and go to what it was about. */
+/** Undo the last change and go to its event. */
 function undo() {
   const before = new Map(claims.map((claim) => [claim, claim.decision]));
   if (!verdicts.undo()) return;
@@ -709,7 +709,7 @@ async function take(found, heading, mustAsk = false) {
 }
 
 /**
- * Take over what was saved on the server; whether the person wanted that.
+ * Take over the verdicts saved on the server. Return whether the person agreed.
  * @param {NonNullable<typeof server>} from @param {SavedVerdicts} saved
  */
 async function takeSaved(from, { text, version, when }, mustAsk = false) {
@@ -723,7 +723,7 @@ async function takeSaved(from, { text, version, when }, mustAsk = false) {
   return true;
 }
 
-/** Take over what others have saved on the server since this browser was there. */
+/** Take over verdicts that others have saved on the server since the last visit. */
 async function followServer() {
   const saved = await server?.saved();
   if (server && saved && saved.version !== server.known) await takeSaved(server, saved);
@@ -788,7 +788,7 @@ function showDifferences() {
 function step(by) {
   const item = list.neighbour(by);
   if (item) choose(bestClaim(item), { focus: true });
-  else if (list.items.length) notice(`This is the ${by > 0 ? "last" : "first"} moment that is shown.`);
+  else if (list.items.length) notice(`This is the ${by > 0 ? "last" : "first"} shown moment.`);
 }
 
 /** Confirm one of the events of the chosen moment. @param {number} place */
@@ -804,12 +804,12 @@ function show(id) {
   dialog(id).showModal();
 }
 
-/** Show the form, which a narrow screen folds, and go to one of its fields. */
+/** Open the form, which a narrow screen folds. */
 function unfold() {
   /** @type {HTMLDetailsElement} */ ($("correct")).open = true;
 }
 
-/** The time of the video that is shown. */
+/** Return the shown time of the video. */
 function now() {
   return player.works ? player.time : timeline.cursor;
 }
@@ -903,13 +903,13 @@ function clearFilters() {
   for (const button of $("statuses").children) button.setAttribute("aria-pressed", "true");
 }
 
-/** Remember a setting of the person in this browser, where it can. @param {string} name @param {string} [value] */
+/** Store a setting of the person in this browser, if it allows it. @param {string} name @param {string} [value] */
 function remembered(name, value) {
   try {
     if (value !== undefined) localStorage.setItem(`touchline ${name}`, value);
     return localStorage.getItem(`touchline ${name}`);
   } catch {
-    return null; // then it is as set until the page is left
+    return null; // then the setting is lost with the page
   }
 }
 
@@ -981,7 +981,7 @@ function wire() {
     clearFilters();
     apply();
   });
-  // A tip would stay over what the keys move.
+  // Otherwise, a tip would stay over the marks that keys move.
   document.addEventListener("keydown", () => timeline.hint(null), true);
   document.addEventListener("keydown", onKey);
   wireMenu();
@@ -1035,23 +1035,23 @@ function fill() {
   }
 }
 
-// --- what the address keeps ------------------------------------------------------------------
+// --- the address ------------------------------------------------------------------
 
 fill();
 const VIEW = ["amount", "order", "lanes-by", "by-lane", "by-truth", "by-verdict", "least", "most", "search"];
-/** What the fields have at first, whatever a browser has put into them since. */
+/** The initial values of the fields, because a browser may restore others. */
 const FIRST = new Map(VIEW.filter((id) => $(id)).map((id) => {
   const element = $(id);
   if (!(element instanceof HTMLSelectElement)) return [id, field(id).defaultValue];
   return [id, ([...element.options].find((option) => option.defaultSelected) ?? element.options[0]).value];
 }));
 
-/** Show what the address says: how many, which, in what order, and the chosen moment. */
+/** Show the view in the address: number, filters, order and chosen moment. */
 function restore() {
   const state = stated();
   for (const [id, value] of FIRST) {
     field(id).value = state.get(id) ?? value;
-    if (field(id).value === "") field(id).value = value; // what the address names is not there
+    if (field(id).value === "") field(id).value = value; // the address names an unknown value
   }
   classes.clear();
   for (const box of /** @type {NodeListOf<HTMLInputElement>} */ ($("by-class").querySelectorAll("input"))) {

@@ -1,6 +1,6 @@
 // Which times mean the same moment: the rule of touchline/matching.py.
 
-/** Seconds: a millisecond, as files round times, and what binary numbers add to a difference. */
+/** Seconds of slack: a millisecond, because files round times, and the error of binary numbers. */
 const SLACK = 0.001001;
 
 /** Return the largest difference that is within a tolerance, seconds. @param {number} tolerance */

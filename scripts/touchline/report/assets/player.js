@@ -41,7 +41,7 @@ export class Player {
     this.works = false;
     this.picked = "";
     /** @type {[number, number] | null} */
-    this.loop = null; // what is played again and again, seconds
+    this.loop = null; // the repeated part, seconds
     this.video.addEventListener("timeupdate", () => {
       if (this.loop && !this.video.paused && this.time >= this.loop[1]) this.seek(this.loop[0]);
       onTime(this.time);

@@ -1,4 +1,4 @@
-// What a printer gets: the confirmed list with times and pictures.
+// The printed page: the confirmed list with times and pictures.
 
 import { $, make, named } from "./elements.js";
 import { clocks } from "./halves.js";

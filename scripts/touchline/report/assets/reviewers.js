@@ -14,7 +14,7 @@ import { isWithin } from "./matching.js";
  * @property {Claim[]} theirs  that only the second decided
  */
 
-/** What a verdict says an event is: its label, or nothing. @param {Decision} one */
+/** Return the label that a verdict gives to an event, or nothing. @param {Decision} one */
 export const category = (one) => (one.verdict === "confirmed" ? one.label : "");
 
 /**

@@ -7,7 +7,7 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 /** A table's text. @param {(string | number)[][]} rows */
 export const tableText = (rows) => `${rows.map((row) => row.map(cell).join(",")).join("\n")}\n`;
 
-/** A cell that holds what it should, and that no spreadsheet runs. @param {string | number} value */
+/** Return a cell with its text, escaped so that no spreadsheet runs it. @param {string | number} value */
 function cell(value) {
   if (typeof value === "number") return String(value);
   const text = value.replace(CONTROL, " ");
@@ -15,7 +15,7 @@ function cell(value) {
   return /[",]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }
 
-/** What separates the cells of a table, by its first line: where numbers have a decimal comma, spreadsheets write semicolons. @param {string} text */
+/** Return the separator of a table's cells, by its first line. Spreadsheets write semicolons in countries with a decimal comma. @param {string} text */
 export function separatorOf(text) {
   const [line] = text.split("\n", 1);
   return line.split(";").length > line.split(",").length ? ";" : ",";

@@ -11,15 +11,15 @@ const BAND = 15; // below the ruler, with the halves
 const TALL = { lane: 38, mark: 20, gutter: 0 }; // with a mark's label below it, the name above
 const LOW = { lane: 18, mark: 9, gutter: 104 }; // with the name beside it
 const LOWEST = { lane: 14, mark: 7, gutter: 104 };
-const GUTTER_SHARE = 0.24; // of the width, at most, for the names
-const SCROLLABLE = 110; // pixels in which it is worth to scroll the lanes of many classes
-const CROWDED = 9; // with fewer pixels a mark, marks are ticks: disagreements above, others below
-const REACH = 12; // pixels around a mark that belong to it
+const GUTTER_SHARE = 0.24; // largest share of the width for the names
+const SCROLLABLE = 110; // smallest height in pixels for scrolling the lanes of many classes
+const CROWDED = 9; // with fewer pixels per mark, marks are ticks: disagreements above, others below
+const REACH = 12; // pixels around a mark in which a click hits it
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800];
 
 export class Timeline {
   /**
-   * Draws marks and reports what is clicked.
+   * A canvas that draws marks and reports clicks.
    * @param {{ duration: number, halves: HalfSpan[], onPick: (mark: Mark) => void, onSeek: (time: number) => void }} options
    */
   constructor({ duration, halves, onPick, onSeek }) {
@@ -27,13 +27,13 @@ export class Timeline {
     this.halves = halves;
     this.onPick = onPick;
     this.onSeek = onSeek;
-    this.onDraw = () => {}; // for what is drawn along the same stretch
+    this.onDraw = () => {}; // called after each drawing, for curves of the same stretch
     this.canvas = /** @type {HTMLCanvasElement} */ ($("canvas"));
     this.overview = /** @type {HTMLCanvasElement} */ ($("overview"));
     this.start = 0;
     this.end = duration;
     this.cursor = 0;
-    this.width = 1; // of what shows the time, beside the names
+    this.width = 1; // width of the time axis, beside the names
     this.measures = TALL;
     this.room = Infinity; // pixels that the lanes may take
     this.isByClass = false;
@@ -46,7 +46,7 @@ export class Timeline {
     /** @type {Mark[][]} */
     this.given = []; // of each lane
     /** @type {Set<Item> | null} */
-    this.lit = null; // what the list shows; null is all
+    this.lit = null; // the listed events; null for all
     /** @type {Claim | null} */
     this.chosen = null;
     this.waiting = false;
@@ -126,13 +126,13 @@ export class Timeline {
     return this.ruler + this.measures.lane * number;
   }
 
-  /** Take over where the halves are, and divide the lanes again. @param {HalfSpan[]} halves */
+  /** Set the halves, and divide the lanes again. @param {HalfSpan[]} halves */
   follow(halves) {
     this.halves = halves;
     this.moveTo(this.cursor, false);
   }
 
-  /** Show other marks: a list a lane, by time. @param {Mark[][]} marks */
+  /** Show other marks: one list per lane, in order of time. @param {Mark[][]} marks */
   show(marks) {
     this.given = marks;
     this.marks = this.rows === this.lanes ? marks : [oneEach(marks)];
@@ -148,7 +148,7 @@ export class Timeline {
     });
   }
 
-  /** The match turns out to be longer. @param {number} duration */
+  /** Lengthen the match. @param {number} duration */
   extend(duration) {
     if (!(duration > this.duration)) return;
     const whole = this.end === this.duration;
@@ -230,7 +230,7 @@ export class Timeline {
       this.crowded ? "zoom in for labels" : ""].filter(Boolean).join(" · ");
     $("match-clock").textContent = isWholeVideo(this.halves) ? "" : gameTime(this.halves, this.cursor);
     this.onDraw();
-    // What a test, or a script of the reader's own, needs to find a mark.
+    // Tests and users' scripts need this to find a mark.
     Object.assign(this.canvas.dataset, { start: this.start, end: this.end, ruler: this.ruler, lane, mark, gutter });
   }
 
@@ -285,7 +285,7 @@ export class Timeline {
         pen.stroke();
         pen.setLineDash([]);
       }
-      // A half that began before what is shown keeps its name in view.
+      // A half that began before the shown stretch keeps its name visible.
       const left = Math.max(from, gutter) + 5;
       if (left + this.widthOf(pen, halfName(half)) < Math.min(to, right)) pen.fillText(halfName(half), left, RULER + 8);
     }
@@ -345,7 +345,7 @@ export class Timeline {
   /** @param {CanvasRenderingContext2D} pen @param {Colour} colour @param {Mark[]} marks @param {number} top */
   drawMarks(pen, colour, marks, top) {
     const shown = marks.filter(({ time }) => time >= this.start - 1 && time <= this.end + 1);
-    // What the list leaves out first, so that what it shows lies above it.
+    // Unlisted marks first, so that listed marks are drawn above them.
     const rank = (/** @type {Mark} */ mark) => (this.isDim(mark) ? 0 : mark.claim === this.chosen ? 3 : mark.status === "agreed" ? 1 : 2);
     const middle = top + this.measures.mark;
     pen.textAlign = "center";
@@ -392,7 +392,7 @@ export class Timeline {
   }
 
   /**
-   * Measured once a text: a match has thousands of marks and a score of labels.
+   * Measure each text once, because a match has thousands of marks and about twenty labels.
    * @param {CanvasRenderingContext2D} pen @param {string} words
    */
   widthOf(pen, words) {
@@ -423,7 +423,7 @@ export class Timeline {
     pen.fillRect(at(this.cursor) - 1, 0, 2, height);
   }
 
-  /** Whether the list leaves out what a mark stands for. @param {Mark} mark */
+  /** Return whether the list leaves out a mark's event. @param {Mark} mark */
   isDim({ claim }) {
     return this.lit !== null && !this.lit.has(claim.item);
   }
@@ -494,7 +494,7 @@ export class Timeline {
     overview.addEventListener("pointermove", (event) => event.buttons && centre(event));
   }
 
-  /** Show what a mark stands for, next to the pointer. @param {Mark | null} mark */
+  /** Show a mark's event next to the pointer. @param {Mark | null} mark */
   hint(mark) {
     const tip = $("tip");
     tip.hidden = mark === null;

@@ -1,8 +1,8 @@
-// What the page's parts hand each other. Comments only: nothing of this is in a page.
+// The types of the page's data. This file has only comments and is not part of a page.
 
 /**
- * What one model, the ensemble or the labels have: the number of the lane, the time in seconds, the
- * score, the team, how many windows had it, whether it is true, and what was written about it.
+ * An event of one model, the ensemble or the labels: the number of the lane, the time in seconds, the
+ * score, the team and the number of windows. Then whether it is true, and its details.
  * @typedef {[lane: number, time: number, strength: number | null, team: string | null, hits: number,
  *   right: boolean | null, details: string]} Prediction
  */
@@ -44,9 +44,9 @@
  */
 
 /**
- * What a person decided: about which event, and what is true instead. Of an added event nothing was
- * predicted: its saidTime and saidLabel are null. An undecided event may have a note. A clip of the
- * event begins and ends at its own points, seconds, if it has any.
+ * A decision of a person: the predicted event, and the true one. An added event has no prediction: its
+ * saidTime and saidLabel are null. An undecided event may have a note. clipIn and clipOut are the
+ * start and end of the event's clip in seconds, if the person set them.
  * @typedef {object} Decision
  * @property {number | null} saidTime
  * @property {string | null} saidLabel
@@ -66,13 +66,13 @@
  */
 
 /**
- * The part of the video that shows a half, in seconds of video: its number, when its clock shows 0,
- * which may be before the video begins, and its start and end. Null: not known.
+ * The part of the video that shows a half, in seconds of video: its number, its kick-off, its start and
+ * its end. The kick-off may be before the start of the video. Null means unknown.
  * @typedef {[half: number | null, kickoff: number, start: number, end: number | null]} HalfSpan
  */
 
 /**
- * What a file of verdicts or labels holds.
+ * The content of a file of verdicts or labels.
  * @typedef {object} Reading
  * @property {Decision[]} decisions
  * @property {HalfStart[]} halfStarts
@@ -95,13 +95,13 @@
  */
 
 /**
- * How likely a model holds each class: when each moment starts and at last when the last one ends,
- * seconds; by class the nats above its mean over the match, null where nothing was weighed.
+ * The likelihood of each class by one model. "starts" has the start of each moment and the end of the
+ * last one, in seconds. "curves" has nats above the class's mean over the match, or null for skipped windows.
  * @typedef {{ model: string, starts: number[], curves: Record<string, (number | null)[]> }} EvidenceData
  */
 
 /**
- * What match_page.py puts into the page.
+ * The data that match_page.py writes into the page.
  * @typedef {object} MatchData
  * @property {number} video
  * @property {string[]} keys  what verdicts are kept under, the best first

@@ -1,8 +1,8 @@
-// What the person decided: kept in the browser, written to and read from a table.
+// The person's decisions: stored in the browser, written to and read from a table.
 //
-// What the browser keeps is the truth: each change reads it again and writes only what it is about,
-// so that two tabs of a page do not undo each other. What is kept is about events by time and label,
-// and is put to the events that the page has: models may have come or gone since.
+// The browser's storage has the valid state. Each change reads it again and writes only its own part,
+// so that two tabs of a page do not undo each other. Decisions are stored by time and label of their
+// events, and assigned to the events of the page, because models may have changed since.
 
 import { HALVES, gameTime } from "./halves.js";
 import { isWithin, reach } from "./matching.js";
@@ -12,7 +12,7 @@ import { cells, separatorOf, tableText } from "./table.js";
 
 const COLUMNS = ["video", "time_s", "game_time", "label", "team", "verdict", "said_time_s",
   "said_label", "said_by", "reviewer", "note", "in_s", "out_s"];
-const UNDOS = 200; // steps that are kept
+const UNDOS = 200; // maximum number of stored steps
 
 /** @typedef {Decision | HalfStart} Kept  a verdict, or where a half begins */
 /** @typedef {Map<string, Kept | null>} Edits  what becomes of what is kept, by identity; null: gone */
@@ -27,7 +27,7 @@ export const isHalfStart = (one) => HALVES.includes(one?.half);
 /** @param {number} half */
 const halfIdentity = (half) => `half ${half}`;
 
-/** What something that is kept is about, in words that do not change when it is changed. @param {Kept} one */
+/** Return the identity of a stored decision, which stays the same after changes. @param {Kept} one */
 export function identity(one) {
   if (isHalfStart(one)) return halfIdentity(one.half);
   return one.saidTime === null ? `added ${plain(one.label)} ${one.time.toFixed(1)}` : `${plain(one.saidLabel ?? "")} ${one.saidTime.toFixed(3)}`;
@@ -44,7 +44,7 @@ export class Verdicts {
     this.tolerance = tolerance;
     this.classes = classes;
     this.claims = [...claims].sort((a, b) => a.time - b.time);
-    // A match that nothing names is known by its page's place.
+    // A match without a name is identified by the path of its page.
     this.keys = (keys.length ? keys : [location.pathname]).map((key) => `touchline verdicts ${key}`);
     this.failed = false;
     /** @type {Map<string, Kept>} */
@@ -71,11 +71,11 @@ export class Verdicts {
     });
   }
 
-  // --- what is kept ------------------------------------------------------------------------
+  // --- storage ------------------------------------------------------------------------
 
-  /** Take over what the browser keeps. */
+  /** Read the decisions stored in the browser. */
   read() {
-    if (this.failed) return; // then what is decided is known here alone
+    if (this.failed) return; // then only this page knows the decisions
     try {
       const text = this.keys.map((key) => localStorage.getItem(key)).find((one) => one !== null) ?? this.earlier();
       /** @type {Kept[]} */
@@ -87,7 +87,7 @@ export class Verdicts {
     }
   }
 
-  /** What a page kept whose key also held the length and the models. */
+  /** Return the decisions stored by an older page, whose key also had the length and the models. */
   earlier() {
     for (let place = 0; place < localStorage.length; place++) {
       const name = localStorage.key(place) ?? "";
@@ -101,7 +101,7 @@ export class Verdicts {
       localStorage.setItem(this.keys[0], JSON.stringify(Object.fromEntries(this.kept)));
       sessionStorage.setItem(`${this.keys[0]} undo`, JSON.stringify(this.history));
     } catch {
-      this.failed = true; // no storage, or it is full: the page says so
+      this.failed = true; // no storage, or a full one; the page says so
     }
   }
 
@@ -115,7 +115,7 @@ export class Verdicts {
     this.apply(edits);
   }
 
-  /** Take the last change of this tab back, but for what another tab has changed since. */
+  /** Undo the last change of this tab, except decisions that another tab has changed since. */
   undo() {
     this.read();
     const step = this.history.pop();
@@ -136,9 +136,9 @@ export class Verdicts {
     this.place();
   }
 
-  // --- what a decision is about --------------------------------------------------------------
+  // --- events of decisions --------------------------------------------------------------
 
-  /** Put what is kept to the events that it is about. */
+  /** Assign stored decisions to their events. */
   place() {
     const all = [...this.kept.values()].flatMap((one) => (isHalfStart(one) ? [] : [one]));
     this.halfStarts = [...this.kept.values()].filter(isHalfStart).sort((a, b) => a.half - b.half);
@@ -147,7 +147,7 @@ export class Verdicts {
     this.noted = new Map(assigned.filter(([, { verdict }]) => verdict === "undecided"));
     const placed = new Set(assigned.map(([, one]) => one));
     this.added = all.filter((one) => one.saidTime === null).sort((a, b) => a.time - b.time);
-    // About events that this page does not have: kept, and saved again.
+    // Decisions about events of other pages are kept and saved again.
     this.unplaced = all.filter((one) => one.saidTime !== null && !placed.has(one));
     for (const claim of this.claims) {
       claim.decision = this.of.get(claim);
@@ -156,9 +156,8 @@ export class Verdicts {
   }
 
   /**
-   * Decisions by the event that they are about: the one of the same label that is nearest, within the
-   * tolerance; each event has one. One that was corrected to what the same moment also says is about
-   * that.
+   * Return decisions by their event: the nearest one of the same label within the tolerance. Each event
+   * has at most one. A decision corrected to another event of the moment belongs to that event.
    * @param {Decision[]} decisions
    */
   assign(decisions) {
@@ -232,7 +231,7 @@ export class Verdicts {
 
   // --- tables --------------------------------------------------------------------------------
 
-  /** What is wrong with a decision, or null. @param {Decision} decision */
+  /** Return the mistake in a decision, or null. @param {Decision} decision */
   mistake({ saidTime, time, label, team, verdict, clipIn, clipOut }) {
     if (verdict === "undecided") return saidTime === null ? "an added event cannot be undecided" : null;
     if (!["confirmed", "rejected"].includes(verdict)) return `the verdict is “${verdict}”, not confirmed or rejected`;
@@ -321,7 +320,7 @@ export class Verdicts {
         saidTime: isReview ? (value.said_time_s === "" ? null : Number(value.said_time_s)) : time,
         saidLabel: value.said_label || value.label, clipIn: value.in_s ? Number(value.in_s) : null,
         clipOut: value.out_s ? Number(value.out_s) : null });
-      // Labels of another source: what no model says is an event that was missed.
+      // Labels of another source: an event that no model predicts was missed.
       if (one.saidTime === null || (!isReview && !this.near(one).length)) [one.saidTime, one.saidLabel] = [null, null];
       const mistake = this.mistake(one);
       if (mistake) problems.push(`${place}: ${mistake.slice(0, 200)}; it is left out.`);
@@ -339,7 +338,7 @@ export class Verdicts {
   }
 
   /**
-   * Decide as others did. An event that was decided already is decided anew.
+   * Take over decisions of others. They replace earlier decisions about the same events.
    * @param {Decision[]} decisions @param {HalfStart[]} halfStarts
    */
   take(decisions, halfStarts = []) {

@@ -1,4 +1,4 @@
-// What a person is looking at, kept in the page's address: a reload and the Back button find it again.
+// The view, stored in the page's address, so that a reload and the Back button restore it.
 
 const SOON = 300; // milliseconds; browsers refuse addresses that change more often
 
@@ -10,7 +10,7 @@ export class ViewState {
     addEventListener("pagehide", () => this.write());
   }
 
-  /** Keep what is shown now, soon. */
+  /** Store the present view after a short delay. */
   keep() {
     if (!this.timer) this.timer = window.setTimeout(() => this.write(), SOON);
   }
@@ -24,7 +24,7 @@ export class ViewState {
   }
 }
 
-/** What the page's address says, by name. A link to a row is the moment alone. */
+/** Return the view in the page's address, by name. A link to a row has only the moment. */
 export function stated() {
   const text = location.hash.slice(1);
   const row = /^moment-([\w-]+)$/.exec(text);
