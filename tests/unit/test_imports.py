@@ -1,4 +1,4 @@
-"""What jobs import is what a run makes sure of before its first job."""
+"""A run checks all packages that its jobs import, before its first job."""
 
 import ast
 import sys
@@ -12,15 +12,15 @@ from touchline.runs.environment import ALWAYS, WITH_VIDEO
 GRAPH = grimp.build_graph(
     "touchline", include_external_packages=True, exclude_type_checking_imports=True
 )
-# The Snakefile imports these itself; the evaluator's absence has a sentence of its own.
+# The Snakefile imports the first two. A separate message names a missing evaluator.
 ELSEWHERE = {"pydantic", "yaml", "SoccerNet"}
-# Commands that a person types; each says by itself what it lacks.
+# Commands of a person, which name missing packages themselves.
 COMMANDS = {"status", "review"}
 SCRIPTS = sorted({path.stem for path in (ROOT / "scripts").glob("*.py")} - COMMANDS)
 
 
 def imported_by(script: str) -> set[str]:
-    """The packages that a script and all that it imports of the library import."""
+    """Return the packages that a script and its modules of the library import."""
     tree = ast.parse((ROOT / "scripts" / f"{script}.py").read_text())
     names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     ours = {name for name in names if name in GRAPH.modules and name.startswith("touchline")}
@@ -29,7 +29,7 @@ def imported_by(script: str) -> set[str]:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_what_a_job_imports_is_made_sure_of(script):
+def test_run_checks_all_packages_of_a_job(script):
     is_with_video = f"{script}.py" in "".join(
         rule
         for path in (ROOT / "rules").glob("*.smk")

@@ -1,4 +1,4 @@
-"""What stands in two places says the same in both."""
+"""Files of the project that repeat a fact agree with each other."""
 
 import re
 import shutil
@@ -30,19 +30,19 @@ CODE = re.compile(r"(?<![\w./-])(?:tests|scripts|benchmarks|demo|rules)/[\w./-]+
 DIRECT, LOCKED = (pins((ROOT / f"requirements.{kind}").read_text()) for kind in ("txt", "lock"))
 
 
-def test_the_schemas_are_those_of_the_code():
+def test_schemas_equal_those_of_the_code():
     written = {path.name: path.read_text() for path in (ROOT / "schemas").iterdir()}
     assert written == schemas(), "run `make schemas`"
 
 
-def test_the_lock_holds_every_direct_requirement():
+def test_lock_has_all_direct_requirements():
     assert {name: LOCKED.get(name) for name in DIRECT} == DIRECT
 
 
 @pytest.mark.parametrize(
     "environment", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda p: p.stem
 )
-def test_the_environments_have_the_versions_of_the_requirements(environment):
+def test_environments_have_the_versions_of_the_requirements(environment):
     (pip,) = (
         d["pip"]
         for d in yaml.safe_load(environment.read_text())["dependencies"]
@@ -56,8 +56,8 @@ def test_the_environments_have_the_versions_of_the_requirements(environment):
 @pytest.mark.parametrize(
     "environment", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda p: p.stem
 )
-def test_the_environments_can_be_solved(environment):
-    """What the packages ask for, and what that asks for, is in the lock in a version that does."""
+def test_environments_can_be_solved(environment):
+    """The lock has all requirements of the packages, and of their requirements, in matching versions."""
     conda = yaml.safe_load(environment.read_text())["dependencies"]
     assert [part for part in conda if isinstance(part, str)] == ["python =3.11", "pip"]
     (pip,) = (part["pip"] for part in conda if isinstance(part, dict))
@@ -69,7 +69,7 @@ def test_the_environments_can_be_solved(environment):
         if name in locked:
             assert needed.specifier.contains(locked[name], prereleases=True), needed
         else:
-            # What a GPU's build of torch brings beside, which its pin settles.
+            # Packages of torch's GPU build, whose versions follow from torch's pin.
             assert re.match("nvidia-|cuda-|triton|setuptools", name), needed
             continue
         if (name, extras := frozenset(needed.extras)) in solved:
@@ -84,8 +84,8 @@ def test_the_environments_can_be_solved(environment):
                 asked.append(inner)
 
 
-def test_the_container_has_what_make_install_installs():
-    """All but the project itself, whose scripts Snakemake reads from its folder."""
+def test_container_has_the_packages_of_make_install():
+    """The project itself is not installed, because Snakemake reads its scripts from its folder."""
     installed = re.findall(r"\$\(BIN\)/pip install (.*)", (ROOT / "Makefile").read_text())
     contained = (
         (ROOT / "envs/touchline.def").read_text().partition("%post\n")[2].partition("\n\n")[0]
@@ -96,15 +96,15 @@ def test_the_container_has_what_make_install_installs():
     ]
 
 
-def test_the_slurm_profile_is_found_from_a_fresh_clone():
+def test_slurm_profile_is_found_in_a_fresh_clone():
     assert (ROOT / "slurm").is_symlink()
     assert (ROOT / "slurm" / "config.yaml").exists()
     assert not (ROOT / "profiles" / "default").exists()
 
 
 @pytest.mark.parametrize("python", ["python of tomorrow", "none"])
-def test_another_python_is_refused_in_a_sentence(tmp_path, python):
-    """One whose version does not do, or that is not there."""
+def test_unsupported_python_is_refused_with_a_sentence(tmp_path, python):
+    """The cases are a Python of an unsupported version, and a missing one."""
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements.no-deps.txt"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "tomorrow").write_text("#!/bin/sh\n[ $1 = -V ] && echo Python 3.14.0\n")
@@ -117,7 +117,7 @@ def test_another_python_is_refused_in_a_sentence(tmp_path, python):
     assert not (tmp_path / ".venv").exists()
 
 
-def test_the_pythons_are_the_same_everywhere():
+def test_supported_pythons_are_the_same_in_all_files():
     for name, text in [
         ("Makefile", "(3, 11) <= sys.version_info[:2] <= (3, 13)"),
         ("pyproject.toml", 'requires-python = ">=3.11,<3.14"'),
@@ -126,7 +126,7 @@ def test_the_pythons_are_the_same_everywhere():
         assert text in (ROOT / name).read_text(), name
 
 
-def test_the_evaluator_is_of_one_version_wherever_it_is_installed():
+def test_all_files_install_the_same_version_of_the_evaluator():
     root = ROOT
     stated = (root / "requirements.no-deps.txt").read_text().splitlines()[-1]
     assert stated == f"SoccerNet=={version('SoccerNet')}"
@@ -134,7 +134,7 @@ def test_the_evaluator_is_of_one_version_wherever_it_is_installed():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_a_document_links_to_or_names_exists(document):
+def test_links_and_files_in_documents_exist(document):
     text = document.read_text()
     links = [link.partition("#")[0] for link in LINK.findall(text) if ":" not in link]
     named = [document.parent / link for link in links]
@@ -142,5 +142,5 @@ def test_what_a_document_links_to_or_names_exists(document):
     assert [str(path) for path in named if not path.exists()] == []
 
 
-def test_the_citation_is_of_this_version():
+def test_citation_names_this_version():
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == touchline.__version__
