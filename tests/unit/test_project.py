@@ -57,7 +57,7 @@ def test_environments_have_the_versions_of_the_requirements(environment):
     "environment", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda p: p.stem
 )
 def test_environments_can_be_solved(environment):
-    """The lock has all requirements of the packages, and of their requirements, in matching versions."""
+    """The lock has all direct and indirect requirements in matching versions."""
     conda = yaml.safe_load(environment.read_text())["dependencies"]
     assert [part for part in conda if isinstance(part, str)] == ["python =3.11", "pip"]
     (pip,) = (part["pip"] for part in conda if isinstance(part, dict))
