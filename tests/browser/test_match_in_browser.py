@@ -169,7 +169,7 @@ def test_all_actions_work_by_keyboard(browser, page):
     browser.press("x")
     assert verdicts(browser) == []
     browser.press("j", "c")  # Set Pieces is no class, so another label must be chosen
-    assert "no class: choose a label (L)" in browser.text("#judge-error")
+    assert "no class. Choose a label (L)" in browser.text("#judge-error")
     # No control has taken the keys.
     browser.press("k", "j", "c", "l")
     browser.press("Throw", Keys.ENTER)

@@ -788,7 +788,7 @@ function showDifferences() {
 function step(by) {
   const item = list.neighbour(by);
   if (item) choose(bestClaim(item), { focus: true });
-  else if (list.items.length) notice(`This is the ${by > 0 ? "last" : "first"} shown moment.`);
+  else if (list.items.length) notice(`This is the ${by > 0 ? "last" : "first"} moment of the list.`);
 }
 
 /** Confirm one of the events of the chosen moment. @param {number} place */
