@@ -179,7 +179,7 @@ def ours(
 def tree_of(model: VideoLanguageModel) -> CandidateTree:
     """Return the candidates of the classes in labels.yaml."""
     candidates = make_candidates(PROMPT, Labels.read(ROOT / "labels.yaml").classes)
-    return model.tree_of((each.text, each.decided) for each in candidates)
+    return model.build_tree((each.text, each.decided) for each in candidates)
 
 
 def weigh_in_turn(

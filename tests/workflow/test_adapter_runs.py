@@ -90,4 +90,4 @@ def test_missing_adapter_is_refused_before_the_dag(done):
     assert run.returncode != 0
     # Between the two, the nearest name of another test's folder may be proposed.
     assert "./nowhere: there is no such folder" in run.stdout + run.stderr
-    assert "; correct models.*.adapter" in run.stdout + run.stderr
+    assert ". Correct models.*.adapter" in run.stdout + run.stderr

@@ -99,7 +99,7 @@ def test_checkpoint_of_another_family_is_refused(project, tmp_path):
     done = project.snakemake("models", models=models, resources="other")
     output = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "of type 'llama', but the detector runs llava_next_video" in output
+    assert "of type 'llama', but Touchline runs llava_next_video" in output
     assert "Traceback" not in output
 
 

@@ -189,7 +189,7 @@ def test_kept_model_is_used_in_another_run_without_the_parts_of_known_games(done
         assert words in refused.stdout + refused.stderr
     refused = done.snakemake("learn", "-n", **(again | {"models": {
         "llava": models["llava"] | {"learned": "videos.tsv"}}}))  # fmt: skip
-    assert "is no learnt model" in refused.stdout + refused.stderr
+    assert "is not a learnt model" in refused.stdout + refused.stderr
 
 
 def test_features_are_deleted_and_the_model_kept_without_partials(done):

@@ -43,8 +43,8 @@ def test_windows_longer_than_the_context_are_refused_before_the_dag(project):
     output = done.stdout + done.stderr
     assert done.returncode != 0
     assert "A window of 90 frames makes a prompt of" in output
-    assert "than the 1,024 that" in output
-    assert "set window.frames to" in output
+    assert "exceeds the 1,024 tokens that" in output
+    assert "Set window.frames to" in output
     assert "Traceback" not in output
 
 
@@ -60,7 +60,7 @@ def test_slice_with_too_large_frames_stops_before_loading_its_model(project, qwe
     assert done.returncode != 0
     log = (project.folder / "long/logs/detect/llava_vid0_gpu0.log").read_text()
     assert "A window of 90 frames makes a prompt of" in log
-    assert "set window.frames to" in log
+    assert "Set window.frames to" in log
     assert "Traceback" not in log + done.stdout + done.stderr
     assert "weights are" not in log
     assert not list(project.folder.glob("long/partials/*"))

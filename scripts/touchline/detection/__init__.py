@@ -1,5 +1,5 @@
-"""A slice of a video on a GPU: windows in, a record of each window out.
+"""Run a model on one slice of a video, and record an outcome for every window.
 
-In: a manifest, a prompt, a checkpoint. Out: the ledger and the partial predictions of the slice
-(`worker`). Imports core, inputs, video, events and models.
+Input: a manifest, a prompt and a checkpoint. Output: the ledger and the partial predictions of the
+slice (`worker`). Imports core, inputs, video, events and models.
 """

@@ -1,4 +1,4 @@
-"""What the memory is used for: rows of the cache, and weights that are quick to compute with."""
+"""Decide how to use the memory: for rows of the cache, and for unpacked weights."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ log = logging.getLogger(__name__)
 
 # More rows hardly speed up a GPU (benchmarks/GPU.md).
 _MOST_ROWS = 64
-# The rest is for the vision tower and for reading prompts.
+# Share of the usable memory for rows. The rest is for the vision tower and for reading prompts.
 _SHARE_FOR_ROWS = 0.71
 _MOST_ROWS_ON_CPU = 8
-# So many rows of four frames of a model with 7 billion parameters, in float32.
+# Memory of eight rows with four frames, in float32, for a model with 7 billion parameters.
 _BYTES_ON_CPU = 9 * 2**30
 
 
 def rows_that_fit(
     model: AnsweringModel, pictures: int, new_tokens: int, wanted: Literal["auto"] | int
 ) -> int:
-    """How many windows to have in work at a time; unpacks the weights if there is room for both.
+    """Return the number of windows to process at a time.
+
+    Unpack the weights if there is room for both.
 
     Args:
-        pictures: most pictures a window has.
-        new_tokens: most tokens an answer has.
-        wanted: a number, or "auto" for as many as the free memory of the GPU holds.
+        model: the loaded model.
+        pictures: most pictures per window.
+        new_tokens: most tokens per answer.
+        wanted: a number, or "auto" for the most windows that fit into the GPU's free memory.
     """
     row = model.row_bytes(pictures, new_tokens)
     if not torch.cuda.is_available():
@@ -40,22 +43,22 @@ def rows_that_fit(
     usable = _usable_bytes()
     most = _MOST_ROWS if wanted == "auto" else wanted
     if model.unpacked_bytes() <= usable - most * row / _SHARE_FOR_ROWS:
-        log.info("There is room to keep the weights unpacked.")
+        log.info("The weights are unpacked, because there is enough memory.")
         model.unpack()
         return most
     return max(1, min(most, int(_SHARE_FOR_ROWS * usable / row))) if wanted == "auto" else wanted
 
 
 def _usable_bytes() -> int:
-    """Memory of the GPU that this process may still take."""
+    """Return the GPU memory that this process may still use, in bytes."""
     free, total = torch.cuda.mem_get_info()
-    # The process may be limited to a part of the card.
+    # The process may be limited to a part of the GPU's memory.
     allowed = total * torch.cuda.get_per_process_memory_fraction()
     return int(min(free, allowed - torch.cuda.memory_reserved()))
 
 
 def peak_memory() -> tuple[float, str]:
-    """The most memory that this process has had, in GB, and of what: where its models are."""
+    """Return the peak memory of this process in GB, and its kind: GPU memory or main memory."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**30, "GPU memory"
     return peak_resident() / 1024, "memory"

@@ -1,4 +1,4 @@
-"""One slice of a video through a model: every window in, a record of every window out."""
+"""Ask a model about every window of a slice, and record the outcome of each window."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_WHY_NOT: dict[Failure, str] = {
+_REASONS: dict[Failure, str] = {
     "skipped_oom": "does not fit into memory",
-    "not_finite": "has no finite answer, the numbers are too large for the model's arithmetic "
-    "(float16 holds up to 65,504; dtype: float32 helps)",
+    "not_finite": "has no finite answer, because the numbers are too large for the model's "
+    "arithmetic (float16 holds up to 65,504; set dtype: float32)",
 }
 
 
@@ -48,23 +48,25 @@ def detect(
     """Ask a model about windows.
 
     Args:
-        windows: of one slice, by time.
-        frames: those of the windows' times that the video has, by time, fitted to what the
-            model sees.
-        settings: how it answers.
-        video: its number, on which a window's random numbers depend.
-        asked: what is asked about every window.
-        candidates: the names of those that are weighed, in their order.
+        windows: windows of one slice, by time.
+        frames: frames of the windows, by time, already fitted for the model.
+        model: the loaded model.
+        answering: the batches that answer the windows.
+        settings: settings of the answers.
+        video: number of the video. A window's random numbers depend on it.
+        asked: content of the prompt.
+        candidates: names of the candidates for evidence, in their order.
 
     Yields:
-        A record a window, as soon as it is done, which may be out of order: also of windows
-        without an event, without frames, or skipped.
+        One outcome per window, as soon as it is known and possibly out of order. Windows without
+        events or frames and skipped windows have outcomes, too.
     """
     most_tokens = settings.max_new_tokens
     unseen: list[WindowOutcome] = []
     shown: dict[int, Window] = {}
 
     def tasks() -> Iterator[Task]:
+        """Yield a task per window with frames, and note windows without frames."""
         for window, pictures in _with_pictures(windows, frames, model):
             if pictures:
                 shown[window.index] = window
@@ -77,7 +79,7 @@ def detect(
         window = shown.pop(task.index)
         times = [time for picture in task.pictures for time in picture.times]
         if isinstance(generated, Generated):
-            status, found = _found(generated, model, asked, most_tokens)
+            status, found = _parse_generated(generated, model, asked, most_tokens)
             weights = zip(candidates, generated.evidence, strict=False)
             found["evidence"] = {name: round(weight, 6) for name, weight in weights}
             if generated.hidden is not None:
@@ -85,16 +87,16 @@ def detect(
             yield _record(window, times, status, task.attempts, **found)
         else:
             log.warning(
-                "Window %d (%.3f-%.3f s) %s: skipped.",
+                "Window %d (%.3f-%.3f s) %s. It is skipped.",
                 window.index,
                 window.start,
                 window.end,
-                _WHY_NOT[generated],
+                _REASONS[generated],
             )
             yield _record(window, times, generated, task.attempts)
     if unseen:
         log.warning(
-            "%d windows have no frames, the first at %.3f s, the last at %.3f s.",
+            "%d windows have no frames. The first starts at %.3f s, the last at %.3f s.",
             len(unseen),
             unseen[0].start,
             unseen[-1].start,
@@ -105,8 +107,8 @@ def detect(
 def _with_pictures(
     windows: Sequence[Window], frames: Iterator[Frame], model: AnsweringModel
 ) -> Iterator[tuple[Window, list[Picture]]]:
-    """Each window with its pictures; windows that overlap share them."""
-    # By the times asked for: frames that a coming window may show, and pictures made of them.
+    """Yield each window with its pictures. Overlapping windows share pictures."""
+    # Frames that later windows may show, and pictures made of these frames, by requested time.
     kept: dict[float, Frame] = {}
     ready: dict[tuple[float, ...], Picture] = {}
     upcoming = next(frames, None)
@@ -128,17 +130,18 @@ def _with_pictures(
 
 
 def _picture(frames: list[Frame], model: AnsweringModel) -> Picture:
+    """Combine frames into one picture of the model."""
     pixels = [frame.picture for frame in frames]
-    # A frame without a partner is its own.
+    # Pair the last odd frame with a copy of itself.
     missing = model.frames_per_picture - len(frames)
     times = tuple(frame.time for frame in frames)
     return Picture(times, torch.stack([*pixels, *[pixels[-1]] * missing]))
 
 
-def _found(
+def _parse_generated(
     generated: Generated, model: AnsweringModel, asked: PromptContent, most_tokens: int
 ) -> tuple[Status, dict[str, Any]]:
-    """The status of a window, and the fields of its record that its answer fills."""
+    """Parse an answer. Return the status of the window and the fields of its record."""
     if not generated.tokens:
         return "weighed", {}
     answer = parse_answer(generated.text, asked, len(generated.tokens) == most_tokens)
@@ -153,6 +156,7 @@ def _found(
 def _record(
     window: Window, times: list[float], status: Status, attempts: int, **found: Any
 ) -> WindowOutcome:
+    """Return the record of a window."""
     return WindowOutcome(
         window=window.index,
         start=window.start,
@@ -164,8 +168,8 @@ def _record(
     )
 
 
-def _lasting(seconds: float) -> str:
-    """A time in the unit that a person would use."""
+def _format_duration(seconds: float) -> str:
+    """Format a duration in a convenient unit."""
     for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"
@@ -173,11 +177,14 @@ def _lasting(seconds: float) -> str:
 
 
 class SliceProgress:
-    """Logs every few seconds how a slice goes, and without a GPU once how long it will take.
+    """A logger of a slice's progress, every few seconds.
+
+    Without a GPU, it estimates the time left once.
 
     Args:
-        total: windows of the slice.
-        done: windows that an earlier attempt answered.
+        total: number of windows in the slice.
+        done: number of windows that an earlier attempt answered.
+        every: seconds between two log lines.
     """
 
     def __init__(self, total: int, done: int, every: float = 10.0) -> None:
@@ -187,22 +194,22 @@ class SliceProgress:
         self._estimated = torch.cuda.is_available()
 
     def count(self, record: WindowOutcome, answering: BatchedAnswering | ServerAnswering) -> None:
-        """Count a window that is done, and log how it goes if it is time to."""
+        """Count a finished window, and log the progress if a line is due."""
         self._done += 1
         self._events += len(record.events)
         self._skipped += record.status in UNANSWERED
         now, left = time.monotonic(), self._total - self._earlier - self._done
         rate = self._done / max(now - self._started, 1e-9)
-        # The first windows are done at about one time, so before them all there is no rate.
+        # The first batch finishes at about one time, so there is no rate before its end.
         if left and not self._estimated and self._done >= answering.rows:
             self._estimated = True
-            time_left = _lasting(left / rate)
-            log.info("The other %d windows will take about %s.", left, time_left)
+            time_left = _format_duration(left / rate)
+            log.info("The remaining %d windows will take about %s.", left, time_left)
         if now - self._logged < self._every and left:
             return
         self._logged = now
         log.info(
-            "%d of %d windows, %.2f a second, %.0f s left, %d events, %d skipped, %d at a time, "
+            "%d of %d windows, %.2f per second, %.0f s left, %d events, %d skipped, %d at a time, "
             "peak %.1f GB of %s",
             self._earlier + self._done,
             self._total,

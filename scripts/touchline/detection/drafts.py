@@ -1,9 +1,9 @@
-"""Drafts of an answer's next tokens, from the answers before it.
+"""Draft the next tokens of an answer from earlier answers.
 
-Answers about one match resemble each other, so the tokens that followed the same ones before are a
-good guess (suffix decoding, arXiv:2411.04975). A step of the model reads a row's last token and
-its draft at once and keeps the tokens that the model chooses itself. So a draft saves steps and
-never changes an answer.
+Answers about one match are similar, so tokens that followed the same context before are a good
+guess (suffix decoding, arXiv:2411.04975). One step of the model reads a row's last token and its
+draft. It keeps the draft tokens that the model itself chooses. A draft saves steps and never
+changes an answer.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-# How many of the last tokens are looked up, the longest stretch that is known first.
+# Lengths of the contexts that are looked up, longest first.
 _CONTEXTS = (8, 4, 2, 1)
-# Stretches with a next token. A slice of runaway answers must not fill the memory.
+# Most contexts to keep. A slice with very long answers must not fill the memory.
 _MOST_KNOWN = 2**20
 
 
 class Drafts:
-    """The tokens that followed each stretch of tokens in the answers of a slice."""
+    """The tokens that followed each context in the answers of a slice."""
 
     def __init__(self) -> None:
         self._counts: defaultdict[tuple[int, ...], int] = defaultdict(int)
@@ -28,8 +28,8 @@ class Drafts:
         """Learn from an answer.
 
         Args:
-            tokens: The answer up to now.
-            first: Index of the first token that is new.
+            tokens: The answer so far.
+            first: Index of the first new token.
         """
         if len(self._counts) > _MOST_KNOWN:
             self._counts.clear()
@@ -37,7 +37,7 @@ class Drafts:
         for end in range(first, len(tokens)):
             token = tokens[end]
             for length in _CONTEXTS:
-                # Shorter at the beginning of an answer, which sets beginnings apart.
+                # At the start of an answer the context is shorter, which separates starts.
                 context = (length, *tokens[max(0, end - length) : end])
                 count = self._counts[*context, token] = self._counts[*context, token] + 1
                 likeliest = self._likeliest.get(context)
@@ -48,11 +48,11 @@ class Drafts:
         """Guess how an answer continues.
 
         Args:
-            tokens: The answer up to now.
-            count: Tokens to guess.
+            tokens: The answer so far.
+            count: Number of tokens to guess.
 
         Returns:
-            [count]; 0 where nothing is known.
+            The guessed tokens, [count]; 0 if nothing is known.
         """
         recent = list(tokens[-_CONTEXTS[0] :])
         known = len(recent)
@@ -65,6 +65,7 @@ class Drafts:
         return guessed + [0] * (count - len(guessed))
 
     def _next_token(self, recent: Sequence[int]) -> int | None:
+        """Return the most frequent next token after the longest known context, or None."""
         for length in _CONTEXTS:
             token = self._likeliest.get((length, *recent[-length:]))
             if token is not None:

@@ -1,4 +1,4 @@
-"""Answers to many windows at a time, in smaller batches when memory runs out."""
+"""Answer many windows at a time, in smaller batches if memory runs out."""
 
 from __future__ import annotations
 
@@ -31,36 +31,43 @@ _ATTEMPTS_ALONE = 2
 
 
 class AnswersBatch(Protocol):
-    """A batch of windows: `scheduler.Batch` for our families, `library_batch.LibraryBatch`."""
+    """A batch of windows: `scheduler.Batch` for our families, or else
+    `library_batch.LibraryBatch`.
+    """
 
     def run(
         self, waiting: deque[Task], source: Iterator[Task]
     ) -> Iterator[tuple[Task, Generated | Failure]]:
-        """Answer the tasks that wait, then those of the source.
+        """Answer the waiting tasks, then the tasks of the source.
 
         Raises:
-            torch.OutOfMemoryError: Then `unfinished` has the tasks to do again.
+            torch.OutOfMemoryError: Memory ran out. `unfinished` returns the tasks to repeat.
         """
 
     def unfinished(self) -> list[Task]:
-        """Return the tasks in work."""
+        """Return the tasks in progress."""
 
 
 class BatchedAnswering:
-    """Answers tasks in batches, in smaller ones when memory runs out.
+    """Batched answering of tasks, in smaller batches if memory runs out.
 
     Args:
-        new_batch: makes a batch; its argument `rows` is the number of windows in work at a time.
+        new_batch: function that makes a batch; its argument `rows` is the number of windows at a
+            time.
+        rows: number of windows at a time.
 
     Attributes:
-        rows: windows in work at a time, now.
+        rows: current number of windows at a time.
     """
 
     def __init__(self, new_batch: Callable[..., AnswersBatch], rows: int) -> None:
         self._new_batch, self.rows = new_batch, rows
 
     def answers(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Generated | Failure]]:
-        """Answer tasks; gives each when it is done, which may be out of order."""
+        """Answer tasks.
+
+        Yield each task with its answer as soon as it is done, possibly out of order.
+        """
         waiting: deque[Task] = deque()
         source = iter(tasks)
         while True:
@@ -75,13 +82,13 @@ class BatchedAnswering:
                 lost = batch.unfinished() if batch else []
             else:
                 return
-            # Outside the except block, whose traceback keeps the tensors alive.
+            # Run this outside the except block, because its traceback keeps the tensors alive.
             del batch
             give_memory_back()
             waiting.extendleft(reversed(lost))
             if self.rows > 1:
                 self.rows //= 2
-                log.warning("Out of memory: going on with %d windows at a time.", self.rows)
+                log.warning("Out of memory. Continuing with %d windows at a time.", self.rows)
                 continue
             waiting[0].alone += 1
             if waiting[0].alone == _ATTEMPTS_ALONE:
@@ -89,11 +96,16 @@ class BatchedAnswering:
 
 
 class Answering(BatchedAnswering):
-    """Answers with a family of ours.
+    """Batched answering with this project's own implementation of a model family.
 
     Args:
-        candidates: what is weighed before each answer, or instead of it.
-        keeps_hidden: whether each answer comes with the hidden state behind its prompt.
+        model: the loaded model.
+        settings: settings of the answers.
+        rows: number of windows at a time.
+        pictures: most pictures per window.
+        clock: stopwatch for the steps.
+        candidates: candidates to weigh before each answer or instead of it; None for none.
+        keeps_hidden: whether to keep the hidden state after each prompt with the answer.
     """
 
     def __init__(
@@ -121,10 +133,14 @@ class Answering(BatchedAnswering):
 
 
 class LibraryAnswering(BatchedAnswering):
-    """Answers with the library's own generate.
+    """Batched answering with the transformers library's own `generate`.
 
     Args:
-        keeps_hidden: whether each answer comes with the hidden state behind its prompt.
+        model: the loaded model.
+        settings: settings of the answers.
+        rows: number of windows at a time.
+        clock: stopwatch for the steps.
+        keeps_hidden: whether to keep the hidden state after each prompt with the answer.
     """
 
     def __init__(

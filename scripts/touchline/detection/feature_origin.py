@@ -1,4 +1,4 @@
-"""What decides which features a model gives a window, from the settings and the loaded files."""
+"""Describe the origin of features: the settings and files that determine a window's features."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from touchline.inputs.fingerprint import fingerprint
 from touchline.inputs.settings import ImageSettings, ModelSettings, WindowSettings
 from touchline.weights.checkpoints import ORIGIN, checkpoint_files, read_origin
 
-# The settings that decide what a window shows.
+# The settings that determine the frames of a window.
 _SHOWN = ("fps", "frames", "seconds", "step")
 
 
 def feature_origin(
     folder: Path, model: ModelSettings, prompt: str, window: WindowSettings, image: ImageSettings
 ) -> FeatureOrigin:
-    """Say what decides which features a model gives a window.
+    """Return the settings and weights that determine the features of a window.
 
     Args:
-        folder: that the model is loaded from.
+        folder: folder that the model is loaded from.
+        model: settings of the model.
+        prompt: text of the prompt.
+        window: settings of the windows.
+        image: settings of the images.
     """
     origin = read_origin(folder)
     return origin_by_settings(model, prompt, window, image).model_copy(
@@ -34,7 +38,7 @@ def feature_origin(
 def origin_by_settings(
     model: ModelSettings, prompt: str, window: WindowSettings, image: ImageSettings
 ) -> FeatureOrigin:
-    """As `feature_origin`, as far as the settings say it: without the weights."""
+    """Return the feature origin that the settings determine, without the weights."""
     return FeatureOrigin(
         checkpoint=model.checkpoint or "",
         weights="",
@@ -47,7 +51,9 @@ def origin_by_settings(
 
 
 def _weights(folder: Path) -> str:
-    """What tells weights from others: their commits on the hub, else their content."""
+    """Return text that identifies the weights: their commits on the hub, or else a hash of their
+    content.
+    """
     origin = read_origin(folder)
     if origin and origin.commit and (origin.adapter is None or origin.adapter.commit):
         adapter = f" with the adapter {origin.adapter.commit}" if origin.adapter else ""

@@ -1,11 +1,12 @@
-"""What a worker has answered so far, so that the next attempt goes on from there.
+"""Keep the answers of a worker, so that the next attempt resumes from them.
 
-A journal is a folder of JSON Lines files, one a process, each line a window. Nobody ever
-writes to another's file: two workers on one slice (an old job that outlived its
-Snakemake, and the new one) cannot mix their lines, on any file system and without locks.
+A journal is a folder of JSON Lines files. Each process writes its own file, with one line per
+window. Therefore two workers on one slice (an old job that outlived its Snakemake, and the new job)
+cannot mix their lines. This works on any file system and without locks.
 
-Features are binary, so they lie in a second file beside a process's lines. They are written before
-the line of their window: whoever reads the line finds them, or takes the window for unanswered.
+Features are binary, so they lie in a second file beside the lines of a process. They are written
+before the line of their window. A reader of the line either finds its features or treats the window
+as unanswered.
 """
 
 from __future__ import annotations
@@ -31,45 +32,48 @@ from touchline.core.records import TRIED_AGAIN, UNANSWERED, WindowOutcome
 log = logging.getLogger(__name__)
 
 _FEATURES = ".features"
-# Before the features of each window: its number, their length in bytes, and their checksum.
+# Header before the features of each window: its number, their length in bytes, their checksum.
 _HEAD = struct.Struct("<III")
 
 
 def journal_key(**identity: Any) -> str:
-    """A name for all that shapes an answer: another key is another journal.
+    """Return a name for everything that affects answers. Another key means another journal.
 
     Args:
-        identity: values that JSON can hold.
+        identity: JSON-compatible values that affect answers.
     """
     text = json.dumps(identity, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class Line(WindowOutcome):
-    """A line of a journal: a window, and when it was written. The time goes no further."""
+    """A line of a journal: the outcome of a window and the time of writing.
+
+    The time is not copied.
+    """
 
     at: float = Field(default=0.0, ge=0, description="seconds since 1970")
 
 
 class Journal:
-    """The windows of a slice that are answered.
+    """The answered windows of a slice.
 
     Args:
-        folder: of this slice.
-        key: see `journal_key`.
+        folder: folder of the slice's journal.
+        key: name of the journal, from `journal_key`.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
         self._folder = folder / key
 
     def read(self, *, with_features: bool = False) -> dict[int, WindowOutcome]:
-        """The answered windows by their number.
+        """Read the answered windows, by number.
 
-        A line that a killed worker left unfinished is passed over, and so are windows that
-        were skipped: they are done again.
+        Lines that a killed worker left unfinished are ignored, and so are skipped windows. These
+        windows are repeated.
 
         Args:
-            with_features: whether windows that were answered without features are done again, too.
+            with_features: whether to ignore answered windows that have no features.
         """
         answered: dict[int, WindowOutcome] = {}
         for file in _files(self._folder):
@@ -86,38 +90,44 @@ class Journal:
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
-        """A file of this process's own, to add windows to."""
+        """Open this process's own file to add windows."""
         self._folder.mkdir(parents=True, exist_ok=True)
         name = f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
         with ExitStack() as closing:
-            # What a full disk refuses when the file is closed counts, too.
+            # A full disk may fail only when the file is closed.
             closing.enter_context(name_file_in_errors(self._folder / name))
             file = closing.enter_context((self._folder / name).open("w", encoding="utf-8"))
             yield Writer(file, closing)
 
 
 def read_lines(folder: Path) -> Iterator[Line]:
-    """The lines of all the files in a folder, which is a slice's and of one key."""
+    """Read every line of one journal.
+
+    Args:
+        folder: folder of one slice and one key.
+    """
     for file in _files(folder):
         yield from _lines(file)
 
 
 def _files(folder: Path) -> list[Path]:
+    """Return the files of lines in a journal."""
     return sorted(folder.glob("*.jsonl"))
 
 
 def _lines(file: Path) -> Iterator[Line]:
+    """Yield the valid lines of a file."""
     for text in file.read_bytes().splitlines():
         try:
             yield Line.model_validate_json(text)
         except ValidationError:
-            log.info("%s has an unfinished line: that window is done again.", file)
+            log.info("%s has an unfinished line. Its window is repeated.", file)
 
 
 def read_features(lines: Path) -> dict[int, bytes]:
     """Read the features beside a file of lines, by number of the window.
 
-    What a killed worker left unfinished, and all behind it, is passed over.
+    Features that a killed worker left unfinished, and everything after them, are ignored.
     """
     file = lines.with_suffix(_FEATURES)
     content = file.read_bytes() if file.exists() else b""
@@ -134,13 +144,14 @@ def read_features(lines: Path) -> dict[int, bytes]:
 
 
 class Writer:
-    """Adds windows to a journal; a window is safe from a kill once `add` returns."""
+    """A writer of a journal. A window survives a kill once `add` has returned."""
 
     def __init__(self, file: IO[str], closing: ExitStack) -> None:
         self._file, self._closing = file, closing
         self._features: IO[bytes] | None = None
 
     def add(self, record: WindowOutcome) -> None:
+        """Write the outcome of a window with its features."""
         line = Line(**dict(record), at=round(time.time(), 3))
         if line.features:
             self._add_features(line.window, line.features)
@@ -149,6 +160,7 @@ class Writer:
             self._file.flush()
 
     def _add_features(self, window: int, features: bytes) -> None:
+        """Write the features of a window to the second file."""
         path = Path(self._file.name).with_suffix(_FEATURES)
         with name_file_in_errors(path):
             if self._features is None:

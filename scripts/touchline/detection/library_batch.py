@@ -1,7 +1,7 @@
-"""Batches of windows that the library's own generate answers, for models of the family generic.
+"""Answer batches of windows with the library's own `generate`, for models of the family generic.
 
-A batch ends with its longest answer. Each call has the same number of windows, so that an answer is
-rounded alike in every batch, and after an interruption.
+A batch ends with its longest answer. Every call has the same number of windows. Therefore an answer
+is rounded alike in every batch, and also after an interruption.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
 
 class LibraryBatch:
-    """Windows that are answered together; the next ones follow when all are done.
+    """Windows that are answered together. The next windows follow when all of them are done.
 
     Args:
-        rows: windows in work at a time.
-        keeps_hidden: whether each answer comes with the hidden state behind its prompt.
+        model: the loaded model.
+        settings: settings of the answers.
+        rows: number of windows at a time.
+        clock: stopwatch for the steps.
+        keeps_hidden: whether to keep the hidden state after each prompt with the answer.
     """
 
     def __init__(
@@ -49,10 +52,10 @@ class LibraryBatch:
     def run(
         self, waiting: deque[Task], source: Iterator[Task]
     ) -> Iterator[tuple[Task, Generated | Failure]]:
-        """Answer the tasks that wait, then those of the source.
+        """Answer the waiting tasks, then the tasks of the source.
 
         Raises:
-            torch.OutOfMemoryError: then `unfinished` has the tasks to do again.
+            torch.OutOfMemoryError: memory ran out. `unfinished` returns the tasks to repeat.
         """
         while True:
             self._working = next_group(waiting, source, self._most, self._clock)
@@ -67,11 +70,13 @@ class LibraryBatch:
                 yield task, self._generated(answer)
 
     def unfinished(self) -> list[Task]:
-        """The tasks in work."""
+        """Return the tasks in progress."""
         return self._working
 
     def _answer(self, tasks: Sequence[Task]) -> list[WrittenAnswer]:
-        """Answer tasks with equally many frames; of the repeats that fill them up, too."""
+        """Answer tasks with the same number of frames, padded with repeats to the size of the
+        batch.
+        """
         padded = [*tasks, *[tasks[-1]] * (self._most - len(tasks))]
         uniforms = torch.stack([task.uniforms for task in padded]).to(self._model.device)
         return self._model.generate(
@@ -86,10 +91,12 @@ class LibraryBatch:
         )
 
     def _is_complete(self, tokens: Sequence[int]) -> bool:
+        """Return whether the tokens are a complete list of events."""
         decode = self._model.decode
         return "]" in decode(tokens[-1:]) and is_complete(decode(tokens))
 
     def _generated(self, answer: WrittenAnswer) -> Generated | Failure:
+        """Convert a written answer. Return a failure if a probability is not finite."""
         if not all(map(math.isfinite, answer.logprobs)):
             return "not_finite"
         text = self._model.decode(answer.tokens)

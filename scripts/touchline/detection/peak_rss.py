@@ -1,4 +1,4 @@
-"""The memory that a process takes."""
+"""Measure the memory of this process."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.M)
 
 
 def peak_resident() -> float:
-    """The most memory that this process has had since its program began, MB (Linux, proc(5)).
+    """Return the peak memory of this process since its program began, in MB (Linux, proc(5)).
 
-    Not getrusage's figure, which begins with the peak of the process that started this one.
+    The figure of getrusage is not used, because it starts with the peak of the parent process.
     """
     found = _PEAK.search(Path("/proc/self/status").read_text(encoding="utf-8"))
     assert found is not None

@@ -1,4 +1,4 @@
-"""The next token from a model's logits."""
+"""Choose the next token from a model's logits."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ def choose(
     """Choose a token for each row.
 
     Args:
-        logits: [rows, vocabulary].
-        uniforms: [rows], a random number in [0, 1) for each row; used with `do_sample`.
+        logits: logits, [rows, vocabulary].
+        settings: settings of sampling.
+        uniforms: a random number in [0, 1) per row, [rows]; used with `do_sample`.
 
     Returns:
-        token ids [rows], and the model's own log probability of each, [rows] in float32,
-        that is, before temperature and top_p. A row whose logits are not all finite has no
-        next token: it gets the id 0 and the log probability NaN.
+        The token ids and their log probabilities before temperature and top_p, [rows] each. A row
+            with
+        logits that are not finite gets the id 0 and the log probability NaN.
     """
     finite = logits.isfinite().all(-1)
     logits = logits.float().masked_fill(~finite[:, None], 0.0)
@@ -36,28 +37,33 @@ def choose(
 
 
 def _nucleus(logits: torch.Tensor, top_p: float, uniforms: torch.Tensor) -> torch.Tensor:
-    """Nucleus sampling (arXiv:1904.09751) by inverting the distribution at `uniforms`.
+    """Sample from the nucleus (arXiv:1904.09751) by inverting the distribution at `uniforms`.
 
-    One number a token, drawn beforehand, makes a row's choice its own: it does not depend
-    on how many other rows draw from a generator.
+    Each token uses one random number drawn beforehand. A row's choice therefore does not depend on
+    the number of other rows that draw from a generator.
     """
     probabilities, order = logits.softmax(-1).sort(dim=-1, descending=True, stable=True)
     before = probabilities.cumsum(-1) - probabilities
-    kept = probabilities.masked_fill(before >= top_p, 0.0)  # the likeliest always stays
+    kept = probabilities.masked_fill(before >= top_p, 0.0)  # the most probable token always stays
     reached = kept.cumsum(-1)
     place = torch.searchsorted(reached, uniforms[:, None] * reached[:, -1:], right=True)
-    # Rounding may reach past the end; the last one kept is meant then.
+    # If rounding reaches past the end, use the last kept token.
     place = place.minimum((kept > 0).sum(-1, keepdim=True) - 1)
     return order.gather(-1, place)[:, 0]
 
 
 def random_numbers(seed: int, video: int, start: float, count: int) -> torch.Tensor:
-    """A window's own random numbers in [0, 1), [count]: the same in any slice, batch or attempt.
+    """Return the random numbers of a window in [0, 1), [count].
+
+    They are the same in every slice, batch and attempt.
 
     Args:
-        start: of the window, seconds.
+        seed: seed from the settings.
+        video: number of the video.
+        start: start of the window in seconds.
+        count: how many numbers to draw.
     """
     digest = hashlib.sha256(f"{seed} {video} {start:.3f}".encode()).digest()
-    # The generator takes 63 bits.
+    # The generator accepts 63 bits.
     generator = torch.Generator().manual_seed(int.from_bytes(digest[:8]) >> 1)
     return torch.rand(count, generator=generator)

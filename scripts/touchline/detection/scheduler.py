@@ -1,15 +1,14 @@
-"""Many answers at a time from one model, each as if it were alone.
+"""Generate many answers at a time with one model, each as if it were alone.
 
-Answers differ in length ("none" takes two tokens, an event forty), so a batch that waits
-for its longest answer wastes most of its work. Here each row of the batch is a slot: when
-its answer is complete, the row is free while the others go on. As soon as a quarter of the rows
-is free, the next windows take them together (continuous batching; Orca, OSDI 2022).
+Answers differ in length: "none" takes two tokens, an event takes forty. A batch that waits for its
+longest answer wastes most of its work. Here each row of the batch is a slot. When its answer is
+complete, the row is free while the other rows continue. As soon as a quarter of the rows is free,
+the next windows take these rows together (continuous batching; Orca, OSDI 2022).
 
-A row's keys and values always lie at the same places of a cache of fixed shape, and every
-call has the same shape whatever the traffic. So an answer depends on its own pictures
-alone, not on what the other rows hold. On a CPU it is the same to the last bit; on a GPU a
-product may round differently for another place of the row, which matters only where two tokens
-are nearly tied (benchmarks/GPU.md).
+A row's keys and values always lie at the same places of a cache with a fixed shape, and every call
+has the same shape. Therefore an answer depends only on its own pictures, not on other rows. On a
+CPU it is the same to the last bit. On a GPU, a product may round differently in another row, which
+matters only if two tokens are nearly tied (benchmarks/GPU.md).
 """
 
 from __future__ import annotations
@@ -37,19 +36,21 @@ from touchline.models.candidate_tree import CandidateTree
 if TYPE_CHECKING:
     from touchline.models.families.base import VideoLanguageModel
 
-# Why a window has no answer: it did not fit into memory even alone, or the model computed
-# numbers for it that are not finite.
+# Reasons why a window has no answer: it did not fit into memory even alone, or the model computed
+# numbers that are not finite.
 Failure = Literal["skipped_oom", "not_finite"]
 
 
 @dataclass
 class Picture:
-    """What the model takes in at once; encoded once, however many windows show it.
+    """The frames that the model encodes together.
+
+    A picture is encoded once for all windows that show it.
 
     Attributes:
-        times: when its frames came on screen, seconds.
-        pixels: of its frames, uint8 [frames, 3, h, w], until it is encoded.
-        features: [tokens, width], from then on.
+        times: presentation times of its frames in seconds.
+        pixels: pixels of its frames, uint8 [frames, 3, h, w]; None once it is encoded.
+        features: encoded features, [tokens, width]; None before it is encoded.
     """
 
     times: tuple[float, ...]
@@ -63,9 +64,10 @@ class Task:
 
     Attributes:
         index: number of the window.
+        pictures: pictures of the window.
         uniforms: random numbers for its tokens, [max_new_tokens].
-        attempts: how often it was tried.
-        alone: how often it did not fit into memory by itself.
+        attempts: number of attempts so far.
+        alone: number of times that the window did not fit into memory alone.
     """
 
     index: int
@@ -77,23 +79,28 @@ class Task:
 
 @dataclass
 class _Row:
+    """The window that a row of the batch works on."""
+
     task: Task
     evidence: tuple[float, ...]
     hidden: np.ndarray | None = None
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
-    learnt: int = 0  # tokens that drafts were learnt from
+    learnt: int = 0  # number of tokens that the drafts have learnt
 
 
 class Batch:
-    """Rows that answer windows; rows that are done are given to the next windows in groups.
+    """A batch of rows that answer windows. Free rows are given to the next windows in groups.
 
     Args:
-        rows: windows in work at a time.
-        pictures: most that a window has.
-        candidates: what is weighed before each answer, or instead of it; None for nothing.
-        drafts: Learns from the answers.
-        keeps_hidden: whether each answer comes with the hidden state behind its prompt.
+        model: the loaded model.
+        settings: settings of the answers.
+        rows: number of windows at a time.
+        pictures: most pictures per window.
+        clock: stopwatch for the steps.
+        candidates: candidates to weigh before each answer or instead of it; None for none.
+        drafts: drafts of next tokens, which learn from the answers.
+        keeps_hidden: whether to keep the hidden state after each prompt with the answer.
     """
 
     def __init__(
@@ -111,11 +118,11 @@ class Batch:
         self._model, self._settings, self._clock = model, settings, clock
         self._keeps_hidden = keeps_hidden
         self._candidates = candidates
-        # Prompts are read so many at a time, always.
+        # Prompts are always read in groups of this size.
         self._group = max(1, rows // 4)
         self._rows: list[_Row | None] = [None] * rows
         self._admitting: list[Task] = []
-        # Of overlapping windows, half of the pictures are new; fewer when memory is short.
+        # Half of the pictures of overlapping windows are new. With little memory, encode fewer.
         new_pictures = max(1, self._group * pictures // 2)
         self._encoded_at_once = min(model.pictures_at_once, new_pictures)
         self._cache = model.new_cache(rows, pictures, settings.max_new_tokens)
@@ -125,10 +132,12 @@ class Batch:
     def run(
         self, waiting: deque[Task], source: Iterator[Task]
     ) -> Iterator[tuple[Task, Generated | Failure]]:
-        """Answer the tasks that wait, then those of the source; gives each answer when it is done.
+        """Answer the waiting tasks, then the tasks of the source.
+
+        Yield each answer when it is done.
 
         Raises:
-            torch.OutOfMemoryError: then `unfinished` has the tasks to do again.
+            torch.OutOfMemoryError: memory ran out. `unfinished` returns the tasks to repeat.
         """
         while True:
             yield from self._fill(waiting, source)
@@ -137,13 +146,13 @@ class Batch:
             yield from self._step()
 
     def unfinished(self) -> list[Task]:
-        """The tasks in work."""
+        """Return the tasks in progress."""
         return [row.task for row in self._rows if row] + self._admitting
 
     def _fill(
         self, waiting: deque[Task], source: Iterator[Task]
     ) -> Iterator[tuple[Task, Generated | Failure]]:
-        """Let the next tasks take the free rows, as soon as there is room for a group."""
+        """Give free rows to the next tasks, as soon as a whole group fits."""
         while True:
             free = [number for number, row in enumerate(self._rows) if row is None]
             if len(free) < self._group and len(free) < len(self._rows):
@@ -156,10 +165,11 @@ class Batch:
     def _admit(
         self, tasks: list[Task], numbers: list[int]
     ) -> Iterator[tuple[Task, Generated | Failure]]:
+        """Read the prompts of some tasks into free rows, and generate their first tokens."""
         self._admitting = tasks
         for task in tasks:
             task.attempts += 1
-        # Filled up with repeats, so that every call has the same shape.
+        # Pad with repeats, so that every call has the same shape.
         padded = [*tasks, *[tasks[-1]] * (self._group - len(tasks))]
         with self._clock.timing("vision"):
             self._encode([picture for task in tasks for picture in task.pictures])
@@ -167,7 +177,7 @@ class Batch:
             features = torch.stack([torch.stack(_features(task)) for task in padded])
             odd = frames_in(tasks[0]) % self._model.frames_per_picture > 0
             logits, hidden = self._model.prefill(features, self._cache, numbers, odd)
-            # What the model makes of pictures that it could not see is no answer.
+            # If features are not finite, the model has not seen the pictures.
             seen = features.isfinite().flatten(1).all(1)
             logits = logits.masked_fill(~seen[:, None], math.nan)
         evidence = self._weigh(logits, padded, numbers, odd)
@@ -180,7 +190,7 @@ class Batch:
         with self._clock.timing("prefill"):
             uniforms = torch.stack([task.uniforms[0] for task in padded])
             chosen = self._choose(logits, uniforms)
-            # By now the GPU has been waited for, so that a copy holds nothing up.
+            # The GPU is idle now, so a copy delays nothing.
             kept = self._kept(hidden)
         self._admitting = []
         for task, number, weights, state, token, logprob in zip(
@@ -190,13 +200,16 @@ class Batch:
             yield from self._take(number, [token], [logprob])
 
     def _kept(self, hidden: torch.Tensor) -> Sequence[np.ndarray | None]:
-        """Return the hidden states that are kept with the answers, each [width]."""
+        """Return the hidden states to keep with the answers, [width] each."""
         return [*halved(hidden)] if self._keeps_hidden else [None] * len(hidden)
 
     def _weigh(
         self, logits: torch.Tensor, padded: list[Task], numbers: list[int], odd: bool
     ) -> list[tuple[float, ...]]:
-        """The evidence of windows whose prompts were read; nothing where it is not finite."""
+        """Return the evidence of windows whose prompts were read.
+
+        Evidence that is not finite is empty.
+        """
         tree = self._candidates
         if tree is None:
             return [()] * len(padded)
@@ -208,7 +221,7 @@ class Batch:
             return [each if all(map(math.isfinite, each)) else () for each in found]
 
     def _encode(self, pictures: Iterable[Picture]) -> None:
-        """Encode the pictures that are not yet, a fixed number at a time."""
+        """Encode the pictures that are not encoded yet, a fixed number at a time."""
         new = list({id(p): p for p in pictures if p.features is None}.values())
         at_once = self._encoded_at_once
         for first in range(0, len(new), at_once):
@@ -223,7 +236,7 @@ class Batch:
     def _step(self) -> Iterator[tuple[Task, Generated | Failure]]:
         """Read each row's last token and its draft, and keep the tokens that the model chooses.
 
-        What an empty row reads and generates is not used.
+        Empty rows are computed as well, but their results are ignored.
         """
         with self._clock.timing("decode"):
             count = self._cache.drafts
@@ -233,7 +246,7 @@ class Batch:
                 for row in self._rows
             ]
             logits = self._model.step(torch.tensor(read), self._cache)
-            # While the GPU is at work.
+            # Learn while the GPU works.
             for busy in filter(None, self._rows):
                 self._drafts.learn(busy.tokens, busy.learnt)
                 busy.learnt = len(busy.tokens)
@@ -253,7 +266,7 @@ class Batch:
         self._cache.advance(kept)
 
     def _uniforms(self, row: _Row | None) -> torch.Tensor:
-        """Return the random numbers of a step's tokens, [1 + drafts]."""
+        """Return the random numbers for the tokens of one step, [1 + drafts]."""
         count = 1 + self._cache.drafts
         if row is None or not self._settings.do_sample:
             return torch.zeros(count)
@@ -263,6 +276,7 @@ class Batch:
     def _choose(
         self, logits: torch.Tensor, uniforms: torch.Tensor
     ) -> tuple[list[int], list[float]]:
+        """Choose a token for each row. Return token ids and log probabilities as lists."""
         tokens, logprobs = choose(logits, self._settings, uniforms.to(logits.device))
         return tokens.tolist(), logprobs.tolist()
 
@@ -273,11 +287,10 @@ class Batch:
         logprobs: Sequence[float],
         draft: Sequence[int] = (),
     ) -> Iterator[tuple[Task, Generated | Failure]]:
-        """Add tokens to a row; give the answer and free the row if that completes it.
+        """Add tokens to a row. If they complete the answer, yield it and free the row.
 
-        Each token but the first stands behind a token of the draft, so it counts if the model
-        chose that one, too. A token whose probability is not finite ends the window without an
-        answer.
+        A token after the first counts only if the model also chose the draft token before it. A
+        token whose probability is not finite ends the window without an answer.
         """
         row = self._rows[number]
         assert row is not None
@@ -300,6 +313,7 @@ class Batch:
                 return
 
     def _is_complete(self, tokens: list[int]) -> bool:
+        """Return whether the tokens are a complete answer."""
         return (
             tokens[-1] in self._model.eos
             or len(tokens) == self._settings.max_new_tokens
@@ -310,11 +324,15 @@ class Batch:
 def next_group(
     waiting: deque[Task], source: Iterator[Task], most: int, clock: Stopwatch
 ) -> list[Task]:
-    """Take tasks with equally many frames, whose prompts are the same, when they are decoded.
+    """Take tasks with the same number of frames, and thus the same prompt, once their frames are
+    decoded.
 
     Args:
-        waiting: tasks that come first; those of the source that are read too early are added.
-        most: how many tasks a group has.
+        waiting: tasks that come first. Tasks that are read from the source too early are added to
+            it.
+        source: further tasks.
+        most: most tasks in a group.
+        clock: stopwatch for the wait.
     """
     with clock.timing("waiting for frames"):
         waiting.extend(islice(source, max(0, most - len(waiting))))
@@ -327,7 +345,7 @@ def next_group(
 
 
 def halved(hidden: torch.Tensor) -> np.ndarray:
-    """Return hidden states as float16, on the CPU; what is beyond its range is its largest."""
+    """Convert hidden states to float16 on the CPU. Clamp values beyond its range."""
     most = torch.finfo(torch.float16).max
     kept: np.ndarray = hidden.float().clamp(-most, most).to("cpu", torch.float16).numpy()
     return kept
@@ -339,4 +357,5 @@ def frames_in(task: Task) -> int:
 
 
 def _features(task: Task) -> list[torch.Tensor]:
+    """Return the features of a task's encoded pictures."""
     return [picture.features for picture in task.pictures if picture.features is not None]

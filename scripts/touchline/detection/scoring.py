@@ -1,7 +1,7 @@
-"""What a model generates, and the model's own probability of it.
+"""Score events by the model's own probability of their labels.
 
-Confidences that models write are near-constant and rank nothing; the probability of
-the label's tokens does.
+The confidences that models write are almost constant and do not rank events. The probability of the
+label's tokens does.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from touchline.core.records import ParsedEvent
 
 @dataclass(frozen=True)
 class Generated:
-    """A model's answer.
+    """A model's answer to one window.
 
     Attributes:
-        text: the answer without special tokens, otherwise untouched.
-        tokens: ids generated, the end of sequence included.
-        logprobs: the model's own log probability of each token, whatever the sampling.
-        evidence: the log-likelihood of each candidate; none where they are not weighed, or
-            where one is not finite.
-        hidden: what the first token was made from, float16 [width]; None where nothing is learnt.
+        text: the answer without special tokens, otherwise unchanged.
+        tokens: generated token ids, including the end of sequence.
+        logprobs: the model's own log probability of each token, independent of sampling.
+        evidence: log-likelihood of each candidate; empty if no evidence is kept or a value is not
+            finite.
+        hidden: hidden state that the first token is computed from, float16 [width]; None if it is
+            not kept.
     """
 
     text: str
@@ -36,7 +37,7 @@ class Generated:
 
 
 def mean_probability(logprobs: Sequence[float]) -> float | None:
-    """Geometric mean of the tokens' probabilities; None of no token."""
+    """Return the geometric mean of the tokens' probabilities, or None without tokens."""
     return round(math.exp(sum(logprobs) / len(logprobs)), 6) if logprobs else None
 
 
@@ -46,12 +47,14 @@ def score_events(
     """Give each event the probability of its label's tokens.
 
     Args:
-        events: parsed from the generated text, in the order they stand there.
-        decode: token ids to text, as the text was made.
+        events: events parsed from the generated text, in their order.
+        generated: the answer.
+        decode: function that converts token ids to text.
 
     Returns:
-        The events with `score` set: the product of the probabilities of the tokens that
-        spell the label; None where the label does not stand in the text to the letter.
+        The events with `score`: the product of the probabilities of the tokens that spell the
+            label.
+        The score is None if the text does not contain the label literally.
     """
     ends = [len(decode(generated.tokens[: k + 1])) for k in range(len(generated.tokens))]
     spans = list(zip([0, *ends], ends, generated.logprobs, strict=False))

@@ -1,7 +1,7 @@
-"""One slice of a video through a model behind an OpenAI-compatible endpoint.
+"""Ask a model behind an OpenAI-compatible endpoint about the windows of a slice.
 
-Requests run side by side in one event loop. Every answer becomes a record at once, and a failure
-of the server or of the network costs time only: see `_Server`.
+Requests run side by side in one event loop. Every answer becomes a record at once. Failures of the
+server or the network only cost time (see `_Server`).
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ if TYPE_CHECKING:
     from touchline.video.sampler import Frame
 
 log = logging.getLogger(__name__)
-# They would log every request, and with OPENAI_LOG=debug the pictures in it.
+# These loggers would log every request, and with OPENAI_LOG=debug its pictures.
 for _name in ("openai", "httpx2"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
-# Until a request counts as lost.
+# Seconds until a request counts as lost.
 _TIMEOUT = httpx2.Timeout(600.0, connect=10.0)
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
-# How long requests in flight may still be answered once one of them ends the slice, in seconds.
+# Seconds in which requests in flight may still be answered after one request ends the slice.
 _GRACE = 10.0
-# A window that the server fails on this often, while it answers others, is given up.
+# A window is given up after this number of failures, if the server answers other windows.
 _MOST_FAILURES = 5
-# JPEG without visible loss, and with colours at full size.
+# JPEG without visible loss and with full colour resolution.
 _JPEG = {"format": "JPEG", "quality": 95, "subsampling": 0}
 
-# Error codes and words by which servers say that a request is too long, or not allowed.
+# Error codes and words of servers for a request that is too long or not allowed.
 _TOO_LONG = (
     *("context_length_exceeded", "context length", "maximum context", "max_model_len"),
     *("maximum model length", "too many tokens", "too long", "longer than the maximum"),
@@ -68,11 +68,11 @@ _TOO_LONG = (
 _FILTERED = ("content_filter", "content_policy", "content management policy", "moderation")
 
 
-# --- What a server answers -----------------------------------------------------------------------
+# --- Answers of a server -------------------------------------------------------------------------
 
 
-def _or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """Leave out what is not as expected: the answer counts without it."""
+def _valid_or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Replace an invalid value by None, so that the answer counts without it."""
     try:
         return validate(value)
     except ValidationError:
@@ -80,46 +80,57 @@ def _or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 
 class _Token(BaseModel):
+    """A token of an answer with its log probability."""
+
     token: str
     logprob: FiniteFloat
-    # Of a token that is a part of a character, the text alone says nothing.
+    # For a token with part of a character, the text is not enough.
     codes: list[Annotated[int, Field(ge=0, le=255)]] | None = Field(None, alias="bytes")
 
     @property
     def spelled(self) -> bytes:
+        """Return the bytes of the token."""
         return self.token.encode() if self.codes is None else bytes(self.codes)
 
 
 class _LogProbs(BaseModel):
+    """The tokens of an answer."""
+
     content: list[_Token] | None = None
 
 
 class _Message(BaseModel):
+    """The text or the refusal of an answer."""
+
     content: str | None = None
     refusal: str | None = None
 
 
 class _Choice(BaseModel):
+    """One of the answers in a chat completion."""
+
     message: _Message
     finish_reason: str | None = None
-    logprobs: Annotated[_LogProbs | None, WrapValidator(_or_none)] = None
+    logprobs: Annotated[_LogProbs | None, WrapValidator(_valid_or_none)] = None
 
 
 class _Usage(BaseModel):
+    """The number of tokens, as counted by the server."""
+
     prompt_tokens: int = Field(0, ge=0)
     completion_tokens: int = Field(0, ge=0)
 
 
 class _Completion(BaseModel):
-    """A chat completion, as far as it is used; whatever else it holds is ignored."""
+    """The used fields of a chat completion. Other fields are ignored."""
 
-    model: Annotated[str | None, WrapValidator(_or_none)] = None
+    model: Annotated[str | None, WrapValidator(_valid_or_none)] = None
     choices: list[_Choice] = Field(min_length=1)
-    usage: Annotated[_Usage | None, WrapValidator(_or_none)] = None
+    usage: Annotated[_Usage | None, WrapValidator(_valid_or_none)] = None
 
 
 class _Refusal(Exception):
-    """The server answers, but not about this window."""
+    """Raised if the server refuses one window but answers others."""
 
 
 # --- Asking --------------------------------------------------------------------------------------
@@ -127,6 +138,8 @@ class _Refusal(Exception):
 
 @dataclass
 class _Request:
+    """A request about one window."""
+
     window: Window
     times: list[float]
     urls: list[str]
@@ -134,10 +147,11 @@ class _Request:
 
 
 class _Server:
-    """Asks a server, again and again until it answers or patience ends.
+    """A client that repeats requests until the server answers or patience ends.
 
-    Where a server is down or limits the rate, one pause holds back all requests: one that waits
-    alone would only make room for the others. Where it fails on a window, only that one waits.
+    If the server is down or limits the rate, one pause holds back all requests. Otherwise the other
+    requests would take the place of a single waiting request. If the server fails on one window,
+    only that window waits.
     """
 
     def __init__(
@@ -151,7 +165,7 @@ class _Server:
         self._prompt = prompt
         self._key = access.read_key()
         self._client = AsyncOpenAI(
-            # The library wants some key, and would take OPENAI_API_KEY's for another server.
+            # Without a key, the library would send OPENAI_API_KEY to another server.
             api_key=self._key or "none",
             organization="",
             project="",
@@ -159,7 +173,7 @@ class _Server:
             timeout=_TIMEOUT,
             max_retries=0,
         )
-        # Parameters that some servers do not know.
+        # Some servers do not know these parameters.
         self._length_name = "max_tokens"
         self._asks_logprobs = True
         self._answered = 0
@@ -168,14 +182,15 @@ class _Server:
         self._is_down = False
 
     async def close(self) -> None:
+        """Close the connections."""
         await self._client.close()
 
     async def ask(self, request: _Request) -> _Completion:
-        """Return the answer about a window.
+        """Return the server's answer about a window.
 
         Raises:
             _Refusal: the server does not answer about this window.
-            InputError: it would refuse every window, or patience has ended.
+            InputError: the server would refuse every window, or patience has ended.
         """
         failures, answered = 0, self._answered
         while True:
@@ -195,15 +210,16 @@ class _Server:
                 reason, wanted = f"{type(cause).__name__}: {cause}", None
                 is_of_window = isinstance(cause, httpx2.ReadTimeout)
             except httpx2.HTTPError as error:
-                reason, is_of_window, wanted = f"its answer broke off: {error}", False, None
+                reason, is_of_window, wanted = f"the answer was cut off: {error}", False, None
             except ValidationError as error:
-                reason, is_of_window, wanted = f"no chat completion: {_first(error)}", True, None
+                reason = f"the answer is not a chat completion: {_first_mistake(error)}"
+                is_of_window, wanted = True, None
             else:
                 self._note_answer()
                 return completion
             failures += is_of_window
             if failures >= _MOST_FAILURES and self._answered > answered:
-                raise _Refusal(f"the server fails on it, not on others: {self._quoted(reason)}")
+                raise _Refusal(f"the server fails only on this window: {self._quoted(reason)}")
             pause = self._pause(reason, wanted, request.attempts)
             if is_of_window:
                 await asyncio.sleep(pause)
@@ -211,6 +227,7 @@ class _Server:
                 self._resume_at = max(self._resume_at, time.monotonic() + pause)
 
     def _parameters(self, request: _Request) -> dict[str, Any]:
+        """Return the parameters of a request."""
         settings = self._settings
         chosen: dict[str, Any] = {"temperature": 0}
         if settings.do_sample:
@@ -233,6 +250,7 @@ class _Server:
         }
 
     def _note_answer(self) -> None:
+        """Note that the server has answered."""
         if self._is_down:
             log.info("The server answers again.")
         self._is_down = False
@@ -240,41 +258,42 @@ class _Server:
         self._answered_at = time.monotonic()
 
     def _after_status(self, error: APIStatusError, sent: Mapping[str, Any]) -> str | None:
-        """Return why to wait and ask again; None to ask again at once, with other parameters.
+        """Return the reason to wait and ask again, or None to ask again at once with other
+        parameters.
 
         Args:
-            sent: the parameters of the request.
+            error: the server's error.
+            sent: parameters of the request.
 
         Raises:
-            _Refusal: of this window.
-            InputError: of every window.
+            _Refusal: the server refuses this window.
+            InputError: the server would refuse every window.
         """
         host, status = self._access.host, error.status_code
-        reason = self._quoted(_words_of(error))
+        reason = self._quoted(_error_message(error))
         words = f"{error.code or ''} {reason}".lower()
         if status in (400, 403, 413, 422):
             if status == 413 or any(word in words for word in _TOO_LONG):
-                raise _Refusal(f"it is too long for the server: {reason}")
+                raise _Refusal(f"the request is too long for the server: {reason}")
             if any(word in words for word in _FILTERED):
-                raise _Refusal(f"a filter of the server stops it: {reason}")
+                raise _Refusal(f"a filter of the server stops the request: {reason}")
         if status == 401:
-            # What the server says about a key may hold parts of it.
+            # Do not quote the server, because its message may contain parts of the key.
             how = (
                 f"the key in {self._access.key_variable} is not valid there"
                 if self._access.key_variable
-                else "it needs a key; name the environment variable that holds it in "
-                "models.*.key_variable"
+                else "name the environment variable that holds the key in models.*.key_variable"
             )
-            raise InputError(f"{host} lets nobody in without a valid key (401): {how}.")
+            raise InputError(f"{host} requires a valid key (401): {how}.")
         if status == 403:
-            raise InputError(f"{host} does not allow this (403). It says: {reason}")
+            raise InputError(f"{host} does not allow the request (403). It says: {reason}")
         if status == 404 or "model_not_found" in words:
             raise InputError(
                 f"{host} has no model {self._model.name}, or {self._access.endpoint} is not its "
-                f"address; correct models.*.checkpoint or endpoint. It says: {reason}"
+                f"address. Correct models.*.checkpoint or endpoint. It says: {reason}"
             )
         if status == 402 or "insufficient_quota" in words:
-            raise InputError(f"{host} wants to be paid first ({status}). It says: {reason}")
+            raise InputError(f"{host} requires payment ({status}). It says: {reason}")
         if status in (408, 409, 425, 429) or status >= 500:
             return f"status {status}: {reason}"
         if "logprobs" in sent and "logprob" in words:
@@ -284,38 +303,39 @@ class _Server:
             self._length_name = "max_completion_tokens"
             return None
         if self._answered:
-            raise _Refusal(f"the server refuses it: {reason}")
+            raise _Refusal(f"the server refuses the request: {reason}")
         raise InputError(f"{host} refuses the request ({status}). It says: {reason}")
 
     def _pause(self, reason: str, wanted: float | None, attempts: int) -> float:
-        """Return how long to wait until the next attempt, in seconds.
+        """Return the seconds to wait before the next attempt.
 
         Args:
-            wanted: the pause that the server wants, if it names one.
-            attempts: those made so far.
+            reason: reason of the failure.
+            wanted: pause that the server asks for; None if it names none.
+            attempts: number of attempts so far.
 
         Raises:
-            InputError: patience has ended, or the server wants a longer pause.
+            InputError: patience has ended, or the server asks for a longer pause.
         """
         now, patience, host = time.monotonic(), self._access.patience, self._access.host
         if now - self._answered_at > patience:
             raise InputError(
                 f"{host} has not answered for {patience / 60:.0f} minutes "
-                f"({self._quoted(reason)}); see that the server runs and "
-                f"models.*.endpoint is its address, and type the same command again: slices go on "
-                "where they were."
+                f"({self._quoted(reason)}). Check that the server runs and that models.*.endpoint "
+                "is its address. Then type the same command again: slices resume where they "
+                "stopped."
             )
         if wanted is not None and wanted > patience:
             raise InputError(
-                f"{host} wants the next request in {wanted / 60:.0f} minutes "
-                f"({self._quoted(reason)}); type the same command again then."
+                f"{host} asks to wait {wanted / 60:.0f} minutes ({self._quoted(reason)}). Type the "
+                "same command again after that time."
             )
         usual = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempts - 1, 10))
-        # Some servers want a pause of 0 s, again and again.
+        # Some servers repeatedly ask for a pause of 0 s.
         pause = usual * random.uniform(0.75, 1.0) if wanted is None else max(_FIRST_PAUSE, wanted)
         if not self._is_down:
             log.warning(
-                "No answer of %s (%s); asking again, for %.0f minutes at most.",
+                "%s does not answer (%s). Repeating the request for at most %.0f minutes.",
                 host,
                 self._quoted(reason),
                 patience / 60,
@@ -324,28 +344,30 @@ class _Server:
         return pause
 
     def _quoted(self, text: object) -> str:
-        """Return a server's words for a sentence: short, and never with the key in them."""
+        """Shorten a server's words for a message, and remove the key from them."""
         words = str(text)
         if self._key:
             words = words.replace(self._key, "…")
         return plain(words)
 
 
-def _words_of(error: APIStatusError) -> str:
+def _error_message(error: APIStatusError) -> str:
+    """Return the server's message about an error."""
     body = error.body
     if isinstance(body, dict):
         return str(body.get("message") or body.get("detail") or body.get("error") or body)
     return str(body or error.message)
 
 
-def _first(error: ValidationError) -> str:
+def _first_mistake(error: ValidationError) -> str:
+    """Return the first mistake of a validation error as text."""
     mistake = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, mistake["loc"]))
     return f"{place} {mistake['msg']}".strip()
 
 
 def _retry_after(response: httpx2.Response) -> float | None:
-    """Return the pause that a server wants, in seconds; None if it names none."""
+    """Return the pause that the server asks for in seconds, or None."""
     stated = response.headers.get("retry-after", "")
     try:
         seconds = float(stated)
@@ -361,11 +383,11 @@ def _retry_after(response: httpx2.Response) -> float | None:
 
 
 class ServerAnswering:
-    """Answers windows by asking a server.
+    """Answering of windows by a server.
 
     Attributes:
-        rows: requests in flight at most.
-        prompt_tokens, answer_tokens: those of the answers so far, as the server counts them.
+        rows: most requests in flight.
+        prompt_tokens, answer_tokens: number of tokens so far, as counted by the server.
     """
 
     def __init__(
@@ -385,12 +407,12 @@ class ServerAnswering:
     def outcomes(
         self, windows: Sequence[Window], frames: Iterator[Frame], asked: PromptContent
     ) -> Iterator[WindowOutcome]:
-        """Ask about windows; yields a record of each as soon as it is done.
+        """Ask about windows, and yield the record of each window as soon as it is done.
 
         Args:
-            windows: of one slice, by time.
-            frames: those of the windows' times that the video has, by time.
-            asked: what is asked, to read the answers by.
+            windows: windows of one slice, by time.
+            frames: frames of the windows, by time.
+            asked: content of the prompt, for reading the answers.
         """
         server = _Server(self._model, self._access, self._settings, self._prompt)
         source = _requests(windows, frames, self._model.frames_as)
@@ -400,16 +422,18 @@ class ServerAnswering:
         is_over = False
 
         async def something_done() -> None:
+            """Wait until a request or the reading of frames is done."""
             waiting: list[asyncio.Future[Any]] = [*pending, *([reading] if reading else [])]
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
 
         async def ended() -> None:
+            """Wait until all requests have ended, and close the connections."""
             await asyncio.gather(*pending, server.close(), return_exceptions=True)
 
         try:
             while pending or not is_over:
                 if not (is_over or reading) and len(pending) < self.rows:
-                    # In a thread: requests go on while the next frames are decoded.
+                    # Decode the next frames in a thread, while requests continue.
                     reading = loop.run_in_executor(reader, next, source, None)
                 loop.run_until_complete(something_done())
                 if reading and reading.done():
@@ -422,7 +446,7 @@ class ServerAnswering:
                         yield _record(request, "no_frames")
                 done = {task for task in pending if task.done()}
                 if any(task.exception() for task in done) and done < pending:
-                    # Others are about to be answered, and may be paid for.
+                    # Wait for the other answers, which may already be paid for.
                     loop.run_until_complete(asyncio.wait(pending, timeout=_GRACE))
                     done = {task for task in pending if task.done()}
                 pending -= done
@@ -439,6 +463,7 @@ class ServerAnswering:
     async def _outcome(
         self, server: _Server, request: _Request, asked: PromptContent
     ) -> WindowOutcome:
+        """Ask about one window, and return its record."""
         try:
             completion = await server.ask(request)
         except _Refusal as error:
@@ -463,7 +488,7 @@ class ServerAnswering:
             return b"".join(spelled[: len(ids)]).decode(errors="ignore")
 
         events = list(answer.events)
-        # A model that thinks first has other tokens in front.
+        # A model that thinks first has other tokens before its text.
         if decode(generated.tokens).startswith(text):
             events = score_events(events, generated, decode)
         return _record(
@@ -476,13 +501,15 @@ class ServerAnswering:
         )
 
     def _refused(self, request: _Request, reason: str, **counted: int) -> WindowOutcome:
+        """Log that a window is refused, and return its record."""
         window = request.window
         log.warning(
-            "Window %d (%.3f-%.3f s) is refused, %s", window.index, window.start, window.end, reason
+            "Window %d (%.3f-%.3f s) is refused: %s", window.index, window.start, window.end, reason
         )
         return _record(request, "refused", **counted)
 
     def _note(self, reported: str, usage: _Usage) -> None:
+        """Count tokens, and report the server's name of its model if it is new."""
         self.prompt_tokens += usage.prompt_tokens
         self.answer_tokens += usage.completion_tokens
         if reported not in self._reported:
@@ -493,13 +520,13 @@ class ServerAnswering:
 def _requests(
     windows: Sequence[Window], frames: Iterator[Frame], frames_as: FramesAs
 ) -> Iterator[_Request]:
-    """Make the request about each window; a frame that several windows show is encoded once."""
+    """Yield the request about each window. A frame in several windows is encoded once."""
     kept: dict[float, tuple[float, str]] = {}
     upcoming = next(frames, None)
     for window in windows:
         kept = {wanted: each for wanted, each in kept.items() if wanted >= window.start}
         while upcoming is not None and upcoming.wanted < window.end:
-            kept[upcoming.wanted] = (upcoming.time, _encoded(upcoming.picture, frames_as))
+            kept[upcoming.wanted] = (upcoming.time, _encode_frame(upcoming.picture, frames_as))
             upcoming = next(frames, None)
         shown = [kept[wanted] for wanted in window.times if wanted in kept]
         pictures = [picture for _, picture in shown]
@@ -510,8 +537,8 @@ def _requests(
         yield _Request(window, [when for when, _ in shown], urls)
 
 
-def _encoded(picture: torch.Tensor, frames_as: FramesAs) -> str:
-    """A frame, uint8 [3, H, W], as a file in base64."""
+def _encode_frame(picture: torch.Tensor, frames_as: FramesAs) -> str:
+    """Encode a frame, uint8 [3, H, W], as an image file in base64."""
     file = io.BytesIO()
     how: dict[str, Any] = {"format": "PNG"} if frames_as == "png" else _JPEG
     Image.fromarray(picture.permute(1, 2, 0).numpy()).save(file, **how)
@@ -519,6 +546,7 @@ def _encoded(picture: torch.Tensor, frames_as: FramesAs) -> str:
 
 
 def _record(request: _Request, status: Status, **found: Any) -> WindowOutcome:
+    """Return the record of a window."""
     window = request.window
     return WindowOutcome(
         window=window.index,

@@ -1,4 +1,4 @@
-"""Where the time goes."""
+"""Measure the time of named steps."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Adds up seconds by name.
+    """A stopwatch that adds up seconds by name.
 
     Attributes:
-        seconds: by name, in the order first measured.
+        seconds: seconds by name, in the order of the first measurement.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Stopwatch:
 
     @contextmanager
     def timing(self, name: str) -> Iterator[None]:
-        """Count the time of a block under a name, also when it raises."""
+        """Add the time of a block to a name, even if the block raises."""
         started = time.monotonic()
         try:
             yield

@@ -1,4 +1,6 @@
-"""A worker: one slice of a video from its journal, through a GPU, to records of all windows."""
+"""Answer the windows of one slice: read its journal, lease a GPU or ask a server,
+return records.
+"""
 
 from __future__ import annotations
 
@@ -33,26 +35,30 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# The fields of a manifest that decide what a model is shown.
+# The fields of a manifest that determine the frames for the model.
 _SHAPING = {
     *("video", "fingerprint", "start_time", "stream", "restarts", "no_pictures", "pixel_aspect")
 }
 
-# Frames that wait to be shown to the model: some seconds of a GPU's work.
+# Most frames that wait for the model, enough for some seconds of a GPU's work.
 _FITTED_AHEAD = 128
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a model is asked about every window, and how it answers.
+    """The prompt and everything else that determines a model's answers.
 
     Attributes:
-        checkpoint: folder of the model, or the model of a server.
-        classes: that are weighed, beside "none"; empty without `generation.evidence`.
-        fps: frames a second of a window.
-        frames: most that a window has.
-        version: raised by the user to have everything answered again.
-        keeps_features: whether the hidden state behind each prompt is kept, to learn from.
+        prompt: text of the prompt.
+        checkpoint: folder of the model, or the model on a server.
+        dtype: data type of the model.
+        image: settings of the images.
+        generation: settings of the answers.
+        fps: frames per second in a window.
+        frames: most frames per window.
+        version: number that the user raises to repeat all answers.
+        classes: classes to weigh besides "none"; empty without `generation.evidence`.
+        keeps_features: whether to keep the hidden state after each prompt, for learning.
     """
 
     prompt: str
@@ -68,16 +74,17 @@ class Question:
 
     @property
     def candidates(self) -> list[Candidate]:
-        """What is weighed in every window."""
+        """Return the candidates to weigh in every window."""
         return make_candidates(self.prompt, self.classes) if self.generation.evidence else []
 
 
 @dataclass(frozen=True)
 class Server:
-    """The server of a model, and what is done once it names what it runs.
+    """The server of a model.
 
     Attributes:
-        on_report: called with that name, and again if it changes.
+        access: address and limits of the server.
+        on_report: function to call with the server's name of its model, and again if it changes.
     """
 
     access: Access
@@ -95,18 +102,23 @@ def answer_windows(
     threads: int,
     server: Server | None = None,
 ) -> list[WindowOutcome]:
-    """Answer the windows of a slice, going on from where an earlier attempt ended.
+    """Answer the windows of a slice, and resume where an earlier attempt stopped.
 
-    Each answer is in the journal as soon as it is known. Once the caller has written the
-    records, `journal_folder` can go.
+    Each answer is in the journal as soon as it is known. The caller may delete `journal_folder`
+    after writing the records.
 
     Args:
-        path: where the video is now.
-        threads: for decoding, and for arithmetic on the CPU.
-        server: of a model that a server runs.
+        path: current path of the video.
+        manifest: manifest of the video.
+        windows: windows of the slice.
+        question: the prompt and everything else that determines the answers.
+        journal_folder: folder of the slice's journal.
+        batch: settings of the batches.
+        threads: number of threads for decoding, and for arithmetic on the CPU.
+        server: server of the model; None for a local model.
 
     Returns:
-        one record for each window, in their order.
+        One record per window, in their order.
     """
     journal = Journal(journal_folder, _key(manifest, windows, question))
     records = journal.read(with_features=question.keeps_features)
@@ -116,11 +128,11 @@ def answer_windows(
     if missing:
         total = len(windows)
         if server is not None:
-            answered = _asked(
+            answered = _ask_server(
                 path, manifest, missing, question, server=server, threads=threads, total=total
             )
         else:
-            answered = _answered(
+            answered = _answer_locally(
                 path, manifest, missing, question, batch=batch, threads=threads, total=total
             )
         with journal.writing() as writer, closing(answered):
@@ -132,7 +144,7 @@ def answer_windows(
     return [records[window.index] for window in windows]
 
 
-def _answered(
+def _answer_locally(
     path: Path,
     manifest: Manifest,
     windows: Sequence[Window],
@@ -142,14 +154,16 @@ def _answered(
     threads: int,
     total: int,
 ) -> Generator[WindowOutcome]:
-    """Answer windows; what needs no GPU is done before one is leased, beside its last worker.
+    """Answer windows with a local model.
+
+    Everything that needs no GPU is done before a GPU is leased, while its last worker still runs.
 
     Args:
-        total: windows of the slice, those too that are answered already.
+        total: number of windows in the slice, including answered ones.
     """
     clock, generation, checkpoint = Stopwatch(), question.generation, question.checkpoint
     assert isinstance(checkpoint, Path)
-    # On a CPU an answer must not depend on where in memory its row lies.
+    # On a CPU, an answer must not depend on the address of its row in memory.
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
     begin_reading(checkpoint)
     with clock.timing("imports"), without_collecting():
@@ -167,6 +181,7 @@ def _answered(
         from touchline.models.families.base import VideoLanguageModel
 
     def load() -> AnsweringModel:
+        """Load the model."""
         return kind(
             checkpoint,
             question.prompt,
@@ -176,16 +191,18 @@ def _answered(
         )
 
     def fitted(frames: Iterator[Frame]) -> Iterator[Frame]:
+        """Fit the frames for the model."""
         for frame in frames:
             yield replace(frame, picture=model.pixels(frame.picture, question.image.fit))
 
     def load_early(gpu: str) -> None:
+        """Load the model before the GPU is leased, if there is room beside its current model."""
         try:
             check_usable(gpu)
             if has_room_beside(checkpoint):
                 early.append(load())
-        # Another worker holds the GPU. It may refuse to share it, or leave no room on it. A fault
-        # that lasts is reported once this worker holds the lease.
+        # Another worker holds the GPU, so sharing may fail or memory may be short. A permanent
+        # fault is reported once this worker holds the lease.
         except (InputError, RuntimeError) as error:
             log.info("The model is loaded when the GPU is leased: %s", plain(error))
 
@@ -195,7 +212,7 @@ def _answered(
     with clock.timing("load"):
         check_usable(gpu)
         model = early.pop() if early else load()
-        # Beside a GPU torch only fits frames, one by one: its threads would crowd out the decoders.
+        # With a GPU, torch only fits single frames here. Its threads would slow down the decoders.
         torch.set_num_threads(threads if model.device.type == "cpu" else 1)
         ready = begun(ahead([frames], [fitted], _FITTED_AHEAD))
         most = math.ceil(max(len(w.times) for w in windows) / kind.frames_per_picture)
@@ -205,7 +222,7 @@ def _answered(
         if isinstance(model, VideoLanguageModel):
             tree = None
             if candidates:
-                tree = model.tree_of((each.text, each.decided) for each in candidates)
+                tree = model.build_tree((each.text, each.decided) for each in candidates)
             answering = Answering(
                 model,
                 generation,
@@ -240,7 +257,7 @@ def _answered(
     log.info("Time: %s.", clock)
 
 
-def _asked(
+def _ask_server(
     path: Path,
     manifest: Manifest,
     windows: Sequence[Window],
@@ -253,7 +270,7 @@ def _asked(
     """Ask a server about windows.
 
     Args:
-        total: windows of the slice, those too that are answered already.
+        total: number of windows in the slice, including answered ones.
     """
     assert isinstance(question.checkpoint, ServedModel)
     with without_collecting():
@@ -266,7 +283,7 @@ def _asked(
     )
     each = estimate_prompt_tokens(question.prompt, question.frames, *_size(manifest, question))
     log.info(
-        "To send to %s: %d requests of about %d tokens each, %d in all.",
+        "%s will get %d requests of about %d tokens each, %d tokens in all.",
         server.access.host,
         len(windows),
         each,
@@ -277,7 +294,7 @@ def _asked(
         yield record
         progress.count(record, answering)
     log.info(
-        "Tokens, as the server counts: %d sent, %d received.",
+        "The server counted %d tokens sent and %d tokens received.",
         answering.prompt_tokens,
         answering.answer_tokens,
     )
@@ -286,7 +303,7 @@ def _asked(
 def _frames(
     path: Path, manifest: Manifest, windows: Sequence[Window], question: Question, threads: int
 ) -> Iterator[Frame]:
-    """Begin to decode the frames of all windows, by time."""
+    """Start to decode the frames of all windows, by time."""
     from touchline.video.prefetch import begun
     from touchline.video.sampler import frames_of
 
@@ -297,14 +314,14 @@ def _frames(
 
 
 def _footage(manifest: Manifest, question: Question) -> Footage:
-    """What the model is shown, as the sampler gives it."""
+    """Return the size and rate of the frames that the model sees."""
     from touchline.models.families.base import Footage
 
     return Footage(*_size(manifest, question), question.fps, question.frames)
 
 
 def _size(manifest: Manifest, question: Question) -> tuple[int, int]:
-    """Width and height of a frame as the sampler gives it."""
+    """Return the width and height of a sampled frame."""
     from touchline.video.transforms import capped
 
     width, height = capped(
@@ -314,10 +331,10 @@ def _size(manifest: Manifest, question: Question) -> tuple[int, int]:
 
 
 def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> str:
-    """The journal key: all that an answer depends on."""
-    # Only where there is evidence, so that slices without it go on from journals of before.
+    """Return the journal key, from everything that affects an answer."""
+    # Add classes only with evidence, so that other slices resume from journals of earlier versions.
     evidence = {"classes": question.classes} if question.generation.evidence else {}
-    # Likewise, so that journals of most videos keep their key.
+    # Add rare fields only if they are set, so that journals of most videos keep their key.
     rare = {"has_dependent_keyframes", "packet_times", "sections"} & manifest.model_dump(
         exclude_defaults=True
     ).keys()
@@ -336,7 +353,7 @@ def _key(manifest: Manifest, windows: Sequence[Window], question: Question) -> s
 
 
 def _identity(checkpoint: Path | ServedModel) -> Any:
-    """What tells a model from others: its files, or a server's name of it."""
+    """Return values that identify a model: fingerprints of its files, or its name on the server."""
     if isinstance(checkpoint, ServedModel):
         return asdict(checkpoint)
     return [fingerprint(path) for path in checkpoint_files(checkpoint)]

@@ -1,1 +1,1 @@
-"""How likely a model holds each class in each window, and the events spotted from that."""
+"""Store evidence and features of windows, and spot events from evidence."""

@@ -1,7 +1,7 @@
-"""Features of windows: the hidden state that a model's answer begins from, to be learnt from.
+"""Store the features of windows: the hidden state that a model's answer starts from, for learning.
 
-A slice's features are a file of their own, features/….safetensors: a row for every window that was
-answered, with the window's number, and what decides which numbers a model computes.
+The features of a slice are in one file, features/….safetensors. It has a row per answered window,
+the windows' numbers, and the settings and weights that determine the features.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FORMAT, _ENTRY = "touchline features 1", "touchline"
 
 
 class _Note(Record):
-    """What stands in a file of features beside its numbers."""
+    """The note in a file of features."""
 
     format: str
     key: str
@@ -36,8 +36,9 @@ class SliceFeatures:
     """The features of a slice.
 
     Attributes:
+        origin: settings and weights that determine the features.
         windows: numbers of the answered windows, int [answered].
-        states: float16 [answered, width].
+        states: hidden states, float16 [answered, width].
     """
 
     origin: FeatureOrigin
@@ -50,10 +51,11 @@ class VideoFeatures:
     """The features of a video.
 
     Attributes:
-        windows: start and end of each, and when its first and its last frame were on screen,
-            seconds, float [windows, 4], in the order of time; NaN for frames where it has none.
-        answered: which windows were answered, bool [windows].
-        states: float16 [answered windows, width].
+        origin: settings and weights that determine the features.
+        windows: start, end, first frame and last frame of each window in seconds, float [windows,
+            4], by time. Frames are NaN in windows without frames.
+        answered: whether each window was answered, bool [windows].
+        states: hidden states, float16 [answered windows, width].
     """
 
     origin: FeatureOrigin
@@ -65,7 +67,7 @@ class VideoFeatures:
 def write_features(
     path: str | Path, records: Iterable[WindowOutcome], origin: FeatureOrigin
 ) -> None:
-    """Write the features of a slice: one row for each window that was answered."""
+    """Write the features of a slice, with one row per answered window."""
     rows = [(record.window, record.features) for record in records if record.features]
     states = np.array([np.frombuffer(state, np.float16) for _, state in rows], np.float16)
     tensors: dict[str, np.ndarray] = {
@@ -73,7 +75,7 @@ def write_features(
         "windows": np.array([window for window, _ in rows], np.int32),
     }
     note = _Note(format=_FORMAT, key=origin.key, origin=origin)
-    # In one entry, as safetensors writes several in any order.
+    # Use one entry, because safetensors writes several entries in any order.
     write_bytes(path, save(tensors, {_ENTRY: note.model_dump_json()}))
 
 
@@ -81,7 +83,7 @@ def read_features(path: str | Path) -> SliceFeatures:
     """Read a file that `write_features` wrote.
 
     Raises:
-        InputError: the file cannot be read, or is no such file.
+        InputError: the file cannot be read, or is not a file of features.
     """
     try:
         with safe_open(path, framework="numpy") as file:
@@ -92,7 +94,7 @@ def read_features(path: str | Path) -> SliceFeatures:
             return SliceFeatures(note.origin, windows, states)
     except (OSError, SafetensorError, ValidationError, ValueError, KeyError) as error:
         raise InputError(
-            f"{path} is no file of features that can be read; delete it and run again."
+            f"{path} is not a readable file of features. Delete it and run again."
         ) from error
 
 
@@ -102,11 +104,11 @@ def join_features(
     """Read the features of a video's slices, and check them against the ledgers.
 
     Args:
-        parts: of each slice the path of its features, and the lines of its ledger.
+        parts: path of the features and lines of the ledger of each slice.
 
     Raises:
-        InputError: a file cannot be read, has other rows than the answered windows of its ledger,
-            or was made with other settings than the first.
+        InputError: a file cannot be read, does not fit the answered windows of its ledger, or was
+            made with other settings than the first file.
     """
     found = []
     for path, ledger in parts:
@@ -114,19 +116,19 @@ def join_features(
         answered = [record.window for record in ledger if record.status not in UNANSWERED]
         if features.windows.tolist() != answered:
             raise InputError(
-                f"{path} does not hold the {len(answered)} answered windows of its ledger, each "
-                "once; delete it and run again."
+                f"{path} does not have each of the {len(answered)} answered windows of its ledger "
+                "exactly once. Delete the file and run again."
             )
         found.append(features)
         if changed := found[0].origin.differences(features.origin):
             raise InputError(
-                f"{path} was made with another setting than {parts[0][0]}: {'; '.join(changed)}. "
-                "Delete the older one and run again."
+                f"{path} was made with other settings than {parts[0][0]}: {'; '.join(changed)}. "
+                "Delete the older file and run again."
             )
     records = [record for _, ledger in parts for record in ledger]
     windows = np.array([_window(record) for record in records], dtype=float).reshape(-1, 4)
     seen = np.array([record.status not in UNANSWERED for record in records], dtype=bool)
-    # A slice without an answer has features of no width.
+    # The features of a slice without answers have width 0.
     filled = [one.states for one in found if len(one.windows)]
     states = np.vstack(filled) if filled else np.zeros((0, 0), np.float16)
     order = np.argsort(windows[:, 0], kind="stable")
@@ -137,5 +139,6 @@ def join_features(
 
 
 def _window(record: WindowRecord) -> list[float]:
+    """Return start, end, first frame and last frame of a window in seconds."""
     times = record.frame_times
     return [record.start, record.end, *((times[0], times[-1]) if times else (np.nan, np.nan))]

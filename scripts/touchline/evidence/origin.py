@@ -1,4 +1,4 @@
-"""What decides which features a window has."""
+"""Describe the origin of features: the settings and weights that determine a window's features."""
 
 from __future__ import annotations
 
@@ -10,24 +10,31 @@ from touchline.core.records import Record
 
 
 class FeatureOrigin(Record):
-    """All that decides which features a window has: what is learnt holds for equal ones only."""
+    """The settings and weights that determine a window's features.
 
-    checkpoint: str = Field(description="name on the hub, or a folder, and what is merged into it")
-    weights: str = Field(description="commits on the hub, else a hash of the loaded files")
+    A learnt model is valid only for features with the same origin.
+    """
+
+    checkpoint: str = Field(description="name on the hub or folder, and the merged adapter")
+    weights: str = Field(description="commits on the hub, or else a hash of the loaded files")
     family: str
     quantization: str
-    prompt: str = Field(description="what the model was asked")
+    prompt: str = Field(description="text of the prompt")
     window: dict[str, float] = Field(description="settings of windows")
     image: dict[str, int | str] = Field(description="settings of images")
 
     @property
     def key(self) -> str:
-        """A hash; the folder of a checkpoint may have any name."""
+        """Return a hash of the origin without the checkpoint's name, because its folder may be
+        renamed.
+        """
         text = self.model_dump_json(exclude={"checkpoint"})
         return hashlib.sha256(text.encode()).hexdigest()
 
     def differences(self, here: FeatureOrigin) -> list[str]:
-        """Name each setting that another origin has otherwise, with both values where short."""
+        """Return each setting that differs from another origin, with both values if
+        they are short.
+        """
         found = []
         if self.weights != here.weights:
             names = f" ({self.checkpoint} there, {here.checkpoint} here)"
@@ -49,4 +56,5 @@ class FeatureOrigin(Record):
 
 
 def _plain(value: float | str | None) -> str:
+    """Format a setting's value."""
     return f"{value:g}" if isinstance(value, int | float) else str(value)

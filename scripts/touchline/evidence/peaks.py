@@ -1,7 +1,8 @@
-"""Events from probabilities of windows: where a class is likelier than over the match.
+"""Spot events at moments where a class is more probable than on average over the match.
 
-A language model prefers some answers whatever it sees. What it gives a class on the average of a
-match is taken off, which needs no labels (arXiv:2405.18415 does so with the answer to no picture).
+A language model prefers some answers regardless of its input. Therefore the mean of each class over
+the match is subtracted, which needs no annotations. (arXiv:2405.18415 subtracts the answer to no
+picture.)
 """
 
 from __future__ import annotations
@@ -17,31 +18,31 @@ from touchline.core.records import Event
 from touchline.evidence.tables import Evidence
 from touchline.matching import suppress
 
-# Less is no evidence: of an answer that a model never gives, what is computed is noise.
+# Lower log-odds are noise, because the model never gives such an answer.
 _LEAST_ODDS = -20.0
-# A peak is an event if it is so many standard deviations of its class above the class's mean.
+# Least height of an event above its class's mean, in standard deviations of the class.
 _DEVIATIONS = 2.0
-# Decimal places of a nat: plateaus are level to this, although their means are of other sums.
+# Decimal places of a nat. Rounding makes plateaus level, although their means have other sums.
 _DIGITS = 9
-# And at least so many nats above it: less is how numbers were rounded, not what a model saw.
+# Least height of an event in nats. Lower peaks are rounding errors.
 _LEAST_HEIGHT = 0.001
-# So many nats above the mean make 0.73 of 1/2: a score between 0 and 1 is what files and metrics
-# want, and the logistic function keeps the order.
+# Nats above the mean that raise the score from 1/2 to 0.73. Files and metrics need scores between 0
+# and 1, and the logistic function keeps the order.
 _SCALE = 5.0
 
 
 @dataclass(frozen=True)
 class Curves:
-    """How much likelier each class is at each moment than over the match.
+    """The evidence of each class at each moment, relative to its mean over the match.
 
-    A moment is a stretch that the same windows show.
+    A moment is a stretch that lies in the same windows.
 
     Attributes:
-        starts: of the moments, seconds, ascending, float [moments].
-        heights: nats above the class's mean, float [moments, classes]; NaN where no window that
-            shows the moment was weighed.
-        by: the numbers of those windows, by moment.
-        odds: of each window, nats above the mean, float [windows, classes].
+        starts: start of each moment in seconds, ascending, float [moments].
+        heights: nats above the class's mean, float [moments, classes]; NaN if no window of the
+            moment was weighed.
+        by: numbers of the weighed windows at each moment.
+        odds: nats above the class's mean in each window, float [windows, classes].
     """
 
     starts: np.ndarray
@@ -51,10 +52,10 @@ class Curves:
 
 
 def curves_of(evidence: Evidence) -> Curves:
-    """The curves of a match.
+    """Compute the curves of a match.
 
-    The height is the mean of the log-odds of the class in the windows that show the moment, less
-    the mean of the class over the match.
+    The height is the mean log-odds of the class in the windows at a moment, minus the mean of the
+    class over the match.
     """
     weighed = evidence.weighed
     odds = np.full((len(evidence.windows), len(evidence.classes)), np.nan)
@@ -73,11 +74,12 @@ def curves_of(evidence: Evidence) -> Curves:
 
 
 def spot_events(evidence: Evidence, window: float) -> list[Event]:
-    """The peaks of each class's curve, sorted by time.
+    """Return the peaks of each class's curve as events, by time.
 
     Args:
-        window: seconds; a peak this near to a higher one that is an event is no event itself.
-            Slopes are no peaks and drop none, so a longer window never makes more events.
+        evidence: evidence of the match.
+        window: merge radius in seconds. A peak within it of a higher event is not an event. Other
+            points of a slope suppress nothing, so a larger radius never gives more events.
     """
     curves = curves_of(evidence)
     events = [
@@ -89,9 +91,9 @@ def spot_events(evidence: Evidence, window: float) -> list[Event]:
 
 
 def peaks(heights: np.ndarray) -> np.ndarray:
-    """Return the places of the local maxima, ascending; of a plateau the first place.
+    """Return the places of the local maxima, ascending. A plateau counts once, at its first place.
 
-    A maximum at the beginning or the end counts.
+    Maxima at the beginning and at the end count.
     """
     if not len(heights):
         return np.array([], dtype=int)
@@ -103,11 +105,12 @@ def peaks(heights: np.ndarray) -> np.ndarray:
 def _events(
     evidence: Evidence, curves: Curves, place: int, name: str, window: float
 ) -> Iterator[Event]:
+    """Yield the events of one class."""
     heights = curves.heights[:, place]
     seen = np.flatnonzero(~np.isnan(heights))
     if not len(seen):
         return
-    # One moment in five that is higher is two deviations above, but for the last digits.
+    # If one moment in five is higher, it is exactly two deviations above. Allow for rounding.
     least = max(_LEAST_HEIGHT, (1 - 1e-9) * _DEVIATIONS * float(heights[seen].std()))
     heights = heights[seen].round(_DIGITS)
     tops = peaks(heights)
@@ -120,11 +123,14 @@ def _events(
 
 
 def _event(evidence: Evidence, curves: Curves, moment: int, place: int, name: str) -> Event:
-    """The event of a peak: in the middle of the frames that all windows of the moment show."""
+    """Return the event of a peak.
+
+    Its time is the middle of the frames in all windows of the moment.
+    """
     numbers = curves.by[moment]
     windows, odds = evidence.windows[numbers], curves.odds[numbers, place]
     best = int(np.argmax(odds))
-    # Of the others those that speak for it.
+    # Count the best window, and the other windows above the mean.
     hits = [n for n in range(len(numbers)) if n == best or odds[n] > 0]
     starts = windows[hits, 0]
     weight = float(evidence.weights[numbers[best], place])

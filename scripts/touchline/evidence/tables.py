@@ -1,4 +1,4 @@
-"""Tables of evidence: a line a window, with the log-likelihood of every candidate.
+"""Store tables of evidence: one line per window, with the log-likelihood of every candidate.
 
 A candidate is the answer that names a class, or "none" (`touchline.inputs.candidates`).
 """
@@ -23,17 +23,16 @@ _WINDOW = ("start_s", "end_s", "first_frame_s", "last_frame_s")
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a model's windows of a video, or of a slice, say of each class.
+    """The evidence of a model for each class, in the windows of a video or a slice.
 
     Attributes:
-        windows: start and end of each, and when its first and its last frame were on screen,
-            seconds, float [windows, 4]; NaN for frames where it has none.
-        classes: the names.
-        weights: the natural logarithm of the probability that the model gives to the answer of
-            each class, and at last to "none", float [windows, classes + 1]; NaN where a window
-            was not weighed.
-        kind: where the probabilities come from. Answers exclude each other; what is learnt of a
-            class says nothing of the others.
+        windows: start, end, first frame and last frame of each window in seconds, float [windows,
+            4]. Frames are NaN in windows without frames.
+        classes: names of the classes.
+        weights: log-probability that the model gives to the answer of each class, and last to
+            "none", float [windows, classes + 1]; NaN in windows that were not weighed.
+        kind: source of the probabilities. Answers exclude each other. Learnt probabilities of
+            classes are independent.
     """
 
     windows: np.ndarray
@@ -43,7 +42,7 @@ class Evidence:
 
     @classmethod
     def of(cls, records: Iterable[WindowOutcome], classes: Sequence[str]) -> Evidence:
-        """What a worker found out."""
+        """Collect the evidence from a worker's outcomes."""
         records = list(records)
         names = [*classes, NONE]
         windows = [
@@ -58,21 +57,22 @@ class Evidence:
         )
 
     def between(self, start: float, end: float) -> Evidence:
-        """The evidence of the windows that start in [start, end), seconds."""
+        """Return the evidence of the windows that start in [start, end), in seconds."""
         inside = (self.windows[:, 0] >= start) & (self.windows[:, 0] < end)
         return replace(self, windows=self.windows[inside], weights=self.weights[inside])
 
     @property
     def weighed(self) -> np.ndarray:
-        """Which windows were weighed, bool [windows]."""
+        """Return whether each window was weighed, bool [windows]."""
         found: np.ndarray = ~np.isnan(self.weights).any(axis=1)
         return found
 
     @property
     def log_odds(self) -> np.ndarray:
-        """The log-odds of each class in each weighed window, float [weighed windows, classes].
+        """Return the log-odds of each class in each weighed window, float [weighed windows,
+        classes].
 
-        Of evidence they are against all other candidates.
+        For evidence from answers, the odds are against all other candidates together.
         """
         weights = self.weights[self.weighed]
         found = np.empty((len(weights), len(self.classes)))
@@ -86,7 +86,7 @@ class Evidence:
 
 
 def _log_rest(logs: np.ndarray) -> np.ndarray:
-    """The logarithm of 1 - p, from that of p."""
+    """Compute the logarithm of 1 - p from the logarithm of p."""
     found: np.ndarray = np.log(-np.expm1(np.minimum(logs, -1e-12)))
     return found
 
@@ -98,7 +98,7 @@ def write_evidence(path: str | Path, evidence: Evidence) -> None:
     """Write a table of evidence."""
     rows = np.hstack([evidence.windows, evidence.weights])
     table = _table(evidence.classes)
-    # What is not known is an empty cell.
+    # Unknown values are empty cells.
     table.write(path, table.frame([None if np.isnan(x) else x for x in row] for row in rows))
 
 
@@ -106,7 +106,8 @@ def read_evidence(path: str | Path, classes: Sequence[str]) -> Evidence:
     """Read a table that `write_evidence` wrote.
 
     Args:
-        classes: those of labels.yaml.
+        path: path of the table.
+        classes: classes of labels.yaml.
 
     Raises:
         InputError: the file cannot be read, or lacks a class.
@@ -116,7 +117,7 @@ def read_evidence(path: str | Path, classes: Sequence[str]) -> Evidence:
 
 
 def read_probabilities(path: str | Path) -> Evidence:
-    """Read a table of what was learnt, which has the classes that could be learnt.
+    """Read a table of learnt probabilities. Its classes are the classes that were learnt.
 
     Raises:
         InputError: the file cannot be read.
@@ -128,13 +129,13 @@ def read_probabilities(path: str | Path) -> Evidence:
 def join_slices(
     parts: Sequence[tuple[Evidence, Sequence[WindowRecord], str]],
 ) -> Evidence:
-    """The evidence of a video from that of its slices: every window once, in the order of time.
+    """Join the evidence of a video's slices. Every window occurs once, by time.
 
     Args:
-        parts: of each slice its evidence, the lines of its ledger and the path of its table.
+        parts: evidence, lines of the ledger and path of the table of each slice.
 
     Raises:
-        InputError: a table has not the windows of its ledger, or lacks what was weighed.
+        InputError: a table does not fit the windows of its ledger, or lacks evidence.
     """
     for evidence, ledger, path in parts:
         starts = [record.start for record in ledger]
@@ -146,8 +147,8 @@ def join_slices(
             or (~evidence.weighed & answered).any()
         ):
             raise InputError(
-                f"{path} does not hold the {len(starts)} windows of its ledger; delete it and run "
-                "again."
+                f"{path} does not fit the {len(starts)} windows of its ledger. Delete the file and "
+                "run again."
             )
     windows = np.vstack([evidence.windows for evidence, _, _ in parts])
     order = np.argsort(windows[:, 0], kind="stable")
@@ -156,6 +157,7 @@ def join_slices(
 
 
 def _table(classes: Sequence[str]) -> Table:
+    """Return the columns of a table of evidence."""
     return Table(
         [
             *columns("float64", _WINDOW[:2]),

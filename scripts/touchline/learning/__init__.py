@@ -1,1 +1,1 @@
-"""Models that are learnt from features of windows and from labels, for other games than those."""
+"""Learn models from features of windows and annotations, for use on other games."""

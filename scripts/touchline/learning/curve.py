@@ -1,4 +1,4 @@
-"""The learning curve: what is spotted in games by what was learnt from few or many others."""
+"""Measure the learning curve: average precision by the number of games in the training."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from touchline.learning.training import Fit, LabelledVideo, Learner
 
 @dataclass(frozen=True)
 class Judging:
-    """How spotted events are judged.
+    """The settings for evaluating spotted events.
 
     Attributes:
-        radius: most seconds between an event and its repeats.
-        tolerance: most seconds between an event and the true one.
-        resamples: samples of the games that intervals are taken from.
-        seed: of these samples, and of the games that are drawn to be learnt from.
+        radius: most seconds between an event and its duplicates.
+        tolerance: most seconds between an event and the annotation that it is paired with.
+        resamples: number of resamples of the games for intervals.
+        seed: seed of the resamples and of the games drawn for training.
     """
 
     radius: float
@@ -41,12 +41,14 @@ def learning_curve(
     without: Sequence[tuple[Sequence[str], Fit]],
     how: Judging,
 ) -> list[CurvePoint]:
-    """Measure what is spotted by what was learnt from 1, 2, 4, … games, and from all others.
+    """Measure the average precision after learning from 1, 2, 4, … games and from all other games.
 
-    Each game is judged by games drawn from the others.
+    Each game is tested with models that learnt from other games.
 
     Args:
-        without: what was learnt from all games but some, and these.
+        learner: the games with annotations.
+        without: each group of left-out games, and the model learnt from all other games.
+        how: settings of the evaluation.
     """
     most = len(learner.games) - max((len(group) for group, _ in without), default=0)
     if most < 1:
@@ -65,9 +67,9 @@ def learning_curve(
 def mean_precisions(
     halves: Sequence[Half], classes: Sequence[str], games: Sequence[str], how: Judging
 ) -> NDArray[np.float64]:
-    """The mean average precision over the classes that occur, [1 + samples of the games].
+    """Compute the mean average precision over the classes that occur, [1 + resamples].
 
-    A class that occurs and is never spotted counts 0.
+    A class that occurs but is never spotted counts 0.
     """
     weights = game_weights(games, how.resamples, how.seed)
     lists = by_label(map(restrict_to_coverage, halves), {label: label for label in classes}, games)
@@ -86,6 +88,7 @@ def mean_precisions(
 
 
 def _doubling(most: int) -> Iterator[int]:
+    """Yield 1, 2, 4, … below `most`."""
     count = 1
     while count < most:
         yield count
@@ -95,7 +98,7 @@ def _doubling(most: int) -> Iterator[int]:
 def _drawn(
     learner: Learner, without: Sequence[tuple[Sequence[str], Fit]], count: int, seed: int
 ) -> Iterator[tuple[Sequence[str], Fit]]:
-    """Learn from a few of the games that each part was learnt from."""
+    """Learn from `count` random games of the training games of each group."""
     for number, (group, fit) in enumerate(without):
         others = [game for game in learner.games if game not in group]
         drawn = np.random.default_rng((seed, count, number)).permutation(len(others))[:count]
@@ -103,6 +106,7 @@ def _drawn(
 
 
 def _halves(learner: Learner, fit: Fit, games: Sequence[str], radius: float) -> Iterator[Half]:
+    """Yield the videos of some games with their spotted events."""
     for video in learner.videos:
         if video.game in games:
             yield Half(
@@ -115,10 +119,12 @@ def _halves(learner: Learner, fit: Fit, games: Sequence[str], radius: float) -> 
 
 
 def spotted(video: LabelledVideo, fit: Fit, radius: float) -> list[Event]:
-    """The events of a video by what was learnt from others.
+    """Return the events in a video that a learnt model spots.
 
     Args:
-        radius: most seconds between an event and its repeats.
+        video: the video.
+        fit: model learnt from other games.
+        radius: most seconds between an event and its duplicates.
     """
     weights = np.full((len(video.windows), len(fit.classes) + 1), np.nan)
     weights[video.answered] = log_probabilities(fit.log_odds(video))

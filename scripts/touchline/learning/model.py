@@ -1,4 +1,4 @@
-"""A learnt model as a file: for each game with labels a part that was learnt without it."""
+"""Store a learnt model in a file, with a part for each group of games learnt without that group."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LearntModel:
-    """What was learnt from the games with labels.
+    """A model learnt from the games with annotations.
 
     Attributes:
-        tensors: by name, what `note.parts` were fitted to: components, weights, intercepts
-            and floors.
+        note: origin of the features, games, and parts.
+        tensors: components, weights, intercepts and floors of each part, by name.
     """
 
     note: LearntNote
@@ -44,11 +44,13 @@ class LearntModel:
         fits: Sequence[tuple[Sequence[str], Fit]],
         width: int,
     ) -> LearntModel:
-        """Put together what was learnt.
+        """Combine learnt parts into a model.
 
         Args:
-            fits: each with the games that it was learnt without.
-            width: of a window's features.
+            origin: origin of the features.
+            games: games with annotations.
+            fits: each part with the games left out of its training.
+            width: width of a window's features.
         """
         projection, tensors, parts = directions(width), {}, []
         for number, (without, fit) in enumerate(fits):
@@ -62,7 +64,7 @@ class LearntModel:
         return cls(LearntNote(origin=origin, games=[*games], parts=parts), tensors)
 
     def write(self, path: str | Path) -> None:
-        """Write the model as safetensors, which can hold no code."""
+        """Write the model as safetensors, which cannot contain code."""
         tensors = {name: np.ascontiguousarray(each) for name, each in self.tensors.items()}
         write_bytes(path, save(tensors, {ENTRY: self.note.model_dump_json()}))
 
@@ -71,24 +73,25 @@ class LearntModel:
         """Read a file that `write` wrote.
 
         Raises:
-            InputError: there is no such file, or it is no learnt model.
+            InputError: the file is missing, or is not a learnt model.
         """
         note = read_note(path)
         with safe_open(path, framework="numpy") as file:
             return cls(note, {name: file.get_tensor(name) for name in [*file.keys()]})
 
     def probabilities(self, features: VideoFeatures, game: str, fingerprint: str) -> Evidence:
-        """How likely each class is in each window of a video, by what other games taught.
+        """Compute the probability of each class in each window of a video, learnt from other games.
 
-        A game that was learnt from is known by its name, or by the content of one of its videos.
+        A game of the training is recognized by its name, or by the content of one of its videos.
 
         Args:
-            game: that the video is of.
-            fingerprint: of the video's content.
+            features: features of the video.
+            game: game of the video.
+            fingerprint: fingerprint of the video.
         """
         part = self._part_for(game, fingerprint)
         if part is None:
-            log.warning("The video is of several games that were learnt from: no class is spotted.")
+            log.warning("No class is spotted, because the video fits several training games.")
             nothing = np.full((len(features.windows), 1), np.nan)
             nothing[features.answered] = 0.0
             return Evidence(features.windows, (), nothing, "learned")
@@ -112,7 +115,7 @@ class LearntModel:
         return Evidence(features.windows, classes, found, "learned")
 
     def _part_for(self, game: str, fingerprint: str) -> int | None:
-        """The number of the part that a video's games had no part in; None if there is none."""
+        """Return the number of the part learnt without a video's games, or None."""
         names = {
             each.game
             for each in self.note.games
@@ -127,7 +130,7 @@ class LearntModel:
 
 
 def log_probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The logarithm of the probability of each class, and at last of none, [windows, classes + 1].
+    """Compute the log-probability of each class, and last of no class, [windows, classes + 1].
 
     Args:
         logits: log-odds of each class, [windows, classes].

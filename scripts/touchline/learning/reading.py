@@ -1,4 +1,4 @@
-"""Read the features of videos, and of those with labels what is learnt from."""
+"""Read the features of videos, and the annotations for learning."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from touchline.learning.training import LabelledVideo
 
 
 class LearningFiles(Protocol):
-    """The paths of what is learnt from, in the order of the videos.
+    """Paths of the files for learning, in the order of the videos.
 
     Attributes:
-        truth, manifests: one each.
-        features, ledgers: one per slice.
-        labels: labels.yaml.
+        truth, manifests: one file per video.
+        features, ledgers: one file per slice.
+        labels: path of labels.yaml.
     """
 
     truth: Sequence[str]
@@ -46,8 +46,10 @@ class WatchedVideo:
     """A video with its features.
 
     Attributes:
-        stretches: that were looked at.
-        windows: the lines of its ledgers.
+        manifest: manifest of the video.
+        stretches: stretches that the model looked at.
+        windows: lines of the ledgers.
+        features: features of the video.
     """
 
     manifest: Manifest
@@ -58,12 +60,15 @@ class WatchedVideo:
 
 @dataclass(frozen=True)
 class LabelledVideos:
-    """The videos that are learnt from.
+    """The annotated videos for learning.
 
     Attributes:
-        classes: the names in the order of labels.yaml.
-        width: of a window's features.
-        problems: a line for each annotation that cannot be used.
+        videos: the videos.
+        classes: names of the classes, in the order of labels.yaml.
+        games: games of the videos.
+        origin: origin of the features.
+        width: width of a window's features.
+        problems: one line per annotation that cannot be used.
     """
 
     videos: Sequence[LabelledVideo]
@@ -85,11 +90,13 @@ def read_watched(
     """Read the features of a video.
 
     Args:
-        manifest, features, ledgers: paths; of the last two one per slice.
+        manifest: path of the manifest.
+        features, ledgers: paths of the files, one per slice.
         halves: where halves begin in the video.
+        rule: settings of the windows.
 
     Raises:
-        InputError: a file cannot be read, or does not fit the others.
+        InputError: a file cannot be read, or does not fit the other files.
     """
     found = read_record(manifest, Manifest)
     stretches = watched_parts(found.duration, halves, rule)
@@ -109,16 +116,18 @@ def read_labelled(
     classes: Collection[str] | None,
     taught: Sequence[str],
 ) -> LabelledVideos:
-    """Read what is learnt from, one video after the other, so that memory stays small.
+    """Read the videos for learning. They are read one after the other to save memory.
 
     Args:
-        rows: in the order of the files.
-        slices: of each video.
-        classes: that the labels are complete for, if not all.
-        taught: classes beside those of labels.yaml.
+        rows: annotated videos in the order of the files.
+        files: paths of the files.
+        slices: number of slices per video.
+        rule: settings of the windows.
+        classes: classes whose annotations are complete; None for all.
+        taught: classes beyond labels.yaml.
 
     Raises:
-        InputError: a file cannot be read, or does not fit the others.
+        InputError: a file cannot be read, or does not fit the other files.
     """
     labels = Labels.read(files.labels, taught)
     videos: list[LabelledVideo] = []
@@ -161,15 +170,16 @@ def read_labelled(
             )
         )
     empty = np.zeros((0, directions(width).shape[1]), np.float32)
-    # A video of which nothing was answered has features of no width.
+    # The features of a video without answers have width 0.
     videos = [video if len(video.states) else video.with_states(empty) for video in videos]
     learnt = [LearntGame(game=game, fingerprints=found) for game, found in games.items()]
     return LabelledVideos(videos, labels.classes, learnt, origins[0][1], width, problems)
 
 
 def _check_equal(first: str, origin: FeatureOrigin, path: str, other: FeatureOrigin) -> None:
+    """Refuse features with another origin."""
     if changed := origin.differences(other):
         raise InputError(
-            f"{path} was made with another setting than {first}: {'; '.join(changed)}. Delete the "
-            "older one and run again."
+            f"{path} was made with other settings than {first}: {'; '.join(changed)}. Delete the "
+            "older file and run again."
         )

@@ -1,4 +1,4 @@
-"""The formats of learned/: what was learnt, from which games, and what more labels would bring."""
+"""Define the file formats of learned/."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from pydantic import Field
 from touchline.core.records import Model, Probability, Record
 from touchline.evidence.origin import FeatureOrigin
 
-# A class with fewer events is not learnt.
+# Classes with fewer events are not learnt.
 LEAST_EVENTS = 5
 
 
 class LearntGame(Record):
-    """A game that was learnt from."""
+    """A game in the training."""
 
     game: str
-    fingerprints: list[str] = Field(description="of its videos' content")
+    fingerprints: list[str] = Field(description="fingerprints of its videos")
 
 
 class LearntPart(Record):
-    """What was learnt from all games but some, to be used on these."""
+    """A part of a learnt model, to be used on the games that its training left out."""
 
-    without: list[str] = Field(description="names of the games; empty: from all")
+    without: list[str] = Field(description="names of the games left out; empty if none")
     classes: list[str]
-    strength: float = Field(gt=0, description="what weights are held back by")
+    strength: float = Field(gt=0, description="strength of the regularization")
 
 
 class LearntNote(Record):
-    """What stands in a learnt model's file beside its numbers."""
+    """The note in a learnt model's file."""
 
     origin: FeatureOrigin
     games: list[LearntGame]
@@ -35,41 +35,43 @@ class LearntNote(Record):
 
 
 class LearntClass(Record):
-    """A class that the labels have."""
+    """A class in the annotations."""
 
     label: str
-    events: int = Field(ge=0, description="visible ones, in windows that were answered")
+    events: int = Field(ge=0, description="visible events in answered windows")
     games: int = Field(ge=0, description="games with such an event")
     is_learnt: bool = Field(description=f"false with fewer than {LEAST_EVENTS} events")
 
 
 class CurvePoint(Record):
-    """What is spotted in a game by what was learnt from some number of other games."""
+    """A point of the learning curve: average precision after learning from a number of games."""
 
-    games: int = Field(ge=1, description="labelled games that were learnt from")
+    games: int = Field(ge=1, description="number of labelled games in the training")
     value: Probability = Field(
-        description="average precision, the mean over the classes that are learnt and occur; each "
-        "game is judged by what other games taught"
+        description="average precision, the mean over learnt classes that occur; each game is "
+        "tested with models learnt from other games"
     )
-    low: Probability | None = Field(description="2.5 % of samples of the games are below")
-    high: Probability | None = Field(description="2.5 % of samples of the games are above")
+    low: Probability | None = Field(description="2.5 % of resamples of the games are below")
+    high: Probability | None = Field(description="2.5 % of resamples of the games are above")
 
 
 class LearningReport(Record):
-    """learned/learning_{model}.json: what was learnt from the labels, and what more would bring."""
+    """learned/learning_{model}.json: the learnt classes, and the learning curve."""
 
     model: Model
     games: list[str]
-    windows: int = Field(ge=0, description="that were answered, in the videos with labels")
+    windows: int = Field(ge=0, description="answered windows in the videos with labels")
     classes: list[LearntClass]
-    strength: float = Field(gt=0, description="what weights are held back by, of all games")
-    tolerance: float = Field(ge=0, description="most seconds between an event and the true one")
+    strength: float = Field(gt=0, description="strength of the regularization for all games")
+    tolerance: float = Field(
+        ge=0, description="most seconds between an event and the annotation that it is paired with"
+    )
     curve: list[CurvePoint]
     problems: list[str] = Field(default=[], description="annotations that could not be used")
 
     @property
     def summary(self) -> str:
-        """A sentence that says what was learnt."""
+        """Return a sentence with the learnt classes."""
         learnt = [each.label for each in self.classes if each.is_learnt]
         return (
             f"Learnt {len(learnt)} classes from {len(self.games)} games with {self.windows} "
@@ -78,7 +80,7 @@ class LearningReport(Record):
 
     @property
     def left_out(self) -> str:
-        """A sentence that names the classes with too few events; empty if there are none."""
+        """Return a sentence with the classes that have too few events, or "" without any."""
         rare = [f"{each.label} ({each.events})" for each in self.classes if not each.is_learnt]
         if not rare:
             return ""

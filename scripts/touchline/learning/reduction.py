@@ -1,9 +1,8 @@
-"""From hidden states to the few numbers that are learnt from.
+"""Reduce hidden states to the few numbers that models learn from.
 
-A video's states are standardized by the video itself: what differs from match to match (stadium,
-kits, light) goes, and no other game is needed for that. They are then projected onto random
-directions, so that memory stays small, and from there onto the principal components of the games
-that a model is trained on.
+The states of a video are standardized within the video. This removes differences between matches
+(stadium, kits, light) without using other games. The states are then projected onto random
+directions to save memory, and from there onto the principal components of the training games.
 """
 
 from __future__ import annotations
@@ -13,18 +12,18 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-# Directions that states are projected onto before anything is learnt.
+# Number of random directions for the projection.
 _DIRECTIONS = 512
-# Principal components that are learnt from.
+# Number of principal components.
 COMPONENTS = 128
-# A component that varies less than this share of the first is noise of rounding.
+# Components whose variance is below this share of the largest are rounding noise.
 _LEAST_VARIANCE = 1e-6
-# Windows before and after the one that is judged.
+# Number of neighbours before and after each window.
 CONTEXT = 1
 
 
 def standardize(states: NDArray[np.float16]) -> Floats:
-    """Give each component of a video's states a mean of 0 and a deviation of 1, [windows, width].
+    """Standardize each component of a video's states to mean 0 and deviation 1, [windows, width].
 
     A component that does not vary becomes 0.
     """
@@ -38,10 +37,10 @@ def standardize(states: NDArray[np.float16]) -> Floats:
 
 
 def directions(width: int) -> Floats:
-    """Return the random directions for states of a width, [width, directions].
+    """Return random directions for states of a width, [width, directions].
 
-    Signs at random keep the distances of points nearly as they are (Achlioptas 2003). Few
-    components are kept as they are.
+    Random signs nearly keep the distances between points (Achlioptas 2003). States with few
+    components are not projected.
     """
     if width <= _DIRECTIONS:
         return np.eye(width, dtype=np.float32)
@@ -51,14 +50,15 @@ def directions(width: int) -> Floats:
 
 
 def components(scatter: NDArray[np.float64], rows: int) -> Floats:
-    """Return the principal components of projected states, [directions, components].
+    """Return the scaled principal components of projected states, [directions, components].
 
-    A component's deviation becomes the square root of its own. So those that vary much are not
-    held back most, and those that vary little are not all noise. The mean variance is 1.
+    Each component is scaled so that its deviation becomes the square root of its original
+    deviation. Otherwise regularization would shrink components with large variance least, or noise
+    would count as much as signal. The mean variance is 1.
 
     Args:
-        scatter: the sum of the outer products of the rows, [directions, directions].
-        rows: how many there are.
+        scatter: sum of the outer products of the rows, [directions, directions].
+        rows: number of rows.
     """
     variances, vectors = np.linalg.eigh(scatter / max(rows, 1))
     first = np.argsort(-variances)[:COMPONENTS]
@@ -72,15 +72,16 @@ def components(scatter: NDArray[np.float64], rows: int) -> Floats:
 def with_context(
     reduced: Floats, answered: NDArray[np.bool_], starts: NDArray[np.float64], step: float
 ) -> Floats:
-    """Put each answered window beside its neighbours, [answered, (2 x CONTEXT + 1) x components].
+    """Concatenate each answered window with its neighbours, [answered, (2 x CONTEXT + 1) x
+    components].
 
-    A neighbour that is not there, or was not answered, is 0: the mean.
+    Missing or unanswered neighbours are 0, which is the mean.
 
     Args:
-        reduced: of the answered windows, [answered, components].
-        answered: which windows are answered, [windows].
-        starts: of all windows, seconds, ascending.
-        step: seconds from one window's start to the next. Windows further apart are no neighbours.
+        reduced: components of the answered windows, [answered, components].
+        answered: whether each window was answered, [windows].
+        starts: start of every window in seconds, ascending.
+        step: seconds from one window's start to the next. Windows further apart are not neighbours.
     """
     count, width = len(answered), reduced.shape[1]
     every = np.zeros((count, width), np.float32)

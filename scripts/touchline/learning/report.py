@@ -1,4 +1,4 @@
-"""What was learnt, for people: learned/learning_{model}.json."""
+"""Write the report on learning for people: learned/learning_{model}.json."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ def learning_report(
     curve: Sequence[CurvePoint],
     problems: Sequence[str],
 ) -> LearningReport:
-    """Say what was learnt.
+    """Build the report on learning.
 
     Args:
-        whole: what was learnt from all games.
-        tolerance: most seconds between an event and the true one.
-        problems: a line for each annotation that could not be used.
+        model: name of the model.
+        learner: the games with annotations.
+        whole: model learnt from all games.
+        tolerance: most seconds between an event and the annotation that it is paired with.
+        curve: points of the learning curve.
+        problems: one line per annotation that cannot be used.
     """
     by_game = {
         game: count_events(video for video in learner.videos if video.game == game)

@@ -1,4 +1,4 @@
-"""Which windows show the annotated moments: the targets of what is learnt."""
+"""Compute the targets for learning: which windows show annotated events."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ SHOWS, SHOWS_NOT, UNCERTAIN = 1, 0, -1
 def targets(
     truth: Truth, windows: NDArray[np.float64], classes: Sequence[str], step: float
 ) -> NDArray[np.int8]:
-    """Say of each window whether it shows an event of each class, [windows, classes].
+    """Compute whether each window shows an event of each class, [windows, classes].
 
-    A window shows a moment from its start to its last frame. It is uncertain, and learnt from
-    neither way, if the moment is behind its last frame, or less than a step before its start, when
-    what follows the moment may still be seen. It is uncertain of all classes if it shows what a
-    review left undecided, or an event that the broadcast does not show.
+    A window shows a moment from its start to its last frame. It is uncertain, and not used for the
+    class, if the moment lies after the last frame. The same holds if the moment lies less than a
+    step before the start, because the window may show the event's aftermath. A window is uncertain
+    for all classes if it shows an undecided verdict, or an event that the broadcast does not show.
 
     Args:
-        windows: start, end, first and last frame of each, seconds.
+        truth: annotations of the video.
+        windows: start, end, first frame and last frame of each window in seconds.
+        classes: names of the classes.
         step: seconds from one window's start to the next.
     """
     found = np.full((len(windows), len(classes)), SHOWS_NOT, np.int8)
@@ -40,11 +42,12 @@ def targets(
 
 
 def showing(windows: NDArray[np.float64], time: float) -> NDArray[np.bool_]:
-    """Tell which windows show a moment, [windows]."""
+    """Return whether each window shows a moment, [windows]."""
     shown: NDArray[np.bool_] = (windows[:, 0] <= time) & (time <= windows[:, 3])
     return shown
 
 
 def _near(windows: NDArray[np.float64], time: float, step: float) -> NDArray[np.bool_]:
+    """Return whether each window lies near a moment, [windows]."""
     near: NDArray[np.bool_] = (windows[:, 0] - step < time) & (time < windows[:, 1])
     return near

@@ -1,7 +1,9 @@
-"""Learn to spot classes from the features of games with labels, and never for a game from itself.
+"""Learn to spot classes from the features of annotated games.
 
-For each class a logistic regression tells windows that show an event of it from the others. Its
-strength is chosen by cross-validation, which is grouped by game.
+A game is never used for its own model.
+
+One logistic regression per class separates windows with an event from other windows. Its strength
+of regularization is chosen by cross-validation, grouped by game.
 """
 
 from __future__ import annotations
@@ -23,29 +25,33 @@ from touchline.learning.records import LEAST_EVENTS
 from touchline.learning.reduction import Floats, components, with_context
 from touchline.learning.targets import SHOWS, SHOWS_NOT, UNCERTAIN, showing, targets
 
-# What weights are held back by (the inverse of it is scikit-learn's C), from the strongest on.
+# Strengths of the regularization (the inverse of scikit-learn's C), strongest first.
 STRENGTHS = (1e3, 1e2, 1e1)
-# Where there are too few games to choose one.
+# Strength if there are too few games for cross-validation.
 USUAL_STRENGTH = 1e1
-# Groups of games that the strength is chosen by, and groups that are left out in turn. With fewer
-# games each is a group by itself.
+# Number of groups for the choice of the strength, and number of groups left out in turn. With fewer
+# games, each game is a group.
 _COARSE, _FINE = 5, 10
-# Windows without an event that a model is trained on, besides all with one.
+# Most training windows without an event. All windows with an event are used.
 _MOST_WITHOUT = 8_000
-# Odds below this share of a class's usual ones say no more than that it is not seen.
+# Odds below this share of a class's usual odds all count as not seen.
 _LEAST_SHARE = 0.1
 _SUREST = 1e-6
 
 
 @dataclass(frozen=True)
 class LabelledVideo:
-    """A video that is learnt from.
+    """An annotated video for learning.
 
     Attributes:
-        stretches: that were looked at.
-        windows: start, end, first and last frame of each, seconds, float [windows, 4].
-        answered: which of them were answered, bool [windows].
-        states: of the answered windows, standardized and projected, [answered, directions].
+        video: number of the video.
+        game: game of the video.
+        stretches: stretches that the model looked at.
+        windows: start, end, first frame and last frame of each window in seconds, float [windows,
+            4].
+        answered: whether each window was answered, bool [windows].
+        states: standardized and projected states of the answered windows, [answered, directions].
+        truth: annotations of the video.
         step: seconds from one window's start to the next.
     """
 
@@ -59,19 +65,21 @@ class LabelledVideo:
     step: float
 
     def with_states(self, states: Floats) -> LabelledVideo:
-        """The video with other states."""
+        """Return the video with other states."""
         return replace(self, states=states)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What was learnt from some games.
+    """The regressions learnt from some games.
 
     Attributes:
-        components: [directions, components].
-        weights: one row per class, [classes, values of a window with its neighbours].
-        intercepts: [classes].
-        floors: log-odds below which there is no difference, [classes].
+        classes: names of the classes.
+        components: principal components, [directions, components].
+        weights: weights of a window's values and its neighbours', [classes, values].
+        intercepts: intercepts, [classes].
+        floors: lower limits of the log-odds, [classes].
+        strength: strength of the regularization.
     """
 
     classes: tuple[str, ...]
@@ -82,12 +90,12 @@ class Fit:
     strength: float
 
     def logits(self, video: LabelledVideo) -> Floats:
-        """The log-odds of each class in each answered window, [answered, classes]."""
+        """Return the log-odds of each class in each answered window, [answered, classes]."""
         found: Floats = _values(video, self.components) @ self.weights.T + self.intercepts
         return found
 
     def log_odds(self, video: LabelledVideo) -> Floats:
-        """The same, but none below its floor."""
+        """Return the log-odds, raised to their floors where they are lower."""
         found: Floats = np.maximum(self.logits(video), self.floors)
         return found
 
@@ -103,7 +111,7 @@ def count_events(videos: Iterable[LabelledVideo]) -> Counter[str]:
 
 
 def groups_of(games: Collection[str]) -> tuple[list[list[str]], list[list[str]]]:
-    """Divide games into coarse and fine groups; each fine group is a part of one coarse group."""
+    """Divide games into coarse and fine groups. Each fine group lies within one coarse group."""
     ordered = sorted(games)
     fine = [group for n in range(_FINE) if (group := ordered[n::_FINE])]
     coarse = [
@@ -114,14 +122,16 @@ def groups_of(games: Collection[str]) -> tuple[list[list[str]], list[list[str]]]
 
 
 class Learner:
-    """Fits models to games with labels.
+    """Fits models to annotated games.
 
     Args:
-        order: of classes; others follow by name.
+        videos: annotated videos.
+        order: order of the classes; other classes follow by name.
 
     Attributes:
-        games: by name.
-        groups: of games; each group is left out in turn, and with ten games or fewer each game.
+        videos: annotated videos.
+        games: names of the games, sorted.
+        groups: groups of games, each left out in turn; single games if there are ten or fewer.
     """
 
     def __init__(self, videos: Sequence[LabelledVideo], order: Sequence[str]) -> None:
@@ -139,17 +149,19 @@ class Learner:
         self._losses = self._strength_losses()
 
     def classes(self, games: Collection[str]) -> tuple[str, ...]:
-        """Name the classes that some games have enough events of."""
+        """Return the classes with enough events in some games."""
         counts = count_events(video for video in self.videos if video.game in games)
         return self.in_order(label for label, count in counts.items() if count >= LEAST_EVENTS)
 
     def in_order(self, labels: Iterable[str]) -> tuple[str, ...]:
-        """Sort classes as labels.yaml has them."""
+        """Sort classes in the order of labels.yaml."""
         place = {label: number for number, label in enumerate(self._order)}
         return tuple(sorted(labels, key=lambda label: (place.get(label, len(place)), label)))
 
     def fit_without(self, group: Collection[str]) -> Fit:
-        """Learn from all games but some, which take no part in the choice of the strength either.
+        """Learn from all games but a group.
+
+        The group does not affect the choice of the strength either.
 
         Args:
             group: one of `groups`.
@@ -162,10 +174,10 @@ class Learner:
         return self.fit(self.games, self.strength_without(()))
 
     def strength_without(self, group: Collection[str]) -> float:
-        """Choose the strength that fits games best that it was not learnt from.
+        """Choose the strength with the lowest loss on games outside the training.
 
         Args:
-            group: games of one coarse group that take no part in the choice.
+            group: games of one coarse group that must not affect the choice.
         """
         own = {n for n, games in enumerate(self._coarse) if set(games) & set(group)}
         losses = [
@@ -178,9 +190,10 @@ class Learner:
         return STRENGTHS[int(np.argmin(np.mean(losses, axis=0)))]
 
     def _strength_losses(self) -> dict[tuple[int, int], NDArray[np.float64]]:
-        """The loss of each strength in one coarse group, of what is learnt without it and another.
+        """Return the loss of each strength by pairs of coarse groups: the tested group and another
+        one.
 
-        By those two groups: what is learnt without both is tested on each of them.
+        Models are learnt without both groups, and tested on each of them.
         """
         found = {}
         for pair in combinations(range(len(self._coarse)), 2):
@@ -200,6 +213,7 @@ class Learner:
         return fit
 
     def _fits(self, games: Collection[str], strengths: Sequence[float]) -> list[Fit]:
+        """Learn from some games with each strength."""
         videos = [video for video in self.videos if video.game in games]
         classes = self.classes(games)
         if not classes:
@@ -232,25 +246,27 @@ class Learner:
 
 
 def _targets(video: LabelledVideo, classes: Sequence[str]) -> NDArray[np.int8]:
+    """Return the targets of the answered windows."""
     return targets(video.truth, video.windows[video.answered], classes, video.step)
 
 
 def _floor(shows: NDArray[np.int8], weights: Floats) -> float:
-    """The log-odds of a class that is seldom by its own measure."""
+    """Return the log-odds below which a class counts as not seen."""
     right, wrong = (float(weights[shows == value].sum()) for value in (SHOWS, SHOWS_NOT))
     return float(np.log(_LEAST_SHARE * right / max(wrong, 1.0)))
 
 
 def _values(video: LabelledVideo, kept: Floats) -> Floats:
+    """Return the components of the answered windows and their neighbours."""
     return with_context(video.states @ kept, video.answered, video.windows[:, 0], video.step)
 
 
 def _training_rows(
     videos: Sequence[LabelledVideo], kept: Floats, classes: Sequence[str]
 ) -> tuple[Floats, NDArray[np.int8], Floats]:
-    """All windows with an event and some of the others: values, targets, and how much each counts.
+    """Return values, targets and weights of all windows with an event and a sample of the others.
 
-    Which of the others are taken depends on each video alone and on their number.
+    The sample depends only on each video and on the number of windows without an event.
     """
     shows = [_targets(video, classes) for video in videos]
     without = sum(int((each != SHOWS).all(axis=1).sum()) for each in shows)
@@ -269,11 +285,11 @@ def _training_rows(
 def _terms(
     values: Floats, shows: NDArray[np.int8], weights: Floats, strengths: Sequence[float]
 ) -> list[tuple[Floats, float]]:
-    """Weights and intercept of one class, for each strength."""
+    """Return the weights and the intercept of one class for each strength."""
     certain = shows != UNCERTAIN
     inputs, right, counts = values[certain], shows[certain] == SHOWS, weights[certain]
     if right.all():
-        # Everything shows it, so nothing tells its windows from others.
+        # All windows show the class, so there is nothing to separate.
         return [(np.zeros(values.shape[1], np.float32), 0.0)] * len(strengths)
     model = LogisticRegression(max_iter=200, warm_start=True)
     found = []
@@ -285,7 +301,9 @@ def _terms(
 
 
 def _loss(fit: Fit, videos: Sequence[LabelledVideo]) -> float:
-    """The mean over classes of the log loss, as a share of that of the class's frequency alone."""
+    """Compute the mean log loss over classes, relative to a constant prediction of the class's
+    frequency.
+    """
     right = np.vstack([_targets(video, fit.classes) for video in videos])
     logits = np.vstack([fit.logits(video) for video in videos])
     losses = []
@@ -301,4 +319,5 @@ def _loss(fit: Fit, videos: Sequence[LabelledVideo]) -> float:
 
 
 def _log_loss(likely: NDArray[np.floating], right: NDArray[np.bool_]) -> float:
+    """Compute the mean log loss."""
     return float(-np.log(np.where(right, likely, 1 - likely)).mean())

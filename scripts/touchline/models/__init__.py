@@ -1,5 +1,5 @@
-"""Checkpoints, from the hub or a folder to a model on a GPU, and the families that answer.
+"""Load checkpoints, and run the model families that answer.
 
-In: the name of a checkpoint. Out: `families.base.VideoLanguageModel`, in 4 bits. Imports core,
-inputs and video (for the shape of frames), not events: a model gives text.
+Input: a checkpoint folder. Output: `families.base.VideoLanguageModel`, in 4 bits. Imports core,
+inputs and video (for the size of frames), but not events, because a model only gives text.
 """

@@ -1,8 +1,9 @@
-"""Answers that begin alike, as a tree of tokens that a model reads in one pass.
+"""Combine the candidate answers of evidence into a tree of tokens that a model reads in one pass.
 
-The answers of 17 classes are some 130 tokens, but they begin with the same ones: read once, they
-are some 50. In the pass, a token looks at the prompt, at the tokens that lead to it and at itself
-(tree attention; SpecInfer, arXiv:2305.09781), so that it is read as if its answer were alone.
+The answers for 17 classes have about 130 tokens, but they share their beginnings. Without the
+repeats, about 50 tokens are left. In the pass, a token attends to the prompt, to the tokens before
+it in its answer and to itself (tree attention; SpecInfer, arXiv:2305.09781). So it is read as if
+its answer were alone.
 """
 
 from __future__ import annotations
@@ -16,30 +17,33 @@ import torch
 
 @dataclass(frozen=True)
 class CandidateTree:
-    """The tokens of several answers, without those that the same beginning has led to before.
+    """The tokens of several answers, with shared beginnings only once.
 
-    A step leads to a token from the tokens before it. Its likelihood is told by the last of these,
-    which is the prompt's last where there is none.
+    A step leads from a prefix of an answer to the next token. The logits after the last token of
+    the prefix give the likelihood of the step. For the first step, this token is the last of the
+    prompt.
 
     Attributes:
-        tokens: that are read, [read]; an answer's last token is not, unless another goes on there.
-        depths: how many tokens of the answer are before each, [read].
-        seen: which of the tokens each looks at, bool [read, read].
-        told_by: of each step the place in `tokens` that tells it, -1 for the prompt, [steps].
-        leads_to: of each step the token, [steps].
-        paths: of each answer the steps, in order.
+        tokens: tokens to read, [read]. The last token of an answer is left out, unless another
+            answer continues after it.
+        depths: number of tokens before each token in its answer, [read].
+        seen: whether a token attends to another token, bool [read, read].
+        predicted_by: index in `tokens` of the token whose logits give each step; -1 for the prompt,
+            [steps].
+        leads_to: the token that each step leads to, [steps].
+        paths: the steps of each answer, in order.
     """
 
     tokens: torch.Tensor
     depths: torch.Tensor
     seen: torch.Tensor
-    told_by: torch.Tensor
+    predicted_by: torch.Tensor
     leads_to: torch.Tensor
     paths: tuple[tuple[int, ...], ...]
 
     @classmethod
     def of(cls, answers: Sequence[Sequence[int]]) -> CandidateTree:
-        """The tree of answers, each of one token or more."""
+        """Build the tree of answers with at least one token each."""
         steps: dict[tuple[int, ...], int] = {}
         read: dict[tuple[int, ...], int] = {}
         for answer in answers:
@@ -55,7 +59,7 @@ class CandidateTree:
             tokens=torch.tensor([before[-1] for before in read], dtype=torch.long),
             depths=torch.tensor([len(before) - 1 for before in read], dtype=torch.long),
             seen=seen,
-            told_by=torch.tensor([read.get(step[:-1], -1) for step in steps]),
+            predicted_by=torch.tensor([read.get(step[:-1], -1) for step in steps]),
             leads_to=torch.tensor([step[-1] for step in steps]),
             paths=tuple(
                 tuple(steps[tuple(answer[: k + 1])] for k in range(len(answer)))
@@ -64,5 +68,5 @@ class CandidateTree:
         )
 
     def likelihoods(self, steps: Sequence[float]) -> tuple[float, ...]:
-        """The log-likelihood of each answer from that of each step."""
+        """Compute the log-likelihood of each answer from the log-likelihood of each step."""
         return tuple(math.fsum(steps[step] for step in path) for path in self.paths)

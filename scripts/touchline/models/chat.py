@@ -1,8 +1,9 @@
-"""How a checkpoint wants to be asked, and with which tokens its answers end.
+"""Write the prompt in the form that a checkpoint expects, and find the tokens that end its answers.
 
-Models are tuned on conversations of one form. LLaVA-NeXT-Video has three (Vicuna's, Mistral's and
-ChatML, by its language model), and a fine-tuned model may have its own. So the checkpoint's own
-chat template makes the prompt; asked in other words, a model answers worse without a sign of it.
+Models are tuned on conversations of one form. LLaVA-NeXT-Video has three forms (Vicuna's, Mistral's
+and ChatML, depending on its language model), and a fine-tuned model may have its own form.
+Therefore the checkpoint's own chat template makes the prompt. In another form, answers silently get
+worse.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ log = logging.getLogger(__name__)
 
 
 def read_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a checkpoint folder, transformers' own.
+    """Read the tokenizer of a checkpoint folder with transformers.
 
     Raises:
-        InputError: there is none that can be read here.
+        InputError: the tokenizer is missing or cannot be read here.
     """
     from transformers import AutoTokenizer
 
@@ -32,48 +33,48 @@ def read_tokenizer(folder: Path) -> Any:
         only = folder / "tokenizer.model"
         if only.exists() and not (find_spec("sentencepiece") and find_spec("google.protobuf")):
             raise InputError(
-                f"{folder} has no tokenizer.json; to read its tokenizer.model, install two more "
+                f"{folder} has no tokenizer.json. To read its tokenizer.model, install two more "
                 "packages: pip install sentencepiece protobuf"
             )
     try:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # The library raises whatever a broken file makes it raise.
+    except Exception as error:  # A broken file can raise any exception in the library.
         raise InputError(
-            f"{folder} has no tokenizer that can be read ({plain(repr(error))}); copy "
-            "tokenizer.json and tokenizer_config.json of the model that it was made from there."
+            f"{folder} has no readable tokenizer ({plain(repr(error))}). Copy tokenizer.json and "
+            "tokenizer_config.json of its base model into it."
         ) from error
 
 
 def prompt_text(tokenizer: Any, folder: Path, asked: str, video: str, usual: str) -> str:
-    """What a model is asked about a video, as text in which the video's token stands once.
+    """Return the prompt about a video as text, with the video's token exactly once.
 
     Args:
-        tokenizer: of the checkpoint.
-        asked: the user's words.
+        tokenizer: tokenizer of the checkpoint.
+        folder: folder of the checkpoint.
+        asked: the user's text.
         video: the token that stands for the video.
-        usual: the family's template, with {video} and {prompt}, for checkpoints without one.
+        usual: the family's template with {video} and {prompt}, for checkpoints without a template.
 
     Raises:
-        InputError: the checkpoint's template does not take a video and a text; or the user's
-            words hold the video's token.
+        InputError: the checkpoint's template does not accept a video and a text, or the user's text
+            contains the video's token.
     """
     if video in asked:
         raise InputError(
-            f"The prompt holds {video}, which stands for the video in this model's language; "
-            "take it out: the video is put in by itself."
+            f"The prompt contains {video}, which stands for the video in this model. Remove it, "
+            "because Touchline inserts the video."
         )
     if tokenizer.convert_tokens_to_ids(video) in (None, tokenizer.unk_token_id):
         raise InputError(
-            f"The tokenizer of {folder} has no token {video}, so the model cannot be shown a "
-            "video; copy tokenizer.json and tokenizer_config.json of the model that it was made "
-            "from there."
+            f"The tokenizer of {folder} has no token {video}, so the model cannot see a video. "
+            "Copy tokenizer.json and tokenizer_config.json of its base model into it."
         )
     source, template = _template(tokenizer, folder)
     if template is None:
         text = usual.format(video=video, prompt=asked)
-        log.info("The checkpoint has no chat template; it is asked as its family is: %r", usual)
+        log.info("The checkpoint has no chat template. Its family's template is used: %r", usual)
         return text
-    # Where a template is a language model's own, a message is a text and not a list of parts.
+    # In the template of a pure language model, a message is a text instead of a list of parts.
     parts = [{"type": "video"}, {"type": "text", "text": asked}]
     reason = "it leaves out the video or the text"
     for content in (parts, f"{video}\n{asked}"):
@@ -82,27 +83,27 @@ def prompt_text(tokenizer: Any, folder: Path, asked: str, video: str, usual: str
             text = tokenizer.apply_chat_template(
                 [message], chat_template=template, tokenize=False, add_generation_prompt=True
             )
-        # What a template may run into; the library runs it in a sandbox.
+        # A template can raise these errors. The library runs it in a sandbox.
         except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
             reason = plain(repr(error))
             continue
         if text.count(video) == 1 and asked in text:
             form = text.replace(asked, "{prompt}").replace(video, "{video}")
-            log.info("The model is asked as the checkpoint's %s has it: %r", source, form)
+            log.info("The prompt has the form of the checkpoint's %s: %r", source, form)
             return str(text)
     raise InputError(
-        f"{folder / source} makes no prompt of a video and a text ({reason}); copy the chat "
-        "template of the model that it was made from there."
+        f"{folder / source} cannot make a prompt from a video and a text ({reason}). Copy the chat "
+        "template of its base model into it."
     )
 
 
 def _template(tokenizer: Any, folder: Path) -> tuple[str, str | None]:
-    """The file that a checkpoint's chat template stands in, and the template."""
+    """Return the name of the file with a checkpoint's chat template, and the template."""
     jinja, processor = folder / "chat_template.jinja", folder / "chat_template.json"
     if not jinja.exists() and processor.exists():
         stated = read_json(processor)
         return processor.name, stated.get("chat_template") if isinstance(stated, dict) else None
-    # A tokenizer may have several, by name.
+    # A tokenizer may have several templates, by name.
     template = tokenizer.chat_template
     if isinstance(template, dict):
         template = template.get("default")
@@ -110,22 +111,26 @@ def _template(tokenizer: Any, folder: Path) -> tuple[str, str | None]:
 
 
 def token_ids(tokenizer: Any, text: str) -> list[int]:
-    """The ids of a prompt's tokens, with one token of the beginning where the model has one."""
+    """Return the token ids of a prompt.
+
+    Add the start token if the model has one and the text lacks it.
+    """
     begun = tokenizer.bos_token is not None and text.startswith(tokenizer.bos_token)
-    # Not verbose: the tokenizer's own limit need not be the model's, which families check.
+    # The tokenizer's length warning is off, because families check the model's own limit.
     ids: list[int] = tokenizer(text, add_special_tokens=not begun, verbose=False)["input_ids"]
     return ids
 
 
 def end_tokens(folder: Path, vocabulary: int, *stated: Any) -> frozenset[int]:
-    """The ids that end an answer: of the first source that states any that exist.
+    """Return the ids that end an answer, from the first source that names any valid ids.
 
     Args:
-        vocabulary: how many tokens the model knows.
-        stated: what each source states: an id, a list of ids, or None.
+        folder: folder of the checkpoint.
+        vocabulary: number of tokens that the model knows.
+        stated: value of each source: an id, a list of ids, or None.
 
     Raises:
-        InputError: none does, so no answer would end.
+        InputError: no source names an id, so no answer would end.
     """
     for ids in stated:
         several = ids if isinstance(ids, (list, tuple)) else [ids]
@@ -133,7 +138,6 @@ def end_tokens(folder: Path, vocabulary: int, *stated: Any) -> frozenset[int]:
         if known:
             return frozenset(known)
     raise InputError(
-        f"{folder} states no token that ends an answer (eos_token_id in generation_config.json), "
-        "so no answer would end; copy generation_config.json of the model that it was made from "
-        "there."
+        f"{folder} names no token that ends an answer (eos_token_id in generation_config.json), "
+        "so no answer would end. Copy generation_config.json of its base model into it."
     )

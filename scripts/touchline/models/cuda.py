@@ -1,7 +1,7 @@
-"""Whether torch can compute on the GPU that a job has.
+"""Check that torch can compute on the GPU of a job.
 
-torch itself only reports that it finds no GPU, and a model of 7 billion parameters would then run
-on the CPU for days without a word.
+torch itself only reports that it finds no GPU. A model with 7 billion parameters would then run on
+the CPU for days without any message.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from touchline.errors import InputError, plain
 if TYPE_CHECKING:
     import torch
 
-# The least driver for all that CUDA of a major version has built, by NVIDIA's table of "minor
-# version compatibility": https://docs.nvidia.com/deploy/cuda-compatibility/
+# Oldest driver for each major version of CUDA. Source: NVIDIA's table of "minor version
+# compatibility", https://docs.nvidia.com/deploy/cuda-compatibility/
 LEAST_DRIVER = {"12": 525, "13": 580}
 
 
 def check_usable(gpu: str | None) -> None:
-    """Make sure that torch computes on a GPU. Imports torch and starts CUDA.
+    """Check that torch can compute on a GPU. Import torch and start CUDA.
 
     Args:
-        gpu: its number or UUID, for the message; None where the job has none: nothing to check.
+        gpu: number or UUID of the GPU, for the message; None if the job has none, so that nothing
+            is checked.
 
     Raises:
-        InputError: torch cannot use it; with torch's reason, the driver's version where
-            nvidia-smi reports it, and what to do.
+        InputError: torch cannot use the GPU. The message has torch's reason, the driver's version
+            if nvidia-smi reports it, and advice.
     """
     if gpu is None:
         return
@@ -38,21 +39,22 @@ def check_usable(gpu: str | None) -> None:
 
     try:
         torch.cuda.init()  # type: ignore[no-untyped-call]
-        # A card that is too old for this build is found only when a kernel is to run on it.
+        # A GPU that is too old for this build fails only when a kernel runs on it.
         torch.ones(1, device="cuda").add(1).item()
     except (RuntimeError, AssertionError) as error:
         reason = plain(error).partition(". ")[0].rstrip(".")
         raise InputError(
             f"This job has GPU {gpu}, but torch {torch.__version__} cannot use it: "
             f"{reason}. {_advice(torch.version.cuda, driver_version())} (docs/gpus.md). "
-            "To run on the CPU all the same, set CUDA_VISIBLE_DEVICES= (to nothing)."
+            "To run on the CPU anyway, set CUDA_VISIBLE_DEVICES= (to nothing)."
         ) from error
 
 
 def call_once(dtype: torch.dtype) -> None:
-    """Call what a model calls, on next to nothing: its libraries take a second to load.
+    """Call the operations of a model on tiny inputs, because loading their libraries takes a
+    second.
 
-    Nothing without a GPU.
+    Do nothing without a GPU.
     """
     import torch
     from torch.nn import functional
@@ -71,9 +73,9 @@ def call_once(dtype: torch.dtype) -> None:
 
 
 def has_room_beside(checkpoint: Path) -> bool:
-    """Whether a model's weights fit on the GPU beside what computes there now, and leave it room.
+    """Return whether a model's weights fit into the GPU's memory beside the current process.
 
-    Its needs vary; twice the weights are left to it.
+    The needs of that process vary, so twice the size of the weights is left free.
 
     Args:
         checkpoint: folder of the model.
@@ -85,7 +87,7 @@ def has_room_beside(checkpoint: Path) -> bool:
 
 
 def give_memory_back() -> None:
-    """Free what no tensor holds any more, before whoever comes next looks how much there is."""
+    """Free unused memory, so that the next process or batch sees it as free."""
     import torch
 
     gc.collect()
@@ -94,7 +96,10 @@ def give_memory_back() -> None:
 
 
 def driver_version() -> str | None:
-    """The version of NVIDIA's driver here, such as 550.54.15; None if nvidia-smi reports none."""
+    """Return the version of NVIDIA's driver, such as 550.54.15.
+
+    Return None if nvidia-smi reports none.
+    """
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
@@ -104,19 +109,19 @@ def driver_version() -> str | None:
 
 
 def _advice(cuda: str | None, driver: str | None) -> str:
-    """What to do about a torch that was built with a version of CUDA, or without it."""
+    """Return advice for a torch build with a version of CUDA, or without CUDA."""
     here = f"The driver's version is {driver}"
     if driver is None:
-        here = "nvidia-smi reports no driver, so it may be missing here (in a container, for one)"
+        here = "nvidia-smi reports no driver, so the driver may be missing (as in a container)"
     if cuda is None:
-        return f"{here}; this torch was built without CUDA: install the build that your driver runs"
+        return f"{here}. This torch was built without CUDA. Install a build that your driver runs"
     least = LEAST_DRIVER.get(cuda.split(".")[0], 0)
     if driver is not None and int(re.match(r"\d*", driver)[0] or 0) >= least:  # type: ignore[index]
         return (
-            f"{here}, which is new enough for this torch (built with CUDA {cuda}): the card may be "
-            "too old for it, or be hidden, in use or broken; nvidia-smi shows its state"
+            f"{here}, which is new enough for this torch (built with CUDA {cuda}). The GPU may be "
+            "too old for it, hidden, in use or broken. Check its state with nvidia-smi"
         )
     return (
-        f"{here}; this torch was built with CUDA {cuda}, which needs driver {least} or later: "
-        "update the driver, or install the build that it runs"
+        f"{here}. This torch was built with CUDA {cuda}, which needs driver {least} or later. "
+        "Update the driver, or install a build that it runs"
     )

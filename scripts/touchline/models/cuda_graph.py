@@ -1,4 +1,4 @@
-"""A GPU call of fixed shapes, recorded once and replayed."""
+"""Record a GPU call with fixed shapes once, and replay it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ _WARM_UPS = 3
 
 
 class Replayed:
-    """A call as a CUDA graph: its kernels start at once instead of one by one from Python.
+    """A call as a CUDA graph. Its kernels start at once instead of one by one from Python.
 
-    One step of a 7-billion-parameter model in 4 bits is some 2,000 kernels, which the
-    processor takes longer to launch than the GPU to run.
+    One step of a model with 7 billion parameters in 4 bits has about 2,000 kernels. The CPU takes
+    longer to launch them than the GPU to run them.
 
     Args:
-        call: Takes a tensor of one shape, returns a tensor of one shape, and works on the GPU
-            alone. It runs a few times to warm up, so running it again must change nothing.
+        call: Function from a tensor of one shape to a tensor of one shape that works only on the
+            GPU. It runs a few times to warm up, so running it again must change nothing.
+        example: Input of the right shape.
     """
 
     def __init__(self, call: Callable[[torch.Tensor], torch.Tensor], example: torch.Tensor) -> None:

@@ -1,9 +1,9 @@
-"""Two steps of a language model as one CUDA kernel each, where PyTorch takes several.
+"""Compute two steps of a language model as one CUDA kernel each.
 
-Rotating queries and keys by their positions (RoFormer, arXiv:2104.09864) is nine passes over them
-in transformers, and a gated layer (SwiGLU, arXiv:2002.05202) five; here they are two and three.
-Each number is rounded where PyTorch rounds it, so the results have the same bits, and where a
-kernel is not for the case, or cannot be had, PyTorch's steps do as well.
+In transformers, rotating queries and keys by their positions (RoFormer, arXiv:2104.09864) takes
+nine passes over them, and a gated layer (SwiGLU, arXiv:2002.05202) takes five. Here they take two
+and three. Every number is rounded where PyTorch rounds it, so the results have the same bits. If a
+kernel does not support a case or cannot be compiled, PyTorch's own steps are used.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _DEVICE = "cuda"
 
 @dataclass(frozen=True)
 class Kernels:
-    """What is compiled of `_SOURCE`."""
+    """The compiled kernels of `_SOURCE`."""
 
     rotate: Kernel
     gate: Kernel
@@ -82,16 +82,19 @@ class Kernels:
 
 @cache
 def compile_kernels() -> Kernels | None:
-    """Compile the kernels for this process's GPU; None without one, or where that fails."""
+    """Compile the kernels for this process's GPU.
+
+    Return None without a GPU or if compiling fails.
+    """
     rotate, gate = (compiled(_SOURCE, name) for name in ("rotate", "gate"))
     return Kernels(rotate, gate) if rotate and gate else None
 
 
 def fuse_steps(model: nn.Module, kernels: Kernels) -> None:
-    """Let a model's rotations and gated layers be one kernel each.
+    """Replace a model's rotations and gated layers by one kernel each.
 
-    The library's function for rotations is replaced where its models find it, for the whole
-    process; for numbers other than bfloat16 it is as before.
+    The library's function for rotations is replaced in the modules of its models, for the whole
+    process. For numbers other than bfloat16 it works as before.
     """
     for module in model.modules():
         is_silu = isinstance(getattr(module, "act_fn", None), (nn.SiLU, SiLUActivation))
@@ -104,11 +107,15 @@ def fuse_steps(model: nn.Module, kernels: Kernels) -> None:
 
 
 def _rotation(rotate: Kernel, steps: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the library's function for rotations, so that it uses the kernel where possible."""
+
     @wraps(steps)
     def rotated(
         q: torch.Tensor, k: torch.Tensor, cos: Any, sin: Any, *more: Any, **how: Any
     ) -> Any:
-        """Queries and keys, [batch, heads, tokens, width]; angles [1 or batch, tokens, width]."""
+        """Rotate queries and keys, [batch, heads, tokens, width], by angles [1 or batch, tokens,
+        width].
+        """
         if more or how or not all(_is_rotatable(each, cos, sin) for each in (q, k)):
             return steps(q, k, cos, sin, *more, **how)
         for each in (q, k):
@@ -122,6 +129,7 @@ def _rotation(rotate: Kernel, steps: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_rotatable(rows: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> bool:
+    """Return whether the kernel supports these tensors."""
     batch, _, tokens, width = rows.shape
     return (
         rows.device.type == _DEVICE
@@ -136,7 +144,7 @@ def _is_rotatable(rows: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> b
 
 
 def _gated_layer(gate: Kernel, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
-    """A gated layer's forward."""
+    """Compute a gated layer."""
     gates, values = layer.gate_proj(hidden), layer.up_proj(hidden)
     if gates.device.type == _DEVICE and gates.dtype == torch.bfloat16 and gates.numel() % 8 == 0:
         gates, values = gates.contiguous(), values.contiguous()

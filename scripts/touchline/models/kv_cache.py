@@ -1,4 +1,4 @@
-"""Keys and values of a batch whose rows start and finish at different times."""
+"""Store keys and values of a batch whose rows start and finish at different times."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-# Tokens that a step reads into each row beyond its last one, as drafts of the next ones. Each
-# costs arithmetic, and the later ones are seldom right (benchmarks/GPU.md).
+# Number of draft tokens that a step reads into each row after its last token. Each draft costs
+# arithmetic, and later drafts are rarely right (benchmarks/GPU.md).
 DRAFTS = 5
 
 
 class RowCache:
-    """Keys and values of several rows, each with its own length.
+    """Keys and values of several rows with their own lengths.
 
-    Models of transformers take it as their cache, in calls that read the last token of each row
-    and its drafts. What a step has read counts from `advance` on; the next step overwrites the
-    rest.
+    Models of transformers take it as their cache, in calls that read the last token of each row and
+    its drafts. `advance` sets how much of a step is kept. The next step overwrites the rest.
 
     Args:
+        layers: Number of layers.
         shape: Rows, heads, length and width of a layer's keys. Drafts get room beyond the length.
+        dtype: Type of the numbers.
+        device: Device of the tensors.
 
     Attributes:
-        drafts: Drafts that a step reads into each row.
-        lengths: Tokens that each row holds, [rows].
+        drafts: Number of drafts that a step reads into each row.
+        lengths: Number of tokens in each row, [rows].
     """
 
     def __init__(
@@ -40,30 +42,30 @@ class RowCache:
         self.values = [torch.zeros(full, dtype=dtype, device=device) for _ in range(layers)]
         self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
         self.shifts = torch.zeros_like(self.lengths)
-        # The step that reads this cache, where it is recorded; it goes when the cache goes.
+        # The recorded step that reads this cache. It lives as long as the cache.
         self.replayed: Callable[[torch.Tensor], torch.Tensor] | None = None
         self._rows = torch.arange(rows, device=device)[:, None]
         self._ahead = torch.arange(1 + self.drafts, device=device)
         self._places = torch.arange(full[2], device=device)
-        # Where the next step puts its tokens, [rows, 1 + drafts]: kept beside the lengths, so that
-        # not every layer works it out again.
+        # Places of the next step's tokens, [rows, 1 + drafts]. They are stored, so that layers need
+        # not compute them again.
         self._next = self.lengths[:, None] + self._ahead
 
     def put(
         self, rows: Sequence[int], layer: int, keys: torch.Tensor, values: torch.Tensor
     ) -> None:
-        """Set the first rows' keys and values to those of prompts, [n, heads, tokens, width]."""
+        """Set the keys and values of rows to those of prompts, [n, heads, tokens, width]."""
         tokens = keys.shape[2]
-        # Row by row, as these are plain copies; an indexed one takes three times as long.
+        # Copy row by row, because an indexed copy takes three times as long.
         for number, row in enumerate(rows):
             self.keys[layer][row, :, :tokens] = keys[number]
             self.values[layer][row, :, :tokens] = values[number]
 
     def clear(self, rows: Sequence[int]) -> None:
-        """Forget rows' keys and values.
+        """Set the keys and values of rows to zero.
 
-        Values that are not finite would reach the row's next window: zero times NaN is NaN, so a
-        mask does not keep them out.
+        Otherwise values that are not finite would affect the row's next window. A mask does not
+        exclude them, because zero times NaN is NaN.
         """
         for each in (*self.keys, *self.values):
             each[list(rows)] = 0.0
@@ -72,8 +74,9 @@ class RowCache:
         """Let rows continue after a prompt.
 
         Args:
+            rows: Numbers of the rows.
             tokens: Length of the prompt.
-            shift: Distance from the place of the next token in the cache to its position.
+            shift: Difference between the position of the next token and its place in the cache.
         """
         some = torch.tensor(rows, device=self.lengths.device)
         self.lengths[some] = tokens
@@ -83,13 +86,20 @@ class RowCache:
     def update(
         self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Add a step's keys and values, [rows, heads, 1 + drafts, width]; return all of a layer."""
+        """Add a step's keys and values, [rows, heads, 1 + drafts, width].
+
+        Return all of the layer's.
+        """
         self.keys[layer][self._rows, :, self._next] = keys.transpose(1, 2)
         self.values[layer][self._rows, :, self._next] = values.transpose(1, 2)
         return self.keys[layer], self.values[layer]
 
     def advance(self, counts: Sequence[int]) -> None:
-        """Keep the first tokens that the last step has read into each row, [rows]."""
+        """Keep the first tokens that the last step read into each row.
+
+        Args:
+            counts: Number of tokens to keep per row, [rows].
+        """
         read = torch.tensor(counts, device=self.lengths.device)
         self.lengths += read
         self._next += read[:, None]
@@ -99,5 +109,5 @@ class RowCache:
         return self._next + self.shifts[:, None]
 
     def mask(self) -> torch.Tensor:
-        """Tell which places the next step's tokens look at: [rows, 1, 1 + drafts, places]."""
+        """Return which places the next step's tokens attend to, [rows, 1, 1 + drafts, places]."""
         return (self._places <= self._next[:, :, None])[:, None]

@@ -1,9 +1,9 @@
-"""Imports of transformers and bitsandbytes without what only training and compiling need.
+"""Import transformers and bitsandbytes without the parts that only training and compiling need.
 
-Two thirds of their import goes into torch's compiler, its collectives over several machines, and
-scipy, of which a model that answers on one GPU uses nothing. The libraries run where torch was
-built without collectives and where scipy is not installed, so they are told that this is so; and
-the compiler comes with the first call of what they would compile.
+Two thirds of their import time goes into torch's compiler, its multi-machine collectives, and
+scipy. A model that answers on one GPU uses none of them. The libraries also work with a torch
+without collectives and without scipy, so both are hidden during the import. The compiler is
+imported with the first call of a function to compile.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ _IN_COMPILER = "torch._dynamo._trace_wrapped_higher_order_op"
 
 
 def lean_import(name: str) -> ModuleType:
-    """Import a module without compiler, collectives and scipy; imports torch.
+    """Import a module without compiler, collectives and scipy. Import torch first.
 
-    If that fails for any reason, import the module with all of them.
+    If that fails for any reason, import the module in full.
     """
     try:
         with _without_compiler():
             return import_module(name)
-    # Each version of torch and transformers can fail in its own way without its parts.
+    # Without its parts, each version of torch and transformers can fail in its own way.
     except Exception as error:
-        log.info("%s is imported in full, as the short way failed: %r.", name, error)
+        log.info("%s is imported in full, because the lean import failed: %r.", name, error)
         return import_module(name)
 
 
 @contextmanager
 def without_collecting() -> Iterator[None]:
-    """While in the block, nobody looks for garbage, and never among what was made in it.
+    """Disable garbage collection within the block, and exclude its objects from later collections.
 
-    What is imported stays, and looking through it takes a fifth of the time of the imports.
+    Imported objects stay alive, and collecting among them takes a fifth of the import time.
     """
     gc.disable()
     try:
@@ -55,7 +55,7 @@ def without_collecting() -> Iterator[None]:
 
 @contextmanager
 def _without_compiler() -> Iterator[None]:
-    """While in the block, what need not be imported is not; nothing to do where it is already."""
+    """Hide the unneeded modules within the block, unless they are already imported."""
     import torch
     from torch._compile import _disable_dynamo
 
@@ -67,10 +67,10 @@ def _without_compiler() -> Iterator[None]:
             _COMPILER: _compiler(),
             _IN_COMPILER: _in_compiler(),
         }
-        if "transformers" not in sys.modules:  # else it has looked for them already
+        if "transformers" not in sys.modules:  # otherwise it has already looked for them
             hidden |= {"scipy": None, "torchvision": None}
         for name in hidden.keys() - sys.modules.keys():
-            sys.modules[name] = hidden[name]  # type: ignore[assignment]  # None: not to be had
+            sys.modules[name] = hidden[name]  # type: ignore[assignment]  # None makes an import fail
             stack.callback(sys.modules.pop, name)
         for of, name, instead in (
             (torch, "compile", _when_called(torch.compile)),
@@ -83,10 +83,11 @@ def _without_compiler() -> Iterator[None]:
 
 
 def _compiler() -> ModuleType:
-    """Of which nothing but decorators is used in imports."""
+    """Return a stand-in for the compiler's module. Imports use only its decorators."""
     module = ModuleType(_COMPILER)
 
     def decorator(name: str) -> Callable[..., Any]:
+        """Return a decorator that imports the compiler on the first call."""
         if name.startswith("__"):
             raise AttributeError(name)
 
@@ -100,7 +101,9 @@ def _compiler() -> ModuleType:
 
 
 def _in_compiler() -> ModuleType:
-    """With the context that transformers' masks import, and seldom enter."""
+    """Return a stand-in for a module with the context that transformers' masks import but rarely
+    use.
+    """
     module = ModuleType(_IN_COMPILER)
     module.TransformGetItemToIndex = lambda: (  # type: ignore[attr-defined]
         import_module(_IN_COMPILER).TransformGetItemToIndex()
@@ -109,16 +112,20 @@ def _in_compiler() -> ModuleType:
 
 
 def _when_called(decorator: Callable[..., Any]) -> Callable[..., Any]:
-    """A decorator that waits for the first call of what it decorates."""
+    """Delay a decorator until the first call of the decorated function."""
     return _put_off(decorator, lambda: True)
 
 
 def _with_compiler(decorator: Callable[..., Any]) -> Callable[..., Any]:
-    """A decorator that does nothing until the compiler, which it is to keep out, is there."""
+    """Delay a decorator that excludes functions from the compiler until the compiler is
+    imported.
+    """
     return _put_off(decorator, lambda: _COMPILER in sys.modules)
 
 
 def _put_off(decorator: Callable[..., Any], is_due: Callable[[], bool]) -> Callable[..., Any]:
+    """Delay a decorator until a condition holds."""
+
     def decorate(function: Callable[..., Any] | None = None, *args: Any, **how: Any) -> Any:
         if function is None:
             return lambda given: decorate(given, *args, **how)

@@ -1,6 +1,6 @@
-"""Weights into memory: every one of them, and no other.
+"""Load weights, and check that they are exactly the weights that the model needs.
 
-transformers fills with random numbers what a checkpoint lacks, and goes on.
+transformers itself fills missing weights with random numbers and continues.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A row of the library's report, of a key or of several that differ in a number.
+# A row of the library's report about one key, or about several keys that differ in a number.
 _BROKEN = re.compile(r"^(\S.*?) *\| *(?:MISSING|CONVERSION) *\|", re.MULTILINE)
 
 
 def read_config(folder: Path, *, trust_code: bool = False) -> Any:
-    """A checkpoint's configuration, as the library has it.
+    """Read a checkpoint's configuration with transformers.
 
     Args:
-        trust_code: Whether code that the checkpoint brings may run.
+        folder: Folder of the checkpoint.
+        trust_code: Whether the checkpoint's own code may run.
 
     Raises:
-        InputError: it contradicts itself, or states what the library does not know.
+        InputError: The configuration contradicts itself, or the library does not know its contents.
     """
     from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
@@ -46,29 +47,31 @@ def read_config(folder: Path, *, trust_code: bool = False) -> Any:
         )
     except (OSError, ValueError, TypeError, KeyError, StrictDataclassError) as error:
         raise InputError(
-            f"{folder / 'config.json'} cannot be used ({plain(error)}); {remedy(folder)}."
+            f"{folder / 'config.json'} cannot be used ({plain(error)}). {remedy(folder)}."
         ) from error
 
 
 def load_weights(architecture: type[PreTrainedModel], folder: Path, **how: Any) -> PreTrainedModel:
-    """A model with the weights of a checkpoint folder that `check` has looked over.
+    """Load a model with the weights of a checkpoint folder that `check` has accepted.
 
     Args:
-        how: what else `from_pretrained` takes.
+        architecture: the library's class of the model.
+        folder: folder of the checkpoint.
+        how: further arguments of `from_pretrained`.
 
     Raises:
-        InputError: the weights are not those that config.json describes: some are missing, some
-            are of no part of the model, or some have another shape. (The library itself passes
-            over what old versions saved beside the weights.)
+        InputError: the weights differ from the description in config.json. Some are missing, belong
+            to no part of the model, or have another shape. (The library itself ignores weights that
+            only old versions saved.)
     """
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
     from transformers.utils.logging import disable_progress_bar
 
-    # Progress bars, and a hint at an optional package, do not belong in a log.
+    # Keep progress bars and a hint about an optional package out of the log.
     disable_progress_bar()
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    lean_import("bitsandbytes")  # it starts CUDA; the library may need it below
+    lean_import("bitsandbytes")  # starts CUDA; the library may need it below
     with _loading_report() as report, _Skeleton():
         try:
             model, found = architecture.from_pretrained(
@@ -76,26 +79,26 @@ def load_weights(architecture: type[PreTrainedModel], folder: Path, **how: Any) 
                 local_files_only=True,
                 use_safetensors=True,
                 output_loading_info=True,
-                ignore_mismatched_sizes=True,  # so that they are reported as the rest is
+                ignore_mismatched_sizes=True,  # report them together with the others
                 **how,
             )
         except RuntimeError as error:
-            # 4-bit weights that lack a part end in an error of their own, after the report.
+            # Incomplete 4-bit weights raise their own error after the report.
             if not (broken := set(_BROKEN.findall("\n".join(report)))):
                 raise
             raise InputError(
-                f"{folder} has weights of which a part is missing or damaged ({_first(broken)}); "
-                f"{remedy(folder)}."
+                f"{folder} has missing or damaged weights ({_first(broken)}). {remedy(folder)}."
             ) from error
         except (OSError, ValueError, SafetensorError, StrictDataclassError) as error:
             raise InputError(
-                f"{folder} cannot be loaded as a model ({plain(error)}); {remedy(folder)}."
+                f"{folder} cannot be loaded as a model ({plain(error)}). {remedy(folder)}."
             ) from error
     _check_weights(folder, model, found)
     return model
 
 
 def _check_weights(folder: Path, model: PreTrainedModel, found: dict[str, Any]) -> None:
+    """Refuse missing, unexpected and misshapen weights."""
     missing, unexpected = found["missing_keys"], found["unexpected_keys"]
     shapes = {key: (tuple(is_), tuple(due)) for key, is_, due in found["mismatched_keys"]}
     shapes |= _packed_shapes(model)
@@ -112,13 +115,16 @@ def _check_weights(folder: Path, model: PreTrainedModel, found: dict[str, Any]) 
         )
     if complaints:
         raise InputError(
-            f"{folder} holds weights that do not fit its config.json, likely because "
-            f"{_likely_reason(missing, unexpected)} ({'; '.join(complaints)}); {remedy(folder)}."
+            f"{folder} has weights that do not fit its config.json, probably because "
+            f"{_likely_reason(missing, unexpected)} ({'; '.join(complaints)}). {remedy(folder)}."
         )
 
 
 def _packed_shapes(model: PreTrainedModel) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Of 4-bit layers that have another shape than they should: the two. No one else compares."""
+    """Return the actual and the expected shape of each misshapen 4-bit layer.
+
+    The library does not compare these shapes.
+    """
     from bitsandbytes.nn import Linear4bit
 
     found: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
@@ -137,28 +143,29 @@ def _packed_shapes(model: PreTrainedModel) -> dict[str, tuple[tuple[int, ...], t
 
 
 def _likely_reason(missing: set[str], unexpected: set[str]) -> str:
+    """Return the likely reason why weights do not fit."""
     if any("lora_" in key or ".base_layer." in key for key in unexpected):
         return "an adapter (LoRA) was saved without being merged into its model"
     if any(re.search(r"\.(qweight|qzeros|g_idx|weight_scale\w*)$", key) for key in unexpected):
-        return "the weights were quantized by AWQ, GPTQ or FP8, which is not run here"
+        return "the weights were quantized by AWQ, GPTQ or FP8, which Touchline does not support"
     if missing and unexpected:
-        return "the weights are another model's, or were saved under other names"
+        return "the weights belong to another model, or were saved under other names"
     if missing:
-        return "a part of the checkpoint is missing, or it is a part of a model"
+        return "the checkpoint is incomplete, or contains only part of a model"
     return "config.json belongs to another model, or was changed"
 
 
 def _first(keys: Any, count: int = 3) -> str:
-    """The first few of some keys."""
+    """Return the first few keys as text."""
     ordered = sorted(keys)
     return plain(", ".join(ordered[:count])) + (", …" if len(ordered) > count else "")
 
 
 class _Skeleton(TorchFunctionMode):
-    """Spares what torch works out in Python, for which it imports its compiler and sympy.
+    """A mode that avoids slow Python implementations in torch, which import the compiler and sympy.
 
-    A model is first made of tensors without memory ("meta"). They get no random numbers, as
-    the files fill them, and the few that are computed are computed for their shapes elsewhere.
+    A model is first made of tensors without memory ("meta"). They get no random numbers, because
+    the files fill them. The few computed tensors are computed on the CPU for their shapes.
     """
 
     _computed = (torch.Tensor.mul, torch.Tensor.div, torch.Tensor.__rdiv__, torch.Tensor.__rpow__)
@@ -170,21 +177,22 @@ class _Skeleton(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
+        """Run a torch function, the short way if possible."""
         kwargs = kwargs or {}
         try:
             spared = self._spared(func, args, kwargs)
-        # Each version of torch can fail in its own way; it works everything out by itself then.
+        # Each version of torch can fail in its own way. Then torch does everything itself.
         except Exception as error:
             spared = None
             if not self._has_failed:
-                log.info("The model is made in full, as the short way failed: %r.", error)
+                log.info("The model is made in full, because the short way failed: %r.", error)
             self._has_failed = True
         return func(*args, **kwargs) if spared is None else spared
 
     def _spared(
         self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> torch.Tensor | None:
-        """Return a result that is made the short way, or None."""
+        """Return a result made the short way, or None."""
         is_made = str(kwargs.get("device")) == "meta"
         if func is torch.randn and is_made:
             return torch.empty(*args, **kwargs)
@@ -206,10 +214,13 @@ class _Skeleton(TorchFunctionMode):
 
 @contextmanager
 def _loading_report() -> Iterator[list[str]]:
-    """Take the library's report of loading, a table over many lines, out of the log."""
+    """Collect the library's report of loading, a table of many lines, and keep it out
+    of the log.
+    """
     reports: list[str] = []
 
     def take(record: logging.LogRecord) -> bool:
+        """Collect a report, and return whether to log the record."""
         text = record.getMessage()
         if "LOAD REPORT" in text:
             reports.append(text)

@@ -24,7 +24,7 @@ def merge(source: Path, adapter: Path, folder: Path) -> None:
     """Save a checkpoint with an adapter merged into its weights, in their own precision.
 
     Raises:
-        InputError: the adapter is of another model, or one of the two is not whole.
+        InputError: the adapter belongs to another model, or one of the two is incomplete.
     """
     import torch
 
@@ -32,8 +32,8 @@ def merge(source: Path, adapter: Path, folder: Path) -> None:
     config = adapters.check(adapter)
     if checkpoints.quantization_of(source) is not None:
         raise InputError(
-            f"{source} is quantized already, and an adapter is merged into 16-bit weights; choose "
-            "the checkpoint that it was made from, with quantization: nf4."
+            f"{source} is already quantized, but an adapter is merged into 16-bit weights. Choose "
+            "its original checkpoint and set quantization: nf4."
         )
     kind = family(checkpoints.read_family(source))
     model = kind.load(source, dtype="auto", device_map="cpu")
@@ -49,17 +49,22 @@ def merge(source: Path, adapter: Path, folder: Path) -> None:
 
 
 def _merged(model: PreTrainedModel, adapter: Path, refusal: str) -> PreTrainedModel:
+    """Merge an adapter into a loaded model.
+
+    Raises:
+        InputError: the adapter does not fit the model.
+    """
     import torch
     from peft import LoraConfig, PeftModel
     from safetensors import SafetensorError
 
-    # PEFT expects it; models are imported without (`touchline.models.lean_imports`).
+    # PEFT needs this module, which lean imports leave out (`touchline.models.lean_imports`).
     if torch.distributed.is_available():
         import_module("torch.distributed.tensor")
     try:
         adapted = PeftModel(model, LoraConfig.from_pretrained(adapter))
         found = adapted.load_adapter(adapter, "default", key_mapping=_old_names(model))
-    # What PEFT raises of modules that are not there, shapes and settings.
+    # PEFT raises these errors for missing modules, wrong shapes and wrong settings.
     except (ValueError, RuntimeError, TypeError, KeyError, OSError, SafetensorError) as error:
         raise InputError(f"{refusal} ({plain(error)}).") from error
     for keys, what in (
@@ -72,25 +77,26 @@ def _merged(model: PreTrainedModel, adapter: Path, refusal: str) -> PreTrainedMo
     tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
     if tied and any(name.endswith(("lm_head", "embed_tokens")) for name in names):
         raise InputError(
-            f"{adapter} changes the embeddings or the output layer, which are one and the same in "
-            "this model, so that a change of one would change the other; train it without."
+            f"{adapter} changes the embeddings or the output layer. This model shares their "
+            "weights, so a change of one would change the other. Train the adapter without them."
         )
-    # Its "safe" merge would round twice, and so be another model than the one that others have.
+    # The "safe" merge of PEFT would round twice and thus give another model than elsewhere.
     merged: PreTrainedModel = adapted.merge_and_unload()
     for name in names:
         if not merged.get_submodule(name).weight.isfinite().all():
             raise InputError(
                 f"{adapter} cannot be merged: {plain(name)} would have numbers that are not "
-                "finite; take it from an earlier step of its training."
+                "finite. Use the adapter from an earlier step of its training."
             )
     return merged
 
 
 def _old_names(model: PreTrainedModel) -> dict[str, str]:
-    """Map an adapter's weights of older transformers, as regular expressions, to today's names.
+    """Map the weight names of adapters from older transformers to today's names, as regular
+    expressions.
 
-    PEFT does so where the library renames by model_type (LLaVA's `language_model.model.layers`). It
-    passes over names that the library keeps by class, such as Qwen2.5-VL's `model.layers` and
+    PEFT does this where the library renames by model_type (LLaVA's `language_model.model.layers`).
+    It ignores names that the library maps by class, such as Qwen2.5-VL's `model.layers` and
     `visual` (https://github.com/illuin-tech/colpali/issues/424).
     """
     from transformers.conversion_mapping import WeightRenaming, get_checkpoint_conversion_mapping
@@ -105,16 +111,21 @@ def _old_names(model: PreTrainedModel) -> dict[str, str]:
 
 
 def _advice(config: dict[str, Any]) -> str:
+    """Return advice that names the model that an adapter was trained on."""
     base = config.get("base_model_name_or_path") or "a model that it does not name"
-    return f"it was trained on {plain(base)}: give that as models.*.checkpoint, or another adapter"
+    return (
+        f"it was trained on {plain(base)}. Set models.*.checkpoint to that, or change the adapter"
+    )
 
 
 def _tell_base(checkpoint: str, config: dict[str, Any], adapter: str) -> None:
-    """Copies of a model have many names, so another name may be the same model."""
+    """Warn if the adapter was trained on a model with another name, which may be a copy of this
+    model.
+    """
     base = config.get("base_model_name_or_path")
     if base and Path(str(base)).name != Path(checkpoint).name:
         log.warning(
-            "%s was trained on %s and is merged into %s, which it fits; make sure that the two are "
+            "%s was trained on %s and is merged into %s. It fits, but make sure that the two are "
             "the same model.",
             adapter,
             plain(base),

@@ -1,4 +1,4 @@
-"""What a checkpoint states of the pixels that it reads."""
+"""Read from a checkpoint how to preprocess pixels."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from touchline.errors import InputError
 
 @dataclass(frozen=True)
 class Normalization:
-    """What a vision tower takes for zero and for one, per channel (red, green, blue).
+    """The mean and standard deviation of pixels per channel (red, green, blue).
 
     Attributes:
-        mean, std: on a scale of 0 to 1.
+        mean, std: values on a scale from 0 to 1.
     """
 
     mean: tuple[float, float, float]
@@ -30,9 +30,10 @@ CLIP = Normalization(
 
 
 def read_processor(folder: Path) -> dict[str, Any]:
-    """What a checkpoint states of how it sees videos, else pictures; nothing if it states neither.
+    """Read a checkpoint's video processor settings, or else its image processor settings.
 
-    Up to version 4 transformers wrote a file for each kind; version 5 writes one for all.
+    Return an empty dict if it has neither. Up to version 4, transformers wrote one file per kind.
+    Version 5 writes one file for both.
     """
     for name, part in (
         ("video_preprocessor_config.json", None),
@@ -49,20 +50,21 @@ def read_processor(folder: Path) -> dict[str, Any]:
 
 
 def read_normalization(folder: Path, usual: Normalization = CLIP) -> Normalization:
-    """The normalization that a checkpoint's processor files state, else the usual one."""
+    """Return the normalization in a checkpoint's processor files, or else the usual one."""
     stated = read_processor(folder)
     if stated.get("do_normalize") is False:
         return Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     mean, std = stated.get("image_mean", usual.mean), stated.get("image_std", usual.std)
     if not (_is_of_channels(mean) and _is_of_channels(std)):
         raise InputError(
-            f"{folder} states image_mean {mean!r} and image_std {std!r}, but each should be three "
-            "numbers; copy the processor's files of the model that it was made from there."
+            f"{folder} has image_mean {mean!r} and image_std {std!r}, but each should be three "
+            "numbers. Copy the processor's files of its base model into it."
         )
     return Normalization(tuple(mean), tuple(std))
 
 
 def _is_of_channels(value: Any) -> bool:
+    """Return whether a value has three numbers, one per channel."""
     return (
         isinstance(value, list | tuple)
         and len(value) == 3
@@ -71,10 +73,10 @@ def _is_of_channels(value: Any) -> bool:
 
 
 def normalized(pixels: torch.Tensor, wanted: Normalization) -> torch.Tensor:
-    """Bytes [..., 3, H, W] to what the vision tower reads, float32 of the same shape.
+    """Normalize bytes [..., 3, H, W] to float32 of the same shape, as the vision tower reads them.
 
-    One fused rescale and normalization, as in transformers' own processors: with
-    `fit="crop"` the pixels are those of the stock LlavaNextVideoVideoProcessor.
+    Rescaling and normalization are one operation, as in transformers' own processors. With
+    `fit="crop"`, the result equals that of the stock LlavaNextVideoVideoProcessor.
     """
     mean, std = (
         torch.tensor(values, device=pixels.device).mul(255.0)[:, None, None]

@@ -1,4 +1,4 @@
-"""How weights are turned into 4 bits."""
+"""Define how weights are quantized to 4 bits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def nf4(unquantized: Sequence[str], compute: torch.dtype | None = None) -> BitsA
 
     Args:
         unquantized: Modules that keep their precision. They replace the library's own list.
-        compute: The type that products are computed in; None: the library's default.
+        compute: Type in which products are computed; None for the library's default.
     """
     from transformers import BitsAndBytesConfig
 

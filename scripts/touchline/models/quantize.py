@@ -1,4 +1,4 @@
-"""A checkpoint's language model in 4 bits, made once and kept."""
+"""Quantize a checkpoint's language model to 4 bits once, and save it."""
 
 from __future__ import annotations
 
@@ -30,24 +30,25 @@ log = logging.getLogger(__name__)
 
 
 def quantize(source: Path, folder: Path) -> None:
-    """Save a checkpoint's language model in 4-bit NF4 (QLoRA, arXiv:2305.14314).
+    """Save a checkpoint with its language model in 4-bit NF4 (QLoRA, arXiv:2305.14314).
 
-    The vision tower and the output layer keep their precision: they are small and lose
-    most. The weights are saved before any forward pass, since that may
-    repack them for the processor at hand.
+    The vision tower and the output layer keep their precision, because they are small and lose
+    most. The weights are saved before any forward pass, because a pass may repack them for the
+    current processor.
 
-    Not every architecture of the family generic can be saved in 4 bits and loaded again. Where one
-    cannot, the folder gets the weights as they are, with a note that they are quantized at load.
+    Not every architecture of the family generic can be saved in 4 bits and loaded again. In that
+    case, the folder gets the unchanged weights and a note to quantize them at load.
 
     Raises:
-        InputError: the checkpoint is not of a known family, is already quantized, or is not whole.
+        InputError: the checkpoint belongs to no known family, is already quantized, or is
+            incomplete.
     """
     model = load_quantizing(source)
     note = read_note(source)
     if note is None:
         save(model, source, folder)
         return
-    # The library fails in its own way for each architecture.
+    # Each architecture fails in its own way.
     try:
         save(model, source, folder)
         del model
@@ -55,7 +56,7 @@ def quantize(source: Path, folder: Path) -> None:
         family(read_family(folder)).load(folder, device_map=_device())
     except Exception as error:
         log.warning(
-            "This model cannot be saved in 4 bits (%s), so each job quantizes it while it loads.",
+            "This model cannot be saved in 4 bits (%s). Each job quantizes it while loading it.",
             plain(str(error) or repr(error)),
         )
         shutil.rmtree(folder, ignore_errors=True)
@@ -65,21 +66,22 @@ def quantize(source: Path, folder: Path) -> None:
 
 
 def load_quantizing(source: Path) -> PreTrainedModel:
-    """A checkpoint in memory, its language model turned into 4-bit NF4 on the way.
+    """Load a checkpoint, and quantize its language model to 4-bit NF4 on the way.
 
     Raises:
-        InputError: as `quantize`.
+        InputError: see `quantize`.
     """
     check(source)
     kind = family(read_family(source))
     if quantization_of(source) is not None:
-        raise InputError(f"{source} is quantized already; set quantization: none for this model.")
+        raise InputError(f"{source} is already quantized. Set quantization: none for this model.")
     return kind.load(
         source, device_map=_device(), quantization_config=nf4(kind.unquantized(source))
     )
 
 
 def _device() -> str:
+    """Return the device for quantization: the first GPU, or else the CPU."""
     import torch
 
     return "cuda:0" if torch.cuda.is_available() else "cpu"

@@ -1,10 +1,10 @@
-"""Attention of the few tokens that a step reads into each row, over that row's own past.
+"""Compute attention of the few tokens that a step reads into each row, over that row's own past.
 
-PyTorch's attention reads the whole cache, also what a row does not use yet, and takes half as long
-again for several tokens of a row as for one. The kernel here reads each key and value once, up to
-the row's own length, for all tokens and for all heads that share them (FlashAttention-2,
-arXiv:2307.08691, with keys divided among warps; grouped heads, arXiv:2305.13245). A token's
-numbers depend neither on the other rows nor on its place among the tokens of the step.
+PyTorch's attention reads the whole cache, including unused places. It takes half as long again for
+several tokens per row as for one token. The kernel here reads each key and value once, up to the
+row's own length, for all tokens and all heads that share it. Sources: FlashAttention-2
+(arXiv:2307.08691), with keys divided among warps; grouped heads (arXiv:2305.13245). A token's
+result depends neither on the other rows, nor on its place among the tokens of the step.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from touchline.models.nvrtc import Kernel, compiled
 
-# The instructions that cards have since Ampere: products of 16 x 16 and 16 x 8 numbers, which a
-# warp computes together, and two numbers as bfloat16 in one word.
+# Instructions of GPUs since Ampere. A warp computes products of 16 x 16 and 16 x 8 numbers
+# together. Two bfloat16 numbers are packed into one word.
 _INSTRUCTIONS = r"""
 __device__ void multiply(float (&sums)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
   asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
@@ -178,15 +178,15 @@ attend(const uint4* queries, const uint4* keys, const uint4* values, uint4* resu
   }
 }
 """
-ROWS = "touchline_rows"  # the name that models look it up by
+ROWS = "touchline_rows"  # name of this attention in transformers
 _WIDTH = 128
-_AT_ONCE = 16  # queries of a block
+_AT_ONCE = 16  # queries per block
 _THREADS = 128
 
 
 @cache
 def attention_kernel() -> Kernel | None:
-    """Compile the kernel; None without a GPU, or where the GPU cannot run it."""
+    """Compile the kernel. Return None without a GPU, or if the GPU cannot run it."""
     return compiled(_INSTRUCTIONS + _SOURCE, "attend")
 
 
@@ -201,17 +201,19 @@ def attend(
     row_lengths: torch.Tensor | None = None,
     **how: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attend, as a model of transformers asks for it.
+    """Compute attention with the interface of transformers' models.
 
     Args:
-        query: [rows, heads, tokens, width].
-        key, value: [rows, heads that share them, places, width].
-        attention_mask: Which places each token looks at, [rows, 1, tokens, places].
-        row_lengths: [rows], for a step: each token looks at this many places, at those of the
-            tokens of the step before it and at its own.
+        module: The attention layer.
+        query: Queries, [rows, heads, tokens, width].
+        key, value: Keys and values, [rows, heads that share them, places, width].
+        attention_mask: Which places each token attends to, [rows, 1, tokens, places].
+        scaling: Factor of the products; None for the default.
+        row_lengths: Length of each row before a step, [rows]. Each token attends to this many
+            places, to the earlier tokens of the step and to itself. None outside a step.
 
     Returns:
-        [rows, tokens, heads, width].
+        The results, [rows, tokens, heads, width].
     """
     if row_lengths is not None and (kernel := attention_kernel()) and _fits(query, key, value):
         return _launched(kernel, query, key, value, row_lengths, scaling), None
@@ -221,7 +223,7 @@ def attend(
             module, query, key, value, attention_mask, scaling=scaling, **how
         )
         return found
-    # Heads that share keys are queries of one head: so the keys need not be repeated.
+    # Treat heads that share keys as queries of one head, so that keys are not repeated.
     rows, heads, tokens, width = query.shape
     shared = key.shape[1]
     packed = query.reshape(rows, shared, -1, width)
@@ -231,6 +233,7 @@ def attend(
 
 
 def _fits(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
+    """Return whether the kernel supports these tensors."""
     return (
         query.dtype == key.dtype == value.dtype == torch.bfloat16
         and query.shape[-1] == _WIDTH
@@ -249,6 +252,7 @@ def _launched(
     lengths: torch.Tensor,
     scaling: float | None,
 ) -> torch.Tensor:
+    """Run the kernel."""
     rows, heads, tokens, width = query.shape
     shared, places = key.shape[1:3]
     groups = heads // shared

@@ -1,4 +1,4 @@
-"""The weights of a loaded model, made ready to compute with."""
+"""Prepare the weights of a loaded model for fast computing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 
 def unpacked_bytes(model: nn.Module, dtype: torch.dtype) -> int:
-    """Memory that `unpack` would take beyond what the weights take now."""
+    """Return the additional memory that `unpack` would take, in bytes."""
     return sum(
         layer.in_features * layer.out_features * dtype.itemsize - layer.weight.nbytes
         for _, _, layer in _packed(model)
@@ -18,17 +18,17 @@ def unpacked_bytes(model: nn.Module, dtype: torch.dtype) -> int:
 
 
 def unpack(model: nn.Module, dtype: torch.dtype) -> None:
-    """Turn 4-bit weights into plain ones of the same values.
+    """Convert 4-bit weights to plain weights with the same values.
 
-    A product with 4-bit weights begins with doing just that, so nothing changes but the time
-    (to the last bit where the library has no kernel of its own for the shape, as for prompts
-    and for more than a few rows on an H100).
+    A product with 4-bit weights starts with this conversion, so only the time changes. Results are
+    equal to the last bit where the library has no special kernel for the shape. This holds for
+    prompts, and for more than a few rows on an H100.
     """
     from bitsandbytes.functional import dequantize_4bit
 
     for parent, name, layer in list(_packed(model)):
         plain = nn.Linear(layer.in_features, layer.out_features, bias=False, device="meta")
-        layer.weight.quant_state.dtype = dtype  # of what comes out, rounded once
+        layer.weight.quant_state.dtype = dtype  # type of the result, which is rounded once
         weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state)
         plain.weight = nn.Parameter(weight, requires_grad=False)
         plain.bias = layer.bias
@@ -36,7 +36,7 @@ def unpack(model: nn.Module, dtype: torch.dtype) -> None:
 
 
 def _packed(model: nn.Module) -> Iterator[tuple[nn.Module, str, Any]]:
-    """Each 4-bit layer, with what holds it under which name."""
+    """Yield each 4-bit layer with its parent module and its name."""
     from bitsandbytes.nn import Linear4bit
 
     for parent in model.modules():
@@ -46,10 +46,10 @@ def _packed(model: nn.Module) -> Iterator[tuple[nn.Module, str, Any]]:
 
 
 def fuse_norms(model: nn.Module) -> None:
-    """Let PyTorch compute the norms of transformers' Llamas and Qwens.
+    """Replace the norms of transformers' Llamas and Qwens by PyTorch's.
 
-    Root mean square normalization (arXiv:1910.07467) is one kernel there, six here; they are
-    a tenth of the time that a prompt takes on an H100.
+    Root mean square normalization (arXiv:1910.07467) is one kernel in PyTorch and six in
+    transformers. The six take a tenth of the time of a prompt on an H100.
     """
     for parent in list(model.modules()):
         for name, norm in list(parent.named_children()):

@@ -1,1 +1,1 @@
-"""The files of models: fetched from the hub, checked, kept at one commit."""
+"""Fetch the files of models from the hub, check them, and keep them at one commit."""

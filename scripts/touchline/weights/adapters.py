@@ -1,9 +1,9 @@
-"""Adapters: what a LoRA (arXiv:2106.09685) changes in a model, merged into the model's weights.
+"""Fetch and check adapters: LoRA changes (arXiv:2106.09685) to merge into a model's weights.
 
-PEFT merges, in 16 bits, as whoever trained the adapter would; it is imported when that is done, so
-that no worker imports it. What it would pass over is refused here: weights that are of no part of
-the model, or that the adapter lacks, and whatever changes more than products with matrices.
-Only safetensors are read.
+PEFT merges in 16 bits, like the author of an adapter would. It is imported only for the merge, so
+no worker imports it. This module refuses inputs that PEFT would silently ignore: weights of no part
+of the model, missing weights, and settings that change more than matrix products. Only safetensors
+are read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PICKLE = "adapter_model.bin"
 _FILES = (_CONFIG, _WEIGHTS)
 
-# Of adapter_config.json: what PEFT's merge is exact for, or what only training reads.
+# Settings of adapter_config.json for which PEFT's merge is exact, and settings for training only.
 _MERGED = {
     *("r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern"),
     *("target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"),
@@ -35,15 +35,15 @@ _OF_TRAINING = {
     *("revision", "inference_mode", "lora_dropout", "eva_config", "loftq_config", "corda_config"),
     *("megatron_core", "qalora_group_size"),
 }
-# Others change the model that the adapter is for before it is trained.
+# Other initializations change the base model before training.
 _BEGINNINGS = (None, True, False, "gaussian", "eva", "orthogonal")
 
 
 def fetch(adapter: str, revision: str | None, folder: Path) -> None:
-    """Bring an adapter into a folder: from the hub, or as links to a folder on disk.
+    """Bring an adapter into a folder: download it from the hub, or link to a folder on disk.
 
     Raises:
-        InputError: it cannot be had, or is none that can be merged; says what to do.
+        InputError: the adapter is not available or cannot be merged.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -56,10 +56,10 @@ def fetch(adapter: str, revision: str | None, folder: Path) -> None:
         try:
             commit = _from_hub(adapter, revision, folder)
         except InputError as error:
-            # The hub's sentences name a checkpoint's settings.
+            # The hub's messages name the settings of a checkpoint, so replace them.
             text = str(error).replace("models.*.checkpoint", "models.*.adapter")
             text = text.replace("models.*.revision", "models.*.adapter_revision")
-            # Of the adapter by its name, as this folder goes when the job has failed.
+            # Name the adapter, because this folder is deleted when the job fails.
             if text.startswith(str(folder)):
                 text = adapter + text.removeprefix(str(folder))
             raise InputError(text) from None
@@ -68,7 +68,7 @@ def fetch(adapter: str, revision: str | None, folder: Path) -> None:
 
 
 def _from_hub(adapter: str, revision: str | None, folder: Path) -> str:
-    """Fill the folder from the hub; gives the commit."""
+    """Download the adapter into the folder, and return its commit."""
     record = folder.with_name("adapter_commit.json")
     commit = checkpoints.pin_commit(record, adapter, revision, folder)
     snapshot = hub.open_snapshot(adapter, commit, [_CONFIG])
@@ -80,15 +80,15 @@ def _from_hub(adapter: str, revision: str | None, folder: Path) -> str:
 
 
 def adapter_files(folder: str | Path) -> list[Path]:
-    """The files of a local adapter that a model is made from."""
+    """Return the files of a local adapter that affect the merged model."""
     return [file for name in _FILES if (file := Path(folder) / name).exists()]
 
 
 def check_source(adapter: str) -> None:
-    """Look over what settings name as an adapter, as far as that can be done without the hub.
+    """Check an adapter that settings name, without using the hub.
 
     Raises:
-        InputError: it is a folder with no adapter that can be merged, or can be no name on the hub.
+        InputError: the folder has no adapter that can be merged, or the name cannot be on the hub.
     """
     if Path(adapter).is_dir():
         check(Path(adapter))
@@ -97,35 +97,37 @@ def check_source(adapter: str) -> None:
 
 
 def check(folder: Path, names: Collection[str] | None = None) -> dict[str, Any]:
-    """Look an adapter's folder over, without loading it; gives its configuration.
+    """Check an adapter's folder without loading it, and return its configuration.
 
     Args:
-        names: of the files that the folder will have, where weights are still to come.
+        folder: folder of the adapter.
+        names: names of the files that the folder will have, if weights are still to be downloaded.
 
     Raises:
-        InputError: something is missing or cut short, or it is no LoRA that is merged exactly.
+        InputError: a file is missing or incomplete, or the adapter is not a LoRA that merges
+            exactly.
     """
     names = {file.name for file in folder.iterdir()} if names is None else names
     if _CONFIG not in names:
         raise InputError(
-            f"{folder} has no {_CONFIG}, so it is no adapter of PEFT's, or not all of one; correct "
+            f"{folder} has no {_CONFIG}, so it is not a complete adapter of PEFT. Correct "
             "models.*.adapter."
         )
     if _WEIGHTS not in names:
-        reason = "not all of an adapter is there; get its files again"
+        reason = "the adapter is incomplete. Get its files again"
         if _PICKLE in names:
-            reason = f"{_PICKLE} can run code and is not read; save it with safe_serialization=True"
+            reason = f"{_PICKLE} can run code and is not read. Save it with safe_serialization=True"
         raise InputError(f"{folder} has no {_WEIGHTS}: {reason}.")
     for file in adapter_files(folder):
         checkpoints.check_no_pointer(file)
     config = read_json(folder / _CONFIG)
     if not isinstance(config, dict):
-        raise InputError(f"{folder / _CONFIG} describes no adapter; get its files again.")
+        raise InputError(f"{folder / _CONFIG} describes no adapter. Get its files again.")
     if other := _not_merged(config):
         raise InputError(
-            f"{folder / _CONFIG} has {plain(other)}, which is not merged here; only a plain LoRA "
-            "is: merge it into its base model with PEFT (merge_and_unload, save_pretrained) and "
-            "give that folder as models.*.checkpoint."
+            f"{folder / _CONFIG} has {plain(other)}, which Touchline cannot merge. It merges only "
+            "plain LoRAs. Merge the adapter into its base model with PEFT (merge_and_unload, "
+            "save_pretrained) and set models.*.checkpoint to that folder."
         )
     if (folder / _WEIGHTS).exists():
         checkpoints.check_whole(folder / _WEIGHTS)
@@ -133,7 +135,7 @@ def check(folder: Path, names: Collection[str] | None = None) -> dict[str, Any]:
 
 
 def _not_merged(config: dict[str, Any]) -> str | None:
-    """What an adapter has that is not merged here, if anything."""
+    """Return a setting of an adapter that cannot be merged, or None."""
     kind, beginning = config.get("peft_type"), config.get("init_lora_weights", True)
     if kind != "LORA":
         return f"peft_type: {kind}"

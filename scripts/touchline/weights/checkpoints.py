@@ -1,7 +1,7 @@
-"""Checkpoint folders: brought to where the run reads them, and looked over before they are loaded.
+"""Bring checkpoints into the folders that a run reads, and check them before they are loaded.
 
-Only safetensors are ever read, at one commit. Code of a checkpoint is fetched and runs only where
-the model has `trust_code: true`.
+Only safetensors are read, at one commit. A checkpoint's own code is fetched and runs only if the
+model has `trust_code: true`.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 ORIGIN = "touchline_origin.json"
 _CODE = "*.py"
-# In the folder of a model of the family generic, whose config.json may state any model_type.
+# Note for the family generic, because config.json may name any model_type.
 _GENERIC_NOTE = "touchline_generic.json"
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True)
 class GenericNote:
-    """The note in a checkpoint's folder that says that it is run by the family generic.
+    """A note in a checkpoint's folder which says that the family generic runs it.
 
     Attributes:
-        trust_code: Whether code that the checkpoint brings may run.
-        quantizes_at_load: Whether weights are turned into 4 bits each time they are loaded, as no
-            4-bit copy of this model can be saved.
+        trust_code: Whether the checkpoint's own code may run.
+        quantizes_at_load: Whether weights are quantized to 4 bits at every load, because no 4-bit
+            copy of the model can be saved.
     """
 
     trust_code: bool = False
@@ -58,21 +58,24 @@ def fetch(
     *,
     trust_code: bool = False,
 ) -> None:
-    """Bring a checkpoint into a folder: from the hub, or as links to a folder on disk.
+    """Bring a checkpoint into a folder: download it from the hub, or link to a folder on disk.
 
-    What comes from the hub lies in the hub's cache (`touchline.weights.hub`), and here are hard
-    links to it, or copies where the cache is on another file system: never symbolic links, as the
-    cache may be emptied, or not be there on the machine that runs the model.
+    Downloads go to the hub's cache (`touchline.weights.hub`). The folder gets hard links to them,
+    or copies if the cache is on another file system. It gets no symbolic links, because the cache
+    may be emptied, or be missing on the machine that runs the model.
 
-    The folder gets a note of where it came from. The commit that a branch or tag stood for is
-    also kept beside the folder, where it outlives a failed job: the next attempt takes the same.
+    The folder gets a note of its origin. The commit of a branch or tag is also noted beside the
+    folder. This note survives a failed job, so that the next attempt uses the same commit.
 
     Args:
-        family_name: what the checkpoint must be of.
-        trust_code: whether code that the checkpoint brings is fetched too, and may run.
+        checkpoint: name on the hub, or path of a folder.
+        revision: commit, branch or tag; None for the default.
+        family_name: required family of the checkpoint.
+        folder: folder to make.
+        trust_code: whether the checkpoint's own code is fetched and may run.
 
     Raises:
-        InputError: the checkpoint cannot be had, or cannot be run; says what to do.
+        InputError: the checkpoint is not available or cannot run.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -82,7 +85,7 @@ def fetch(
         check(source, note=note)
         _check_family(source, checkpoint, family_name)
         for file in checkpoint_files(source, has_code=trust_code):
-            # What an earlier run left in a folder that it made itself is not about this one.
+            # Skip the notes of an earlier run, which do not apply to this folder.
             if file.name not in (ORIGIN, _GENERIC_NOTE):
                 refer(file, folder)
         write_note(folder, note)
@@ -94,7 +97,7 @@ def fetch(
 
 
 def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: Path) -> str:
-    """Fill the folder from the hub; gives the commit."""
+    """Download the checkpoint into the folder, and return its commit."""
     record = folder.with_name("commit.json")
     commit = pin_commit(record, checkpoint, revision, folder)
     note = read_note(folder)
@@ -103,11 +106,11 @@ def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: P
     names = [name for name in snapshot.sizes if any(fnmatch(name, one) for one in (*_FILES, *code))]
     weights = [name for name in names if name.endswith(".safetensors")]
     place([snapshot.folder / name for name in names if name not in weights], folder)
-    # What these show to be wrong is refused before gigabytes come.
+    # Check these files before gigabytes are downloaded.
     try:
         check(folder, names)
     except InputError as error:
-        # Of the model by its name, as this folder goes when the job has failed.
+        # Name the model, because this folder is deleted when the job fails.
         raise InputError(str(error).replace(str(folder), checkpoint)) from None
     _check_family(folder, checkpoint, family_name)
     is_linked = any(file.stat().st_nlink > 1 for file in folder.iterdir())
@@ -118,7 +121,7 @@ def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: P
 
 
 def refer(file: Path, folder: Path) -> None:
-    """Make a symbolic link to a file, or place the file where there can be no link (CIFS)."""
+    """Make a symbolic link to a file, or place the file if the file system has no links (CIFS)."""
     try:
         (folder / file.name).symlink_to(file)
     except OSError:
@@ -126,7 +129,7 @@ def refer(file: Path, folder: Path) -> None:
 
 
 def place(files: Collection[Path], folder: Path) -> None:
-    """Hard links to files, or copies where there can be none."""
+    """Make hard links to files, or copies if links are impossible."""
     for file in files:
         try:
             os.link(file.resolve(), folder / file.name)
@@ -135,27 +138,29 @@ def place(files: Collection[Path], folder: Path) -> None:
                 shutil.copyfile(file, folder / file.name)
             except OSError as error:
                 raise InputError(
-                    f"{file} cannot be copied to {folder}: {error.strerror}; make room there, or "
-                    "set HF_HUB_CACHE to a folder on the same file system, where a link does."
+                    f"{file} cannot be copied to {folder}: {error.strerror}. Free space there, or "
+                    "set HF_HUB_CACHE to a folder on the same file system, where links suffice."
                 ) from error
 
 
 def pin_commit(record: Path, name: str, revision: str | None, folder: Path) -> str:
-    """Find the commit of a revision: the one that was taken before, if there is one; and note it.
+    """Find the commit of a revision, and note it. A commit noted earlier is used again.
 
     Args:
-        record: the file of the note.
-        folder: that is made, for the log.
+        record: file of the note.
+        name: name of the model on the hub.
+        revision: commit, branch or tag; None for the default.
+        folder: folder of the model, for the log.
 
     Raises:
-        InputError: There is no such model or revision, or it may not be read.
+        InputError: The model or the revision does not exist, or may not be read.
     """
     before, wanted = read_origin(record), revision or hub.DEFAULT
     if before and before.commit and (before.checkpoint, before.revision) == (name, revision):
         if before.commit != revision:
             log.info(
-                "%s: revision %s stays what it was at first, commit %s; to take today's, delete %s "
-                "and %s.",
+                "%s: revision %s stays at its first commit, %s. To use its current commit, delete "
+                "%s and %s.",
                 name,
                 wanted,
                 before.commit,
@@ -169,7 +174,10 @@ def pin_commit(record: Path, name: str, revision: str | None, folder: Path) -> s
 
 
 def read_origin(place: Path) -> Origin | None:
-    """The note of where a checkpoint came from: of a folder, or in a file."""
+    """Read the note of a checkpoint's origin, from a folder or a file.
+
+    Return None without a note.
+    """
     file = place / ORIGIN if place.is_dir() else place
     try:
         return read_record(file, Origin)
@@ -178,13 +186,13 @@ def read_origin(place: Path) -> Origin | None:
 
 
 def remember_origin(folder: Path, record: Path) -> None:
-    """Write to the log and to the run's results which checkpoint they are made with.
+    """Write the checkpoint of a run's results to the log and to the results.
 
-    Warns where the results so far were made with another.
+    Log a warning if earlier results were made with another checkpoint.
 
     Args:
-        folder: a model's folder that the workflow made.
-        record: a file among the results.
+        folder: folder of a model that the workflow made.
+        record: file of the note among the results.
     """
     origin = read_origin(folder)
     if origin is not None:
@@ -192,12 +200,13 @@ def remember_origin(folder: Path, record: Path) -> None:
 
 
 def note_origin(origin: Origin, record: Path) -> None:
-    """Write to the log and to the run's results which model they are made with.
+    """Write the model of a run's results to the log and to the results.
 
-    Warns where the results so far were made with another.
+    Log a warning if earlier results were made with another model.
 
     Args:
-        record: a file among the results.
+        origin: origin of the model.
+        record: file of the note among the results.
     """
     before = read_origin(record)
     log.info("The model is %s.", plain(origin))
@@ -220,10 +229,11 @@ def read_note(folder: Path) -> GenericNote | None:
 
 
 def checkpoint_files(folder: str | Path, *, has_code: bool | None = None) -> list[Path]:
-    """The files of a local checkpoint folder that a model is made from.
+    """Return the files of a local checkpoint folder that affect the model.
 
     Args:
-        has_code: Whether Python files count; None: if the folder's own note trusts them.
+        folder: Folder of the checkpoint.
+        has_code: Whether Python files count; None to follow the folder's own note.
     """
     if has_code is None:
         note = read_note(Path(folder))
@@ -233,17 +243,19 @@ def checkpoint_files(folder: str | Path, *, has_code: bool | None = None) -> lis
 
 
 def weight_bytes(folder: Path) -> int:
-    """Sum up the sizes of a checkpoint's weights."""
+    """Return the total size of a checkpoint's weights, in bytes."""
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
 def begin_reading(folder: Path) -> None:
-    """Let a thread read a checkpoint's weights, so that the system has them when they are loaded.
+    """Read a checkpoint's weights in a thread, so that the system has them cached when they are
+    loaded.
 
-    Reading them from a cluster's file system may take as long as all that comes before.
+    On a cluster's file system, reading may take as long as all steps before the load.
     """
 
     def read() -> None:
+        """Read all weights."""
         for file in folder.glob("*.safetensors"):
             with suppress(OSError):
                 shutil.copyfile(file, os.devnull)
@@ -252,41 +264,42 @@ def begin_reading(folder: Path) -> None:
 
 
 def remedy(folder: Path) -> str:
-    """What to do about a folder whose files are not as they should be."""
+    """Return advice about a folder with wrong files."""
     if (folder / ORIGIN).exists():
-        return f"delete {folder}, so that the next run makes it again, or choose another checkpoint"
-    return "get its files again, whole, or choose another checkpoint"
+        return f"Delete {folder}, so that the next run makes it again, or choose another checkpoint"
+    return "Get all of its files again, or choose another checkpoint"
 
 
 def check(
     folder: Path, names: Collection[str] | None = None, *, note: GenericNote | None = None
 ) -> None:
-    """Look a checkpoint folder over, without loading it.
+    """Check a checkpoint folder without loading it.
 
-    Formats: https://huggingface.co/docs/safetensors (a header states where each tensor lies, so
-    that a file's right length is known) and
+    Formats: https://huggingface.co/docs/safetensors (the header has the place of each tensor, so
+    the right length of the file is known) and
     https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md (pointers).
 
     Args:
-        names: of the files that the folder will have, where weights are still to come.
-        note: of a model that the family generic is to run; None: the folder's own note, if any.
+        folder: folder of the checkpoint.
+        names: names of the files that the folder will have, if weights are still to be downloaded.
+        note: note of a model for the family generic; None to read the folder's own note.
 
     Raises:
-        InputError: something is missing, cut short, or of a kind that is not run here.
+        InputError: a file is missing or incomplete, or the checkpoint is of an unsupported kind.
     """
     note = note or read_note(folder)
     files = checkpoint_files(folder)
     names = {file.name for file in files} if names is None else set(names)
     if not names:
-        raise InputError(f"{folder} has no file of a checkpoint; correct models.*.checkpoint.")
+        raise InputError(f"{folder} has no file of a checkpoint. Correct models.*.checkpoint.")
     for file in files:
         check_no_pointer(file)
         if file.suffix == ".json":
             read_json(file)
     if "adapter_config.json" in names:
         raise InputError(
-            f"{folder} holds an adapter (LoRA), which is a change to a model and not a model; "
-            "give it as models.*.adapter, and its base model as models.*.checkpoint."
+            f"{folder} is an adapter (LoRA), which only changes a model. Set models.*.adapter to "
+            "it, and models.*.checkpoint to its base model."
         )
     if note:
         _check_generic(folder, note)
@@ -295,8 +308,8 @@ def check(
     method = quantization_of(folder)
     if method not in (None, "bitsandbytes"):
         raise InputError(
-            f"{folder} is quantized already, by {plain(method)}, which is not run here; choose the "
-            "checkpoint that it was made from, with quantization: nf4."
+            f"{folder} is already quantized, by {plain(method)}, which Touchline does not support. "
+            "Choose its original checkpoint and set quantization: nf4."
         )
     for name in _needed_weights(folder, names):
         if (folder / name).exists():
@@ -304,10 +317,10 @@ def check(
 
 
 def check_source(checkpoint: str, family_name: str, *, trust_code: bool = False) -> None:
-    """Look over what settings name as a checkpoint, as far as that can be done without the hub.
+    """Check a checkpoint that settings name, without using the hub.
 
     Raises:
-        InputError: it is a folder that cannot be run, or can be no name on the hub.
+        InputError: the folder cannot run, or the name cannot be on the hub.
     """
     folder = Path(checkpoint)
     if folder.is_dir():
@@ -318,32 +331,41 @@ def check_source(checkpoint: str, family_name: str, *, trust_code: bool = False)
 
 
 def check_hub_name(name: str, setting: str) -> None:
-    """Raise InputError if a name that is no folder can be no name on the hub either."""
+    """Refuse a name that is neither a folder nor a possible name on the hub.
+
+    Raises:
+        InputError: the name is neither.
+    """
     is_local = "/" in name and Path(name).parent.is_dir()
     if name.startswith((".", "/", "~")) or name.count("/") != 1 or is_local:
         raise InputError(
-            f"{name}: there is no such folder{nearest_file(name)}; correct {setting}: a folder, or "
-            "a name on the hub."
+            f"{name}: there is no such folder{nearest_file(name)}. Correct {setting}. It must be a "
+            "folder or a name on the hub."
         )
 
 
 def check_no_pointer(file: Path) -> None:
+    """Refuse a Git LFS pointer in place of a file.
+
+    Raises:
+        InputError: the file is a pointer or cannot be read.
+    """
     try:
         with file.open("rb") as opened:
             is_pointer = opened.read(len(_POINTER)) == _POINTER
     except OSError as error:
         raise InputError(
-            f"{file} cannot be read ({error.strerror}); {remedy(file.parent)}."
+            f"{file} cannot be read ({error.strerror}). {remedy(file.parent)}."
         ) from error
     if is_pointer:
         raise InputError(
-            f"{file} is a Git LFS pointer, which stands for the file and is not the file; run "
-            f"`git lfs pull` in {file.parent}."
+            f"{file} is a Git LFS pointer instead of the file. Type `git lfs pull` in "
+            f"{file.parent}."
         )
 
 
 def quantization_of(folder: Path) -> str | None:
-    """The method that a checkpoint's weights were quantized by, as its config.json states it."""
+    """Return the quantization method in a checkpoint's config.json, or None."""
     config = _read_config(folder)
     for part in (config, config.get("text_config")):
         for key in ("quantization_config", "compression_config"):
@@ -354,71 +376,81 @@ def quantization_of(folder: Path) -> str | None:
 
 
 def _needed_weights(folder: Path, names: Collection[str]) -> list[str]:
-    """The weights' files: one, or those that an index names."""
+    """Return the names of the weight files: a single file, or the files in an index.
+
+    Raises:
+        InputError: weight files are missing.
+    """
     weights = sorted(name for name in names if name.endswith(".safetensors"))
     if _WEIGHTS in names:
         return [_WEIGHTS]
     if _INDEX not in names:
         if not weights:
             raise InputError(
-                f"{folder} has no *.safetensors; other weight files can run code and are not "
-                "read: choose a checkpoint or a revision that has them."
+                f"{folder} has no *.safetensors. Other weight files can run code and are not read. "
+                "Choose a checkpoint or a revision with *.safetensors."
             )
         raise InputError(
             f"{folder} has weights in {len(weights)} files ({plain(weights[0])}, …), but neither "
-            f"{_WEIGHTS} nor {_INDEX}, which says what is where; {remedy(folder)}."
+            f"{_WEIGHTS} nor {_INDEX}, which lists the files. {remedy(folder)}."
         )
     stated = read_json(folder / _INDEX)
     places = stated.get("weight_map") if isinstance(stated, dict) else None
     if not isinstance(places, dict) or not places:
-        raise InputError(f"{folder / _INDEX} names no weights; {remedy(folder)}.")
+        raise InputError(f"{folder / _INDEX} names no weights. {remedy(folder)}.")
     shards = sorted({str(place) for place in places.values()})
     missing = [name for name in shards if name not in names]
     if missing:
         raise InputError(
             f"{folder} lacks {len(missing)} of the {len(shards)} files of weights that {_INDEX} "
-            f"names ({plain(', '.join(missing[:3]))}); {remedy(folder)}."
+            f"names ({plain(', '.join(missing[:3]))}). {remedy(folder)}."
         )
     return shards
 
 
 def check_whole(file: Path) -> None:
+    """Refuse a safetensors file that is incomplete or damaged.
+
+    Raises:
+        InputError: the file does not have the length that its header states.
+    """
     try:
         import numpy  # noqa: F401
         from safetensors import SafetensorError, safe_open
     except ImportError:
-        return  # Where `snakemake` itself runs, it may lack: the job that fetches looks again.
+        return  # The environment of `snakemake` may lack it. The job that fetches checks again.
     try:
-        # It compares the header with the file's length; no weight is read.
+        # Opening compares the header with the file's length. No weight is read.
         with safe_open(file, framework="numpy"):
             pass
     except (SafetensorError, OSError) as error:
         raise InputError(
             f"{file} is cut short or damaged ({plain(error)}; it has {file.stat().st_size} "
-            f"bytes); {remedy(file.parent)}."
+            f"bytes). {remedy(file.parent)}."
         ) from error
 
 
 def read_family(folder: Path) -> str:
-    """Name the family that runs a checkpoint: generic if its note says so, else by its config.json.
+    """Return the family that runs a checkpoint: generic if its note says so, or else from
+    config.json.
 
     Raises:
-        InputError: it states none that the detector knows.
+        InputError: config.json names no known family.
     """
     return GENERIC if read_note(folder) else read_model_type(folder)
 
 
 def read_model_type(folder: Path) -> str:
-    """The family that a checkpoint's config.json states.
+    """Return the family in a checkpoint's config.json.
 
     Raises:
-        InputError: it states none that the detector knows.
+        InputError: config.json names no known family.
     """
     stated = _read_config(folder).get("model_type")
     if not isinstance(stated, str) or stated not in FAMILIES:
         raise InputError(
-            f"{folder} holds a model of type {plain(repr(stated))}, but the detector runs "
-            f"{' and '.join(FAMILIES)}; correct models.*.checkpoint, or set family: generic for a "
+            f"{folder} has a model of type {plain(repr(stated))}, but Touchline runs "
+            f"{' and '.join(FAMILIES)}. Correct models.*.checkpoint, or set family: generic for a "
             "model that transformers loads."
         )
     return stated
@@ -428,7 +460,8 @@ def _check_generic(folder: Path, note: GenericNote) -> None:
     """Check that transformers, or code that the user trusts, can run a checkpoint.
 
     Raises:
-        InputError: It is run by code of its own, which is not trusted, or by none that is here.
+        InputError: The checkpoint needs its own code, which is not trusted, or nothing here runs
+            it.
     """
     config = _read_config(folder)
     stated = config.get("model_type")
@@ -439,45 +472,47 @@ def _check_generic(folder: Path, note: GenericNote) -> None:
             MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES,
         )
     except ImportError:
-        return  # Where `snakemake` itself runs, it may lack: the job that fetches looks again.
+        return  # The environment of `snakemake` may lack it. The job that fetches checks again.
     known = {*MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES, *MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES}
     if isinstance(stated, str) and stated in known:
         return
     if not config.get("auto_map"):
         raise InputError(
-            f"{folder} holds a model of type {plain(repr(stated))}, which transformers "
-            f"{__version__} does not load as a model of images and text; choose another "
-            "checkpoint, or a version of transformers that does."
+            f"{folder} has a model of type {plain(repr(stated))}, which transformers {__version__} "
+            "does not load as a model of images and text. Choose another checkpoint, or a version "
+            "of transformers that loads this type."
         )
     if not note.trust_code:
         raise InputError(refused_code(folder))
 
 
 def refused_code(folder: Path) -> str:
-    """Say that a checkpoint needs code of its own, and which setting allows it."""
+    """Return a message that a checkpoint needs its own code, and the setting that allows it."""
     return (
-        f"{folder} needs code of its own (auto_map in its files), which would run on this machine "
-        "with your rights; read its *.py files, and set models.*.trust_code: true to run them, or "
-        "choose a checkpoint that transformers loads by itself."
+        f"{folder} needs its own code (auto_map in its files), which would run on this machine "
+        "with your permissions. Read its *.py files and set models.*.trust_code: true to run them, "
+        "or choose a checkpoint that transformers loads without extra code."
     )
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
+    """Read the config.json of a checkpoint."""
     file = folder / "config.json"
     if not file.exists():
         raise InputError(
-            f"{folder} has no config.json, so it is no model, or not all of one; {remedy(folder)}."
+            f"{folder} has no config.json, so it is not a complete model. {remedy(folder)}."
         )
     check_no_pointer(file)
     config = read_json(file)
     if not isinstance(config, dict):
-        raise InputError(f"{file} describes no model; {remedy(folder)}.")
+        raise InputError(f"{file} describes no model. {remedy(folder)}.")
     return config
 
 
 def _check_family(folder: Path, checkpoint: str, family_name: str) -> None:
+    """Refuse a checkpoint of another family than its settings name."""
     if family_name != GENERIC and (found := read_model_type(folder)) != family_name:
         raise InputError(
-            f"{checkpoint} is of the family {found}, but its entry in models says {family_name}; "
-            f"write family: {found}, or choose another checkpoint."
+            f"{checkpoint} has the family {found}, but its entry in models says {family_name}. "
+            f"Write family: {found}, or choose another checkpoint."
         )

@@ -1,7 +1,7 @@
-"""Models of the Hugging Face hub, downloaded into the hub's own cache by the hub's own client.
+"""Download models of the Hugging Face hub into the hub's own cache, with the hub's own client.
 
-The client honours HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the usual proxy
-variables. It writes the token nowhere. Its errors end in one sentence each.
+The client uses HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the usual proxy
+variables. The token is never written. Each error of the client becomes one sentence.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ class Snapshot:
     """A model at one commit, in the hub's cache.
 
     Attributes:
-        folder: Has the files that were downloaded.
-        sizes: Bytes of each file of the model, by name. Files in folders of the model are left out.
+        repo: Name of the model on the hub.
+        commit: Hash of the commit.
+        folder: Folder of the downloaded files.
+        sizes: Size of each file of the model in bytes, by name; without files in subfolders.
     """
 
     repo: str
@@ -42,15 +44,15 @@ class Snapshot:
 
 
 def find_commit(repo: str, revision: str) -> str:
-    """Look up the commit of a revision, in the cache if the hub cannot be reached.
+    """Return the commit of a revision, from the cache if the hub cannot be reached.
 
     Raises:
-        InputError: There is no such model or revision, or it may not be read.
+        InputError: The model or the revision does not exist, or may not be read.
     """
     from huggingface_hub import resolve_revision
     from huggingface_hub.errors import RevisionResolutionError
 
-    # It would log the address of each request, also of signed ones.
+    # This logger would log the address of each request, including signed addresses.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     with _one_sentence(repo, revision):
         try:
@@ -60,8 +62,8 @@ def find_commit(repo: str, revision: str) -> str:
         commit = str(resolve_revision(repo, revision=revision).resolved)
     if before not in (None, commit):
         log.warning(
-            "%s: revision %s has changed: it was commit %s when this machine last asked, and is "
-            "%s now, which is used; set revision to the one that you want.",
+            "%s: revision %s has changed from commit %s (when this machine last asked) to %s, "
+            "which is used. Set revision to the commit that you want.",
             repo,
             revision,
             before,
@@ -69,8 +71,7 @@ def find_commit(repo: str, revision: str) -> str:
         )
     elif revision != commit:
         log.warning(
-            "%s: revision %s is commit %s today; set revision to it, so that the model stays the "
-            "same.",
+            "%s: revision %s is commit %s today. Set revision to this commit to keep the model.",
             repo,
             revision,
             commit,
@@ -79,7 +80,7 @@ def find_commit(repo: str, revision: str) -> str:
 
 
 def weight_bytes(repo: str, revision: str | None) -> int:
-    """Ask the hub for the size of a model's weights.
+    """Return the size of a model's weights in bytes, as listed by the hub.
 
     Raises:
         InputError: The model may not be read, or the hub cannot be reached.
@@ -93,9 +94,9 @@ def weight_bytes(repo: str, revision: str | None) -> int:
 
 
 def open_snapshot(repo: str, commit: str, patterns: Sequence[str]) -> Snapshot:
-    """List a model's files, and download those whose names match.
+    """List a model's files, and download the files whose names match.
 
-    Without the hub, the cache must have these.
+    Without the hub, the files must be in the cache.
 
     Raises:
         InputError: The model may not be read, or cannot be downloaded.
@@ -112,20 +113,22 @@ def open_snapshot(repo: str, commit: str, patterns: Sequence[str]) -> Snapshot:
         try:
             sizes = {file.path: file.size for file in get_cached_repo_tree(repo, revision=commit)}
         except CachedRepoTreeNotFoundError:
-            # An older client filled the cache, or it cannot be written.
+            # An older client filled the cache, or the cache cannot be written.
             sizes = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}
     sizes = {name: size for name, size in sizes.items() if "/" not in name}
     return Snapshot(repo, commit, folder, sizes)
 
 
 def check_room(snapshot: Snapshot, names: Sequence[str], folder: Path | None) -> None:
-    """Refuse a download that the disk has no room for.
+    """Refuse a download that does not fit on the disk.
 
     Args:
-        folder: where the files will be copied to, unless they are linked.
+        snapshot: the model.
+        names: names of the files to download.
+        folder: folder to copy the files to; None if they are linked.
 
     Raises:
-        InputError: Names the sizes that are needed and free.
+        InputError: The disk has too little room. The message has the needed and the free size.
     """
     missing = [name for name in names if not (snapshot.folder / name).exists()]
     needed = {snapshot.folder: sum(snapshot.sizes[name] for name in missing)}
@@ -139,16 +142,16 @@ def check_room(snapshot: Snapshot, names: Sequence[str], folder: Path | None) ->
         if size > free:
             raise InputError(
                 f"{snapshot.repo} needs {decimal(size)} more in {place}, where {decimal(free)} are "
-                "free; make room, or set HF_HUB_CACHE (the hub's cache) or resources (the "
+                "free. Free space, or set HF_HUB_CACHE (the hub's cache) or resources (the "
                 "models) to a folder on another disk."
             )
 
 
 def download(snapshot: Snapshot, names: Sequence[str]) -> list[Path]:
-    """Bring files of a model into the cache; those that are there stay.
+    """Download files of a model into the cache, unless they are already there.
 
     Returns:
-        Their paths, in the given order.
+        Paths of the files, in the given order.
 
     Raises:
         InputError: A file cannot be downloaded, or differs from the file on the hub.
@@ -164,8 +167,8 @@ def download(snapshot: Snapshot, names: Sequence[str]) -> list[Path]:
     with _one_sentence(repo, commit):
         if missing:
             size = f"{decimal(whole)} in {len(missing)} files"
-            log.info("%s at commit %s: %s are to be downloaded.", repo, commit, size)
-        # Not by snapshot_download: its threads let Ctrl-C wait until their files are complete.
+            log.info("%s at commit %s: downloading %s.", repo, commit, size)
+        # Do not use snapshot_download, because its threads delay Ctrl-C until files are complete.
         for number, file in enumerate(missing, start=1):
             size = decimal(snapshot.sizes[file.name])
             what = f"{plain(file.name)}, {size} (file {number} of {len(missing)})"
@@ -180,7 +183,11 @@ def download(snapshot: Snapshot, names: Sequence[str]) -> list[Path]:
 
 
 def _verify(snapshot: Snapshot) -> None:
-    """Compare the files with the hub's hashes; delete those that differ."""
+    """Compare the files with the hub's hashes, and delete files that differ.
+
+    Raises:
+        InputError: A file differs.
+    """
     from huggingface_hub import HfApi
 
     found = HfApi().verify_repo_checksums(snapshot.repo, revision=snapshot.commit)
@@ -191,30 +198,30 @@ def _verify(snapshot: Snapshot) -> None:
     if wrong:
         raise InputError(
             f"{snapshot.repo}: {plain(wrong[0].name)} differs from the file that the hub lists and "
-            "was deleted; run again. If that does not help, a proxy or a mirror may be at fault: "
-            "try another network, or without HF_ENDPOINT."
+            "was deleted. Run again. If that does not help, the cause may be a proxy or a mirror. "
+            "Try another network, or unset HF_ENDPOINT."
         )
 
 
 @contextmanager
 def _one_sentence(repo: str, revision: str) -> Iterator[None]:
-    """Turn the errors of the hub's client into one sentence each."""
+    """Convert errors of the hub's client into InputError with one sentence."""
     try:
         yield
     except InputError:
         raise
-    # An answer that does not come from a hub can end in any error.
+    # An answer that does not come from a hub can cause any error.
     except Exception as error:
         from huggingface_hub.errors import LocalEntryNotFoundError, RevisionResolutionError
 
-        # These say that the cache does not help; their cause is why the client looked into it.
+        # These errors only say that the cache lacks files. Their cause is the original error.
         is_of_cache = isinstance(error, LocalEntryNotFoundError | RevisionResolutionError)
         cause = error.__cause__ if is_of_cache else None
         raise InputError(_sentence(cause or error, repo, revision)) from error
 
 
 def _sentence(error: BaseException, repo: str, revision: str) -> str:
-    """Say why a model cannot be downloaded, and what to do."""
+    """Return a sentence with the reason why a model cannot be downloaded, and advice."""
     import httpx2
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -229,46 +236,48 @@ def _sentence(error: BaseException, repo: str, revision: str) -> str:
     match error:
         case HFValidationError():
             return (
-                f"{plain(repo)} is neither a folder here nor a name on the hub, which is like "
-                "llava-hf/LLaVA-NeXT-Video-7B-hf; correct models.*.checkpoint."
+                f"{plain(repo)} is neither a folder here nor a name on the hub, such as "
+                "llava-hf/LLaVA-NeXT-Video-7B-hf. Correct models.*.checkpoint."
             )
         case OfflineModeIsEnabled():
             return (
-                f"{repo} at revision {revision} is not all in the hub's cache, and HF_HUB_OFFLINE "
-                "(or TRANSFORMERS_OFFLINE) forbids to ask the hub; unset it, or run `snakemake "
-                "models` with the same HF_HOME on a machine with internet."
+                f"{repo} at revision {revision} is incomplete in the hub's cache, but "
+                "HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) forbids downloads. Unset it, or type "
+                "`snakemake models` with the same HF_HOME on a machine with internet."
             )
         case GatedRepoError():
             return (
-                f"{repo} is gated ({reason}): accept its licence at "
+                f"{repo} is gated ({reason}). Accept its licence at "
                 f"https://huggingface.co/{repo}, and set HF_TOKEN to a token of that account"
                 f"{_token_in_use()}."
             )
         case RevisionNotFoundError():
             return (
-                f"{repo} has no revision {plain(revision)} ({reason}); correct models.*.revision: "
-                "a commit (40 digits and letters), a branch or a tag."
+                f"{repo} has no revision {plain(revision)} ({reason}). Set models.*.revision to a "
+                "commit (40 digits and letters), a branch or a tag."
             )
         case RepositoryNotFoundError():
             return (
-                f"{repo} is neither a folder here nor a model on the hub that may be read from "
-                f"here ({reason}); correct models.*.checkpoint, or, if it is private or gated, set "
-                f"HF_TOKEN to a token that may read it{_token_in_use()}."
+                f"{repo} is neither a folder here nor a readable model on the hub ({reason}). "
+                "Correct models.*.checkpoint. If the model is private or gated, set HF_TOKEN to a "
+                f"token that may read it{_token_in_use()}."
             )
         case HfHubHTTPError(response=response):
             if response.status_code in (401, 403):
                 return (
-                    f"{repo} may not be read ({reason}); set HF_TOKEN to a token that may read "
+                    f"{repo} may not be read ({reason}). Set HF_TOKEN to a token that may read "
                     f"it{_token_in_use()}."
                 )
             if response.status_code == 407:
                 return _refused_by_proxy(repo, reason)
             if response.status_code == 429:
                 return (
-                    f"{repo}: the hub limits how often it is asked ({reason}); run again later, "
-                    "or set HF_TOKEN, as the limit is higher for known users. Complete files stay."
+                    f"{repo}: the hub limits the rate of requests ({reason}). Run again later, or "
+                    "set HF_TOKEN, because known users have a higher limit. Complete files stay."
                 )
-            return f"{repo} cannot be downloaded ({reason}); run again later. Complete files stay."
+            return (
+                f"{repo} cannot be downloaded ({reason}). Run again later. Complete files are kept."
+            )
         case httpx2.ProxyError():
             return _refused_by_proxy(repo, reason)
         case httpx2.HTTPError() | httpx2.InvalidURL() | ImportError():
@@ -276,47 +285,50 @@ def _sentence(error: BaseException, repo: str, revision: str) -> str:
         case OSError(errno=int(number)):
             is_full = number in (errno.ENOSPC, errno.EDQUOT)
             return (
-                f"{repo} cannot be written to the hub's cache ({reason}); "
-                + ("make room there" if is_full else "make it writable")
-                + ", or set HF_HUB_CACHE to another folder. Complete files stay."
+                f"{repo} cannot be written to the hub's cache ({reason}). "
+                + ("Free space there" if is_full else "Make the cache writable")
+                + ", or set HF_HUB_CACHE to another folder. Complete files are kept."
             )
     return (
-        f"{repo} cannot be downloaded ({reason}). Perhaps the answer comes from no hub, but from a "
-        "login page of the network, or a mirror that HF_ENDPOINT names; open "
-        "https://huggingface.co in a browser on this machine, and run again."
+        f"{repo} cannot be downloaded ({reason}). The answer may come from a login page of the "
+        "network or from the mirror in HF_ENDPOINT. Open https://huggingface.co in a browser on "
+        "this machine, and run again."
     )
 
 
 def _no_network(error: BaseException, repo: str, reason: str) -> str:
+    """Return a sentence about a failed connection to the hub."""
     if _has_cause(error, ssl.SSLCertVerificationError):
         return (
-            f"{repo}: the hub's certificate is not trusted ({reason}); a proxy that looks into "
-            "connections needs its own certificate named in SSL_CERT_FILE."
+            f"{repo}: the hub's certificate is not trusted ({reason}). If a proxy inspects "
+            "connections, set SSL_CERT_FILE to its certificate."
         )
     advice = (
-        "check this machine's network, and HTTPS_PROXY if it needs a proxy, and run again "
-        "(complete files stay); or run `snakemake models` on a machine with internet"
+        "Check this machine's network, and HTTPS_PROXY if it needs a proxy. Then run again "
+        "(complete files are kept), or type `snakemake models` on a machine with internet"
     )
     if _has_cause(error, socket.gaierror):
-        return f"{repo}: the hub's name cannot be resolved ({reason}); {advice}."
-    return f"{repo}: the hub cannot be reached ({reason}); {advice}."
+        return f"{repo}: the hub's name cannot be resolved ({reason}). {advice}."
+    return f"{repo}: the hub cannot be reached ({reason}). {advice}."
 
 
 def _refused_by_proxy(repo: str, reason: str) -> str:
+    """Return a sentence about a proxy that refuses the connection."""
     return (
-        f"{repo}: the proxy refuses ({reason}); correct HTTPS_PROXY, as http://NAME:PASSWORD@HOST:"
-        "PORT where it asks for a name."
+        f"{repo}: the proxy refuses the connection ({reason}). Correct HTTPS_PROXY. For a proxy "
+        "with a login, use http://NAME:PASSWORD@HOST:PORT."
     )
 
 
 def _token_in_use() -> str:
+    """Return a remark on whether a token is set."""
     from huggingface_hub import get_token
 
-    return " (the one in use may not)" if get_token() else " (none is set)"
+    return " (the current token may not)" if get_token() else " (no token is set)"
 
 
 def _reason(error: BaseException) -> str:
-    """Quote the server, or else the error."""
+    """Return the server's message, or else the error's."""
     from huggingface_hub.errors import HfHubHTTPError
 
     if isinstance(error, HfHubHTTPError):
@@ -326,6 +338,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _has_cause(error: BaseException | None, kind: type[BaseException]) -> bool:
+    """Return whether an error, or any of its causes, is of a kind."""
     while error is not None and not isinstance(error, kind):
         error = error.__cause__ or error.__context__
     return error is not None

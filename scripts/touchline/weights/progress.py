@@ -1,4 +1,4 @@
-"""How far a download is, as lines of a log: a job's output is often no terminal."""
+"""Log the progress of a download as lines, because a job's output is often not a terminal."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ _SECONDS = 10.0
 
 
 class LoggedProgress(tqdm):  # type: ignore[misc]
-    """A progress bar of the hub's client that writes a line every ten seconds.
+    """A progress bar for the hub's client that logs a line every ten seconds.
 
     Args:
-        what: What is downloaded.
-        before: Bytes of the files that are there already.
-        whole: Bytes of all files.
-        named: As of tqdm.
+        what: Name of the download.
+        before: Size of the files already downloaded, in bytes.
+        whole: Size of all files, in bytes.
+        every: Seconds between two lines.
+        named: Arguments of tqdm.
     """
 
     def __init__(
@@ -34,12 +35,12 @@ class LoggedProgress(tqdm):  # type: ignore[misc]
         **named: Any,
     ) -> None:
         self._what, self._before, self._whole = what, before, whole
-        # It draws nothing: its lines go to the log.
+        # Draw nothing, because lines go to the log.
         named |= {"file": io.StringIO(), "mininterval": every, "maxinterval": every, "miniters": 1}
         super().__init__(*arguments, **named)
 
     def display(self, *_: Any, **__: Any) -> None:
-        """Called when something is to be shown."""
+        """Log the progress."""
         state = self.format_dict
         rate = state["rate"] or (self.n - self.initial) / (state["elapsed"] or 1)
         if not self.n or rate <= 0:
@@ -47,7 +48,7 @@ class LoggedProgress(tqdm):  # type: ignore[misc]
         done = self._before + self.n
         left = self.format_interval((self._whole - done) / rate)
         log.info(
-            "%s: %s of %s, %s a second, %s left (minutes:seconds)",
+            "%s: %s of %s, %s per second, %s left (minutes:seconds)",
             self._what,
             decimal(int(done)),
             decimal(self._whole),

@@ -1,4 +1,4 @@
-"""A loaded model as a checkpoint folder, with what stood beside its weights."""
+"""Save a loaded model as a checkpoint folder, with the other files of its source."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ log = logging.getLogger(__name__)
 
 
 def save(model: PreTrainedModel, source: Path, folder: Path) -> None:
-    """Write a model that was made from a checkpoint to a folder, anew.
+    """Write a model that was made from a checkpoint to a folder. Replace the folder's old contents.
 
     Raises:
-        InputError: there is no room, or no permission.
+        InputError: the disk is full, or the folder may not be written.
     """
     shutil.rmtree(folder, ignore_errors=True)
     with name_file_in_errors(folder):
         model.save_pretrained(folder)
     for file in checkpoint_files(source):
         weights = ".safetensors" in file.name
-        # What the model wrote itself (its config, with the quantization) stays.
+        # Keep the files that the model wrote (its config, with the quantization).
         if not weights and not (folder / file.name).exists():
             shutil.copyfile(file, folder / file.name)
-    # Weights are written private to the user; a cluster's group may want to read them.
+    # The library makes weights private to the user, but a group on a cluster may need them.
     mode = (folder / "config.json").stat().st_mode
     for file in folder.glob("*.safetensors"):
         _share(file, mode)
 
 
 def _share(file: Path, mode: int) -> None:
-    """Give a file the mode of a new file; the file system may refuse that."""
+    """Give a file the mode of a new file, unless the file system refuses."""
     if file.stat().st_mode == mode:
         return
     try:
         os.chmod(file, mode)
     except OSError as error:
-        log.warning("%s may be readable by you alone: %s.", file, error.strerror)
+        log.warning("%s may be readable only by you: %s.", file, error.strerror)

@@ -1,4 +1,4 @@
-"""As many windows at a time as the memory holds, and unpacked weights where both fit."""
+"""Test the number of windows at a time, and when weights are unpacked."""
 
 import math
 
@@ -13,7 +13,7 @@ GB = 2**30
 
 
 class Weights:
-    """A 7-billion-parameter model's figures: half a GB a row, 9.6 GB more when unpacked."""
+    """The sizes of a model with 7 billion parameters: 0.5 GB per row, 9.6 GB more when unpacked."""
 
     def __init__(self):
         self.is_packed = True
@@ -30,7 +30,7 @@ class Weights:
 
 @pytest.fixture
 def card(monkeypatch):
-    """A GPU with so many GB free."""
+    """Return a function that simulates a GPU with the given free memory in GB."""
 
     def of(free):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -54,21 +54,21 @@ def card(monkeypatch):
         (6, 100, 100, True),
     ],
 )
-def test_rows_come_first_and_unpacked_weights_where_there_is_room(card, free, wanted, rows, packed):
+def test_weights_are_unpacked_only_if_all_rows_fit(card, free, wanted, rows, packed):
     card(free)
     model = Weights()
     assert rows_that_fit(model, 4, 256, wanted) == rows
     assert model.is_packed == packed
 
 
-def test_a_processor_keeps_weights_packed():
+def test_cpu_keeps_weights_packed():
     model = Weights()
     assert rows_that_fit(model, 4, 256, 3) == 3
     assert model.is_packed
 
 
 @pytest.mark.parametrize("frames", [8, 16, 30])
-def test_longer_prompts_get_fewer_rows_of_the_same_memory(kind, source, card, frames):
+def test_longer_prompts_get_fewer_rows(kind, source, card, frames):
     model = kind(source, "What happens?", Footage(320, 180, 1.0, frames))
     few, many = (math.ceil(count / kind.frames_per_picture) for count in (4, frames))
     short, long = (model.row_bytes(pictures, 16) for pictures in (few, many))
@@ -79,7 +79,7 @@ def test_longer_prompts_get_fewer_rows_of_the_same_memory(kind, source, card, fr
 
 
 @pytest.mark.parametrize(("frames", "rows"), [(4, 8), (8, 8), (16, 4), (30, 2), (256, 1)])
-def test_a_processor_takes_fewer_rows_of_long_prompts(monkeypatch, frames, rows):
+def test_cpu_gets_fewer_rows_for_long_prompts(monkeypatch, frames, rows):
     model = Weights()
     monkeypatch.setattr(model, "row_bytes", lambda pictures, _: pictures * GB // 8)
     assert rows_that_fit(model, frames, 256, "auto") == rows

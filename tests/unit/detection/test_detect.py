@@ -1,4 +1,4 @@
-"""Every window ends in the ledger, whatever happens to it."""
+"""Test that every window gets a record."""
 
 import logging
 from dataclasses import replace
@@ -21,7 +21,7 @@ DEFAULT = WindowSettings()
 
 
 class Eye:
-    """Sees nothing of a frame but its number."""
+    """A model that sees only the number of a frame."""
 
     def __init__(self, frames_per_picture=1):
         self.fitted = 0
@@ -36,7 +36,7 @@ class Eye:
 
 
 class Answers:
-    """Stands in for a batch: answers in pairs, the later window first."""
+    """A stand-in for a batch. It answers windows in pairs, the later window first."""
 
     rows = 2
 
@@ -79,7 +79,7 @@ def run(path, answers, eye=None, bounds=None, duration=None, seed=0, rule=DEFAUL
     return sorted(done, key=lambda record: record.window)
 
 
-def test_each_window_shows_its_own_frames_and_each_frame_is_fitted_once(clip):
+def test_each_window_has_its_frames_and_each_frame_is_fitted_once(clip):
     eye, answers = Eye(), Answers()
     records = run(clip, answers, eye)
     assert [r.start for r in records] == [0, 2, 4, 6, 8]
@@ -95,7 +95,7 @@ def test_each_window_shows_its_own_frames_and_each_frame_is_fitted_once(clip):
     assert eye.fitted == 10
 
 
-def test_windows_share_their_pictures(clip):
+def test_overlapping_windows_share_pictures(clip):
     answers = Answers()
     run(clip, answers)
     first, second = answers.tasks[:2]
@@ -103,28 +103,28 @@ def test_windows_share_their_pictures(clip):
     assert first.pictures[2] is second.pictures[0]
 
 
-def test_windows_share_pairs_of_frames_where_they_pair_them_alike(clip):
+def test_windows_share_pictures_of_identical_frame_pairs(clip):
     answers = Answers()
     records = run(clip, answers, Eye(frames_per_picture=2))
     assert answers.seen[1] == [50, 75, 100, 125]
     first, second = answers.tasks[:2]
     assert first.pictures[1] is second.pictures[0]
     assert records[1].frame_times == [2.0, 3.0, 4.0, 5.0]
-    # A second later, the same frames make other pairs.
+    # With a step of one second, the same frames form other pairs.
     answers = Answers()
     run(clip, answers, Eye(frames_per_picture=2), rule=WindowSettings(step=1))
     assert answers.seen[1] == [25, 50, 75, 100]
     assert answers.tasks[0].pictures[1] is answers.tasks[2].pictures[0]
 
 
-def test_a_frame_without_a_partner_is_its_own(clip):
+def test_last_odd_frame_is_paired_with_its_copy(clip):
     answers = Answers()
     records = run(clip, answers, Eye(frames_per_picture=2), rule=WindowSettings(frames=3))
     assert answers.seen[0] == [0, 25, 50, 50]
     assert records[0].frame_times == [0.0, 1.0, 2.0]
 
 
-def test_the_partial_has_every_answer_that_is_not_none(clip):
+def test_partial_has_every_answer_except_none(clip):
     records = run(clip, Answers({1: GOAL, 3: "well, hard to say"}))
     assert [r.status for r in records] == ["none", "events", "none", "unparsed", "none"]
     assert [(a.time, a.raw) for a in partial_answers(records)] == [
@@ -133,20 +133,20 @@ def test_the_partial_has_every_answer_that_is_not_none(clip):
     ]
 
 
-def test_a_window_that_does_not_fit_is_reported(clip, caplog):
+def test_window_that_exceeds_memory_is_recorded_and_logged(clip, caplog):
     records = run(clip, Answers(skipped={2: "skipped_oom"}))
     assert [r.status for r in records] == ["none", "none", "skipped_oom", "none", "none"]
     assert "Window 2 (4.000-8.000 s) does not fit" in caplog.text
 
 
-def test_a_hole_in_the_video_is_no_empty_window(tmp_path):
+def test_windows_without_frames_are_not_recorded_as_none(tmp_path):
     path = write_video(tmp_path / "v.mkv", steady(5))
     records = run(path, Answers(), duration=12.0)
     assert [r.status for r in records] == ["none"] * 3 + ["no_frames"] * 3
     assert records[2].frame_times == [4.0]
 
 
-def test_random_numbers_belong_to_the_window(clip):
+def test_random_numbers_depend_only_on_seed_and_window(clip):
     whole, part, other = Answers(), Answers(), Answers()
     run(clip, whole)
     run(clip, part, bounds=(4.0, 9.2))
@@ -158,8 +158,8 @@ def test_random_numbers_belong_to_the_window(clip):
 
 
 @pytest.mark.parametrize("slices", [1, 4])
-def test_a_long_video_loses_nothing_at_its_end(tmp_path, slices):
-    # A frame a second: 3,247 of them, as long as the longest real half.
+def test_windows_of_a_long_video_reach_its_end(tmp_path, slices):
+    # One frame per second, 3,247 in all: as long as the longest real half.
     path = write_video(tmp_path / "half.mkv", steady(3247, rate=1), size=(208, 32), gop=50)
     ledgers = [
         run(path, Answers(), bounds=slice_bounds(whole_video(3247.0), slices, s), duration=3247.0)
@@ -168,7 +168,7 @@ def test_a_long_video_loses_nothing_at_its_end(tmp_path, slices):
     records = [record for ledger in ledgers for record in ledger]
     assert {r.status for r in records} == {"none"}
     assert records[-1].end == 3247.0
-    # 811.75 s hold 406 windows, a whole video 1,624.
+    # 811.75 s have 406 windows, and the whole video has 1,624.
     assert [len(ledger) for ledger in ledgers] == ([1624] if slices == 1 else [406] * 4)
     reached = 0.0
     for record in records:
@@ -177,7 +177,7 @@ def test_a_long_video_loses_nothing_at_its_end(tmp_path, slices):
         reached = max(reached, record.end)
 
 
-def test_the_log_tells_how_far_a_slice_is(clip, caplog):
+def test_progress_of_a_slice_is_logged(clip, caplog):
     answers = Answers({0: GOAL}, skipped={1: "not_finite"})
     records = run(clip, answers)[:2]
     caplog.clear()
@@ -189,5 +189,10 @@ def test_the_log_tells_how_far_a_slice_is(clip, caplog):
     first, second = lines
     assert first.startswith("3 of 12 windows, ")
     assert second.startswith("4 of 12 windows, ")
-    for part in (" a second, ", " s left, ", " 1 events, 1 skipped, 2 at a time, peak ", " GB of "):
+    for part in (
+        " per second, ",
+        " s left, ",
+        " 1 events, 1 skipped, 2 at a time, peak ",
+        " GB of ",
+    ):
         assert part in second

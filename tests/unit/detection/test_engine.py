@@ -1,4 +1,4 @@
-"""Many windows at a time, each answered as if it were alone."""
+"""Test that each answer in a batch equals the answer to its window alone."""
 
 import random
 from functools import partial
@@ -41,7 +41,9 @@ def pictures(model):
 
 
 def pictures_of(model, frames=26):
-    """Of frames a second apart, two at a time where the model takes them so."""
+    """Make pictures from frames one second apart, with as many frames per picture as the model
+    takes.
+    """
     noise = torch.Generator().manual_seed(1)
     shape = (model.frames_per_picture, 3, 180, 320)
     pixels = [
@@ -52,9 +54,11 @@ def pictures_of(model, frames=26):
 
 
 def tasks(pictures, settings=GREEDY, windows=range(12), frames=4):
-    """Windows that have half of their frames in common with the next; the last one has fewer.
+    """Make windows that share half of their frames with the next window.
 
-    It has half the number, or one less where two are encoded as one: the last is its own partner.
+    The last window is shorter.
+
+    The last window has half of the frames, or one frame less if two frames are encoded together.
     """
     per_picture = len(pictures[0])
     ready = [
@@ -81,7 +85,7 @@ def answered(model, tasks, rows, settings=GREEDY, frames=4, **more):
 
 
 def stock_inputs(model, task):
-    """What transformers' own forward pass takes for a window."""
+    """Return the inputs of a window for transformers' own forward pass."""
     odd = len(task.pictures[-1].times) < model.frames_per_picture
     ids = model.prompt(len(task.pictures), odd).ids[None].to(model.device)
     pixels = torch.stack([picture.pixels for picture in task.pictures]).to(model.device)
@@ -98,14 +102,14 @@ def stock_inputs(model, task):
 
 
 def kinds(model, ids):
-    """Where the library asks which tokens are of a video."""
+    """Return the token types that some library models need."""
     if model.frames_per_picture == 1:
         return {}
     return {"mm_token_type_ids": 2 * (ids == model.model.config.video_token_id).int()}
 
 
 def by_the_library(model, task):
-    """The answer of transformers' own generate, with its log probabilities."""
+    """Return the answer of transformers' own `generate`, with its log probabilities."""
     ids, shown = stock_inputs(model, task)
     generated = model.model.generate(
         input_ids=ids,
@@ -123,7 +127,7 @@ def by_the_library(model, task):
 
 
 @pytest.mark.parametrize("frames", [4, 16, 30])
-def test_an_answer_is_that_of_the_library_s_own_generate(kind, source, frames):
+def test_answers_equal_transformers_generate(kind, source, frames):
     model = kind(source, "What happens?", Footage(320, 180, 1.0, frames), "float32")
     some = partial(tasks, pictures_of(model, 13 * frames // 2), frames=frames)
     answers = answered(model, some(), 5, frames=frames)
@@ -133,7 +137,7 @@ def test_an_answer_is_that_of_the_library_s_own_generate(kind, source, frames):
         assert answer.text == model.tokenizer.decode(answer.tokens, skip_special_tokens=True)
 
 
-def test_log_probabilities_are_those_of_one_pass_over_the_answer(model, pictures):
+def test_log_probabilities_equal_a_single_forward_pass(model, pictures):
     answers = answered(model, tasks(pictures), 5)
     for task in tasks(pictures):
         ids, shown = stock_inputs(model, task)
@@ -155,7 +159,7 @@ def test_nf4_answers_equal_transformers_generate(kind, quantized):
 
 
 @pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
-def test_an_answer_is_the_same_in_any_company(model, pictures, settings):
+def test_answers_do_not_depend_on_other_windows(model, pictures, settings):
     alone = {
         task.index: answered(model, [task], 1, settings)[task.index]
         for task in tasks(pictures, settings)
@@ -171,7 +175,7 @@ def test_an_answer_is_the_same_in_any_company(model, pictures, settings):
 
 @pytest.fixture
 def two_threads():
-    """As a worker with two cores has them."""
+    """Use two threads, like a worker with two cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -179,14 +183,14 @@ def two_threads():
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_with_two_threads_an_answer_does_not_depend_on_its_batch(model, pictures):
+def test_answers_do_not_depend_on_the_batch_with_two_threads(model, pictures):
     whole = answered(model, tasks(pictures), 4)
     for windows in ([5], [9, 2, 7], range(3, 12)):
         some = answered(model, tasks(pictures, windows=windows), 4)
         assert_same_answers(some, {n: whole[n] for n in windows})
 
 
-def test_sampling_follows_the_seed_of_the_window(model, pictures):
+def test_sampling_depends_on_the_seed(model, pictures):
     first, again = (answered(model, tasks(pictures, SAMPLED), 4, SAMPLED) for _ in range(2))
     assert_same_answers(first, again, sampled=True)
     other = SAMPLED.model_copy(update={"seed": 9})
@@ -195,9 +199,9 @@ def test_sampling_follows_the_seed_of_the_window(model, pictures):
 
 
 class Script:
-    """A model that answers as a test wants it to, and runs out of memory when a test wants it to.
+    """A model with scripted answers and scripted lack of memory.
 
-    The one feature of a frame is its first pixel, which picks the answer of the window.
+    The only feature of a frame is its first pixel, which selects the answer of the window.
     """
 
     eos = frozenset({0})
@@ -274,9 +278,9 @@ def run(script, rows, tokens=40, tasks=None):
     return {task.index: generated for task, generated in done}, answering.rows, done
 
 
-def test_a_short_answer_makes_room_while_long_ones_go_on():
-    # One answer of 30 tokens beside 28 of two: in batches of four that wait for the longest
-    # it would be 30 steps and then six times one; here all end with the long one.
+def test_short_answers_free_rows_during_a_long_answer():
+    # One answer has 30 tokens and 28 answers have two. All short answers finish during the long
+    # answer. Batches that wait for their longest answer would need more steps.
     script = Script([[LETTER] * 29 + [0]] + [[LETTER, 0]] * 28)
     answers, _, _ = run(script, rows=4)
     assert len(answers) == 29
@@ -284,7 +288,7 @@ def test_a_short_answer_makes_room_while_long_ones_go_on():
 
 
 def test_drafts_of_earlier_answers_save_steps():
-    # Five tokens a step once the first answer is known, where one a step took 12 of them.
+    # The first answer takes 12 steps. After that, each step yields five tokens.
     answer = [1, 2, 1, 4, 2, 2, 1, 1, 4, 4, 1, 4, 0]
     script = Script([answer] * 5, drafts=4)
     answers, _, _ = run(script, rows=1)
@@ -293,7 +297,7 @@ def test_drafts_of_earlier_answers_save_steps():
 
 
 @pytest.mark.parametrize("drafts", [0, 1, 7])
-def test_answers_of_any_length_are_the_same_with_drafts(drafts):
+def test_drafts_do_not_change_answers(drafts):
     source = random.Random(drafts)
     answers = [[*source.choices([1, 2, 4], k=source.randrange(40)), 0] for _ in range(60)]
     script = Script(answers, drafts=drafts)
@@ -301,13 +305,13 @@ def test_answers_of_any_length_are_the_same_with_drafts(drafts):
     assert [list(found[n].tokens) for n in range(60)] == [answer[:30] for answer in answers]
 
 
-def test_a_finished_answer_is_given_at_once():
+def test_finished_answers_are_yielded_immediately():
     script = Script([[LETTER] * 29 + [0], [LETTER, 0], [LETTER] * 5 + [0]])
     _, _, done = run(script, rows=3)
     assert [task.index for task, _ in done] == [1, 2, 0]
 
 
-def test_an_answer_ends_with_its_end_its_length_or_a_complete_list():
+def test_answer_ends_at_eos_length_or_complete_list():
     opened, one, closed = 1, 2, 3
     script = Script(
         [
@@ -322,7 +326,7 @@ def test_an_answer_ends_with_its_end_its_length_or_a_complete_list():
     assert [len(answers[n].tokens) for n in range(4)] == [3, 7, 3, 5]
 
 
-def test_each_picture_is_encoded_once():
+def test_shared_pictures_are_encoded_once():
     pictures = [Picture((float(n),), torch.full((1, 1, 1, 1), float(n))) for n in range(9)]
     windows = [Task(n, pictures[n : n + 3], torch.zeros(40)) for n in range(7)]
     script = Script([[LETTER, 0]] * 9)
@@ -334,7 +338,7 @@ def test_each_picture_is_encoded_once():
 
 
 @pytest.mark.parametrize("what", ["cache", "encode", "prefill", "step"])
-def test_out_of_memory_halves_the_rows_and_loses_nothing(what):
+def test_out_of_memory_halves_the_rows_without_losing_answers(what):
     lengths = [3, 20, 2, 9, 5, 14, 2, 2, 7, 30, 4, 6]
     script = Script(
         [[LETTER] * n + [0] for n in lengths], lambda call, rows: call != what or rows <= 2
@@ -344,7 +348,7 @@ def test_out_of_memory_halves_the_rows_and_loses_nothing(what):
     assert [len(answers[n].tokens) for n in range(12)] == [n + 1 for n in lengths]
 
 
-def test_now_and_then_out_of_memory_loses_nothing():
+def test_occasional_out_of_memory_loses_no_answers():
     source = random.Random(5)
     lengths = [source.randrange(1, 30) for _ in range(40)]
     script = Script(
@@ -358,14 +362,14 @@ def test_now_and_then_out_of_memory_loses_nothing():
 
 
 @pytest.mark.parametrize("what", ["cache", "encode", "prefill", "step"])
-def test_what_never_fits_is_given_up_and_nothing_else(what):
+def test_windows_that_never_fit_are_skipped(what):
     script = Script([[LETTER, LETTER, 0]] * 5, lambda call, rows: call != what)
     answers, rows, _ = run(script, rows=4)
     assert answers == dict.fromkeys(range(5), "skipped_oom")
     assert rows == 1
 
 
-def test_one_window_that_never_fits_does_not_take_others_along():
+def test_window_that_never_fits_does_not_affect_others():
     class Greedy(Script):
         def prefill(self, features, cache, rows, odd):
             if 3 in features[:, 0, 0, 0].tolist():
@@ -377,7 +381,7 @@ def test_one_window_that_never_fits_does_not_take_others_along():
     assert len(done) == 8
 
 
-def test_any_other_error_is_not_swallowed():
+def test_other_errors_of_the_model_are_raised():
     class Broken(Script):
         def step(self, tokens, cache):
             raise RuntimeError("broken")
@@ -386,7 +390,7 @@ def test_any_other_error_is_not_swallowed():
         run(Broken([[LETTER, 0]]), rows=2)
 
 
-def test_the_nucleus_is_the_library_s():
+def test_nucleus_equals_transformers():
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn((50, 40), generator=generator) * 3
     for top_p in (0.1, 0.5, 0.9, 1.0):
@@ -402,7 +406,7 @@ def test_the_nucleus_is_the_library_s():
         assert allowed.gather(-1, chosen).all()
 
 
-def test_sampling_follows_the_distribution():
+def test_sampling_follows_the_model_s_distribution():
     logits = torch.tensor([[2.0, 1.0, 0.0, -1.0]]).repeat(20_000, 1)
     settings = GenerationSettings(do_sample=True, temperature=0.5, top_p=1.0)
     uniforms = torch.rand(20_000, generator=torch.Generator().manual_seed(4))
@@ -412,6 +416,6 @@ def test_sampling_follows_the_distribution():
     assert logprobs[0].item() == near(logits[0].log_softmax(-1)[tokens[0]].item())
 
 
-def test_a_stated_number_of_rows_is_taken(model):
+def test_requested_number_of_rows_is_used(model):
     assert rows_that_fit(model, 4, 14, 3) == 3
     assert rows_that_fit(model, 4, 14, "auto") >= 1

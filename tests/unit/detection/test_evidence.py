@@ -1,4 +1,4 @@
-"""Evidence: the likelihood of every class's answer, exact, whoever else is in the batch."""
+"""Test that evidence equals transformers' likelihoods in every batch."""
 
 import random
 
@@ -40,11 +40,11 @@ def texts():
 
 
 def weighed(model, tasks, rows, settings=BOTH, **more):
-    return answered(model, tasks, rows, settings, candidates=model.tree_of(texts()), **more)
+    return answered(model, tasks, rows, settings, candidates=model.build_tree(texts()), **more)
 
 
 def by_the_library(model, task):
-    """Each candidate alone, behind the whole prompt, by transformers' own forward pass."""
+    """Return the likelihood of each candidate, computed alone by transformers' own forward pass."""
     ids, shown = stock_inputs(model, task)
     found = []
     for text, decided in texts():
@@ -59,7 +59,7 @@ def by_the_library(model, task):
     return found
 
 
-def test_evidence_is_what_the_library_gives_each_candidate_alone(model, pictures):
+def test_evidence_equals_transformers_likelihoods(model, pictures):
     found = weighed(model, tasks(pictures, windows=FEW), 2)
     for task in tasks(pictures, windows=FEW):
         expected = by_the_library(model, task)
@@ -75,7 +75,7 @@ def test_nf4_evidence_equals_transformers(kind, quantized):
         assert list(found[task.index].evidence) == near(expected, NF4_SHARE)
 
 
-def test_answers_are_the_same_with_evidence_and_without(model, pictures):
+def test_evidence_does_not_change_answers(model, pictures):
     settings = GenerationSettings(max_new_tokens=6)
     plain = answered(model, tasks(pictures), 4, settings)
     both = weighed(model, tasks(pictures), 4)
@@ -83,7 +83,7 @@ def test_answers_are_the_same_with_evidence_and_without(model, pictures):
     assert all(not g.evidence for g in plain.values())
 
 
-def test_evidence_does_not_depend_on_the_other_windows_of_a_batch(model, pictures):
+def test_evidence_does_not_depend_on_other_windows(model, pictures):
     whole = {n: g.evidence for n, g in weighed(model, tasks(pictures), 4).items()}
     shuffled = list(range(11))
     random.Random(3).shuffle(shuffled)
@@ -94,14 +94,14 @@ def test_evidence_does_not_depend_on_the_other_windows_of_a_batch(model, picture
             assert found.evidence == near(whole[number])
 
 
-def test_evidence_does_not_depend_on_the_size_of_the_batch(model, pictures):
+def test_evidence_does_not_depend_on_the_batch_size(model, pictures):
     whole = weighed(model, tasks(pictures), 1)
     for rows in (3, 16):
         for number, found in weighed(model, tasks(pictures), rows).items():
             assert found.evidence == near(whole[number].evidence)
 
 
-def test_without_answers_the_evidence_is_the_same_and_nothing_is_written(model, pictures):
+def test_evidence_is_the_same_without_answers(model, pictures):
     both, alone = (weighed(model, tasks(pictures), 4, how) for how in (BOTH, ALONE))
     assert set(alone) == set(both)
     for number, found in alone.items():
@@ -109,8 +109,8 @@ def test_without_answers_the_evidence_is_the_same_and_nothing_is_written(model, 
     assert all(not g.tokens and not g.text for g in alone.values())
 
 
-def test_a_window_whose_evidence_is_not_finite_has_none(model, pictures):
-    """Its answer stays; where no answer was asked for, the window is one that nobody looked at."""
+def test_infinite_evidence_gives_a_failed_window(model, pictures):
+    """The window counts as failed if no answer is wanted."""
     broken = tasks(pictures, windows=[2])
     tokens, width = model.encode(broken[0].pictures[0].pixels[None])[0].shape
     broken[0].pictures[0].features = torch.full((tokens, width), torch.nan)
@@ -121,7 +121,7 @@ def test_a_window_whose_evidence_is_not_finite_has_none(model, pictures):
 # --- The candidates and their tree ------------------------------------------------------------
 
 
-def test_a_candidate_is_the_prompt_s_example_with_its_name():
+def test_candidate_is_the_prompt_s_example_with_the_class_name():
     first, *_, last = make_candidates(PROMPT, CLASSES[1:] + CLASSES[:1])
     assert first.text == '[{"label": "Goal kick", "team": "home"}]'
     assert first.text[: first.decided] == '[{"label": "Goal kick"'
@@ -137,7 +137,7 @@ def test_a_candidate_is_the_prompt_s_example_with_its_name():
         ('Like\n{"label": "Goal"}\nor none', ("Goal", "none"), 'called "none"'),
     ],
 )
-def test_a_prompt_without_candidates_is_refused_with_what_to_do(prompt, classes, words):
+def test_prompt_without_candidates_is_refused_with_advice(prompt, classes, words):
     with pytest.raises(InputError, match=words) as raised:
         make_candidates(prompt, classes)
     assert "generation.evidence" in str(raised.value)
@@ -149,7 +149,7 @@ ANSWERS = st.lists(
 
 
 @given(ANSWERS)
-def test_a_tree_reads_every_beginning_once_and_gives_each_answer_back(answers):
+def test_candidate_tree_has_every_prefix_once(answers):
     tree = CandidateTree.of(answers)
     beginnings = {tuple(a[:k]) for a in answers for k in range(1, len(a))}
     assert len(tree.tokens) == len(beginnings)
@@ -158,7 +158,7 @@ def test_a_tree_reads_every_beginning_once_and_gives_each_answer_back(answers):
     for answer, path in zip(answers, tree.paths, strict=True):
         assert [leads_to[step] for step in path] == answer
         for depth, step in enumerate(path):
-            place = tree.told_by[step].item()
+            place = tree.predicted_by[step].item()
             if not depth:
                 assert place == -1
                 continue
@@ -168,6 +168,6 @@ def test_a_tree_reads_every_beginning_once_and_gives_each_answer_back(answers):
             assert [tokens[at] for at in ordered] == answer[:depth]
 
 
-def test_the_likelihood_of_an_answer_is_the_sum_of_its_steps():
+def test_likelihood_of_a_candidate_is_the_sum_of_its_steps():
     tree = CandidateTree.of([[1, 2], [1, 3], [4]])
     assert tree.likelihoods([-1.0, -0.5, -0.25, -2.0]) == (-1.5, -1.25, -2.0)

@@ -1,4 +1,4 @@
-"""The hidden state that is kept is what the first token of an answer comes from, at no cost."""
+"""Test that the kept hidden state is the source of an answer's first token."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def with_states(model, some, rows):
 
 
 def by_the_library(model, task):
-    """The last hidden state of transformers' own forward pass, behind the prompt."""
+    """Return the last hidden state after the prompt, from transformers' own forward pass."""
     ids, shown = stock_inputs(model, task)
     with torch.inference_mode():
         found = model.model(input_ids=ids, **shown, **kinds(model, ids), output_hidden_states=True)
@@ -45,20 +45,20 @@ def test_hidden_state_equals_transformers(model, pictures):
             assert_near(kept.float(), by_the_library(model, task), share=0.002)
 
 
-def test_head_makes_the_first_token_from_the_kept_state(model, pictures):
+def test_kept_hidden_state_predicts_the_first_token(model, pictures):
     for answer in with_states(model, tasks(pictures), 5).values():
         logits = model.model.lm_head(torch.tensor(answer.hidden, device=model.device).float())
         logprob = logits.log_softmax(-1)[answer.tokens[0]].item()
         assert logprob == pytest.approx(answer.logprobs[0], abs=0.01)
 
 
-def test_answers_are_the_same_with_hidden_states_and_without(model, pictures):
+def test_keeping_hidden_states_does_not_change_answers(model, pictures):
     plain, kept = (how(model, tasks(pictures), 4) for how in (answered, with_states))
     assert_same_answers(kept, plain)
     assert all(answer.hidden is None for answer in plain.values())
 
 
-def test_hidden_states_stay_without_answers(model, pictures):
+def test_hidden_states_are_the_same_without_answers(model, pictures):
     found = weighed(model, tasks(pictures), 4, ALONE, keeps_hidden=True)
     both = with_states(model, tasks(pictures), 4)
     for number, each in found.items():
@@ -66,7 +66,7 @@ def test_hidden_states_stay_without_answers(model, pictures):
         assert each.hidden.tolist() == both[number].hidden.tolist()
 
 
-def test_states_beyond_float16_become_its_largest_number():
+def test_hidden_states_are_clamped_to_float16():
     most = torch.finfo(torch.float16).max
     found = halved(torch.tensor([[1e9, -1e9, 0.5]]))
     assert found.tolist() == [[most, -most, 0.5]]

@@ -1,4 +1,4 @@
-"""What was answered is kept through any end of a worker, and nothing else is."""
+"""Test that answers survive the end of a worker."""
 
 import numpy as np
 import pytest
@@ -25,21 +25,21 @@ def write(journal, *records):
             writer.add(each)
 
 
-def test_the_next_attempt_reads_what_earlier_ones_wrote(journal):
+def test_next_attempt_reads_earlier_answers(journal):
     assert journal.read() == {}
     write(journal, record(0), record(2))
     write(journal, record(1))
     assert journal.read() == {n: record(n) for n in range(3)}
 
 
-def test_a_line_is_there_before_the_file_is_closed(journal):
+def test_line_is_readable_before_the_file_is_closed(journal):
     with journal.writing() as writer:
         writer.add(record(0))
         assert journal.read() == {0: record(0)}
 
 
 @pytest.mark.parametrize("kept", [1, 10, -1])
-def test_a_torn_last_line_is_passed_over(journal, tmp_path, kept):
+def test_torn_last_line_is_ignored(journal, tmp_path, kept):
     write(journal, record(0), record(1))
     (file,) = tmp_path.rglob("*.jsonl")
     lines = file.read_bytes().splitlines(keepends=True)
@@ -53,34 +53,34 @@ def with_features(number):
     return record(number).model_copy(update={"features": features})
 
 
-def test_features_are_there_with_their_windows(journal):
+def test_features_are_read_with_their_windows(journal):
     write(journal, with_features(0), with_features(1))
     found = journal.read(with_features=True)
     assert found == {n: with_features(n) for n in range(2)}
     assert journal.read() == {n: record(n) for n in range(2)}
 
 
-def test_features_are_there_before_the_file_is_closed(journal):
+def test_features_are_readable_before_the_file_is_closed(journal):
     with journal.writing() as writer:
         writer.add(with_features(0))
         assert journal.read(with_features=True) == {0: with_features(0)}
 
 
-def test_windows_answered_without_features_are_done_again_if_features_are_wanted(journal):
+def test_windows_without_wanted_features_are_repeated(journal):
     write(journal, record(0), with_features(1), record(2, "refused"))
     assert sorted(journal.read(with_features=True)) == [1, 2]
     assert sorted(journal.read()) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("cut", [1, 9, 10, 11, 21])
-def test_a_torn_tail_of_features_is_passed_over_and_its_window_done_again(journal, tmp_path, cut):
+def test_window_with_torn_features_is_repeated(journal, tmp_path, cut):
     write(journal, with_features(0), with_features(1))
     (file,) = tmp_path.rglob("*.features")
     file.write_bytes(file.read_bytes()[:-cut])
     assert journal.read(with_features=True) == {0: with_features(0)}
 
 
-def test_damaged_features_are_no_features(journal, tmp_path):
+def test_window_with_damaged_features_is_repeated(journal, tmp_path):
     write(journal, with_features(0), with_features(1))
     (file,) = tmp_path.rglob("*.features")
     content = bytearray(file.read_bytes())
@@ -89,14 +89,14 @@ def test_damaged_features_are_no_features(journal, tmp_path):
     assert sorted(journal.read(with_features=True)) == [0]
 
 
-def test_features_of_a_process_are_not_mixed_with_those_of_another(journal):
-    """The line of one without the features of the other."""
+def test_lines_and_features_of_two_processes_are_not_mixed(journal):
+    """The first process writes the line without features."""
     write(journal, record(0))
     write(journal, with_features(0))
     assert journal.read(with_features=True) == {0: with_features(0)}
 
 
-def test_two_writers_do_not_mix(journal):
+def test_lines_of_two_writers_are_not_mixed(journal):
     with journal.writing() as one, journal.writing() as other:
         for number in range(20):
             (one if number % 3 else other).add(record(number))
@@ -104,17 +104,17 @@ def test_two_writers_do_not_mix(journal):
     assert journal.read() == {n: record(n) for n in range(20)}
 
 
-def test_skipped_windows_are_done_again(journal):
+def test_skipped_windows_are_repeated(journal):
     write(journal, record(0, "skipped_oom"), record(1, "unparsed"), record(2, "no_frames"))
     assert list(journal.read()) == [1]
 
 
-def test_refused_windows_are_not_asked_about_again(journal):
+def test_refused_windows_are_not_repeated(journal):
     write(journal, record(0, "refused"), record(1, "skipped_oom"))
     assert list(journal.read()) == [0]
 
 
-def test_another_key_starts_afresh(journal, tmp_path):
+def test_another_key_starts_an_empty_journal(journal, tmp_path):
     write(journal, record(0))
     assert Journal(tmp_path / "slice", "other").read() == {}
     assert journal_key(a=1, b={"c": 2}) == journal_key(b={"c": 2}, a=1)

@@ -1,4 +1,4 @@
-"""What a model computes may be too large for its arithmetic: that costs a window, never a slice."""
+"""Test that numbers too large for the arithmetic cost a window but not its slice."""
 
 import math
 
@@ -28,7 +28,7 @@ def quantization(request):
 
 @pytest.fixture(scope="module")
 def save(kind, source, quantization, tmp_path_factory):
-    """Changes a model's weights and saves it as a run would load it; gives the folder."""
+    """Return a function that changes a model's weights, saves the model and returns its folder."""
 
     def changed(change):
         model = kind(source, "What happens?", FOOTAGE)
@@ -48,7 +48,7 @@ def save(kind, source, quantization, tmp_path_factory):
 
 
 def projection(model):
-    """The last two layers on the way from a picture to its features."""
+    """Return the last two layers before a picture's features."""
     if model.frames_per_picture == 1:
         projector = model.model.model.multi_modal_projector
         return projector.linear_1, projector.linear_2
@@ -59,7 +59,7 @@ def projection(model):
 
 
 def pictures(model, count=6, bright=()):
-    """Noise, dark but for those numbers that are bright."""
+    """Make dark noise, but bright noise for the given numbers."""
     noise = torch.Generator().manual_seed(2)
     shape = (count, model.frames_per_picture, 3, 180, 320)
     pixels = torch.randint(60, shape, generator=noise, dtype=torch.uint8)
@@ -69,7 +69,7 @@ def pictures(model, count=6, bright=()):
 
 
 def answered(model, windows, bright=(), rows=4, settings=GREEDY):
-    """The answers to windows of one picture each, of two if they are bright, by their number."""
+    """Return the answers by number. Dark windows have one picture, bright windows two."""
     pixels = pictures(model, bright=bright)
     tasks = [
         Task(
@@ -84,7 +84,7 @@ def answered(model, windows, bright=(), rows=4, settings=GREEDY):
 
 
 def let_brightness_overflow(model):
-    """One unit of the projection is zero for dark pictures and half a million for bright ones."""
+    """Make one unit of the projection 0 for dark pictures and half a million for bright ones."""
     first, last = projection(model)
     seen = []
     handle = first.register_forward_hook(lambda _module, given, _made: seen.append(given[0]))
@@ -99,11 +99,11 @@ def let_brightness_overflow(model):
 
 
 def let_the_vision_tower_overflow(model):
-    """Inside a layer values get a hundred million times as large, behind it they are as before."""
+    """Make values within one layer 100 million times as large, and scale them back after it."""
     if model.frames_per_picture == 1:
         mlp = model.model.model.vision_tower.encoder.layers[0].mlp
         before, behind = mlp.fc1, mlp.fc2
-        # Quick GELU lets large values through as they are.
+        # Quick GELU does not change large values.
         before.weight *= 1e4
         before.bias.fill_(1e5)
     else:
@@ -122,25 +122,23 @@ def let_the_output_overflow(model):
 
 
 @pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
-def test_a_window_that_overflows_costs_no_other_window_its_answer(
-    kind, save, settings, monkeypatch
-):
-    # On a CPU that multiplies float16 itself (AVX512-FP16, AMX), oneDNN rounds the same row in
-    # another way among more rows. Without it torch rounds there as it does on other CPUs.
+def test_overflowing_window_does_not_change_other_answers(kind, save, settings, monkeypatch):
+    # On CPUs with float16 arithmetic (AVX512-FP16, AMX), oneDNN rounds a row differently in a
+    # larger batch. Without oneDNN, torch rounds as on other CPUs.
     monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
     model = kind(save(let_brightness_overflow), "What happens?", FOOTAGE, "float16")
     dark = answered(model, [0, 1, 3, 4], settings=settings)
     for rows in (1, 2, 4):
-        # The bright ones come before others in the same rows, and beside them. Their prompts are
-        # longer, so what they leave behind is not written over.
+        # Bright windows come before and beside others in the same rows. Their prompts are longer,
+        # so their remains are not overwritten.
         both = answered(model, [2, 0, 5, 1, 3, 4], bright=(2, 5), rows=rows, settings=settings)
         assert [both.pop(2), both.pop(5)] == ["not_finite"] * 2
-        # Of float16; the shape of a batch shapes its rounding.
+        # The tolerance is for float16, because rounding depends on the shape of the batch.
         assert_same_answers(both, dark, share=2**-6, sampled=settings is SAMPLED)
         assert all(math.isfinite(p) for answer in both.values() for p in answer.logprobs)
 
 
-def test_the_vision_tower_computes_in_float32_where_the_rest_has_float16(kind, save):
+def test_vision_tower_computes_in_float32_in_a_float16_model(kind, save):
     folder = save(let_the_vision_tower_overflow)
     exact, half = (
         kind(folder, "What happens?", FOOTAGE, dtype) for dtype in ("float32", "float16")
@@ -151,12 +149,12 @@ def test_the_vision_tower_computes_in_float32_where_the_rest_has_float16(kind, s
     assert_near(got, wanted, share=2e-3)
 
 
-def test_a_model_whose_every_answer_overflows_ends_its_slice(kind, save):
+def test_slice_ends_if_every_answer_overflows(kind, save):
     model = kind(save(let_the_output_overflow), "What happens?", FOOTAGE, "float16")
     assert answered(model, range(6)) == dict.fromkeys(range(6), "not_finite")
 
 
-def test_a_row_is_clean_for_whoever_comes_next():
+def test_cleared_row_has_no_nan():
     cache = RowCache(2, (3, 1, 5, 4), torch.float32, torch.device("cpu"))
     bad = torch.full((1, 1, 5, 4), math.nan)
     cache.put([1], 0, bad, bad)
@@ -166,7 +164,7 @@ def test_a_row_is_clean_for_whoever_comes_next():
 
 @pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_no_token_is_chosen_from_logits_that_are_not_finite(settings, value):
+def test_infinite_logits_choose_no_token(settings, value):
     logits = torch.randn(3, 7, generator=torch.Generator().manual_seed(0))
     whole = choose(logits, settings, torch.full((3,), 0.4))
     logits[1, 4] = value

@@ -1,4 +1,4 @@
-"""An event's score is the probability of the tokens that spell its label."""
+"""Test that an event's score is the probability of its label's tokens."""
 
 import math
 
@@ -19,18 +19,18 @@ def generated(tokens, probabilities):
     return Generated(decode(tokens), tuple(tokens), tuple(map(math.log, probabilities)))
 
 
-def test_each_event_is_scored_by_its_own_label():
+def test_event_is_scored_by_its_own_label():
     answer = generated([0, 1, 2, 3, 4, 5, 6], [0.1, 0.5, 0.8, 0.1, 0.9, 0.1, 0.1])
     events = [ParsedEvent(label="Goal"), ParsedEvent(label="Goal")]
     assert [e.score for e in score_events(events, answer, decode)] == pytest.approx([0.4, 0.9])
 
 
-def test_a_label_that_is_not_in_the_text_has_no_score():
+def test_label_missing_from_the_text_has_no_score():
     answer = generated([0, 4, 5], [0.5, 0.5, 0.5])
     (event,) = score_events([ParsedEvent(label="Foul")], answer, decode)
     assert event.score is None
 
 
-def test_the_mean_probability_is_geometric():
+def test_mean_probability_is_geometric():
     assert mean_probability([math.log(0.5), math.log(0.125)]) == pytest.approx(0.25)
     assert mean_probability([]) is None

@@ -1,4 +1,4 @@
-"""A server's answers and its faults end in the ledger, or in one sentence."""
+"""Test that a server's answers and faults end in records or in one error message."""
 
 import base64
 import io
@@ -44,7 +44,7 @@ def windows(count):
 
 
 def frames(some, missing=()):
-    """Frames of one colour each: red is the second at which it is shown."""
+    """Yield frames of one colour each. Their red value is their time in seconds."""
     times = sorted({time for window in some for time in window.times} - set(missing))
     for each in times:
         picture = torch.zeros((3, 36, 64), dtype=torch.uint8)
@@ -53,7 +53,7 @@ def frames(some, missing=()):
 
 
 def outcomes(endpoint, count=5, *, frames_as="png", missing=(), **options):
-    """The records of windows by their number, and the names that the server reported."""
+    """Return the records by window, and the names that the server reported."""
     settings = GenerationSettings(**options.pop("settings", {}))
     patience = options.pop("patience", 5.0)
     access = Access(endpoint, "THE_KEY", options.pop("requests", 4), patience)
@@ -73,14 +73,14 @@ def statuses(endpoint, count=5, **options):
 
 
 def shown(body):
-    """The seconds that the pictures of a request show."""
+    """Return the times in seconds of the pictures in a request."""
     urls = [part["image_url"]["url"] for part in body["messages"][0]["content"][:-1]]
     files = [base64.b64decode(url.partition(",")[2]) for url in urls]
     return [Image.open(io.BytesIO(file)).getpixel((0, 0))[0] for file in files]
 
 
 def number(body):
-    """The window that a request is about."""
+    """Return the number of the window in a request."""
     return shown(body)[0] // 2
 
 
@@ -97,7 +97,7 @@ def test_answer_is_recorded_with_its_events_and_tokens():
     ]
 
 
-def test_request_has_the_prompt_and_frames_and_is_greedy():
+def test_request_contains_prompt_and_frames_and_is_greedy():
     with serving() as fake:
         outcomes(fake.endpoint, settings={"max_new_tokens": 7})
     body = min(fake.requests, key=number)
@@ -109,7 +109,7 @@ def test_request_has_the_prompt_and_frames_and_is_greedy():
     assert fake.headers[0]["authorization"] == f"Bearer {KEY}"
 
 
-def test_sampling_settings_are_passed_on():
+def test_sampling_settings_are_sent_to_the_server():
     sampling = {"do_sample": True, "temperature": 0.5, "top_p": 0.8, "seed": 3}
     with serving() as fake:
         outcomes(fake.endpoint, settings=sampling)
@@ -117,7 +117,7 @@ def test_sampling_settings_are_passed_on():
     assert (body["temperature"], body["top_p"], body["seed"]) == (0.5, 0.8, 3)
 
 
-def test_video_is_one_part_with_every_frame():
+def test_video_is_sent_as_one_part_with_all_frames():
     with serving() as fake:
         outcomes(fake.endpoint, 1, frames_as="video")
     video, text = fake.requests[0]["messages"][0]["content"]
@@ -128,16 +128,16 @@ def test_video_is_one_part_with_every_frame():
     assert [(each.format, each.size) for each in pictures] == [("JPEG", (64, 36))] * 2
 
 
-def test_frame_of_several_windows_is_encoded_once(monkeypatch):
+def test_frame_in_several_windows_is_encoded_once(monkeypatch):
     encoded = []
-    encode = module._encoded
-    monkeypatch.setattr(module, "_encoded", lambda *what: encoded.append(1) or encode(*what))
+    encode = module._encode_frame
+    monkeypatch.setattr(module, "_encode_frame", lambda *what: encoded.append(1) or encode(*what))
     with serving() as fake:
         outcomes(fake.endpoint)
     assert len(encoded) == 10
 
 
-def test_no_more_requests_are_in_flight_than_wanted():
+def test_requests_in_flight_are_limited():
     def slow(body, _):
         time.sleep(0.02)
         return completion()
@@ -154,7 +154,7 @@ def test_window_without_frames_is_not_sent():
     assert len(fake.requests) == 4
 
 
-def test_answer_is_given_while_others_are_in_flight():
+def test_answer_is_yielded_while_others_are_in_flight():
     gate = threading.Event()
 
     def answer(body, _):
@@ -174,7 +174,7 @@ def test_answer_is_given_while_others_are_in_flight():
         done.close()
 
 
-def test_label_gets_the_probability_of_its_tokens():
+def test_event_from_a_server_gets_the_probability_of_its_label():
     tokens = [('[{"label": "', -0.1), ("Go", -0.2), ("al", -0.3), (GOAL[16:], -0.4)]
     with serving(lambda *_: completion(GOAL, tokens=tokens)) as fake:
         found, _ = outcomes(fake.endpoint, 1)
@@ -192,20 +192,20 @@ def test_label_gets_the_probability_of_its_tokens():
         {"choices": [{"message": {"content": "none"}, "logprobs": "none"}]},
     ],
 )
-def test_answer_counts_without_what_is_not_as_expected(changes):
+def test_answer_with_invalid_optional_fields_counts(changes):
     with serving(lambda *_: completion() | changes) as fake:
         found, _ = outcomes(fake.endpoint, 1)
     assert (found[0].status, found[0].score, found[0].attempts) == ("none", None, 1)
 
 
-def test_probability_that_is_not_finite_is_left_out():
+def test_infinite_probability_is_left_out():
     text = json.dumps(completion(tokens=[("none", float("-inf"))]))
     with serving(lambda *_: text) as fake:
         found, _ = outcomes(fake.endpoint, 1)
     assert (found[0].status, found[0].score) == ("none", None)
 
 
-def test_tokens_that_are_parts_of_a_character_are_joined():
+def test_tokens_with_parts_of_a_character_are_joined():
     parts = [{"token": "\\xc3", "bytes": [0xC3], "logprob": -0.5}]
     parts += [{"token": "\\xa9", "bytes": [0xA9], "logprob": -0.5}]
     choice = {"message": {"content": "é"}, "logprobs": {"content": parts}}
@@ -215,7 +215,7 @@ def test_tokens_that_are_parts_of_a_character_are_joined():
     assert found[0].score == pytest.approx(2.718281828**-0.5, abs=1e-5)
 
 
-def test_parameters_that_a_server_does_not_know_are_left_out():
+def test_parameters_unknown_to_the_server_are_left_out():
     def answer(body, _):
         if "logprobs" in body:
             return 400, error("Unknown parameter: logprobs")
@@ -248,7 +248,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_fault_is_survived(fault):
+def test_request_is_repeated_after_a_fault(fault):
     seen = set()
 
     def answer(body, _):
@@ -263,7 +263,7 @@ def test_fault_is_survived(fault):
     assert [found[each].attempts for each in range(5)] == [2] * 5
 
 
-def test_pause_that_a_server_wants_is_kept_by_all_requests():
+def test_all_requests_respect_the_server_s_pause():
     times = []
 
     def answer(body, count):
@@ -275,11 +275,11 @@ def test_pause_that_a_server_wants_is_kept_by_all_requests():
 
     with serving(answer) as fake:
         outcomes(fake.endpoint, 8, requests=2)
-    # The other one was in flight already.
+    # The second request was already in flight.
     assert all(each - times[0] >= 0.49 for each in times[3:])
 
 
-def test_time_out_is_survived(monkeypatch):
+def test_request_is_repeated_after_a_timeout(monkeypatch):
     monkeypatch.setattr(module, "_TIMEOUT", 0.3)
 
     def answer(body, count):
@@ -291,7 +291,7 @@ def test_time_out_is_survived(monkeypatch):
         assert statuses(fake.endpoint) == ["none"] * 5
 
 
-def test_restarted_server_goes_on(caplog):
+def test_requests_continue_after_a_server_restart(caplog):
     fake = FakeServer(lambda *_: time.sleep(0.03) or completion())
     again = []
 
@@ -310,7 +310,7 @@ def test_restarted_server_goes_on(caplog):
     assert "The server answers again." in caplog.text
 
 
-def test_server_that_is_down_ends_the_slice_with_one_sentence():
+def test_unreachable_server_ends_the_slice_with_one_sentence():
     with serving() as fake:
         pass
     with pytest.raises(InputError) as caught:
@@ -322,7 +322,7 @@ def test_server_that_is_down_ends_the_slice_with_one_sentence():
 def test_pause_longer_than_patience_ends_the_slice():
     with (
         serving(lambda *_: (429, error("enough"), {"Retry-After": "7200"})) as fake,
-        pytest.raises(InputError, match="next request in 120 minutes"),
+        pytest.raises(InputError, match="asks to wait 120 minutes"),
     ):
         outcomes(fake.endpoint)
 
@@ -331,10 +331,10 @@ def test_pause_longer_than_patience_ends_the_slice():
     ("answer", "words"),
     [
         ((401, error(f"Incorrect API key provided: {KEY}")), "the key in THE_KEY is not valid"),
-        ((403, error(f"{KEY} may not use this model")), "does not allow this"),
+        ((403, error(f"{KEY} may not use this model")), "does not allow the request"),
         ((404, error("The model `tiny` does not exist.", "model_not_found")), "no model tiny"),
         ((404, {"detail": "Not Found"}), "not its address"),
-        ((429, error("You exceeded your quota", "insufficient_quota")), "wants to be paid"),
+        ((429, error("You exceeded your quota", "insufficient_quota")), "requires payment"),
         ((400, {"detail": "Server is pinned to 'a'; requested 'b'."}), "Server is pinned to"),
     ],
 )
@@ -364,7 +364,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
-def test_refused_window_is_recorded_and_others_go_on(kind, caplog):
+def test_refused_window_is_recorded_and_others_are_answered(kind, caplog):
     def answer(body, _):
         time.sleep(0.02)
         return REFUSALS[kind]() if number(body) == 2 else completion()
@@ -413,7 +413,7 @@ def test_key_of_another_service_is_not_sent(variable, monkeypatch):
     assert "sk-of-another" not in str(fake.headers)
 
 
-def test_key_is_in_no_log_of_faults(caplog, monkeypatch):
+def test_key_is_not_logged(caplog, monkeypatch):
     monkeypatch.setenv("OPENAI_LOG", "debug")
     answers = iter([(500, error(f"bad {KEY}")), (503, KEY), f"<html>{KEY}", None])
     with serving(lambda *_: next(answers, completion())) as fake, caplog.at_level(logging.DEBUG):
@@ -423,7 +423,7 @@ def test_key_is_in_no_log_of_faults(caplog, monkeypatch):
 
 
 @pytest.mark.parametrize(("value", "words"), [("", "is not set"), ("a\nb", "no key has")])
-def test_key_that_cannot_be_one_is_refused(value, words, monkeypatch):
+def test_missing_or_invalid_key_is_refused(value, words, monkeypatch):
     monkeypatch.setenv("THE_KEY", value)
     with pytest.raises(InputError, match=words):
         outcomes("http://127.0.0.1:1/v1")

@@ -1,4 +1,4 @@
-"""A worker waits for its GPU, even if the GPU refuses it at first."""
+"""Test that a worker waits for its GPU."""
 
 import pytest
 
@@ -23,9 +23,7 @@ from touchline.video.probe import probe
         ("has_room_beside", RuntimeError("CUDA error: all devices are busy or unavailable")),
     ],
 )
-def test_worker_survives_a_gpu_that_refuses_it_while_another_worker_holds_it(
-    tmp_path, monkeypatch, clip, checkpoint, refusing, refusal
-):
+def test_worker_waits_for_a_busy_gpu(tmp_path, monkeypatch, clip, checkpoint, refusing, refusal):
     is_leased = False
 
     def refuse(*arguments):

@@ -1,4 +1,4 @@
-"""Files of features: a row for each answered window, and a note of all that decides them."""
+"""Test files of features."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def written(tmp_path, name, records, origin=ORIGIN):
     return str(path), [record.ledger_line for record in records]
 
 
-def test_a_file_has_the_rows_of_answered_windows_and_the_note(tmp_path):
+def test_features_file_has_answered_windows_and_their_origin(tmp_path):
     path, _ = written(tmp_path, "a", [outcome(0), outcome(1, "skipped_oom"), outcome(2, "weighed")])
     found = read_features(path)
     assert found.origin == ORIGIN
@@ -41,7 +41,7 @@ def test_a_file_has_the_rows_of_answered_windows_and_the_note(tmp_path):
     assert found.states.tolist() == [[0, 0, 0], [2, 2, 2]]
 
 
-def test_slices_are_joined_in_the_order_of_time(tmp_path):
+def test_features_of_slices_are_joined_by_time(tmp_path):
     first = written(tmp_path, "a", [outcome(0), outcome(1, "no_frames")])
     second = written(tmp_path, "b", [outcome(0, start=4.0), outcome(1, "events", start=6.0)])
     found = join_features([second, first])
@@ -50,7 +50,7 @@ def test_slices_are_joined_in_the_order_of_time(tmp_path):
     assert found.states[:, 0].tolist() == [0, 0, 1]
 
 
-def test_a_slice_without_any_answer_has_no_rows(tmp_path):
+def test_slice_without_answers_has_no_features(tmp_path):
     nothing = written(tmp_path, "a", [outcome(0, "no_frames"), outcome(1, "skipped_oom")])
     assert join_features([nothing]).states.shape == (0, 0)
     some = written(tmp_path, "b", [outcome(0, start=4.0)])
@@ -60,14 +60,14 @@ def test_a_slice_without_any_answer_has_no_rows(tmp_path):
 @pytest.mark.parametrize(
     "rows", [[0, 1], [0, 1, 2, 3], [0, 2, 1], [0, 0, 1]], ids=["less", "more", "order", "twice"]
 )
-def test_other_rows_than_those_of_the_ledger_are_refused(tmp_path, rows):
+def test_features_that_do_not_fit_the_ledger_are_refused(tmp_path, rows):
     path, _ = written(tmp_path, "a", [outcome(n) for n in rows])
     ledger = [outcome(n).ledger_line for n in range(3)]
-    with pytest.raises(InputError, match="does not hold the 3 answered windows"):
+    with pytest.raises(InputError, match="does not have each of the 3 answered windows"):
         join_features([(path, ledger)])
 
 
-def test_slices_of_different_settings_are_refused_with_the_difference(tmp_path):
+def test_slices_with_different_settings_are_refused(tmp_path):
     first = written(tmp_path, "a", [outcome(0)])
     other = ORIGIN.model_copy(update={"quantization": "none"})
     second = written(tmp_path, "b", [outcome(0, start=4.0)], other)
@@ -76,7 +76,7 @@ def test_slices_of_different_settings_are_refused_with_the_difference(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"words", b"\xff" * 40])
-def test_file_of_another_kind_is_refused_with_one_sentence(tmp_path, content):
+def test_invalid_features_file_is_refused_in_one_sentence(tmp_path, content):
     (tmp_path / "a").write_bytes(content)
-    with pytest.raises(InputError, match="no file of features"):
+    with pytest.raises(InputError, match="not a readable file of features"):
         read_features(tmp_path / "a")

@@ -1,4 +1,4 @@
-"""Events from evidence: peaks above what a model gives a class anyway, and nothing that is lost."""
+"""Test events spotted from evidence, and tables of evidence."""
 
 import math
 from itertools import pairwise
@@ -18,7 +18,10 @@ CLASSES = ("Goal", "Corner")
 
 
 def evidence_of(*columns, step=2.0, seconds=4.0):
-    """Evidence whose columns are the log-likelihoods of the classes; of none what they leave."""
+    """Make evidence from the log-likelihoods of the classes.
+
+    "none" gets the rest of the probability.
+    """
     weights = np.array(columns, dtype=float).T
     rest = np.log1p(-np.exp(weights).sum(axis=1, keepdims=True))
     starts = step * np.arange(len(weights))
@@ -35,11 +38,11 @@ def outcome(number, status="none", **evidence):
     )  # fmt: skip
 
 
-def test_an_event_is_where_the_windows_that_speak_for_it_overlap():
+def test_event_is_in_the_overlap_of_its_windows():
     goal = np.full(30, -12.0)
     goal[10:12] = -0.1
     (event,) = spot_events(evidence_of(goal), 5.0)
-    # Both show 22 to 24 s; their frames there are at 22 and 23 s.
+    # Both windows show 22 to 24 s, with frames at 22 and 23 s.
     assert (event.label, event.time_s) == ("Goal", 22.5)
     assert (event.first_s, event.last_s, event.n_hits) == (20.0, 22.0, 2)
     assert event.label_probability == pytest.approx(math.exp(-0.1), abs=1e-6)
@@ -47,14 +50,14 @@ def test_an_event_is_where_the_windows_that_speak_for_it_overlap():
     assert event.score_kind == "evidence"
 
 
-def test_an_event_is_found_although_every_answer_would_say_none():
+def test_event_is_found_if_none_is_the_most_probable_answer():
     goal = np.full(30, -9.0)
     goal[10:12] = -1.5  # 22 %
     assert [event.time_s for event in spot_events(evidence_of(goal), 5.0)] == [22.5]
 
 
-def test_what_a_model_prefers_anyway_is_no_event():
-    """A level is taken off: only what stands out of it counts, and how far."""
+def test_constant_preference_of_the_model_is_subtracted():
+    """Deviations from the mean of a class count, but not the mean itself."""
     noise = np.random.default_rng(0).normal(0, 0.05, (2, 60))
     often, seldom = -0.4 + noise[0], -14 + noise[1]
     often[20:22] += 0.2
@@ -64,16 +67,16 @@ def test_what_a_model_prefers_anyway_is_no_event():
     assert (best.label, best.time_s) == ("Corner", 82.5)
 
 
-def test_where_nothing_stands_out_there_is_no_event():
+def test_constant_evidence_gives_no_event():
     assert spot_events(evidence_of(np.full(30, -3.0)), 5.0) == []
 
 
-def test_noise_of_an_answer_that_is_never_given_is_no_event():
+def test_noise_of_an_improbable_answer_gives_no_event():
     never = -60 + 20 * np.random.default_rng(1).random(60)
     assert spot_events(evidence_of(np.full(60, -3.0), never), 5.0) == []
 
 
-def test_of_two_peaks_within_the_window_the_higher_is_an_event():
+def test_higher_of_two_near_peaks_is_the_event():
     goal = np.full(40, -12.0)
     goal[10], goal[14], goal[30] = -1.0, -0.1, -0.5
     times = [event.time_s for event in spot_events(evidence_of(goal), 9.0)]
@@ -82,14 +85,14 @@ def test_of_two_peaks_within_the_window_the_higher_is_an_event():
     assert near == [20.5, 28.5, 60.5]
 
 
-# Nats above the rest at 1 s from each other, which windows of 1 s show one by one.
+# Nats above the mean, one value per second, for windows of 1 s.
 SLOPE = [10, 9, 8, 7.5, 7, 5, 6.5]
 
 
 @pytest.mark.parametrize(
     ("window", "count"), [(1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (6, 1), (7, 1)]
 )
-def test_slope_of_a_peak_drops_no_other_peak(window, count):
+def test_slope_of_a_peak_suppresses_no_other_peak(window, count):
     heights = np.array([*SLOPE, *[0.0] * 60])
     weights = -np.log1p(np.exp(12 - heights))
     events = spot_events(evidence_of(weights, step=1.0, seconds=1.0), window)
@@ -109,7 +112,7 @@ def test_slope_of_a_peak_drops_no_other_peak(window, count):
         ([2, 1, 1, 2, 1, 3, 3], [0, 3, 5]),
     ],
 )
-def test_plateau_is_one_peak(heights, places):
+def test_plateau_counts_as_one_peak(heights, places):
     assert peaks(np.array(heights, dtype=float)).tolist() == places
 
 
@@ -123,13 +126,13 @@ def spotted_on(heights, window):
 
 
 @given(CURVES)
-def test_longer_window_never_makes_more_events(heights):
+def test_larger_radius_never_gives_more_events(heights):
     counts = [len(spotted_on(heights, window)) for window in range(12)]
     assert counts == sorted(counts, reverse=True)
 
 
 @given(CURVES, st.integers(0, 12))
-def test_dropped_peak_is_near_a_higher_event(heights, window):
+def test_suppressed_peak_is_near_a_higher_event(heights, window):
     curve = np.array([*heights, 0])
     kept = spotted_on(heights, window)
     everything = spotted_on(heights, 0)
@@ -140,7 +143,7 @@ def test_dropped_peak_is_near_a_higher_event(heights, window):
 
 
 @given(st.permutations(range(9)), st.lists(st.integers(0, 30), min_size=9, max_size=9))
-def test_longer_window_never_keeps_more_of_any_points(order, times):
+def test_larger_radius_never_keeps_more_points(order, times):
     times = sorted(times)
     counts = [
         sum(place == leader for place, leader in enumerate(suppress(times, order, window)))
@@ -149,7 +152,7 @@ def test_longer_window_never_keeps_more_of_any_points(order, times):
     assert counts == sorted(counts, reverse=True)
 
 
-def test_windows_that_were_not_weighed_are_no_zero_and_no_neighbour():
+def test_windows_without_evidence_are_ignored():
     goal = np.full(30, -12.0)
     goal[10:12] = -0.1
     whole = evidence_of(goal)
@@ -168,8 +171,8 @@ WEIGHTS = st.lists(st.floats(-15, -1), min_size=3, max_size=40)
 @example([-15.0, -15.0, -14.999999999999998], -2.0, (2.0, 4.0))
 @example([-2.0, -2.0, -1.1, -2.0, -2.0], -0.7, (4.0, 4.0))
 @given(WEIGHTS, st.floats(-3, 0), st.sampled_from([(2.0, 4.0), (4.0, 4.0), (1.0, 4.0), (3.0, 4.0)]))
-def test_a_level_changes_nothing_and_peaks_are_apart(weights, level, cut):
-    """As odds, so that the level is added to what is measured."""
+def test_constant_added_to_all_odds_changes_no_event(weights, level, cut):
+    """The constant is added to the log-odds."""
     step, seconds = cut
     odds = np.array(weights)
 
@@ -189,7 +192,7 @@ def test_a_level_changes_nothing_and_peaks_are_apart(weights, level, cut):
 # --- Tables -----------------------------------------------------------------------------------
 
 
-def test_a_table_gives_back_what_was_written(tmp_path):
+def test_evidence_table_is_read_as_written(tmp_path):
     records = [
         outcome(0, Goal=-1.25, Corner=-3.5, none=-0.5),
         outcome(1, "no_frames"),
@@ -206,7 +209,7 @@ def test_a_table_gives_back_what_was_written(tmp_path):
     assert blank == "2.0,6.0,,,,,"
 
 
-def test_a_table_without_a_class_is_refused(tmp_path):
+def test_evidence_table_without_a_class_is_refused(tmp_path):
     write_evidence(tmp_path / "table.csv", evidence_of(np.full(3, -2.0)))
     with pytest.raises(InputError, match="no column Corner"):
         read_evidence(tmp_path / "table.csv", CLASSES)
@@ -226,7 +229,7 @@ def parts(*slices):
 KNOWN = {"Goal": -1.0, "Corner": -2.0, "none": -0.5}
 
 
-def test_every_window_of_every_slice_is_in_the_table_of_the_video():
+def test_joined_evidence_has_every_window_of_every_slice():
     first = [outcome(0, **KNOWN), outcome(1, "skipped_oom")]
     second = [outcome(2, "weighed", **KNOWN), outcome(3, "events", **KNOWN)]
     joined = join_slices(parts(second, first))
@@ -244,18 +247,18 @@ def test_every_window_of_every_slice_is_in_the_table_of_the_video():
         ),
     ],
 )  # fmt: skip
-def test_a_table_of_another_attempt_than_its_ledger_is_refused(change):
+def test_evidence_table_that_does_not_fit_its_ledger_is_refused(change):
     ((evidence, ledger, path),) = parts([outcome(0, **KNOWN), outcome(1, **KNOWN)])
-    with pytest.raises(InputError, match=r"table 0 does not hold the \d windows of its ledger"):
+    with pytest.raises(InputError, match=r"table 0 does not fit the \d windows of its ledger"):
         join_slices([(*change(evidence, ledger), path)])
 
 
-def test_a_window_that_was_only_weighed_must_have_evidence():
-    with pytest.raises(InputError, match="delete it and run again"):
+def test_weighed_window_without_evidence_is_refused():
+    with pytest.raises(InputError, match="Delete the file and run again"):
         join_slices(parts([outcome(0, "weighed")]))
 
 
-def test_evidence_is_divided_by_the_starts_of_its_windows():
+def test_evidence_between_two_times_uses_window_starts():
     windows = np.array([[0.0, 4.0, 0.0, 3.0], [2.0, 6.0, 2.0, 5.0], [4.0, 8.0, 4.0, 7.0]])
     evidence = Evidence(windows, ("Goal",), np.log([[0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]))
     first, second = evidence.between(0.0, 4.0), evidence.between(4.0, 8.0)

@@ -1,4 +1,4 @@
-"""A learnt model is a file without code, which knows the games that it was learnt from."""
+"""Test files of learnt models, which contain no code and know their training games."""
 
 from dataclasses import replace
 
@@ -29,10 +29,10 @@ WIDTH = 700  # beyond the number of directions
 
 
 def wide(number):
-    """States in which goals can be seen, float16."""
+    """Make float16 states that show goals."""
     goal = with_sign(number, 0).states[:, :1]
     others = np.random.default_rng(number).normal(size=(len(goal), WIDTH - 100))
-    # A hundred components say it, as one of so many would be lost.
+    # A hundred components show goals, because a single one would be lost among the others.
     return np.hstack([goal.repeat(100, axis=1), others]).astype(np.float16)
 
 
@@ -66,7 +66,7 @@ def odds(evidence):
     return evidence.log_odds[:, 0]
 
 
-def test_probabilities_are_those_of_the_fit(file, learner):
+def test_probabilities_of_a_saved_model_equal_its_fit(file, learner):
     found = LearntModel.read(file).probabilities(features(7), "game 7", "print 7")
     video = labelled(7, with_sign(7, 0).truth.events, wide(7).astype(float))
     assert odds(found) == pytest.approx(learner.fit_all().log_odds(video)[:, 0], abs=1e-3)
@@ -77,25 +77,25 @@ def test_probabilities_are_those_of_the_fit(file, learner):
 @pytest.mark.parametrize(
     ("game", "fingerprint"), [("game 1", "print 9"), ("another name", "print 1")]
 )
-def test_a_game_that_was_learnt_from_is_known_by_name_or_footage(file, learner, game, fingerprint):
+def test_training_game_is_recognized_by_name_or_footage(file, learner, game, fingerprint):
     found = LearntModel.read(file).probabilities(features(1), game, fingerprint)
     expected = learner.fit_without(["game 1"]).log_odds(learner.videos[1])[:, 0]
     assert odds(found) == pytest.approx(expected, abs=1e-3)
 
 
-def test_a_video_of_two_learnt_games_has_no_class(file):
+def test_video_that_fits_two_training_games_has_no_class(file):
     found = LearntModel.read(file).probabilities(features(1), "game 0", "print 1")
     assert found.classes == ()
 
 
-def test_odds_below_a_share_of_the_usual_ones_are_all_the_same(file, learner):
+def test_low_odds_are_raised_to_the_floor(file, learner):
     found = odds(LearntModel.read(file).probabilities(features(7), "g", "p"))
     floor = float(learner.fit_all().floors[0])
     assert found.min() == pytest.approx(floor, abs=1e-4)
     assert (np.abs(found - floor) < 1e-4).sum() > 50
 
 
-def test_windows_without_an_answer_have_empty_cells(file, tmp_path):
+def test_unanswered_windows_have_empty_cells(file, tmp_path):
     whole = features(7)
     answered = np.arange(len(whole.windows)) != 5
     some = replace(whole, answered=answered, states=whole.states[answered])
@@ -109,21 +109,21 @@ def test_windows_without_an_answer_have_empty_cells(file, tmp_path):
     assert np.array_equal(again.weights, found.weights, equal_nan=True)
 
 
-def test_a_table_without_a_class_is_read_again(tmp_path, file):
+def test_probabilities_without_a_class_are_read_again(tmp_path, file):
     found = LearntModel.read(file).probabilities(features(1), "game 0", "print 1")
     write_evidence(tmp_path / "table.csv", found)
     assert read_probabilities(tmp_path / "table.csv").classes == ()
 
 
-def test_the_note_is_read_without_the_numbers(file, model):
+def test_note_of_a_learnt_model_is_read_alone(file, model):
     assert read_note(file) == model.note
     assert [part.without for part in model.note.parts] == [[], ["game 0"], ["game 1"], ["game 2"]]
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\xff" * 64, b"\x02\0\0\0\0\0\0\0{}"])
-def test_another_file_is_no_learnt_model(tmp_path, content):
+def test_invalid_learnt_model_is_refused(tmp_path, content):
     (tmp_path / "other").write_bytes(content)
-    with pytest.raises(InputError, match="no learnt model"):
+    with pytest.raises(InputError, match="not a learnt model"):
         read_note(tmp_path / "other")
     with pytest.raises(InputError, match="cannot be read"):
         read_note(tmp_path / "absent")
@@ -140,7 +140,7 @@ def test_another_file_is_no_learnt_model(tmp_path, content):
         ({"image": {"max_size": 384, "fit": "crop"}}, "image.fit (pad there, crop here)"),
     ],
 )
-def test_features_of_another_kind_are_refused_with_the_difference(change, words):
+def test_features_with_other_settings_are_refused_with_the_difference(change, words):
     other = ORIGIN.model_copy(update=change)
     with pytest.raises(InputError) as raised:
         check_learnt("kept.safetensors", ORIGIN, other)
@@ -149,13 +149,13 @@ def test_features_of_another_kind_are_refused_with_the_difference(change, words)
     assert ORIGIN.key != other.key or "checkpoint" in change
 
 
-def test_the_folder_of_a_checkpoint_is_no_difference():
+def test_renamed_checkpoint_folder_is_accepted():
     moved = ORIGIN.model_copy(update={"checkpoint": "/elsewhere"})
     check_learnt("kept.safetensors", ORIGIN, moved)
     assert ORIGIN.key == moved.key
 
 
-def test_nothing_is_learnt_of_a_game_without_answers():
+def test_game_without_answers_teaches_no_class():
     video = labelled(0, [], noise(0))
     empty = replace(video, answered=np.zeros(len(video.windows), bool), states=video.states[:0])
     learner = Learner([empty, replace(with_sign(1, 0), truth=Truth([], []))], ["Goal"])

@@ -1,4 +1,4 @@
-"""What is learnt from games is used on other games, and a game has no part in its own model."""
+"""Test learning from games, and that a game is never used for its own model."""
 
 from dataclasses import replace
 
@@ -57,7 +57,7 @@ def noise(number):
 
 
 def with_sign(number, direction, size=4.0):
-    """A match in which windows with a goal have something in one direction."""
+    """Make a match in which windows with a goal differ in one direction."""
     events = at(*moments(number))
     states = noise(number)
     states[:, direction] += size * (targets(truth(events), windows(), ["Goal"], STEP)[:, 0] == 1)
@@ -65,7 +65,7 @@ def with_sign(number, direction, size=4.0):
 
 
 def quality(fit, video):
-    """Average precision of a fit's windows in a video."""
+    """Compute the average precision of a fit on the windows of a video."""
     shows = targets(video.truth, video.windows, ["Goal"], STEP)[:, 0]
     logits = fit.logits(video)[:, fit.classes.index("Goal")]
     return average_precision_score(shows[shows >= 0], logits[shows >= 0])
@@ -74,15 +74,15 @@ def quality(fit, video):
 # --- No game takes part in its own model ------------------------------------------------------
 
 
-def test_a_feature_that_tells_the_label_in_every_game_is_learnt():
+def test_feature_that_shows_the_label_in_every_game_is_learnt():
     learner = Learner([with_sign(n, 0) for n in range(5)], ["Goal"])
     for group in learner.groups:
         (video,) = [v for v in learner.videos if v.game in group]
         assert quality(learner.fit_without(group), video) > 0.8
 
 
-def test_a_feature_that_tells_the_label_in_its_own_game_alone_does_not_help():
-    """Each game has a direction of its own in which its labels stand."""
+def test_feature_that_shows_the_label_in_one_game_does_not_help():
+    """Each game has its own direction that shows its labels."""
     leaking = Learner([with_sign(n, n, size=20.0) for n in range(5)], ["Goal"])
     clean = Learner([labelled(n, at(*moments(n)), noise(n)) for n in range(5)], ["Goal"])
     for group in leaking.groups:
@@ -94,7 +94,7 @@ def test_a_feature_that_tells_the_label_in_its_own_game_alone_does_not_help():
 
 
 @pytest.mark.parametrize("games", [2, 3, 5, 13])
-def test_labels_of_a_game_do_not_change_the_model_used_on_it(games):
+def test_labels_of_a_game_do_not_change_its_own_model(games):
     videos = [with_sign(n, 0) for n in range(games)]
     learner = Learner(videos, ["Goal"])
     for changed in (0, games - 1):
@@ -113,14 +113,14 @@ def test_labels_of_a_game_do_not_change_the_model_used_on_it(games):
         assert (before.floors == after.floors).all()
 
 
-def test_features_of_a_game_do_not_change_the_model_used_on_it():
+def test_features_of_a_game_do_not_change_its_own_model():
     videos = [with_sign(n, 0) for n in range(4)]
     again = [labelled(0, at(*moments(0)), 9 * noise(77)), *videos[1:]]
     before, after = (Learner(each, ["Goal"]).fit_without(["game 0"]) for each in (videos, again))
     assert (before.weights == after.weights).all()
 
 
-def test_two_halves_of_a_game_are_left_out_together():
+def test_both_halves_of_a_game_are_left_out_together():
     videos = [replace(with_sign(n, 0), game=f"game {n // 2}") for n in range(6)]
     learner = Learner(videos, ["Goal"])
     assert learner.groups == [["game 0"], ["game 1"], ["game 2"]]
@@ -131,7 +131,7 @@ def test_two_halves_of_a_game_are_left_out_together():
 
 
 @given(st.integers(1, 60))
-def test_every_game_is_in_one_group_and_each_group_in_one_coarse_group(count):
+def test_groups_divide_the_games(count):
     games = [f"{n:03}" for n in range(count)]
     coarse, fine = groups_of(games)
     for groups in (coarse, fine):
@@ -141,7 +141,7 @@ def test_every_game_is_in_one_group_and_each_group_in_one_coarse_group(count):
         assert all(len(group) == 1 for group in fine)
 
 
-def test_labels_at_random_teach_no_more_than_chance():
+def test_random_labels_teach_no_more_than_chance():
     videos = [with_sign(n, 0) for n in range(5)]
     found = []
     for seed in range(10):
@@ -152,10 +152,10 @@ def test_labels_at_random_teach_no_more_than_chance():
     assert np.mean(found) < 0.25
 
 
-# --- What is learnt ---------------------------------------------------------------------------
+# --- Learnt classes and the learning curve ----------------------------------------------------
 
 
-def test_classes_with_too_few_events_are_left_out_and_named():
+def test_rare_classes_are_left_out_and_reported():
     videos = [with_sign(n, 0) for n in range(3)]
     rare = [replace(v, truth=truth([*v.truth.events, *at(7.0, label="Own goal")])) for v in videos]
     learner = Learner(rare, ["Goal"])
@@ -169,7 +169,7 @@ def test_classes_with_too_few_events_are_left_out_and_named():
     assert report.summary == "Learnt 1 classes from 3 games with 450 windows: Goal."
 
 
-def test_with_one_game_nothing_can_be_used_on_it():
+def test_single_game_gives_no_model_for_the_same_game():
     learner = Learner([with_sign(0, 0)], ["Goal"])
     assert learner.fit_all().classes == ("Goal",)
     alone = learner.fit_without(["game 0"])
@@ -178,7 +178,7 @@ def test_with_one_game_nothing_can_be_used_on_it():
     assert learning_curve(learner, [(["game 0"], alone)], HOW) == []
 
 
-def test_windows_that_were_not_answered_are_not_learnt_from():
+def test_unanswered_windows_are_not_used_for_learning():
     video = with_sign(0, 0)
     answered = np.arange(COUNT) % 3 > 0
     some = replace(video, answered=answered, states=video.states[answered])
@@ -188,7 +188,7 @@ def test_windows_that_were_not_answered_are_not_learnt_from():
     assert quality(fit, videos[1]) > 0.9
 
 
-def test_the_curve_rises_with_games_and_ends_with_all_others():
+def test_learning_curve_rises_and_ends_with_all_other_games():
     learner = Learner([with_sign(n, 0, size=2.5) for n in range(6)], ["Goal"])
     parts = [(group, learner.fit_without(group)) for group in learner.groups]
     curve = learning_curve(learner, parts, HOW)
@@ -204,8 +204,8 @@ def found(*arguments):
     return targets(*arguments, ["Goal", "Foul"], STEP).tolist()
 
 
-def test_windows_show_a_moment_up_to_their_last_frame():
-    """Windows start at 0, 2, 4, …, last four seconds and show four frames a second apart."""
+def test_window_shows_a_moment_up_to_its_last_frame():
+    """Windows start every 2 s, last 4 s, and have four frames at one frame per second."""
     goal = [row[0] for row in found(truth(at(8.5)), windows(8))]
     assert goal == [0, 0, 0, SHOWS, SHOWS, UNCERTAIN, 0, 0]
     late = [row[0] for row in found(truth(at(9.5)), windows(8))]
@@ -213,7 +213,7 @@ def test_windows_show_a_moment_up_to_their_last_frame():
     assert {row[1] for row in found(truth(at(8.5)), windows(8))} == {SHOWS_NOT}
 
 
-def test_undecided_moments_count_neither_way():
+def test_undecided_moments_make_windows_uncertain():
     rows = found(truth(at(20.5), undecided=[8.5]), windows(14))
     uncertain = [n for n, row in enumerate(rows) if row[1] == UNCERTAIN]
     assert uncertain == [3, 4, 5]
@@ -223,7 +223,7 @@ def test_undecided_moments_count_neither_way():
     assert both[4] == [UNCERTAIN, SHOWS]
 
 
-def test_events_that_are_not_shown_count_neither_way():
+def test_hidden_events_make_windows_uncertain():
     hidden = [TrueEvent(8.5, "Goal", visible=False)]
     assert {row[0] for row in found(truth(hidden), windows(8))} == {SHOWS_NOT, UNCERTAIN}
 
@@ -231,7 +231,7 @@ def test_events_that_are_not_shown_count_neither_way():
 # --- Reduction --------------------------------------------------------------------------------
 
 
-def test_standardized_states_have_no_mean_and_one_deviation():
+def test_standardized_states_have_mean_0_and_deviation_1():
     states = np.random.default_rng(0).normal(5, 3, (50, 4)).astype(np.float16)
     states[:, 2] = 7
     found = standardize(states)
@@ -240,7 +240,7 @@ def test_standardized_states_have_no_mean_and_one_deviation():
     assert standardize(states[:0]).shape == (0, 4)
 
 
-def test_directions_keep_distances_nearly():
+def test_random_directions_nearly_keep_distances():
     points = np.random.default_rng(0).normal(size=(20, 4096)).astype(np.float32)
     projected = points @ directions(4096)
     assert projected.shape == (20, 512)
@@ -248,7 +248,7 @@ def test_directions_keep_distances_nearly():
     assert (np.abs(after / before - 1) < 0.2).all()
 
 
-def test_components_have_a_mean_variance_of_1():
+def test_principal_components_have_mean_variance_1():
     data = np.random.default_rng(0).normal(size=(4000, 6)) * [9, 4, 1, 1, 0.5, 0]
     kept = components(data.T @ data, len(data))
     assert kept.shape == (6, 5)
@@ -257,7 +257,7 @@ def test_components_have_a_mean_variance_of_1():
     assert variances[0] / variances[2] == pytest.approx(9, rel=0.1)
 
 
-def test_neighbours_beyond_a_gap_or_without_an_answer_are_zero():
+def test_missing_neighbours_are_zero():
     reduced = np.arange(1.0, 5.0, dtype=np.float32)[:, None]
     answered = np.array([True, True, False, True, True])
     starts = np.array([0.0, 2, 4, 6, 30])

@@ -1,4 +1,4 @@
-"""A model is asked in the words that it was tuned on, and its answers end."""
+"""Test the form of prompts, and the tokens that end answers."""
 
 import json
 import logging
@@ -51,7 +51,7 @@ QWEN = (
 
 @pytest.fixture
 def changed(tmp_path):
-    """A copy of a checkpoint's folder, some of its files written or, if None, taken away."""
+    """Return a function that copies a checkpoint with changed files. None removes a file."""
 
     def copy(checkpoint, **files):
         folder = tmp_path / "model"
@@ -68,12 +68,12 @@ def changed(tmp_path):
 
 
 def with_entries(checkpoint, name, **entries):
-    """A JSON file of the checkpoint with some entries changed."""
+    """Return a JSON file of the checkpoint with some entries changed."""
     return json.loads((checkpoint / name).read_text()) | entries
 
 
 def asked(model):
-    """The prompt about two pictures, as text with one token for them."""
+    """Return the prompt about two pictures as text, with one token for them."""
     text = model.tokenizer.decode(model.prompt(2).ids)
     return text.replace(model.video_token * (2 * model.tokens_per_picture), "{video}")
 
@@ -93,7 +93,7 @@ def asked(model):
     ],
     ids=["vicuna", "mistral", "chatml"],
 )
-def test_llava_is_asked_in_its_checkpoint_s_own_words(
+def test_prompt_has_the_form_of_the_checkpoint_s_template(
     checkpoint, changed, caplog, place, template, words
 ):
     content = {
@@ -105,13 +105,13 @@ def test_llava_is_asked_in_its_checkpoint_s_own_words(
     }[place]
     with caplog.at_level(logging.INFO):
         model = LlavaNextVideo(changed(checkpoint, **{place: content}), PROMPT, FOOTAGE)
-    # The tiny tokenizer puts no space behind its first token.
+    # The tiny tokenizer puts no space after its first token.
     assert asked(model).replace("<s> ", "<s>") == words.replace("<s> ", "<s>")
     assert (model.prompt(2).ids == model.tokenizer.bos_token_id).sum() == 1
-    assert f"checkpoint's {place.replace('__', '.')} has it: " in caplog.text
+    assert f"form of the checkpoint's {place.replace('__', '.')}: " in caplog.text
 
 
-def test_the_hub_s_templates_make_the_words_that_checkpoints_without_one_are_asked_in(
+def test_family_template_equals_the_hub_s_chat_template(
     checkpoint, qwen_checkpoint, changed, caplog
 ):
     for kind, folder, template in (
@@ -120,7 +120,7 @@ def test_the_hub_s_templates_make_the_words_that_checkpoints_without_one_are_ask
     ):
         with caplog.at_level(logging.INFO):
             usual = kind(folder, PROMPT, FOOTAGE)
-        assert "has no chat template; it is asked as its family is" in caplog.text
+        assert "has no chat template. Its family's template is used" in caplog.text
         own = changed(folder, chat_template__jinja=template)
         assert torch.equal(kind(own, PROMPT, FOOTAGE).prompt(3).ids, usual.prompt(3).ids)
         shutil.rmtree(own)
@@ -140,22 +140,20 @@ def test_the_hub_s_templates_make_the_words_that_checkpoints_without_one_are_ask
     ],
     ids=["no video", "no text", "refuses", "broken", "unsafe", "fails", "endless", "empty"],
 )
-def test_a_template_that_makes_no_prompt_is_one_sentence(checkpoint, changed, template):
+def test_unusable_chat_template_is_refused_in_one_sentence(checkpoint, changed, template):
     with pytest.raises(InputError) as raised:
         LlavaNextVideo(changed(checkpoint, chat_template__jinja=template), PROMPT, FOOTAGE)
-    assert "chat_template.jinja makes no prompt of a video and a text (" in str(raised.value)
+    assert "chat_template.jinja cannot make a prompt from a video and a text (" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_words_of_the_user_that_stand_for_the_video_are_refused(checkpoint):
-    with pytest.raises(InputError, match="The prompt holds <video>"):
+def test_prompt_with_the_video_token_is_refused(checkpoint):
+    with pytest.raises(InputError, match="The prompt contains <video>"):
         LlavaNextVideo(checkpoint, "Look at <video> and tell.", FOOTAGE)
 
 
 @pytest.mark.parametrize("kind", [LlavaNextVideo, Qwen25VL])
-def test_answers_end_though_no_generation_config_says_how(
-    kind, checkpoint, qwen_checkpoint, changed
-):
+def test_end_tokens_are_found_without_generation_config(kind, checkpoint, qwen_checkpoint, changed):
     source = checkpoint if kind is LlavaNextVideo else qwen_checkpoint
     usual = kind(source, PROMPT, FOOTAGE).eos
     assert usual
@@ -169,7 +167,7 @@ def test_answers_end_though_no_generation_config_says_how(
     assert kind(folder, PROMPT, FOOTAGE).eos == usual
 
 
-def test_the_first_source_that_knows_an_end_is_taken(tmp_path):
+def test_end_tokens_come_from_the_first_valid_source(tmp_path):
     assert end_tokens(tmp_path, 10, [3, 4], 5, 6) == {3, 4}
     assert end_tokens(tmp_path, 10, None, 5, 6) == {5}
     assert end_tokens(tmp_path, 10, [], [None], 6) == {6}
@@ -179,7 +177,7 @@ def test_the_first_source_that_knows_an_end_is_taken(tmp_path):
             end_tokens(tmp_path, 10, *stated)
 
 
-def test_the_video_s_token_is_the_tokenizer_s_whatever_number_the_config_has(checkpoint, changed):
+def test_video_token_comes_from_the_tokenizer_instead_of_the_config(checkpoint, changed):
     usual = LlavaNextVideo(checkpoint, PROMPT, FOOTAGE)
     odd = with_entries(checkpoint, "config.json", video_token_index=7)
     other = LlavaNextVideo(changed(checkpoint, config__json=odd), PROMPT, FOOTAGE)
@@ -193,7 +191,7 @@ def test_the_video_s_token_is_the_tokenizer_s_whatever_number_the_config_has(che
     assert_near(*logits)
 
 
-def test_a_tokenizer_without_the_video_s_token_is_one_sentence(checkpoint, changed):
+def test_tokenizer_without_the_video_token_is_refused(checkpoint, changed):
     whole = json.loads((checkpoint / "tokenizer.json").read_text())
     text = json.dumps(whole).replace("<video>", "<movie>")
     config = (checkpoint / "tokenizer_config.json").read_text().replace("<video>", "<movie>")
@@ -206,15 +204,15 @@ def test_a_tokenizer_without_the_video_s_token_is_one_sentence(checkpoint, chang
     ("files", "sentence"),
     [
         ({"tokenizer__json": None, "tokenizer__model": "pieces"}, "pip install sentencepiece"),
-        ({"tokenizer__json": '{"model": 1}'}, "has no tokenizer that can be read"),
-        ({"tokenizer__json": None, "tokenizer_config__json": None}, "has no tokenizer that can be"),
+        ({"tokenizer__json": '{"model": 1}'}, "has no readable tokenizer"),
+        ({"tokenizer__json": None, "tokenizer_config__json": None}, "has no readable tokenizer"),
     ],
     ids=["only tokenizer.model", "broken", "none"],
 )
-def test_a_tokenizer_that_cannot_be_read_is_one_sentence(
+def test_unreadable_tokenizer_is_refused_in_one_sentence(
     checkpoint, changed, files, sentence, monkeypatch
 ):
-    # Where sentencepiece is installed, as by other projects, its absence is not the reason.
+    # Other projects may have installed sentencepiece, so hide it.
     monkeypatch.setattr("touchline.models.chat.find_spec", lambda name: None)
     with pytest.raises(InputError) as raised:
         LlavaNextVideo(changed(checkpoint, **files), PROMPT, FOOTAGE)
@@ -222,7 +220,7 @@ def test_a_tokenizer_that_cannot_be_read_is_one_sentence(
     assert "\n" not in str(raised.value)
 
 
-def test_features_that_make_no_square_are_refused(checkpoint, changed):
+def test_vision_features_that_form_no_square_are_refused(checkpoint, changed):
     full = with_entries(checkpoint, "config.json", vision_feature_select_strategy="full")
     with pytest.raises(InputError, match="vision_feature_select_strategy: full, with which"):
         LlavaNextVideo(changed(checkpoint, config__json=full), PROMPT, FOOTAGE)
@@ -242,20 +240,20 @@ OTHER = {"image_mean": [0.1, 0.1, 0.1], "image_std": [0.2, 0.2, 0.2]}
         {"processor_config.json": {"processor_class": "P"}, "preprocessor_config.json": HALF},
     ],
 )
-def test_what_a_processor_states_of_videos_is_found_wherever_it_stands(tmp_path, files):
+def test_video_processor_settings_take_precedence_over_images(tmp_path, files):
     for name, content in files.items():
         (tmp_path / name).write_text(json.dumps(content))
     assert read_processor(tmp_path) == HALF
     assert read_normalization(tmp_path) == Normalization((0.5,) * 3, (0.25,) * 3)
 
 
-def test_pixels_that_are_not_to_be_normalized_are_only_scaled(tmp_path):
+def test_pixels_without_normalization_are_only_scaled(tmp_path):
     (tmp_path / "preprocessor_config.json").write_text('{"do_normalize": false}')
     assert read_normalization(tmp_path) == Normalization((0.0,) * 3, (1.0,) * 3)
 
 
 @pytest.mark.parametrize("mean", [[0.5], "0.5", ["a", "b", "c"], 0.5])
-def test_a_normalization_of_no_three_channels_is_one_sentence(tmp_path, mean):
+def test_normalization_without_three_channels_is_refused(tmp_path, mean):
     (tmp_path / "preprocessor_config.json").write_text(json.dumps({"image_mean": mean}))
     with pytest.raises(InputError, match="each should be three numbers"):
         read_normalization(tmp_path)

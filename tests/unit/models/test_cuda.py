@@ -1,4 +1,4 @@
-"""A GPU that torch cannot use stops a job with one sentence; without a GPU the CPU goes on."""
+"""Test the check of a GPU, and the estimate of time on a CPU."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ from touchline.models.cuda import check_usable
 
 @pytest.fixture
 def nvidia_smi(tmp_path, monkeypatch):
-    """Puts an nvidia-smi into the path that prints a text."""
+    """Return a function that replaces nvidia-smi by a command that prints a text."""
 
     def prints(text, status=0):
         program = tmp_path / "nvidia-smi"
@@ -33,7 +33,7 @@ def torch_that_fails(monkeypatch, error, cuda="13.0"):
     monkeypatch.setattr(torch.version, "cuda", cuda)
 
 
-def test_without_a_gpu_there_is_nothing_to_check():
+def test_gpu_check_passes_without_a_gpu():
     check_usable(None)
 
 
@@ -51,7 +51,7 @@ TOO_OLD = (
             "13.0",
             "550.54.15",
             [
-                "is too old (found version 12040). The driver's version is 550.54.15;",
+                "is too old (found version 12040). The driver's version is 550.54.15.",
                 "built with CUDA 13.0, which needs driver 580 or later",
             ],
         ),
@@ -76,7 +76,7 @@ TOO_OLD = (
     ],
     ids=["driver too old", "no driver", "CPU build", "card too old"],
 )
-def test_a_gpu_that_torch_cannot_use_is_one_sentence(
+def test_unusable_gpu_is_reported_in_one_sentence_with_advice(
     monkeypatch, nvidia_smi, error, cuda, driver, parts
 ):
     torch_that_fails(monkeypatch, error, cuda)
@@ -94,7 +94,7 @@ def test_a_gpu_that_torch_cannot_use_is_one_sentence(
     assert "\n" not in sentence
 
 
-def test_this_machine_s_torch_gives_its_own_reason():
+def test_unusable_gpu_message_includes_torch_s_reason():
     if torch.cuda.is_available():
         pytest.skip("torch has a GPU here")
     with pytest.raises(InputError, match=r"but torch .* cannot use it: "):
@@ -105,7 +105,7 @@ class Rows:
     rows = 2
 
 
-def test_on_the_cpu_the_log_tells_how_long_a_slice_will_take(monkeypatch, caplog):
+def test_remaining_time_of_a_slice_is_logged_once_on_the_cpu(monkeypatch, caplog):
     clock = iter([0.0, 50.0, 60.0, 61.0])
     monkeypatch.setattr("touchline.detection.detect.time.monotonic", lambda: next(clock))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -113,7 +113,7 @@ def test_on_the_cpu_the_log_tells_how_long_a_slice_will_take(monkeypatch, caplog
     with caplog.at_level(logging.INFO):
         for number in range(3):
             progress.count(window(number, 2.0 * number), Rows())
-    # Two windows in a minute, 348 to go: 2 h 54 min.
+    # At two windows per minute, 348 windows take 2 h 54 min.
     assert [each.getMessage() for each in caplog.records] == [
-        "The other 348 windows will take about 2.9 hours."
+        "The remaining 348 windows will take about 2.9 hours."
     ]

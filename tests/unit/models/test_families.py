@@ -1,4 +1,4 @@
-"""The inputs are those of the library's own processor, and answers are those of a plain call."""
+"""Compare a family's inputs with the library's processor, and its answers with the library's."""
 
 import importlib.util
 import json
@@ -30,7 +30,7 @@ FOOTAGE = Footage(320, 180, 1.0)
 
 
 def pictures(count=3, size=(180, 320), seed=5):
-    """Pictures that are smooth and noisy at once, the same on every machine."""
+    """Make pictures with smooth and noisy parts that are the same on every machine."""
     height, width = size
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     return [
@@ -64,7 +64,7 @@ needs_torchvision = pytest.mark.skipif(
 
 
 @needs_torchvision
-def test_llava_s_ids_and_pixels_are_the_stock_processor_s(checkpoint, llava):
+def test_llava_inputs_equal_the_stock_processor(checkpoint, llava):
     from transformers.models.llava_next import LlavaNextImageProcessor
     from transformers.models.llava_next_video import (
         LlavaNextVideoProcessor,
@@ -91,7 +91,7 @@ def test_llava_s_ids_and_pixels_are_the_stock_processor_s(checkpoint, llava):
 
 
 @needs_torchvision
-def test_qwen_s_ids_and_pixels_are_the_stock_processor_s(qwen_checkpoint):
+def test_qwen_inputs_equal_the_stock_processor(qwen_checkpoint):
     from transformers import Qwen2_5_VLProcessor, Qwen2VLImageProcessor, Qwen2VLVideoProcessor
 
     for height, width in [(180, 320), (112, 112), (321, 181), (216, 384)]:
@@ -101,7 +101,7 @@ def test_qwen_s_ids_and_pixels_are_the_stock_processor_s(qwen_checkpoint):
             tokenizer=model.tokenizer,
             video_processor=Qwen2VLVideoProcessor.from_pretrained(qwen_checkpoint),
         )
-        # Three frames: the last one is its own partner.
+        # Of three frames, the last frame is paired with itself.
         frames = pictures(size=(height, width))
         text = model.template.format(video=model.video_token, prompt=PROMPT.strip())
         stock = processor(
@@ -120,7 +120,7 @@ def test_qwen_s_ids_and_pixels_are_the_stock_processor_s(qwen_checkpoint):
 @needs_torchvision
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
 @pytest.mark.parametrize("fps", [1.0, 3.0])
-def test_qwen3_s_ids_and_pixels_are_the_stock_processor_s(qwen3_checkpoint, count, fps):
+def test_qwen3_inputs_equal_the_stock_processor(qwen3_checkpoint, count, fps):
     from transformers import Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
     from transformers.video_utils import VideoMetadata
 
@@ -132,7 +132,7 @@ def test_qwen3_s_ids_and_pixels_are_the_stock_processor_s(qwen3_checkpoint, coun
             video_processor=Qwen3VLVideoProcessor.from_pretrained(qwen3_checkpoint),
         )
         frames = pictures(count, (height, width))
-        # One frame is its own partner; the stock processor wants two.
+        # A single frame is paired with itself, but the stock processor needs two frames.
         shown = frames * 2 if count == 1 else frames
         times = [0, 0] if count == 1 else list(range(count))
         stock = processor(
@@ -153,17 +153,17 @@ def test_qwen3_s_ids_and_pixels_are_the_stock_processor_s(qwen3_checkpoint, coun
         assert torch.equal(stock["input_ids"][0], model.prompt(len(pairs), count % 2 > 0).ids)
 
 
-def test_llava_s_pixels_are_those_pinned_from_the_stock_processor():
+def test_llava_pixels_equal_stored_values_of_the_stock_processor():
     normalization = Normalization(tuple(REFERENCE["mean"]), tuple(REFERENCE["std"]))
     for case in REFERENCE["pixels"]:
         pixels = pixels_of(pictures(size=tuple(case["size"])), 336, normalization, "crop")
-        # Within the rounding of a byte, which another processor's arithmetic may turn.
+        # Allow one level of a byte, because the arithmetic of other CPUs may round differently.
         one_level = 1 / 255 / min(normalization.std)
         samples = pixels[:, :, ::84, ::84].flatten().tolist()
         assert samples == pytest.approx(case["samples"], abs=1.01 * one_level)
 
 
-def test_qwen_s_patches_are_those_of_the_stock_processor():
+def test_qwen_patches_equal_stored_values_of_the_stock_processor():
     # Pinned where they were equal to the stock processor's (the test above, with torchvision).
     normalization = Normalization(tuple(REFERENCE["mean"]), tuple(REFERENCE["std"]))
     for case in REFERENCE["qwen"]:
@@ -179,7 +179,7 @@ def test_qwen_s_patches_are_those_of_the_stock_processor():
         assert samples == pytest.approx(case["samples"], abs=1.01 * one_level)
 
 
-def test_qwen3_s_patches_and_ids_are_those_of_the_stock_processor(qwen3_checkpoint):
+def test_qwen3_inputs_equal_stored_values_of_the_stock_processor(qwen3_checkpoint):
     # Pinned where they were equal to the stock processor's (the test above, with torchvision).
     for case in REFERENCE["qwen3"]:
         height, width = case["size"]
@@ -197,15 +197,15 @@ def test_qwen3_s_patches_and_ids_are_those_of_the_stock_processor(qwen3_checkpoi
         assert model.tokenizer.decode(ids).replace(shown, "*") == case["text"]
 
 
-def test_a_frame_takes_as_many_ids_as_the_stock_processor_gives_it(llava, qwen):
-    # Squares of 336 and patches of 14, pooled two by two, are pinned from the stock processor.
+def test_number_of_ids_per_frame_equals_the_stock_processor(llava, qwen):
+    # The stored value is for squares of 336 and patches of 14, pooled two by two.
     assert (336 // 14 // 2) ** 2 == REFERENCE["ids_per_frame"] == 144
     assert llava.tokens_per_picture == (112 // 14 // 2) ** 2
     width, height = qwen.size
     assert qwen.tokens_per_picture == width * height / 28**2
 
 
-def test_llava_s_ids_are_the_template_s_with_a_run_of_video_ids(llava):
+def test_llava_prompt_repeats_the_video_token_per_feature(llava):
     ids = llava.prompt(3).ids.tolist()
     video = llava.tokenizer.convert_tokens_to_ids("<video>")
     assert ids.count(video) == 3 * 16
@@ -213,7 +213,7 @@ def test_llava_s_ids_are_the_template_s_with_a_run_of_video_ids(llava):
     assert text == "<s>USER: <video>\nWhat happens? ASSISTANT:"
 
 
-def test_qwen_s_ids_are_the_chat_template_s_with_a_run_of_video_ids(qwen):
+def test_qwen_prompt_repeats_the_video_token_per_feature(qwen):
     prompt = qwen.prompt(2)
     video = qwen.video_token * (2 * qwen.tokens_per_picture)
     assert qwen.tokenizer.decode(prompt.ids) == (
@@ -223,20 +223,20 @@ def test_qwen_s_ids_are_the_chat_template_s_with_a_run_of_video_ids(qwen):
 
 
 @pytest.mark.parametrize("fps", [1.0, 2.0])
-def test_qwen_s_positions_count_time_height_and_width(qwen_checkpoint, fps):
+def test_qwen_positions_encode_time_height_and_width(qwen_checkpoint, fps):
     model = Qwen25VL(qwen_checkpoint, PROMPT, Footage(320, 180, fps))
     prompt = model.prompt(2)
     time, height, width = prompt.positions[:, 0]
     shown = (prompt.ids == model.model.config.video_token_id).nonzero().flatten()
     begin, rows, columns = int(shown[0]), model.size[1] // 28, model.size[0] // 28
-    # Two positions a second, and two frames a picture.
+    # There are two positions per second, and two frames per picture.
     assert sorted(set(time[shown].tolist())) == [begin, begin + int(2 * 2 / fps)]
     assert sorted(set(height[shown].tolist())) == list(range(begin, begin + rows))
     assert sorted(set(width[shown].tolist())) == list(range(begin, begin + columns))
     assert prompt.shift == int(prompt.positions.max()) + 1 - len(prompt.ids)
 
 
-def test_qwen_s_answer_continues_the_text_behind_a_long_window(qwen):
+def test_qwen_answer_positions_continue_the_text_after_a_long_window(qwen):
     prompt = qwen.prompt(15)
     time, height, width = prompt.positions[:, 0, -1].tolist()
     assert time == height == width == prompt.shift + len(prompt.ids) - 1
@@ -244,14 +244,14 @@ def test_qwen_s_answer_continues_the_text_behind_a_long_window(qwen):
     assert time < int(prompt.positions.max())
 
 
-def test_qwen3_s_positions_count_height_and_width_within_each_pair(qwen3):
+def test_qwen3_positions_encode_height_and_width_per_pair(qwen3):
     prompt = qwen3.prompt(2)
     time, height, width = prompt.positions[:, 0]
     shown = (prompt.ids == qwen3.model.config.video_token_id).nonzero().flatten()
     first, second = shown.chunk(2)
     rows, columns = qwen3.size[1] // 32, qwen3.size[0] // 32
     begins = [int(time[each[0]]) for each in (first, second)]
-    # The times between, with their marks, take positions of their own.
+    # The times between pairs, with their marks, have their own positions.
     between = int(second[0] - first[-1]) - 1
     assert begins[1] - begins[0] == max(rows, columns) + between > max(rows, columns)
     for begin, each in zip(begins, (first, second), strict=True):
@@ -264,7 +264,7 @@ def test_qwen3_s_positions_count_height_and_width_within_each_pair(qwen3):
 @given(
     st.integers(1, 2000), st.integers(1, 2000), st.integers(1, 50_000), st.integers(1, 1_000_000)
 )
-def test_a_picture_s_size_is_the_library_s(width, height, least, more):
+def test_picture_size_equals_the_library(width, height, least, more):
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
     assume(max(width, height) / min(width, height) <= 200)
@@ -276,7 +276,7 @@ def test_a_picture_s_size_is_the_library_s(width, height, least, more):
     *(st.integers(1, 2000), st.integers(1, 2000), st.integers(2, 256)),
     *(st.integers(1, 50_000), st.integers(1, 30_000_000)),
 )
-def test_the_size_of_frames_of_a_video_is_the_library_s(width, height, frames, least, more):
+def test_video_size_equals_the_library(width, height, frames, least, more):
     from transformers.models.qwen3_vl.video_processing_qwen3_vl import smart_resize
 
     assume(max(width, height) / min(width, height) <= 150)
@@ -285,7 +285,7 @@ def test_the_size_of_frames_of_a_video_is_the_library_s(width, height, frames, l
     assert found == expected[::-1]
 
 
-def test_the_full_size_checkpoint_s_limits_are_read_as_it_states_them():
+def test_pixel_limits_are_read_from_both_formats():
     stated = {"min_pixels": 3136, "max_pixels": 12845056}
     usual = (128 * 28 * 28, 768 * 28 * 28)
     assert pixel_limits(stated, usual) == (3136, 12845056)
@@ -295,11 +295,11 @@ def test_the_full_size_checkpoint_s_limits_are_read_as_it_states_them():
 
 @pytest.fixture(params=["qwen", "qwen3"])
 def of_pairs(request):
-    """A model that encodes two frames as one."""
+    """Return a model that encodes two frames together."""
     return request.getfixturevalue(request.param)
 
 
-def test_attention_in_chunks_is_the_library_s_own(of_pairs):
+def test_attention_in_chunks_equals_the_library(of_pairs):
     qwen = of_pairs
     pixels = torch.randint(256, (3, 2, 3, *qwen.size[::-1]), dtype=torch.uint8)
     visual = qwen.model.model.visual.config
@@ -310,7 +310,7 @@ def test_attention_in_chunks_is_the_library_s_own(of_pairs):
     assert_near(ours, stock)
 
 
-def test_a_pair_s_features_do_not_depend_on_its_company(of_pairs):
+def test_features_of_a_pair_do_not_depend_on_other_pairs(of_pairs):
     qwen = of_pairs
     pixels = torch.randint(256, (3, 2, 3, *qwen.size[::-1]), dtype=torch.uint8)
     together = qwen.encode(pixels)
@@ -318,7 +318,7 @@ def test_a_pair_s_features_do_not_depend_on_its_company(of_pairs):
     assert_near(together, alone)
 
 
-def test_nf4_is_saved_and_loaded(kind, source, quantized):
+def test_nf4_checkpoint_is_saved_and_loaded(kind, source, quantized):
     four_bit = kind(quantized, PROMPT, FOOTAGE)
     layer = four_bit.model.model.language_model.layers[0].mlp.up_proj
     assert type(layer).__name__ == "Linear4bit"
@@ -334,7 +334,7 @@ def test_nf4_is_saved_and_loaded(kind, source, quantized):
     assert size < full
 
 
-def test_the_log_tells_whether_weights_are_in_4_bits(kind, source, quantized, caplog):
+def test_log_says_whether_weights_are_in_4_bits(kind, source, quantized, caplog):
     with caplog.at_level(logging.INFO):
         for folder in (source, quantized):
             kind(folder, PROMPT, FOOTAGE)
@@ -344,12 +344,12 @@ def test_the_log_tells_whether_weights_are_in_4_bits(kind, source, quantized, ca
         if each.name == "touchline.models.families.base"
     ]
     assert messages == [
-        "The model's weights are as they were fetched, with no 4-bit copy; it computes in float32.",
-        "The model's weights are in 4 bits; it computes in float32.",
+        "The model's weights are as they were fetched, with no 4-bit copy. It computes in float32.",
+        "The model's weights are in 4 bits. It computes in float32.",
     ]
 
 
-def test_unpacked_weights_are_those_of_nf4_and_answer_as_packed_ones(kind, source, quantized):
+def test_unpacked_weights_give_the_same_answers_as_packed_ones(kind, source, quantized):
     plain, packed, unpacked = (kind(f, PROMPT, FOOTAGE) for f in (source, quantized, quantized))
     assert unpacked.unpacked_bytes() > 0
     unpacked.unpack()
@@ -358,7 +358,7 @@ def test_unpacked_weights_are_those_of_nf4_and_answer_as_packed_ones(kind, sourc
         model.model.model.language_model.layers[0].mlp.up_proj for model in (unpacked, plain)
     )
     assert type(layer).__name__ == "Linear"
-    # The demo rounds in training by an implementation of its own.
+    # The demo has its own implementation of rounding for training.
     assert_near(layer.weight, nf4.rounded(original.weight))
     frames = torch.stack([packed.pixels(frame, "pad") for frame in pictures(2)])
     pixels = frames.unflatten(0, (-1, packed.frames_per_picture))
@@ -366,12 +366,12 @@ def test_unpacked_weights_are_those_of_nf4_and_answer_as_packed_ones(kind, sourc
         model.prefill(model.encode(pixels)[None], model.new_cache(1, len(pixels), 4), [0]).logits
         for model in (packed, unpacked)
     ]
-    # Some processors multiply packed weights in bfloat16.
+    # Some CPUs multiply packed weights in bfloat16.
     assert_near(*logits, share=0.03)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_a_stated_dtype_is_used_throughout(kind, quantized, dtype):
+def test_requested_dtype_is_used_throughout(kind, quantized, dtype):
     model = kind(quantized, PROMPT, FOOTAGE, dtype)
     frames = torch.stack([model.pixels(frame, "pad") for frame in pictures(4)])
     features = model.encode(frames.unflatten(0, (-1, model.frames_per_picture)))
@@ -379,7 +379,7 @@ def test_a_stated_dtype_is_used_throughout(kind, quantized, dtype):
     try:
         logits = model.prefill(features[None], cache, [0]).logits
     except RuntimeError as error:
-        # PyTorch asks the processor, not ATEN_CPU_CAPABILITY, whether it may use AMX.
+        # PyTorch uses AMX if the CPU has it, independent of ATEN_CPU_CAPABILITY.
         if "only supported when avx512" in str(error):
             pytest.skip("PyTorch cannot compute in bfloat16 with this ATEN_CPU_CAPABILITY")
         raise
@@ -389,14 +389,14 @@ def test_a_stated_dtype_is_used_throughout(kind, quantized, dtype):
     assert used == {getattr(torch, dtype)}
 
 
-def test_a_row_takes_the_memory_that_is_estimated(llava, qwen, qwen3):
+def test_row_bytes_equals_the_memory_of_a_cache_row(llava, qwen, qwen3):
     for model in (llava, qwen, qwen3):
         cache = model.new_cache(5, 4, 100)
         taken = sum(tensor.nbytes for tensor in [*cache.keys, *cache.values])
         assert taken == 5 * model.row_bytes(4, 100)
 
 
-def test_a_broken_checkpoint_is_one_sentence(kind, quantized, tmp_path):
+def test_truncated_weights_are_refused_in_one_sentence(kind, quantized, tmp_path):
     shutil.copytree(quantized, tmp_path / "model")
     weights = next((tmp_path / "model").glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:1000])
@@ -404,13 +404,13 @@ def test_a_broken_checkpoint_is_one_sentence(kind, quantized, tmp_path):
         kind(tmp_path / "model", PROMPT, FOOTAGE)
 
 
-def test_a_checkpoint_of_another_family_is_reported_before_anything_runs(qwen_checkpoint, tmp_path):
-    with pytest.raises(InputError, match="write family: qwen2_5_vl"):
+def test_fetching_a_checkpoint_of_another_family_is_refused(qwen_checkpoint, tmp_path):
+    with pytest.raises(InputError, match="Write family: qwen2_5_vl"):
         fetch(str(qwen_checkpoint), None, "llava_next_video", tmp_path / "checkpoint")
 
 
 def with_context(source, folder, tokens):
-    """A copy of a checkpoint that states how many tokens it can read."""
+    """Copy a checkpoint, and set the number of tokens that it can read."""
     shutil.copytree(source, folder)
     config = json.loads((folder / "config.json").read_text())
     config["text_config"]["max_position_embeddings"] = tokens
@@ -419,7 +419,7 @@ def with_context(source, folder, tokens):
 
 
 @pytest.mark.parametrize("most", [3, 8, 16])
-def test_a_window_longer_than_the_context_is_refused_before_weights_are_loaded(
+def test_window_beyond_the_context_is_refused_before_loading_weights(
     kind, source, tmp_path, monkeypatch, most
 ):
     fitting = Footage(320, 180, 1.0, most)
@@ -428,16 +428,16 @@ def test_a_window_longer_than_the_context_is_refused_before_weights_are_loaded(
     prompt = len(model.prompt(pictures, most % model.frames_per_picture > 0).ids)
     folder = with_context(source, tmp_path / "model", prompt + 10)
     kind.check_length(folder, PROMPT, fitting, 10)
-    with pytest.raises(InputError, match=f"{prompt:,} tokens, which with the 11 of"):
+    with pytest.raises(InputError, match=f"{prompt:,} tokens. With 11 tokens of"):
         kind.check_length(folder, PROMPT, fitting, 11)
 
     def load_weights(*_, **__):
         raise AssertionError("weights are loaded")
 
     monkeypatch.setattr("touchline.models.families.base.load_weights", load_weights)
-    # With one frame of its pair missing, a window is as long as with both.
+    # A window with an incomplete pair of frames is as long as with the whole pair.
     longer = replace(fitting, frames=most + 2)
-    with pytest.raises(InputError, match=f"more than the {prompt + 10:,} that") as error:
+    with pytest.raises(InputError, match=f"exceeds the {prompt + 10:,} tokens that") as error:
         kind(folder, PROMPT, longer, new_tokens=10)
     greatest = int(re.search(r"window.frames to (\d+)", str(error.value))[1])
     kind.check_length(folder, PROMPT, replace(longer, frames=greatest), 10)

@@ -1,4 +1,4 @@
-"""Models of the family generic are loaded, quantized and asked as transformers itself does it."""
+"""Compare models of the family generic with transformers itself."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ from touchline.weights.checkpoints import check_source, fetch, read_family, read
 GREEDY = GenerationSettings(max_new_tokens=10)
 SAMPLED = GenerationSettings(max_new_tokens=10, do_sample=True, temperature=1.3, top_p=0.9)
 FOOTAGE = Footage(160, 90, 1.0)
-# Where a model runs, and in what it computes.
+# Device and type of the arithmetic.
 DEVICE = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
 DTYPE = arithmetic("auto", DEVICE)
 ASKED = "What happens?"
@@ -48,7 +48,7 @@ KINDS = [
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
-    """The user's own folder of each architecture."""
+    """Return a function that gives the user's own folder of each architecture."""
     made = {}
 
     def source(kind):
@@ -61,7 +61,7 @@ def sources(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fetched(sources, tmp_path_factory):
-    """The folder that the workflow makes of it."""
+    """Return a function that gives the folder that the workflow makes of it."""
     made = {}
 
     def folder(kind):
@@ -88,7 +88,7 @@ def new_model(folder, footage=FOOTAGE, new_tokens=10):
 
 
 def windows(count=7):
-    """Frames of windows; the last window has two frames, the others have four."""
+    """Return the frames of windows. The last window has two frames, the others have four."""
     noise = torch.Generator().manual_seed(1)
     return [
         torch.randint(
@@ -119,7 +119,7 @@ def answered(model, rows, settings=GREEDY, numbers=range(7), keeps_hidden=False)
 
 
 def by_the_library(folder, frames, model=None):
-    """The answer of a user of transformers, with its log probabilities."""
+    """Return the answer of transformers with its log probabilities."""
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     processor = AutoProcessor.from_pretrained(folder)
@@ -157,7 +157,7 @@ def by_the_library(folder, frames, model=None):
     return Generated(decoded, tuple(tokens), tuple(logprobs))
 
 
-def test_answers_equal_the_library_s_one_window_at_a_time(kind, model, sources):
+def test_generic_answers_equal_transformers_generate(kind, model, sources):
     expected = {n: by_the_library(sources(kind), frames) for n, frames in enumerate(windows())}
     assert len({answer.tokens for answer in expected.values()}) > 1
     for rows in (1, 3):
@@ -167,7 +167,7 @@ def test_answers_equal_the_library_s_one_window_at_a_time(kind, model, sources):
             assert_same_greedy(answer, expected[n])
 
 
-def test_head_makes_the_first_token_from_the_hidden_state(model):
+def test_generic_hidden_state_predicts_the_first_token(model):
     plain = answered(model, 3)
     kept = answered(model, 3, keeps_hidden=True)
     assert_same_answers(kept, plain)
@@ -183,15 +183,15 @@ def test_head_makes_the_first_token_from_the_hidden_state(model):
     assert not head._forward_pre_hooks
 
 
-def test_model_without_a_head_is_refused_with_one_sentence(fetched, monkeypatch):
+def test_model_without_a_named_head_is_refused_for_learning(fetched, monkeypatch):
     model = new_model(fetched("llava"))
     monkeypatch.setattr(model.model, "get_output_embeddings", lambda: None)
-    with pytest.raises(InputError, match="set learn: false"):
+    with pytest.raises(InputError, match="Set learn: false"):
         answered(model, 2, keeps_hidden=True)
 
 
 @pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
-def test_an_answer_does_not_depend_on_its_batch(model, settings):
+def test_generic_answers_do_not_depend_on_the_batch(model, settings):
     alone = answered(model, 1, settings)
     for rows, numbers in ((4, range(7)), (4, [5, 2, 6, 0]), (8, range(2, 7))):
         together = answered(model, rows, settings, numbers)
@@ -200,7 +200,7 @@ def test_an_answer_does_not_depend_on_its_batch(model, settings):
 
 
 @pytest.mark.parametrize("kind", ["llava", "gemma3"])
-def test_padding_on_the_left_does_not_change_an_answer(kind, fetched):
+def test_left_padding_does_not_change_answers(kind, fetched):
     model = new_model(fetched(kind))
 
     def likeliest(logits, _):
@@ -218,7 +218,7 @@ def test_padding_on_the_left_does_not_change_an_answer(kind, fetched):
         assert_same_greedy(together, alone)
 
 
-def test_sampling_follows_the_seed(fetched):
+def test_generic_sampling_depends_on_the_seed(fetched):
     model = new_model(fetched("llava"))
     other = SAMPLED.model_copy(update={"seed": 9})
     first, again, changed = (answered(model, 4, each) for each in (SAMPLED, SAMPLED, other))
@@ -242,7 +242,7 @@ def test_nf4_answers_equal_transformers_with_the_same_modules_skipped(kind, fetc
     library = AutoModelForImageTextToText.from_pretrained(
         tmp_path / "nf4", config=config, dtype=DTYPE, device_map=DEVICE
     )
-    # The library leaves these weights in the dtype they were saved in.
+    # The library keeps these weights in their saved dtype.
     for weights in library.parameters():
         if weights.is_floating_point():
             weights.data = weights.data.to(DTYPE)
@@ -252,7 +252,9 @@ def test_nf4_answers_equal_transformers_with_the_same_modules_skipped(kind, fetc
         assert_same_greedy(answers[n], expected, NF4_SHARE)
 
 
-def test_a_model_that_cannot_be_packed_is_quantized_at_load(fetched, tmp_path, monkeypatch, caplog):
+def test_model_that_cannot_be_saved_in_4_bits_is_quantized_at_load(
+    fetched, tmp_path, monkeypatch, caplog
+):
     quantize(fetched("llava"), tmp_path / "packed")
 
     def broken(*_):
@@ -261,20 +263,20 @@ def test_a_model_that_cannot_be_packed_is_quantized_at_load(fetched, tmp_path, m
     monkeypatch.setattr(quantizing, "save", broken)
     with caplog.at_level(logging.WARNING):
         quantize(fetched("llava"), tmp_path / "nf4")
-    assert "cannot be saved in 4 bits (no packing), so each job quantizes it" in caplog.text
+    assert "cannot be saved in 4 bits (no packing). Each job quantizes it" in caplog.text
     assert read_note(tmp_path / "nf4").quantizes_at_load
     loaded, packed = (new_model(tmp_path / name) for name in ("nf4", "packed"))
     assert_same_answers(answered(loaded, 3), answered(packed, 3))
 
 
-def test_log_warns_once_that_generic_is_slower(fetched, caplog):
+def test_slower_generic_family_is_logged_once(fetched, caplog):
     with caplog.at_level(logging.INFO, "touchline"):
         answered(new_model(fetched("llava")), 3)
     assert caplog.text.count("slower than a family of ours") == 1
-    assert "is shown images, and asked as the checkpoint's chat template has it" in caplog.text
+    assert "The prompt has the form of the checkpoint's chat template" in caplog.text
 
 
-def test_out_of_memory_halves_the_batch_and_loses_nothing(fetched, monkeypatch):
+def test_generic_batch_is_halved_without_losing_answers(fetched, monkeypatch):
     model = new_model(fetched("llava"))
     expected, whole = answered(model, 2), model.generate
     sizes = []
@@ -290,7 +292,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(fetched, monkeypatch):
     assert sizes[:3] == [8, 4, 2]
 
 
-def test_an_answer_ends_with_its_end_token_or_a_complete_list(fetched):
+def test_generic_answer_ends_at_eos_or_complete_list(fetched):
     model = new_model(fetched("llava"))
     ends = model.tokenizer.eos_token_id
     written = [[5, ends, 7, 7], model.tokenizer.encode('[{"label": "Goal"}] and so on')]
@@ -309,14 +311,14 @@ def test_an_answer_ends_with_its_end_token_or_a_complete_list(fetched):
     assert model.decode(answers[1].tokens) == '[{"label": "Goal"}]'
 
 
-def test_numbers_that_are_not_finite_are_no_answer(fetched):
+def test_infinite_log_probability_gives_a_failed_window(fetched):
     model = new_model(fetched("llava"))
     with torch.no_grad():
         model.model.lm_head.weight.fill_(torch.nan)
     assert answered(model, 2, numbers=(0, 1)) == {0: "not_finite", 1: "not_finite"}
 
 
-def test_too_many_frames_are_refused_with_the_number_that_fits(sources, fetched):
+def test_frames_beyond_the_context_are_refused_with_the_number_that_fits(sources, fetched):
     footage = Footage(160, 90, 1.0, 256)
     check = family("generic").check_length
     check(sources("llava"), ASKED, FOOTAGE, 256)
@@ -325,17 +327,17 @@ def test_too_many_frames_are_refused_with_the_number_that_fits(sources, fetched)
         lambda: new_model(fetched("llava"), footage),
     ):
         with pytest.raises(
-            InputError, match=r"more than the 4,096 .* set window\.frames to (\d+) "
+            InputError, match=r"exceeds the 4,096 tokens .* Set window\.frames to (\d+) "
         ):
             act()
 
 
 @pytest.mark.skipif(HAS_TORCHVISION, reason="torchvision is installed")
-def test_a_processor_that_needs_torchvision_is_one_sentence(sources):
+def test_processor_without_torchvision_is_refused_with_advice(sources):
     folder = sources("internvl")
-    with pytest.raises(InputError, match=r"needs a package that is missing \(.*orchvision"):
+    with pytest.raises(InputError, match=r"needs a missing package \(.*orchvision"):
         new_model_of_mine(folder)
-    # Jobs may have it.
+    # The check is skipped, because jobs may have torchvision.
     family("generic").check_length(folder, ASKED, FOOTAGE, 10)
 
 
@@ -351,7 +353,7 @@ def changed(source, tmp_path, name, change):
     return folder
 
 
-def test_a_model_of_text_is_refused(sources, tmp_path):
+def test_text_only_model_is_refused(sources, tmp_path):
     folder = changed(
         sources("llava"), tmp_path, "config.json", lambda stated: stated.update(model_type="llama")
     )
@@ -362,11 +364,11 @@ def test_a_model_of_text_is_refused(sources, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["chat_template.jinja", "processor_config.json"])
-def test_missing_files_of_the_processor_are_one_sentence(sources, tmp_path, name):
+def test_missing_processor_files_are_refused_in_one_sentence(sources, tmp_path, name):
     folder = shutil.copytree(sources("gemma3"), tmp_path / "mine")
     (folder / name).unlink()
     (folder / "preprocessor_config.json").unlink()
-    with pytest.raises(InputError, match=r"copy (chat_template|the processor's files)"):
+    with pytest.raises(InputError, match=r"[Cc]opy (chat_template|the processor's files)"):
         new_model_of_mine(folder)
 
 
@@ -396,7 +398,7 @@ class OwnModel(Idefics3ForConditionalGeneration):
 
 @pytest.fixture
 def with_code(sources, tmp_path):
-    """A checkpoint that brings the code of its model."""
+    """Make a checkpoint that contains the code of its model."""
 
     def change(stated):
         stated["model_type"] = "own_idefics"
@@ -410,12 +412,12 @@ def with_code(sources, tmp_path):
     return folder
 
 
-def test_code_is_refused_unless_it_is_trusted(with_code, tmp_path, monkeypatch):
+def test_checkpoint_code_is_refused_unless_trusted(with_code, tmp_path, monkeypatch):
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "c"))
     monkeypatch.syspath_prepend(str(tmp_path / "c"))
     with pytest.raises(InputError, match=r"set models\.\*\.trust_code: true to run them"):
         check_source(str(with_code), "generic")
-    with pytest.raises(InputError, match="needs code of its own"):
+    with pytest.raises(InputError, match="needs its own code"):
         fetch(str(with_code), None, "generic", tmp_path / "refused")
     assert not any("own" in name for name in sys.modules if name.startswith("transformers_modules"))
     fetch(str(with_code), None, "generic", tmp_path / "trusted", trust_code=True)
@@ -426,14 +428,14 @@ def test_code_is_refused_unless_it_is_trusted(with_code, tmp_path, monkeypatch):
         assert len(answered(model, 2, numbers=(0, 1))) == 2
 
 
-def test_code_that_is_not_needed_is_not_fetched(sources, tmp_path):
+def test_unneeded_checkpoint_code_is_not_fetched(sources, tmp_path):
     folder = shutil.copytree(sources("llava"), tmp_path / "mine")
     (folder / "own.py").write_text("raise SystemExit")
     fetch(str(folder), None, "generic", tmp_path / "fetched")
     assert not (tmp_path / "fetched" / "own.py").exists()
 
 
-def test_an_adapter_is_merged(fetched, tmp_path):
+def test_adapter_of_a_generic_model_is_merged(fetched, tmp_path):
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForImageTextToText
 

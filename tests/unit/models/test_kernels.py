@@ -1,4 +1,4 @@
-"""The kernels compute what PyTorch does; here their source runs as C++, thread by thread."""
+"""Compare the kernels with PyTorch. Their source runs here as C++, thread by thread."""
 
 import ctypes
 import logging
@@ -16,7 +16,7 @@ from transformers.models.llama.modeling_llama import LlamaConfig, LlamaMLP, appl
 from rounding import assert_near
 from touchline.models import kernels
 
-# What a GPU has, for a C++ compiler.
+# GPU features for a C++ compiler.
 AS_C = """
 #include <cmath>
 #include <cstring>
@@ -46,7 +46,7 @@ def compiled(tmp_path_factory):
 
 @pytest.fixture
 def kernel(compiled, monkeypatch):
-    """A kernel by name, which runs here."""
+    """Return a function that gives a kernel by name, to run on the CPU."""
     monkeypatch.setattr(kernels, "_DEVICE", "cpu")
 
     def named(name):
@@ -70,7 +70,7 @@ LAYER = LlamaConfig(
 
 @pytest.mark.parametrize("rows_have_angles", [False, True])
 @pytest.mark.parametrize("width", [16, 64])
-def test_a_rotation_equals_pytorch_s(kernel, rows_have_angles, width):
+def test_rotation_kernel_equals_pytorch(kernel, rows_have_angles, width):
     source = torch.Generator().manual_seed(0)
     batch, tokens = 2, 5
 
@@ -87,7 +87,7 @@ def test_a_rotation_equals_pytorch_s(kernel, rows_have_angles, width):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_other_numbers_are_rotated_by_pytorch(kernel, dtype):
+def test_other_dtypes_are_rotated_by_pytorch(kernel, dtype):
     q, k = (torch.randn((1, 2, 3, 16), dtype=dtype) for _ in range(2))
     angle = torch.randn((1, 3, 16), dtype=dtype)
     expected = apply_rotary_pos_emb(q, k, angle.cos(), angle.sin())
@@ -100,17 +100,17 @@ def test_other_numbers_are_rotated_by_pytorch(kernel, dtype):
         assert_near(one, other, share=2**-10)
 
 
-def test_a_gated_layer_gives_what_the_library_s_does(kernel):
+def test_gated_layer_kernel_equals_the_library(kernel):
     torch.manual_seed(0)
     layer = LlamaMLP(LAYER).bfloat16()
     hidden = 4 * torch.randn((3, 5, 16), dtype=torch.bfloat16)
     with torch.inference_mode():
         expected, fused = layer(hidden), kernels._gated_layer(kernel("gate"), layer, hidden)
-    # The C library's exp and PyTorch's on a CPU may differ in a last bit; a GPU has one.
+    # On a CPU, the exp of the C library and of PyTorch may differ in the last bit.
     assert_near(fused, expected, share=2**-7)
 
 
-def test_a_model_s_layers_are_fused_once(kernel, monkeypatch):
+def test_layers_of_a_model_are_fused_once(kernel, monkeypatch):
     monkeypatch.setattr(modeling_llama, "apply_rotary_pos_emb", apply_rotary_pos_emb)
     some = kernels.Kernels(kernel("rotate"), kernel("gate"))
     layers = nn.Sequential(LlamaMLP(LAYER), LlamaMLP(LAYER)).bfloat16()
@@ -121,9 +121,7 @@ def test_a_model_s_layers_are_fused_once(kernel, monkeypatch):
     assert all("forward" in vars(layer) for layer in layers)
 
 
-def test_a_fused_language_model_of_each_family_equals_the_library_s(
-    kernel, kind, source, monkeypatch
-):
+def test_fused_language_model_equals_the_library(kernel, kind, source, monkeypatch):
     model = kind.architecture.from_pretrained(source, dtype=torch.bfloat16).eval()
     language_model = model.model.language_model
     of_family = sys.modules[type(language_model.layers[0].self_attn).__module__]
@@ -147,12 +145,12 @@ def test_a_fused_language_model_of_each_family_equals_the_library_s(
     assert len(rotated) == 2 * len(language_model.layers)
 
 
-def test_without_a_gpu_there_are_no_kernels():
+def test_kernels_are_none_without_a_gpu():
     assert kernels.compile_kernels() is None
 
 
 @pytest.mark.parametrize("error", [AttributeError, TypeError, KeyError, RuntimeError])
-def test_any_failure_to_compile_falls_back_to_pytorch(monkeypatch, caplog, error):
+def test_failure_to_compile_falls_back_to_pytorch(monkeypatch, caplog, error):
     def compiled(*_):
         raise error("another version")
 
@@ -163,4 +161,4 @@ def test_any_failure_to_compile_falls_back_to_pytorch(monkeypatch, caplog, error
     with caplog.at_level(logging.INFO, "touchline"):
         assert kernels.compile_kernels() is None
     kernels.compile_kernels.cache_clear()
-    assert "computed in PyTorch's steps" in caplog.text
+    assert "is computed by PyTorch" in caplog.text

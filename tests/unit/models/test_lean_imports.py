@@ -1,4 +1,4 @@
-"""A worker answers without what only training and compiling need, and may import it later."""
+"""Test imports without the parts for training and compiling."""
 
 import logging
 import subprocess
@@ -33,7 +33,7 @@ assert torch.compile(lambda number: number + 1, backend="eager")(torch.ones(1)) 
 """
 
 
-def test_a_model_answers_without_the_compiler(quantized):
+def test_model_answers_without_importing_the_compiler(quantized):
     command = [sys.executable, "-c", ANSWERS, str(quantized)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -43,7 +43,7 @@ def test_a_model_answers_without_the_compiler(quantized):
 @pytest.mark.parametrize(
     "line", ["raise AttributeError('no collectives')", "1 / 0", "import no_such_module"]
 )
-def test_any_failure_falls_back_to_the_full_import(tmp_path, monkeypatch, caplog, line):
+def test_failed_lean_import_falls_back_to_the_full_import(tmp_path, monkeypatch, caplog, line):
     (tmp_path / "needs_scipy.py").write_text(
         f"import sys\nif sys.lean:\n    sys.lean = False\n    {line}\n"
     )
@@ -56,7 +56,7 @@ def test_any_failure_falls_back_to_the_full_import(tmp_path, monkeypatch, caplog
     assert "needs_scipy is imported in full" in record.getMessage()
 
 
-def test_failure_of_the_preparation_falls_back_to_the_full_import(monkeypatch, caplog):
+def test_failed_preparation_falls_back_to_the_full_import(monkeypatch, caplog):
     def broken():
         raise TypeError("another version")
 
@@ -66,7 +66,7 @@ def test_failure_of_the_preparation_falls_back_to_the_full_import(monkeypatch, c
     assert "another version" in caplog.text
 
 
-def test_module_that_fails_both_ways_raises_its_own_error(tmp_path, monkeypatch):
+def test_module_that_fails_to_import_raises_its_own_error(tmp_path, monkeypatch):
     (tmp_path / "never_works.py").write_text("raise ZeroDivisionError")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ZeroDivisionError):

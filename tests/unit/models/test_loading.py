@@ -1,4 +1,4 @@
-"""Every weight of a model comes from its checkpoint, or it does not load."""
+"""Test that every weight of a model comes from its checkpoint."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ WEIGHT = re.compile(r"layers\.1\.mlp\.up_proj\.weight$")
 
 @pytest.fixture(params=["quantizing", "as they are", "in 4 bits"])
 def loading(request, kind, source, quantized, tmp_path):
-    """A way to load, and the folder that it loads, which may be changed."""
+    """Return a function that loads a model, and its folder, which a test may change."""
     original = quantized if request.param == "in 4 bits" else source
     folder = shutil.copytree(original, tmp_path / "model")
     if request.param == "quantizing":
@@ -29,7 +29,7 @@ def loading(request, kind, source, quantized, tmp_path):
 
 
 def changed(folder, change):
-    """Change the weights; gives the name of the one that `change` is about."""
+    """Change the weights in a folder, and return the name of the changed weight."""
     file = folder / "model.safetensors"
     weights = load_file(file)
     key = next(key for key in weights if WEIGHT.search(key))
@@ -63,11 +63,11 @@ def by_gptq(weights, key):
         (missing, r"missing.*layers\.1\.mlp\.up_proj\.weight\)"),
         (unexpected, r"of no part of the model: 1 \(\S*layers\.1\.mlp\.sideways_proj\.weight\)"),
         (mis_shaped, r"of another shape: 1 \(\S*layers\.1\.mlp\.up_p"),
-        (merged_by_no_one, r"likely because an adapter \(LoRA\) was saved without being merged"),
-        (by_gptq, r"likely because the weights were quantized by AWQ|part is missing or damaged"),
+        (merged_by_no_one, r"probably because an adapter \(LoRA\) was saved without being merged"),
+        (by_gptq, r"because the weights were quantized by AWQ|has missing or damaged weights"),
     ],
 )
-def test_weights_that_do_not_fit_are_refused(loading, change, complaint):
+def test_weights_that_do_not_fit_the_config_are_refused(loading, change, complaint):
     load, folder = loading
     changed(folder, change)
     with pytest.raises(InputError, match=complaint) as error:
@@ -75,7 +75,7 @@ def test_weights_that_do_not_fit_are_refused(loading, change, complaint):
     assert str(folder) in str(error.value)
 
 
-def test_a_config_that_contradicts_itself_is_refused(loading):
+def test_inconsistent_config_is_refused(loading):
     load, folder = loading
     config = json.loads((folder / "config.json").read_text())
     config["text_config"]["num_attention_heads"] = "six"
@@ -85,16 +85,17 @@ def test_a_config_that_contradicts_itself_is_refused(loading):
 
 
 @pytest.mark.parametrize("part", [".absmax", ".quant_map", ".quant_state.bitsandbytes__nf4"])
-def test_4_bit_weights_that_lack_a_part_are_refused(kind, quantized, tmp_path, part):
+def test_incomplete_4_bit_weights_are_refused(kind, quantized, tmp_path, part):
     folder = shutil.copytree(quantized, tmp_path / "model")
     changed(folder, lambda weights, key: weights.pop(key + part))
     with pytest.raises(
-        InputError, match=r"part is missing or damaged \(\S*layers\.1\.mlp\.up_proj\.weight\)"
+        InputError,
+        match=r"has missing or damaged weights \(\S*layers\.1\.mlp\.up_proj\.weight\)",
     ):
         kind(folder, "What happens?", Footage(320, 180, 1.0))
 
 
-def test_another_size_of_the_same_family_is_refused(loading):
+def test_config_with_more_layers_than_weights_is_refused(loading):
     load, folder = loading
     config = json.loads((folder / "config.json").read_text())
     text = config["text_config"]
@@ -106,7 +107,7 @@ def test_another_size_of_the_same_family_is_refused(loading):
         load()
 
 
-def test_what_old_versions_saved_beside_the_weights_does_no_harm(loading, caplog):
+def test_extra_buffers_of_old_versions_are_ignored(loading, caplog):
     load, folder = loading
 
     def old_buffers(weights, key):
@@ -118,16 +119,16 @@ def test_what_old_versions_saved_beside_the_weights_does_no_harm(loading, caplog
     assert "LOAD REPORT" not in caplog.text
 
 
-def test_failure_of_the_short_way_makes_the_model_in_full(loading, monkeypatch, caplog):
+def test_model_is_made_in_full_if_the_short_way_fails(loading, monkeypatch, caplog):
     load, _ = loading
-    # Looking into it raises a TypeError.
+    # Testing membership in None raises a TypeError.
     monkeypatch.setattr(touchline.models.loading._Skeleton, "_computed", None)
     with caplog.at_level(logging.INFO, "touchline"):
         load()
-    assert caplog.text.count("is made in full, as the short way failed: TypeError") == 1
+    assert caplog.text.count("is made in full, because the short way failed: TypeError") == 1
 
 
-def test_model_is_saved_where_permissions_cannot_be_set(checkpoint, tmp_path, monkeypatch, caplog):
+def test_model_is_saved_if_file_modes_are_refused(checkpoint, tmp_path, monkeypatch, caplog):
     def refuse(*arguments, **options):
         raise PermissionError(1, "Operation not permitted")
 
@@ -135,4 +136,4 @@ def test_model_is_saved_where_permissions_cannot_be_set(checkpoint, tmp_path, mo
     with caplog.at_level(logging.WARNING, "touchline"):
         quantize(checkpoint, tmp_path / "model")
     check(tmp_path / "model")
-    assert "model.safetensors may be readable by you alone" in caplog.text
+    assert "model.safetensors may be readable only by you" in caplog.text

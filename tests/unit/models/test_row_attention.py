@@ -1,4 +1,4 @@
-"""The attention kernel computes what PyTorch does; here its source runs as C++, on threads."""
+"""Compare the attention kernel with PyTorch. Its source runs here as C++, on threads."""
 
 import ctypes
 import math
@@ -12,7 +12,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from rounding import assert_near
 from touchline.models import row_attention
 
-# What a GPU has, for a C++ compiler. A warp's products and exchanges wait for all of its lanes.
+# GPU features for a C++ compiler. A warp's products and exchanges wait for all of its lanes.
 AS_C = """
 #include <barrier>
 #include <cmath>
@@ -128,7 +128,7 @@ def kernel(library, monkeypatch):
 
 
 def case(tokens, groups, lengths, shared=2, places=100):
-    """Queries, keys, values, the mask and the lengths of rows."""
+    """Return queries, keys, values, the mask and the lengths of rows."""
     source = torch.Generator().manual_seed(tokens * groups)
     rows = len(lengths)
 
@@ -154,7 +154,7 @@ def by_pytorch(query, key, value, mask, scaling):
     ("tokens", "groups", "lengths"),
     [(6, 1, [0, 63, 94]), (5, 7, [17]), (1, 1, [31, 99]), (4, 4, [70])],
 )
-def test_the_kernel_equals_pytorch(tokens, groups, lengths):
+def test_attention_kernel_equals_pytorch(tokens, groups, lengths):
     query, key, value, mask, held = case(tokens, groups, lengths)
     found, _ = row_attention.attend(
         torch.nn.Module(), query, key, value, None, scaling=0.1, row_lengths=held
@@ -164,10 +164,10 @@ def test_the_kernel_equals_pytorch(tokens, groups, lengths):
 
 
 @pytest.mark.usefixtures("kernel")
-def test_a_token_s_numbers_do_not_depend_on_its_place_in_the_step():
+def test_attention_of_a_token_does_not_depend_on_its_place_in_the_step():
     query, key, value, _, _ = case(4, 1, [40, 40])
     key[1], value[1] = key[0], value[0]
-    # The third token of one row is the first of the other, which holds two tokens more.
+    # The third token of row 0 is the first token of row 1, which holds two more tokens.
     query[1, :, 0] = query[0, :, 2]
     found, _ = row_attention.attend(
         torch.nn.Module(), query, key, value, None, row_lengths=torch.tensor([40, 42])
@@ -175,7 +175,7 @@ def test_a_token_s_numbers_do_not_depend_on_its_place_in_the_step():
     assert torch.equal(found[0, 2], found[1, 0])
 
 
-def test_nan_in_keys_reaches_the_result(kernel):
+def test_nan_in_keys_gives_nan_in_the_result(kernel):
     query, key, value, _, held = case(2, 1, [50])
     key[0, 0, 10, 3] = math.nan
     found, _ = row_attention.attend(torch.nn.Module(), query, key, value, None, row_lengths=held)
@@ -184,7 +184,7 @@ def test_nan_in_keys_reaches_the_result(kernel):
 
 
 @pytest.mark.parametrize("groups", [1, 3])
-def test_shared_heads_equal_repeated_heads_without_the_kernel(groups):
+def test_shared_heads_equal_repeated_heads(groups):
     query, key, value, mask, held = case(3, groups, [20, 80])
     query, key, value = query.float(), key.float(), value.float()
     found, _ = row_attention.attend(

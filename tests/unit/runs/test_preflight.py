@@ -119,7 +119,7 @@ def test_all_mistakes_are_reported_at_once(project, tmp_path):
         "1.mkv (video 1) is empty (0 bytes)",
         "labels.yaml: 'Goal' occurs twice",
         "prompt.txt is empty. Write the question for the model into it.",
-        "./no/such/folder: there is no such folder; correct models.*.checkpoint",
+        "./no/such/folder: there is no such folder. Correct models.*.checkpoint",
     ):
         assert len([line for line in found if part in line]) == 1, (part, found)
     assert len(found) == 7
@@ -566,7 +566,7 @@ def test_windows_beyond_a_local_model_s_context_are_refused(project):
     config = project | {"window": TOO_LONG}
     (line,) = mistakes(config)
     assert line.startswith("A window of 90 frames makes a prompt of 1,4")
-    assert "set window.frames to" in line
+    assert "Set window.frames to" in line
     most = int(re.search(r"window\.frames to (\d+)", line)[1])
     fitting = project | {"window": TOO_LONG | {"frames": most, "fps": 1}, "merge": {"window": 8}}
     assert read_inputs(fitting).warnings == []
@@ -589,7 +589,7 @@ def test_windows_beyond_a_fetched_model_s_context_are_refused(project, checkpoin
 
 def test_answer_length_that_leaves_no_room_for_a_prompt_is_refused(project):
     (line,) = mistakes(project | {"generation": {"max_new_tokens": 1024}})
-    assert "shorten the prompt or lower generation.max_new_tokens" in line
+    assert "Shorten the prompt or lower generation.max_new_tokens" in line
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""An adapter is merged as PEFT itself merges it, or refused in one sentence."""
+"""Test that adapters are merged like PEFT merges them, or refused in one sentence."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ def kind(request):
 
 @pytest.fixture(scope="module")
 def demo(kind, tmp_path_factory):
-    """The demo's trained model, fetched."""
+    """Return the fetched model of the demo."""
     name = "llava" if kind.frames_per_picture == 1 else "qwen"
     folder = tmp_path_factory.mktemp("demo") / "checkpoint"
     model_type = kind.architecture.config_class.model_type
@@ -46,7 +46,7 @@ def demo(kind, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def adapter(kind, demo, tmp_path_factory):
-    """A LoRA that was trained on it, for seconds, to say something else."""
+    """Train a LoRA on the demo's model for seconds, so that it gives other answers."""
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(0)
@@ -75,7 +75,7 @@ def adapter(kind, demo, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def merged(demo, adapter, tmp_path_factory):
-    """The demo's model with the adapter, as the workflow merges it."""
+    """Merge the adapter into the demo's model, as the workflow does."""
     fetched = tmp_path_factory.mktemp("fetched") / "adapter"
     fetch(str(adapter), None, fetched)
     folder = tmp_path_factory.mktemp("merged") / "merged"
@@ -85,7 +85,7 @@ def merged(demo, adapter, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def by_peft(kind, demo, adapter, tmp_path_factory):
-    """The same as PEFT's own users make it."""
+    """Merge the adapter as users of PEFT do."""
     from peft import PeftModel
 
     folder = tmp_path_factory.mktemp("by_peft") / "model"
@@ -98,7 +98,7 @@ def by_peft(kind, demo, adapter, tmp_path_factory):
 
 
 def answers(kind, folder):
-    """Greedy answers of eight tokens about two windows."""
+    """Return greedy answers of eight tokens to two windows."""
     model = kind(folder, PROMPT, FOOTAGE)
     noise = torch.Generator().manual_seed(3)
     frames = torch.randint(256, (2, 4, 3, 216, 384), generator=noise, dtype=torch.uint8)
@@ -121,7 +121,7 @@ def answers(kind, folder):
 
 
 @pytest.mark.parametrize("quantization", ["none", "nf4"])
-def test_answers_are_those_of_peft_s_own_merged_model(
+def test_answers_of_a_merged_adapter_equal_peft(
     kind, demo, merged, by_peft, quantization, tmp_path
 ):
     def ready(folder):
@@ -131,13 +131,13 @@ def test_answers_are_those_of_peft_s_own_merged_model(
         return tmp_path / folder.name
 
     ours, theirs, before = (answers(kind, ready(f)) for f in (merged, by_peft, demo))
-    # Weights of 16 bits may differ in their last bit.
+    # 16-bit weights may differ in their last bit.
     for window in range(2):
         assert_same_greedy(ours[window], theirs[window], share=2**-8)
         assert ours[window].tokens != before[window].tokens
 
 
-def test_the_weights_are_those_of_the_paper_s_sum(demo, adapter, merged):
+def test_merged_weights_equal_the_formula_of_the_paper(demo, adapter, merged):
     before, lora, after = (
         load_file(folder / f"{name}.safetensors")
         for folder, name in ((demo, "model"), (adapter, "adapter_model"), (merged, "model"))
@@ -156,7 +156,7 @@ def test_the_weights_are_those_of_the_paper_s_sum(demo, adapter, merged):
         assert torch.allclose(after[key].float(), expected, rtol=2**-11, atol=1e-7)
 
 
-# How transformers up to 4.51 named the parts of the two.
+# Names of the parts in transformers up to 4.51.
 OLD_NAMES = {
     "llava_next_video": {
         "model.language_model.": "language_model.model.",
@@ -166,7 +166,7 @@ OLD_NAMES = {
 }
 
 
-def test_old_names_of_weights_are_merged_as_today_s(kind, demo, tmp_path):
+def test_adapter_with_old_weight_names_is_merged(kind, demo, tmp_path):
     from peft import LoraConfig, get_peft_model
 
     base = kind.architecture.from_pretrained(demo, dtype=torch.float32)
@@ -191,7 +191,7 @@ def test_old_names_of_weights_are_merged_as_today_s(kind, demo, tmp_path):
     assert sum(not torch.equal(today[key], before[key]) for key in today) == len(weights) // 2
 
 
-def test_the_results_name_the_adapter(merged, adapter):
+def test_results_name_the_adapter(merged, adapter):
     origin = json.loads((merged / "touchline_origin.json").read_text())
     assert origin["adapter"] == {"adapter": str(adapter), "revision": None, "commit": None}
 
@@ -221,11 +221,11 @@ def copied(adapter, tmp_path, change=None, **config):
         ({"of_the_future": {"a": "\n"}}, "of_the_future: "),
     ],
 )
-def test_what_is_no_plain_lora_is_refused_before_anything_runs(adapter, tmp_path, config, named):
+def test_adapter_that_is_no_plain_lora_is_refused(adapter, tmp_path, config, named):
     with pytest.raises(InputError) as raised:
         check_source(str(copied(adapter, tmp_path, **config)))
     assert f"has {named}" in str(raised.value)
-    assert "which is not merged here" in str(raised.value)
+    assert "which Touchline cannot merge" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
@@ -263,7 +263,7 @@ def not_finite(weights):
         (not_finite, {}, "cannot be merged"),
     ],
 )
-def test_an_adapter_of_another_model_is_one_sentence(
+def test_adapter_of_another_model_is_refused_in_one_sentence(
     demo, adapter, tmp_path, change, config, reason
 ):
     config = {"base_model_name_or_path": "someone/Other-7B"} | config
@@ -272,29 +272,29 @@ def test_an_adapter_of_another_model_is_one_sentence(
         merge(demo, folder, tmp_path / "merged")
     assert "\n" not in str(raised.value)
     if change is not not_finite:
-        assert "it was trained on someone/Other-7B: " in str(raised.value)
+        assert "it was trained on someone/Other-7B. " in str(raised.value)
     assert not (tmp_path / "merged").exists()
 
 
-def test_another_family_s_adapter_is_refused(adapter, qwen3_checkpoint, tmp_path):
+def test_adapter_of_another_family_is_refused(adapter, qwen3_checkpoint, tmp_path):
     with pytest.raises(InputError, match="does not fit"):
         merge(qwen3_checkpoint, adapter, tmp_path / "merged")
 
 
-def test_a_base_of_another_name_that_fits_is_a_warning(demo, adapter, tmp_path, caplog):
+def test_fitting_base_model_with_another_name_gives_a_warning(demo, adapter, tmp_path, caplog):
     fetch(str(copied(adapter, tmp_path, base_model_name_or_path="a/Copy")), None, tmp_path / "here")
     with caplog.at_level(logging.WARNING):
         merge(demo, tmp_path / "here", tmp_path / "merged")
     assert "was trained on a/Copy and is merged into " in caplog.text
 
 
-def test_a_quantized_base_is_refused(demo, adapter, tmp_path):
+def test_quantized_base_model_is_refused(demo, adapter, tmp_path):
     quantize(demo, tmp_path / "nf4")
-    with pytest.raises(InputError, match="is quantized already, and an adapter is merged into 16"):
+    with pytest.raises(InputError, match="is already quantized, but an adapter is merged into 16"):
         merge(tmp_path / "nf4", adapter, tmp_path / "merged")
 
 
-def test_tied_embeddings_are_not_changed_apart(tmp_path):
+def test_adapter_of_tied_embeddings_is_refused(tmp_path):
     from peft import LoraConfig, get_peft_model
 
     import tiny_qwen3
@@ -309,10 +309,10 @@ def test_tied_embeddings_are_not_changed_apart(tmp_path):
         merge(tmp_path / "tied", tmp_path / "adapter", tmp_path / "merged")
 
 
-def test_missing_files_and_pickles_are_refused(adapter, tmp_path):
+def test_missing_adapter_files_and_pickles_are_refused(adapter, tmp_path):
     folder = copied(adapter, tmp_path)
     (folder / "adapter_model.safetensors").unlink()
-    with pytest.raises(InputError, match="not all of an adapter is there"):
+    with pytest.raises(InputError, match="the adapter is incomplete"):
         check(folder)
     (folder / "adapter_model.bin").write_bytes(pickle.dumps({}))
     with pytest.raises(InputError, match="can run code and is not read"):
@@ -320,11 +320,11 @@ def test_missing_files_and_pickles_are_refused(adapter, tmp_path):
     (folder / "adapter_config.json").unlink()
     with pytest.raises(InputError, match=r"has no adapter_config\.json"):
         check(folder)
-    with pytest.raises(InputError, match=r"there is no such folder; correct models\.\*\.adapter"):
+    with pytest.raises(InputError, match=r"there is no such folder\. Correct models\.\*\.adapter"):
         check_source(str(tmp_path / "nowhere"))
 
 
-def test_weights_that_are_cut_short_are_refused(adapter, tmp_path):
+def test_truncated_adapter_weights_are_refused(adapter, tmp_path):
     folder = copied(adapter, tmp_path)
     file = folder / "adapter_model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
@@ -347,7 +347,7 @@ except InputError as error:
 """
 
 
-def test_an_adapter_comes_from_the_hub_at_one_commit(adapter, tmp_path):
+def test_adapter_is_downloaded_at_one_commit(adapter, tmp_path):
     pickled = tmp_path / "pickled"
     pickled.mkdir()
     shutil.copy(adapter / "adapter_config.json", pickled)
@@ -370,7 +370,7 @@ def test_an_adapter_comes_from_the_hub_at_one_commit(adapter, tmp_path):
             assert (tmp_path / "adapter" / name).read_bytes() == (adapter / name).read_bytes()
         origin = json.loads((tmp_path / "adapter" / "touchline_origin.json").read_text())
         assert origin == {"adapter": "someone/lora", "revision": None, "commit": COMMIT}
-        # What it was at first is what it stays.
+        # The revision stays at its first commit.
         hub.branches |= {"main": LATER, COMMIT: COMMIT}
         fetched("someone/lora")
         assert COMMIT in (tmp_path / "adapter" / "touchline_origin.json").read_text()

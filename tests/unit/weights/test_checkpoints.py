@@ -1,4 +1,4 @@
-"""Folders that are no whole checkpoint are reported from their files alone, in one sentence."""
+"""Test that invalid checkpoint folders are refused in one sentence."""
 
 import errno
 import json
@@ -80,14 +80,14 @@ BROKEN = [
     (writing("config.json", "[]"), "{}/config.json describes no model"),
     (writing("config.json", b"\xff"), "{}/config.json is not UTF-8 text"),
     (writing("tokenizer.json", '{"model": '), "{}/tokenizer.json is not a JSON file"),
-    (stating("config.json", model_type="llava_next"), "{} holds a model of type 'llava_next'"),
-    (stating("config.json", model_type=["a", "\x1b"]), "{} holds a model of type ['a', '\\x1b']"),
-    (adapter, "{} holds an adapter (LoRA)"),
-    (writing("adapter_config.json", "{}"), "{} holds an adapter (LoRA)"),
+    (stating("config.json", model_type="llava_next"), "{} has a model of type 'llava_next'"),
+    (stating("config.json", model_type=["a", "\x1b"]), "{} has a model of type ['a', '\\x1b']"),
+    (adapter, "{} is an adapter (LoRA)"),
+    (writing("adapter_config.json", "{}"), "{} is an adapter (LoRA)"),
     (writing(SHARD, POINTER), "{}/" + SHARD + " is a Git LFS pointer"),
     (writing("tokenizer.json", POINTER), "{}/tokenizer.json is a Git LFS pointer"),
     (writing("config.json", POINTER), "{}/config.json is a Git LFS pointer"),
-    (writing("tokenizer.model", POINTER), "run `git lfs pull` in {}"),
+    (writing("tokenizer.model", POINTER), "Type `git lfs pull` in {}"),
     (
         without(INDEX),
         "{} has weights in 3 files (model-00001-of-00003.safetensors, …), but neither",
@@ -96,7 +96,7 @@ BROKEN = [
     (writing(INDEX, "[]"), "{}/" + INDEX + " names no weights"),
     (without(SHARD), "{} lacks 1 of the 3 files of weights that " + INDEX + " names (" + SHARD),
     (without("*.safetensors"), "{} lacks 3 of the 3 files of weights"),
-    (without("*.safetensors", INDEX), "{} has no *.safetensors; other weight files can run code"),
+    (without("*.safetensors", INDEX), "{} has no *.safetensors. Other weight files can run code"),
     (stating(INDEX, weight_map={"a": "../../\x1b.bin"}), "names (../../�.bin)"),
     (dangling, "{}/" + SHARD + " cannot be read (No such file or directory)"),
     (cut, "{}/" + SHARD + " is cut short or damaged"),
@@ -106,7 +106,7 @@ BROKEN = [
     *[
         (
             stating("config.json", quantization_config={"quant_method": method}),
-            "{} is quantized already, by " + method + ", which is not run here",
+            "{} is already quantized, by " + method + ", which Touchline does not support",
         )
         for method in METHODS
     ],
@@ -114,7 +114,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("change", "sentence"), BROKEN)
-def test_what_is_wrong_with_a_folder_is_one_sentence(folder, tmp_path, change, sentence):
+def test_invalid_checkpoint_is_refused_in_one_sentence(folder, tmp_path, change, sentence):
     check(folder)
     change(folder)
     with pytest.raises(InputError) as error:
@@ -125,16 +125,16 @@ def test_what_is_wrong_with_a_folder_is_one_sentence(folder, tmp_path, change, s
     assert message.endswith(".")
 
 
-def test_what_the_workflow_made_itself_is_to_be_made_again(folder, tmp_path):
+def test_damaged_folder_of_the_workflow_is_to_be_deleted(folder, tmp_path):
     made = tmp_path / "checkpoint"
     fetch(str(folder), None, "llava_next_video", made)
     check(made)
     (folder / SHARD).unlink()
-    with pytest.raises(InputError, match=f"delete {made}, so that the next run makes it again"):
+    with pytest.raises(InputError, match=f"Delete {made}, so that the next run makes it again"):
         check(made)
 
 
-def test_results_name_their_checkpoint_and_warn_of_another(folder, tmp_path, caplog):
+def test_results_name_their_checkpoint_and_another_gives_a_warning(folder, tmp_path, caplog):
     made, record = tmp_path / "checkpoint", tmp_path / "results" / "models" / "model_llava.json"
     fetch(str(folder), None, "llava_next_video", made)
     remember_origin(made, record)
@@ -153,7 +153,7 @@ def test_results_name_their_checkpoint_and_warn_of_another(folder, tmp_path, cap
     assert f"made with a/b at commit {'1' * 40}; these will differ" in message
 
 
-def test_checkpoint_is_placed_where_links_are_refused(folder, tmp_path, monkeypatch):
+def test_checkpoint_is_copied_if_links_are_refused(folder, tmp_path, monkeypatch):
     def refuse(*arguments, **options):
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
 

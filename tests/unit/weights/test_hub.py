@@ -1,4 +1,4 @@
-"""Downloads from a hub that misbehaves: they succeed later, or end with one sentence."""
+"""Test downloads from a faulty hub: they succeed later, or fail with one sentence."""
 
 import json
 import os
@@ -61,14 +61,14 @@ def machine(hub, tmp_path):
 
 @pytest.fixture
 def nowhere():
-    """An address where no one listens, nor can as long as the test runs."""
+    """Return an address at which nothing can listen during the test."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 class Machine:
-    """A user's machine with a cache of its own, whose hub is the fake one."""
+    """A user's machine with its own cache. It uses the fake hub."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.folder = folder
@@ -84,7 +84,7 @@ class Machine:
         return [sys.executable, "-c", FETCH, repo, revision, family]
 
     def fetch(self, repo=REPO, revision="", family=FAMILIES["llava"], **environment):
-        """Run the script; return its exit status and its log."""
+        """Run the script. Return its exit status and its log."""
         done = subprocess.run(
             self.command(repo, revision, family),
             cwd=self.folder,
@@ -98,7 +98,7 @@ class Machine:
         return done.returncode, (self.folder / "fetch.log").read_text()
 
     def refused(self, *arguments, **environment):
-        """Run the script and return the sentence that it ends with."""
+        """Run the script. Return its final error message."""
         status, log = self.fetch(*arguments, **environment)
         assert status == 1, log
         last = log.splitlines()[-1]
@@ -106,7 +106,7 @@ class Machine:
         return last.partition("ERROR ")[2]
 
     def stop_in_second_shard(self, hub, signal_number):
-        """End the script while the hub holds the second shard back; return its exit status."""
+        """End the script while the hub delays the second shard. Return its exit status."""
         hub.orders = [Order(SHARD, hold=100_000)]
         running = subprocess.Popen(
             self.command(), cwd=self.folder, env=self.environment, stderr=subprocess.DEVNULL
@@ -120,7 +120,7 @@ class Machine:
 
 
 def same(folder, model):
-    """Whether a folder has the model's files; README and hidden files are not wanted."""
+    """Return whether a folder has the model's files, without README and hidden files."""
     wanted = {f.name for f in model.iterdir() if f.suffix not in (".md", "") and f.name[0] != "."}
     there = {f.name for f in folder.iterdir()} - {"touchline_origin.json"}
     return there == wanted and all(
@@ -147,7 +147,7 @@ def test_model_is_downloaded_and_survives_an_emptied_cache(hub, machine, model):
     assert same(machine.checkpoint, model)
 
 
-def test_copies_are_made_where_links_are_impossible(hub, machine, model):
+def test_files_are_copied_if_hard_links_are_impossible(hub, machine, model):
     weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
     no_links = "def link(*_): raise OSError(18, 'Invalid cross-device link')\nos.link = link\n"
     for free, status in ((2 * weights - 1, 1), (2 * weights, 0)):
@@ -160,20 +160,20 @@ def test_copies_are_made_where_links_are_impossible(hub, machine, model):
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT])
 def test_interrupted_download_keeps_complete_files_and_commit(hub, machine, model, signal_number):
     machine.stop_in_second_shard(hub, signal_number)
-    # As Snakemake does with what a failed job leaves.
+    # Snakemake deletes the files of a failed job in the same way.
     subprocess.run(["rm", "-r", machine.checkpoint], check=True)
     hub.served.clear()
-    # In between the branch moves on; a model of two commits would be of none.
+    # Meanwhile the branch moves on. The model must not mix two commits.
     hub.branches |= {"main": LATER, "old": COMMIT}
     status, log = machine.fetch()
     assert status == 0, log
-    assert f"revision main stays what it was at first, commit {COMMIT}" in log
+    assert f"revision main stays at its first commit, {COMMIT}" in log
     assert hub.bytes_of(SHARD) == (model / SHARD).stat().st_size
     assert hub.bytes_of("00001-of-00003.safetensors") == 0
     assert same(machine.checkpoint, model)
 
 
-def test_ctrl_c_ends_a_download_at_once_and_leaves_no_partial_file(hub, machine):
+def test_ctrl_c_ends_a_download_without_partial_files(hub, machine):
     assert machine.stop_in_second_shard(hub, signal.SIGINT) == 130
     assert not list(machine.cache.rglob("*.incomplete"))
 
@@ -186,16 +186,16 @@ def test_cached_model_needs_no_network(hub, machine, model, nowhere):
         status, log = machine.fetch(**environment)
         assert (status, hub.asked) == (0, []), log
         assert same(machine.checkpoint, model)
-    # Offline, another project on this machine may name the commit.
+    # Another project on this machine may name the commit while offline.
     assert machine.fetch(revision=COMMIT, HF_HUB_OFFLINE="1")[0] == 0
-    # A client that kept no list of files filled the cache.
+    # Older clients filled the cache without a list of files.
     subprocess.run(["rm", "-r", *machine.cache.glob("*/trees")], check=True)
     assert machine.fetch(revision=COMMIT, HF_HUB_OFFLINE="1")[0] == 0
     assert same(machine.checkpoint, model)
 
 
 def test_incomplete_cache_is_refused_without_network(hub, machine, nowhere):
-    offline = "HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) forbids to ask the hub"
+    offline = "HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) forbids downloads"
     assert offline in machine.refused(HF_HUB_OFFLINE="1")
     hub.orders = [Order(SHARD, times=99, status=403)]
     machine.refused()
@@ -203,7 +203,7 @@ def test_incomplete_cache_is_refused_without_network(hub, machine, nowhere):
     assert "the hub cannot be reached" in machine.refused(HF_ENDPOINT=nowhere)
 
 
-def test_moved_branch_is_reported_once_the_folder_is_deleted(hub, machine):
+def test_moved_branch_is_reported_after_deleting_the_folder(hub, machine):
     machine.fetch(revision="main")
     hub.branches = {"main": LATER}
     subprocess.run(["rm", "-r", machine.checkpoint], check=True)
@@ -212,7 +212,7 @@ def test_moved_branch_is_reported_once_the_folder_is_deleted(hub, machine):
     subprocess.run(["rm", "-r", machine.checkpoint.parent], check=True)
     log = machine.fetch(revision="main")[1]
     assert "WARNING" in log
-    assert f"it was commit {COMMIT} when this machine last asked, and is {LATER} now" in log
+    assert f"has changed from commit {COMMIT} (when this machine last asked) to {LATER}" in log
 
 
 @pytest.mark.parametrize(
@@ -225,14 +225,14 @@ def test_moved_branch_is_reported_once_the_folder_is_deleted(hub, machine):
         Order(SHARD, cut=0),
     ],
 )
-def test_passing_failure_is_retried(hub, machine, model, order):
+def test_temporary_failure_is_retried(hub, machine, model, order):
     hub.orders = [order]
     status, log = machine.fetch()
     assert status == 0, log
     assert same(machine.checkpoint, model)
 
 
-def test_content_with_a_wrong_hash_is_deleted_and_downloaded_again(hub, machine, model):
+def test_file_with_a_wrong_hash_is_deleted_and_downloaded_again(hub, machine, model):
     content = bytearray((model / SHARD).read_bytes())
     content[-1] ^= 1
     hub.orders = [Order(SHARD, body=bytes(content))]
@@ -247,19 +247,25 @@ GATED = {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted.\
 @pytest.mark.parametrize(
     ("order", "sentences"),
     [
-        (Order("config.json", status=403, headers=GATED), ["is gated", "accept its licence at"]),
-        (Order("config.json", status=401, headers=GATED), ["is gated", "(none is set)"]),
-        (Order("revision/main", status=401), ["may not be read (401 Unauthorized", "set HF_TOKEN"]),
+        (Order("config.json", status=403, headers=GATED), ["is gated", "Accept its licence at"]),
+        (Order("config.json", status=401, headers=GATED), ["is gated", "(no token is set)"]),
+        (Order("revision/main", status=401), ["may not be read (401 Unauthorized", "Set HF_TOKEN"]),
         (Order("config.json", status=403), ["may not be read (403 Forbidden"]),
-        (Order("revision/main", times=99, status=429), ["limits how often", "set HF_TOKEN"]),
+        (
+            Order("revision/main", times=99, status=429),
+            ["limits the rate of requests", "set HF_TOKEN"],
+        ),
         (Order("revision/main", times=99, status=503), ["cannot be downloaded (503 Service Unav"]),
         (Order("revision/main", status=407), ["the proxy refuses", "HTTPS_PROXY"]),
-        (Order("revision/main", body=b"<html>Log in"), ["from no hub", "login page"]),
-        (Order("revision/main", body=b"[]"), ["from no hub"]),
-        (Order(SHARD, times=99, body=b"x" * 10), ["cannot be downloaded", "from no hub"]),
+        (Order("revision/main", body=b"<html>Log in"), ["may come from a login page"]),
+        (Order("revision/main", body=b"[]"), ["may come from a login page"]),
+        (
+            Order(SHARD, times=99, body=b"x" * 10),
+            ["cannot be downloaded", "may come from a login page"],
+        ),
     ],
 )
-def test_lasting_failure_ends_with_one_sentence(hub, machine, order, sentences):
+def test_permanent_failure_gives_one_sentence(hub, machine, order, sentences):
     hub.orders = [order]
     message = machine.refused()
     assert all(sentence in message for sentence in sentences), message
@@ -267,9 +273,9 @@ def test_lasting_failure_ends_with_one_sentence(hub, machine, order, sentences):
     assert message.isprintable()
 
 
-def test_token_is_sent_to_the_hub_alone_and_written_nowhere(hub, machine):
+def test_token_is_sent_only_to_the_hub_and_never_written(hub, machine):
     hub.orders = [Order("config.json", status=403, headers=GATED)]
-    assert "(the one in use may not)" in machine.refused(HF_TOKEN="hf_secret")
+    assert "(the current token may not)" in machine.refused(HF_TOKEN="hf_secret")
     hub.orders = []
     assert machine.fetch(HF_TOKEN="hf_secret")[0] == 0
     asked = {path: token for path, token in hub.tokens.items() if REPO in path}
@@ -280,9 +286,9 @@ def test_token_is_sent_to_the_hub_alone_and_written_nowhere(hub, machine):
         assert not file.is_file() or b"hf_secret" not in file.read_bytes(), file
 
 
-def test_refusals_of_hub_network_and_proxy_differ(hub, machine, nowhere):
+def test_messages_distinguish_hub_network_and_proxy(hub, machine, nowhere):
     message = machine.refused("llava-hf/none")
-    assert "is neither a folder here nor a model on the hub that may be read from here" in message
+    assert "is neither a folder here nor a readable model on the hub" in message
     assert "has no revision v9" in machine.refused(revision="v9")
     assert f"has no revision {LATER}" in machine.refused(revision=LATER)
     message = machine.refused("no/such/folder")
@@ -293,7 +299,7 @@ def test_refusals_of_hub_network_and_proxy_differ(hub, machine, nowhere):
     assert "the hub's name cannot be resolved ([Errno -" in message
     proxy = hub.url.replace("127.0.0.1", "nobody:secret@127.0.0.1")
     message = machine.refused(HF_ENDPOINT="https://hub.invalid", https_proxy=proxy)
-    assert "the proxy refuses (407 Proxy Authentication Required)" in message
+    assert "the proxy refuses the connection (407 Proxy Authentication Required)" in message
     assert "secret" not in message
 
 
@@ -313,12 +319,12 @@ def test_download_without_room_is_refused(hub, machine, model):
 
 def test_wrong_family_is_refused_before_weights_are_downloaded(hub, machine):
     message = machine.refused(family="qwen2_5_vl")
-    assert "write family: llava_next_video" in message
+    assert "Write family: llava_next_video" in message
     assert hub.bytes_of(".safetensors") == 0
 
 
 def test_simultaneous_downloads_both_succeed(hub, machine, model):
-    """As two models of a configuration may name the same checkpoint."""
+    """Two models of a configuration may name the same checkpoint."""
     folders = (machine.folder, machine.folder / "home")
     folders[1].mkdir()
     running = [
@@ -329,7 +335,7 @@ def test_simultaneous_downloads_both_succeed(hub, machine, model):
     assert all(same(folder / "models" / "llava" / "checkpoint", model) for folder in folders)
 
 
-def test_code_comes_from_the_hub_only_if_it_is_trusted(tmp_path):
+def test_checkpoint_code_is_downloaded_only_if_trusted(tmp_path):
     folder = tiny_generic.save("llava", tmp_path / "model")
     (folder / "own.py").write_text("raise SystemExit")
     with FakeHub({"someone/llava": folder}) as hub:
@@ -342,12 +348,12 @@ def test_code_comes_from_the_hub_only_if_it_is_trusted(tmp_path):
         assert machine.fetch(*arguments, TRUST_CODE="1")[0] == 0
         assert (machine.checkpoint / "own.py").exists()
         assert (machine.checkpoint / "model.safetensors").exists()
-        # A model of no kind that transformers loads is refused before its weights come.
+        # A model that transformers cannot load is refused before its weights are downloaded.
         config = json.loads((folder / "config.json").read_text())
         (folder / "config.json").write_text(json.dumps(config | {"model_type": "own"}))
         other = Machine(hub.url, tmp_path / "other")
         other.folder.mkdir()
-        assert "holds a model of type 'own'" in other.refused(*arguments)
+        assert "has a model of type 'own'" in other.refused(*arguments)
         (folder / "config.json").write_text(
             json.dumps(config | {"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}})
         )

@@ -1,7 +1,7 @@
-"""The families of models that run (`touchline.inputs.families` has their names).
+"""Define the model families that run (their names are in `touchline.inputs.families`).
 
-A family is a module of this package with a class that completes `base.VideoLanguageModel`.
-`generic` stands for all other models; it completes `base.AnsweringModel`.
+A family is a module of this package with a subclass of `base.VideoLanguageModel`. `generic` is for
+all other models, with a subclass of `base.AnsweringModel`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 
 def family(name: str) -> type[AnsweringModel]:
-    """The class of a family. Imports torch, which not everyone who asks for names needs."""
+    """Return the class of a family.
+
+    The import of torch happens here, because names alone do not need it.
+    """
     if name == GENERIC:
-        # A processor may need torchvision, which a lean import hides.
+        # A processor may need torchvision, but a lean import hides it.
         generic: type[AnsweringModel] = import_module(f"{__name__}.{name}").Generic
         return generic
     found: type[AnsweringModel] = getattr(lean_import(f"{__name__}.{name}"), FAMILIES[name])

@@ -1,7 +1,7 @@
-"""A loaded video-language model: what all families share, and what each must provide.
+"""Define a loaded video-language model: the shared parts, and the parts that each family provides.
 
-All of them are a vision tower, whose features take the places of marked tokens of a prompt,
-and a language model of the Llama kind that reads the prompt and answers.
+Every model has a vision tower and a language model of the Llama kind. The tower's features replace
+marked tokens of the prompt, and the language model reads the prompt and answers.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 
 @dataclass(frozen=True)
 class Footage:
-    """What a model is shown.
+    """The frames that a model sees.
 
     Attributes:
-        width, height: of a frame as it is sampled, pixels.
-        fps: frames a second of a window.
-        frames: most that a window has.
+        width, height: size of a sampled frame in pixels.
+        fps: frames per second in a window.
+        frames: most frames per window.
     """
 
     width: int
@@ -61,9 +61,9 @@ class Prompt:
     """A prompt as token ids.
 
     Attributes:
-        ids: [tokens].
-        positions: as the language model takes them, [..., 1, tokens]; None for 0, 1, 2, …
-        shift: what the position of a token of the answer is ahead of its place.
+        ids: token ids, [tokens].
+        positions: positions for the language model, [..., 1, tokens]; None for 0, 1, 2, …
+        shift: difference between the position of an answer's token and its place.
     """
 
     ids: torch.Tensor
@@ -72,11 +72,11 @@ class Prompt:
 
 
 class PromptsRead(NamedTuple):
-    """What reading prompts gives, at the position that the first token of an answer comes from.
+    """The result of reading prompts, at the position that predicts the first token of the answer.
 
     Attributes:
-        logits: [n, vocabulary].
-        hidden: What the vocabulary head makes the logits from, [n, width].
+        logits: logits, [n, vocabulary].
+        hidden: Input of the vocabulary head, [n, width].
     """
 
     logits: torch.Tensor
@@ -84,14 +84,14 @@ class PromptsRead(NamedTuple):
 
 
 class AnsweringModel(ABC):
-    """A loaded checkpoint, as a worker and the steps before it need one.
+    """A loaded checkpoint, with the interface that a worker and earlier steps need.
 
     Attributes:
-        frames_per_picture: Frames that the model takes in as one.
-        device: Where the weights are.
-        dtype: The type that the model computes in.
-        eos: The ids that end an answer.
-        config: The checkpoint's configuration, as the library has it.
+        frames_per_picture: Number of frames that the model encodes together.
+        device: Device of the weights.
+        dtype: Type in which the model computes.
+        eos: Ids that end an answer.
+        config: The checkpoint's configuration in the library.
         model: The library's model.
     """
 
@@ -118,60 +118,64 @@ class AnsweringModel(ABC):
         """Load a checkpoint's weights.
 
         Args:
-            how: What else the library's `from_pretrained` takes.
+            folder: Folder of the checkpoint.
+            how: Further arguments of the library's `from_pretrained`.
         """
 
     @classmethod
     @abstractmethod
     def unquantized(cls, folder: Path) -> list[str]:
-        """Name the modules that keep their precision in a 4-bit copy."""
+        """Return the names of the modules that keep their precision in a 4-bit copy."""
 
     @classmethod
     @abstractmethod
     def check_length(cls, folder: Path, prompt: str, footage: Footage, new_tokens: int) -> None:
-        """Check that the model can read a full window and write an answer; loads no weights.
+        """Check that the model can read a full window and write an answer. Load no weights.
 
         Raises:
-            InputError: It cannot; says how many frames it can read.
+            InputError: The context is too short. The message has the number of frames that fit.
         """
 
     @abstractmethod
     def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor:
-        """Turn a frame, uint8 [3, H, W], into what the model takes, uint8 [3, h, w]."""
+        """Convert a frame, uint8 [3, H, W], to the model's input size, uint8 [3, h, w]."""
 
     @abstractmethod
     def row_bytes(self, pictures: int, new_tokens: int) -> int:
-        """Estimate the memory that one more window in a batch takes."""
+        """Estimate the memory of one more window in a batch, in bytes."""
 
     @abstractmethod
     def unpacked_bytes(self) -> int:
-        """Return the memory that `unpack` would take beyond what the weights take now."""
+        """Return the additional memory that `unpack` would take, in bytes."""
 
     @abstractmethod
     def unpack(self) -> None:
-        """Turn 4-bit weights into what every product with them would turn them into each time."""
+        """Convert 4-bit weights to plain weights once, instead of in every product."""
 
     @abstractmethod
     def decode(self, tokens: Sequence[int]) -> str:
-        """Turn token ids into text, without special tokens."""
+        """Convert token ids to text, without special tokens."""
 
     def _choose_arithmetic(self, dtype: Dtype) -> None:
-        """Choose the device, and the type that the model computes in."""
+        """Choose the device, and the type in which the model computes."""
         self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
         self.dtype = arithmetic(dtype, self.device)
 
     def _compute_4_bits(self) -> bool:
-        """Let 4-bit weights be multiplied in the model's type; whether the checkpoint has any."""
+        """Set the model's type for products with 4-bit weights.
+
+        Return whether the checkpoint has any.
+        """
         quantization = getattr(self.config, "quantization_config", None)
         if quantization:
-            # Its default is float32, which a GPU multiplies slowly.
+            # The default is float32, which is slow on a GPU.
             quantization["bnb_4bit_compute_dtype"] = str(self.dtype).removeprefix("torch.")
         return bool(quantization)
 
     def _cast_weights(self, dtype_of: Callable[[str], torch.dtype]) -> None:
-        """Give all weights their types, by name.
+        """Convert all weights to their types, by name.
 
-        Modules left out of the quantization come in the type they were saved in.
+        Modules without quantization are loaded in the type in which they were saved.
         """
         for name, weights in self.model.named_parameters():
             if weights.is_floating_point():
@@ -179,55 +183,57 @@ class AnsweringModel(ABC):
 
 
 class VideoLanguageModel(AnsweringModel):
-    """A checkpoint as `touchline.detection.scheduler` wants it.
+    """A loaded checkpoint with the interface that `touchline.detection.scheduler` needs.
 
     Args:
         folder: a checkpoint folder, quantized or not.
-        prompt: what is asked about the pictures.
-        footage: what the pictures are made from.
-        dtype: arithmetic; "auto" is bfloat16 where the GPU has it, else float16, and
-            float32 on the CPU. Beside float16 the vision tower computes in float32.
-        new_tokens: most tokens of an answer.
+        prompt: text of the prompt.
+        footage: the frames that the model sees.
+        dtype: type of the arithmetic. "auto" is float32 on the CPU, bfloat16 on GPUs that support
+            it, and float16 on others. With float16, the vision tower computes in float32.
+        new_tokens: most tokens per answer.
 
     Attributes:
-        eos: the ids that end an answer.
+        eos: ids that end an answer.
 
     Raises:
-        InputError: the folder holds no such model, or the model cannot read a full window and
-            write an answer to it.
+        InputError: the folder has no such model, or the model cannot read a full window and write
+            an answer.
     """
 
-    # What a family provides: these, `frames_per_picture`, and the methods below them.
+    # A family provides these attributes, `frames_per_picture`, and the methods below.
     architecture: ClassVar[type[PreTrainedModel]]
-    # The modules that make features of pictures.
+    # Modules that compute the features of pictures.
     vision: ClassVar[tuple[str, ...]]
     template: ClassVar[str]  # with {video} and {prompt}, for checkpoints without a chat template
-    video_token: ClassVar[str]  # stands for one of a picture's features
-    # For checkpoints whose processor states none.
+    video_token: ClassVar[str]  # stands for one feature of a picture
+    # Normalization for checkpoints whose processor has none.
     usual_normalization: ClassVar[Normalization] = CLIP
 
     @property
     @abstractmethod
     def tokens_per_picture(self) -> int:
-        """How many features a picture has."""
+        """Return the number of features per picture."""
 
     @abstractmethod
     def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor:
-        """A frame, uint8 [3, H, W], in the size that the vision tower reads, uint8 [3, h, w]."""
+        """Convert a frame, uint8 [3, H, W], to the vision tower's input size, uint8 [3, h, w]."""
 
     @abstractmethod
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Normalized pictures [n, frames, 3, h, w] to features [n, tokens, width].
+        """Convert normalized pictures [n, frames, 3, h, w] to features [n, tokens, width].
 
-        What goes beyond the width of the language model's embeddings is added to the hidden states
-        behind its first layers, a width each (DeepStack, arXiv:2406.04334).
+        Features wider than the embeddings are split. Each further part is added to the hidden
+        states after one of the language model's first layers (DeepStack, arXiv:2406.04334).
         """
 
     def video_text(self, pictures: int, odd: bool) -> str:  # noqa: ARG002
-        """What stands for the video in a prompt: a token for each feature, and what is between.
+        """Return the text that stands for the video in a prompt: a token per feature, and any text
+        between.
 
         Args:
-            odd: the last picture is a frame that had no partner.
+            pictures: number of pictures.
+            odd: whether the last picture has a frame without a partner.
         """
         return self.video_token * (pictures * self.tokens_per_picture)
 
@@ -236,10 +242,13 @@ class VideoLanguageModel(AnsweringModel):
         ids: torch.Tensor,  # noqa: ARG002
         pictures: int,  # noqa: ARG002
     ) -> tuple[torch.Tensor | None, int]:
-        """The positions and the shift of a `Prompt`; only where they are not 0, 1, 2, …"""
+        """Return the positions and the shift of a `Prompt`.
+
+        Override this if positions are not 0, 1, 2, …
+        """
         return None, 0
 
-    # What all share.
+    # The parts below are shared by all families.
 
     def __init__(
         self,
@@ -261,7 +270,7 @@ class VideoLanguageModel(AnsweringModel):
             self.model = self.load(
                 folder,
                 config=self.config,
-                # Float16 cannot hold all of the vision tower's numbers, so that they come as saved.
+                # Float16 cannot hold all numbers of the vision tower, so keep their saved type.
                 dtype="auto" if self.dtype == torch.float16 else self.dtype,
                 device_map=self.device,
             ).eval()
@@ -271,7 +280,7 @@ class VideoLanguageModel(AnsweringModel):
             lambda name: self._vision_dtype if name.startswith(self.vision) else self.dtype
         )
         log.info(
-            "The model's weights are %s; it computes in %s.",
+            "The model's weights are %s. It computes in %s.",
             "in 4 bits" if in_4_bits else "as they were fetched, with no 4-bit copy",
             str(self.dtype).removeprefix("torch."),
         )
@@ -291,7 +300,7 @@ class VideoLanguageModel(AnsweringModel):
         self._prepare(folder)
 
     def _prepare(self, folder: Path) -> None:  # most families need nothing
-        """Do what a family needs once its weights are loaded.
+        """Prepare a family's own parts once the weights are loaded.
 
         Raises:
             InputError: the checkpoint contradicts itself.
@@ -302,7 +311,8 @@ class VideoLanguageModel(AnsweringModel):
         """Load a checkpoint's weights.
 
         Args:
-            how: What else the library's `from_pretrained` takes.
+            folder: Folder of the checkpoint.
+            how: Further arguments of the library's `from_pretrained`.
         """
         return load_weights(
             cls.architecture, folder, **{"config": how.get("config") or read_config(folder), **how}
@@ -310,23 +320,25 @@ class VideoLanguageModel(AnsweringModel):
 
     @classmethod
     def unquantized(cls, folder: Path) -> list[str]:  # noqa: ARG003
-        """Name the modules that keep their precision: they are small, and they lose most."""
+        """Return the names of the modules that keep their precision, because they are small and
+        lose most.
+        """
         return [*cls.vision, "lm_head"]
 
     @classmethod
     def check_length(cls, folder: Path, prompt: str, footage: Footage, new_tokens: int) -> None:
-        """Check that the model can read a full window and write an answer; loads no weights.
+        """Check that the model can read a full window and write an answer. Load no weights.
 
         Raises:
-            InputError: it cannot; says how many frames it can read.
+            InputError: the context is too short. The message has the number of frames that fit.
         """
-        # An instance without weights knows all that the length depends on.
+        # The length does not depend on the weights.
         unloaded = cls.__new__(cls)
         unloaded._read_files(folder, prompt, footage)
         unloaded._check_length(folder, new_tokens)
 
     def _read_files(self, folder: Path, prompt: str, footage: Footage) -> None:
-        """Read all that prompts are made from."""
+        """Read the files that determine the prompts."""
         self.footage = footage
         self.config = read_config(folder)
         self.tokenizer = read_tokenizer(folder)
@@ -336,6 +348,7 @@ class VideoLanguageModel(AnsweringModel):
         self._video_id: int = self.tokenizer.convert_tokens_to_ids(self.video_token)
 
     def _check_length(self, folder: Path, new_tokens: int) -> None:
+        """Check that a full window and an answer fit into the context."""
         check_context(
             folder,
             self.config.text_config.max_position_embeddings,
@@ -345,7 +358,7 @@ class VideoLanguageModel(AnsweringModel):
         )
 
     def _window_tokens(self, frames: int) -> int:
-        """Count the tokens of the prompt about a full window, if that has this many frames."""
+        """Count the tokens of the prompt about a full window with this number of frames."""
         # The size of a frame may depend on the number of frames.
         other = copy(self)
         other.footage = replace(self.footage, frames=frames)
@@ -353,66 +366,71 @@ class VideoLanguageModel(AnsweringModel):
         return len(other._token_ids(pictures, frames % self.frames_per_picture > 0))
 
     def _token_ids(self, pictures: int, odd: bool) -> list[int]:
+        """Return the token ids of the prompt."""
         text = self._text.replace(self.video_token, self.video_text(pictures, odd))
         return token_ids(self.tokenizer, text)
 
     def _prompt(self, pictures: int, odd: bool = False) -> Prompt:
-        """The prompt about so many pictures, of which the last may be a frame without a partner."""
+        """Return the prompt about `pictures` pictures.
+
+        With `odd`, the last picture has a single frame.
+        """
         ids = torch.tensor(self._token_ids(pictures, odd))
         return Prompt(ids, *self.positions(ids, pictures))
 
     @property
     def pictures_at_once(self) -> int:
-        """Pictures that a call of `encode` should have, so many that the device is busy."""
-        # One is enough for a CPU, and then no call is filled up with repeats.
+        """Return the number of pictures per call of `encode` that keeps the device busy."""
+        # One picture keeps a CPU busy and needs no padding.
         return 1 if self.device.type == "cpu" else 32 // self.frames_per_picture
 
     @torch.inference_mode()
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pictures, uint8 [n, frames, 3, h, w], to features [n, tokens, width]."""
+        """Encode pictures, uint8 [n, frames, 3, h, w], to features [n, tokens, width]."""
         seen = normalized(pixels.to(self.device), self.normalization)
         return self.features(seen.to(self._vision_dtype)).to(self.dtype)
 
     def new_cache(self, rows: int, pictures: int, new_tokens: int) -> RowCache:
-        """An empty cache for prompts with up to so many pictures, and their answers."""
+        """Create an empty cache for prompts with at most `pictures` pictures, and their answers."""
         layers, heads, length, width = self._cache_shape(pictures, new_tokens)
         return RowCache(layers, (rows, heads, length, width), self.dtype, self.device)
 
     def row_bytes(self, pictures: int, new_tokens: int) -> int:
-        """Memory that a row of the cache takes: keys and values of every layer."""
+        """Return the memory of one cache row in bytes: the keys and values of every layer."""
         shape = self._cache_shape(pictures, new_tokens + DRAFTS)
         return 2 * math.prod(shape) * self.dtype.itemsize
 
     def _cache_shape(self, pictures: int, new_tokens: int) -> tuple[int, int, int, int]:
-        """Layers, heads, length and width of a row."""
+        """Return the layers, heads, length and width of a row."""
         text = self.model.config.text_config
         width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
         length = max(len(self.prompt(pictures, odd).ids) for odd in (False, True)) + new_tokens
         return text.num_hidden_layers, text.num_key_value_heads, length, width
 
     def unpacked_bytes(self) -> int:
-        """Memory that `unpack` would take beyond what the weights take now."""
+        """Return the additional memory that `unpack` would take, in bytes."""
         return unpacked_bytes(self.model, self.dtype)
 
     def unpack(self) -> None:
-        """Turn 4-bit weights into what every product with them would turn them into each time."""
+        """Convert 4-bit weights to plain weights once, instead of in every product."""
         unpack(self.model, self.dtype)
 
     @torch.inference_mode()
     def prefill(
         self, features: torch.Tensor, cache: RowCache, rows: Sequence[int], odd: bool = False
     ) -> PromptsRead:
-        """Read prompts, the first into the first row and so on.
+        """Read prompts into rows of the cache.
 
         Args:
-            features: [n, pictures, tokens, width].
-            rows: at most n; prompts beyond them are read and forgotten.
-            odd: the last picture of each is a frame that had no partner.
+            features: features of the pictures, [n, pictures, tokens, width].
+            cache: the cache.
+            rows: rows for the first prompts, at most n. Further prompts are read but not stored.
+            odd: whether the last picture of each prompt has a frame without a partner.
         """
         prompt = self.prompt(features.shape[1], odd)
         ids = prompt.ids.to(self.device)
         shown = ids == self._video_id
-        # The video's token need not be one that the model has an embedding for.
+        # The model may have no embedding for the video's token.
         words = self.model.get_input_embeddings()(ids.masked_fill(shown, 0))
         embeddings = words.repeat(len(features), 1, 1)
         seen = features.flatten(1, 2).to(embeddings.dtype)
@@ -426,26 +444,27 @@ class VideoLanguageModel(AnsweringModel):
         hidden = self.model.model.language_model(
             inputs_embeds=embeddings,
             position_ids=None if positions is None else positions.to(self.device),
-            past_key_values=_Prompts(cache, rows),
+            past_key_values=_PromptWriter(cache, rows),
             use_cache=True,
             **deepstack,
         ).last_hidden_state
         cache.begin(rows, len(ids), prompt.shift)
         last = hidden[:, -1]
-        # A copy, so that the states of all other tokens go.
+        # Copy the state, so that the states of all other tokens can be freed.
         return PromptsRead(self.model.lm_head(last), last.clone())
 
     @torch.inference_mode()
     def step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:
-        """Read the last token of each row and drafts of the next ones.
+        """Read the last token of each row and drafts of the next tokens.
 
-        What is read counts from the cache's `advance` on.
+        The cache's `advance` sets how much of the step is kept.
 
         Args:
-            tokens: [rows, 1 + drafts].
+            tokens: token ids, [rows, 1 + drafts].
+            cache: the cache.
 
         Returns:
-            Logits behind each token, [rows, 1 + drafts, vocabulary].
+            Logits after each token, [rows, 1 + drafts, vocabulary].
         """
         tokens = tokens.to(self.device)
         if self.device.type == "cpu":
@@ -455,6 +474,7 @@ class VideoLanguageModel(AnsweringModel):
         return cache.replayed(tokens)
 
     def _step(self, tokens: torch.Tensor, cache: RowCache) -> torch.Tensor:
+        """Run the language model on a step's tokens."""
         hidden = self.model.model.language_model(
             input_ids=tokens,
             position_ids=cache.positions(),
@@ -466,16 +486,18 @@ class VideoLanguageModel(AnsweringModel):
         logits: torch.Tensor = self.model.lm_head(hidden)
         return logits
 
-    def tree_of(self, answers: Iterable[tuple[str, int]]) -> CandidateTree:
-        """Answers as the model would write them, each up to where so many characters are written.
+    def build_tree(self, answers: Iterable[tuple[str, int]]) -> CandidateTree:
+        """Build the tree of answers.
 
-        Its own way to split an answer's text into tokens is kept: where the closing quote of a name
-        and the comma behind it are one token, that is the last one.
+        Each answer is a text and the number of its characters that count.
+
+        Each answer is split into tokens as the model would write it. If one token contains the
+        closing quote of a name and the comma after it, this token is the last one.
         """
         return CandidateTree.of([self._written(text, upto) for text, upto in answers])
 
     def _written(self, text: str, upto: int) -> list[int]:
-        """The tokens of a text's beginning of so many characters, and of what they have beyond."""
+        """Return the first tokens of a text that together cover its first `upto` characters."""
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         for count in range(1, len(ids)):
             if self.decode(ids[:count]).startswith(text[:upto]):
@@ -492,14 +514,17 @@ class VideoLanguageModel(AnsweringModel):
         pictures: int,
         odd: bool = False,
     ) -> torch.Tensor:
-        """The log-likelihood of each step of a tree behind prompts that were read, [n, steps].
+        """Return the log-likelihood of each step of a tree after prompts that were read, [n,
+        steps].
 
-        The cache is as before: what is read here is not kept.
+        The cache does not change, because nothing read here is stored.
 
         Args:
-            logits: that reading the prompts gave, [n, vocabulary].
-            rows: of the cache, with the prompts' keys and values, n.
-            pictures, odd: of the prompts.
+            tree: the candidates.
+            logits: logits from reading the prompts, [n, vocabulary].
+            cache: the cache.
+            rows: rows with the prompts' keys and values, n in all.
+            pictures, odd: values of the prompts.
         """
         prompt = self.prompt(pictures, odd)
         length, nodes = len(prompt.ids), len(tree.tokens)
@@ -510,27 +535,31 @@ class VideoLanguageModel(AnsweringModel):
             input_ids=tree.tokens.to(self.device).expand(len(rows), -1),
             position_ids=positions.expand(len(rows), -1),
             attention_mask=mask.expand(len(rows), 1, -1, -1),
-            past_key_values=_Behind(cache, rows, length),
+            past_key_values=_PrefixCache(cache, rows, length),
             use_cache=True,
         ).last_hidden_state
-        told_by, leads_to = (each.to(self.device) for each in (tree.told_by, tree.leads_to))
+        predicted_by, leads_to = (
+            each.to(self.device) for each in (tree.predicted_by, tree.leads_to)
+        )
         found = []
-        # Row by row, as the numbers for all words are many.
+        # Work row by row, because logits of the whole vocabulary need much memory.
         for first, later in zip(logits, hidden, strict=True):
-            told = torch.cat([self.model.lm_head(later).float(), first[None].float()])
-            found.append(told[told_by, leads_to] - told.logsumexp(-1)[told_by])
+            logit_rows = torch.cat([self.model.lm_head(later).float(), first[None].float()])
+            found.append(
+                logit_rows[predicted_by, leads_to] - logit_rows.logsumexp(-1)[predicted_by]
+            )
         return torch.stack(found)
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """Token ids to text, without special tokens."""
+        """Convert token ids to text, without special tokens."""
         text: str = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
         return text
 
 
-class _Prompts(DynamicCache):  # type: ignore[misc]  # the library is untyped
-    """What a language model takes for its cache: puts a prompt's keys and values into rows.
+class _PromptWriter(DynamicCache):  # type: ignore[misc]  # the library is untyped
+    """A cache for the language model that writes a prompt's keys and values into rows.
 
-    Nothing is kept here, as a prompt is read in one call.
+    It stores nothing itself, because a prompt is read in one call.
     """
 
     def __init__(self, target: RowCache, rows: Sequence[int]) -> None:
@@ -540,14 +569,15 @@ class _Prompts(DynamicCache):  # type: ignore[misc]  # the library is untyped
     def update(
         self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write a layer's keys and values into the rows, and return them."""
         self._target.put(self._rows, layer, keys, values)
         return keys, values
 
 
-class _Behind:
-    """What a language model takes for its cache: the prompts of rows, and what is read behind them.
+class _PrefixCache:
+    """A cache for the language model with the prompts of rows, for tokens read after them.
 
-    Nothing is kept here either.
+    It stores nothing, so the rows do not change.
     """
 
     def __init__(self, source: RowCache, rows: Sequence[int], tokens: int) -> None:
@@ -557,6 +587,7 @@ class _Behind:
     def update(
         self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: object, **__: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a layer's keys and values of the prompts, followed by the new ones."""
         before = (self._source.keys[layer], self._source.values[layer])
         both = (
             torch.cat([each[self._rows, :, : self._tokens], new], dim=2)
@@ -566,7 +597,7 @@ class _Behind:
 
 
 def arithmetic(dtype: Dtype, device: torch.device) -> torch.dtype:
-    """Choose the type that a model computes in on a device."""
+    """Choose the type in which a model computes on a device."""
     if dtype != "auto":
         chosen: torch.dtype = getattr(torch, dtype)
         return chosen
@@ -581,25 +612,26 @@ def check_context(
     """Check that a full window's prompt and an answer fit into a model's context.
 
     Args:
+        folder: Folder of the checkpoint.
         limit: Most tokens that the model can read.
-        frames: Most frames of a window.
-        tokens_of: Counts the tokens of a prompt about this many frames.
+        frames: Most frames per window.
+        tokens_of: Function that counts the tokens of a prompt with a number of frames.
+        new_tokens: Most tokens per answer.
 
     Raises:
-        InputError: They do not fit; says how many frames do.
+        InputError: They do not fit. The message has the number of frames that fit.
     """
     tokens = tokens_of(frames)
     if tokens + new_tokens <= limit:
         return
     most = bisect_right(range(1, frames), limit - new_tokens, key=tokens_of)
     remedy = (
-        f"set window.frames to {most} or less (and window.fps lower, so that they show the "
-        "whole window)"
+        f"Set window.frames to {most} or less (and lower window.fps to show the whole window)"
         if most
-        else "shorten the prompt or lower generation.max_new_tokens"
+        else "Shorten the prompt or lower generation.max_new_tokens"
     )
     raise InputError(
-        f"A window of {frames} frames makes a prompt of {tokens:,} tokens, which with the "
-        f"{new_tokens:,} of generation.max_new_tokens are more than the {limit:,} that "
-        f"{folder} can read (max_position_embeddings in its config.json); {remedy}."
+        f"A window of {frames} frames makes a prompt of {tokens:,} tokens. With {new_tokens:,} "
+        f"tokens of generation.max_new_tokens, this exceeds the {limit:,} tokens that {folder} can "
+        f"read (max_position_embeddings in its config.json). {remedy}."
     )

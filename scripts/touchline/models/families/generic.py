@@ -1,9 +1,9 @@
-"""Any checkpoint of images and text that transformers loads, through the library's own generate.
+"""Run any image-text checkpoint that transformers loads, with the library's own `generate`.
 
-The processor of the checkpoint makes the prompt, from its chat template, and the pixels; the
-library's `generate` (https://huggingface.co/docs/transformers/main_classes/text_generation) writes
-the answers. So every architecture of the library can be compared with ours. It is slower: each
-frame is encoded once per window that shows it, and a batch waits for its longest answer.
+The checkpoint's processor makes the prompt, from its chat template, and the pixels. The library's
+`generate` (https://huggingface.co/docs/transformers/main_classes/text_generation) writes the
+answers. So every architecture of the library can be compared with our families. It is slower: each
+frame is encoded once per window, and a batch waits for its longest answer.
 """
 
 from __future__ import annotations
@@ -48,22 +48,22 @@ from touchline.weights.checkpoints import GenericNote, check, read_note, refused
 
 log = logging.getLogger(__name__)
 
-# Some models accept no smaller frame. The size of a video's frames may not be known yet.
+# Least side of a frame in pixels that all models accept. The true size may not be known yet.
 _LEAST_SIDE = 64
 
-# Logits [windows, vocabulary] and the number of tokens so far, to the next tokens and the log
-# probability of each, [windows].
+# Function from logits [windows, vocabulary] and the number of tokens so far to the next tokens and
+# their log probabilities, [windows] each.
 Choose = Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]]
 
 
 @dataclass(frozen=True)
 class WrittenAnswer:
-    """An answer of the library's generate.
+    """An answer from the library's `generate`.
 
     Attributes:
-        tokens: Ids, up to the one that ends the answer.
-        logprobs: Log probability of each token, as `Choose` states it.
-        hidden: What the first token's logits were made from, [width]; None if it is not kept.
+        tokens: Token ids, up to the id that ends the answer.
+        logprobs: Log probability of each token from `Choose`.
+        hidden: Hidden state that predicts the first token, [width]; None if it is not kept.
     """
 
     tokens: tuple[int, ...]
@@ -76,14 +76,14 @@ class Generic(AnsweringModel):
 
     Args:
         folder: a checkpoint folder, quantized or not.
-        prompt: what is asked about the frames.
-        footage: what the frames are made from.
-        dtype: as `base.VideoLanguageModel`; the vision tower has the same.
-        new_tokens: most tokens of an answer.
+        prompt: text of the prompt.
+        footage: the frames that the model sees.
+        dtype: see `base.VideoLanguageModel`. The vision tower has the same type.
+        new_tokens: most tokens per answer.
 
     Raises:
-        InputError: the folder holds no model that can be shown several frames, or the model cannot
-            read a full window and write an answer to it.
+        InputError: the folder has no model for several frames, or the model cannot read a full
+            window and write an answer.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Generic(AnsweringModel):
         if in_4_bits:
             self._cast_weights(lambda _: self.dtype)
         log.info(
-            "The model's weights are %s; it computes in %s. It runs through the library's "
+            "The model's weights are %s. It computes in %s. It runs through the library's "
             "generate, which is slower than a family of ours (docs/families.md).",
             "in 4 bits" if in_4_bits else "as they were fetched, with no 4-bit copy",
             str(self.dtype).removeprefix("torch."),
@@ -122,7 +122,7 @@ class Generic(AnsweringModel):
             getattr(self._text_config, "eos_token_id", None),
             self.tokenizer.eos_token_id,
         )
-        # Without the checkpoint's penalties and the like, so that scores are the model's own.
+        # Drop the checkpoint's penalties and other changes, so that scores are the model's own.
         self.model.generation_config = GenerationConfig(
             bos_token_id=self.model.generation_config.bos_token_id,
             decoder_start_token_id=self.model.generation_config.decoder_start_token_id,
@@ -136,7 +136,8 @@ class Generic(AnsweringModel):
         """Load a checkpoint's weights.
 
         Args:
-            how: What else the library's `from_pretrained` takes.
+            folder: Folder of the checkpoint.
+            how: Further arguments of the library's `from_pretrained`.
         """
         trust_code = _note(folder).trust_code
         config = how.pop("config", None) or read_config(folder, trust_code=trust_code)
@@ -147,9 +148,9 @@ class Generic(AnsweringModel):
 
     @classmethod
     def unquantized(cls, folder: Path) -> list[str]:
-        """Name all modules that are no part of the language model's layers.
+        """Return the names of all modules outside the language model's layers.
 
-        They are the vision tower, the projector and the output layer: small, and they lose most.
+        They are the vision tower, the projector and the output layer. They are small and lose most.
         """
         trust_code = _note(folder).trust_code
         config = read_config(folder, trust_code=trust_code)
@@ -166,18 +167,18 @@ class Generic(AnsweringModel):
                 if name != step
             ]
             parent = parent.get_submodule(step)
-        # A list replaces the library's own, so it must name the output layer too.
+        # This list replaces the library's own list, so it must include the output layer.
         return sorted({*beside, "lm_head"})
 
     @classmethod
     def check_length(cls, folder: Path, prompt: str, footage: Footage, new_tokens: int) -> None:
-        """Check that the model can read a full window and write an answer; loads no weights.
+        """Check that the model can read a full window and write an answer. Load no weights.
 
-        Nothing is checked where a package that the processor needs is missing: the environment of
-        the jobs may be another one, and they check again.
+        Check nothing if a package that the processor needs is missing. Jobs may run in another
+        environment, and they check again.
 
         Raises:
-            InputError: It cannot; says how many frames it can read.
+            InputError: The context is too short. The message has the number of frames that fit.
         """
         unloaded = cls.__new__(cls)
         try:
@@ -189,12 +190,12 @@ class Generic(AnsweringModel):
         unloaded._check_length(folder, new_tokens)
 
     def _read_files(self, folder: Path, note: GenericNote, prompt: str, footage: Footage) -> None:
-        """Read all that prompts are made from, and find how the model is shown frames."""
+        """Read the files that determine the prompts, and find how to pass frames to the model."""
         self.footage = footage
         self.config = read_config(folder, trust_code=note.trust_code)
         self.processor = _read_processor(folder, trust_code=note.trust_code)
         self.tokenizer = self.processor.tokenizer
-        # The answers begin where the prompts end, at one place of the whole batch.
+        # Padding on the left makes all answers of a batch begin at one place.
         self.tokenizer.padding_side = "left"
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
@@ -202,7 +203,7 @@ class Generic(AnsweringModel):
         self._kind = self._find_kind(folder)
 
     def _find_kind(self, folder: Path) -> str:
-        """Find whether the processor takes frames as a video, or else as images."""
+        """Return "video" if the processor accepts frames as a video, or else "image"."""
         kinds = ["video"] if getattr(self.processor, "video_processor", None) else []
         reasons = []
         for kind in [*kinds, "image"]:
@@ -211,43 +212,44 @@ class Generic(AnsweringModel):
                 if self._asked not in self._text(self.footage.frames):
                     raise ValueError("the chat template leaves out the text")
                 self._inputs([self._blank(self.footage.frames)])
-            # Each processor fails in its own way with what it does not take.
+            # Each processor refuses unsupported inputs in its own way.
             except Exception as error:
                 reasons.append(f"{kind}: {plain(str(error) or repr(error))}")
                 continue
             log.info(
-                "The model is shown %s, and asked as the checkpoint's chat template has it: %r",
+                "The model sees %s. The prompt has the form of the checkpoint's chat template: %r",
                 "a video" if kind == "video" else "images",
                 self._text(1).replace(self._asked, "{prompt}"),
             )
             return kind
         raise InputError(
-            f"The processor of {folder} takes neither a video nor {self.footage.frames} images "
-            f"with a text ({'; '.join(reasons)}); choose another checkpoint, or copy "
-            "chat_template.jinja and the processor's files of the model that it was made from "
-            "there."
+            f"The processor of {folder} accepts neither a video nor {self.footage.frames} images "
+            f"with a text ({'; '.join(reasons)}). Choose another checkpoint, or copy "
+            "chat_template.jinja and the processor's files of its base model into it."
         )
 
     def _check_length(self, folder: Path, new_tokens: int) -> None:
+        """Check that a full window and an answer fit into the context."""
         limit = getattr(self._text_config, "max_position_embeddings", None)
         if isinstance(limit, int):
             check_context(folder, limit, self.footage.frames, self._window_tokens, new_tokens)
 
     @property
     def _text_config(self) -> Any:
+        """Return the configuration of the language model."""
         return self.config.get_text_config(decoder=True)
 
     def _blank(self, frames: int) -> torch.Tensor:
-        """A window of black frames, uint8 [frames, 3, H, W]."""
+        """Return a window of black frames, uint8 [frames, 3, H, W]."""
         height, width = (max(_LEAST_SIDE, n) for n in (self.footage.height, self.footage.width))
         return torch.zeros((frames, 3, height, width), dtype=torch.uint8)
 
     def _window_tokens(self, frames: int) -> int:
-        """Count the tokens of the prompt about a window with this many frames."""
+        """Count the tokens of the prompt about a window with this number of frames."""
         return int(self._inputs([self._blank(frames)])["input_ids"].shape[1])
 
     def _text(self, frames: int) -> str:
-        """The prompt about a window, as text."""
+        """Return the prompt about a window as text."""
         shown = [{"type": self._kind}] * (1 if self._kind == "video" else frames)
         parts = [*map(dict, shown), {"type": "text", "text": self._asked}]
         text: str = self.processor.apply_chat_template(
@@ -256,10 +258,10 @@ class Generic(AnsweringModel):
         return text
 
     def _inputs(self, windows: Sequence[torch.Tensor]) -> Any:
-        """Make what the model takes of windows, each uint8 [frames, 3, H, W], on the CPU."""
+        """Convert windows, uint8 [frames, 3, H, W] each, to the model's inputs on the CPU."""
         texts = [self._text(len(window)) for window in windows]
         if self._kind == "video":
-            # The frames are sampled already; a video processor would sample them once more.
+            # The frames are already sampled, so keep the video processor from sampling them again.
             metadata = [
                 VideoMetadata(
                     total_num_frames=len(window),
@@ -294,17 +296,19 @@ class Generic(AnsweringModel):
         is_complete: Callable[[Sequence[int]], bool],
         keeps_hidden: bool = False,
     ) -> list[WrittenAnswer]:
-        """Answer windows in one call of the library; shorter prompts are padded on the left.
+        """Answer windows in one call of the library. Shorter prompts are padded on the left.
 
         Args:
-            windows: Each uint8 [frames, 3, H, W]; of videos, equally many frames.
-            new_tokens: Most tokens of an answer.
-            choose: Chooses the next tokens.
-            is_complete: Whether tokens are a complete answer, without a token that ends it.
-            keeps_hidden: Whether to keep the hidden state behind each prompt.
+            windows: Windows, uint8 [frames, 3, H, W] each. As videos, they need the same number of
+                frames.
+            new_tokens: Most tokens per answer.
+            choose: Function that chooses the next tokens.
+            is_complete: Function that says whether tokens are a complete answer without an end
+                token.
+            keeps_hidden: Whether to keep the hidden state after each prompt.
 
         Raises:
-            InputError: The hidden state is to be kept, and the model names no vocabulary head.
+            InputError: The hidden state is wanted, but the model names no vocabulary head.
         """
         inputs = self._inputs(windows).to(self.device, dtype=self.dtype)
         answers = _Answers(len(windows), choose, self.eos, is_complete)
@@ -325,7 +329,7 @@ class Generic(AnsweringModel):
 
     @contextmanager
     def _hidden_states(self, keeps_hidden: bool) -> Iterator[list[torch.Tensor]]:
-        """Collect what the vocabulary head reads behind the prompts of a call, [windows, width].
+        """Collect the input of the vocabulary head after the prompts of a call, [windows, width].
 
         Raises:
             InputError: The model names no vocabulary head.
@@ -337,12 +341,13 @@ class Generic(AnsweringModel):
         head = self.model.get_output_embeddings()
         if head is None:
             raise InputError(
-                f"{type(self.model).__name__} does not say which of its parts is the vocabulary "
-                "head, whose input is learnt from; set learn: false for this model."
+                f"{type(self.model).__name__} does not name its vocabulary head, so features for "
+                "learning cannot be kept. Set learn: false for this model."
             )
 
         def keep(_: Any, given: Sequence[torch.Tensor]) -> None:
-            # The first call reads the prompts, the others the tokens of answers.
+            # The first call reads the prompts. Later calls read tokens of answers.
+            """Keep the input of the vocabulary head."""
             if not read:
                 read.append(given[0][:, -1])
 
@@ -353,14 +358,17 @@ class Generic(AnsweringModel):
             hook.remove()
 
     def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor:  # noqa: ARG002
-        """Return a frame, uint8 [3, H, W], as it is: the processor scales it; `fit` is unused."""
+        """Return a frame, uint8 [3, H, W], unchanged.
+
+        The processor scales it, so `fit` is unused.
+        """
         return frame
 
     def row_bytes(self, pictures: int, new_tokens: int) -> int:
-        """Estimate the memory that one more window in a batch takes.
+        """Estimate the memory of one more window in a batch, in bytes.
 
-        It is that of the keys and values of every layer, twice, as the library copies them when
-        they grow, and of the widest layer while the prompt is read.
+        It is twice the keys and values of every layer, because the library copies them to grow
+        them, plus the widest layer while the prompt is read.
         """
         text, tokens = self._text_config, self._window_tokens(pictures)
         heads = text.num_attention_heads
@@ -371,21 +379,21 @@ class Generic(AnsweringModel):
         return int(numbers * self.dtype.itemsize)
 
     def unpacked_bytes(self) -> int:
-        """Return the memory that `unpack` would take beyond what the weights take now."""
+        """Return the additional memory that `unpack` would take, in bytes."""
         return unpacked_bytes(self.model, self.dtype)
 
     def unpack(self) -> None:
-        """Turn 4-bit weights into what every product with them would turn them into each time."""
+        """Convert 4-bit weights to plain weights once, instead of in every product."""
         unpack(self.model, self.dtype)
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """Turn token ids into text, without special tokens."""
+        """Convert token ids to text, without special tokens."""
         text: str = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
         return text
 
 
 class _Answers:
-    """The answers of a call of generate, while they are written."""
+    """The answers of a `generate` call while they are written."""
 
     def __init__(
         self,
@@ -401,7 +409,7 @@ class _Answers:
         self._steps = 0
 
     def add(self, logits: torch.Tensor) -> torch.Tensor:
-        """Choose the next tokens, [windows], and add them to the answers that go on."""
+        """Choose the next tokens, [windows], and add them to the unfinished answers."""
         chosen, logprobs = self._choose(logits, self._steps)
         self._steps += 1
         for row, (token, logprob) in enumerate(
@@ -411,7 +419,7 @@ class _Answers:
                 continue
             self.tokens[row].append(token)
             self.logprobs[row].append(logprob)
-            # A log probability that is not a number is that of no token.
+            # A log probability that is not a number belongs to no token.
             is_number = logprob == logprob
             self.has_ended[row] = (
                 not is_number or token in self._eos or self._is_complete(self.tokens[row])
@@ -420,36 +428,43 @@ class _Answers:
 
 
 class _Choice(LogitsProcessor):  # type: ignore[misc]  # the library is untyped
-    """Leaves the library one token per window to choose from.
+    """A logits processor that leaves one token per window for the library to choose.
 
-    So random numbers are a window's own, where the library draws from one generator for a batch.
+    So each window has its own random numbers. The library would use one generator per batch.
     """
 
     def __init__(self, answers: _Answers) -> None:
         self._answers = answers
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+        """Choose the next tokens, and exclude all other tokens."""
         chosen = self._answers.add(scores)
         return torch.full_like(scores, -torch.inf).scatter(1, chosen[:, None], 0.0)
 
 
 class _Stop(StoppingCriteria):  # type: ignore[misc]  # the library is untyped
-    """Ends the answers that are complete."""
+    """A stopping criterion that ends complete answers."""
 
     def __init__(self, answers: _Answers) -> None:
         self._answers = answers
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:  # noqa: ARG002
+        """Return whether each answer has ended."""
         return torch.tensor(self._answers.has_ended, device=input_ids.device)
 
 
 def _note(folder: Path) -> GenericNote:
-    """The note of a folder; the user's own folder has none, and its code is not trusted."""
+    """Return the note of a folder.
+
+    The user's own folder has no note, and its code is not trusted.
+    """
     return read_note(folder) or GenericNote()
 
 
 def _architecture(config: Any) -> Any:
-    """The library's class that makes a model of images, or else of videos, and text."""
+    """Return the library's class for models of images and text, or else of several
+    kinds of input.
+    """
     auto_map = getattr(config, "auto_map", None) or {}
     known = config.model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
     if known or AutoModelForImageTextToText.__name__ in auto_map:
@@ -458,15 +473,15 @@ def _architecture(config: Any) -> Any:
 
 
 def _image(frame: torch.Tensor) -> Image.Image:
-    """A frame, uint8 [3, H, W], as every processor takes it."""
+    """Convert a frame, uint8 [3, H, W], to an image that every processor accepts."""
     return Image.fromarray(frame.permute(1, 2, 0).contiguous().numpy())
 
 
 def _read_processor(folder: Path, *, trust_code: bool) -> Any:
-    """Read the processor of a checkpoint: its tokenizer, chat template, and scaling of pictures.
+    """Read a checkpoint's processor: its tokenizer, chat template and scaling of pictures.
 
     Raises:
-        InputError: There is none, it has no chat template, or it needs a package that is missing.
+        InputError: The processor or its chat template is missing, or it needs a missing package.
     """
     try:
         processor = AutoProcessor.from_pretrained(
@@ -474,31 +489,30 @@ def _read_processor(folder: Path, *, trust_code: bool) -> Any:
         )
     except ImportError as error:
         reason = str(error).strip()
-        advice = "install it where the jobs run"
+        advice = "Install it in the environment of the jobs"
         if "torchvision" in reason.lower():
             reason = reason.partition(" but ")[0]
-            advice = f"install the version of torchvision that goes with torch {torch.__version__}"
+            advice = f"Install the version of torchvision for torch {torch.__version__}"
         raise InputError(
-            f"The processor of {folder} needs a package that is missing ({plain(reason)}); "
-            f"{advice}."
+            f"The processor of {folder} needs a missing package ({plain(reason)}). {advice}."
         ) from error
-    # The library raises whatever a broken file, or code that is not trusted, makes it raise.
+    # A broken file, or code that is not trusted, can raise any exception in the library.
     except Exception as error:
         if "trust_remote_code" in str(error):
             raise InputError(refused_code(folder)) from error
         raise InputError(
-            f"{folder} has no processor that can be read ({plain(repr(error))}); copy the "
-            "processor's files of the model that it was made from there."
+            f"{folder} has no readable processor ({plain(repr(error))}). Copy the processor's "
+            "files of its base model into it."
         ) from error
     if not isinstance(processor, ProcessorMixin) or not hasattr(processor, "tokenizer"):
         raise InputError(
-            f"{folder} states no processor of images and text (processor_class in "
-            "processor_config.json or preprocessor_config.json); copy the processor's files of the "
-            "model that it was made from there."
+            f"{folder} names no processor of images and text (processor_class in "
+            "processor_config.json or preprocessor_config.json). Copy the processor's files of its "
+            "base model into it."
         )
     if not processor.chat_template:
         raise InputError(
-            f"{folder} has no chat template, so there is no telling how the model is asked; copy "
-            "chat_template.jinja of the model that it was made from there."
+            f"{folder} has no chat template, so the form of the prompt is unknown. Copy "
+            "chat_template.jinja of its base model into it."
         )
     return processor

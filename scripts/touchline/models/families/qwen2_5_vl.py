@@ -1,13 +1,12 @@
-"""Qwen2.5-VL: two frames are one picture, in their own shape, each token a square of 28 pixels.
+"""Run Qwen2.5-VL. Two frames form one picture in their own shape, with 28 x 28 pixels per token.
 
-A picture is encoded by itself (the vision tower's attention stays within it), so its features
-are the same in every window that shows the same two frames as a pair. With the default
-windows, four frames a second apart every two seconds, each pair is encoded once. Where
-windows pair frames differently, pairs are encoded again; an odd frame is paired with itself,
-as in the stock processor.
+The vision tower encodes each picture separately. Its features are therefore the same in every
+window that shows the same pair of frames. With the default windows, four frames per window at one
+frame per second, each pair is encoded once. If windows pair frames differently, pairs are encoded
+again. An odd frame is paired with itself, as in the stock processor.
 
-The stock `Qwen2_5_VLProcessor` cannot be loaded without torchvision, so the inputs are built
-here; tests pin them to what it gives. The paper is arXiv:2502.13923.
+The stock `Qwen2_5_VLProcessor` needs torchvision, so this module builds the inputs. Tests compare
+them with its outputs. The paper is arXiv:2502.13923.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Qwen25VL(VideoLanguageModel):
 
     architecture = Qwen2_5_VLForConditionalGeneration
     vision = ("model.visual",)
-    # What the checkpoint's chat template makes of a video and a text.
+    # Form of the checkpoint's chat template for a video and a text.
     template = (
         "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
         "<|im_start|>user\n<|vision_start|>{video}<|vision_end|>{prompt}<|im_end|>\n"
@@ -40,13 +39,15 @@ class Qwen25VL(VideoLanguageModel):
     )
     video_token = "<|video_pad|>"
     frames_per_picture = 2
-    # The fewest and the most, for checkpoints whose processor states none.
+    # Least and most pixels for checkpoints whose processor has no limits.
     usual_pixels: ClassVar[tuple[int, int]] = (128 * 28 * 28, 768 * 28 * 28)
 
     def _prepare(self, folder: Path) -> None:  # noqa: ARG002
+        """Set the attention of the vision tower."""
         self.model.model.visual.config._attn_implementation = IN_CHUNKS
 
     def _read_files(self, folder: Path, prompt: str, footage: Footage) -> None:
+        """Read the files that determine the prompts and the size of pictures."""
         super()._read_files(folder, prompt, footage)
         vision = self.config.vision_config
         self._patch, self._merged = vision.patch_size, vision.spatial_merge_size
@@ -54,7 +55,7 @@ class Qwen25VL(VideoLanguageModel):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of a frame as the vision tower reads it, pixels."""
+        """Return the width and height of a frame for the vision tower, in pixels."""
         return picture_size(
             self.footage.width,
             self.footage.height,
@@ -65,33 +66,35 @@ class Qwen25VL(VideoLanguageModel):
 
     @property
     def tokens_per_picture(self) -> int:
-        """How many features two frames have: their patches, merged two by two."""
+        """Return the number of features per pair of frames: its patches, merged two by two."""
         tokens: int = math.prod(self._grid) // self._merged**2
         return tokens
 
     @property
     def _grid(self) -> tuple[int, int]:
-        """Patches of a picture: rows and columns."""
+        """Return the rows and columns of a picture's patches."""
         width, height = self.size
         return height // self._patch, width // self._patch
 
     def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor:  # noqa: ARG002
-        """A frame, uint8 [3, H, W], scaled to whole tokens; `fit` is for squares and unused."""
+        """Scale a frame, uint8 [3, H, W], to whole tokens. `fit` is only for squares and unused."""
         return resized(frame, *self.size)
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Normalized pairs of frames [n, 2, 3, h, w] to features [n, tokens, width]."""
+        """Convert normalized pairs of frames [n, 2, 3, h, w] to features [n, tokens, width]."""
         return torch.stack(self._seen(pixels).pooler_output)
 
     def _seen(self, pixels: torch.Tensor) -> Any:
-        """What the library makes of pairs of frames, each a video of its own."""
+        """Encode pairs of frames with the library, each as a video of its own."""
         grid = torch.tensor([[1, *self._grid]] * len(pixels), device=pixels.device)
         patches = patches_of(pixels, self._patch, self._merged)
         return self.model.model.get_video_features(patches, grid)
 
     def positions(self, ids: torch.Tensor, pictures: int) -> tuple[torch.Tensor, int]:
-        """Multimodal rotary positions, [3, 1, tokens]: of time, height and width."""
-        # The library marks text 0 and video 2.
+        """Return the multimodal rotary positions of time, height and width, [3, 1, tokens], and the
+        shift.
+        """
+        # The library marks text with 0 and video with 2.
         kinds = 2 * (ids == self._video_id).int()
         positions, _ = self.model.model.get_rope_index(
             ids[None],
@@ -99,13 +102,13 @@ class Qwen25VL(VideoLanguageModel):
             video_grid_thw=torch.tensor([[pictures, *self._grid]]),
             second_per_grid_ts=[self.frames_per_picture / self.footage.fps],
         )
-        # The library's own shift counts from the greatest position. In a long window that is the
-        # time of the last pictures, and an answer continues the text behind them.
+        # The library's own shift counts from the largest position. In a long window this is the
+        # time of the last pictures, but an answer continues the text after them.
         return positions, int(positions[0, 0, -1]) + 1 - len(ids)
 
 
 def pixel_limits(processor: dict[str, Any], usual: tuple[int, int]) -> tuple[int, int]:
-    """The fewest and the most pixels, as a checkpoint's processor states them, else the usual."""
+    """Return the least and most pixels from a checkpoint's processor, or else the usual limits."""
     size = processor.get("size", {})
     least = processor.get("min_pixels") or size.get("shortest_edge") or usual[0]
     most = processor.get("max_pixels") or size.get("longest_edge") or usual[1]
@@ -115,13 +118,17 @@ def pixel_limits(processor: dict[str, Any], usual: tuple[int, int]) -> tuple[int
 def picture_size(
     width: int, height: int, unit: int, *, least: int, most: int, frames: int = 1, counted: int = 1
 ) -> tuple[int, int]:
-    """Width and height in whole units with `least` to `most` pixels, nearly in proportion.
+    """Return width and height in whole units, with `least` to `most` pixels and nearly the same
+    shape.
 
-    As `smart_resize` of the stock processor.
+    This equals `smart_resize` of the stock processor.
 
     Args:
-        frames: that have so many pixels together.
-        counted: how many of them are counted where the limits are looked at.
+        width, height: original size in pixels.
+        unit: size of a unit in pixels.
+        least, most: limits on the number of pixels.
+        frames: number of frames that share the limits.
+        counted: number of frames that count when the limits are checked.
     """
     sides = [round(side / unit) * unit for side in (width, height)]
     if counted * math.prod(sides) > most:
@@ -134,9 +141,9 @@ def picture_size(
 
 
 def patches_of(pixels: torch.Tensor, patch: int, merged: int) -> torch.Tensor:
-    """Pictures [n, frames, 3, h, w] to patches [n * patches, 3 * frames * patch * patch].
+    """Cut pictures [n, frames, 3, h, w] into patches [n * patches, 3 * frames * patch * patch].
 
-    The patches that become one token follow each other.
+    Patches that become one token follow each other.
     """
     n, frames, channels, height, width = pixels.shape
     rows, columns = height // patch // merged, width // patch // merged
@@ -155,10 +162,10 @@ def attend_in_chunks(
     scaling: float,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention within chunks, [1, heads, tokens, width] to [1, tokens, heads, width].
+    """Compute attention within chunks, from [1, heads, tokens, width] to [1, tokens, heads, width].
 
-    The library calls PyTorch's attention once a chunk, and a frame has a dozen; here chunks
-    of one length share a call.
+    The library calls PyTorch's attention once per chunk, and a frame has a dozen chunks. Here
+    chunks of the same length share a call.
     """
     ends = cu_seq_lens_q.tolist()
     begins: dict[int, list[int]] = defaultdict(list)
@@ -178,6 +185,6 @@ def attend_in_chunks(
     return answer.transpose(1, 2), None
 
 
-# Only to a name with "flash" in it does the library pass the chunks' bounds.
+# The library passes the bounds of chunks only to names with "flash".
 IN_CHUNKS = "chunks_as_in_flash"
 AttentionInterface.register(IN_CHUNKS, attend_in_chunks)
