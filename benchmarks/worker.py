@@ -42,7 +42,7 @@ from touchline.inputs.settings import GenerationSettings
 from touchline.models.candidate_tree import CandidateTree
 from touchline.models.families import family
 from touchline.models.families.base import Dtype, Footage, VideoLanguageModel
-from touchline.models.families.qwen2_5_vl import patches_of
+from touchline.models.families.qwen2_5_vl import cut_patches
 from touchline.models.preprocessing import normalized
 from touchline.models.quantize import quantize
 
@@ -129,7 +129,7 @@ def stock_inputs(model: VideoLanguageModel, pixels: torch.Tensor) -> dict[str, A
     if config.model_type == "qwen2_5_vl":
         inputs["second_per_grid_ts"] = [2.0]
     return inputs | {
-        "pixel_values_videos": patches_of(seen, patch, 2),
+        "pixel_values_videos": cut_patches(seen, patch, 2),
         "video_grid_thw": torch.tensor([[len(pixels), rows, columns]], device=model.device),
         "mm_token_type_ids": 2 * (ids == config.video_token_id).int(),
     }

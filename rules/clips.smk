@@ -4,7 +4,7 @@
 rule cut_clips:
     input:
         manifest=manifest_of_footage,
-        truth=lambda wildcards: PLAN.annotations_of_video(int(wildcards.video)),
+        truth=lambda wildcards: PLAN.annotation_file(int(wildcards.video)),
         shortlist=lambda wildcards: PLAN.shortlist_to_cut(int(wildcards.video)),
         labels=SETTINGS.labels,
     output:

@@ -67,7 +67,7 @@ if workflow.is_main_process:
 else:
     # The main process has checked the files already.
     INPUTS = checked(
-        find_inputs, config, PROJECT, only_models=command_line.is_job_of_models(WORDS)
+        find_inputs, config, PROJECT, only_models=command_line.is_model_job(WORDS)
     )
 PLAN = Plan(INPUTS)
 
@@ -122,7 +122,7 @@ def params_of(record):
 def files_of_models(pattern):
     """Return an input function that lists one file per model with events of the job's video."""
     return lambda wildcards: PLAN.files(
-        pattern, PLAN.predicted_of(int(wildcards.video))
+        pattern, PLAN.predictions_for_video(int(wildcards.video))
     )
 
 

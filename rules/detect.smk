@@ -1,12 +1,12 @@
 # Detection of events in one slice of a video, on one GPU.
 
-from touchline.runs.limits import SLICE_MB, minutes_of_slice
+from touchline.runs.limits import SLICE_MB, slice_minutes
 
 
 rule detect_slice:
     input:
         manifest=result(paths.MANIFEST),
-        checkpoint=lambda wildcards: command_line.model_of_slice(
+        checkpoint=lambda wildcards: command_line.slice_model_folder(
             WORDS, PLAN, wildcards.model
         ),
         prompt=SETTINGS.prompt,
@@ -31,10 +31,10 @@ rule detect_slice:
         # A model on a server uses the server's GPU.
         gpu=lambda wildcards: int(wildcards.model in PLAN.loaded),
         mem_mb=memory("detect_slice", SLICE_MB),
-        runtime=lambda wildcards, input: minutes_of_slice(
+        runtime=lambda wildcards, input: slice_minutes(
             input.manifest,
             SETTINGS,
-            PLAN.half_of(int(wildcards.video)).halves,
+            PLAN.half_for_video(int(wildcards.video)).halves,
             timeouts=EVENTS_OF_RUN.ended_by("TIMEOUT", "detect_slice", wildcards),
             longest=longest_minutes("detect_slice"),
         ),

@@ -6,7 +6,7 @@ rule evaluate_model:
         events=files_of_annotated(paths.EVENTS),
         coverage=lambda wildcards: PLAN.coverage_files(wildcards.model),
         others=lambda wildcards: PLAN.other_events(wildcards.model),
-        truth=lambda wildcards: PLAN.annotations_of(wildcards.model),
+        truth=lambda wildcards: PLAN.annotation_files(wildcards.model),
         labels=SETTINGS.labels,
         calibration=result(paths.CALIBRATION),
     output:
@@ -33,7 +33,7 @@ rule calibrate_model:
         events=files_of_annotated(paths.EVENTS),
         coverage=lambda wildcards: PLAN.coverage_files(wildcards.model),
         others=lambda wildcards: PLAN.other_events(wildcards.model),
-        truth=lambda wildcards: PLAN.annotations_of(wildcards.model),
+        truth=lambda wildcards: PLAN.annotation_files(wildcards.model),
         labels=SETTINGS.labels,
     output:
         report=result(paths.CALIBRATION),

@@ -92,7 +92,7 @@ rule quantize_model:
 # Hashed once per model, so that each record of a run need not read gigabytes.
 rule hash_model:
     input:
-        checkpoint=lambda wildcards: command_line.model_of_slice(
+        checkpoint=lambda wildcards: command_line.slice_model_folder(
             WORDS, PLAN, wildcards.model
         ),
     output:

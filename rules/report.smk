@@ -5,7 +5,7 @@ rule draw_thumbnails:
     input:
         events=files_of_models(paths.EVENTS),
         coverage=files_of_models(paths.COVERAGE),
-        truth=lambda wildcards: PLAN.annotations_of_video(int(wildcards.video)),
+        truth=lambda wildcards: PLAN.annotation_file(int(wildcards.video)),
         manifest=manifest_of_footage,
         labels=SETTINGS.labels,
         # Comparison and ensemble are no inputs, because they change no moment's time.
@@ -31,20 +31,20 @@ rule report_match:
     input:
         events=files_of_models(paths.EVENTS),
         coverage=files_of_models(paths.COVERAGE),
-        truth=lambda wildcards: PLAN.annotations_of_video(int(wildcards.video)),
+        truth=lambda wildcards: PLAN.annotation_file(int(wildcards.video)),
         manifest=manifest_of_footage,
         labels=SETTINGS.labels,
         fused=lambda wildcards: PLAN.ensemble_events(int(wildcards.video)),
-        comparison=lambda wildcards: PLAN.comparison_of(int(wildcards.video)),
+        comparison=lambda wildcards: PLAN.comparison_file(int(wildcards.video)),
         pictures=lambda wildcards: PLAN.footage_results(
             paths.THUMBNAILS, int(wildcards.video)
         ),
         shortlists=files_of_models(paths.SHORTLIST),
         evidence=lambda wildcards: PLAN.files(
-            paths.EVIDENCE, PLAN.weighed_of(int(wildcards.video))
+            paths.EVIDENCE, PLAN.weighed_for_video(int(wildcards.video))
         ),
         learned=lambda wildcards: PLAN.files(
-            paths.PROBABILITIES, PLAN.learned_of(int(wildcards.video))
+            paths.PROBABILITIES, PLAN.learned_for_video(int(wildcards.video))
         ),
     output:
         page=report(

@@ -5,7 +5,7 @@ rule shortlist_events:
     input:
         events=result(paths.EVENTS),
         # With labels: the calibration, and the events that it uses.
-        calibration=lambda wildcards: PLAN.calibration_of(wildcards.model),
+        calibration=lambda wildcards: PLAN.calibration_file(wildcards.model),
         others=lambda wildcards: PLAN.events_to_calibrate(
             int(wildcards.video), wildcards.model
         ),

@@ -14,7 +14,7 @@ from transformers import (
 )
 
 from demo.training import tiny
-from touchline.models.families.qwen2_5_vl import IN_CHUNKS, Qwen25VL, patches_of, picture_size
+from touchline.models.families.qwen2_5_vl import IN_CHUNKS, Qwen25VL, cut_patches, picture_size
 from touchline.video.transforms import resized
 
 Family = Qwen25VL
@@ -121,7 +121,7 @@ def shown(
         ids[:1], kinds[:1], video_grid_thw=grid, second_per_grid_ts=[Family.frames_per_picture]
     )
     return {
-        "pixel_values_videos": patches_of(pairs, PATCH, MERGED),
+        "pixel_values_videos": cut_patches(pairs, PATCH, MERGED),
         "video_grid_thw": grid.expand(len(frames), -1),
         "mm_token_type_ids": kinds,
         "second_per_grid_ts": [Family.frames_per_picture] * len(frames),

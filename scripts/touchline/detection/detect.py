@@ -177,9 +177,9 @@ def _format_duration(seconds: float) -> str:
 
 
 class SliceProgress:
-    """A logger of a slice's progress, every few seconds.
+    """A logger that writes a slice's progress every few seconds.
 
-    Without a GPU, it estimates the time left once.
+    Without a GPU, it also estimates the remaining time once.
 
     Args:
         total: number of windows in the slice.

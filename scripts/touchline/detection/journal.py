@@ -37,7 +37,7 @@ _HEAD = struct.Struct("<III")
 
 
 def journal_key(**identity: Any) -> str:
-    """Return a name for everything that affects answers. Another key means another journal.
+    """Return a hash of everything that affects answers. Journals with another hash are not used.
 
     Args:
         identity: JSON-compatible values that affect answers.
@@ -90,7 +90,7 @@ class Journal:
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
-        """Open this process's own file to add windows."""
+        """Open a new file of this process in the journal, to add windows."""
         self._folder.mkdir(parents=True, exist_ok=True)
         name = f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
         with ExitStack() as closing:

@@ -202,7 +202,9 @@ def fit_features(events: Sequence[JudgedEvent]) -> Recalibration | None:
         return None
     by_score = fit_scores(events)
     names = list(events[0].features)
-    table = [[_logit_of(one, by_score), *(one.features[name] for name in names)] for one in events]
+    table = [
+        [_event_logit(one, by_score), *(one.features[name] for name in names)] for one in events
+    ]
     scaled = StandardScaler().fit(table)
     model = LogisticRegression(max_iter=1000)
     model.fit(scaled.transform(table), [one.right for one in events])
@@ -258,7 +260,7 @@ def _platt(events: Sequence[JudgedEvent]) -> ClassTerms:
     return ClassTerms(intercept=round(float(intercept), 6), slope=round(math.exp(log_slope), 6))
 
 
-def _logit_of(one: JudgedEvent, by: Recalibration) -> float:
+def _event_logit(one: JudgedEvent, by: Recalibration) -> float:
     """Return the logit of an event's probability, learnt from its score."""
     terms = by.classes[one.event.label]
     return terms.intercept + terms.slope * score_logit(one.event)

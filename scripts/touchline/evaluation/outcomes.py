@@ -203,7 +203,8 @@ def annotated_classes(halves: Iterable[Half], stated: Collection[str] | None = N
 
     Args:
         halves: halves with annotations.
-        stated: classes from the settings; None for SoccerNet's classes and all annotated ones.
+        stated: classes from the settings; None to use SoccerNet's classes and all annotated
+            classes.
     """
     if stated is not None:
         return set(stated)

@@ -172,7 +172,7 @@ def recalibrate_models(
 
 
 def _improve_jointly(reports: Sequence[CalibrationReport]) -> bool:
-    """Return whether probabilities improve the lists of several models on average, for every new
+    """Return whether probabilities improve several models' lists on average, for each left-out
     game.
 
     One model's list may have nothing to gain while another model's list does.

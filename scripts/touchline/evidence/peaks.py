@@ -51,7 +51,7 @@ class Curves:
     odds: np.ndarray
 
 
-def curves_of(evidence: Evidence) -> Curves:
+def evidence_curves(evidence: Evidence) -> Curves:
     """Compute the curves of a match.
 
     The height is the mean log-odds of the class in the windows at a moment, minus the mean of the
@@ -81,7 +81,7 @@ def spot_events(evidence: Evidence, window: float) -> list[Event]:
         window: merge radius in seconds. A peak within it of a higher event is not an event. Other
             points of a slope suppress nothing, so a larger radius never gives more events.
     """
-    curves = curves_of(evidence)
+    curves = evidence_curves(evidence)
     events = [
         event
         for place, name in enumerate(evidence.classes)

@@ -110,7 +110,7 @@ def count_events(videos: Iterable[LabelledVideo]) -> Counter[str]:
     return found
 
 
-def groups_of(games: Collection[str]) -> tuple[list[list[str]], list[list[str]]]:
+def group_games(games: Collection[str]) -> tuple[list[list[str]], list[list[str]]]:
     """Divide games into coarse and fine groups. Each fine group lies within one coarse group."""
     ordered = sorted(games)
     fine = [group for n in range(_FINE) if (group := ordered[n::_FINE])]
@@ -145,7 +145,7 @@ class Learner:
             )
             for game in self.games
         }
-        self._coarse, self.groups = groups_of(self.games)
+        self._coarse, self.groups = group_games(self.games)
         self._losses = self._strength_losses()
 
     def classes(self, games: Collection[str]) -> tuple[str, ...]:

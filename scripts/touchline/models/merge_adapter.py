@@ -30,7 +30,7 @@ def merge(source: Path, adapter: Path, folder: Path) -> None:
 
     checkpoints.check(source)
     config = adapters.check(adapter)
-    if checkpoints.quantization_of(source) is not None:
+    if checkpoints.quantization_method(source) is not None:
         raise InputError(
             f"{source} is already quantized, but an adapter is merged into 16-bit weights. Choose "
             "its original checkpoint and set quantization: nf4."

@@ -55,7 +55,7 @@ def read_normalization(folder: Path, usual: Normalization = CLIP) -> Normalizati
     if stated.get("do_normalize") is False:
         return Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     mean, std = stated.get("image_mean", usual.mean), stated.get("image_std", usual.std)
-    if not (_is_of_channels(mean) and _is_of_channels(std)):
+    if not (_has_three_numbers(mean) and _has_three_numbers(std)):
         raise InputError(
             f"{folder} has image_mean {mean!r} and image_std {std!r}, but each should be three "
             "numbers. Copy the processor's files of its base model into it."
@@ -63,7 +63,7 @@ def read_normalization(folder: Path, usual: Normalization = CLIP) -> Normalizati
     return Normalization(tuple(mean), tuple(std))
 
 
-def _is_of_channels(value: Any) -> bool:
+def _has_three_numbers(value: Any) -> bool:
     """Return whether a value has three numbers, one per channel."""
     return (
         isinstance(value, list | tuple)

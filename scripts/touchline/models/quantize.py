@@ -16,7 +16,7 @@ from touchline.weights.checkpoints import (
     check,
     checkpoint_files,
     place,
-    quantization_of,
+    quantization_method,
     read_family,
     read_note,
     write_note,
@@ -73,7 +73,7 @@ def load_quantizing(source: Path) -> PreTrainedModel:
     """
     check(source)
     kind = family(read_family(source))
-    if quantization_of(source) is not None:
+    if quantization_method(source) is not None:
         raise InputError(f"{source} is already quantized. Set quantization: none for this model.")
     return kind.load(
         source, device_map=_device(), quantization_config=nf4(kind.unquantized(source))

@@ -21,7 +21,7 @@ from touchline.evaluation.annotations import TrueEvent, read_truth
 from touchline.events.coverage import close_open_ends
 from touchline.events.predictions import events_table, read_events_csv
 from touchline.events.shortlist import Standing
-from touchline.evidence.peaks import curves_of
+from touchline.evidence.peaks import evidence_curves
 from touchline.evidence.tables import Evidence
 from touchline.inputs.clock import HalfSpan, half_spans
 from touchline.inputs.labels import Labels
@@ -248,8 +248,8 @@ def _addresses(path: Path | None, page: str | Path, codec: str) -> dict[str, Any
         return {"source": None, "copy": None, "kind": "", "command": ""}
     found = playback(path, codec)
     return {
-        "source": address_of(path, page),
-        "copy": address_of(found.copy, page),
+        "source": relative_address(path, page),
+        "copy": relative_address(found.copy, page),
         "kind": found.kind,
         "command": found.command,
     }
@@ -263,7 +263,7 @@ def _half(span: HalfSpan) -> list[Any]:
 
 def _evidence(model: str, evidence: Evidence, duration: float) -> dict[str, Any]:
     """Return a model's evidence curves, rounded to 0.1 nat. Leave out classes with flat curves."""
-    curves = curves_of(evidence)
+    curves = evidence_curves(evidence)
     varied = {
         name: heights
         for name, heights in zip(evidence.classes, curves.heights.T.tolist(), strict=True)
@@ -279,7 +279,7 @@ def _evidence(model: str, evidence: Evidence, duration: float) -> dict[str, Any]
     }
 
 
-def address_of(video: str | Path, page: str | Path) -> str:
+def relative_address(video: str | Path, page: str | Path) -> str:
     """Return the address of a video relative to the page's folder, quoted for a link."""
     path = os.path.relpath(os.path.abspath(video), os.path.dirname(os.path.abspath(page)))
     return quote(os.fsencode(path))

@@ -149,13 +149,13 @@ def asks_only_for_models(words: Collection[str], results: str) -> bool:
     )
 
 
-def is_job_of_models(words: Collection[str]) -> bool:
+def is_model_job(words: Collection[str]) -> bool:
     """Return whether Snakemake was called for a single job that fetches or converts a model."""
     rules = ("fetch_model", "fetch_adapter", "merge_adapter", "quantize_model")
     return any(word.startswith(tuple(f"{rule}:" for rule in rules)) for word in words)
 
 
-def model_of_slice(words: Collection[str], plan: Plan, model: str) -> str | list[str]:
+def slice_model_folder(words: Collection[str], plan: Plan, model: str) -> str | list[str]:
     """Return the folder that a slice's model is loaded from, or an empty list if there is none.
 
     A server's model has no folder. With --delete-all-output the list is empty for every model,

@@ -24,12 +24,12 @@ from touchline.runs.messages import (
     summary_lines,
 )
 from touchline.runs.plan import Plan
-from touchline.runs.requests import requests_of
+from touchline.runs.requests import describe_requests
 from touchline.runs.snakemake_events import Failure, RunEvents
 from touchline.runs.without_gpu import check_machine
 from touchline.slurm.partitions import Submission, check_cluster, has_accounting
 from touchline.slurm.plugin_patches import apply_patches
-from touchline.slurm.queue import answer_of, results_mark, without_default_options
+from touchline.slurm.queue import results_mark, run_command, without_default_options
 
 # The image of `--sdm apptainer`, in the folder that Snakemake runs in.
 CONTAINER = "touchline.sif"
@@ -79,7 +79,7 @@ def start(plan: Plan, events: RunEvents, invocation: Invocation, logger: Logger)
         for name in os.environ.keys() - kept.keys():
             del os.environ[name]
         os.environ.update(kept)
-        configuration = answer_of("scontrol", "show", "config") or ""
+        configuration = run_command("scontrol", "show", "config") or ""
         apply_patches(
             invocation.plugin,
             has_accounting=has_accounting(configuration),
@@ -104,7 +104,7 @@ def start(plan: Plan, events: RunEvents, invocation: Invocation, logger: Logger)
         else None,
         results=settings.results,
         status=status_command(project),
-        requests=[requests_of(plan, name, host) for name, host in hosts.items()],
+        requests=[describe_requests(plan, name, host) for name, host in hosts.items()],
     )
     _say(logger, lines)
 
@@ -163,7 +163,7 @@ def _advise_summary(
     ended = {failure.wildcards.get("video") for failure in failed}
     done = []
     for video in plan.inputs.selected:
-        models = plan.predicted_of(video)
+        models = plan.predictions_for_video(video)
         files = plan.files(paths.EVENTS, models) + plan.files(paths.COVERAGE, models)
         if str(video) not in ended and all(Path(file).exists() for file in files):
             done.append(video)

@@ -29,7 +29,7 @@ _TOKEN_SECONDS = 3.5 / 256
 SLICE_MB = 16_000
 
 
-def minutes_of_slice(
+def slice_minutes(
     manifest: str | Path,
     settings: Settings,
     halves: Sequence[HalfStart],

@@ -56,7 +56,7 @@ class Plan:
 
     @property
     def weighing(self) -> list[str]:
-        """Return the models that run and whose evidence is kept."""
+        """Return the running models that keep evidence."""
         settings = self.inputs.settings
         return settings.detect_with if settings.generation.evidence else []
 
@@ -80,7 +80,7 @@ class Plan:
         """Return the running models with learnt events, whether learnt in this run or elsewhere."""
         return list(dict.fromkeys(each.model for each in self.learned_videos))
 
-    def learned_of(self, video: int) -> list[PredictedVideo]:
+    def learned_for_video(self, video: int) -> list[PredictedVideo]:
         """Pair a video with each model that has learnt events in it.
 
         Training for a video uses only the annotations of other games.
@@ -96,7 +96,7 @@ class Plan:
     @cached_property
     def learned_videos(self) -> list[PredictedVideo]:
         """Return every pair of video and model with learnt events."""
-        return [each for video in self.inputs.selected for each in self.learned_of(video)]
+        return [each for video in self.inputs.selected for each in self.learned_for_video(video)]
 
     @cached_property
     def run(self) -> list[str]:
@@ -107,9 +107,9 @@ class Plan:
         ]
         return [*self.answering, *spotting]
 
-    def models_of(self, video: int) -> list[str]:
+    def models_for_video(self, video: int) -> list[str]:
         """Return the models with events of a video: running models first, then given models."""
-        learned = [learned_model_name(each.model) for each in self.learned_of(video)]
+        learned = [learned_model_name(each.model) for each in self.learned_for_video(video)]
         return [
             *self.answering,
             *map(evidence_model_name, self.weighing),
@@ -120,7 +120,7 @@ class Plan:
     def fused_models(self, video: int) -> list[str]:
         """Return the models whose events of a video make the ensemble."""
         fused = self.inputs.settings.fused
-        return [model for model in self.models_of(video) if model in fused]
+        return [model for model in self.models_for_video(video) if model in fused]
 
     def second_opinions(self, video: int, model: str) -> list[str]:
         """Return the fused models of a video that do not share an origin with the given model.
@@ -143,11 +143,11 @@ class Plan:
             return {}
         return {model: self.second_opinions(video, model) for model in self.fused_models(video)}
 
-    def videos_of(self, model: str) -> list[int]:
+    def videos_for_model(self, model: str) -> list[int]:
         """Return the selected videos in which a model, or the ensemble, has events."""
         if model == _ENSEMBLE:
             return [video for video in self.inputs.selected if self._is_fused(video)]
-        return [video for video in self.inputs.selected if model in self.models_of(video)]
+        return [video for video in self.inputs.selected if model in self.models_for_video(video)]
 
     def _is_fused(self, video: int) -> bool:
         """Return whether a video has an ensemble.
@@ -176,7 +176,9 @@ class Plan:
 
         The export formats name the game and the half, so a table of videos is required.
         """
-        return [model for model in self.models if self.inputs.videos and self.videos_of(model)]
+        return [
+            model for model in self.models if self.inputs.videos and self.videos_for_model(model)
+        ]
 
     @property
     def clipped(self) -> list[int]:
@@ -185,7 +187,7 @@ class Plan:
         They have footage and annotated or predicted events.
         """
         annotated = self.inputs.annotations
-        return [v for v in self.inputs.shown if v in annotated or self.models_of(v)]
+        return [v for v in self.inputs.shown if v in annotated or self.models_for_video(v)]
 
     def model_to_cut(self, video: int) -> str | None:
         """Return the model whose events become the clips of a video: the first model with events.
@@ -194,7 +196,7 @@ class Plan:
         """
         if video in self.inputs.annotations:
             return None
-        return next(iter(self.models_of(video)), None)
+        return next(iter(self.models_for_video(video)), None)
 
     @property
     def slices(self) -> list[Slice]:
@@ -207,11 +209,13 @@ class Plan:
     @cached_property
     def predicted(self) -> list[PredictedVideo]:
         """Return every pair of video and model with events, in the order of the videos."""
-        return [each for video in self.inputs.selected for each in self.predicted_of(video)]
+        return [
+            each for video in self.inputs.selected for each in self.predictions_for_video(video)
+        ]
 
-    def predicted_of(self, video: int) -> list[PredictedVideo]:
+    def predictions_for_video(self, video: int) -> list[PredictedVideo]:
         """Pair a video with each model that has events of it."""
-        return [PredictedVideo(video, model) for model in self.models_of(video)]
+        return [PredictedVideo(video, model) for model in self.models_for_video(video)]
 
     @property
     def detected(self) -> list[PredictedVideo]:
@@ -221,21 +225,21 @@ class Plan:
     @property
     def weighed(self) -> list[PredictedVideo]:
         """Return every pair of video and model with evidence."""
-        return [each for video in self.inputs.selected for each in self.weighed_of(video)]
+        return [each for video in self.inputs.selected for each in self.weighed_for_video(video)]
 
-    def weighed_of(self, video: int) -> list[PredictedVideo]:
+    def weighed_for_video(self, video: int) -> list[PredictedVideo]:
         """Pair a video with each model that has evidence of it."""
         return [PredictedVideo(video, model) for model in self.weighing]
 
     @cached_property
     def fused(self) -> list[PredictedVideo]:
-        """Return every video that has an ensemble, paired with the ensemble."""
+        """Return a pair of video and ensemble for every video with an ensemble."""
         return self.predicted_by(_ENSEMBLE)
 
     @cached_property
     def compared(self) -> list[PredictedVideo]:
-        """Return every video with events of several models, paired with the ensemble."""
-        videos = [video for video in self.inputs.selected if len(self.models_of(video)) > 1]
+        """Return a pair of video and ensemble for every video with events of several models."""
+        videos = [video for video in self.inputs.selected if len(self.models_for_video(video)) > 1]
         return [PredictedVideo(video, _ENSEMBLE) for video in videos]
 
     @property
@@ -243,7 +247,7 @@ class Plan:
         """Return every pair of video and model, or ensemble, with events."""
         return [*self.predicted, *self.fused]
 
-    def calibrations_of(self, video: int) -> list[str]:
+    def calibration_files_for_video(self, video: int) -> list[str]:
         """Return the calibration file of each fused model of a video.
 
         The result is empty unless the ensemble's scores are learnt and all fused models have
@@ -264,7 +268,7 @@ class Plan:
 
     def predicted_by(self, model: str) -> list[PredictedVideo]:
         """Pair a model, or the ensemble, with each video in which it has events."""
-        return [PredictedVideo(video, model) for video in self.videos_of(model)]
+        return [PredictedVideo(video, model) for video in self.videos_for_model(model)]
 
     def annotated_by(self, model: str) -> list[PredictedVideo]:
         """Pair a model, or the ensemble, with each annotated video in which it has events."""
@@ -325,11 +329,13 @@ class Plan:
         return self.files(paths.COVERAGE, behind)
 
     def other_events(self, model: str) -> list[str]:
-        """Return the event files of the second opinions on a model, for its annotated videos."""
+        """Return the event files of the models that are second opinions on a model, for annotated
+        videos.
+        """
         besides = [each for one in self.annotated_by(model) for each in self.other_opinions(one)]
         return self.files(paths.EVENTS, besides)
 
-    def calibration_of(self, model: str) -> list[str]:
+    def calibration_file(self, model: str) -> list[str]:
         """Return the calibration file of a model or the ensemble. Empty if it is not evaluated."""
         pattern = paths.CALIBRATION.format(model=model)
         return [f"{self.inputs.settings.results}/{pattern}"] if model in self.evaluated else []
@@ -351,7 +357,7 @@ class Plan:
         """
         return self.files(paths.ENSEMBLE_EVENTS, [v for v in self.fused if v.video == video])
 
-    def comparison_of(self, video: int) -> list[str]:
+    def comparison_file(self, video: int) -> list[str]:
         """Return the comparison file of a video.
 
         Empty unless several models have events of the video.
@@ -364,11 +370,11 @@ class Plan:
             return []
         return [f"{self.inputs.settings.results}/{pattern.format(video=video)}"]
 
-    def annotations_of(self, model: str) -> list[str]:
+    def annotation_files(self, model: str) -> list[str]:
         """Return the annotation file of each annotated video in which a model has events."""
         return [self.inputs.annotations[each.video] for each in self.annotated_by(model)]
 
-    def annotations_of_video(self, video: int) -> list[str]:
+    def annotation_file(self, video: int) -> list[str]:
         """Return the annotation file of a video. Empty if the video has none."""
         path = self.inputs.annotations.get(video)
         return [path] if path else []
@@ -443,12 +449,12 @@ class Plan:
 
     # --- Names and halves from the table of videos ---------------------------------------------
 
-    def name_of(self, video: int) -> Name:
+    def name_for_video(self, video: int) -> Name:
         """Return the game, half and teams of a video, from the table of videos."""
         row = self.inputs.videos.get(video)
         return row.name if row else Name()
 
-    def half_of(self, video: int) -> GameHalf:
+    def half_for_video(self, video: int) -> GameHalf:
         """Return the game and half of a video, from the table of videos.
 
         The manifest does not contain them: otherwise a corrected name would repeat the detection.
@@ -460,7 +466,9 @@ class Plan:
     def labelled_videos(self) -> list[AnnotatedVideo]:
         """Return the videos that models learn from."""
         return [
-            AnnotatedVideo(video, self.inputs.games[video], self.half_of(video), models=1, others=0)
+            AnnotatedVideo(
+                video, self.inputs.games[video], self.half_for_video(video), models=1, others=0
+            )
             for video in self.labelled
         ]
 
@@ -470,7 +478,7 @@ class Plan:
             AnnotatedVideo(
                 video=one.video,
                 game=self.inputs.games[one.video],
-                game_half=self.half_of(one.video),
+                game_half=self.half_for_video(one.video),
                 models=len(self.contributors(one)),
                 others=len(self.other_opinions(one)),
             )

@@ -180,7 +180,7 @@ def _video(results: Path, video: int, plan: Plan) -> RecordedVideo:
     manifest = None
     if video in plan.inputs.shown:
         manifest = read_record(results / paths.MANIFEST.format(video=video), Manifest)
-    of = plan.half_of(video)
+    of = plan.half_for_video(video)
     return RecordedVideo(
         video=video,
         game=of.game,

@@ -15,7 +15,7 @@ from touchline.runs.plan import Plan
 _WIDE = 16 / 9
 
 
-def requests_of(plan: Plan, model: str, host: str) -> str:
+def describe_requests(plan: Plan, model: str, host: str) -> str:
     """Return a sentence with the number of requests and tokens that a model's slices send.
 
     For videos that are not probed yet, the sentence gives the numbers per hour of video.
@@ -32,7 +32,9 @@ def requests_of(plan: Plan, model: str, host: str) -> str:
         path = Path(settings.results, paths.MANIFEST.format(video=part.video))
         if path.exists():
             duration = read_record(path, Manifest).duration
-            stretches = watched_parts(duration, plan.half_of(part.video).halves, settings.window)
+            stretches = watched_parts(
+                duration, plan.half_for_video(part.video).halves, settings.window
+            )
             windows = windows_per_slice(stretches, settings.slices, settings.window)
             count += windows[part.slice]
         else:

@@ -76,7 +76,7 @@ class PlannedJob:
     @property
     def half(self) -> GameHalf:
         """Return the game and half of the job's video."""
-        return self.plan.half_of(self.video)
+        return self.plan.half_for_video(self.video)
 
     @property
     def journal(self) -> str:
@@ -85,10 +85,10 @@ class PlannedJob:
         return f"{self.settings.results}/{paths.JOURNAL.format(**place)}"
 
     @property
-    def videos_of_model(self) -> list[Video]:
+    def model_videos(self) -> list[Video]:
         """Return the videos in which the job's model has events."""
         videos = self.plan.inputs.videos
-        return [videos[video] for video in self.plan.videos_of(self.wildcards.model)]
+        return [videos[video] for video in self.plan.videos_for_model(self.wildcards.model)]
 
     @property
     def game(self) -> str:
@@ -360,7 +360,7 @@ class CompareModelsParams(RuleParams):
         seed: seed of the random numbers.
     """
 
-    models: list[str] = value_of_job(lambda job: job.plan.models_of(job.video))
+    models: list[str] = value_of_job(lambda job: job.plan.models_for_video(job.video))
     tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
     shifts: int = value_of_job(lambda job: job.settings.chance_shifts)
     seed: int = value_of_job(lambda job: job.settings.random_seed)
@@ -457,7 +457,7 @@ class ExportModelParams(ClassParams):
         Annotated[
             Video, PlainSerializer(lambda video: video.model_dump(exclude={"path", "labels"}))
         ]
-    ] = value_of_job(lambda job: job.videos_of_model)
+    ] = value_of_job(lambda job: job.model_videos)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -487,7 +487,7 @@ class DrawThumbnailsParams(ClassParams):
     """
 
     half: OneHalf = value_of_job(lambda job: job.half)
-    models: list[str] = value_of_job(lambda job: job.plan.models_of(job.video))
+    models: list[str] = value_of_job(lambda job: job.plan.models_for_video(job.video))
     tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
     classes: list[str] | None = value_of_job(lambda job: job.settings.evaluation.classes)
     per_class: int = value_of_job(lambda job: job.settings.shortlist.per_class)
@@ -504,7 +504,7 @@ class CutClipsParams(ClassParams):
         clips: settings of the clips.
     """
 
-    name: OneName = value_of_job(lambda job: job.plan.name_of(job.video))
+    name: OneName = value_of_job(lambda job: job.plan.name_for_video(job.video))
     model: str | None = value_of_job(lambda job: job.plan.model_to_cut(job.video))
     clips: ClipsSettings = value_of_job(lambda job: job.settings.clips)
 
@@ -523,13 +523,14 @@ class ReportMatchParams(ClassParams):
             learns nothing, the parameter is left out, so that pages of earlier versions stay valid.
     """
 
-    models: list[str] = value_of_job(lambda job: job.plan.models_of(job.video))
+    models: list[str] = value_of_job(lambda job: job.plan.models_for_video(job.video))
     tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
     classes: list[str] | None = value_of_job(lambda job: job.settings.evaluation.classes)
-    name: OneName = value_of_job(lambda job: job.plan.name_of(job.video))
+    name: OneName = value_of_job(lambda job: job.plan.name_for_video(job.video))
     weighing: list[str] = value_of_job(lambda job: job.plan.weighing)
     learned: list[str] = value_of_job(
-        lambda job: [each.model for each in job.plan.learned_of(job.video)], default_factory=list
+        lambda job: [each.model for each in job.plan.learned_for_video(job.video)],
+        default_factory=list,
     )
 
     @classmethod
@@ -558,7 +559,7 @@ class ReportRunParams(RuleParams):
     rows: list[PredictedVideo] = value_of_job(lambda job: job.plan.predicted)
     missing: list[MissingPredictions] = value_of_job(lambda job: job.plan.missing)
     names: dict[int, OneName] = value_of_job(
-        lambda job: {v: job.plan.name_of(v) for v in job.plan.inputs.selected}
+        lambda job: {v: job.plan.name_for_video(v) for v in job.plan.inputs.selected}
     )
     run: list[str] = value_of_job(lambda job: job.settings.detect_with)
     slices: int = value_of_job(lambda job: job.settings.slices)

@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from touchline.core.logs import read_tail
-from touchline.slurm.partitions import cause_of, reason_of
-from touchline.slurm.refusals import Refusal, refusal_of
+from touchline.slurm.partitions import early_failure_cause, failure_reason
+from touchline.slurm.refusals import Refusal, parse_refusal
 
 # One or two lines on a screen. Snakemake names every file that makes it repeat a job.
 _MOST_OF_REASON = 300
@@ -127,16 +127,16 @@ class RunEvents(logging.Handler):
                 # Snakemake adds notes in brackets to a path.
                 logs = [str(path).split(" (")[0] for path in fields.get("log") or []]
                 log = read_tail(logs[-1]) if logs else ""
-                reason = reason_of(status[1], log) if status else ""
+                reason = failure_reason(status[1], log) if status else ""
                 failure = Failure(
                     job=fields["jobid"],
                     rule=fields["rule_name"],
                     wildcards=self._wildcards.get(fields["jobid"], {}),
                     cluster_job=(fields.get("aux") or {}).get("external_jobid"),
                     reason=reason,
-                    refusal=refusal_of(message),
+                    refusal=parse_refusal(message),
                     logs=logs,
-                    cause=cause_of(reason, logs[-1], logs[:-1]) if logs else "",
+                    cause=early_failure_cause(reason, logs[-1], logs[:-1]) if logs else "",
                 )
                 self._failures.append(failure)
 

@@ -112,7 +112,7 @@ class RunProgress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Return the seconds left at the current speed; None if no slice is moving."""
+        """Return the seconds left at the current speed; None if no slice makes progress."""
         if self.total is None or not self.rate:
             return None
         return (self.total - self.answered) / self.rate
@@ -215,7 +215,7 @@ class Observer:
                 counts = total or 0, 0, 0
             return SliceStatus(part, True, total, *counts)
         try:
-            lines = list(_lines_of(part.file(results, JOURNAL)))
+            lines = list(_journal_lines(part.file(results, JOURNAL)))
         except OSError:
             # The journal was just deleted at the end of the run, or may not be read.
             lines = []
@@ -285,7 +285,7 @@ def _counts(ledger: Path, changed: int) -> tuple[int, int, int]:  # noqa: ARG001
     return len(records), events, sum(record["status"] in UNANSWERED for record in records)
 
 
-def _lines_of(journal: Path) -> Iterator[Line]:
+def _journal_lines(journal: Path) -> Iterator[Line]:
     """Yield the lines of a slice's journal. If it has several keys, use the one written last."""
     try:
         keys = [(path.stat().st_mtime_ns, path) for path in journal.iterdir() if path.is_dir()]

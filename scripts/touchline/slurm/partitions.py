@@ -14,7 +14,7 @@ from pathlib import Path
 
 from touchline.core.logs import read_tail
 from touchline.errors import InputError, plain
-from touchline.slurm.queue import Stage, answer_of, own_jobs
+from touchline.slurm.queue import Stage, own_jobs, run_command
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def limits() -> str:
 
     The default partition has an asterisk.
     """
-    return answer_of("sinfo", "--all", "--noheader", "--format=%P|%l") or ""
+    return run_command("sinfo", "--all", "--noheader", "--format=%P|%l") or ""
 
 
 def longest_minutes(partitions: str, partition: str | None) -> int | None:
@@ -116,7 +116,7 @@ def longest_minutes(partitions: str, partition: str | None) -> int | None:
     return longest
 
 
-def cause_of(status: str, slurm_log: str, own_logs: Iterable[str]) -> str:
+def early_failure_cause(status: str, slurm_log: str, own_logs: Iterable[str]) -> str:
     """Return SLURM's last log line about a job that failed before its own program started.
 
     Args:
@@ -135,7 +135,7 @@ def cause_of(status: str, slurm_log: str, own_logs: Iterable[str]) -> str:
     return plain(lines[-1]) if lines else ""
 
 
-def reason_of(status: str, log: str) -> str:
+def failure_reason(status: str, log: str) -> str:
     """Return SLURM's word for how a job ended.
 
     SLURM reports FAILED for a job whose step was killed for memory. Its log shows the true reason.

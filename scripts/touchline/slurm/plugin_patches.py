@@ -19,9 +19,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from touchline.core.logs import read_tail
-from touchline.slurm.partitions import cause_of
-from touchline.slurm.queue import QueuedJob, Stage, answer_of, obstacle, own_jobs, stage_of
-from touchline.slurm.refusals import Refusal, refusal_of
+from touchline.slurm.partitions import early_failure_cause
+from touchline.slurm.queue import QueuedJob, Stage, obstacle, own_jobs, run_command, stage_for_state
+from touchline.slurm.refusals import Refusal, parse_refusal
 from touchline.slurm.waiting import WaitingReport
 
 # Seconds between two checks: at first, without changes for long, and while no job is queued.
@@ -123,7 +123,7 @@ def _handle_refusal(
 
     Return whether the refusal was handled.
     """
-    refusal = refusal_of(msg or "")
+    refusal = parse_refusal(msg or "")
     if refusal and watch.put_off(job_info.job, refusal):
         text = f"SLURM refuses jobs now ({refusal.words}). Touchline retries every minute"
         if refusal.is_for_too_many_jobs:
@@ -193,7 +193,7 @@ def _patched_cancel(original: Method, watch: _JobWatch) -> Method:
         try:
             original(self)
         finally:
-            answer_of("scancel", f"--name={self.run_uuid}")
+            run_command("scancel", f"--name={self.run_uuid}")
         try:
             local = self.workflow.scheduler.get_executor(SimpleNamespace(is_local=True))
             if local is not self:
@@ -231,7 +231,7 @@ def _patched_check(original: Method, watch: _JobWatch) -> Method:
             elif stage is Stage.DEAD:
                 log = job.aux.get("slurm_logfile")
                 message = f"SLURM-job '{number}' failed, SLURM status is: '{state}'. "
-                if cause := cause_of(state, str(log), map(str, job.job.log)):
+                if cause := early_failure_cause(state, str(log), map(str, job.job.log)):
                     message += f"SLURM's log ends with: {cause} "
                 self.report_job_error(job, msg=message, aux_logs=[str(log)] if log else [])
             else:
@@ -275,14 +275,14 @@ class _JobWatch:
         missing = [number for number in numbers if number not in known]
         if missing and self.has_accounting:
             command = ("sacct", "-X", "--parsable2", "--noheader", "--format=JobIdRaw,State")
-            accounts = answer_of(*command, f"--jobs={','.join(missing)}", *where)
+            accounts = run_command(*command, f"--jobs={','.join(missing)}", *where)
             if accounts is None:
                 return None
             for line in accounts.splitlines():
                 number, _, state = line.partition("|")
                 # squeue knows jobs in other stages. sacct appends the user who cancelled a job to
                 # its state (docs/upstream/cancelled-by.md).
-                if stage_of(state) in (Stage.DONE, Stage.DEAD):
+                if stage_for_state(state) in (Stage.DONE, Stage.DEAD):
                     known[number] = QueuedJob(number, state.partition(" ")[0])
         self.missed = {n: since for n, since in self.missed.items() if n not in known}
         return known
@@ -364,7 +364,7 @@ async def _check_jobs(
             _explain(queued, executor, watch)
             findings.append((job, queued.stage, queued.state))
         else:
-            findings.append((job, _stage_of_forgotten(job, watch), "UNKNOWN"))
+            findings.append((job, _forgotten_job_stage(job, watch), "UNKNOWN"))
     watch.note_queued(findings)
     _report_waiting(executor, watch, [known[n] for n in numbers if n in known])
     # docs/upstream/long-pauses.md
@@ -387,7 +387,7 @@ def _cluster(resources: Mapping[str, Any]) -> str | None:
     return next((str(name) for key in names if (name := resources.get(key))), None)
 
 
-def _stage_of_forgotten(job: Any, watch: _JobWatch) -> Stage:
+def _forgotten_job_stage(job: Any, watch: _JobWatch) -> Stage:
     """Infer the stage of a job that SLURM has forgotten from its log
     (docs/upstream/forgotten-jobs.md).
     """

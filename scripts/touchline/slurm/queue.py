@@ -65,7 +65,7 @@ _DEAD = {
 }
 
 
-def stage_of(state: str) -> Stage:
+def stage_for_state(state: str) -> Stage:
     """Return the stage of a job from SLURM's state, such as RUNNING or "CANCELLED by 1000"."""
     word = state.partition(" ")[0]
     if word == "COMPLETED":
@@ -112,7 +112,7 @@ class QueuedJob:
     @property
     def stage(self) -> Stage:
         """Return the stage of the job."""
-        return stage_of(self.state)
+        return stage_for_state(self.state)
 
     @property
     def state_and_reason(self) -> str:
@@ -159,7 +159,7 @@ def without_default_options(environment: Mapping[str, str]) -> dict[str, str]:
     return kept | {"SQUEUE_ALL": "1"}
 
 
-def answer_of(*command: str) -> str | None:
+def run_command(*command: str) -> str | None:
     """Run a SLURM command and return its output. Return None if it is missing, fails or hangs."""
     try:
         done = subprocess.run(
@@ -181,7 +181,7 @@ def own_jobs(*options: str) -> list[QueuedJob] | None:
     Args:
         options: further options of `squeue`.
     """
-    printed = answer_of(*_QUEUE, *options)
+    printed = run_command(*_QUEUE, *options)
     return None if printed is None else read_queue(printed.splitlines())
 
 

@@ -88,7 +88,7 @@ class Refusal:
         return None
 
 
-def refusal_of(message: str) -> Refusal | None:
+def parse_refusal(message: str) -> Refusal | None:
     """Parse the executor plugin's message about a job that it could not submit.
 
     Returns:

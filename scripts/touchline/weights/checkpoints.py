@@ -305,7 +305,7 @@ def check(
         _check_generic(folder, note)
     else:
         read_model_type(folder)
-    method = quantization_of(folder)
+    method = quantization_method(folder)
     if method not in (None, "bitsandbytes"):
         raise InputError(
             f"{folder} is already quantized, by {plain(method)}, which Touchline does not support. "
@@ -364,7 +364,7 @@ def check_no_pointer(file: Path) -> None:
         )
 
 
-def quantization_of(folder: Path) -> str | None:
+def quantization_method(folder: Path) -> str | None:
     """Return the quantization method in a checkpoint's config.json, or None."""
     config = _read_config(folder)
     for part in (config, config.get("text_config")):

@@ -19,7 +19,7 @@ from touchline.inputs.families import FAMILIES
 from touchline.inputs.settings import GenerationSettings
 from touchline.models.families import family
 from touchline.models.families.base import Footage, PromptsRead
-from touchline.models.families.qwen2_5_vl import patches_of
+from touchline.models.families.qwen2_5_vl import cut_patches
 from touchline.models.preprocessing import normalized
 
 GREEDY = GenerationSettings(max_new_tokens=14)
@@ -95,7 +95,7 @@ def stock_inputs(model, task):
     patch = model.model.config.vision_config.patch_size
     height, width = (side // patch for side in pixels.shape[-2:])
     return ids, {
-        "pixel_values_videos": patches_of(pixels, patch, 2),
+        "pixel_values_videos": cut_patches(pixels, patch, 2),
         "video_grid_thw": torch.tensor([[len(pixels), height, width]], device=model.device),
         **({"second_per_grid_ts": [2.0]} if model.model.config.model_type == QWEN else {}),
     }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from touchline.core.records import WindowOutcome, WindowRecord
 from touchline.errors import InputError
-from touchline.evidence.peaks import curves_of, peaks, spot_events
+from touchline.evidence.peaks import evidence_curves, peaks, spot_events
 from touchline.evidence.tables import Evidence, join_slices, read_evidence, write_evidence
 from touchline.matching import suppress
 
@@ -158,7 +158,7 @@ def test_windows_without_evidence_are_ignored():
     whole = evidence_of(goal)
     holes = whole.weights.copy()
     holes[[3, 11, 20]] = np.nan
-    curves = curves_of(Evidence(whole.windows, whole.classes, holes))
+    curves = evidence_curves(Evidence(whole.windows, whole.classes, holes))
     assert not np.isnan(curves.heights).any()
     (event,) = spot_events(Evidence(whole.windows, whole.classes, holes), 5.0)
     assert (event.n_hits, event.first_s) == (1, 20.0)

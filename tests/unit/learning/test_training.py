@@ -13,7 +13,7 @@ from touchline.learning.curve import Judging, learning_curve
 from touchline.learning.reduction import components, directions, standardize, with_context
 from touchline.learning.report import learning_report
 from touchline.learning.targets import SHOWS, SHOWS_NOT, UNCERTAIN, targets
-from touchline.learning.training import LabelledVideo, Learner, groups_of
+from touchline.learning.training import LabelledVideo, Learner, group_games
 
 COUNT, WIDTH, STEP = 150, 24, 2.0
 HOW = Judging(radius=3.0, tolerance=5.0, resamples=50, seed=0)
@@ -133,7 +133,7 @@ def test_both_halves_of_a_game_are_left_out_together():
 @given(st.integers(1, 60))
 def test_groups_divide_the_games(count):
     games = [f"{n:03}" for n in range(count)]
-    coarse, fine = groups_of(games)
+    coarse, fine = group_games(games)
     for groups in (coarse, fine):
         assert sorted(game for group in groups for game in group) == games
     assert all(sum(set(one) <= set(whole) for whole in coarse) == 1 for one in fine)

@@ -18,7 +18,7 @@ from rounding import assert_near
 from touchline.errors import InputError
 from touchline.models.families.base import Footage
 from touchline.models.families.llava_next_video import LlavaNextVideo
-from touchline.models.families.qwen2_5_vl import Qwen25VL, patches_of, picture_size, pixel_limits
+from touchline.models.families.qwen2_5_vl import Qwen25VL, cut_patches, picture_size, pixel_limits
 from touchline.models.families.qwen3_vl import Qwen3VL, video_size
 from touchline.models.preprocessing import Normalization, normalized
 from touchline.video.transforms import resized, square_of
@@ -112,7 +112,7 @@ def test_qwen_inputs_equal_the_stock_processor(qwen_checkpoint):
         )
         fitted = [model.pixels(frame, "pad") for frame in [*frames, frames[-1]]]
         pairs = torch.stack(fitted).unflatten(0, (2, 2))
-        ours = patches_of(normalized(pairs, model.normalization), 14, 2)
+        ours = cut_patches(normalized(pairs, model.normalization), 14, 2)
         assert torch.equal(stock["pixel_values_videos"], ours)
         assert torch.equal(stock["input_ids"][0], model.prompt(2).ids)
 
@@ -148,7 +148,7 @@ def test_qwen3_inputs_equal_the_stock_processor(qwen3_checkpoint, count, fps):
         )
         fitted = [model.pixels(frame, "pad") for frame in frames]
         pairs = torch.stack([*fitted, *fitted[-1:] * (count % 2)]).unflatten(0, (-1, 2))
-        ours = patches_of(normalized(pairs, model.normalization), 16, 2)
+        ours = cut_patches(normalized(pairs, model.normalization), 16, 2)
         assert torch.equal(stock["pixel_values_videos"], ours)
         assert torch.equal(stock["input_ids"][0], model.prompt(len(pairs), count % 2 > 0).ids)
 
@@ -172,7 +172,7 @@ def test_qwen_patches_equal_stored_values_of_the_stock_processor():
         assert case["grid"] == [2, size[1] // 14, size[0] // 14]
         fitted = [resized(frame, *size) for frame in pictures(size=(height, width))]
         pairs = torch.stack([*fitted, fitted[-1]]).unflatten(0, (2, 2))
-        patches = patches_of(normalized(pairs, normalization), 14, 2)
+        patches = cut_patches(normalized(pairs, normalization), 14, 2)
         assert list(patches.shape) == case["shape"]
         one_level = 1 / 255 / min(normalization.std)
         samples = patches[::97, ::131].flatten().tolist()
@@ -188,7 +188,7 @@ def test_qwen3_inputs_equal_stored_values_of_the_stock_processor(qwen3_checkpoin
         fitted = [model.pixels(frame, "pad") for frame in pictures(case["frames"], (height, width))]
         pairs = torch.stack([*fitted, *fitted[-1:] * (len(fitted) % 2)]).unflatten(0, (-1, 2))
         assert case["grid"] == [len(pairs), model.size[1] // 16, model.size[0] // 16]
-        patches = patches_of(normalized(pairs, model.normalization), 16, 2)
+        patches = cut_patches(normalized(pairs, model.normalization), 16, 2)
         assert list(patches.shape) == case["shape"]
         samples = patches[::97, ::131].flatten().tolist()
         assert samples == pytest.approx(case["samples"], abs=1.01 * 2 / 255)

@@ -10,13 +10,13 @@ from touchline.core.records import Counts, Coverage, Interval
 from touchline.inputs.clock import half_spans, parse_half_starts
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import Name
-from touchline.report.match_page import VideoPage, address_of, moment_in_view, page_data
+from touchline.report.match_page import VideoPage, moment_in_view, page_data, relative_address
 from touchline.report.review_items import build_moments
 
 
 def test_video_address_is_relative_to_the_page(tmp_path):
     page = tmp_path / "results/report/video_0.html"
-    assert address_of(tmp_path / "a b#?%é.mp4", page) == "../../a%20b%23%3F%25%C3%A9.mp4"
+    assert relative_address(tmp_path / "a b#?%é.mp4", page) == "../../a%20b%23%3F%25%C3%A9.mp4"
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from touchline.runs.command_line import (
     check_results,
     check_targets,
     config_files,
-    is_job_of_models,
-    model_of_slice,
+    is_model_job,
     selecting_command,
+    slice_model_folder,
 )
 
 
@@ -34,8 +34,8 @@ def test_target_without_anything_to_make_is_refused(plan, bare, target, sentence
 
 
 def test_deleting_all_output_keeps_the_model(plan):
-    assert model_of_slice(["--delete-all"], plan, "runs") == []
-    folder = model_of_slice(["--delete-temp-output"], plan, "runs")
+    assert slice_model_folder(["--delete-all"], plan, "runs") == []
+    folder = slice_model_folder(["--delete-temp-output"], plan, "runs")
     assert folder == "resources/models/runs/nf4"
 
 
@@ -125,5 +125,5 @@ def test_config_files_are_found_in_the_command_line():
 
 
 def test_quantizing_job_is_recognized_as_a_model_job():
-    assert is_job_of_models(["--target-jobs", "quantize_model:model=llava", "--force"])
-    assert not is_job_of_models(["--target-jobs", "detect_slice:model=llava,video=0,slice=1"])
+    assert is_model_job(["--target-jobs", "quantize_model:model=llava", "--force"])
+    assert not is_model_job(["--target-jobs", "detect_slice:model=llava,video=0,slice=1"])

@@ -3,7 +3,7 @@
 import pytest
 
 from touchline.inputs.settings import Settings
-from touchline.runs.limits import SLICE_MB, megabytes, minutes_of_slice
+from touchline.runs.limits import SLICE_MB, megabytes, slice_minutes
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,7 @@ def test_time_limit_grows_with_windows_and_timeouts(
         generation={"max_new_tokens": tokens},
     )
     assert (
-        minutes_of_slice(
-            tmp_path / "manifest.json", settings, (), timeouts=timeouts, longest=longest
-        )
+        slice_minutes(tmp_path / "manifest.json", settings, (), timeouts=timeouts, longest=longest)
         == minutes
     )
 
@@ -49,4 +47,4 @@ def test_time_limit_grows_with_frames_per_window(tmp_path):
     settings = Settings(models={"llava": {"checkpoint": "a"}}, window=window)
     # 94 windows at 7.5 s, and 15 minutes to start
     manifest = tmp_path / "manifest.json"
-    assert minutes_of_slice(manifest, settings, (), timeouts=0, longest=None) == 27
+    assert slice_minutes(manifest, settings, (), timeouts=0, longest=None) == 27

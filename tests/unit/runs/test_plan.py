@@ -17,8 +17,8 @@ def test_plan_lists_the_models_with_events_per_video(plan):
     assert plan.detected == [PredictedVideo(3, "runs"), PredictedVideo(4, "runs")]
     assert plan.fused == plan.compared == [PredictedVideo(3, "ensemble")]
     assert plan.ensemble_events(3) == ["out/events/events_ensemble_video_3.csv"]
-    assert plan.comparison_of(3) == ["out/comparison/comparison_video_3.json"]
-    assert plan.ensemble_events(4) == plan.comparison_of(4) == []
+    assert plan.comparison_file(3) == ["out/comparison/comparison_video_3.json"]
+    assert plan.ensemble_events(4) == plan.comparison_file(4) == []
     assert plan.missing == [MissingPredictions(4, "other", "given_4.json")]
     assert plan.evaluated == plan.exported == ["runs", "other", "ensemble"]
 
@@ -51,8 +51,8 @@ def test_model_learnt_in_the_run_is_used_only_on_other_games(plan):
     one = learning(plan)
     assert one.trained == one.learned == ["runs"]
     assert one.learned_videos == [PredictedVideo(4, "runs")]
-    assert one.models_of(3) == ["runs", "other"]
-    assert one.models_of(4) == ["runs", "runs_learned"]
+    assert one.models_for_video(3) == ["runs", "other"]
+    assert one.models_for_video(4) == ["runs", "runs_learned"]
     assert PredictedVideo(4, "runs_learned") in one.detected
     assert one.fused_models(4) == ["runs"]
     assert one.learned_file("runs") == "out/learned/learned_runs.safetensors"
@@ -76,26 +76,29 @@ def test_model_learnt_elsewhere_is_used_on_every_video(plan):
 
 def test_shortlists_cover_all_models_and_the_ensemble_with_calibration(plan):
     assert plan.shortlisted == [*plan.predicted, PredictedVideo(3, "ensemble")]
-    assert plan.calibration_of("ensemble") == ["out/calibration/calibration_ensemble.json"]
+    assert plan.calibration_file("ensemble") == ["out/calibration/calibration_ensemble.json"]
     assert plan.events_to_calibrate(3, "runs") == ["out/events/events_other_video_3.csv"]
     assert plan.events_to_calibrate(4, "runs") == plan.events_to_calibrate(3, "ensemble") == []
     # Without any labels there is nothing to learn.
     bare = Plan(replace(plan.inputs, annotations={}))
-    assert bare.calibration_of("runs") == bare.events_to_calibrate(3, "runs") == []
+    assert bare.calibration_file("runs") == bare.events_to_calibrate(3, "runs") == []
 
 
 def test_one_model_makes_an_ensemble_if_scores_are_learnt(plan):
-    assert plan.calibrations_of(3) == []
+    assert plan.calibration_files_for_video(3) == []
     settings = plan.inputs.settings
     calibrated = settings.ensemble.model_copy(update={"calibrated": True})
     learning = settings.model_copy(update={"ensemble": calibrated})
     inputs = replace(plan.inputs, settings=learning)
     assert Plan(inputs).fused == [PredictedVideo(3, "ensemble"), PredictedVideo(4, "ensemble")]
     assert Plan(inputs).compared == [PredictedVideo(3, "ensemble")]
-    assert Plan(inputs).calibrations_of(4) == ["out/calibration/calibration_runs.json"]
+    assert Plan(inputs).calibration_files_for_video(4) == ["out/calibration/calibration_runs.json"]
     # Without any labels there is nothing to learn.
     bare = Plan(replace(inputs, annotations={}))
-    assert (bare.fused, bare.calibrations_of(3)) == ([PredictedVideo(3, "ensemble")], [])
+    assert (bare.fused, bare.calibration_files_for_video(3)) == (
+        [PredictedVideo(3, "ensemble")],
+        [],
+    )
 
 
 def with_evidence(plan, answers=True, members=None):
@@ -112,7 +115,7 @@ def with_evidence(plan, answers=True, members=None):
 
 def test_evidence_is_no_second_opinion_on_the_same_model(plan):
     both = with_evidence(plan)
-    assert both.models_of(3) == ["runs", "runs_evidence", "other"]
+    assert both.models_for_video(3) == ["runs", "runs_evidence", "other"]
     assert both.fused_models(3) == ["runs", "other"]
     # One model with two kinds of results is no ensemble, but the two are compared.
     assert both.fused == [PredictedVideo(3, "ensemble")]
@@ -153,7 +156,7 @@ def test_files_follow_the_order_of_their_places(plan):
 
 
 def test_names_and_halves_come_from_the_table_of_videos(plan, bare):
-    assert plan.name_of(3) == Name("m", 2, "A", "B")
-    assert plan.half_of(3) == GameHalf("m", 2)
-    assert plan.name_of(4) == bare.name_of(0) == Name()
-    assert plan.half_of(4) == bare.half_of(0) == GameHalf()
+    assert plan.name_for_video(3) == Name("m", 2, "A", "B")
+    assert plan.half_for_video(3) == GameHalf("m", 2)
+    assert plan.name_for_video(4) == bare.name_for_video(0) == Name()
+    assert plan.half_for_video(4) == bare.half_for_video(0) == GameHalf()

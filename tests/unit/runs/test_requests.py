@@ -10,7 +10,7 @@ from touchline.inputs.settings import Settings
 from touchline.runs.inputs import Inputs
 from touchline.runs.messages import end_lines_for_models, start_lines
 from touchline.runs.plan import Plan
-from touchline.runs.requests import requests_of
+from touchline.runs.requests import describe_requests
 from touchline.runs.rule_params import DetectSliceParams, PlannedJob
 
 HOST = "host:8000"
@@ -57,7 +57,7 @@ def probed(video, duration):
 
 
 def test_requests_of_unprobed_videos_are_given_per_hour(plan):
-    assert requests_of(plan, "asked", HOST) == (
+    assert describe_requests(plan, "asked", HOST) == (
         "asked sends host:8000 1,800 requests, about 940,000 tokens, per hour of video"
     )
 
@@ -65,14 +65,14 @@ def test_requests_of_unprobed_videos_are_given_per_hour(plan):
 def test_requests_of_unfinished_slices_are_counted(plan):
     probed(0, 100)
     probed(1, 200)
-    assert requests_of(plan, "asked", HOST) == (
+    assert describe_requests(plan, "asked", HOST) == (
         "asked sends host:8000 150 requests, about 78,000 tokens"
     )
     for pattern in (paths.PARTIAL, paths.LEDGER):
         path = Path("results", pattern.format(model="asked", video=1, slice=0))
         path.parent.mkdir()
         path.touch()
-    assert "100 requests" in requests_of(plan, "asked", HOST)
+    assert "100 requests" in describe_requests(plan, "asked", HOST)
 
 
 def test_start_and_end_lines_name_the_server(plan):

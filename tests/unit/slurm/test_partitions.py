@@ -7,13 +7,13 @@ import pytest
 from touchline.errors import InputError
 from touchline.slurm.partitions import (
     Submission,
-    cause_of,
     check_cluster,
+    early_failure_cause,
+    failure_reason,
     has_accounting,
     longest_minutes,
-    reason_of,
 )
-from touchline.slurm.queue import answer_of, results_mark
+from touchline.slurm.queue import results_mark, run_command
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def test_left_over_jobs_have_the_same_folder_and_rules(squeue):
 
 def test_job_killed_for_memory_is_reported_as_out_of_memory():
     log = "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=4.0."
-    assert reason_of("FAILED", log) == "OUT_OF_MEMORY"
-    assert reason_of("FAILED", "some other end") == "FAILED"
-    assert reason_of("TIMEOUT", log) == "TIMEOUT"
+    assert failure_reason("FAILED", log) == "OUT_OF_MEMORY"
+    assert failure_reason("FAILED", "some other end") == "FAILED"
+    assert failure_reason("TIMEOUT", log) == "TIMEOUT"
 
 
 def test_missing_or_failing_commands_return_none():
-    assert answer_of("touchline-has-no-such-command") is None
-    assert answer_of("false") is None
+    assert run_command("touchline-has-no-such-command") is None
+    assert run_command("false") is None
 
 
 def test_warning_lists_jobs_of_an_earlier_run(tmp_path, squeue):
@@ -140,10 +140,10 @@ def test_cause_of_an_early_failure_comes_from_slurm_s_log(tmp_path):
     log, own = tmp_path / "7.log", tmp_path / "slice.log"
     log.write_text(HOMELESS)
     cause = "FileNotFoundError: [Errno 2] No such file or directory: '/home/user'"
-    assert cause_of("FAILED", str(log), [str(own)]) == cause
+    assert early_failure_cause("FAILED", str(log), [str(own)]) == cause
     own.touch()
-    assert cause_of("FAILED", str(log), [str(own)]) == cause
-    assert cause_of("CANCELLED", str(log), [str(own)]) == ""
-    assert cause_of("FAILED", str(tmp_path / "none.log"), [str(own)]) == ""
+    assert early_failure_cause("FAILED", str(log), [str(own)]) == cause
+    assert early_failure_cause("CANCELLED", str(log), [str(own)]) == ""
+    assert early_failure_cause("FAILED", str(tmp_path / "none.log"), [str(own)]) == ""
     own.write_text("2026-01-01 10:00:00,000 ERROR match.mp4 cannot be read\n")
-    assert cause_of("FAILED", str(log), [str(own)]) == ""
+    assert early_failure_cause("FAILED", str(log), [str(own)]) == ""

@@ -427,7 +427,7 @@ def test_plugin_checks_jobs_if_the_patch_fails(slurm, monkeypatch, caplog, state
 
 
 def test_plugin_handles_a_refusal_if_the_patch_fails(slurm, monkeypatch):
-    monkeypatch.setattr(plugin_patches, "refusal_of", Mock(side_effect=KeyError("changed")))
+    monkeypatch.setattr(plugin_patches, "parse_refusal", Mock(side_effect=KeyError("changed")))
     after = patched()
     after.report_job_error(SimpleNamespace(job=new_job("first")), ACCOUNT)
     assert after.events == [ACCOUNT]

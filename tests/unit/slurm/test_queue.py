@@ -13,7 +13,7 @@ from touchline.slurm.queue import (
     own_jobs,
     read_queue,
     results_mark,
-    stage_of,
+    stage_for_state,
     without_default_options,
 )
 
@@ -50,7 +50,7 @@ def test_any_queue_output_is_parsed_without_error(lines):
     ],
 )
 def test_each_slurm_state_has_a_stage(state, stage):
-    assert stage_of(state) is stage
+    assert stage_for_state(state) is stage
 
 
 @pytest.mark.parametrize(

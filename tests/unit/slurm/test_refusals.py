@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchline.slurm.refusals import refusal_of
+from touchline.slurm.refusals import parse_refusal
 
 
 def refusal(words):
-    return refusal_of(
+    return parse_refusal(
         f"SLURM sbatch failed. The error message was '{words}'.\n    sbatch call:\n        sbatch"
     )
 
@@ -81,7 +81,7 @@ def test_limit_on_a_single_job_is_permanent(limit):
 
 
 def test_refusal_by_the_plugin_is_parsed():
-    refused = refusal_of(
+    refused = parse_refusal(
         "Job submission failed with exception: The given account a appears to be invalid. "
         "Available accounts:\nb, cFor further error details see the cluster/cloud log and …"
     )
@@ -91,6 +91,6 @@ def test_refusal_by_the_plugin_is_parsed():
 
 @given(st.text())
 def test_other_messages_are_not_refusals(text):
-    assert refusal_of(f"SLURM-job '7' failed: {text}") is None
+    assert parse_refusal(f"SLURM-job '7' failed: {text}") is None
     refused = refusal(text)
     assert refused is None or isinstance(refused.advice, str | None)

@@ -87,7 +87,7 @@ class Qwen25VL(VideoLanguageModel):
     def _seen(self, pixels: torch.Tensor) -> Any:
         """Encode pairs of frames with the library, each as a video of its own."""
         grid = torch.tensor([[1, *self._grid]] * len(pixels), device=pixels.device)
-        patches = patches_of(pixels, self._patch, self._merged)
+        patches = cut_patches(pixels, self._patch, self._merged)
         return self.model.model.get_video_features(patches, grid)
 
     def positions(self, ids: torch.Tensor, pictures: int) -> tuple[torch.Tensor, int]:
@@ -140,7 +140,7 @@ def picture_size(
     return sides[0], sides[1]
 
 
-def patches_of(pixels: torch.Tensor, patch: int, merged: int) -> torch.Tensor:
+def cut_patches(pixels: torch.Tensor, patch: int, merged: int) -> torch.Tensor:
     """Cut pictures [n, frames, 3, h, w] into patches [n * patches, 3 * frames * patch * patch].
 
     Patches that become one token follow each other.
