@@ -9,7 +9,7 @@ It needs Debian's `ffmpeg` with its shared libraries, and
 Each side gives the frames of windows of 4 s every 2 s, at 1 frame per second and at most 384
 pixels:
 
-- ours: `frames_of`, with one thread and with four
+- ours: `read_frames`, with one thread and with four
 - the predecessor: one ffmpeg process per window, which writes JPEGs that Pillow reads
 - a plain decode: all frames by PyAV, in order, in one thread; wanted frames are scaled as ours
 - torchcodec: `get_frames_played_at`, scaled in its decoder, with exact seeking (which first reads
@@ -56,8 +56,8 @@ from touchline.inputs.videos import Video
 from touchline.inputs.windows import Window, list_windows, whole_video
 from touchline.video.packets import open_video
 from touchline.video.probe import probe
-from touchline.video.sampler import frames_of
-from touchline.video.transforms import capped
+from touchline.video.sampler import read_frames
+from touchline.video.transforms import cap_size
 
 ROOT = Path(__file__).parents[1]
 
@@ -70,7 +70,7 @@ SLICES = 4
 
 
 def ours(threads: int, path: Path, windows: Sequence[Window]) -> int:
-    frames = frames_of(
+    frames = read_frames(
         manifest_of(path), path, times_of(windows), max_size=MAX_SIZE, threads=threads
     )
     return sum(1 for _ in frames)
@@ -110,7 +110,7 @@ def plain(path: Path, windows: Sequence[Window]) -> int:
                 break
             # Wanted times lie on the frames' own, or between two of them.
             if frame.time <= times[count] < frame.time + 1 / RATE:
-                small = capped(frame.width, frame.height, MAX_SIZE)
+                small = cap_size(frame.width, frame.height, MAX_SIZE)
                 frame.reformat(*small, format="rgb24", interpolation="BICUBIC").to_ndarray()
                 count += 1
                 if count == len(times):
@@ -123,7 +123,7 @@ def torchcodec(seek_mode: str, path: Path, windows: Sequence[Window]) -> int:
     from torchcodec.transforms import Resize
 
     with av.open(str(path)) as container:
-        width, height = capped(
+        width, height = cap_size(
             container.streams.video[0].width, container.streams.video[0].height, MAX_SIZE
         )
     decoder = VideoDecoder(path, seek_mode=seek_mode, transforms=[Resize((height, width))])

@@ -66,7 +66,7 @@ from touchline.models.families import family
 from touchline.models.families.base import Footage, VideoLanguageModel
 from touchline.models.quantize import quantize
 from touchline.video.probe import probe
-from touchline.video.sampler import frames_of
+from touchline.video.sampler import read_frames
 from touchline.weights.checkpoints import read_family
 
 HOW = Judging(radius=WINDOW, tolerance=5.0, resamples=1000, seed=0)
@@ -208,7 +208,9 @@ def seen_by_tower(
     model = family(read_family(checkpoint))(checkpoint, question.prompt, footage)
     assert isinstance(model, VideoLanguageModel)
     times = sorted({time for record in records for time in record.frame_times})
-    frames = frames_of(manifest, video.footage, times, max_size=question.image.max_size, threads=1)
+    frames = read_frames(
+        manifest, video.footage, times, max_size=question.image.max_size, threads=1
+    )
     pooled = {}
     for frame in frames:
         pixels = model.pixels(frame.picture, question.image.fit)

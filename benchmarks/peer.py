@@ -131,14 +131,14 @@ def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
     import torch
 
     from touchline.inputs.videos import Video
-    from touchline.video.prefetch import ahead, begun
+    from touchline.video.prefetch import start_first, work_ahead
     from touchline.video.probe import probe
-    from touchline.video.sampler import Frame, frames_of
-    from touchline.video.transforms import square_of
+    from touchline.video.sampler import Frame, read_frames
+    from touchline.video.transforms import fit_to_square
 
     def fitted(frames: Iterator[Frame]) -> Iterator[torch.Tensor]:
         for frame in frames:
-            square = square_of(frame.picture, SIDE, "pad")
+            square = fit_to_square(frame.picture, SIDE, "pad")
             # The half repeats a clip. vLLM would reuse its cache for repeated frames, and answers
             # would be the same.
             colour = torch.randint(128, (3, 1, 1), generator=colours, dtype=torch.uint8)
@@ -150,8 +150,8 @@ def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
     times = [float(number * seconds + second) for second in range(seconds)]
     path = options.folder / "720.mp4"
     manifest = probe(Video(video=0, path=path))
-    shown = frames_of(manifest, path, times, max_size=MAX_SIZE, threads=options.threads)
-    return begun(ahead([shown], [fitted], FRAMES_AHEAD))
+    shown = read_frames(manifest, path, times, max_size=MAX_SIZE, threads=options.threads)
+    return start_first(work_ahead([shown], [fitted], FRAMES_AHEAD))
 
 
 def report(

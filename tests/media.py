@@ -15,7 +15,7 @@ import torch
 from touchline.core.records import Manifest
 from touchline.inputs.videos import Video
 from touchline.video.probe import probe
-from touchline.video.sampler import Frame, frames_of
+from touchline.video.sampler import Frame, read_frames
 
 _BITS = 12
 _CELL = 16
@@ -187,7 +187,7 @@ def in_slices(path: Path, times: Sequence[float], slices: int, threads: int) -> 
     size = -(-len(times) // slices)
     parts = [times[begin : begin + size] for begin in range(0, len(times), size)]
     frames = chain.from_iterable(
-        frames_of(manifest, path, part, max_size=4096, threads=threads) for part in parts
+        read_frames(manifest, path, part, max_size=4096, threads=threads) for part in parts
     )
     return {frame.wanted: number_in(frame.picture) for frame in frames}
 
@@ -200,7 +200,7 @@ def steady(seconds: float, rate: float = 25.0, start: float = 0.0) -> list[float
 def sample_frames(
     path: Path, times: Sequence[float], start_time: float, max_size: int, threads: int = 1
 ) -> Iterator[Frame]:
-    """The frames that `frames_of` gives if only the start of a video is known."""
+    """The frames that `read_frames` gives if only the start of a video is known."""
     manifest = Manifest(
         video=0,
         path=str(path),
@@ -214,4 +214,4 @@ def sample_frames(
         rotation=0,
         codec="",
     )
-    return frames_of(manifest, path, times, max_size=max_size, threads=threads)
+    return read_frames(manifest, path, times, max_size=max_size, threads=threads)

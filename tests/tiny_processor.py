@@ -14,7 +14,7 @@ from PIL import Image
 from transformers import AutoTokenizer, BatchFeature
 
 from touchline.models.preprocessing import CLIP, normalized
-from touchline.video.transforms import square_of
+from touchline.video.transforms import fit_to_square
 
 SIZE, TOKENS = 112, 16
 
@@ -39,7 +39,7 @@ class TinyProcessor:
         pictures = [picture_in(part["url"]) for part in parts if part["type"] == "image"]
         shown = "<video>" * (TOKENS * len(pictures))
         ids = self.tokenizer(f"USER: {shown}\n{text.strip()} ASSISTANT:", return_tensors="pt")
-        pixels = torch.stack([square_of(picture, SIZE, "pad") for picture in pictures])
+        pixels = torch.stack([fit_to_square(picture, SIZE, "pad") for picture in pictures])
         return BatchFeature({**ids, "pixel_values_videos": normalized(pixels, CLIP)[None]})
 
     def decode(self, ids, **options):

@@ -18,7 +18,7 @@ from transformers import (
 
 from demo.training import tiny
 from touchline.models.families.llava_next_video import LlavaNextVideo
-from touchline.video.transforms import square_of
+from touchline.video.transforms import fit_to_square
 
 Family = LlavaNextVideo
 
@@ -91,7 +91,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlavaNextVideoForConditiona
 
 def pixels(frame: torch.Tensor) -> torch.Tensor:
     """Convert a frame, uint8 [3, H, W], to the letterboxed input of the model."""
-    return square_of(frame, IMAGE_SIZE, "pad")
+    return fit_to_square(frame, IMAGE_SIZE, "pad")
 
 
 def shown(

@@ -15,7 +15,7 @@ from transformers import (
 
 from demo.training import tiny
 from touchline.models.families.qwen2_5_vl import IN_CHUNKS, Qwen25VL, cut_patches, picture_size
-from touchline.video.transforms import resized
+from touchline.video.transforms import resize
 
 Family = Qwen25VL
 
@@ -101,7 +101,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLForConditionalGen
 
 def pixels(frame: torch.Tensor) -> torch.Tensor:
     """Convert a frame, uint8 [3, H, W], to the input of the model."""
-    return resized(frame, WIDTH, HEIGHT)
+    return resize(frame, WIDTH, HEIGHT)
 
 
 def shown(

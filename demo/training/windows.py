@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 
 from demo.scene.match import FRAME_RATE, Match, details, schedule
 from demo.scene.pictures import render
-from touchline.video.transforms import capped
+from touchline.video.transforms import cap_size
 
 FRAMES = (1, 2, 3, 4)
 LONGEST = 384  # the workflow's max_image_size
@@ -126,7 +126,7 @@ def _pixels(rng: Random, match: Match, times: list[float], view: View) -> np.nda
 
 def _coded(frame: np.ndarray, quality: int, blur: float) -> np.ndarray:
     """Convert a frame [H, W, 3] through a JPEG to uint8 [3, h, w] of the workflow's size."""
-    size = capped(frame.shape[1], frame.shape[0], LONGEST)
+    size = cap_size(frame.shape[1], frame.shape[0], LONGEST)
     image = Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC)
     if blur:
         image = image.filter(ImageFilter.BoxBlur(blur))

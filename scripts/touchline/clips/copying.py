@@ -20,7 +20,7 @@ from touchline.clips.plan import Clip
 from touchline.clips.sound import MARGIN, SoundEncoder, sound_streams, sounds_between
 from touchline.core.records import Manifest
 from touchline.video.orientation import display_matrix
-from touchline.video.packets import DAMAGE, open_video, packets_of, reason_of
+from touchline.video.packets import DAMAGE, error_reason, open_video, read_packets
 
 # What MP4 holds and browsers play.
 _PICTURES = {"h264", "hevc", "libdav1d", "vp9"}
@@ -79,7 +79,7 @@ def copy_clip(manifest: Manifest, path: Path, clip: Clip, target: Path) -> tuple
                 with suppress(*DAMAGE):
                     container.seek(int(seek / stream.time_base), stream=stream)
             sound = sound_streams(container)
-            packets = packets_of(container, stream, *sound)
+            packets = read_packets(container, stream, *sound)
             head = _from_keyframe(packets, stream, begin, is_last_try=seek is None)
             if head:
                 copy = _Copy(manifest, path, stream, sound, clip.end + manifest.start_time)
@@ -170,7 +170,7 @@ class _Copy:
                     *(each.packets() for each in heard),
                 )
         except (av.FFmpegError, ValueError) as error:
-            raise CannotCopy(f"MP4 does not take its packets ({reason_of(error)})") from error
+            raise CannotCopy(f"MP4 does not take its packets ({error_reason(error)})") from error
         return round(start, 6), round(float(self._shown_until) - self._manifest.start_time, 6)
 
     def _matrix(self, keyframe: Packet[VideoStream]) -> list[int] | None:

@@ -17,7 +17,7 @@ from touchline.clips.output import mux_by_time, writing_mp4
 from touchline.clips.plan import Clip
 from touchline.clips.sound import SoundEncoder, sounds_between
 from touchline.core.records import Manifest
-from touchline.video.hdr import is_hdr, standard_range
+from touchline.video.hdr import is_hdr, to_standard_range
 from touchline.video.orientation import display_matrix
 from touchline.video.sampler import pictures_between
 
@@ -100,7 +100,7 @@ class _PictureEncoder:
         if not is_hdr(picture.color_trc):
             return self._reformatter.reformat(picture, width, height, format="yuv420p")
         bright = self._reformatter.reformat(picture, width, height, format="rgb48le")
-        pixels = standard_range(bright.to_ndarray(), picture.color_trc)
+        pixels = to_standard_range(bright.to_ndarray(), picture.color_trc)
         plain = self._reformatter.reformat(
             VideoFrame.from_ndarray(pixels, format="rgb24"),
             format="yuv420p",

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from touchline.core.records import Manifest
-from touchline.video.packets import DAMAGE, open_section, open_video, packets_of
+from touchline.video.packets import DAMAGE, open_section, open_video, read_packets
 
 # Sound is looked for so long before and after a part, seconds, as files may interleave loosely.
 MARGIN = 10.0
@@ -161,7 +161,7 @@ def _all_packets(
 ) -> Iterator[_Placed]:
     """Shift the packets of a file or section that `count` pictures precede."""
     streams = sound_streams(container)
-    for packet in packets_of(container, pictures, *streams):
+    for packet in read_packets(container, pictures, *streams):
         is_picture = packet.stream_index == pictures.index
         shift = 0.0
         for restart in manifest.restarts:

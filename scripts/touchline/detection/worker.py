@@ -173,7 +173,7 @@ def _answer_locally(
         from touchline.detection.detect import SliceProgress, detect
         from touchline.detection.engine import Answering, BatchedAnswering, LibraryAnswering
         from touchline.models.families import family
-        from touchline.video.prefetch import ahead, begun
+        from touchline.video.prefetch import start_first, work_ahead
 
         # Decoding begins while the model loads.
         frames = _frames(path, manifest, windows, question, threads)
@@ -214,7 +214,7 @@ def _answer_locally(
         model = early.pop() if early else load()
         # With a GPU, torch only fits single frames here. Its threads would slow down the decoders.
         torch.set_num_threads(threads if model.device.type == "cpu" else 1)
-        ready = begun(ahead([frames], [fitted], _FITTED_AHEAD))
+        ready = start_first(work_ahead([frames], [fitted], _FITTED_AHEAD))
         most = math.ceil(max(len(w.times) for w in windows) / kind.frames_per_picture)
         rows = rows_that_fit(model, most, generation.max_new_tokens, batch.windows)
         rows, candidates = min(total, rows), question.candidates
@@ -304,12 +304,12 @@ def _frames(
     path: Path, manifest: Manifest, windows: Sequence[Window], question: Question, threads: int
 ) -> Iterator[Frame]:
     """Start to decode the frames of all windows, by time."""
-    from touchline.video.prefetch import begun
-    from touchline.video.sampler import frames_of
+    from touchline.video.prefetch import start_first
+    from touchline.video.sampler import read_frames
 
     times = sorted({time for window in windows for time in window.times})
-    return begun(
-        frames_of(manifest, path, times, max_size=question.image.max_size, threads=threads)
+    return start_first(
+        read_frames(manifest, path, times, max_size=question.image.max_size, threads=threads)
     )
 
 
@@ -322,9 +322,9 @@ def _footage(manifest: Manifest, question: Question) -> Footage:
 
 def _size(manifest: Manifest, question: Question) -> tuple[int, int]:
     """Return the width and height of a sampled frame."""
-    from touchline.video.transforms import capped
+    from touchline.video.transforms import cap_size
 
-    width, height = capped(
+    width, height = cap_size(
         manifest.width, manifest.height, question.image.max_size, manifest.pixel_aspect
     )
     return (height, width) if manifest.rotation % 180 else (width, height)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from touchline.core.records import Event, Manifest, Thumbnail
 from touchline.report.review_items import DISAGREEMENTS, Moment
-from touchline.video.sampler import frames_of
+from touchline.video.sampler import read_frames
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def thumbnails(
         moments_at.setdefault(picture, []).append(moment)
     frames = {
         frame.wanted: np.ascontiguousarray(frame.picture.permute(1, 2, 0).numpy())
-        for frame in frames_of(
+        for frame in read_frames(
             manifest, path, sorted(moments_at), max_size=_SIZES[0][0], threads=threads
         )
     }

@@ -1,5 +1,5 @@
-"""From a video file to frames: what it is (`probe`), the picture on screen at a time (`sampler`).
+"""Reading of video files: their properties (`probe`), and frames at given times (`sampler`).
 
-In: a path, and times in seconds. Out: a manifest, windows, and frames as uint8 tensors. Imports
-core and inputs.
+The input is a path and times in seconds. The output is a manifest, and frames as uint8 tensors. The
+package imports core and inputs.
 """

@@ -1,16 +1,15 @@
-"""Single pictures out of a video, decoded with as little work as leaves them exact.
+"""Exact decoding of single pictures with little work.
 
-A picture depends on others of its group of pictures only, from a keyframe to the next. So
-the decoder gets the packets from the keyframe to the last wanted picture, and skips the
-pictures on the way that no other refers to. What comes out is bit for bit what decoding the
-whole video gives.
+A picture depends only on pictures of its group, from one keyframe to the next. So the decoder gets
+the packets from the keyframe to the last wanted picture. It skips pictures on the way to which no
+other picture refers. The result is bit-identical to decoding the whole video.
 
-Files break that rule: leading pictures of an open group refer to the group before, some
-streams have no true keyframes, some packets are half a picture, some are damaged. So a
-picture counts only if it is the right one and nothing was wrong on the way; else its segment
-is decoded in full, then from ever earlier keyframes.
+Some files break this rule. Leading pictures of an open group refer to the previous group. Some
+streams have no true keyframes, some packets contain half a picture, and some packets are damaged.
+So a picture is accepted only if it has the right time and no error occurred before it. Otherwise
+its segment is decoded without skipping, and then from earlier and earlier keyframes.
 
-Where a keyframe depends on parameters of an earlier packet, the decoder gets that packet first.
+If a keyframe depends on parameters in an earlier packet, the decoder gets this packet first.
 """
 
 from __future__ import annotations
@@ -34,28 +33,34 @@ from touchline.video.parameters import Name
 
 log = logging.getLogger(__name__)
 
-# A picture stays on screen in the place of lost ones for at most so long, seconds.
+# Seconds for which a picture may replace lost pictures on screen.
 _LONGEST_STAND_IN = 1.0
-# In a damaged group of pictures, at least this share of the packets must give an intact picture.
-# Pictures in two packets each have a share of a half. What is encrypted has next to none.
+# In a damaged group of pictures, at least this share of the packets must give an intact picture. If
+# each picture has two packets, the share is 1/2. Encrypted groups have almost no intact pictures.
 _LEAST_INTACT = 0.25
 
 _END: list[tuple[float, VideoFrame | None]] = [(math.inf, None)]
 
 
 class Wanted(NamedTuple):
-    """A time, seconds, and the presentation time (pts) of the packet on screen then."""
+    """A wanted time, and the packet that is on screen at this time.
+
+    Attributes:
+        time: the time, in seconds.
+        pts: presentation time of the packet, in units of the stream's time base.
+    """
 
     time: float
     pts: int
 
 
 class Segment(NamedTuple):
-    """Packets that hold some wanted pictures and all that those depend on.
+    """The packets that contain wanted pictures, and the packets on which these depend.
 
     Attributes:
-        begin, end: places in the list of packets; the first is a keyframe's.
-        wanted: in the order of time.
+        begin: place of the first packet in the list of packets. It is a keyframe.
+        end: place after the last packet.
+        wanted: the wanted pictures, in order of time.
     """
 
     begin: int
@@ -64,7 +69,10 @@ class Segment(NamedTuple):
 
 
 class Decoder:
-    """Decodes segments, cheapest when they follow each other. Not to be shared by threads."""
+    """A decoder of segments. It is fastest if segments follow each other.
+
+    Threads must not share it.
+    """
 
     def __init__(self, reader: PacketReader, listing: Listing) -> None:
         self._reader = reader
@@ -74,43 +82,44 @@ class Decoder:
         self._changes = listing.changes
         self._change_places = [each.place for each in self._changes]
         self._decoder: VideoCodecContext | None = None
-        self._known_changes = 0  # number of changes that the decoder has got
+        self._known_changes = 0  # number of changes that the decoder knows
         self._may_skip = listing.may_skip
-        self._damaged = False  # anything, since decoding last started
-        self._intact = 0  # pictures of a damaged group
+        self._damaged = False  # whether an error occurred since decoding last started
+        self._intact = 0  # number of intact pictures of a damaged group
         self._read: Sequence[Packet[VideoStream]] | None = None
 
     def pictures(
         self, segment: Segment, packets: Sequence[Packet[VideoStream]] | None
     ) -> Iterator[tuple[float, VideoFrame]]:
-        """The times, seconds, and what is on screen then.
+        """Yield each wanted time, in seconds, with the picture on screen at this time.
 
-        A damaged picture is given as the decoder repairs it. In the place of one that is lost
-        comes the last one before it, which a player would leave on screen; if that is too
-        old, nothing but a line in the log.
+        A damaged picture is returned as the decoder repairs it. A lost picture is replaced by the
+        previous picture, which a player would leave on screen. If the previous picture is too old,
+        a line is logged and no picture is returned.
 
         Args:
-            packets: of the segment and the one after it, where they have been read already.
+            segment: the segment to decode.
+            packets: packets of the segment and the packet after it, if they have already been read.
         """
         waiting = deque(segment.wanted)
         self._damaged = False
         self._read = packets
         if self._may_skip:
-            yield from self._with_skips(segment, waiting)
+            yield from self._decode_with_skips(segment, waiting)
         if waiting and not self._damaged:
-            yield from self._in_full(segment, waiting)
+            yield from self._decode_in_full(segment, waiting)
         back = 1
         while waiting:
-            yield from self._from_earlier(segment, back, waiting)
+            yield from self._decode_from_earlier(segment, back, waiting)
             back *= 2
 
-    def _with_skips(
+    def _decode_with_skips(
         self, segment: Segment, waiting: deque[Wanted]
     ) -> Iterator[tuple[float, VideoFrame]]:
-        """The wanted pictures up to the first that is in doubt."""
+        """Yield the wanted pictures up to the first doubtful one. Unneeded pictures are skipped."""
         wanted = {each.pts for each in waiting}
         for pts, frame in self._decode(segment, segment.begin, wanted):
-            # A packet may hold half a picture (a field), and skip the other half.
+            # A packet may contain half a picture (a field), and skipping would lose the other half.
             self._may_skip = self._may_skip and not frame.interlaced_frame
             if self._damaged or not self._may_skip or pts > waiting[0].pts:
                 return
@@ -119,10 +128,10 @@ class Decoder:
             if not waiting:
                 return
 
-    def _in_full(
+    def _decode_in_full(
         self, segment: Segment, waiting: deque[Wanted]
     ) -> Iterator[tuple[float, VideoFrame]]:
-        """What is on screen up to the first time that is in doubt."""
+        """Yield the wanted pictures up to the first doubtful time, decoding all pictures."""
         shown = None
         for pts, frame in chain(self._decode(segment, segment.begin), _END):
             while waiting and pts > waiting[0].pts:
@@ -131,28 +140,32 @@ class Decoder:
                 yield waiting.popleft().time, shown
             shown = frame
 
-    def _from_earlier(
+    def _decode_from_earlier(
         self, segment: Segment, back: int, waiting: deque[Wanted]
     ) -> Iterator[tuple[float, VideoFrame]]:
-        """All that can be shown, if a start so many keyframes earlier is early enough."""
+        """Yield the remaining pictures, decoding from a keyframe before the segment.
+
+        Yield nothing if this start is not early enough. `back` is the number of keyframes to go
+        back.
+        """
         place = bisect_left(self._keyframes, segment.begin)
         keyframes = self._keyframes[:place]
         begin = keyframes[-back] if back < len(keyframes) else 0
-        due = self._packets[keyframes[-1]].pts if begin else math.inf
+        first_due = self._packets[keyframes[-1]].pts if begin else math.inf
         group_end = next(iter(self._keyframes[place + 1 : place + 2]), len(self._packets))
         under_way, shown = False, None
         found: list[tuple[float, VideoFrame | None]] = []
         self._intact = 0
         for pts, frame in chain(self._decode(segment, begin, end=group_end), _END):
-            # Without true keyframes, pictures come late, and the first ones are not exact.
-            under_way = under_way or pts <= due
+            # Without true keyframes, pictures come late, and the first pictures are not exact.
+            under_way = under_way or pts <= first_due
             if not under_way:
                 return
             while waiting and pts > waiting[0].pts:
                 wanted = waiting.popleft()
                 found.append((wanted.time, shown if self._is_shown(shown, wanted) else None))
             shown = frame
-        # The decoder makes up grey pictures of what it cannot read.
+        # The decoder gives grey pictures for unreadable data.
         is_readable = self._intact >= _LEAST_INTACT * (group_end - segment.begin)
         for time, picture in found:
             if picture is not None and is_readable:
@@ -161,6 +174,7 @@ class Decoder:
                 log.warning("The picture at %.3f s cannot be decoded.", time)
 
     def _is_shown(self, frame: VideoFrame | None, wanted: Wanted) -> TypeGuard[VideoFrame]:
+        """Return whether a picture is still on screen at the wanted time."""
         if frame is None or frame.pts is None:
             return False
         return float((wanted.pts - frame.pts) * self._time_base) <= _LONGEST_STAND_IN
@@ -172,13 +186,16 @@ class Decoder:
         wanted: Container[int | None] | None = None,
         end: int = 0,
     ) -> Iterator[tuple[int, VideoFrame]]:
-        """Pictures from `begin` on and their times (pts), in order.
+        """Yield pictures from `begin` on with their times (pts), in order.
 
         Args:
-            wanted: the times of those that must come; others may be skipped. None for all.
-            end: the place up to which packets are decoded, if it lies behind the segment.
+            segment: the segment to decode.
+            begin: place of the first packet to decode.
+            wanted: times of the required pictures. The decoder may skip all others. None requires
+                all.
+            end: place up to which packets are decoded, if it lies after the segment.
         """
-        # Where each field is a packet, the picture's second one is needed, too.
+        # If each field is a packet, the second field of the picture is needed, too.
         end = max(end, segment.end if wanted is not None else segment.end + 1)
         packets: Iterable[Packet[VideoStream]]
         if self._known_changes > bisect_left(self._change_places, begin):
@@ -195,7 +212,8 @@ class Decoder:
             if packet is not None:
                 self._known_changes = bisect_right(self._change_places, place)
             skip = wanted is not None and packet is not None and packet.pts not in wanted
-            # Not every container marks these packets; the decoder sees it in the data.
+            # Not every container marks packets that can be skipped, but the decoder sees this in
+            # the data.
             decoder.skip_frame = "NONREF" if skip else "DEFAULT"
             try:
                 frames = decoder.decode(packet)
@@ -205,7 +223,7 @@ class Decoder:
             for frame in frames:
                 first = self._packets[segment.begin].pts
                 self._intact += not frame.is_corrupt and (frame.pts is None or frame.pts >= first)
-                # What is shown after the last wanted one is of no use, or its time is damaged.
+                # A picture after the last wanted picture is useless, or its time is damaged.
                 if frame.pts is None or frame.pts > segment.wanted[-1].pts:
                     continue
                 keyframe_out = keyframe_out or frame.pts <= self._packets[begin].pts
@@ -213,7 +231,7 @@ class Decoder:
                 yield frame.pts, frame
 
     def _prepared(self, begin: int) -> VideoCodecContext:
-        """Return the decoder, empty, with the parameters of all packets before `begin`."""
+        """Return the empty decoder with the parameters of all packets before `begin`."""
         decoder = self._reader.decoder
         if decoder is not self._decoder:
             self._decoder, self._known_changes = decoder, 0
@@ -226,7 +244,7 @@ class Decoder:
         decoder.skip_frame = "DEFAULT"
         for packet in reversed(missing):
             decoder.flush_buffers()
-            # Its picture may need earlier ones; only its parameters matter.
+            # The picture may depend on missing pictures, but only the parameters matter.
             with suppress(*DAMAGE):
                 decoder.decode(packet)
         self._known_changes = needed

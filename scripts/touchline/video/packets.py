@@ -1,4 +1,4 @@
-"""The packets of a video file: their list, and the way back to any of them."""
+"""The packets of a video file: their list, and access to any packet in it."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from touchline.core.records import PacketTimes, Restart, Section
 from touchline.errors import InputError
 from touchline.video.parameters import Name, ParameterTracker
 from touchline.video.picture_order import PictureOrder, with_display_times
-from touchline.video.timeline import strays
+from touchline.video.timeline import find_strays
 
-# Packets are listed for so long before and after the wanted part, seconds: room for
-# decoding to start earlier, and for containers that seek past the target.
+# Seconds before and after the wanted part in which packets are listed. Decoding may start earlier,
+# and some containers seek past the target.
 _MARGIN = 10.0
-# Of a segment that is decoded ahead: memory for a minute of video or so, in each thread.
+# Maximum number of packets of a segment in memory, per thread. This is about a minute of video.
 _MOST_HELD = 1500
-# A list does not end before so many packets in a row are late: a time may be damaged.
+# The list ends only after this number of late packets in a row, because a time may be damaged.
 _SURELY_PAST = 10
 
-# Decoders (libdav1d) that read `skip_frame` only when they open, so it cannot vary by packet.
+# Codecs whose decoder (libdav1d) reads `skip_frame` only when it opens.
 _SKIP_IS_FIXED = {"av1"}
 
-# What PyAV raises of a damaged file: FFmpeg's errors, and its own where something is missing.
+# Errors that PyAV raises for a damaged file: FFmpeg's errors and its own.
 DAMAGE = (
     av.FFmpegError,
     ArithmeticError,
@@ -50,19 +50,20 @@ DAMAGE = (
 )
 
 
-# FFmpeg's MPEG-TS demuxer looks for the next packet as far as this after damage.
+# Number of bytes in which FFmpeg's MPEG-TS demuxer looks for the next packet after damage.
 _RESYNC_BYTES = str(2**31 - 1)
-# Bytes after which other demuxers (MPEG-PS) give up at the earliest. They find packets further on.
+# Smallest number of bytes after which other demuxers (MPEG-PS) give up. A new attempt reads on.
 _LEAST_PROGRESS = 65_536
 
-# FFmpeg guesses the times of pictures that share a packet of MPEG-PS. Before a hole it takes the
-# time of a picture behind it, so a picture that waits for longer (seconds) after decoding has none.
+# Seconds. FFmpeg guesses the times of pictures that share a packet of MPEG-PS. Before a hole it
+# takes the time of a picture after the hole. So a picture with a longer wait after decoding has no
+# time.
 _LONGEST_WAIT = 2.0
-# If it seems to wait for longer than this (seconds), a recording with another clock was joined, and
-# the guessed time of decoding is wrong.
+# Seconds. A longer wait means that a recording with another clock was joined, and that the guessed
+# decoding time is wrong.
 _LONGEST_HOLE = 7200.0
 
-# What FFmpeg calls playlists. A segment that is replaced would not change their fingerprint.
+# FFmpeg's names of playlists. A change of a segment would not change the playlist's fingerprint.
 _LISTS = {"hls", "dash", "concat"}
 
 
@@ -71,19 +72,19 @@ def open_file(path: str | Path) -> Iterator[InputContainer]:
     """Open a media file.
 
     Raises:
-        InputError: it is not there, or not a media file.
+        InputError: the file does not exist or is not a media file.
     """
-    # An absolute path is never taken for a protocol, and only files may be read.
+    # FFmpeg never reads an absolute path as a protocol.
     path = Path(path).absolute()
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise InputError(
-            f"{path} is no file (a pipe or a device?), and a video is read more than once; copy it "
-            "into a file."
+            f"{path} is not a file but a pipe or a device. A video is read more than once, so copy "
+            "it into a file."
         )
     with _opened(path, str(path)) as container:
         if container.format.name in _LISTS:
             raise InputError(
-                f"{path} is a list of other files, whatever its name; make one video of it: "
+                f"{path} is a list of other files in spite of its name. Make one video of it: "
                 f"ffmpeg -i {quote(path.name)} -c copy match.mp4"
             )
         yield container
@@ -91,21 +92,22 @@ def open_file(path: str | Path) -> Iterator[InputContainer]:
 
 @contextmanager
 def open_section(path: Path, section: Section) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a part of an MPEG-TS and its stream of pictures.
+    """Open a part of an MPEG-TS file, and its video stream.
 
     Raises:
-        InputError: it is not there, or has no such pictures.
+        InputError: the file does not exist or has no such stream.
     """
     part = f"subfile,,start,{section.begin},end,{section.end},,:{path.absolute()}"
-    # A section may begin with a hole, by which FFmpeg would not recognize the format.
+    # FFmpeg would not recognize the format of a section that begins with a hole.
     with _opened(path, part, "mpegts") as container:
         streams = [each for each in container.streams.video if each.id == section.pid]
         if not streams or streams[0].codec_context is None:
-            raise InputError(f"{path} has changed since it was probed; start again.")
+            raise InputError(f"{path} has changed since the probe. Run again.")
         yield container, streams[0]
 
 
 def _opened(path: Path, address: str, kind: str | None = None) -> InputContainer:
+    """Open a container with PyAV."""
     options = {"protocol_whitelist": "file,subfile", "resync_size": _RESYNC_BYTES}
     try:
         container: InputContainer = av.open(
@@ -120,76 +122,78 @@ def _opened(path: Path, address: str, kind: str | None = None) -> InputContainer
 def open_video(
     path: str | Path, number: int | None = None
 ) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a video file and one of its picture streams.
+    """Open a video file, and one of its video streams.
 
     Args:
-        number: of the stream in the file; None for the first with moving pictures.
+        path: the file.
+        number: number of the stream in the file; None for the first stream with moving pictures.
 
     Raises:
-        InputError: it is not there, not a video, or has no such stream.
+        InputError: the file does not exist, is not a video, or has no such stream.
     """
     with open_file(path) as container:
         streams = picture_streams(container)
         chosen = [stream for stream in streams if number in (None, stream.index)]
         if not chosen:
-            raise InputError(f"{path} has changed since it was probed; start again.")
+            raise InputError(f"{path} has changed since the probe. Run again.")
         yield container, chosen[0]
 
 
 def picture_streams(container: InputContainer) -> list[VideoStream]:
-    """The streams of pictures that can be decoded, without covers, which are "video" too.
+    """Return the video streams that can be decoded, without cover images.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such stream.
     """
     cover = av.stream.Disposition.attached_pic
     streams = [s for s in container.streams.video if not s.disposition & cover]
     if not streams:
         raise InputError(
-            f"{container.name} has no picture stream; give a file with video, not audio."
+            f"{container.name} has no video stream. Use a file with video, not only audio."
         )
     decoded = [stream for stream in streams if stream.codec_context is not None]
     if not decoded:
         raise InputError(
-            f"{container.name}: there is no decoder for its pictures (are they encrypted?); "
-            "convert it first, with a program that plays it, to H.264 in an .mp4 or .mkv file."
+            f"{container.name} has no decodable video (it may be encrypted). "
+            "Convert it with a program that plays it to H.264 in an .mp4 or .mkv file."
         )
     return decoded
 
 
 def _not_a_video(path: Path, error: Exception) -> str:
+    """Return the message about a file that cannot be opened as a video."""
     if not path.exists():
-        return f"{path}: there is no such video; correct its path in the table of videos."
+        return f"{path} does not exist. Correct the video's path in the table of videos."
     if path.is_dir():
-        return f"{path} is a folder; give the path of a video file."
+        return f"{path} is a folder. Use the path of a video file."
     if path.stat().st_size == 0:
-        return f"{path} is empty (0 bytes); copy the video again."
+        return f"{path} is empty (0 bytes). Copy the video again."
     return (
-        f"{path} cannot be opened as a video ({reason_of(error)}); it is damaged, cut short or "
-        "not a video: copy it again, or take it out of the table."
+        f"{path} cannot be opened as a video ({error_reason(error)}); it is damaged, cut short or "
+        "not a video. Copy it again, or remove it from the table."
     )
 
 
-def reason_of(error: BaseException) -> str:
-    """What an error says, in a few words."""
+def error_reason(error: BaseException) -> str:
+    """Return the reason of an error, in a few words."""
     return (isinstance(error, av.FFmpegError) and error.strerror) or type(error).__name__
 
 
-def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
-    """What some streams hold, from here to the file's end.
+def read_packets(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
+    """Yield the packets of some streams, from the current position to the end of the file.
 
-    Damage in the middle (a hole of zeros) is passed over.
+    Damage in the middle, such as a hole of zeros, is skipped.
 
     Raises:
         InputError: the file cannot be read to its end.
     """
-    # FFmpeg reads on at least so far before it gives up, so a file has an end.
+    # Each attempt reads at least this number of bytes, so the number of attempts has a limit.
     attempts = most = 2 + container.size // _LEAST_PROGRESS
     has_guessed_times = container.format.name == "mpeg"
     while attempts:
         try:
             for packet in container.demux(*streams):
-                # One without a size only marks the end of the file.
+                # A packet without a size only marks the end of the file.
                 if packet.size:
                     attempts = most
                     if has_guessed_times and _is_shown_late(packet):
@@ -197,48 +201,49 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[A
                     yield packet
             return
         except IndexError:
-            # PyAV (18.1) ends so where a stream has appeared on the way; all packets are out.
+            # PyAV (18.1) raises this after the last packet if a stream appeared during reading.
             return
         except BlockingIOError as error:
-            # FFmpeg (EAGAIN) found no packet here; the next attempt reads on.
+            # FFmpeg found no packet here (EAGAIN). The next attempt reads on.
             attempts -= 1
-            reason = reason_of(error)
+            reason = error_reason(error)
         except DAMAGE as error:
-            attempts, reason = 0, reason_of(error)
-    raise InputError(f"{container.name} cannot be read to its end ({reason}); copy it again.")
+            attempts, reason = 0, error_reason(error)
+    raise InputError(f"{container.name} cannot be read to its end ({reason}). Copy it again.")
 
 
 def _is_shown_late(packet: Packet[Any]) -> bool:
+    """Return whether the time between decoding and display is too long to be true."""
     if packet.pts is None or packet.dts is None:
         return False
     waits = float((packet.pts - packet.dts) * packet.time_base)
     return _LONGEST_WAIT < waits < _LONGEST_HOLE
 
 
-def packets_in(path: Path, sections: Iterable[Section]) -> Iterator[Packet[VideoStream]]:
-    """The pictures of some sections of an MPEG-TS, in the order of the file.
+def read_section_packets(path: Path, sections: Iterable[Section]) -> Iterator[Packet[VideoStream]]:
+    """Yield the video packets of several sections of an MPEG-TS file, in the order of the file.
 
     Raises:
         InputError: the file cannot be read to its end.
     """
     for section in sections:
         with open_section(path, section) as (container, stream):
-            yield from packets_of(container, stream)
+            yield from read_packets(container, stream)
 
 
-def usual_seconds(stream: VideoStream) -> float:
-    """How long a frame of the stream stays on screen, as far as FFmpeg can guess."""
+def usual_duration(stream: VideoStream) -> float:
+    """Return FFmpeg's guess of a frame's duration, in seconds; 0 if unknown."""
     return float(1 / stream.guessed_rate) if stream.guessed_rate else 0.0
 
 
 class Listed(NamedTuple):
-    """What the container says of a packet.
+    """The properties of a packet in the container.
 
     Attributes:
-        pts: presentation time, in units of the stream's time base; 0 if it has none.
-        keyframe: decoding can start here, and there is a time to find the place by.
-        shown: it has a time that can be believed, and no edit list cuts it away.
-        duration: how long the picture is shown, in units of the time base; 0 if not stated.
+        pts: presentation time, in units of the stream's time base; 0 if the packet has none.
+        keyframe: whether decoding can start here and the packet has a time.
+        shown: whether the packet has a credible time and no edit list removes it.
+        duration: duration of the picture, in units of the time base; 0 if not stated.
     """
 
     pts: int
@@ -249,15 +254,16 @@ class Listed(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a video's pictures are, and on which clock.
+    """The place of a video's pictures, and the clock of their times.
 
     Attributes:
-        stream: number of the stream in the file; None for the first with moving pictures.
-        restarts: where the file's clock starts again.
-        sections: parts of an MPEG-TS whose pictures move to another PID; else empty.
-        has_dependent_keyframes: decoding may need parameters of any earlier packet, so the
-            file is read from its beginning.
-        packet_times: which times the packets state; others than those of display are replaced.
+        path: the file.
+        stream: number of the stream in the file; None for the first stream with moving pictures.
+        restarts: places where the file's clock starts again.
+        sections: parts of an MPEG-TS file whose video changes its PID; else empty.
+        has_dependent_keyframes: whether decoding may need parameters of any earlier packet. Then
+            the file is read from its beginning.
+        packet_times: the kind of times in the packets. Times other than display times are replaced.
     """
 
     path: Path
@@ -271,12 +277,12 @@ class Source:
     def packets_from(
         self, target: float | None
     ) -> Iterator[tuple[VideoStream, Iterator[Packet[VideoStream]]]]:
-        """The stream and its packets, their times on one clock, from a keyframe on.
+        """Open the stream and its packets from a keyframe on, with all times on one clock.
 
         Args:
-            target: seconds; the keyframe may be near it. Where a seek lands is up to the
-                container: TS lands past the target, some formats nowhere. None for the
-                file's first keyframe.
+            target: time in seconds near which to start; None for the file's first keyframe. The
+                container decides where a seek ends. In TS it ends after the target, and in some
+                formats it fails.
         """
         if self.sections:
             opened = open_section(self.path, self.sections[0])
@@ -284,7 +290,7 @@ class Source:
             opened = open_video(self.path, self.stream)
         with opened as (container, stream):
             assert stream.time_base is not None
-            # A clock that starts again shows some times twice: nobody can seek by it.
+            # Seeking needs unique times, but a clock that starts again gives some times twice.
             may_seek = (
                 not (self.restarts or self.sections or self.has_dependent_keyframes)
                 and self.packet_times == "stated"
@@ -293,7 +299,7 @@ class Source:
                 with suppress(*DAMAGE):
                     container.seek(int(target / stream.time_base), stream=stream)
             packets: Iterable[Packet[VideoStream]] = chain(
-                packets_of(container, stream), packets_in(self.path, self.sections[1:])
+                read_packets(container, stream), read_section_packets(self.path, self.sections[1:])
             )
             if self.packet_times != "stated":
                 packets = with_display_times(packets, PictureOrder(stream), self.packet_times)
@@ -303,6 +309,7 @@ class Source:
     def _on_one_clock(
         self, packets: Iterable[Packet[VideoStream]], time_base: Fraction
     ) -> Iterator[Packet[VideoStream]]:
+        """Yield the packets with times that continue after each restart of the file's clock."""
         shift, upcoming = 0, deque(self.restarts)
         for place, packet in enumerate(packets):
             while upcoming and upcoming[0].packet <= place:
@@ -315,6 +322,7 @@ class Source:
 
 
 def _may_start(packet: Packet[VideoStream]) -> bool:
+    """Return whether decoding can start at a packet."""
     return packet.is_keyframe and packet.pts is not None
 
 
@@ -322,8 +330,9 @@ class ParameterChange(NamedTuple):
     """A packet that changes the decoder's parameters.
 
     Attributes:
-        place: of the packet in the list.
-        names: of the parameters that it changes.
+        place: place of the packet in the list.
+        packet: the packet.
+        names: names of the changed parameters.
     """
 
     place: int
@@ -333,13 +342,14 @@ class ParameterChange(NamedTuple):
 
 @dataclass(frozen=True)
 class Listing:
-    """The packets of a part of a video, in the order of the file, from a keyframe on.
+    """The packets of a part of a video from a keyframe on, in the order of the file.
 
     Attributes:
-        time_base: unit of the packets' times, seconds.
-        usual: how long a picture is usually shown, seconds.
-        changes: in the order of the file; only of a source with dependent keyframes.
-        may_skip: the decoder can skip single pictures that no other refers to.
+        packets: the packets.
+        time_base: unit of the packets' times, in seconds.
+        usual: usual duration of a picture, in seconds.
+        changes: changes of parameters in the order of the file; only for dependent keyframes.
+        may_skip: whether the decoder can skip single pictures to which no other picture refers.
     """
 
     packets: Sequence[Listed]
@@ -350,13 +360,15 @@ class Listing:
 
 
 def list_packets(source: Source, first: float, last: float) -> Listing:
-    """List the packets that decoding the pictures from `first` to `last` may take.
+    """List the packets that may be needed to decode the pictures from `first` to `last`.
 
-    The list holds the picture on screen at `first`, if there is one, and reaches past
-    `last` or to the video's end.
+    The list contains the picture on screen at `first`, if there is one. It extends beyond `last`,
+    or to the end of the video.
 
     Args:
-        first, last: presentation times, seconds.
+        source: the video.
+        first: presentation time, in seconds.
+        last: presentation time, in seconds.
 
     Raises:
         InputError: the file cannot be read.
@@ -369,13 +381,14 @@ def list_packets(source: Source, first: float, last: float) -> Listing:
 
 
 def _list(source: Source, target: float | None, until: float) -> Listing:
+    """List the packets from a keyframe near `target` until after the time `until`."""
     listed: list[Listed] = []
     times: list[float] = []
     changes: list[ParameterChange] = []
     past = 0
     with source.packets_from(target) as (stream, packets):
         assert stream.time_base is not None
-        time_base, usual = stream.time_base, usual_seconds(stream)
+        time_base, usual = stream.time_base, usual_duration(stream)
         may_skip = stream.codec_context.codec.canonical_name not in _SKIP_IS_FIXED
         tracker = ParameterTracker(stream) if source.has_dependent_keyframes else None
         for packet in packets:
@@ -385,20 +398,21 @@ def _list(source: Source, target: float | None, until: float) -> Listing:
             shown = packet.pts is not None and not packet.is_discard
             listed.append(Listed(pts, _may_start(packet), shown, packet.duration or 0))
             times.append(float(pts * time_base) if shown else math.nan)
-            # Nothing is shown before it is decoded: all that follow are shown later than this.
+            # A picture is never shown before it is decoded, so all following pictures are shown
+            # later.
             late = packet.dts is not None and float(packet.dts * time_base) > until
             past = past + 1 if late else 0
             if past == _SURELY_PAST:
                 break
-    for place in np.flatnonzero(strays(np.array(times))):
+    for place in np.flatnonzero(find_strays(np.array(times))):
         listed[place] = listed[place]._replace(keyframe=False, shown=False)
     return Listing(listed, time_base, usual, changes, may_skip)
 
 
 class PacketReader:
-    """Reads listed packets from the file, by their place in the list.
+    """A reader of listed packets, by their place in the list.
 
-    Reading on is cheap, going back opens the file again. Not to be shared by threads.
+    Reading forwards is cheap. Going back opens the file again. Threads must not share a reader.
     """
 
     def __init__(self, source: Source, listing: Listing) -> None:
@@ -406,7 +420,7 @@ class PacketReader:
         self._listing = listing
         self._file = ExitStack()
         self._upcoming: Iterator[Packet[VideoStream]] = iter(())
-        self._place: int | None = None  # of the packet that comes next
+        self._place: int | None = None  # place of the next packet
         self._decoder: VideoCodecContext | None = None
 
     def __enter__(self) -> PacketReader:
@@ -417,7 +431,7 @@ class PacketReader:
 
     @property
     def decoder(self) -> VideoCodecContext:
-        """For the file's packets, whoever has read them; going back makes a new one.
+        """Return the decoder for the file's packets. Going back creates a new one.
 
         Raises:
             InputError: the file cannot be read.
@@ -428,14 +442,14 @@ class PacketReader:
         return self._decoder
 
     def forget_decoder(self) -> None:
-        """Make a new decoder at the next use, which knows the file's header only."""
+        """Drop the decoder. The next use creates one that knows only the file's header."""
         self._decoder = self._place = None
 
     def go_to(self, place: int) -> None:
-        """Make the packet at `place`, which is a keyframe, the next one.
+        """Go to the packet at `place`, which must be a keyframe, so that it is read next.
 
         Raises:
-            InputError: the file cannot be read, or is not the one that was listed.
+            InputError: the file cannot be read, or differs from the listed file.
         """
         if self._place is None or self._place > place:
             self._upcoming = self._packets_at(place)
@@ -444,51 +458,56 @@ class PacketReader:
             pass
 
     def read(self, end: int) -> Iterator[Packet[VideoStream]]:
-        """The packets from here to before the place `end`; call `go_to` first."""
+        """Yield the packets from the current place up to, but without, the place `end`.
+
+        Call `go_to` first.
+        """
         assert self._place is not None
         for packet in islice(self._upcoming, max(0, end - self._place)):
             if not (self._listing.packets[self._place].shown or packet.is_discard):
-                packet.pts = None  # a wrong one must not pass for another picture's
+                packet.pts = None  # A wrong time could equal another picture's time.
             self._place += 1
             yield packet
 
     def _packets_at(self, place: int) -> Iterator[Packet[VideoStream]]:
+        """Open the file at a listed keyframe."""
         keyframe = self._listing.packets[place]
         for target in (float(keyframe.pts * self._listing.time_base) - _MARGIN, None):
             packets = self._packets_from(target)
             for packet in packets:
                 if packet.is_keyframe and packet.pts == keyframe.pts:
                     return chain([packet], packets)
-        raise InputError(f"{self._source.path} has changed while it was read; start again.")
+        raise InputError(f"{self._source.path} changed while it was read. Run again.")
 
     def _packets_from(self, target: float | None) -> Iterator[Packet[VideoStream]]:
-        """Open the file, at `target` seconds if it can be had, else at its first keyframe."""
+        """Open the file near `target` seconds if seeking works, else at its first keyframe."""
         self._file.close()
         stream, packets = self._file.enter_context(self._source.packets_from(target))
         self._decoder = stream.codec_context
-        # The threads decode a group of pictures each, which no codec's own threads beat.
+        # Each thread decodes a group of pictures, which is faster than the threads of any codec.
         self._decoder.thread_count = 1
         return packets
 
 
 class PacketFeed:
-    """Reads the packets of one segment after the other, for threads that decode them.
+    """A reader of the packets of one segment after the other, for threads that decode them.
 
-    Each thread with a reader of its own would read all that lies between its segments, too; and
-    a short call into FFmpeg holds up every other thread that runs Python.
+    If each thread had its own reader, it would also read everything between its segments. Each
+    short call into FFmpeg would also block all other threads that run Python.
     """
 
     def __init__(self, reader: PacketReader) -> None:
         self._reader = reader
         self._held: deque[tuple[int, Packet[VideoStream]]] = deque()
 
-    def of(self, begin: int, end: int) -> list[Packet[VideoStream]] | None:
-        """The packets from the place `begin` to before `end`; None if they are too many to hold."""
+    def packets(self, begin: int, end: int) -> list[Packet[VideoStream]] | None:
+        """Return the packets from `begin` up to `end`, or None if there are too many to hold."""
         if end - begin > _MOST_HELD:
             return None
         while self._held and self._held[0][0] < begin:
             self._held.popleft()
-        # Segments may share packets: pictures that are decoded after a keyframe and shown before.
+        # Segments may share packets of pictures that are decoded after a keyframe but shown before
+        # it.
         if not self._held or self._held[0][0] > begin:
             self._held.clear()
             self._reader.go_to(begin)

@@ -1,9 +1,9 @@
-"""Find packets that change the parameters by which a decoder reads pictures.
+"""Detection of packets that change the parameters of the decoder.
 
-A decoder needs sequence and picture parameters before a keyframe. They come from the file's
-header, from a new header in the middle of the file, which FFmpeg attaches to the next packet
-("new_extradata"), or from the packets themselves. A decoder that starts at a later keyframe
-misses those changes, and may show wrong pictures without an error.
+A decoder needs sequence and picture parameters before a keyframe. They come from three places: the
+file's header, a new header in the middle of the file, and the packets. FFmpeg attaches a new header
+to the next packet ("new_extradata"). A decoder that starts at a later keyframe misses earlier
+changes, and may show wrong pictures without an error.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from touchline.video.units import (
     Bits,
     hevc_sequence,
     length_bytes,
-    units_in,
+    split_units,
     without_escapes,
 )
 
-# Parameters stand at the start of a packet, before its first slice.
+# Parameters are at the start of a packet, before its first slice.
 _HEAD_BYTES = 1024
 _OBU_SEQUENCE_HEADER = 1
 _OBU_FRAMES = {3, 6}
 
-# One set of parameters, which a later one of the same name replaces.
+# The name of a parameter set. A later set with the same name replaces it.
 Name = tuple[int, int | bytes]
 
 
 class _Units(NamedTuple):
-    """The units of a codec's bit stream.
+    """Functions that read the units of a codec's bit stream.
 
     Attributes:
-        kind: reads the kind of a unit from its first byte.
-        is_picture: tells the kinds that are parts of a picture.
-        is_parameters: tells the kinds that hold parameters.
-        number: reads the number of a unit with parameters, by kind.
+        kind: returns the kind of a unit from its first byte.
+        is_picture: returns whether units of a kind are parts of a picture.
+        is_parameters: returns whether units of a kind contain parameters.
+        number: returns the number of a unit with parameters, given its kind.
     """
 
     kind: Callable[[int], int]
@@ -48,11 +48,13 @@ class _Units(NamedTuple):
 
 
 def _h264_number(kind: int, unit: bytes) -> int:
-    # A sequence's number follows its profile and level, a picture's the unit's first byte.
+    # A sequence's number follows its profile and level. A picture's number follows the first byte.
+    """Return the number of an H.264 parameter set."""
     return Bits(unit[:12], skip=8 if kind in {8, 13} else 32).number()
 
 
 def _hevc_number(kind: int, unit: bytes) -> int:
+    """Return the number of an HEVC parameter set."""
     unit = without_escapes(unit[:160])
     if kind == 34:
         return Bits(unit[:8], skip=16).number()
@@ -62,10 +64,12 @@ def _hevc_number(kind: int, unit: bytes) -> int:
 
 
 def _mpeg2_number(kind: int, unit: bytes) -> int:
+    """Return the number of an MPEG-2 extension, or 0 for other units."""
     return unit[1] >> 4 if kind == 0xB5 and len(unit) > 1 else 0
 
 
 def _only_number(_kind: int, _unit: bytes) -> int:
+    """Return 0, for codecs with a single set of parameters."""
     return 0
 
 
@@ -107,7 +111,7 @@ _CODECS = {
 
 
 class ParameterTracker:
-    """Follows the parameters of a stream of pictures, packet by packet, from the file's start."""
+    """A tracker of a video stream's parameters, packet by packet from the start of the file."""
 
     def __init__(self, stream: VideoStream) -> None:
         self._codec = stream.codec_context.codec.canonical_name
@@ -120,7 +124,7 @@ class ParameterTracker:
 
     @property
     def has_dependent_keyframes(self) -> bool:
-        """Whether decoding from some keyframe needs parameters of an earlier packet."""
+        """Return whether decoding from some keyframe needs parameters of an earlier packet."""
         return not self._changed <= (self._at_all_keyframes or set())
 
     def changes(self, packet: Packet[Any]) -> tuple[Name, ...]:
@@ -132,7 +136,7 @@ class ParameterTracker:
                 self._header = header
                 self._length_bytes = length_bytes(self._codec, header)
                 self._in_force.clear()
-                # A header may hold any parameters, so only itself can replace it.
+                # A header may contain any parameters, so only another header replaces it.
                 names.append((-1, header))
                 self._changed.add((-1, b""))
         carried = dict(self._parameters(packet))
@@ -149,6 +153,7 @@ class ParameterTracker:
         return tuple(names)
 
     def _parameters(self, packet: Packet[Any]) -> Iterator[tuple[Name, bytes]]:
+        """Yield the name and content of each parameter set in a packet."""
         if self._codec == "av1":
             for kind, content in _obus(bytes(memoryview(packet)[:_HEAD_BYTES])):
                 if kind == _OBU_SEQUENCE_HEADER:
@@ -160,7 +165,7 @@ class ParameterTracker:
         def is_picture(byte: int) -> bool:
             return units.is_picture(units.kind(byte))
 
-        for unit in units_in(packet, self._length_bytes, is_picture):
+        for unit in split_units(packet, self._length_bytes, is_picture):
             kind = units.kind(unit[0])
             if units.is_parameters(kind):
                 content = bytes(unit).rstrip(b"\0")
@@ -170,7 +175,7 @@ class ParameterTracker:
 
 
 def _obus(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Split a packet of AV1 into units, up to its first frame (AV1, 5.3 and 4.10.5)."""
+    """Split an AV1 packet into units, up to its first frame (AV1, 5.3 and 4.10.5)."""
     at = 0
     while at < len(content):
         header = content[at]

@@ -1,8 +1,8 @@
-"""Give pictures the times at which they are shown where their packets do not state them.
+"""Display times for pictures whose packets do not state them.
 
-AVI numbers pictures in the order of decoding, so those with B-pictures are at wrong times. Some
-MPEG-TS state a time for keyframes only. H.264 and HEVC count the order in which pictures are shown
-(picture order count; ITU-T H.264, 8.2.1, and H.265, 8.3.1), and times follow from it.
+AVI numbers pictures in the order of decoding, so B-pictures get wrong times. Some MPEG-TS files
+have times only for keyframes. H.264 and HEVC count the order in which pictures are shown (picture
+order count; ITU-T H.264, 8.2.1, and H.265, 8.3.1). The times follow from this order.
 """
 
 from __future__ import annotations
@@ -21,39 +21,40 @@ from touchline.video.units import (
     header_units,
     hevc_sequence,
     length_bytes,
-    units_in,
+    split_units,
     without_escapes,
 )
 
-# Pictures are shown at most this many packets later than they are decoded (16 pictures, 32 fields).
+# Largest delay between decoding and display, in packets (16 pictures, 32 fields).
 _MOST_LATE = 32
-# A keyframe whose count is this much lower than another before it begins a new sequence.
+# A keyframe whose count is lower by this number than an earlier count begins a new sequence.
 _SEQUENCE_ENDS = 4 * _MOST_LATE
-# Packets that wait for the next one with a time.
+# Maximum number of packets that wait for the next packet with a time.
 _MOST_WAITING = 2000
-# Between two times, pictures are as far apart as before, within these factors.
+# Limits for the ratio of a new interval between pictures to the previous one.
 _LEAST_APART, _MOST_APART = 0.5, 1.5
 
 # H.264 profiles whose parameters state a chroma format.
 _WITH_CHROMA = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
 _SIGNIFICANT_BYTES = 64
-# The most bits that a frame's number or a count may have.
+# Maximum number of bits of a frame's number or count.
 _MOST_BITS = 16
 
 
-# (sequence, count): a picture is shown after all pictures with a lower one.
+# (sequence, count). A picture is shown after all pictures with a lower order.
 Order = tuple[int, int]
 
 
 @dataclass
 class _Sequence:
-    """What a picture's header is read by, from the sequence parameters.
+    """Sequence parameters that are needed to read a picture's header.
 
     Attributes:
-        frame_bits: of a frame's number; H.264 only.
-        order_bits: of the count; None if pictures are shown in the order of decoding.
-        has_fields: pictures may be fields.
-        has_planes: a header names a colour plane.
+        frame_bits: number of bits of a frame's number; H.264 only.
+        order_bits: number of bits of the count; None if pictures are shown in the order of
+            decoding.
+        has_fields: whether pictures may be fields.
+        has_planes: whether a header names a colour plane.
     """
 
     frame_bits: int
@@ -63,7 +64,7 @@ class _Sequence:
 
 
 class PictureOrder:
-    """Follow the order in which pictures are shown, packet by packet from the file's start."""
+    """A tracker of the display order of pictures, packet by packet from the start of the file."""
 
     def __init__(self, stream: VideoStream) -> None:
         self._codec = stream.codec_context.codec.canonical_name
@@ -72,8 +73,8 @@ class PictureOrder:
         self._sequences: dict[int, _Sequence | None] = {}
         self._pictures: dict[int, tuple[int, bool, int]] = {}
         self._sequence = 0
-        self._before = 0  # count of the last picture that others refer to
-        self._highest = 0  # count in this sequence
+        self._before = 0  # count of the last reference picture
+        self._highest = 0  # highest count in this sequence
         self._recent: deque[int] = deque(maxlen=2 * _MOST_LATE)  # counts in this sequence
         self._first_field: tuple[int, bool] | None = None
         for unit in header_units(self._codec, header):
@@ -81,20 +82,20 @@ class PictureOrder:
 
     @staticmethod
     def is_readable(stream: VideoStream) -> bool:
-        """Whether the order can be read from the stream's packets."""
+        """Return whether the display order can be read from the stream's packets."""
         return stream.codec_context.codec.canonical_name in {"h264", "hevc"}
 
-    def of(self, packet: Packet[VideoStream]) -> Order | None:
-        """Return when the packet's picture is shown.
+    def order_of(self, packet: Packet[VideoStream]) -> Order | None:
+        """Return the display order of the packet's picture.
 
-        None for a picture's second field, and where the packet has no picture that can be read.
+        Return None for the second field of a picture, and for a packet without a readable picture.
         """
         if packet.has_sidedata("new_extradata"):
             header = bytes(packet.get_sidedata("new_extradata"))
             self._length_bytes = length_bytes(self._codec, header)
             for unit in header_units(self._codec, header):
                 self._learn(unit)
-        for each in units_in(packet, self._length_bytes, self._is_picture):
+        for each in split_units(packet, self._length_bytes, self._is_picture):
             if self._is_picture(each[0]):
                 start = without_escapes(bytes(each[:_SIGNIFICANT_BYTES]))
                 read = self._h264 if self._codec == "h264" else self._hevc
@@ -103,10 +104,11 @@ class PictureOrder:
         return None
 
     def _is_picture(self, byte: int) -> bool:
+        """Return whether a unit is a part of a picture, from its first byte."""
         return 1 <= byte & 31 <= 5 if self._codec == "h264" else byte >> 1 & 63 < 32
 
     def _learn(self, unit: bytes) -> None:
-        """Take the parameters that a unit holds, if any."""
+        """Store the parameters in a unit, if it has any."""
         unit = without_escapes(unit)
         if self._codec == "h264":
             if unit[:1] and unit[0] & 31 == 7:
@@ -125,6 +127,7 @@ class PictureOrder:
                 self._pictures[picture] = sequence_number, bits.flag(), bits.read(3)
 
     def _h264(self, unit: bytes, is_keyframe: bool) -> Order | None:
+        """Read the display order from an H.264 slice header."""
         kind, is_reference = unit[0] & 31, bool(unit[0] & 0x60)
         bits = Bits(unit, skip=8)
         bits.number()  # first macroblock
@@ -151,6 +154,7 @@ class PictureOrder:
         return None if is_second else order
 
     def _hevc(self, unit: bytes, is_keyframe: bool) -> Order | None:
+        """Read the display order from an HEVC slice header."""
         if len(unit) < 2:
             return None
         kind, layer = unit[0] >> 1 & 63, unit[1] & 7
@@ -169,7 +173,8 @@ class PictureOrder:
         bits.read(has_output_flag)
         bits.read(2 * sequence.has_planes)
         is_idr = kind in {19, 20}
-        # Leading pictures, and those that a decoder may leave out (even kinds), do not count.
+        # Leading pictures, and pictures that a decoder may leave out (even kinds), are no
+        # references.
         return self._count(
             bits,
             sequence,
@@ -180,6 +185,7 @@ class PictureOrder:
         )
 
     def _sequence_of(self, picture: int) -> _Sequence | None:
+        """Return the sequence parameters to which a set of picture parameters refers."""
         return self._sequences.get(self._pictures.get(picture, (-1, False, 0))[0])
 
     def _count(
@@ -193,6 +199,10 @@ class PictureOrder:
         is_second: bool = False,
         is_zero: bool = False,
     ) -> Order:
+        """Return the display order of a picture, from the low bits of its count.
+
+        The method also detects where a new sequence begins.
+        """
         if sequence.order_bits is None:
             self._highest += 1
             return self._sequence, self._highest
@@ -202,9 +212,9 @@ class PictureOrder:
             self._before = self._highest = 0
             self._recent.clear()
         span = 1 << sequence.order_bits
-        # The bits of the count that are not stated follow from the picture before.
+        # The high bits of the count follow from the previous reference picture.
         count = low + (self._before - low + span // 2) // span * span if not begins else low
-        # A recording that was cut or joined leaves such marks.
+        # Such jumps occur where a recording was cut or joined.
         is_cut = is_keyframe and count < self._highest - _SEQUENCE_ENDS
         if is_cut or (count in self._recent and not is_second):
             self._sequence += 1
@@ -218,7 +228,7 @@ class PictureOrder:
 
 
 def _h264_sequence(unit: bytes) -> tuple[int, _Sequence | None]:
-    """Read sequence parameters (H.264, 7.3.2.1.1) and their number; None for rare ones."""
+    """Read H.264 sequence parameters (7.3.2.1.1) and their number. Rare kinds give None."""
     bits = Bits(unit, skip=8)
     profile, _, _, number = bits.read(8), bits.read(8), bits.read(8), bits.number()
     has_planes = False
@@ -241,6 +251,7 @@ def _h264_sequence(unit: bytes) -> tuple[int, _Sequence | None]:
 
 
 def _skip_scaling_list(bits: Bits, size: int) -> None:
+    """Skip a scaling list in H.264 sequence parameters."""
     last = following = 8
     for _ in range(size):
         if following:
@@ -249,7 +260,7 @@ def _skip_scaling_list(bits: Bits, size: int) -> None:
 
 
 def _hevc_sequence(unit: bytes) -> tuple[int, _Sequence | None]:
-    """Read sequence parameters (HEVC, 7.3.2.2.1) and their number; None for damaged ones."""
+    """Read HEVC sequence parameters (7.3.2.2.1) and their number. Damaged parameters give None."""
     bits = hevc_sequence(unit)
     number = bits.number()
     has_planes = bits.number() == 3 and bits.flag()
@@ -267,13 +278,14 @@ def with_display_times(
     order: PictureOrder,
     times: Literal["in_decoding_order", "sparse"],
 ) -> Iterator[Packet[VideoStream]]:
-    """Change the packets' presentation times to those at which their pictures are shown.
+    """Replace the packets' presentation times by the times at which their pictures are shown.
 
-    A packet has none afterwards if no time is known before it.
+    A packet has no time afterwards if no earlier time is known.
 
     Args:
-        packets: from the file's start, in the order of decoding.
-        times: which times the packets state.
+        packets: packets from the start of the file, in the order of decoding.
+        order: display order of the pictures.
+        times: the kind of times that the packets state.
     """
     clock = _Clock()
     waiting: deque[_Ranked] = deque()
@@ -293,10 +305,13 @@ def with_display_times(
 
 @dataclass
 class _Ranked:
-    """A packet, and the places of its picture in the orders of decoding and of display.
+    """A packet, with the places of its picture in the decoding order and in the display order.
 
     Attributes:
-        shown: None for a packet that keeps its time, or does not begin a picture.
+        packet: the packet.
+        decoded: place in the order of decoding.
+        shown: place in the order of display; None for a packet that keeps its time or does not
+            begin a picture.
     """
 
     packet: Packet[VideoStream]
@@ -305,6 +320,7 @@ class _Ranked:
 
 
 def _ranks(packets: Iterable[Packet[VideoStream]], order: PictureOrder) -> Iterator[_Ranked]:
+    """Yield the packets with the places of their pictures."""
     upcoming: deque[tuple[Packet[VideoStream], Order | None]] = deque()
     past: deque[Order] = deque(maxlen=_MOST_LATE)
     decoded = 0
@@ -321,7 +337,7 @@ def _ranks(packets: Iterable[Packet[VideoStream]], order: PictureOrder) -> Itera
         return ranked
 
     for packet in packets:
-        upcoming.append((packet, order.of(packet)))
+        upcoming.append((packet, order.order_of(packet)))
         if len(upcoming) > _MOST_LATE:
             yield first()
     while upcoming:
@@ -329,19 +345,22 @@ def _ranks(packets: Iterable[Packet[VideoStream]], order: PictureOrder) -> Itera
 
 
 class _Clock:
-    """Times of pictures, by their place in the order of display, and between those known."""
+    """Times of pictures by their place in the display order, interpolated between known times."""
 
     def __init__(self) -> None:
         self._known: list[tuple[int, int]] = []
-        self._apart = 0.0  # of two pictures in a row
+        self._apart = 0.0  # interval of two successive pictures
 
     def learn(self, place: int, time: int) -> None:
+        """Store the known time of a place."""
         insort(self._known, (place, time))
 
     def reaches(self, place: int | None) -> bool:
+        """Return whether a time is known at this place or later."""
         return place is None or bool(self._known and self._known[-1][0] >= place)
 
     def time(self, place: int) -> int | None:
+        """Return the time of a place, or None if it is unknown."""
         at = bisect_left(self._known, (place,))
         del self._known[: max(0, at - 2 * _MOST_LATE)]
         at = min(at, 2 * _MOST_LATE)
@@ -353,7 +372,7 @@ class _Clock:
         if at < len(self._known):
             after, until = self._known[at]
             apart = (until - time) / (after - before)
-            # Pictures may be missing before the next time, or another clock begins there.
+            # Otherwise, pictures are missing before the next time, or another clock begins there.
             usual = self._apart or apart
             if apart > 0 and _LEAST_APART <= apart / usual <= _MOST_APART:
                 self._apart = apart
@@ -361,6 +380,7 @@ class _Clock:
 
 
 def _timed(ranked: _Ranked, clock: _Clock) -> Packet[VideoStream]:
+    """Set the display time of a packet."""
     if ranked.shown is not None:
         ranked.packet.pts = clock.time(ranked.shown)
     return ranked.packet

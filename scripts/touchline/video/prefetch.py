@@ -1,4 +1,4 @@
-"""Work that threads do ahead of whoever takes the results, in order and within bounds."""
+"""Computation in threads ahead of the consumer, in order and with bounded memory."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ Result = TypeVar("Result")
 
 
 class _Done:
-    """Closes the results of a job, with the error that ended it if one did."""
+    """Mark of the end of a job's results, with the error that ended the job, if any."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
 
 
-def ahead(
+def work_ahead(
     jobs: Iterable[Job], workers: Sequence[Callable[[Job], Iterator[Result]]], bound: int
 ) -> Iterator[Result]:
-    """The results of every job, in the order of the jobs, made by one thread a worker.
+    """Yield the results of all jobs, in the order of the jobs, from one thread per worker.
 
-    The threads start with the first result that is asked for. They are then ahead by one
-    job a worker and one more, and by `bound` results in each. Closing the iterator early
-    ends the threads; it waits for the results that they are at.
+    The threads start when the first result is requested. They then work ahead by one job more than
+    there are workers, and by `bound` results per job. Closing the iterator early ends the threads,
+    after the results that they are computing.
 
     Args:
-        jobs: taken one by one, as they come near.
-        workers: what turns a job into results; each runs in a thread of its own.
-        bound: results of one job that may wait to be taken, at least 2.
+        jobs: the jobs. Each job is taken only shortly before it starts.
+        workers: functions that turn a job into results. Each runs in its own thread.
+        bound: maximum number of waiting results per job, at least 2.
 
     Raises:
-        Exception: what a worker raises, in the place of the result that it did not give.
+        Exception: an error of a worker, in place of the missing result.
     """
     tasks: SimpleQueue[tuple[Job, Queue[Result | _Done]] | None] = SimpleQueue()
     closed = threading.Event()
@@ -55,7 +55,7 @@ def ahead(
                 done = _Done(error)
             results.put(done)
 
-    # Daemons: an interpreter that ends with this iterator unfinished must not wait for them.
+    # The threads are daemons, so that the interpreter can end while this iterator is unfinished.
     threads = [threading.Thread(target=serve, args=(work,), daemon=True) for work in workers]
     pending: deque[Queue[Result | _Done]] = deque()
 
@@ -81,27 +81,28 @@ def ahead(
         _empty(tasks)
         for _ in threads:
             tasks.put(None)
-        # A thread may wait for room: for the result it has in hand, then for the end mark.
+        # A thread may wait for room in its queue: first for its result, then for the end mark.
         for results in pending:
             _empty(results)
         for thread in threads:
             thread.join()
 
 
-def begun(results: Iterator[Result]) -> Iterator[Result]:
-    """The same results, the first of which a thread has been asked for by now."""
+def start_first(results: Iterator[Result]) -> Iterator[Result]:
+    """Return the same results, with the first one already being computed in a thread."""
     executor = ThreadPoolExecutor(1)
     first = executor.submit(lambda: list(islice(results, 1)))
     executor.shutdown(wait=False)
 
-    def all_of_them() -> Iterator[Result]:
+    def all_results() -> Iterator[Result]:
         yield from first.result()
         yield from results
 
-    return all_of_them()
+    return all_results()
 
 
 def _empty(queue: SimpleQueue[Result] | Queue[Result]) -> None:
+    """Remove all items from a queue."""
     with suppress(Empty):
         while True:
             queue.get_nowait()

@@ -1,4 +1,4 @@
-"""What a video file is: its length, shape and identity, measured from the file itself."""
+"""Properties of a video file: duration, size and identity, measured from the file itself."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ from touchline.inputs.videos import Video
 from touchline.video.packets import (
     DAMAGE,
     Source,
+    error_reason,
     open_file,
     open_section,
     open_video,
-    packets_in,
-    packets_of,
     picture_streams,
-    reason_of,
-    usual_seconds,
+    read_packets,
+    read_section_packets,
+    usual_duration,
 )
 from touchline.video.parameters import ParameterTracker
 from touchline.video.picture_order import PictureOrder
 from touchline.video.timeline import Flags, Timeline, timeline
-from touchline.video.transport import picture_pids, sections_in
+from touchline.video.transport import find_sections, picture_pids
 
 log = logging.getLogger(__name__)
 
-# What a header may promise beyond the last packet: rounding where it speaks of the pictures or
-# counts them, and what it does not know exactly where it speaks of the file.
+# Seconds by which a header may exceed the last packet: rounding for the video stream, and more for
+# the whole file, whose duration is less exact.
 _STREAM_SLACK = 1.0
 _FILE_SLACK = 5.0
-# Pictures of which fewer have a time cannot be placed (1 in so many).
+# At least 1 in this number of pictures needs a time.
 _ENOUGH_TIMES = 50
-# FFmpeg does not read all files of these formats (by its names) that `cat` joined: it reads one, or
-# two of MKV and WebM. The bytes are those at which a file says what it is.
+# If `cat` joined files of these formats (FFmpeg's names), FFmpeg reads only one of them, or two for
+# MKV and WebM. The slices are the bytes with the signature of the format.
 _KINDS = {
     "mov,mp4,m4a,3gp,3g2,mj2": slice(8, 16),
     "flv": slice(8, 16),
@@ -58,37 +58,39 @@ _KINDS = {
     "matroska,webm": slice(0, 4),
     "mxf": slice(0, 14),
 }
-# It gives the packets of all joined files of these the times of the first.
+# For these formats, FFmpeg gives the packets of all joined files the times of the first file.
 _MIXED = {"mxf"}
-# If more than 1 packet in this many lacks a time, packets get times by the order of display.
+# If more than 1 in this number of packets lacks a time, times follow from the display order.
 _FEW = 50
-# Packets by which it is seen whether they state times of the order of decoding.
+# Number of packets that are checked for times in decoding order.
 _ORDERED = 1000
-# So many pictures are decoded to see what they are.
+# Number of pictures that are decoded to determine their properties.
 _LOOKED_AT = 12
-# What a broadcast may have after its last picture and sound: other tables and filling (MiB).
+# MiB that a broadcast may have after its last picture and sound: tables and filling.
 _END_SLACK = 0.25
-# Where clocks may start again, FFmpeg's copy closes longer gaps (its dts_delta_threshold, seconds).
+# Seconds. FFmpeg's copy closes longer gaps if clocks may start again (dts_delta_threshold).
 _CLOSED = 10.0
 # FFmpeg's name for the key of encrypted pictures in MKV and WebM.
 _KEY_ID = "enc_key_id"
-# A stream with fewer pictures than a part of the most is a still or a slide show (1 in so many).
+# A stream with less than 1 in this number of the longest stream's pictures is a still image or a
+# slide show.
 _MOVING = 10
-# Pixels that are so much wider than high, or higher than wide, are a damaged header's.
+# A larger ratio of a pixel's sides means that the header is damaged.
 _ODDEST_PIXEL = 4.0
 
 
 def probe(video: Video, max_duration: float | None = None) -> Manifest:
-    """Read through a video's packets and describe it.
+    """Read all packets of a video and return its properties.
 
-    Nothing is decoded but the first frames; the whole file is read, since only that
-    shows whether it is whole and how long it truly is.
+    Only the first frames are decoded. The whole file is read, because only this shows whether it is
+    complete and how long it is.
 
     Args:
-        max_duration: seconds to process at most; None for all.
+        video: the video's row in the table of videos.
+        max_duration: maximum number of seconds to process; None for all.
 
     Raises:
-        InputError: the file is not a video that can be processed; says why.
+        InputError: the file is not a video that can be processed. The message gives the reason.
     """
     path = video.footage.absolute()
     with open_file(path) as container:
@@ -113,16 +115,16 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
         offset = _clock_offset(container, line.start)
         if pictures.parameters.has_dependent_keyframes:
             log.info(
-                "%s changes its decoder parameters on the way: each slice reads the file from its "
-                "beginning to know them.",
+                "%s changes its decoder parameters within the file. Each slice reads the file from "
+                "its beginning to get them.",
                 path,
             )
         codec, number, shape = stream.codec_context.name, stream.index, _pixel_aspect(stream)
     rate = round(pictures.timed / (2 if by_fields else 1) / line.shown, 3)
     if not rate:
         raise InputError(
-            f"{path} shows {pictures.timed} pictures in {line.shown:.0f} s, so it is no moving "
-            "video; is its header damaged? Copy the video again."
+            f"{path} shows {pictures.timed} pictures in {line.shown:.0f} s, so it is not a moving "
+            "video. Its header may be damaged. Copy the video again."
         )
     duration = min(line.duration, max_duration or line.duration)
     gaps = [(begin, min(end, duration)) for begin, end in line.gaps if begin < duration]
@@ -155,16 +157,19 @@ def probe(video: Video, max_duration: float | None = None) -> Manifest:
 
 @dataclass
 class _Pictures:
-    """The packets of one stream of pictures, in the order of the file.
+    """The packets of one video stream, in the order of the file.
 
     Attributes:
-        times: when each is shown, seconds; NaN for those without a time.
-        keyframes, damaged: 1 for each packet that is one, else 0.
-        hidden: those that an edit list cuts away.
-        stays: how long the picture of the latest time is shown, seconds; 0 if not known.
-        usual: how long a picture is usually shown, seconds; 0 if not known.
-        is_encrypted: the container says so of a packet.
-        parameters: the decoder parameters that the packets carry.
+        stream: the stream.
+        times: display time of each packet, in seconds; NaN for packets without a time.
+        keyframes: 1 for each packet that is a keyframe, else 0.
+        damaged: 1 for each damaged packet, else 0.
+        hidden: number of packets that an edit list removes.
+        latest: the latest time, in seconds.
+        stays: duration of the picture with the latest time, in seconds; 0 if unknown.
+        usual: usual duration of a picture, in seconds; 0 if unknown.
+        is_encrypted: whether the container marks a packet as encrypted.
+        parameters: tracker of the decoder parameters in the packets.
     """
 
     stream: VideoStream
@@ -180,15 +185,15 @@ class _Pictures:
     _unit: Fraction = field(init=False)
 
     def __post_init__(self) -> None:
-        self.usual = usual_seconds(self.stream)
+        self.usual = usual_duration(self.stream)
         self.parameters = ParameterTracker(self.stream)
         self._unit = self.stream.time_base or Fraction(1)
 
     def take_times(self, times: list[float]) -> None:
-        """Replace the times that the packets state, and what FFmpeg guesses from these.
+        """Replace the stated times, and the durations that FFmpeg guesses from them.
 
         Args:
-            times: from the first keyframe on; packets before it have none.
+            times: times from the first keyframe on. Earlier packets have none.
         """
         self.times = [math.nan] * (len(self.times) - len(times)) + times
         shown = np.sort([each for each in times if math.isfinite(each)])
@@ -196,17 +201,17 @@ class _Pictures:
 
     @property
     def timed(self) -> int:
-        """How many have a time."""
+        """Return the number of packets with a time."""
         return sum(map(math.isfinite, self.times))
 
     @property
     def flags(self) -> Flags:
-        """What the packets are marked with."""
+        """Return the marks of the packets."""
         both = np.frombuffer(self.keyframes, np.bool_), np.frombuffer(self.damaged, np.bool_)
         return Flags(*both)
 
     def add(self, packet: Packet[Any]) -> None:
-        """Take in the packet that follows."""
+        """Add the next packet."""
         self.parameters.changes(packet)
         self.is_encrypted |= packet.has_sidedata("encryption_info")
         seconds = math.nan
@@ -225,12 +230,12 @@ class _Pictures:
 
 @dataclass
 class _Read:
-    """What a file holds.
+    """The result of reading all packets of a file.
 
     Attributes:
-        pictures: by number of the stream.
-        end: when the last packet of any stream ends, seconds.
-        place: where the last packet of all ends in the file, bytes.
+        pictures: packets of each video stream, by number of the stream.
+        end: end of the last packet of any stream, in seconds.
+        place: end of the last packet in the file, in bytes.
     """
 
     pictures: dict[int, _Pictures]
@@ -239,10 +244,11 @@ class _Read:
 
 
 def _read(container: InputContainer) -> _Read:
+    """Read all packets of a file."""
     read = _Read({stream.index: _Pictures(stream) for stream in picture_streams(container)})
-    # Whole numbers are divided exactly, and faster than fractions are multiplied.
+    # Integer division is exact, and faster than the multiplication of fractions.
     units = [stream.time_base or Fraction(1) for stream in container.streams]
-    for packet in packets_of(container, *container.streams):
+    for packet in read_packets(container, *container.streams):
         if packet.pts is not None:
             unit = units[packet.stream_index]
             ends = packet.pts + (packet.duration or 0)
@@ -254,24 +260,24 @@ def _read(container: InputContainer) -> _Read:
 
 
 def _sections(path: Path, container: InputContainer, chosen: VideoStream) -> list[Section]:
-    """Find the parts of a file, which was read to its end, whose pictures move to another PID."""
+    """Return the sections of a completely read file whose video changes its PID."""
     if container.format.name != "mpegts":
         return []
     pids = picture_pids(container)
-    sections = sections_in(path, chosen.id, pids) if len(pids) > 1 else []
+    sections = find_sections(path, chosen.id, pids) if len(pids) > 1 else []
     if sections:
         moves = ", then ".join(f"0x{section.pid:x}" for section in sections)
-        log.info("%s moves its pictures to another PID on the way: %s.", path, moves)
+        log.info("%s moves its video to another PID within the file: %s.", path, moves)
     return sections
 
 
 def _pictures_in(
     path: Path, sections: Sequence[Section], chosen: VideoStream, container: InputContainer
 ) -> _Pictures:
-    """Read the pictures of all sections as those of one stream, the first section's.
+    """Read the video packets of all sections as one stream, that of the first section.
 
     Raises:
-        InputError: their codecs differ.
+        InputError: the sections have different codecs.
     """
     codecs = []
     for section in sections:
@@ -279,22 +285,26 @@ def _pictures_in(
             codecs.append(stream.codec_context.name)
     if len(set(codecs)) > 1:
         raise InputError(
-            f"{path} changes the codec of its pictures on the way ({', then '.join(codecs)}); "
-            "split it at the changes, convert the parts to one codec and join them."
+            f"{path} changes the codec of its video within the file ({', then '.join(codecs)}). "
+            "Split it at the changes, convert the parts to one codec and join them."
         )
     streams = {stream.id: stream for stream in picture_streams(container)}
     pictures = _Pictures(streams.get(sections[0].pid, chosen))
-    for packet in packets_in(path, sections):
+    for packet in read_section_packets(path, sections):
         pictures.add(packet)
     return pictures
 
 
 def _chosen(path: Path, there: Sequence[_Pictures]) -> _Pictures:
-    """The pictures that a player would show: moving, by default, the largest, the first."""
+    """Return the stream that a player would show.
+
+    Only streams with moving pictures count. Default streams come first, then larger ones, then
+    earlier ones.
+    """
     most = max(len(each.times) for each in there)
     moving = [each for each in there if each.times and len(each.times) * _MOVING >= most]
     if not moving:
-        raise InputError(f"{path} has no pictures (zero length); copy the video again.")
+        raise InputError(f"{path} has no pictures (zero length). Copy the video again.")
     default = av.stream.Disposition.default
     chosen = max(
         moving,
@@ -306,16 +316,17 @@ def _chosen(path: Path, there: Sequence[_Pictures]) -> _Pictures:
     if len(there) > 1:
         others = _listed(each.stream for each in there if each is not chosen)
         taken = _listed([chosen.stream])
-        log.info("%s has several picture streams: %s is taken, not %s.", path, taken, others)
+        log.info("%s has several video streams. Touchline uses %s, not %s.", path, taken, others)
     return chosen
 
 
 def _listed(streams: Iterable[VideoStream]) -> str:
+    """List streams with their size, for a message."""
     return ", ".join(f"stream {s.index} ({s.width}x{s.height})" for s in streams)
 
 
 def _packet_times(source: Source, pictures: _Pictures) -> PacketTimes:
-    """Tell which times the packets state; "stated" where the order of display cannot be read."""
+    """Return the kind of times in the packets; "stated" if the display order cannot be read."""
     if not PictureOrder.is_readable(pictures.stream):
         return "stated"
     times = np.array(pictures.times)
@@ -325,7 +336,7 @@ def _packet_times(source: Source, pictures: _Pictures) -> PacketTimes:
         return "stated"
     with source.packets_from(None) as (stream, packets):
         order = PictureOrder(stream)
-        found = [(order.of(packet), packet.pts) for packet in islice(packets, _ORDERED)]
+        found = [(order.order_of(packet), packet.pts) for packet in islice(packets, _ORDERED)]
     shown = [(key, pts) for key, pts in found if key is not None]
     if is_sparse and sum(pts is None for _, pts in shown) * _FEW > len(found):
         return "sparse"
@@ -334,7 +345,7 @@ def _packet_times(source: Source, pictures: _Pictures) -> PacketTimes:
 
 
 def _display_times(source: Source) -> list[float]:
-    """List when each packet's picture is shown, seconds; NaN for those without a time."""
+    """Return the display time of each packet, in seconds; NaN for packets without a time."""
     with source.packets_from(None) as (_, packets):
         return [
             math.nan if each.pts is None or each.is_discard else float(each.pts * each.time_base)
@@ -345,35 +356,35 @@ def _display_times(source: Source) -> list[float]:
 def _timeline(
     path: Path, container: InputContainer, pictures: _Pictures, by_fields: bool
 ) -> Timeline:
-    """When the pictures are on screen.
+    """Compute when the pictures are on screen, from the packets' presentation times.
 
-    By their packets' presentation times, and not by the stream's start time: in AVI that is
-    the first decoding time, a frame early.
+    The stream's start time is not used. In AVI it is the first decoding time, which is one frame
+    early.
     """
     times = np.array(pictures.times)
     timed, shown = pictures.timed, len(times) - pictures.hidden
     if timed * _ENOUGH_TIMES < shown:
         raise InputError(
             f"{path} has no timestamps (a raw {container.format.name} stream?), so its "
-            "events could not be placed in time; put it into a container first: "
+            "events would have no times. Put it into a container first: "
             f"ffmpeg -r 25 -i {quote(path.name)} -c copy {quote(path.stem + '.mp4')}"
         )
     if not timed:
-        raise InputError(f"{path} has no pictures (zero length); copy the video again.")
-    # Some containers (AVI) give a packet's duration as a tick of the clock.
+        raise InputError(f"{path} has no pictures (zero length). Copy the video again.")
+    # Some containers (AVI) state one tick of the clock as a packet's duration.
     half = pictures.stays or pictures.usual / 2
     stays = half if by_fields else max(pictures.stays, pictures.usual)
     may_leap = _may_leap(container)
-    # A broadcast loses packets; in other containers a picture may just stay for long.
+    # A broadcast can lose packets. In other containers, a picture may stay for long by intention.
     line = timeline(times, may_leap, stays, pictures.flags if may_leap else None)
     if line.duration <= 0:
-        raise InputError(f"{path} has no pictures (zero length); copy the video again.")
+        raise InputError(f"{path} has no pictures (zero length). Copy the video again.")
     if line.strays:
-        log.warning("%s: %d times that lie far off are left out.", path, line.strays)
+        log.warning("%s has %d times that are far off. They are ignored.", path, line.strays)
     if line.restarts:
         log.warning(
-            "%s: the clock of its pictures starts again %d times; what follows is counted as "
-            "shown after what was there before.",
+            "The clock of %s starts again %d times. The following pictures are placed "
+            "after the earlier pictures.",
             path,
             len(line.restarts),
         )
@@ -382,22 +393,26 @@ def _timeline(
     if any(end - begin > _CLOSED for begin, end in line.gaps) and may_leap:
         target = quote(path.stem + ".mkv")
         log.warning(
-            "If no time passed there, this joins what is before and after: "
+            "If no time passed there, this command joins the parts: "
             f"ffmpeg -i {quote(path.name)} -c copy {target}"
         )
     return line
 
 
 def _may_leap(container: InputContainer) -> bool:
-    """Whether the container's clock may start again by design, and no header has its length."""
+    """Return whether the container's clock may start again by design, as in MPEG-TS.
+
+    The headers of such containers state no duration.
+    """
     return bool(container.format.flags & av.format.Flags.ts_discont.value)
 
 
 def _clock_offset(container: InputContainer, start: float) -> float:
-    """What a player's clock shows at the first picture, seconds.
+    """Return the time that a player shows at the first picture, in seconds.
 
-    It begins at 0 in most containers (measured with Chromium 156: MP4, MOV, WebM, MKV, whatever
-    comes first and when), but where clocks begin anywhere, with the first sound or picture.
+    A player's clock begins at 0 in most containers. This was measured with Chromium 156 for MP4,
+    MOV, WebM and MKV, with sound or video first. In formats whose clock can begin at any time, the
+    player's clock begins with the first sound or picture.
     """
     begins = 0.0
     if _may_leap(container) and container.start_time is not None:
@@ -408,16 +423,17 @@ def _clock_offset(container: InputContainer, start: float) -> float:
 def _check_whole(
     path: Path, container: InputContainer, pictures: _Pictures, line: Timeline, end: float
 ) -> None:
-    """Raise InputError if the header promises more than there is.
+    """Raise InputError if the header promises a longer video than the file contains.
 
-    Sound and subtitles may go on after the pictures, so the last packet of all is what counts.
+    Sound and subtitles may continue after the pictures, so the last packet of any stream counts.
     """
     if _may_leap(container):
         return
     stream, promised, reached = pictures.stream, 0.0, end
     if stream.duration is not None and stream.time_base is not None:
         start, lasts = stream.start_time or 0, stream.duration
-        # The duration of a fragmented MP4 that starts later counts from 0, and includes the start.
+        # In a fragmented MP4 that starts later, the stated duration includes the time before the
+        # start.
         promised = float((lasts if 0 < start < lasts else start + lasts) * stream.time_base)
         promised -= _STREAM_SLACK
     elif container.duration is not None:
@@ -425,80 +441,82 @@ def _check_whole(
     if stream.frames > len(pictures.times):
         reached = line.start + line.duration
         if container.format.name == "avi" and stream.time_base is not None:
-            # FFmpeg computes a cut one's duration again; the header counts its ticks.
+            # FFmpeg recomputes the duration of a cut file, but the header has the number of ticks.
             promised = float(stream.frames * stream.time_base) - _STREAM_SLACK
     if promised > reached:
         raise InputError(
-            f"{path} is cut short: its header promises over {promised:.0f} s, but "
-            f"the pictures end at {line.duration:.1f} s; copy it again, or make what is there a "
-            f"whole file: ffmpeg -i {quote(path.name)} -c copy {quote(path.stem + '_part.mkv')}"
+            f"{path} is cut short. Its header promises over {promised:.0f} s, but "
+            f"the pictures end at {line.duration:.1f} s. Copy it again, or make the rest a "
+            f"complete file: ffmpeg -i {quote(path.name)} -c copy {quote(path.stem + '_part.mkv')}"
         )
 
 
 def _check_readable(path: Path, pictures: _Pictures) -> None:
-    """Raise InputError if the container says that the pictures are encrypted."""
+    """Raise InputError if the container marks the pictures as encrypted."""
     if pictures.is_encrypted or _KEY_ID in pictures.stream.metadata:
         raise InputError(
-            f"{path} is encrypted (DRM), so its pictures cannot be read; get a copy without "
+            f"{path} is encrypted (DRM), so its pictures cannot be read. Get a copy without "
             "encryption."
         )
 
 
 def _report_empty_end(path: Path, place: int) -> None:
-    """Warn if the file goes on after its last packet, as after a disk error.
+    """Warn if the file continues after its last packet, for example after a disk error.
 
     Args:
-        place: where the last packet ends, bytes.
+        path: the file.
+        place: end of the last packet, in bytes.
     """
     rest = (path.stat().st_size - place) / 2**20
     if place and rest > _END_SLACK:
-        log.warning("The last %.1f MiB of %s hold no pictures and no sound.", rest, path)
+        log.warning("The last %.1f MiB of %s have no pictures and no sound.", rest, path)
 
 
 def _pixel_aspect(stream: VideoStream) -> float:
-    """Width of a pixel over its height; 1 where none is stated, or none that could be."""
+    """Return the width of a pixel divided by its height; 1 if no plausible value is stated."""
     stated = float(stream.sample_aspect_ratio or 1)
     return round(stated, 6) if 1 / _ODDEST_PIXEL <= stated <= _ODDEST_PIXEL else 1.0
 
 
 def _check_alone(path: Path, container: str, place: int) -> None:
-    """Raise InputError if another file lies behind what FFmpeg reads correctly.
+    """Raise InputError if a second file follows the part that FFmpeg reads correctly.
 
     Args:
+        path: the file.
         container: FFmpeg's name of the format.
-        place: where the packets end that FFmpeg reads, bytes.
+        place: end of the packets that FFmpeg reads, in bytes.
     """
     kind = _KINDS.get(container)
     if kind is None or not place:
         return
     begin = kind.stop if container in _MIXED else place
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        # Behind the packets lies an index or nothing, and not the kind that a file begins with.
+        # After the packets comes an index or nothing, never the signature that a file begins with.
         if content.find(content[kind], begin) >= 0:
             raise InputError(
-                f"{path} holds several files, one behind the other, and not all of them can be "
-                "read; join the recordings with FFmpeg, from a list with a line file 'NAME' for "
+                f"{path} consists of several files, one after the other, and not all of them can "
+                "be read. Join the recordings with FFmpeg, from a list with a line file 'NAME' for "
                 f"each: ffmpeg -f concat -i list.txt -c copy {quote(path.stem + '_joined.mkv')}"
             )
 
 
 def _first_pictures(path: Path, number: int) -> tuple[VideoFrame, bool]:
-    """The first picture that can be decoded, and whether each field is a packet with a time."""
+    """Return the first decodable picture, and whether each field is a packet with a time."""
     reason, times, frames = "nothing comes out", [], []
     with open_video(path, number) as (container, stream):
-        for packet in chain(packets_of(container, stream), [None]):
+        for packet in chain(read_packets(container, stream), [None]):
             if packet is not None:
                 times.append(packet.pts)
             try:
                 frames += stream.decode(packet)
             except DAMAGE as error:
-                reason = reason_of(error)
+                reason = error_reason(error)
             if len(frames) >= _LOOKED_AT:
                 break
     if not frames:
-        raise InputError(f"{path}: no picture can be decoded ({reason}); copy the video again.")
+        raise InputError(f"{path}: no picture can be decoded ({reason}). Copy the video again.")
     shown = {frame.pts for frame in frames if frame.pts is not None}
     stated = [pts for pts in times if pts is not None and shown and pts <= max(shown)]
-    # A picture has the time of its first field; there is none with that of the second.
+    # A picture has the time of its first field, so no picture has the time of a second field.
     second = sum(pts not in shown for pts in stated) > len(stated) / 3
     return frames[0], frames[0].interlaced_frame and second

@@ -1,7 +1,7 @@
 """The frame that is on screen at a given time.
 
-Time is presentation time less the stream's start time. Frame numbers are never
-used: containers lie about their count, and rates vary.
+A time is a presentation time minus the stream's start time. Frame numbers are never used, because
+containers state wrong counts and frame rates vary.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ from av.video.stream import VideoStream
 
 from touchline.core.records import Interval, Manifest
 from touchline.video.decoder import Decoder, Segment, Wanted
-from touchline.video.hdr import is_hdr, standard_range
-from touchline.video.orientation import display_matrix, placed
+from touchline.video.hdr import is_hdr, to_standard_range
+from touchline.video.orientation import apply_display_matrix, display_matrix
 from touchline.video.packets import (
     DAMAGE,
     Listing,
     PacketFeed,
     PacketReader,
     Source,
+    error_reason,
     list_packets,
-    reason_of,
 )
-from touchline.video.prefetch import ahead
-from touchline.video.transforms import capped
+from touchline.video.prefetch import work_ahead
+from touchline.video.transforms import cap_size
 
 log = logging.getLogger(__name__)
 
 _UNTAGGED = 2  # AVCOL_SPC_UNSPECIFIED
 _HD_HEIGHT = 720
-_FRAMES_AHEAD = 16  # in each group of pictures that is decoded ahead
+_FRAMES_AHEAD = 16  # per group of pictures that is decoded ahead
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture and when it was shown.
+    """A picture with its time.
 
     Attributes:
-        wanted: the time asked for, seconds.
-        time: when the picture came on screen, seconds; at most `wanted`.
+        wanted: the requested time, in seconds.
+        time: time at which the picture came on screen, in seconds; at most `wanted`.
         picture: uint8 [3, H, W], red green blue, upright.
     """
 
@@ -62,30 +62,30 @@ class Frame:
     picture: torch.Tensor
 
 
-def frames_of(
+def read_frames(
     manifest: Manifest, path: str | Path, times: Sequence[float], *, max_size: int, threads: int
 ) -> Iterator[Frame]:
-    """Decode what is needed of a video that was probed and give the frame on screen at each time.
+    """Yield the frame that is on screen at each time of a probed video.
 
-    With the first frame, threads begin to decode ahead of the caller: a group of pictures
-    each, and some frames of each group. The iterator can be closed early.
+    After the first request, threads decode ahead of the caller: one group of pictures per thread,
+    and a few frames of each group. The iterator can be closed early.
 
     Args:
-        path: where the video is now.
-        times: seconds from the video's start, ascending.
-        max_size: the longer side is scaled down to this in the decoder, pixels. The video's pixels
-            may be oblong; those of a frame are square.
-        threads: how many decode; the frames do not depend on it.
+        manifest: manifest of the video.
+        path: current path of the video.
+        times: ascending times, in seconds from the start of the video.
+        max_size: length to which the decoder scales down the longer side, in pixels. The video's
+            pixels may be oblong. The pixels of a frame are square.
+        threads: number of decoding threads. The frames do not depend on it.
 
     Yields:
-        One frame a time, in order; none, but a line in the log, for times at which no
-        picture is on screen (before the first, after the last, or where there is none) or
-        can be decoded.
+        One frame per time, in order. A time without a picture gives no frame but a line in the log:
+        before the first picture, after the last one, in a gap, or if the picture cannot be decoded.
 
     Raises:
         InputError: the file is not a video or cannot be read.
     """
-    source = source_of(manifest, path)
+    source = source_for(manifest, path)
     start_time = manifest.start_time
     times = _outside(manifest.no_pictures, times)
     if not times:
@@ -98,32 +98,36 @@ def frames_of(
         )
         samplers = [_Sampler(reader, listing, manifest, max_size) for reader in readers]
         feed = PacketFeed(feeding)
-        jobs = ((each, feed.of(each.begin, each.end + 1)) for each in segments)
-        yield from ahead(jobs, [each.frames for each in samplers], _FRAMES_AHEAD)
+        jobs = ((each, feed.packets(each.begin, each.end + 1)) for each in segments)
+        yield from work_ahead(jobs, [each.frames for each in samplers], _FRAMES_AHEAD)
 
 
 def pictures_between(
     manifest: Manifest, path: str | Path, start: float, end: float
 ) -> Iterator[tuple[float, VideoFrame]]:
-    """Decode every picture that is on screen in a part of a video, as the file has them.
+    """Yield every picture that is on screen in a part of a video, as stored in the file.
 
     Args:
-        path: where the video is now.
-        start, end: seconds from the video's start.
+        manifest: manifest of the video.
+        path: current path of the video.
+        start: start of the part, in seconds from the start of the video.
+        end: end of the part, in seconds from the start of the video.
 
     Yields:
-        When each picture comes on screen, seconds, and the picture. The first one, which may have
-        been there before, has the time `start`. The caller must not change the pictures.
+        The time at which each picture comes on screen, in seconds, and the picture. The first
+            picture
+        may have been on screen earlier, but has the time `start`. The caller must not change
+            pictures.
 
     Raises:
         InputError: the file is not a video or cannot be read.
     """
-    source, start_time = source_of(manifest, path), manifest.start_time
+    source, start_time = source_for(manifest, path), manifest.start_time
     listing = list_packets(source, start + start_time, end + start_time)
     begins = sorted(
         {_since(each.pts, listing.time_base, start_time) for each in listing.packets if each.shown}
     )
-    # At the times of the other pictures, too, the sampler says what is on screen.
+    # The times of all other pictures are sampled, too.
     times = [start, *begins[bisect_right(begins, start) : bisect_left(begins, end)]]
     times = _outside(manifest.no_pictures, times)
     with PacketReader(source, listing) as reader:
@@ -131,14 +135,14 @@ def pictures_between(
         before: VideoFrame | None = None
         for segment in _segments(listing, times, start_time):
             for time, picture in decoder.pictures(segment, None):
-                # The second field of a picture has a packet and a time of its own.
+                # The second field of a picture has its own packet and time.
                 if picture is not before:
                     yield time, picture
                 before = picture
 
 
-def source_of(manifest: Manifest, path: str | Path) -> Source:
-    """Return where a probed video's pictures are; `path` is where the video is now."""
+def source_for(manifest: Manifest, path: str | Path) -> Source:
+    """Return the source of a probed video's pictures. `path` is the current path of the video."""
     return Source(
         path=Path(path),
         stream=manifest.stream,
@@ -150,7 +154,7 @@ def source_of(manifest: Manifest, path: str | Path) -> Source:
 
 
 def _outside(gaps: Sequence[Interval], times: Sequence[float]) -> list[float]:
-    """The times, ascending, at which there are pictures; a line in the log for each gap."""
+    """Return the ascending times that lie in no gap, and log each gap that contains a time."""
     kept: list[float] = []
     done = 0
     for gap in gaps:
@@ -163,18 +167,19 @@ def _outside(gaps: Sequence[Interval], times: Sequence[float]) -> list[float]:
 
 
 def _segments(listing: Listing, times: Sequence[float], start_time: float) -> list[Segment]:
-    """What to decode for the pictures on screen at the times."""
+    """Return the segments to decode for the pictures on screen at the times."""
     packets = listing.packets
     shown = sorted((each.pts, place) for place, each in enumerate(packets) if each.shown)
     begins = [_since(pts, listing.time_base, start_time) for pts, _ in shown]
-    # The last picture stays on screen for as long as a picture does. Some containers (AVI)
-    # state a tick of the clock.
+    # The last picture stays on screen for the usual duration. Some containers (AVI) state one tick
+    # of the clock instead.
     last = packets[shown[-1][1]].duration * listing.time_base if shown else 0
     end = begins[-1] + max(float(last), listing.usual) if shown else 0.0
     keyframes = [place for place, each in enumerate(packets) if each.keyframe]
 
     def begin_of(pts: int, place: int) -> int:
-        # A leading picture, decoded after a keyframe but shown before it, needs the one before.
+        # A leading picture is decoded after a keyframe but shown before it. It needs the keyframe
+        # before.
         before = keyframes[: bisect_right(keyframes, place)]
         return next((k for k in reversed(before) if packets[k].pts <= pts), 0)
 
@@ -194,17 +199,19 @@ def _segments(listing: Listing, times: Sequence[float], start_time: float) -> li
 
 
 def _since(pts: int, time_base: Fraction, start_time: float) -> float:
-    # To the microsecond: a time that is a hair too late by rounding would lose its frame.
+    # Rounding to the microsecond makes sure that a slightly late time still finds its frame.
+    """Convert a presentation time to seconds from the start of the video."""
     return round(float(pts * time_base) - start_time, 6)
 
 
 class _Field:
-    """Takes the upper field, every other line, out of interlaced frames."""
+    """A filter that takes the upper field, every other line, out of interlaced frames."""
 
     def __init__(self) -> None:
         self._shape: tuple[int, int, str] | None = None
 
-    def of(self, frame: VideoFrame) -> VideoFrame:
+    def extract(self, frame: VideoFrame) -> VideoFrame:
+        """Return the upper field of a frame."""
         shape = frame.width, frame.height, frame.format.name
         if shape != self._shape:
             self._graph = Graph()
@@ -223,7 +230,7 @@ class _Field:
 
 
 class _Sampler:
-    """Turns segments into frames. Not to be shared by threads."""
+    """A converter from segments to frames. Threads must not share it."""
 
     def __init__(
         self, reader: PacketReader, listing: Listing, manifest: Manifest, max_size: int
@@ -235,27 +242,32 @@ class _Sampler:
         self._field = _Field()
 
     def frames(self, job: tuple[Segment, Sequence[Packet[VideoStream]] | None]) -> Iterator[Frame]:
+        """Yield the frames of a segment."""
         for decoded, group in groupby(self._decoder.pictures(*job), itemgetter(1)):
             assert decoded.pts is not None
             began = round(_since(decoded.pts, self._time_base, self._manifest.start_time), 3)
             try:
                 picture = self._picture(decoded)
             except DAMAGE as error:
-                log.warning("The picture at %.3f s cannot be shown: %s.", began, reason_of(error))
+                log.warning(
+                    "The picture at %.3f s cannot be shown: %s.", began, error_reason(error)
+                )
                 continue
             for wanted, _ in group:
                 yield Frame(wanted, began, picture)
 
     def _picture(self, frame: VideoFrame) -> torch.Tensor:
+        """Convert a decoded picture to an upright tensor in standard range."""
         aspect = self._manifest.pixel_aspect
-        width, height = capped(frame.width, frame.height, self._max_size, aspect)
-        # HD without a tag is BT.709 by convention; the decoder would take it for BT.601.
+        width, height = cap_size(frame.width, frame.height, self._max_size, aspect)
+        # HD without a tag is BT.709 by convention, but the decoder would assume BT.601.
         untagged_hd = frame.colorspace == _UNTAGGED and frame.height >= _HD_HEIGHT
         bright = is_hdr(frame.color_trc)
-        # Both fields of a moving picture together have combs; half the lines are enough here.
+        # Both fields of a moving picture together show combs, and half of the lines are enough
+        # here.
         in_fields = frame.interlaced_frame and 2 * height <= frame.height
         small = self._reformatter.reformat(
-            self._field.of(frame) if in_fields else frame,
+            self._field.extract(frame) if in_fields else frame,
             width,
             height,
             format="rgb48le" if bright else "rgb24",
@@ -265,6 +277,6 @@ class _Sampler:
         )
         pixels = small.to_ndarray()
         if bright:
-            pixels = standard_range(pixels, frame.color_trc)
-        upright = placed(pixels, display_matrix(frame))
+            pixels = to_standard_range(pixels, frame.color_trc)
+        upright = apply_display_matrix(pixels, display_matrix(frame))
         return torch.from_numpy(np.ascontiguousarray(upright)).permute(2, 0, 1)

@@ -1,21 +1,22 @@
-"""When pictures are on screen, from the times that a file states for its packets.
+"""Computation of display times from the times that a file states for its packets.
 
-What a file states is not always so: a damaged time lies hours off, recordings that were
-joined or a recorder that was restarted let the clock start again, and what was not received
-leaves a gap. Four plain rules find these. Each compares a packet with many others, so none
-needs to know a frame rate:
+The stated times can be wrong. A damaged time is hours off. The clock starts again in joined
+recordings and after a restart of the recorder. Lost packets leave a gap. Four rules find these
+cases. Each rule compares a packet with many others, so none needs to know the frame rate.
 
-- A stray is far from the pictures before it and from those after it, and not on the way from
-  the ones to the others. It has no time.
-- Where the pictures from one packet on are earlier than those before it, the clock has started
-  again. What follows is shown after what was there before.
-- Where a clock goes on as if another one had only been inserted (an advertisement), both changes
-  are such starts, and no time is missing.
-- A picture that stays for much longer than pictures of this video do was not meant to: others
-  are missing. It counts for as long as pictures usually stay.
+- A stray is far from the pictures before it and from the pictures after it, and does not lie
+  between them. A stray has no time.
 
-Times are seconds, as arrays in the order of the file, in which nothing (NaN) stands for a
-packet without a time.
+- The clock has started again if the pictures from one packet on are earlier than those before it.
+  The later packets are shown after the earlier ones.
+
+- If the old clock continues after another clock was inserted (an advertisement), both changes are
+  such starts, and no time is missing.
+
+- If a picture stays much longer than usual in this video, other pictures are missing. The picture
+  then counts for the usual duration.
+
+Times are seconds in arrays, in the order of the file. NaN means a packet without a time.
 """
 
 from __future__ import annotations
@@ -32,43 +33,43 @@ from touchline.core.records import Restart
 
 Times = NDArray[np.float64]
 
-# Packets that one is compared with, on each side. Up to 7 strays in a row are no majority of
-# them, and decoding order (at most 16 pictures late in H.264 and HEVC) does not disturb them.
+# Number of packets on each side with which a packet is compared. Up to 7 strays in a row are no
+# majority. Decoding order, at most 16 pictures late in H.264 and HEVC, does no harm either.
 _NEIGHBOURS = 15
-# A stray that is less far off, or a clock that goes back by less, looks like decoding order: in
-# seconds, or times the spread of the middle half of its neighbours or the usual interval.
+# Smallest distance of a stray, and smallest step back of a clock, because smaller ones look like
+# decoding order. They are in seconds, in spreads of the neighbours, and in usual intervals.
 _LEAST_STRAY, _STRAY_SPREADS = 1.0, 4
 _LEAST_BACK, _BACK_INTERVALS = 0.5, 4
-# A first or last picture is a stray if it is further than this from all others (seconds).
+# Seconds. A first or last picture is a stray if it is further away from all others.
 _ALONE = 10.0
-# No interruption of a match is longer; where clocks may start again, a leap of more is one that
-# did (seconds). FFmpeg takes a step back by over a minute for a 33-bit clock that came round, and
-# gives a leap of 26.5 hours.
+# Seconds. No interruption of a match is longer, so a larger leap means that the clock started
+# again. FFmpeg treats a step back by over a minute as an overflow of a 33-bit clock, and gives a
+# leap of 26.5 hours.
 _LONGEST_INTERRUPTION = 7200.0
-# A clock goes on after an inserted part if it is that close to where it was interrupted, or to
-# where it would be if it had gone on meanwhile (seconds).
+# Seconds. After an inserted part, a clock continues if it is this close to its last time, or to the
+# time that it would show if it had run meanwhile.
 _SAME_CLOCK = 2.0
-# Intervals that few are longer than are what is usual: at most 3, or 1 in 100.
+# Number of intervals that may exceed the usual interval: at most 3, or 1 in 100.
 _EXCEPTIONS, _PER_INTERVALS = 3, 100
-# Most of so many intervals before a picture, or after it, show a lower rate there.
+# Number of intervals before or after a picture whose majority shows a lower rate.
 _ALIKE = 5
-# A picture may stand in for so many missing ones, for so long at least and at most (seconds),
-# but always stay for so many intervals.
+# A picture may replace this number of missing pictures, for at least and at most these seconds. It
+# may always stay for this number of intervals.
 _MISSING, _LEAST_STAY, _MOST_STAY, _USUAL_STAYS = 25, 1.0, 5.0, 3
 
 
-# A damaged packet is so near, in the order of the file, to those that were lost with its rest.
+# Largest distance, in packets, between a damaged packet and the packets that were lost with it.
 _BESIDE = 3
-# Next to a damaged packet, a longer interval (in usual ones) means that pictures were lost.
+# Next to a damaged packet, a longer interval (in usual intervals) means that pictures were lost.
 _LOST_STAYS = 1.5
 
 
 class Flags(NamedTuple):
-    """What a container says of its packets, in the order of the file.
+    """Marks of packets in a container, in the order of the file.
 
     Attributes:
-        keyframes: decoding can start at these.
-        damaged: data is missing in these or before them.
+        keyframes: whether decoding can start at a packet.
+        damaged: whether data is missing in a packet or before it.
     """
 
     keyframes: NDArray[np.bool_]
@@ -77,14 +78,14 @@ class Flags(NamedTuple):
 
 @dataclass(frozen=True)
 class Timeline:
-    """When a video's pictures are on screen.
+    """The times at which a video's pictures are on screen.
 
     Attributes:
-        start: of the first picture, as the file states it.
-        duration: from there to the end of the last picture.
-        strays: packets whose time is left out.
-        restarts: in the order of the file.
-        gaps: (start, end) of the stretches without a picture, from `start` on.
+        start: stated time of the first picture, in seconds.
+        duration: seconds from the start to the end of the last picture.
+        strays: number of packets whose time is ignored.
+        restarts: restarts of the clock, in the order of the file.
+        gaps: (start, end) of each interval without a picture, in seconds after `start`.
     """
 
     start: float
@@ -95,7 +96,7 @@ class Timeline:
 
     @property
     def shown(self) -> float:
-        """Seconds with a picture."""
+        """Return the number of seconds with a picture."""
         return self.duration - sum(end - start for start, end in self.gaps)
 
 
@@ -108,15 +109,15 @@ def timeline(
     """Put the pictures of a video on one clock.
 
     Args:
-        times: of all packets of pictures; at least one has a time.
-        may_leap: the container's clock may start again by design (MPEG-TS and -PS), so a leap
+        times: times of all video packets. At least one packet has a time.
+        may_leap: whether the format allows the clock to start again (MPEG-TS and -PS). Then a leap
             by hours is no gap.
-        last_stays: how long the last picture is shown, as far as is known.
-        flags: of the packets, where missing pictures were lost on the way (MPEG-TS and -PS) and
-            not left out by the encoder. A gap then lasts until a keyframe, as the pictures before
-            it depend on lost ones.
+        last_stays: duration of the last picture in seconds, as far as known.
+        flags: marks of the packets; only if missing pictures were lost and not left out by the
+            encoder (MPEG-TS and -PS). A gap then lasts until a keyframe, because the pictures
+            before it depend on lost pictures.
     """
-    believed = ~strays(times)
+    believed = ~find_strays(times)
     places = np.flatnonzero(believed)
     clock = times[places]
     begins = [0, *_clock_changes(clock, may_leap), len(clock)]
@@ -138,7 +139,8 @@ def timeline(
     if flags is not None:
         damaged, keyframes = flags.damaged[places], flags.keyframes[places]
         for resumed in (np.flatnonzero(clock >= time)[0] for time in shown[gaps + 1]):
-            # After a pause comes a keyframe, after a loss anything, and half a picture before it.
+            # A keyframe follows a pause. After a loss, any packet can follow, and the packet before
+            # it can be incomplete.
             damaged[resumed - 1] |= not keyframes[resumed]
         spans += _losses(clock, np.flatnonzero(damaged), shown, stays)
         spans = _until_keyframes(spans, clock[keyframes], end)
@@ -154,7 +156,7 @@ def timeline(
 def _losses(
     clock: Times, damaged: NDArray[np.intp], shown: Times, stays: Times
 ) -> list[tuple[float, float]]:
-    """Find where pictures are missing next to a damaged packet: (start, end) of each stretch."""
+    """Return (start, end) of each interval next to a damaged packet that lacks pictures."""
     found = []
     for place in damaged:
         near = clock[max(0, place - _BESIDE) : place + _BESIDE + 1]
@@ -163,7 +165,7 @@ def _losses(
         missing = first + np.flatnonzero(intervals > _LOST_STAYS * stays[first:last])
         if len(missing):
             begin = shown[missing[0]] + stays[missing[0]]
-            # The damaged picture may consist of halves of two.
+            # The damaged picture may consist of halves of two pictures.
             found.append((min(begin, clock[place]), shown[missing[-1] + 1]))
     return found
 
@@ -171,11 +173,14 @@ def _losses(
 def _until_keyframes(
     spans: list[tuple[float, float]], keyframes: Times, end: float
 ) -> list[tuple[float, float]]:
-    """Let each stretch last until the next keyframe, and join those that overlap then.
+    """Extend each interval to the next keyframe, and join intervals that overlap afterwards.
 
     Args:
-        end: of the video. A stretch lasts until there if no keyframe follows, unless the first
-            keyframe is the only one (the encoder refreshes pictures bit by bit).
+        spans: the intervals.
+        keyframes: times of the keyframes.
+        end: end of the video. Without a later keyframe, an interval lasts until here. If the video
+            has only one keyframe, intervals are not extended, because the encoder refreshes
+            pictures gradually.
     """
     keys = np.append(np.sort(keyframes), end) if len(keyframes) > 1 else np.array([])
     joined: list[tuple[float, float]] = []
@@ -189,15 +194,15 @@ def _until_keyframes(
     return joined
 
 
-def strays(times: Times) -> NDArray[np.bool_]:
-    """Which packets have no time that can be believed: strays, and those without any."""
+def find_strays(times: Times) -> NDArray[np.bool_]:
+    """Return which packets have no credible time: strays, and packets without a time."""
     result = np.isnan(times)
     places = np.flatnonzero(~result)
     clock = times[places]
     if not len(clock):
         return result
     before, after = _medians(clock)
-    # Where there is nothing on one side, only what is very far is out of place there.
+    # Without neighbours on one side, only a very distant time is a stray.
     before = np.where(np.isnan(before), after - _ALONE, before)
     after = np.where(np.isnan(after), before + _ALONE, after)
     far = np.maximum(_LEAST_STRAY, _STRAY_SPREADS * _spreads(clock))
@@ -208,23 +213,23 @@ def strays(times: Times) -> NDArray[np.bool_]:
 
 
 def _clock_changes(clock: Times, may_leap: bool) -> list[int]:
-    """The places, none of them the first, at which another clock begins."""
+    """Return the places at which another clock begins, without the first packet."""
     before, after = _medians(clock)
     before, since = before[1:], after[:-1]
     least = max(_LEAST_BACK, _BACK_INTERVALS * _usual(clock))
     restarts = since < before - least
     if may_leap:
         restarts |= since > before + _LONGEST_INTERRUPTION
-    # The neighbours before and after a place are some intervals apart without any leap.
+    # Without any leap, the medians before and after a place are some intervals apart.
     apart = max(least, 2 * _SAME_CLOCK) + (_NEIGHBOURS + 1) * _usual(clock)
     forward = ~restarts & (since > before + apart)
     return _with_insertions(clock, _leaps(clock, restarts), _leaps(clock, forward))
 
 
 def _leaps(clock: Times, is_off: NDArray[np.bool_]) -> list[int]:
-    """The places at which the clock leaps.
+    """Return the places at which the clock leaps.
 
-    Some places in a row have other pictures before than after; the clock leaps at one.
+    Several places in a row can look like a leap. The largest step among them is the leap.
     """
     places = np.flatnonzero(is_off)
     steps = np.abs(np.diff(clock))
@@ -233,7 +238,7 @@ def _leaps(clock: Times, is_off: NDArray[np.bool_]) -> list[int]:
 
 
 def _with_insertions(clock: Times, restarts: list[int], leaps: list[int]) -> list[int]:
-    """Add to the restarts the leaps forward that begin or end an inserted part."""
+    """Add to the restarts those leaps forward that begin or end an inserted part."""
     found = set(restarts)
     places = sorted({*restarts, *leaps})
     close = max(_SAME_CLOCK, 2 * _usual(clock))
@@ -245,9 +250,9 @@ def _with_insertions(clock: Times, restarts: list[int], leaps: list[int]) -> lis
         first = float(clock[place:end].min())
         for number, (at, last, shown) in reversed(list(enumerate(open_ends))):
             goes_on = min(abs(first - last), abs(first - last - shown)) <= close
-            # Two leaps forward are two gaps.
+            # Two leaps forward are two gaps, not an inserted part.
             if goes_on and not found.isdisjoint({at, place}):
-                # Another inserted part may have followed the first.
+                # Another inserted part may follow the first.
                 found.update(each for each in places if at <= each <= place)
                 del open_ends[number:]
                 break
@@ -257,9 +262,9 @@ def _with_insertions(clock: Times, restarts: list[int], leaps: list[int]) -> lis
 
 
 def _stays(shown: Times) -> Times:
-    """How long pictures in the order of time usually stay around each, seconds.
+    """Return the usual duration around each picture, in order of time, in seconds.
 
-    As long as all of them do, or where the rate is lower for a while, as its neighbours do.
+    It is the usual duration in the whole video, or that of the neighbours where the rate is lower.
     """
     padded = np.pad(np.diff(shown), _ALIKE)
     around = np.median(sliding_window_view(padded, _ALIKE), axis=1)
@@ -269,10 +274,10 @@ def _stays(shown: Times) -> Times:
 
 
 def _last(part: Times) -> float:
-    """When the last picture is shown of those between two restarts of the clock.
+    """Return the time of the last picture between two restarts of the clock.
 
-    FFmpeg gives the pictures of an MPEG-PS that share a packet one time twice now and then, and
-    those after them times that are early by as much, until a packet states a time again.
+    In MPEG-PS, FFmpeg sometimes gives the same time to two pictures that share a packet. The times
+    of the following pictures are then too early, until a packet states a time again.
     """
     shown = np.sort(part)
     intervals = np.diff(shown)
@@ -283,7 +288,7 @@ def _last(part: Times) -> float:
 
 
 def _usual(clock: Times) -> float:
-    """How long pictures usually stay: few intervals are longer. 0 if there is one picture."""
+    """Return the duration that few pictures exceed, in seconds; 0 if there is one picture."""
     intervals = np.diff(np.sort(clock))
     if not len(intervals):
         return 0.0
@@ -292,16 +297,17 @@ def _usual(clock: Times) -> float:
 
 
 def _medians(clock: Times) -> tuple[Times, Times]:
-    """Of each time, the median of its neighbours before it, and of those after it.
+    """Compute the median of the neighbours before and after each time.
 
-    NaN for the first, which has none before it, and for the last.
+    The median is NaN where there are no neighbours: before the first time and after the last time.
     """
     return _median_before(clock), _median_before(clock[::-1])[::-1]
 
 
 def _median_before(clock: Times) -> Times:
+    """Compute the median of the neighbours before each time."""
     padded = np.concatenate([np.full(_NEIGHBOURS, np.nan), clock[:-1]])
-    # What is NaN is sorted to the end.
+    # NaN is sorted to the end.
     windows = np.sort(sliding_window_view(padded, _NEIGHBOURS), axis=1)
     places = np.arange(len(clock))
     medians: Times = windows[places, np.clip(places - 1, 0, _NEIGHBOURS - 1) // 2]
@@ -309,9 +315,10 @@ def _median_before(clock: Times) -> Times:
 
 
 def _spreads(clock: Times) -> Times:
-    """Of each time, how far apart the middle half of its neighbours is: on the calmer side.
+    """Compute the spread of the middle half of each time's neighbours.
 
-    At both ends, and of the steadiest parts, as much as it mostly is.
+    The side with less spread counts, but at least the median spread. At both ends, the spread is
+    the median spread.
     """
     size = min(_NEIGHBOURS, len(clock))
     windows = np.sort(sliding_window_view(clock, size), axis=1)

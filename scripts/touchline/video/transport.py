@@ -1,8 +1,8 @@
-"""Find the sections of an MPEG-TS whose pictures move to another PID.
+"""Detection of sections in an MPEG-TS file whose video changes its PID.
 
-A broadcaster may change the programme tables on the way, and two recordings with different
-tables may be joined with `cat`. FFmpeg then makes a new stream, which PyAV does not show. So each
-section is read as a file of its own (FFmpeg's protocol `subfile`).
+A broadcaster may change the programme tables during a recording, and `cat` may join two recordings
+with different tables. FFmpeg then creates a new stream, which PyAV does not show. So each section
+is read as a separate file (with FFmpeg's protocol `subfile`).
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from av.container import InputContainer
 
 from touchline.core.records import Section
 
-# A stream in FFmpeg's description of a file: its PID and its kind.
+# PID and kind of a stream in FFmpeg's description of a file.
 _STREAM = re.compile(r"Stream #0:\d+\[0x([0-9a-f]+)\].*?: (\w+):")
-# A packet with the PAT (PID 0) that begins a section: sync byte, flags and PID.
+# Start of a packet with a PAT (PID 0), which begins a section: sync byte, flags and PID.
 _PAT = b"\x47\x40\x00"
 _PACKET = 188
-# Flags in byte 1, of either priority: a picture starts here, or continues.
+# Flags in byte 1, with either priority: a picture starts or continues in the packet.
 _STARTS, _CONTINUES = (0x40, 0x60), (0x00, 0x20)
-# Numbers of streams of pictures in the header of a picture: MPEG's, and extended ones (VC-1).
+# Stream numbers of video in the header of a picture: MPEG's, and extended ones (VC-1).
 _VIDEO_IDS = {*range(0xE0, 0xF0), 0xFD}
-# A stream that holds fewer pictures per change of the PID runs beside the other (a second camera).
+# A stream with fewer pictures per change of the PID runs beside the other one (a second camera).
 _LEAST_RUN = 5
 
 
 def picture_pids(container: InputContainer) -> set[int]:
-    """Return the PIDs of pictures of an MPEG-TS, with those that appeared on the way."""
+    """Return the PIDs of all video streams of an MPEG-TS file, including later ones."""
     level = av.logging.get_level()
-    # PyAV shows the streams at opening only; FFmpeg's description has all of them.
+    # PyAV shows only the streams at opening, but FFmpeg's description has all streams.
     av.logging.set_level(av.logging.INFO)
     try:
         described = _STREAM.findall(container.dumps_format())  # type: ignore[attr-defined]
@@ -44,15 +44,16 @@ def picture_pids(container: InputContainer) -> set[int]:
     return now | {stream.id for stream in container.streams.video}
 
 
-def sections_in(path: Path, chosen: int, pids: set[int]) -> list[Section]:
-    """Split an MPEG-TS where its pictures move from one PID to another.
+def find_sections(path: Path, chosen: int, pids: set[int]) -> list[Section]:
+    """Split an MPEG-TS file where its video changes from one PID to another.
 
     Args:
-        chosen: PID of a part of the pictures.
-        pids: of all streams of pictures in the file.
+        path: the file.
+        chosen: PID of some part of the video.
+        pids: PIDs of all video streams in the file.
 
     Returns:
-        In the order of the file; none if the pictures stay on one PID.
+        The sections in the order of the file; none if the video stays on one PID.
     """
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         starts = list(_picture_starts(content, pids))
@@ -71,7 +72,7 @@ def sections_in(path: Path, chosen: int, pids: set[int]) -> list[Section]:
         begins, ends = [0], []
         for (before, old), (_, new) in pairwise(runs):
             tables = content.rfind(_PAT, old[-1], new[0])
-            # Without new tables, the rest of the last picture before is passed over.
+            # Without new tables, the rest of the last picture before the change is skipped.
             begins.append(tables if tables >= 0 else old[-1] + _PACKET)
             tail = re.compile(b"\x47" + _head(before, _CONTINUES), re.DOTALL)
             ends.append(new[0] if tail.search(content, begins[-1], new[0]) else begins[-1])
@@ -83,10 +84,10 @@ def sections_in(path: Path, chosen: int, pids: set[int]) -> list[Section]:
 
 
 def _picture_starts(content: mmap, pids: set[int]) -> Iterator[tuple[int, int]]:
-    """Find the packets in which a picture starts: (place in bytes, PID).
+    """Yield the packets in which a picture starts: (place in bytes, PID).
 
-    ISO/IEC 13818-1, 2.4.3: byte 1 has the flag of a start, and bytes 1 and 2 the PID. The payload
-    follows an adaptation field, and begins with 00 00 01 and the number of a stream.
+    In ISO/IEC 13818-1, 2.4.3, byte 1 has a flag for a start, and bytes 1 and 2 have the PID. The
+    payload follows an adaptation field. It begins with 00 00 01 and the number of a stream.
     """
     heads = b"|".join(_head(pid, _STARTS) for pid in sorted(pids))
     pattern = re.compile(b"\x47(?:" + heads + b")", re.DOTALL)
@@ -99,6 +100,6 @@ def _picture_starts(content: mmap, pids: set[int]) -> Iterator[tuple[int, int]]:
 
 
 def _head(pid: int, flags: Iterable[int]) -> bytes:
-    """A pattern of bytes 1 and 2 of a packet of the PID, with any of the flags."""
+    """Return a pattern for bytes 1 and 2 of a packet with this PID and any of the flags."""
     first = b"".join(re.escape(bytes([flag | pid >> 8])) for flag in flags)
     return b"[" + first + b"]" + re.escape(bytes([pid & 255]))

@@ -1,4 +1,4 @@
-"""Read the units in packets of H.264, HEVC and MPEG video, and their bits."""
+"""Reading of units and their bits in packets of H.264, HEVC and MPEG video."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 from av.packet import Packet
 
-# Parameters stand at the start of a packet, before its first slice.
+# Parameters are at the start of a packet, before its first slice.
 _HEAD_BYTES = 1024
-# A unit of a picture begins with what is read of it, in at most this many bytes.
+# Maximum number of bytes that are read from a unit of a picture.
 _PICTURE_BYTES = 32
 _START = b"\0\0\1"
 
 
 class Bits:
-    """Read bits from a unit in order; past the end they are 0."""
+    """A reader of the bits of a unit, in order. Bits after the end are 0."""
 
     def __init__(self, content: bytes, skip: int = 0) -> None:
         self._bits = int.from_bytes(content, "big")
         self._size, self._at = 8 * len(content), skip
 
     def read(self, count: int) -> int:
-        """Read an unsigned number of some bits."""
+        """Read an unsigned number of `count` bits."""
         self._at += count
         end = self._size - self._at
         return (self._bits >> end if end >= 0 else self._bits << -end) & (1 << count) - 1
@@ -50,7 +50,7 @@ def without_escapes(unit: bytes) -> bytes:
 
 
 def length_bytes(codec: str, header: bytes) -> int:
-    """Return the size of a unit's length, in bytes, or 0 if start codes separate the units."""
+    """Return the number of bytes of a unit's length, or 0 if start codes separate the units."""
     if header[:1] != b"\1":
         return 0
     if codec == "h264" and len(header) > 6:
@@ -60,14 +60,15 @@ def length_bytes(codec: str, header: bytes) -> int:
     return 0
 
 
-def units_in(
+def split_units(
     packet: Packet[Any], length_bytes: int, is_picture: Callable[[int], bool]
 ) -> Iterable[memoryview | bytes]:
-    """Split a packet into its units, which are read up to the first part of a picture at least.
+    """Split a packet into its units, at least up to the first part of a picture.
 
     Args:
-        length_bytes: size of a unit's length; 0 if start codes separate the units.
-        is_picture: whether a unit is a part of a picture, by its first byte.
+        packet: the packet.
+        length_bytes: number of bytes of a unit's length; 0 if start codes separate the units.
+        is_picture: returns whether a unit is a part of a picture, from its first byte.
     """
     if length_bytes:
         return _units_by_length(packet, length_bytes)
@@ -85,8 +86,8 @@ def _units_by_length(packet: Packet[Any], length_bytes: int) -> Iterator[memoryv
 
 
 def _units_by_start(packet: Packet[Any], is_picture: Callable[[int], bool]) -> list[bytes]:
-    """Split a packet in which start codes separate the units; the last one may be cut short."""
-    # Most packets have their first slice within the head, so the rest is not copied.
+    """Split a packet in which start codes separate the units. The last unit may be incomplete."""
+    # Most packets have their first slice in the head, so the rest need not be copied.
     head = [unit for unit in bytes(memoryview(packet)[:_HEAD_BYTES]).split(_START)[1:] if unit]
     pictures = (each for each in head if is_picture(each[0]))
     if packet.size <= _HEAD_BYTES or any(len(each) > _PICTURE_BYTES for each in pictures):
@@ -108,12 +109,13 @@ def hevc_sequence(unit: bytes) -> Bits:
 
 
 def header_units(codec: str, header: bytes) -> Iterator[bytes]:
-    """Split a file's header (extradata) into the units with parameters that it holds."""
+    """Split a file's header (extradata) into units with parameters."""
     if not length_bytes(codec, header):
         yield from (unit for unit in header.split(_START)[1:] if unit)
         return
     at = 5 if codec == "h264" else 22
-    # H.264 has a list of sequence parameters, then one of picture parameters; HEVC any lists.
+    # H.264 has a list of sequence parameters, then a list of picture parameters. HEVC has any
+    # lists.
     lists = 2 if codec == "h264" else header[at]
     at += codec == "hevc"
     for _ in range(lists):

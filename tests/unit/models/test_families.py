@@ -21,7 +21,7 @@ from touchline.models.families.llava_next_video import LlavaNextVideo
 from touchline.models.families.qwen2_5_vl import Qwen25VL, cut_patches, picture_size, pixel_limits
 from touchline.models.families.qwen3_vl import Qwen3VL, video_size
 from touchline.models.preprocessing import Normalization, normalized
-from touchline.video.transforms import resized, square_of
+from touchline.video.transforms import fit_to_square, resize
 from touchline.weights.checkpoints import fetch
 
 REFERENCE = json.loads((Path(__file__).parent / "processor_reference.json").read_text())
@@ -40,7 +40,9 @@ def pictures(count=3, size=(180, 320), seed=5):
 
 
 def pixels_of(frames, size, normalization, fit):
-    return normalized(torch.stack([square_of(frame, size, fit) for frame in frames]), normalization)
+    return normalized(
+        torch.stack([fit_to_square(frame, size, fit) for frame in frames]), normalization
+    )
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +172,7 @@ def test_qwen_patches_equal_stored_values_of_the_stock_processor():
         height, width = case["size"]
         size = picture_size(width, height, 28, least=3136, most=12845056)
         assert case["grid"] == [2, size[1] // 14, size[0] // 14]
-        fitted = [resized(frame, *size) for frame in pictures(size=(height, width))]
+        fitted = [resize(frame, *size) for frame in pictures(size=(height, width))]
         pairs = torch.stack([*fitted, fitted[-1]]).unflatten(0, (2, 2))
         patches = cut_patches(normalized(pairs, normalization), 14, 2)
         assert list(patches.shape) == case["shape"]

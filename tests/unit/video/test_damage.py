@@ -1,4 +1,4 @@
-"""Whatever is in a video file ends in pictures or in one sentence."""
+"""Tests that any content of a video file gives pictures or one message."""
 
 import av
 import numpy as np
@@ -17,21 +17,21 @@ from media import (
 from touchline.errors import InputError
 from touchline.inputs.videos import SUFFIXES, Video
 from touchline.video.probe import probe
-from touchline.video.sampler import frames_of
+from touchline.video.sampler import read_frames
 
-# A packet of MPEG-TS that holds nothing; a recorder fills its bit rate with them.
+# An empty MPEG-TS packet. Recorders fill their bit rate with such packets.
 NULL_PACKET = b"\x47\x1f\xff\x10" + bytes([255] * 184)
 
 
 def shown(path, every=0.25):
-    """The probe's manifest, and the numbers of the pictures at even times."""
+    """Return the manifest of a video, and the numbers of the pictures at regular times."""
     manifest = probe(Video(video=0, path=path))
     times = [round(k * every, 3) for k in range(int(min(manifest.duration, 30) / every))]
-    frames = frames_of(manifest, path, times, max_size=4096, threads=2)
+    frames = read_frames(manifest, path, times, max_size=4096, threads=2)
     return manifest, {frame.wanted: number_in(frame.picture) for frame in frames}
 
 
-# By how names end: codecs of pictures and sound, and the container.
+# Codec of the video, codec of the sound and container, by suffix.
 MADE_WITH = {
     (".mp4", ".3g2", ".3gp", ".f4v", ".m4v"): ("libx264", "aac", "mp4"),
     (".mov", ".qt"): ("libx264", "aac", "mov"),
@@ -72,7 +72,7 @@ def write_with_sound(path, pictures, sound, container):
 
 
 def damaged(content, seed):
-    """Some bytes wrong, or the rest, a part, or what was in a part gone."""
+    """Return a copy of a file with wrong bytes, a missing end, a missing part or a random part."""
     random = np.random.default_rng(seed)
     result = bytearray(content)
     size = int(random.integers(1, len(result) // 3))
@@ -90,14 +90,14 @@ def damaged(content, seed):
     return bytes(result)
 
 
-def test_every_kind_of_file_that_is_looked_for_is_tried():
+def test_every_supported_suffix_is_tested():
     assert {suffix for kinds in MADE_WITH for suffix in kinds} == SUFFIXES
 
 
 @pytest.mark.parametrize("kinds", MADE_WITH, ids=lambda kinds: kinds[0])
-def test_a_damaged_file_gives_what_it_has_or_one_sentence(tmp_path, kinds):
+def test_damaged_file_gives_its_pictures_or_one_message(tmp_path, kinds):
     whole = write_with_sound(tmp_path / f"whole{kinds[0]}", *MADE_WITH[kinds])
-    # FFmpeg goes by the content, whatever the name ends in.
+    # FFmpeg detects the format by the content, not by the suffix.
     for suffix in kinds:
         renamed = whole.rename(whole.with_suffix(suffix))
         assert shown(renamed)[1] == {k * 0.25: int(k * 6.25) for k in range(8)}
@@ -110,11 +110,11 @@ def test_a_damaged_file_gives_what_it_has_or_one_sentence(tmp_path, kinds):
             shown(path)
         except InputError:
             refused += 1
-    # Most that is wrong with a stream costs some pictures of it; without an index MP4 is lost.
+    # Most damage costs only some pictures, but MP4 is unreadable without its index.
     assert refused < 25
 
 
-def test_sound_that_appears_late_changes_nothing(tmp_path):
+def test_sound_that_starts_late_does_not_change_the_pictures(tmp_path):
     first = write_video(tmp_path / "first.mp4", steady(5, start=1))
     rest = write_video(tmp_path / "rest.mp4", steady(5, start=6), first=125)
     tone = write_tone(tmp_path / "tone.mp4", 5, start=6)
@@ -123,7 +123,7 @@ def test_sound_that_appears_late_changes_nothing(tmp_path):
         for k, streams in enumerate([[first], [rest, tone]])
     ]
     filler = tmp_path / "filler.ts"
-    # More than FFmpeg looks at to find the streams, 5 MB.
+    # FFmpeg looks for streams in the first 5 MB, and this is more.
     filler.write_bytes(NULL_PACKET * 30_000)
     path = joined(tmp_path / "late.ts", parts[0], filler, parts[1])
     manifest, got = shown(path, 1.0)
@@ -131,8 +131,8 @@ def test_sound_that_appears_late_changes_nothing(tmp_path):
     assert got == {float(t): 25 * t for t in range(10)}
 
 
-def test_pictures_of_a_codec_that_nobody_knows_are_refused(tmp_path):
+def test_video_with_unknown_codec_is_rejected(tmp_path):
     path = write_video(tmp_path / "v.mp4", steady(1))
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zz99"))
-    with pytest.raises(InputError, match=r"v\.mp4: there is no decoder for its pictures"):
+    with pytest.raises(InputError, match=r"v\.mp4 has no decodable video"):
         probe(Video(video=0, path=path))

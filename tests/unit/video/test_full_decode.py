@@ -1,4 +1,4 @@
-"""Slices and threads show the same pictures as a decode of the whole file."""
+"""Tests that slices and threads show the same pictures as a decode of the whole file."""
 
 from fractions import Fraction
 
@@ -14,12 +14,12 @@ from touchline.video.probe import probe
 from touchline.video.sampler import _segments
 
 RATE = 5
-# Longer than what a slice lists before and after itself, 10 s.
+# Seconds. This exceeds the margin of 10 s in which a slice lists packets.
 SECONDS = 60
 X264 = {"preset": "ultrafast", "bf": "2"}
 CABAC = X264 | {"x264-params": "cabac=1:ref=3"}
 CAVLC = X264 | {"x264-params": "cabac=0"}
-# Decoding one with the parameters of the other gives wrong pictures without an error.
+# Decoding one of a pair with the parameters of the other gives wrong pictures without an error.
 FINE, COARSE = X264 | {"qp": "12"}, X264 | {"qp": "40"}
 X265 = {"preset": "ultrafast", "x265-params": "log-level=none:keyint=10:pools=1"}
 
@@ -61,7 +61,7 @@ FILES = [
 
 
 def rate_of(codec):
-    # MPEG-1 and MPEG-2 have a few rates only.
+    # MPEG-1 and MPEG-2 allow only a few frame rates.
     return 25 if codec.startswith(("mpeg1", "mpeg2")) else RATE
 
 
@@ -86,7 +86,7 @@ def packets_of(path):
 
 
 def full_decode(path, times):
-    """The number of the picture on screen at each time, by a decode from the file's start."""
+    """Return the number of the picture on screen at each time, decoded from the file's start."""
     with av.open(str(path)) as file:
         shown = [(frame.time, frame.to_ndarray(format="rgb24")) for frame in file.decode(video=0)]
     start = shown[0][0]
@@ -97,12 +97,12 @@ def full_decode(path, times):
 
 
 def by_count(rate):
-    """The same of a video with a steady rate, where a full decode gives no times."""
+    """Return a `full_decode` for videos with a steady rate whose decoded frames have no times."""
     return lambda _path, times: {time: int(time * rate + 1e-6) for time in times}
 
 
 def check_all_ways(path, seconds=SECONDS, is_counting=True, reference=full_decode):
-    # Off the rate of keyframes, so every place in a group of pictures is asked for.
+    # This step is no multiple of the keyframe interval, so every place in a group is requested.
     times = [round(0.1 + 0.6 * k, 3) for k in range(int(seconds / 0.6))]
     expected = reference(path, times)
     if is_counting:
@@ -124,7 +124,7 @@ OPEN_GROUPS = PYRAMID | {"x264-params": PYRAMID["x264-params"] + ":open-gop=1"}
 
 
 @pytest.mark.parametrize("options", [X264, PYRAMID, OPEN_GROUPS], ids=["ibbp", "pyramid", "open"])
-def test_b_pictures_in_avi_are_shown_in_order(tmp_path, options):
+def test_b_pictures_in_avi_are_shown_in_display_order(tmp_path, options):
     path = write(tmp_path / "v.avi", "libx264", options)
     assert probe(Video(video=0, path=path)).packet_times == "in_decoding_order"
     check_all_ways(path, reference=by_count(RATE))
@@ -142,7 +142,7 @@ def test_b_pictures_in_avi_are_shown_in_order(tmp_path, options):
     ],
     ids=["none", "pyramid", "open", "hevc", "mpeg2"],
 )
-def test_pictures_without_a_time_are_shown_in_order(tmp_path, codec, options, one_in):
+def test_pictures_without_a_time_are_shown_in_display_order(tmp_path, codec, options, one_in):
     whole = write(tmp_path / "whole.ts", codec, options)
     untimed = {
         place: None
@@ -159,7 +159,7 @@ def test_joined_parts_without_times_follow_each_other(tmp_path):
     packets = packets_of(whole)
     untimed = {k: None for k, packet in enumerate(packets) if not packet.is_keyframe}
     part = ts_with_other_times(whole, tmp_path / "part.ts", untimed)
-    # The second part begins in the middle of a group, whose pictures cannot be decoded.
+    # The second part begins within a group of pictures, which cannot be decoded.
     path, late = tmp_path / "v.ts", part.read_bytes()
     path.write_bytes(late + late[packets[3].pos :])
     times = [round(0.1 + 0.6 * k, 3) for k in range(62)]
@@ -177,7 +177,7 @@ def test_joined_parts_without_times_follow_each_other(tmp_path):
 
 
 def boxes(content):
-    """The boxes of an MP4 file or box: kind, and content without the header."""
+    """Yield the boxes of an MP4 file or box: kind, and content without the header."""
     at = 0
     while at < len(content):
         size = int.from_bytes(content[at : at + 4], "big")
@@ -207,7 +207,7 @@ def find(content, kind):
 
 
 def with_second_entry(content, entry, count):
-    """The boxes of an MP4 with one track, whose samples from `count` on have another entry."""
+    """Return an MP4 with one track whose samples from `count` on have another sample entry."""
     table = find(content, b"stsz")
     sizes = [int.from_bytes(table[at : at + 4], "big") for at in range(12, len(table), 4)]
     (begin,) = [int.from_bytes(find(content, b"stco")[8:12], "big")]
@@ -253,7 +253,7 @@ def write_joined(path, first, second, second_head=b""):
 
 
 def halves(tmp_path, suffix, codec, options, size):
-    """Two files; the second continues the first with other parameters."""
+    """Write two files. The second continues the first with other parameters."""
     seconds = SECONDS / 2
     return [
         write(tmp_path / f"0.{suffix}", codec, options[0], seconds=seconds),
@@ -286,7 +286,7 @@ def test_flv_with_a_second_sequence_header_equals_a_full_decode(tmp_path, option
 
 
 def flv_tags(content, shift):
-    """The picture tags of an FLV file, their times shifted by milliseconds."""
+    """Return the picture tags of an FLV file, with times shifted by milliseconds."""
     result, at = b"", 13
     while at < len(content):
         size = int.from_bytes(content[at + 1 : at + 4], "big")
@@ -311,7 +311,7 @@ def test_mp4_with_two_sample_entries_equals_a_full_decode(tmp_path, options, siz
 
 
 def avcc_units(header):
-    """The parameter sets of an avcC box, each after its length of 4 bytes."""
+    """Return the parameter sets of an avcC box, each after its length of 4 bytes."""
     at, units = 6, []
     for _ in range(header[5] & 31):
         size = int.from_bytes(header[at : at + 2], "big")
@@ -324,7 +324,7 @@ def avcc_units(header):
 
 
 def hvcc_units(header):
-    """The parameter sets of an hvcC box."""
+    """Return the parameter sets of an hvcC box."""
     at, units = 23, []
     for _ in range(header[22]):
         count, at = int.from_bytes(header[at + 1 : at + 3], "big"), at + 3
@@ -356,8 +356,8 @@ def test_hevc_parameter_sets_before_one_keyframe_equal_a_full_decode(tmp_path, s
 
 
 def without_sequence_header(content):
-    """A packet of AV1, less its sequence header if it begins with one."""
-    # A header of one byte, then a size below 128.
+    """Remove the sequence header from the start of an AV1 packet, if there is one."""
+    # The header has one byte, and the size is below 128.
     return content[2 + content[1] :] if content[0] == 0x0A else content
 
 
@@ -383,7 +383,7 @@ def test_av1_sequence_header_before_one_keyframe_equals_a_full_decode(tmp_path):
 @pytest.mark.parametrize(
     ("codec", "options", "codes", "filler"),
     [
-        # Types of units become types that decoders skip.
+        # The unit types are replaced by types that decoders skip.
         ("libx264", (CABAC, CAVLC), [b"\x67", b"\x68"], b"\x6c"),
         ("libx264", (CAVLC, CABAC), [b"\x67", b"\x68"], b"\x6c"),
         ("libx265", (X265, OTHER_X265), [b"\x40\1", b"\x42\1", b"\x44\1"], b"\x60\1"),
@@ -391,7 +391,7 @@ def test_av1_sequence_header_before_one_keyframe_equals_a_full_decode(tmp_path):
     ],
     ids=["h264", "h264-vlc", "hevc", "mpeg2"],
 )
-def test_ts_whose_later_keyframes_have_no_parameters_equals_a_full_decode(
+def test_ts_with_parameters_only_at_its_start_equals_a_full_decode(
     tmp_path, codec, options, codes, filler
 ):
     first, second = halves(tmp_path, "ts", codec, options, (320, 180))
@@ -410,7 +410,7 @@ def test_ts_whose_later_keyframes_have_no_parameters_equals_a_full_decode(
 
 @pytest.fixture
 def alternating(tmp_path):
-    """An FLV file whose header changes three times, between two."""
+    """Write an FLV file whose header changes three times, between two headers."""
     first, second = halves(tmp_path, "flv", "libx264", (FINE, COARSE), SIZE)
     parts = [path.read_bytes() for path in (first, second)]
     rest = [flv_tags(parts[k % 2], round(k * SECONDS / 2 * 1000)) for k in range(1, 4)]
@@ -419,7 +419,7 @@ def alternating(tmp_path):
     return path
 
 
-def test_headers_that_alternate_equal_a_full_decode(alternating):
+def test_flv_with_alternating_headers_equals_a_full_decode(alternating):
     check_all_ways(alternating, 2 * SECONDS, is_counting=False)
 
 
@@ -432,7 +432,7 @@ def test_segments_in_reverse_order_equal_a_full_decode(alternating):
     with PacketReader(source, listing) as feeding, PacketReader(source, listing) as reader:
         feed, decoder = PacketFeed(feeding), Decoder(reader, listing)
         for segment in reversed(_segments(listing, times, start)):
-            packets = feed.of(segment.begin, segment.end + 1)
+            packets = feed.packets(segment.begin, segment.end + 1)
             for time, frame in decoder.pictures(segment, packets):
                 got[time] = number_in(frame.to_ndarray(format="rgb24").transpose(2, 0, 1))
     assert got == full_decode(alternating, times)

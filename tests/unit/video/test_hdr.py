@@ -1,4 +1,4 @@
-"""A picture of high dynamic range looks as it would in standard range."""
+"""Tests that pictures of high dynamic range look like standard range after conversion."""
 
 from fractions import Fraction
 
@@ -8,21 +8,21 @@ import pytest
 
 from media import sample_frames
 
-# The inverse of what the code does, from the same recommendations.
+# The inverse of the code's conversion, from the same recommendations.
 BT2020_OF_BT709 = np.array(
     [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]]
 )
 
 
 def pq(light):
-    """Signal of light in cd/m² (ITU-R BT.2100, table 4)."""
+    """Return the PQ signal of light in cd/m² (ITU-R BT.2100, table 4)."""
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
     part = (light / 10_000) ** m1
     return ((c1 + c2 * part) / (1 + c3 * part)) ** m2
 
 
 def hlg(light):
-    """Signal of light in cd/m², of a display of 1,000 (ITU-R BT.2100, table 5)."""
+    """Return the HLG signal of light in cd/m² on a 1,000 cd/m² display (ITU-R BT.2100, table 5)."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     luminance = np.maximum(light @ [0.2627, 0.6780, 0.0593], 1e-9)[..., None] / 1000
     scene = light / 1000 * luminance ** (1 / 1.2 - 1)
@@ -35,18 +35,18 @@ TRANSFERS = {"pq": (pq, av.video.reformatter.ColorTrc.SMPTE2084),
 
 
 @pytest.mark.parametrize("kind", TRANSFERS)
-def test_colours_are_those_of_standard_range(tmp_path, kind):
+def test_hdr_colours_equal_those_of_standard_range(tmp_path, kind):
     signal_of, transfer = TRANSFERS[kind]
     colours = np.random.default_rng(0).integers(20, 201, (9, 16, 3))
-    # White, and what is brighter still, is bright but not lost.
+    # White and brighter light must stay distinguishable.
     colours[0, :3] = 255
     light = 203 * ((colours / 255) ** 2.4 @ BT2020_OF_BT709.T)
     light[0, 1:3] = [[600], [1000]]
     blocks = np.kron(signal_of(light.clip(0)), np.ones((16, 16, 1)))
     path = tmp_path / "v.mkv"
     with av.open(str(path), "w") as output:
-        # Free to reorder pictures, x265 gives a single one a decoding time out of memory that it
-        # never set, at times one that cannot be written.
+        # With reordering, x265 gives a single picture an uninitialized decoding time, which
+        # sometimes cannot be written.
         options = {"x265-params": "log-level=none:qp=4:bframes=0"}
         stream = output.add_stream("libx265", rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = 256, 144, "yuv420p10le"
@@ -60,7 +60,7 @@ def test_colours_are_those_of_standard_range(tmp_path, kind):
     (shown,) = sample_frames(path, [0.0], 0.0, 384)
     got = shown.picture.permute(1, 2, 0).numpy()[8::16, 8::16].astype(int)
     off = np.abs(got - colours).reshape(-1, 3)[3:]
-    # Read as standard range they are 21 (HLG) and 38 (PQ) off, on average.
+    # Without conversion, the mean error is 21 (HLG) and 38 (PQ).
     assert off.mean() < 1
     assert off.max() <= 10
     white, brighter, brightest = got[0, :3].mean(-1)

@@ -1,4 +1,4 @@
-"""The order in which pictures are shown, from packets of any content."""
+"""Tests of the display order of pictures, from valid and damaged packets."""
 
 from types import SimpleNamespace
 
@@ -15,12 +15,14 @@ from touchline.video.picture_order import PictureOrder, with_display_times
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 @pytest.mark.parametrize("suffix", ["mp4", "ts"])
 @pytest.mark.parametrize("b_frames", [0, 3])
-def test_order_equals_that_of_the_stated_times(tmp_path, codec, suffix, b_frames):
+def test_display_order_equals_the_order_of_stated_times(tmp_path, codec, suffix, b_frames):
     path = tmp_path / f"v.{suffix}"
     write_video(path, steady(8), codec=codec, b_frames=b_frames, size=SIZE)
     with av.open(str(path)) as file:
         order = PictureOrder(file.streams.video[0])
-        read = [(packet.pts, order.of(packet)) for packet in file.demux(video=0) if packet.size]
+        read = [
+            (packet.pts, order.order_of(packet)) for packet in file.demux(video=0) if packet.size
+        ]
     by_time = sorted(range(len(read)), key=lambda place: read[place][0])
     assert by_time == sorted(range(len(read)), key=lambda place: read[place][1])
 
@@ -32,8 +34,8 @@ def test_order_equals_that_of_the_stated_times(tmp_path, codec, suffix, b_frames
     st.binary(max_size=2),
 )
 @example("hevc", b"", [b"\0", b"\0", b"\0\0\1"], b"")  # a unit of one byte
-def test_damaged_units_end_in_no_error(codec, header, packets, start):
-    # Of a kind that is read, after a start code or a length.
+def test_damaged_units_raise_no_error(codec, header, packets, start):
+    # Units of a kind that the code reads, after a start code or a length.
     kinds = {"h264": b"\x67\x68\x65\x41", "hevc": b"\x42\x44\x26\x02"}[codec]
     units = [b"\0\0\1" + bytes([kinds[k % 4]]) + content for k, content in enumerate(packets)]
     named = SimpleNamespace(canonical_name=codec)

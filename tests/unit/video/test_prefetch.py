@@ -1,4 +1,4 @@
-"""Results come in the order of the jobs, ahead of who takes them, never more than agreed."""
+"""Tests that results come in the order of the jobs and within bounds."""
 
 import threading
 import time
@@ -6,12 +6,12 @@ from itertools import count
 
 import pytest
 
-from touchline.video.prefetch import ahead
+from touchline.video.prefetch import work_ahead
 
 
 def letters(job):
     for letter in "abc":
-        time.sleep(0.001 * (job % 3))  # so that threads overtake each other
+        time.sleep(0.001 * (job % 3))  # lets threads overtake each other
         yield job, letter
 
 
@@ -21,7 +21,7 @@ def until(condition):
 
 
 @pytest.fixture(autouse=True)
-def no_thread_is_left():
+def all_threads_end():
     before = threading.active_count()
     yield
     assert threading.active_count() == before
@@ -31,10 +31,10 @@ def no_thread_is_left():
 @pytest.mark.parametrize("jobs", [0, 1, 20])
 def test_results_keep_the_order_of_the_jobs(threads, jobs):
     expected = [(job, letter) for job in range(jobs) for letter in "abc"]
-    assert list(ahead(range(jobs), [letters] * threads, 2)) == expected
+    assert list(work_ahead(range(jobs), [letters] * threads, 2)) == expected
 
 
-def test_work_is_done_before_it_is_asked_for_but_not_all_of_it():
+def test_workers_compute_ahead_only_within_bounds():
     made = []
 
     def numbers(job):
@@ -42,16 +42,16 @@ def test_work_is_done_before_it_is_asked_for_but_not_all_of_it():
             made.append((job, number))
             yield number
 
-    results = ahead(count(), [numbers, numbers], 4)
+    results = work_ahead(count(), [numbers, numbers], 4)
     next(results)
-    # Each of three jobs to come has a queue of four; two threads hold one more each.
+    # Each of three upcoming jobs has a queue of four. Two threads hold one more result each.
     until(lambda: len(made) >= 10)
     time.sleep(0.05)
     assert len(made) <= 1 + 3 * 4 + 2
     results.close()
 
 
-def test_jobs_are_taken_as_they_come_near():
+def test_jobs_are_taken_shortly_before_their_start():
     taken = []
 
     def jobs():
@@ -59,36 +59,36 @@ def test_jobs_are_taken_as_they_come_near():
             taken.append(job)
             yield job
 
-    results = ahead(jobs(), [letters, letters], 4)
+    results = work_ahead(jobs(), [letters, letters], 4)
     next(results)
     assert len(taken) == 4
     results.close()
 
 
 @pytest.mark.parametrize("consumed", [1, 2, 5, 30])
-def test_it_can_be_closed_at_any_time(consumed):
-    results = ahead(count(), [letters] * 3, 2)
+def test_iterator_can_be_closed_at_any_time(consumed):
+    results = work_ahead(count(), [letters] * 3, 2)
     for _ in range(consumed):
         next(results)
     results.close()
 
 
-def test_an_error_is_raised_where_its_result_is_missing():
+def test_worker_error_is_raised_in_place_of_its_result():
     def fails_at_two(job):
         yield job
         if job == 2:
             raise ZeroDivisionError
 
-    results = ahead(range(9), [fails_at_two] * 3, 2)
+    results = work_ahead(range(9), [fails_at_two] * 3, 2)
     assert [next(results), next(results), next(results)] == [0, 1, 2]
     with pytest.raises(ZeroDivisionError):
         next(results)
 
 
-def test_an_error_in_the_jobs_themselves_ends_the_threads():
+def test_error_in_the_job_iterator_ends_the_threads():
     def jobs():
         yield 1
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(ahead(jobs(), [letters] * 2, 2))
+        list(work_ahead(jobs(), [letters] * 2, 2))

@@ -1,4 +1,4 @@
-"""The probe describes a video, and refuses what cannot be processed."""
+"""Tests that the probe describes videos and rejects unusable files."""
 
 import os
 import struct
@@ -19,20 +19,20 @@ def probed(path, **more):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
-def test_duration_is_that_of_the_pictures(tmp_path, suffix):
+def test_duration_equals_that_of_the_pictures(tmp_path, suffix):
     manifest = probed(write_video(tmp_path / f"v.{suffix}", steady(7.2)))
     assert manifest.duration == pytest.approx(7.2, abs=0.002)
     assert manifest.frame_rate == pytest.approx(25, abs=0.02)
     assert (manifest.width, manifest.height, manifest.codec) == (256, 144, "h264")
 
 
-def test_max_duration_shortens_but_never_lengthens(tmp_path):
+def test_max_duration_only_shortens_the_video(tmp_path):
     path = write_video(tmp_path / "v.mp4", steady(4))
     assert probed(path, max_duration=3).duration == 3
     assert probed(path, max_duration=30).duration == 4
 
 
-def test_the_fingerprint_is_of_the_content_alone(tmp_path):
+def test_fingerprint_depends_only_on_the_content(tmp_path):
     path = write_video(tmp_path / "v.mp4", steady(2))
     manifest = probed(path)
     moved = path.rename(tmp_path / "other name.mp4")
@@ -40,7 +40,7 @@ def test_the_fingerprint_is_of_the_content_alone(tmp_path):
     assert fingerprint(moved) == manifest.fingerprint
     check_fingerprint(moved, manifest)
     other = write_video(tmp_path / "w.mp4", steady(2), gop=5)
-    with pytest.raises(InputError, match="changed since it was probed"):
+    with pytest.raises(InputError, match="changed since the probe"):
         check_fingerprint(other, manifest)
 
 
@@ -66,13 +66,13 @@ def cut_in_half(path):
 
 
 BAD = {
-    "none.mkv": (lambda path: None, ["no such video", "table"]),
+    "none.mkv": (lambda path: None, ["does not exist", "table"]),
     "text.mkv": (lambda path: path.write_text("not a video\n" * 50), ["cannot be opened"]),
-    "sound.wav": (audio_only, ["no picture stream"]),
+    "sound.wav": (audio_only, ["no video stream"]),
     "zero.mkv": (lambda path: path.touch(), ["empty (0 bytes)"]),
     "nothing.mkv": (header_only, ["cannot be opened"]),
     "folder.mkv": (lambda path: path.mkdir(), ["is a folder"]),
-    "half.mkv": (cut_in_half, ["cut short", "copy it again"]),
+    "half.mkv": (cut_in_half, ["cut short", "Copy it again"]),
     "half.mp4": (cut_in_half, ["cannot be opened", "cut short"]),
     "raw.h264": (
         lambda p: write_video(p, steady(1), container="h264"),
@@ -82,7 +82,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_whole_video_is_refused_in_one_sentence(tmp_path, name):
+def test_unusable_file_is_rejected_with_one_message(tmp_path, name):
     make, words = BAD[name]
     make(tmp_path / name)
     with pytest.raises(InputError) as error:
@@ -93,19 +93,19 @@ def test_what_is_no_whole_video_is_refused_in_one_sentence(tmp_path, name):
     assert all(word in message for word in words), message
 
 
-def test_a_cut_video_can_be_processed_as_far_as_it_goes(tmp_path):
+def test_cut_video_can_be_processed_up_to_its_end(tmp_path):
     path = tmp_path / "half of it.mkv"
     cut_in_half(path)
     assert probed(path, max_duration=20).duration == 20
     with pytest.raises(InputError, match=r"ffmpeg -i 'half of it.mkv' -c copy 'half of it_part"):
         probed(path)
-    # What that command does.
+    # The command in the message makes this file.
     part = remuxed(path, tmp_path / "part.mkv")
     assert 25 < probed(part).duration < 35
 
 
 @pytest.mark.parametrize("suffix", ["avi", "mp4", "mov", "flv", "mkv"])
-def test_a_file_whose_end_is_missing_is_cut_short(tmp_path, suffix):
+def test_file_with_missing_end_is_rejected(tmp_path, suffix):
     path = tmp_path / f"cut.{suffix}"
     if suffix == "avi":
         write_video(path, steady(30), codec="mpeg4", gop=5, b_frames=0)
@@ -130,15 +130,15 @@ def test_a_file_whose_end_is_missing_is_cut_short(tmp_path, suffix):
         ("webm", "libvpx", 4),
     ],
 )
-def test_joined_files_that_are_not_all_read_are_refused(tmp_path, suffix, codec, files):
+def test_joined_files_that_ffmpeg_cannot_read_are_rejected(tmp_path, suffix, codec, files):
     clip = write_video(tmp_path / f"clip.{suffix}", steady(4), codec=codec, b_frames=0)
     assert probed(clip).duration == pytest.approx(4, abs=0.1)
-    with pytest.raises(InputError, match="holds several files"):
+    with pytest.raises(InputError, match="consists of several files"):
         probed(joined(tmp_path / f"joined.{suffix}", *[clip] * files))
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "flv", "wmv", "mp4", "ts"])
-def test_sound_that_outlasts_the_pictures_is_no_loss(tmp_path, suffix):
+def test_sound_after_the_last_picture_is_accepted(tmp_path, suffix):
     pictures = write_video(tmp_path / "pictures.mp4", steady(4), b_frames=0)
     tone = write_tone(tmp_path / "tone.mp4", 20)
     path = in_one_file(tmp_path / f"v.{suffix}", [pictures, tone])
@@ -156,7 +156,9 @@ def test_sound_that_outlasts_the_pictures_is_no_loss(tmp_path, suffix):
         ("ts", 100, 105, 0),
     ],
 )
-def test_a_player_s_clock_at_the_first_picture_is_known(tmp_path, suffix, pictures, sound, shown):
+def test_clock_offset_is_the_time_on_a_player_at_the_first_picture(
+    tmp_path, suffix, pictures, sound, shown
+):
     clip = write_video(tmp_path / "clip.mp4", steady(8, start=pictures), b_frames=0)
     tone = write_tone(tmp_path / "tone.mp4", 8, start=sound)
     options = {"mpegts_copyts": "1"} if suffix == "ts" else {}
@@ -164,7 +166,7 @@ def test_a_player_s_clock_at_the_first_picture_is_known(tmp_path, suffix, pictur
     assert probed(path).clock_offset == pytest.approx(shown, abs=0.05)
 
 
-def test_a_playlist_posing_as_a_video_reads_no_other_file(tmp_path):
+def test_playlist_named_like_a_video_reads_no_other_file(tmp_path):
     secret = write_video(tmp_path / "secret.ts", steady(1))
     playlist = tmp_path / "list.mkv"
     playlist.write_text(f"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/{secret.name}\n#EXT-X-ENDLIST\n")
@@ -179,7 +181,7 @@ def test_a_playlist_posing_as_a_video_reads_no_other_file(tmp_path):
         "ffconcat version 1.0\nfile {}\n",
     ],
 )
-def test_list_of_files_is_refused_whatever_its_name(tmp_path, text):
+def test_list_of_files_named_like_a_video_is_rejected(tmp_path, text):
     write_video(tmp_path / "seg0.ts", steady(8))
     (tmp_path / "match.mp4").write_text(text.format("seg0.ts"))
     with pytest.raises(InputError) as refused:
@@ -187,14 +189,14 @@ def test_list_of_files_is_refused_whatever_its_name(tmp_path, text):
     assert "\n" not in str(refused.value)
 
 
-def test_pipe_is_refused_at_once(tmp_path):
+def test_pipe_is_rejected_before_reading(tmp_path):
     os.mkfifo(tmp_path / "match.mp4")
-    with pytest.raises(InputError, match=r"match\.mp4 is no file \(a pipe or a device\?\)"):
+    with pytest.raises(InputError, match=r"match\.mp4 is not a file but a pipe or a device"):
         probe(Video(video=0, path=tmp_path / "match.mp4"))
 
 
-def test_live_recording_in_fragments_that_start_late_is_whole(tmp_path):
-    """Each fragment states its time since the stream began, hours before."""
+def test_fragmented_live_recording_is_read_completely(tmp_path):
+    """Each fragment states its time since the stream began, hours earlier."""
     source = write_video(tmp_path / "source.mp4", steady(8))
     path = tmp_path / "live.mp4"
     options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
@@ -235,7 +237,7 @@ def ebml(name, content):
 
 
 def encrypted_webm(source, target):
-    """A copy that states a key. The bytes are taken from the empty space behind the index."""
+    """Return a copy that states a key. Its bytes replace empty space after the index."""
     key = ebml("5035", ebml("47e1", b"\5") + ebml("47e2", bytes.fromhex(KEY)))
     one = ebml("6240", ebml("5031", b"\0") + ebml("5032", b"\1") + ebml("5033", b"\1") + key)
     stated = ebml("6d80", one)
@@ -271,7 +273,7 @@ def encrypted_webm(source, target):
         (encrypted_webm, "mkv", "libx264"),
     ],
 )
-def test_encrypted_video_is_refused(tmp_path, encrypted, suffix, codec):
+def test_encrypted_video_is_rejected(tmp_path, encrypted, suffix, codec):
     plain = write_video(tmp_path / f"plain.{suffix}", steady(2), codec=codec, b_frames=0)
     assert probed(plain).duration == pytest.approx(2, abs=0.1)
     with pytest.raises(InputError, match="is encrypted"):

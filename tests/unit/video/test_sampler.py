@@ -1,4 +1,4 @@
-"""The frame of time t is the one on screen at t, whatever the container says."""
+"""Tests that the frame at a time is the one on screen, for any container."""
 
 import gc
 import logging
@@ -29,7 +29,7 @@ from media import (
 from touchline.inputs.videos import Video
 from touchline.video.decoder import Decoder
 from touchline.video.probe import probe
-from touchline.video.sampler import Frame, frames_of
+from touchline.video.sampler import Frame, read_frames
 
 
 def sampled(path, times, max_size=4096):
@@ -38,9 +38,9 @@ def sampled(path, times, max_size=4096):
 
 
 def shown(path, times):
-    """What a video that was probed shows at the times, by time: the numbers of its pictures."""
+    """Return the numbers of the pictures that a probed video shows, by time."""
     manifest = probe(Video(video=0, path=path))
-    frames = frames_of(manifest, path, times, max_size=4096, threads=2)
+    frames = read_frames(manifest, path, times, max_size=4096, threads=2)
     return manifest, {frame.wanted: number_in(frame.picture) for frame in frames}
 
 
@@ -50,35 +50,35 @@ def numbers(path, times):
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "mov"])
 @pytest.mark.parametrize("b_frames", [0, 2])
-def test_the_frame_on_screen_is_given(tmp_path, suffix, b_frames):
+def test_sampler_returns_the_frame_on_screen(tmp_path, suffix, b_frames):
     path = write_video(tmp_path / f"v.{suffix}", steady(12), gop=30, b_frames=b_frames)
     times = [0, 0.03, 1, 2.5, 6.019, 9, 11.96, 11.99]
     assert numbers(path, times) == [0, 0, 25, 62, 150, 225, 299, 299]
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
-def test_time_counts_from_the_stream_s_start(tmp_path, suffix):
+def test_time_counts_from_the_start_of_the_stream(tmp_path, suffix):
     path = write_video(tmp_path / f"v.{suffix}", steady(6, start=7.4), gop=30)
     frames = sampled(path, [0, 1, 5.5])
     assert [number_in(f.picture) for f in frames] == [0, 25, 137]
     assert [f.time for f in frames] == pytest.approx([0, 1, 5.48], abs=0.002)
 
 
-def test_a_changing_rate_is_followed(tmp_path):
-    # 25 pictures in the first second, then one that stays for three, then five a second.
+def test_changing_frame_rate_gives_the_frame_on_screen(tmp_path):
+    # 25 pictures in the first second, then one picture for three seconds, then five per second.
     times = [*steady(1), 1.0, *(4 + k / 5 for k in range(10))]
     path = write_video(tmp_path / "v.mkv", times)
     assert numbers(path, [0.5, 1, 2, 3.9, 4, 5.1]) == [12, 25, 25, 25, 26, 31]
 
 
-def test_nothing_is_made_up_past_the_end(tmp_path):
+def test_times_after_the_end_give_no_frame(tmp_path):
     path = write_video(tmp_path / "v.mp4", steady(2))
     assert [f.wanted for f in sampled(path, [1.9, 1.99, 2.0, 3.0])] == [1.9, 1.99]
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0, 7.9).map(lambda t: round(t, 3)), min_size=1, max_size=12))
-def test_any_times_give_what_a_full_decode_gives(tmp_path_factory, times):
+def test_frames_at_any_times_equal_a_full_decode(tmp_path_factory, times):
     path = tmp_path_factory.getbasetemp() / "full.ts"
     if not path.exists():
         write_video(path, steady(8, start=1.4), gop=40)
@@ -96,7 +96,7 @@ def test_any_times_give_what_a_full_decode_gives(tmp_path_factory, times):
     assert torch.equal(got[0].picture, full)
 
 
-def test_the_longer_side_is_capped_in_proportion(tmp_path):
+def test_longer_side_is_capped_with_the_aspect_ratio(tmp_path):
     path = write_video(tmp_path / "v.mp4", steady(1), size=(640, 360))
     (frame,) = sampled(path, [0.5], max_size=320)
     assert frame.picture.shape == (3, 180, 320)
@@ -113,7 +113,7 @@ def test_the_longer_side_is_capped_in_proportion(tmp_path):
         ((960, 540), (3, 4), (384, 288)),
     ],
 )
-def test_a_picture_has_the_shape_that_a_player_gives_it(tmp_path, suffix, size, pixel, shown):
+def test_frame_has_the_shape_of_the_displayed_picture(tmp_path, suffix, size, pixel, shown):
     codec = "mpeg2video" if suffix == "mpg" else "libx264"
     path = tmp_path / f"v.{suffix}"
     write_video(
@@ -121,13 +121,13 @@ def test_a_picture_has_the_shape_that_a_player_gives_it(tmp_path, suffix, size, 
     )
     manifest = probe(Video(video=0, path=path))
     assert manifest.pixel_aspect == pytest.approx(pixel[0] / pixel[1], abs=0.02)
-    (frame,) = frames_of(manifest, path, [0.2], max_size=384, threads=1)
+    (frame,) = read_frames(manifest, path, [0.2], max_size=384, threads=1)
     assert frame.picture.shape[1:] == pytest.approx(shown[::-1], abs=4)
     assert number_in(frame.picture, scale=shown[0] / size[0]) == 5
 
 
-def test_a_picture_of_two_moments_shows_one_of_them(tmp_path):
-    # Interlaced: the lines of each frame are of two moments by turns.
+def test_interlaced_picture_shows_a_single_field(tmp_path):
+    # In interlaced video, the lines of each frame alternate between two moments.
     path = tmp_path / "v.ts"
     size = (512, 288)
     with av.open(str(path), "w") as output:
@@ -144,14 +144,14 @@ def test_a_picture_of_two_moments_shows_one_of_them(tmp_path):
     for frame in sampled(path, [0.0, 1.0, 1.96], max_size=256):
         number = 2 * round(25 * frame.wanted)
         whole = torch.from_numpy(numbered_picture(number, size)).permute(2, 0, 1)
-        # Cells of even and odd numbers differ in the first one, which would be grey.
+        # Even and odd numbers differ in the first cell. A mixture of fields would make it grey.
         assert number_in(frame.picture, scale=0.5) == number
         assert frame.picture[0, 4, 4] == pytest.approx(int(whole[0, 8, 8]), abs=12)
 
 
 @pytest.mark.parametrize("turns", range(4))
 @pytest.mark.parametrize("mirrored", [(), (0,), (1,), (0, 1)], ids=["no", "down", "across", "both"])
-def test_rotation_and_mirroring_are_those_of_a_player(tmp_path, turns, mirrored):
+def test_rotation_and_mirroring_equal_those_of_a_player(tmp_path, turns, mirrored):
     upright = write_video(tmp_path / "v.mp4", steady(1))
     placed = tmp_path / "placed.mp4"
     with av.open(str(upright)) as source, av.open(str(placed), "w") as output:
@@ -166,7 +166,7 @@ def test_rotation_and_mirroring_are_those_of_a_player(tmp_path, turns, mirrored)
     assert torch.equal(frame.picture, expected)
 
 
-def test_hd_without_colour_tags_is_bt709(tmp_path):
+def test_hd_without_colour_tags_is_read_as_bt709(tmp_path):
     colours = []
     for size in ((1280, 720), (640, 360)):
         path = tmp_path / f"{size[0]}.mp4"
@@ -185,14 +185,14 @@ def test_hd_without_colour_tags_is_bt709(tmp_path):
     assert colours[1] != pytest.approx([200, 30, 60], abs=12)
 
 
-# Against the plain way: every packet decoded, one after the other.
+# Comparison with a plain decode of every packet in order.
 
 _SMALL = (160, 96)
 _GROUP = 20
 
 
 def moving_picture(number):
-    """Detail that moves, so that a picture decoded from wrong ones looks wrong."""
+    """Return a picture with moving detail, so that a wrongly decoded picture looks wrong."""
     width, height = _SMALL
     grain = np.random.default_rng(number // 33).integers(0, 255, (64, 90, 3), np.uint8)
     large = grain.repeat(4, 0).repeat(4, 1)
@@ -218,7 +218,7 @@ def write_moving(path, times, codec, time_base=Fraction(1, 90_000), **options):
 
 
 def plainly_decoded(path):
-    """Time and picture of every frame that comes out, damaged ones included."""
+    """Return time and picture of every decoded frame, including damaged ones."""
     pictures = []
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -236,7 +236,7 @@ def plainly_decoded(path):
 
 
 def check_against(pictures, path, times, threads):
-    """Whether the times give the same frames, in time and pixels, as a plain decode."""
+    """Check that the times give the same frames, in time and pixels, as a plain decode."""
     start = pictures[0][0]
     expected = {}
     for wanted in times:
@@ -297,7 +297,7 @@ STREAMS = [
 
 @pytest.fixture(scope="module")
 def streams(tmp_path_factory):
-    """Makes each kind of video once, with what plain decoding gives."""
+    """Return a function that makes each kind of video once, with its plainly decoded frames."""
     folder, made = tmp_path_factory.mktemp("streams"), {}
 
     def stream(kind, suffix):
@@ -311,7 +311,7 @@ def streams(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("kind", "suffix"), STREAMS)
-def test_frames_are_those_of_a_plain_decode(streams, kind, suffix):
+def test_frames_equal_a_plain_decode(streams, kind, suffix):
     path, pictures = streams(kind, suffix)
     assert len(pictures) == 125
     for threads in (1, 4):
@@ -324,19 +324,19 @@ def test_frames_are_those_of_a_plain_decode(streams, kind, suffix):
     st.lists(st.floats(0, 4.9).map(lambda t: round(t, 3)), min_size=1, max_size=8).map(sorted),
     st.integers(1, 3),
 )
-def test_any_times_of_any_video_are_those_of_a_plain_decode(streams, stream, times, threads):
+def test_frames_at_any_times_of_any_video_equal_a_plain_decode(streams, stream, times, threads):
     path, pictures = streams(*stream)
     check_against(pictures, path, list(dict.fromkeys(times)), threads)
 
 
 @pytest.mark.parametrize("kind", TRUE_KEYFRAMES)
-def test_nothing_is_decoded_in_full_where_keyframes_are_true(streams, kind, monkeypatch):
-    monkeypatch.delattr(Decoder, "_in_full")
+def test_true_keyframes_need_no_decoding_in_full(streams, kind, monkeypatch):
+    monkeypatch.delattr(Decoder, "_decode_in_full")
     path, pictures = streams(kind, CONTAINERS.get(kind, ["mp4"])[0])
     check_against(pictures, path, [round(k * 0.12, 3) for k in range(41)], 2)
 
 
-def test_a_changing_rate_is_followed_to_the_pixel(tmp_path):
+def test_changing_frame_rate_gives_the_exact_pixels(tmp_path):
     gaps = np.random.default_rng(1).choice([0.02, 0.04, 0.3, 1.7], 90, p=[0.5, 0.3, 0.15, 0.05])
     path = write_moving(tmp_path / "v.mkv", np.cumsum(gaps), **x264(bframes=3))
     pictures = plainly_decoded(path)
@@ -345,32 +345,32 @@ def test_a_changing_rate_is_followed_to_the_pixel(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
-def test_a_part_far_into_the_video_is_found(tmp_path, suffix):
-    # Keyframes 12 s apart, so that seeking lands on the wrong side of them in TS.
+def test_part_far_into_the_video_is_decoded(tmp_path, suffix):
+    # With keyframes 12 s apart, seeking in TS ends after the wanted keyframe.
     path = write_moving(tmp_path / f"v.{suffix}", steady(60, 10), **x264(keyint=120, scenecut=0))
     pictures = plainly_decoded(path)
     for times in ([35.9, 36.0, 36.1, 50.5], [59.9], [0.0, 58.7]):
         check_against(pictures, path, times, 2)
 
 
-def test_the_same_time_may_be_asked_for_twice(streams):
+def test_same_time_can_be_requested_twice(streams):
     path, _ = streams("h264-b", "mp4")
     twice = list(sample_frames(path, [1.0, 1.0, 1.01], 3.4, 4096))
     assert [frame.wanted for frame in twice] == [1.0, 1.0, 1.01]
     assert {frame.time for frame in twice} == {1.0}
 
 
-# Damage.
+# Damaged files.
 
 
 def packets_of(path):
-    """Place in the file and size of each packet, and whether it is a keyframe."""
+    """Return the place in the file, the size and the keyframe mark of each packet."""
     with av.open(str(path)) as container:
         return [(p.pos, p.size, p.is_keyframe) for p in container.demux(video=0) if p.size]
 
 
 def overwritten(path, packets, value=None):
-    """A copy of a video with the bytes of some packets overwritten."""
+    """Return a copy of a video with the bytes of some packets overwritten."""
     content = bytearray(path.read_bytes())
     noise = np.random.default_rng(0)
     for place, size, _ in packets:
@@ -382,7 +382,7 @@ def overwritten(path, packets, value=None):
 
 @pytest.mark.parametrize("kind", ["h264-b", "h264-open", "hevc-closed", "mpeg2-b", "vp9"])
 @pytest.mark.parametrize("victim", ["keyframe", "other"])
-def test_damage_costs_no_frame_of_another_group(tmp_path, kind, victim):
+def test_damage_loses_no_frame_of_another_group(tmp_path, kind, victim):
     options = TRUE_KEYFRAMES[kind]
     path = write_moving(tmp_path / "sound.mp4", steady(5), **options)
     packets = packets_of(path)
@@ -390,7 +390,7 @@ def test_damage_costs_no_frame_of_another_group(tmp_path, kind, victim):
     at = keyframes[2] + (0 if victim == "keyframe" else 3)
     damaged = overwritten(path, packets[at : at + 1])
     pictures = plainly_decoded(path)
-    # An open group's leading pictures depend on the group before.
+    # The leading pictures of an open group depend on the previous group.
     hurt = set(range(keyframes[2] - 4, keyframes[3] + 4))
     times = [round(k * 0.04, 3) for k in range(125)]
     got = {f.wanted: f for f in sample_frames(damaged, times, pictures[0][0], 4096, threads=2)}
@@ -399,10 +399,10 @@ def test_damage_costs_no_frame_of_another_group(tmp_path, kind, victim):
             assert torch.equal(got[times[number]].picture, picture), number
 
 
-def test_lost_pictures_freeze_for_a_second_then_give_a_line_a_time(tmp_path, caplog):
+def test_lost_pictures_are_replaced_for_a_second_and_then_logged(tmp_path, caplog):
     path = write_moving(tmp_path / "sound.mp4", steady(5), **x264(scenecut=0))
     pictures = plainly_decoded(path)
-    # Two groups of pictures, 1.6 to 3.2 s.
+    # These packets are two groups of pictures, from 1.6 to 3.2 s.
     damaged = overwritten(path, packets_of(path)[40:80], value=0xFF)
     shown = {1.0: 25, 1.56: 39, 1.6: 39, 2.4: 39, 2.6: None, 3.16: None, 3.2: 80, 4.0: 100}
     with caplog.at_level(logging.WARNING):
@@ -429,7 +429,7 @@ def test_times_without_a_picture_are_logged_once(tmp_path, caplog):
     ]
 
 
-# Clocks that nobody can follow as they are.
+# Clocks that start again or have wrong times.
 
 EVERY = [round(k / 25, 3) for k in range(250)]
 
@@ -437,7 +437,7 @@ EVERY = [round(k / 25, 3) for k in range(250)]
 RESTARTS = [(0, 0), (70, 0), (70, 69)]
 
 
-# Where a clock may start again by design, a leap of hours does not leave a gap.
+# If a clock may start again by design, a leap of hours is no gap.
 @pytest.mark.parametrize(
     ("suffix", "starts"),
     [
@@ -445,7 +445,7 @@ RESTARTS = [(0, 0), (70, 0), (70, 69)]
         *product(["mkv"], RESTARTS),
     ],
 )
-def test_recordings_that_were_joined_follow_each_other(tmp_path, suffix, starts, caplog):
+def test_joined_recordings_follow_each_other(tmp_path, suffix, starts, caplog):
     codec = "mpeg2video" if suffix == "mpg" else "libx264"
     parts = [
         write_video(
@@ -457,13 +457,13 @@ def test_recordings_that_were_joined_follow_each_other(tmp_path, suffix, starts,
     manifest, got = shown(path, EVERY)
     assert manifest.duration == pytest.approx(10, abs=0.003)
     assert list(got) == EVERY
-    # Either clock may tick in milliseconds.
+    # Each clock may have a resolution of milliseconds.
     assert all(abs(number - 25 * wanted) <= 1 for wanted, number in got.items())
     assert shown(path, EVERY[13::25])[1] == {t: round(25 * t) for t in EVERY[13::25]}
     assert "starts again" in caplog.text
 
 
-# The main clock stops for the inserted part, or goes on.
+# The main clock stops during the inserted part, or continues.
 @pytest.mark.parametrize("starts", [(50, 3, 54), (50, 3, 59), (50, 95, 54), (50, 95, 59)])
 def test_inserted_part_with_its_own_clock_leaves_no_gap(tmp_path, starts):
     parts = [
@@ -478,9 +478,9 @@ def test_inserted_part_with_its_own_clock_leaves_no_gap(tmp_path, starts):
 
 
 @pytest.mark.parametrize("suffix", ["ts", "mp4", "mkv"])
-def test_times_that_lie_far_off_cost_one_picture_each(tmp_path, suffix, caplog):
+def test_stray_times_lose_one_picture_each(tmp_path, suffix, caplog):
     whole = write_video(tmp_path / f"whole.{suffix}", steady(10), gop=25)
-    # A keyframe, a picture on which others depend, the last one; to the future and the past.
+    # A keyframe, a reference picture and the last picture, moved to the future or to the past.
     off = {50: 10_800, 101: 77, 149: 2000, 249: 9000}
     path = tmp_path / f"damaged.{suffix}"
     if suffix == "ts":
@@ -492,12 +492,12 @@ def test_times_that_lie_far_off_cost_one_picture_each(tmp_path, suffix, caplog):
     assert manifest.duration == pytest.approx(10, abs=0.1)
     wrong = {wanted for wanted, number in got.items() if number != round(25 * wanted)}
     assert len(wrong) + len(EVERY) - len(got) <= len(off)
-    assert f"{len(off)} times that lie far off" in caplog.text
+    assert f"{len(off)} times that are far off" in caplog.text
 
 
 @pytest.mark.parametrize("suffix", ["ts", "mp4", "mkv"])
 @pytest.mark.parametrize("seconds", [3, 3600])
-def test_where_pictures_are_missing_there_is_none(tmp_path, suffix, seconds, caplog):
+def test_missing_pictures_leave_a_gap_without_frames(tmp_path, suffix, seconds, caplog):
     times = [*steady(5), *steady(5, start=5 + seconds)]
     path = write_video(tmp_path / f"v.{suffix}", times, gop=25)
     ends = [4.96, 5.0, 5.5, 4.96 + seconds, 5 + seconds, 9.96 + seconds, 10 + seconds]
@@ -512,25 +512,25 @@ def test_where_pictures_are_missing_there_is_none(tmp_path, suffix, seconds, cap
     assert "no picture from 5.000 to" in caplog.text
 
 
-# Pictures whose two fields are coded one after the other, and packets without a time.
+# Pictures with separately coded fields, and packets without a time.
 
 
 @pytest.mark.parametrize("suffix", ["ts", "mkv", "mp4"])
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("b_pictures", [False, True])
-def test_a_picture_in_two_fields_is_shown_when_it_is_due(tmp_path, suffix, apart, b_pictures):
+def test_picture_in_two_fields_is_shown_at_its_time(tmp_path, suffix, apart, b_pictures):
     path = write_fields(tmp_path / f"v.{suffix}", 50, apart=apart, b_pictures=b_pictures)
     times = [round(k / 25, 3) for k in range(50)]
     manifest, got = shown(path, times)
     assert (manifest.start_time, manifest.duration) == (1, 2)
     assert manifest.frame_rate == 25
     assert got == {t: round(25 * t) for t in times}
-    # Now and then, so that each is the last one wanted of its group; also its second field's time.
+    # Sparse times, so that each is the last in its group, and the times of second fields.
     sparse = [0.02, 0.7, 1.42, 1.98]
     assert shown(path, sparse)[1] == {t: int(25 * t) for t in sparse}
 
 
-def test_one_packet_without_a_time_leaves_the_picture_before_on_screen(tmp_path):
+def test_picture_without_a_time_is_replaced_by_the_previous_one(tmp_path):
     whole = write_video(tmp_path / "whole.ts", steady(10), gop=25, b_frames=0)
     untimed = range(50, 250, 100)
     path = ts_with_other_times(whole, tmp_path / "v.ts", dict.fromkeys(untimed))
@@ -539,30 +539,28 @@ def test_one_packet_without_a_time_leaves_the_picture_before_on_screen(tmp_path)
     assert got == {t: round(25 * t) - (round(25 * t) in untimed) for t in EVERY}
 
 
-# Which of several picture streams.
+# Choice among several video streams.
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
 @pytest.mark.parametrize("default", [{1}, {0, 1}])
 @pytest.mark.parametrize("preview", ["small", "still"])
-def test_of_several_pictures_those_of_a_player_are_taken(
-    tmp_path, suffix, default, preview, caplog
-):
+def test_stream_that_a_player_shows_is_chosen(tmp_path, suffix, default, preview, caplog):
     large = write_video(tmp_path / "large.mp4", steady(4), first=1000)
     if preview == "small":
         other = write_video(tmp_path / "small.mp4", steady(4), size=(192, 108))
     else:
-        # It may be larger, and the first: it does not move.
+        # A still image is not chosen, even if it is larger and comes first.
         other = write_video(tmp_path / "still.mp4", [0.0], size=(640, 360))
     path = in_one_file(tmp_path / f"v.{suffix}", [other, large], default)
     with caplog.at_level(logging.INFO):
         manifest, got = shown(path, [0.0, 2.0, 3.96])
     assert (manifest.width, manifest.duration) == (256, pytest.approx(4, abs=0.01))
     assert list(got.values()) == [1000, 1050, 1099]
-    assert "several picture streams: stream 1 (256x144) is taken, not stream 0" in caplog.text
+    assert "several video streams. Touchline uses stream 1 (256x144), not stream 0" in caplog.text
 
 
-def test_pictures_are_followed_to_another_stream_of_the_broadcast(tmp_path):
+def test_video_that_moves_to_another_stream_is_followed(tmp_path):
     halves = []
     for half, pid in enumerate(("256", "512")):
         clip = write_video(
@@ -572,12 +570,12 @@ def test_pictures_are_followed_to_another_stream_of_the_broadcast(tmp_path):
         halves.append(in_one_file(tmp_path / f"{half}.ts", [clip], **options))
     manifest, got = shown(joined(tmp_path / "v.ts", *halves), EVERY)
     assert manifest.duration == pytest.approx(10, abs=0.01)
-    # What was under way in the old stream comes late, or not at all.
+    # The last pictures of the old stream come late or are missing.
     assert sum(number == round(25 * wanted) for wanted, number in got.items()) >= 249
 
 
 @pytest.mark.parametrize("seconds", [2.0, 5.0])
-def test_one_picture_in_some_seconds_is_a_rate_like_any_other(tmp_path, seconds):
+def test_rate_of_one_picture_in_several_seconds_is_supported(tmp_path, seconds):
     path = write_video(tmp_path / "v.mkv", steady(20 * seconds, rate=1 / seconds), b_frames=0)
     manifest, got = shown(path, steady(20 * seconds, rate=1))
     assert manifest.no_pictures == []
@@ -585,7 +583,7 @@ def test_one_picture_in_some_seconds_is_a_rate_like_any_other(tmp_path, seconds)
     assert len(got) > 19 * seconds - 1
 
 
-# Ahead of the caller, within bounds.
+# Decoding ahead of the caller, within bounds.
 
 
 @pytest.fixture
@@ -599,7 +597,7 @@ def frames_alive():
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_frames_wait_for_a_slow_caller_but_not_all_of_them(long_video, threads):
+def test_number_of_waiting_frames_is_bounded(long_video, threads):
     frames = sample_frames(long_video, steady(59), 0.0, 64, threads=threads)
     for _ in range(3):
         next(frames)
@@ -622,7 +620,7 @@ def test_no_thread_outlives_the_iterator(long_video, threads, taken):
     assert threading.active_count() == before
 
 
-def test_what_a_thread_raises_reaches_the_caller(long_video, monkeypatch):
+def test_error_in_a_thread_reaches_the_caller(long_video, monkeypatch):
     def broken(self, segment, packets):
         raise ZeroDivisionError
 
@@ -634,8 +632,8 @@ def test_what_a_thread_raises_reaches_the_caller(long_video, monkeypatch):
 
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
-def test_unreadable_groups_of_pictures_show_nothing(tmp_path, codec):
-    # As in a file with an encrypted second half: lengths and headers are in the clear.
+def test_unreadable_groups_of_pictures_give_no_frame(tmp_path, codec):
+    # Lengths and headers stay readable, as in a file with an encrypted second half.
     path = write_video(tmp_path / "v.mp4", steady(8), codec=codec, gop=25)
     content, noise = bytearray(path.read_bytes()), np.random.default_rng(1)
     with av.open(str(path)) as file:

@@ -1,4 +1,4 @@
-"""Broadcasts with holes, with new programme tables on the way, and joined from parts."""
+"""Tests of broadcasts with holes, with new programme tables, and of joined recordings."""
 
 import av
 import numpy as np
@@ -10,13 +10,16 @@ from touchline.inputs.videos import Video
 from touchline.video.probe import probe
 
 RATE = 25
-KEYFRAMES = 2.0  # seconds from one to the next
+KEYFRAMES = 2.0  # seconds between two keyframes
 MIB = 1 << 20
 PACKET = 188
 
 
 def write(path, pictures, *, first=0, noise=0, codec="libx264", size=SIZE, **muxer):
-    """A file of numbered pictures at 25 a second, noisy below the number to be larger."""
+    """Write a file of numbered pictures at 25 per second.
+
+    Pictures below `noise` are noisy and larger.
+    """
     random = np.random.default_rng(first)
     options = {name: str(value) for name, value in muxer.items()}
     with av.open(str(path), "w", options=options) as output:
@@ -38,7 +41,7 @@ def write(path, pictures, *, first=0, noise=0, codec="libx264", size=SIZE, **mux
 
 
 def check_numbers(path, pictures):
-    """Compare the pictures of all slices and threads, outside the gaps, with their numbers."""
+    """Check the numbers of the pictures in all slices and threads, outside the gaps."""
     manifest = probe(Video(video=0, path=path))
     times = [round(0.1 + 0.6 * k, 3) for k in range(int(pictures / RATE / 0.6))]
     in_gaps = {t for t in times for gap in manifest.no_pictures if gap.start <= t < gap.end}
@@ -50,7 +53,7 @@ def check_numbers(path, pictures):
     return manifest
 
 
-# Holes.
+# Holes in a recording.
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +70,7 @@ def filler(kind, size):
 
 @pytest.mark.parametrize("kind", ["zeros", "random", "sync bytes", "nothing"])
 @pytest.mark.parametrize("size", [70_000, 300_000, MIB, 2 * MIB + 1])
-def test_hole_is_a_gap_of_its_size(tmp_path, recording, kind, size):
+def test_hole_becomes_a_gap_of_the_same_length(tmp_path, recording, kind, size):
     at = len(recording) // 3
     path = tmp_path / "v.ts"
     path.write_bytes(recording[:at] + filler(kind, size) + recording[at + size :])
@@ -76,7 +79,7 @@ def test_hole_is_a_gap_of_its_size(tmp_path, recording, kind, size):
     assert lost - 0.2 <= gap.end - gap.start <= lost + KEYFRAMES + 0.2
 
 
-def test_several_holes_are_gaps(tmp_path, recording):
+def test_several_holes_become_several_gaps(tmp_path, recording):
     content = bytearray(recording)
     for at in 500_000, 1_500_000, 3_000_000:
         content[at : at + 200_000] = bytes(200_000)
@@ -85,7 +88,7 @@ def test_several_holes_are_gaps(tmp_path, recording):
     assert len(check_numbers(path, 40 * RATE).no_pictures) == 3
 
 
-def test_inserted_zeros_lose_nothing(tmp_path, recording):
+def test_inserted_zeros_lose_no_picture(tmp_path, recording):
     path = tmp_path / "v.ts"
     at = len(recording) // 2 // PACKET * PACKET
     path.write_bytes(recording[:at] + bytes(MIB) + recording[at:])
@@ -99,7 +102,7 @@ def test_zeros_at_the_end_are_reported(tmp_path, recording, caplog):
     assert "The last 1.0 MiB of" in caplog.text
 
 
-def test_hole_in_an_mpeg_ps_is_a_gap(tmp_path):
+def test_hole_in_an_mpeg_ps_becomes_a_gap(tmp_path):
     whole = write(tmp_path / "whole.mpg", 40 * RATE, noise=25, codec="mpeg2video")
     content = whole.read_bytes()
     size, at = len(content) // 4, len(content) // 3
@@ -110,13 +113,13 @@ def test_hole_in_an_mpeg_ps_is_a_gap(tmp_path):
     assert gap.end - gap.start == pytest.approx(lost, abs=KEYFRAMES + 0.5)
 
 
-# Other programme tables.
+# New programme tables.
 
 OTHER = {"mpegts_service_id": 7, "mpegts_pmt_start_pid": 0x1100, "mpegts_start_pid": 0x200}
 
 
 def crc(section):
-    """CRC-32 of MPEG-2 (ISO/IEC 13818-1, annex A)."""
+    """Return the CRC-32 of MPEG-2 (ISO/IEC 13818-1, annex A)."""
     value = 0xFFFFFFFF
     for byte in section:
         value ^= byte << 24
@@ -130,7 +133,7 @@ def pid_in(packet):
 
 
 def with_other_pids(content, pids):
-    """A TS with other PIDs of its streams, which its PMT (PID 0x1000), of a new version, names."""
+    """Return a TS with other PIDs, which a new version of its PMT (PID 0x1000) names."""
     result = bytearray(content)
     for at in range(0, len(result), PACKET):
         pid = pid_in(result[at : at + 3])
@@ -138,11 +141,11 @@ def with_other_pids(content, pids):
             result[at + 1] = result[at + 1] & 0xE0 | pids[pid] >> 8
             result[at + 2] = pids[pid] & 255
         elif pid == 0x1000:
-            # A pointer of a byte is before the table.
+            # A pointer of one byte precedes the table.
             table = at + 5
             end = table + 3 + (int.from_bytes(result[table + 1 : table + 3], "big") & 0xFFF) - 4
             result[table + 5] = result[table + 5] & 0xC1 | 1 << 1
-            # The PID of the clock, and those of the streams: 3 reserved bits are before each.
+            # The PID of the clock and of each stream follow 3 reserved bits.
             stream = table + 12 + (int.from_bytes(result[table + 10 : table + 12], "big") & 0xFFF)
             fields = [table + 8]
             while stream < end:
@@ -156,7 +159,7 @@ def with_other_pids(content, pids):
     return bytes(result)
 
 
-def test_another_pid_in_a_new_pmt_loses_no_picture(tmp_path):
+def test_new_pid_in_a_new_pmt_loses_no_picture(tmp_path):
     content = write(tmp_path / "v.ts", 20 * RATE).read_bytes()
     keyframe_tables = [
         at
@@ -185,7 +188,7 @@ def test_another_pid_in_a_new_pmt_loses_no_picture(tmp_path):
     ],
     ids=str,
 )
-def test_recordings_with_other_tables_continue_each_other(tmp_path, tables):
+def test_joined_recordings_with_other_tables_follow_each_other(tmp_path, tables):
     parts = [
         write(tmp_path / f"{k}.ts", 10 * RATE, first=10 * RATE * k, **(tables if k == 1 else {}))
         for k in range(3)
@@ -194,7 +197,7 @@ def test_recordings_with_other_tables_continue_each_other(tmp_path, tables):
     assert check_numbers(path, 30 * RATE).no_pictures == []
 
 
-def test_parts_of_other_sizes_continue_each_other(tmp_path):
+def test_joined_parts_of_other_sizes_follow_each_other(tmp_path):
     first = write(tmp_path / "0.ts", 10 * RATE)
     second = write(tmp_path / "1.ts", 10 * RATE, first=10 * RATE, size=(320, 192), **OTHER)
     check_numbers(joined(tmp_path / "v.ts", first, second), 20 * RATE)
@@ -206,7 +209,7 @@ def with_sound(path, pictures, **muxer):
 
 
 @pytest.mark.parametrize("start", [0x101, 0x200])
-def test_pictures_may_move_to_the_pid_of_the_sound(tmp_path, start):
+def test_video_that_moves_to_the_pid_of_the_sound_is_followed(tmp_path, start):
     parts = [
         with_sound(
             tmp_path / f"{k}.ts",
@@ -220,28 +223,26 @@ def test_pictures_may_move_to_the_pid_of_the_sound(tmp_path, start):
     assert manifest.no_pictures == []
 
 
-def test_second_camera_beside_the_first_is_not_joined(tmp_path):
+def test_second_camera_is_not_joined_to_the_first(tmp_path):
     sources = [write(tmp_path / f"{k}.mp4", 10 * RATE, first=1000 * k) for k in range(2)]
     path = in_one_file(tmp_path / "v.ts", sources)
     assert check_numbers(path, 10 * RATE).sections == []
 
 
-def test_another_codec_on_another_pid_is_refused(tmp_path):
+def test_change_of_codec_on_another_pid_is_rejected(tmp_path):
     first = write(tmp_path / "0.ts", 10 * RATE)
     second = write(tmp_path / "1.ts", 10 * RATE, codec="mpeg2video", **OTHER)
     path = joined(tmp_path / "v.ts", first, second)
-    with pytest.raises(InputError, match=r"codec .* \(h264, then mpeg2video\); split it"):
+    with pytest.raises(InputError, match=r"codec .* \(h264, then mpeg2video\)\. Split it"):
         probe(Video(video=0, path=path))
 
 
-# Joints of MPEG-PS.
+# Joined MPEG-PS files.
 
 
 @pytest.mark.parametrize(("suffix", "b_frames"), [("vob", 1), ("vob", 2), ("mpg", 2)])
 @pytest.mark.parametrize("pictures", [400, 250])
-def test_each_part_of_a_joined_mpeg_ps_begins_after_the_one_before(
-    tmp_path, suffix, b_frames, pictures
-):
+def test_parts_of_a_joined_mpeg_ps_follow_each_other(tmp_path, suffix, b_frames, pictures):
     parts = []
     for k in range(3):
         path = tmp_path / f"{k}.{suffix}"

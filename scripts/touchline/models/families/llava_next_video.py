@@ -13,7 +13,7 @@ from transformers import LlavaNextVideoForConditionalGeneration
 
 from touchline.errors import InputError
 from touchline.models.families.base import VideoLanguageModel
-from touchline.video.transforms import Fit, square_of
+from touchline.video.transforms import Fit, fit_to_square
 
 
 class LlavaNextVideo(VideoLanguageModel):
@@ -50,7 +50,7 @@ class LlavaNextVideo(VideoLanguageModel):
 
     def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor:
         """Convert a frame, uint8 [3, H, W], to the vision tower's square, uint8 [3, size, size]."""
-        return square_of(frame, self.model.config.vision_config.image_size, fit)
+        return fit_to_square(frame, self.model.config.vision_config.image_size, fit)
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
         """Convert normalized frames [n, 1, 3, size, size] to features [n, tokens, width]."""

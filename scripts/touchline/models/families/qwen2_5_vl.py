@@ -23,7 +23,7 @@ from transformers import AttentionInterface, Qwen2_5_VLForConditionalGeneration
 
 from touchline.models.families.base import Footage, VideoLanguageModel
 from touchline.models.preprocessing import read_processor
-from touchline.video.transforms import Fit, resized
+from touchline.video.transforms import Fit, resize
 
 
 class Qwen25VL(VideoLanguageModel):
@@ -78,7 +78,7 @@ class Qwen25VL(VideoLanguageModel):
 
     def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor:  # noqa: ARG002
         """Scale a frame, uint8 [3, H, W], to whole tokens. `fit` is only for squares and unused."""
-        return resized(frame, *self.size)
+        return resize(frame, *self.size)
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
         """Convert normalized pairs of frames [n, 2, 3, h, w] to features [n, tokens, width]."""
