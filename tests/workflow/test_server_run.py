@@ -71,7 +71,7 @@ def test_refused_window_and_tokens_are_counted(clone):
     assert (counts["answers"], counts["skipped"]) == (5, 1)
     assert (counts["prompt_tokens"], counts["answer_tokens"]) == (400, 12)
     text = (clone.folder / "results/summary/summary.txt").read_text()
-    assert "Tokens of asked, as its server counts: 400 sent, 12 received." in text
+    assert "Tokens of asked, counted by its server: 400 sent, 12 received." in text
     ledger = clone.read("windows/windows_asked_vid0_gpu0.jsonl")
     assert sorted(line["status"] for line in ledger) == [*["events"] * 4, "refused"]
 

@@ -1,5 +1,5 @@
-"""Clips of events, cut out of the video: `snakemake clips`.
+"""Clips of events, cut out of the video by `snakemake clips`.
 
-In: a video, its manifest, and the times of events. Out: an MP4 file per event, a reel per class, a
-project of LosslessCut. Imports core, inputs and video.
+The input is a video, its manifest and the times of events. The output is an MP4 file per event, a
+reel per class, and a project for LosslessCut. The package imports core, inputs and video.
 """

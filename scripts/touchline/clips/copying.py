@@ -22,13 +22,13 @@ from touchline.core.records import Manifest
 from touchline.video.orientation import display_matrix
 from touchline.video.packets import DAMAGE, error_reason, open_video, read_packets
 
-# What MP4 holds and browsers play.
+# Codecs that MP4 supports and browsers play.
 _PICTURES = {"h264", "hevc", "libdav1d", "vp9"}
 _SOUND = {"aac", "mp3", "opus", "flac"}
 
 
 class CannotCopy(Exception):
-    """A clip cannot be copied; says why."""
+    """The error that a clip cannot be copied. Its message gives the reason."""
 
 
 def check_copy(manifest: Manifest) -> None:
@@ -36,24 +36,25 @@ def check_copy(manifest: Manifest) -> None:
     if manifest.codec not in _PICTURES:
         raise CannotCopy(f"its codec is {manifest.codec}, which browsers do not play in MP4")
     if manifest.restarts:
-        raise CannotCopy("its clock starts again on the way")
+        raise CannotCopy("its clock starts again within the file")
     if manifest.sections:
-        raise CannotCopy("its pictures move to another PID on the way")
+        raise CannotCopy("its video moves to another PID within the file")
     if manifest.has_dependent_keyframes:
-        raise CannotCopy("its decoder parameters change on the way")
+        raise CannotCopy("its decoder parameters change within the file")
     if manifest.packet_times != "stated":
         raise CannotCopy("its packets do not state when pictures are shown")
 
 
 def encoded_sound(path: Path, stream: int | None) -> list[str]:
-    """Name the codecs of the sound that is not copied, because browsers do not play it in MP4."""
+    """Return the sound codecs that are not copied, because browsers do not play them in MP4."""
     with open_video(path, stream) as (container, _):
         names = {each.codec_context.name for each in sound_streams(container)}
     return sorted(name for name in names if not _is_copied(name))
 
 
 def _is_copied(codec: str) -> bool:
-    # The decoder's name may have that of a library: mp3float.
+    # The name of a decoder may differ from that of its codec, as in mp3float.
+    """Return whether sound of this codec is copied."""
     return any(codec in (name, f"{name}float", f"lib{name}") for name in _SOUND)
 
 
@@ -61,15 +62,18 @@ def copy_clip(manifest: Manifest, path: Path, clip: Clip, target: Path) -> tuple
     """Write a clip that begins with the last keyframe at or before its start.
 
     Args:
-        path: where the video is now.
+        manifest: manifest of the video.
+        path: current path of the video.
+        clip: the clip.
+        target: path of the file to write.
 
     Returns:
-        Where the clip starts and ends, seconds of the video.
+        The start and the end of the clip, in seconds of the video.
 
     Raises:
-        CannotCopy: the clip cannot be copied, but perhaps encoded.
+        CannotCopy: the clip cannot be copied, but can perhaps be encoded.
         InputError: the video cannot be read.
-        OSError: the disk refuses.
+        OSError: the file cannot be written.
     """
     begin = clip.start + manifest.start_time
     for seek in (begin - MARGIN, None):
@@ -84,17 +88,20 @@ def copy_clip(manifest: Manifest, path: Path, clip: Clip, target: Path) -> tuple
             if head:
                 copy = _Copy(manifest, path, stream, sound, clip.end + manifest.start_time)
                 return copy.write(target, head, packets)
-    raise CannotCopy(f"no keyframe is found for the clip at {clip.start:g} s")
+    raise CannotCopy(f"there is no keyframe for the clip at {clip.start:g} s")
 
 
 def _from_keyframe(
     packets: Iterator[Packet[Any]], stream: VideoStream, begin: float, is_last_try: bool
 ) -> list[Packet[Any]]:
-    """Read up to where the last keyframe at or before a time is known.
+    """Read packets until the last keyframe at or before a time is known.
 
     Returns:
-        The keyframe and what follows it, after sound that is heard with it. Empty if the first
-        keyframe is later. On the last try it counts nevertheless, as nothing before it is whole.
+        The keyframe and the packets after it, preceded by simultaneous sound. The list is empty if
+            the
+        first keyframe is later than the time. On the last try, a later keyframe is accepted,
+            because
+        no earlier picture can be decoded.
     """
     held: list[Packet[Any]] = []
     has_keyframe = False
@@ -124,7 +131,7 @@ def _from_keyframe(
 
 
 class _Copy:
-    """Copies one clip from the packets that follow a keyframe."""
+    """A copier of one clip, from the packets that follow a keyframe."""
 
     def __init__(
         self,
@@ -142,6 +149,7 @@ class _Copy:
     def write(
         self, target: Path, head: Sequence[Packet[Any]], packets: Iterator[Packet[Any]]
     ) -> tuple[float, float]:
+        """Write the clip. Return its start and end, in seconds of the video."""
         keyframe = next(each for each in head if each.stream_index == self._stream.index)
         assert keyframe.pts is not None
         begin = keyframe.pts * keyframe.time_base
@@ -170,11 +178,11 @@ class _Copy:
                     *(each.packets() for each in heard),
                 )
         except (av.FFmpegError, ValueError) as error:
-            raise CannotCopy(f"MP4 does not take its packets ({error_reason(error)})") from error
+            raise CannotCopy(f"MP4 rejects its packets ({error_reason(error)})") from error
         return round(start, 6), round(float(self._shown_until) - self._manifest.start_time, 6)
 
     def _matrix(self, keyframe: Packet[VideoStream]) -> list[int] | None:
-        """How a player turns the picture, as the decoder says of the first one."""
+        """Return the display matrix of the first decoded picture, or None without a rotation."""
         if not self._manifest.rotation:
             return None
         with suppress(*DAMAGE):
@@ -185,7 +193,7 @@ class _Copy:
     def _shifted(
         self, packets: Iterator[Packet[Any]], begin: Fraction, copies: dict[int, Stream]
     ) -> Iterator[Packet[Any]]:
-        """The packets of the clip, by their new streams and times."""
+        """Yield the packets of the clip, with their new streams and times."""
         latest: Fraction | None = None
         has_ended = False
         unfinished = {index for index in copies if index != self._stream.index}
@@ -199,8 +207,8 @@ class _Copy:
                 continue
             time = packet.pts * packet.time_base
             if is_picture and not has_ended:
-                # All pictures that are shown before the latest one are there, and no later packet
-                # holds one that is shown before the end.
+                # At this point, all pictures that are shown before the latest picture are known,
+                # and no later packet has a picture that is shown before the end.
                 decoded = time if packet.dts is None else packet.dts * packet.time_base
                 is_next = latest is not None and time > latest
                 has_ended = is_next and max(latest or 0, decoded) >= self._end
@@ -208,7 +216,8 @@ class _Copy:
                 return
             if not is_picture and time >= self._end:
                 unfinished.discard(packet.stream_index)
-            # Pictures that are decoded after the keyframe and shown before it need earlier ones.
+            # Pictures that are decoded after the keyframe but shown before it need earlier
+            # pictures.
             if time < begin or (has_ended if is_picture else time >= self._end):
                 continue
             if is_picture and (latest is None or time > latest):

@@ -1,4 +1,4 @@
-"""Cut the clips of a video, join them to reels, and list them."""
+"""Cutting of a video's clips, and their reels and list."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from touchline.clips.copying import CannotCopy, check_copy, copy_clip, encoded_sound
 from touchline.clips.encoding import encode_clip
-from touchline.clips.llc import project_name, project_of
+from touchline.clips.llc import make_project, project_name
 from touchline.clips.plan import Clip, plan_reels
 from touchline.clips.records import ClipList, ClipRecord, ReelRecord
 from touchline.clips.reels import join_clips
@@ -27,18 +27,21 @@ def cut_video(
     exact: bool,
     threads: int = 1,
 ) -> ClipList:
-    """Write a file per clip, a reel per class and a project of LosslessCut into a folder.
+    """Write one file per clip, one reel per class, a project for LosslessCut and a list.
 
     If a clip cannot be copied, all clips of the video are cut exactly, so that they can be joined.
 
     Args:
-        path: where the video is now.
-        exact: start and end at the exact picture.
-        threads: how many encode.
+        manifest: manifest of the video.
+        path: current path of the video.
+        clips: the clips.
+        folder: folder to write into.
+        exact: whether clips start and end at the exact picture.
+        threads: number of encoding threads.
 
     Raises:
         InputError: the video cannot be read.
-        OSError: the disk refuses.
+        OSError: a file cannot be written.
     """
     written: list[ClipRecord] = []
     if not exact:
@@ -61,7 +64,7 @@ def cut_video(
                 written.append(_record(clip, span))
             else:
                 log.warning(
-                    "There is no clip of %s at %.3f s, where the video has no picture.",
+                    "There is no clip of %s at %.3f s, because the video has no picture there.",
                     clip.label,
                     clip.time_s,
                 )
@@ -70,13 +73,14 @@ def cut_video(
     for label, (file, parts) in plan_reels([each for each in clips if each.file in there]).items():
         join_clips([folder / part.file for part in parts], folder / file)
         reels.append(ReelRecord(file=file, label=label))
-    write_json(folder / project_name(path), project_of(clips, path, manifest.clock_offset))
+    write_json(folder / project_name(path), make_project(clips, path, manifest.clock_offset))
     listed = ClipList(video=manifest.video, exact=exact, clips=written, reels=reels)
     write_json(folder / "clips.json", listed.model_dump())
     return listed
 
 
 def _record(clip: Clip, span: tuple[float, float]) -> ClipRecord:
+    """Return the record of a written clip."""
     return ClipRecord(
         file=clip.file,
         label=clip.label,

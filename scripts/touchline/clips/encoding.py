@@ -1,4 +1,4 @@
-"""Exact clips: decoded, and encoded again from the first picture to the last."""
+"""Exact clips: decoded, and encoded again from the first to the last picture."""
 
 from __future__ import annotations
 
@@ -31,23 +31,27 @@ _ANY_TYPE = 0  # AV_PICTURE_TYPE_NONE
 def encode_clip(
     manifest: Manifest, path: Path, clip: Clip, target: Path, threads: int
 ) -> tuple[float, float] | None:
-    """Write a clip that shows what is on screen from its start to its end, picture by picture.
+    """Write a clip that shows exactly the pictures on screen from its start to its end.
 
-    Each picture stays for as long as in the video. The first one is on screen at the start.
+    Each picture stays on screen for the same time as in the video. The first picture is on screen
+    at the start.
 
     Args:
-        path: where the video is now.
-        threads: how many encode.
+        manifest: manifest of the video.
+        path: current path of the video.
+        clip: the clip.
+        target: path of the file to write.
+        threads: number of encoding threads.
 
     Returns:
-        Where the clip starts and ends, seconds of the video; None, and no file, if the video has no
-        picture there.
+        The start and the end of the clip, in seconds of the video. None if the video has no picture
+        there. Then no file is written.
 
     Raises:
         InputError: the video cannot be read.
-        OSError: the disk refuses.
+        OSError: the file cannot be written.
     """
-    # Of an empty clip, too, one picture is shown.
+    # Even an empty clip shows one picture.
     end = max(clip.end, clip.start + 1 / manifest.frame_rate)
     pictures = pictures_between(manifest, path, clip.start, end)
     first = next(pictures, None)
@@ -68,14 +72,15 @@ def encode_clip(
 
 
 class _PictureEncoder:
-    """Encodes the pictures of a clip as H.264 that every player plays."""
+    """An encoder of a clip's pictures, as H.264 that every player supports."""
 
     def __init__(
         self, stream: VideoStream, manifest: Manifest, first: VideoFrame, threads: int
     ) -> None:
         self._stream = stream
         self._reformatter = VideoReformatter()
-        # Two lines, of each field where pictures are interlaced, share their colours.
+        # In each field of interlaced pictures, or in the whole picture, two lines share their
+        # colours.
         is_interlaced = first.interlaced_frame
         lines = 4 if is_interlaced else 2
         self._size = first.width // 2 * 2, first.height // lines * lines
@@ -95,7 +100,7 @@ class _PictureEncoder:
         stream.set_display_matrix(display_matrix(first).flatten().tolist())
 
     def _plain(self, picture: VideoFrame) -> VideoFrame:
-        """A picture as 8 bits of standard range, of the clip's size."""
+        """Convert a picture to 8 bits and standard range, in the size of the clip."""
         width, height = self._size
         if not is_hdr(picture.color_trc):
             return self._reformatter.reformat(picture, width, height, format="yuv420p")
@@ -112,7 +117,7 @@ class _PictureEncoder:
     def packets(
         self, pictures: Iterable[tuple[float, VideoFrame]], start: float, end: float
     ) -> Iterator[Packet[VideoStream]]:
-        """Encode pictures, whose times are seconds of the video."""
+        """Encode pictures with times in seconds of the video. Yield the packets."""
         lasts: dict[int | None, int] = {}
         endless = chain(pictures, [(end, None)])
         for (time, picture), (until, _) in pairwise(endless):
@@ -121,19 +126,20 @@ class _PictureEncoder:
             if ends <= begins:
                 continue
             frame = self._plain(picture)
-            # The decoder still looks at the times of a picture that needed no conversion.
-            kept = frame.pts, frame.pict_type
+            # A picture without conversion still belongs to the decoder, which uses its times.
+            original = frame.pts, frame.pict_type
             frame.pts, frame.time_base = begins, Fraction(1, _TICKS)
             frame.pict_type = _ANY_TYPE
             lasts[begins] = ends - begins
             encoded = self._stream.encode(frame)
-            frame.pts, frame.pict_type = kept
+            frame.pts, frame.pict_type = original
             yield from self._timed(encoded, lasts)
         yield from self._timed(self._stream.encode(None), lasts)
 
     def _timed(
         self, packets: Iterable[Packet[VideoStream]], lasts: dict[int | None, int]
     ) -> Iterator[Packet[VideoStream]]:
+        """Set the durations of packets."""
         for packet in packets:
             packet.duration = lasts.pop(packet.pts)
             yield packet

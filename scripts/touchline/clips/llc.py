@@ -1,7 +1,8 @@
-"""A project of LosslessCut, in which a person can move the cuts.
+"""Projects for LosslessCut, in which a person can move the cuts.
 
-The format is version 1 of LosslessCut's .llc files, which every later version reads. LosslessCut
-opens a project by itself if it lies beside its video and is called as `project_name` says.
+The format is version 1 of LosslessCut's .llc files, which all later versions read. LosslessCut
+opens a project automatically if the project has the name from `project_name` and is in the folder
+of its video.
 """
 
 from __future__ import annotations
@@ -13,21 +14,23 @@ from typing import Any
 
 from touchline.clips.plan import Clip
 
-# Bytes that a file's name can have on most disks, less the end of it and a temporary name's.
+# Maximum bytes of a file name on most disks, minus the suffix and the prefix of temporary files.
 _LONGEST_STEM = 220
 
 
 def project_name(video: Path) -> str:
-    """The name of a video's project."""
+    """Return the file name of a video's project."""
     stem = Path(_printable(video.name)).stem.encode()[:_LONGEST_STEM].decode(errors="ignore")
     return f"{stem}-proj.llc"
 
 
-def project_of(clips: Sequence[Clip], video: Path, clock_offset: float) -> dict[str, Any]:
-    """Make a project with a segment per clip.
+def make_project(clips: Sequence[Clip], video: Path, clock_offset: float) -> dict[str, Any]:
+    """Return a project with one segment per clip.
 
     Args:
-        clock_offset: what a player's clock shows at the video's first picture, seconds.
+        clips: the clips.
+        video: path of the video.
+        clock_offset: time that a player shows at the video's first picture, in seconds.
     """
     return {
         "version": 1,
@@ -44,5 +47,5 @@ def project_of(clips: Sequence[Clip], video: Path, clock_offset: float) -> dict[
 
 
 def _printable(name: str) -> str:
-    """A file's name without bytes that are not UTF-8, which JSON cannot hold."""
+    """Replace the bytes of a file name that are not UTF-8, because JSON cannot contain them."""
     return os.fsencode(name).decode("utf-8", "replace")

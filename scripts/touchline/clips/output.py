@@ -1,4 +1,4 @@
-"""MP4 files that are either whole or not there."""
+"""Writing of MP4 files, which are either complete or absent."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from touchline.core.disk import name_file_in_errors, temporary_prefix
 
 @contextmanager
 def writing_mp4(path: Path) -> Iterator[OutputContainer]:
-    """Open an MP4 file to write that appears at `path` only when all went well.
+    """Open an MP4 file for writing. It appears at `path` only if no error occurs.
 
     Raises:
-        OSError: the disk refuses.
+        OSError: the file cannot be written.
     """
     temporary = path.with_name(f"{temporary_prefix(path)}{uuid.uuid4().hex[:8]}")
     with name_file_in_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            # With its index at the start, a file plays while it is loaded.
+            # With the index at the start, a file can play while it loads.
             options = {"movflags": "+faststart"}
             with av.open(str(temporary), "w", format="mp4", options=options) as output:
                 yield output
@@ -43,7 +43,7 @@ def writing_mp4(path: Path) -> Iterator[OutputContainer]:
 
 
 def _is_of_system(error: av.FFmpegError) -> bool:
-    """Whether the system refuses to write, and not the muxer to take a packet (EINVAL)."""
+    """Return whether an error comes from the operating system and not from the muxer (EINVAL)."""
     return error.errno in errno.errorcode and error.errno != errno.EINVAL
 
 
@@ -54,5 +54,6 @@ def mux_by_time(output: OutputContainer, *streams: Iterable[Packet[Any]]) -> Non
 
 
 def _decoding_time(packet: Packet[Any]) -> Fraction:
+    """Return the decoding time of a packet, in seconds."""
     ticks = packet.pts if packet.dts is None else packet.dts
     return (ticks or 0) * packet.time_base

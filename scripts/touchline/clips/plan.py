@@ -1,4 +1,4 @@
-"""Which clips are cut out of a video, and what their files are called."""
+"""Planning of the clips of a video, and of their file names."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from touchline.inputs.clock import span_at
 from touchline.inputs.settings import ClipsSettings
 from touchline.inputs.videos import Name
 
-# Bytes of UTF-8 in the part of a file's name that the game, or the class, takes. A name has up to
-# 143 bytes on encrypted disks.
+# Maximum bytes of UTF-8 for the game or the class in a file name. Encrypted disks allow file names
+# of 143 bytes.
 _LONGEST_PART = 50
 
 
@@ -20,8 +20,10 @@ class Moment:
     """An event that gets a clip.
 
     Attributes:
-        time_s: seconds of the video.
-        in_s, out_s: where a person wants the clip to start and end; None for the settings' times.
+        time_s: time of the event, in seconds of the video.
+        label: class of the event.
+        in_s: start of the clip that a person chose; None for the start from the settings.
+        out_s: end of the clip that a person chose; None for the end from the settings.
     """
 
     time_s: float
@@ -35,9 +37,11 @@ class Clip:
     """A part of a video that becomes a file.
 
     Attributes:
-        file: its name.
-        time_s: of the event, seconds of the video.
-        start, end: seconds of the video.
+        file: name of the file.
+        label: class of the event.
+        time_s: time of the event, in seconds of the video.
+        start: start of the clip, in seconds of the video.
+        end: end of the clip, in seconds of the video.
     """
 
     file: str
@@ -50,12 +54,14 @@ class Clip:
 def plan_clips(
     moments: Iterable[Moment], settings: ClipsSettings, *, name: Name, video: int, duration: float
 ) -> list[Clip]:
-    """Plan a clip for each moment inside the video, by time.
+    """Plan a clip for each moment inside the video, ordered by time.
 
     Args:
-        name: of the video, from the table of videos.
-        video: its number.
-        duration: seconds of video.
+        moments: the moments.
+        settings: settings of the clips.
+        name: name of the video, from the table of videos.
+        video: number of the video.
+        duration: duration of the video, in seconds.
     """
     game = safe_part((name.game or "").rpartition("/")[2]) or f"video{video}"
     spans = name.spans(duration)
@@ -78,7 +84,7 @@ def plan_clips(
 
 
 def plan_reels(clips: Sequence[Clip]) -> dict[str, tuple[str, list[Clip]]]:
-    """Plan a reel for each class: by class, the name of its file and its clips."""
+    """Return the file name and the clips of each class's reel, by class."""
     unique = _unique_names()
     labels = sorted({clip.label for clip in clips})
     return {
@@ -91,9 +97,10 @@ def plan_reels(clips: Sequence[Clip]) -> dict[str, tuple[str, list[Clip]]]:
 
 
 def safe_part(text: str) -> str:
-    """Make a part of a file name that every file system takes; empty if nothing is left.
+    """Convert a text to a part of a file name that is valid on every file system.
 
-    Letters, marks and digits of any script stay; everything else becomes a hyphen.
+    Letters, marks and digits of any script stay. Everything else becomes a hyphen. The result can
+    be empty.
     """
     letters = (
         char if unicodedata.category(char)[0] in "LMN" else "-"
@@ -104,7 +111,7 @@ def safe_part(text: str) -> str:
 
 
 def _unique_names() -> Callable[[str], str]:
-    """Return a function that numbers a name that was there before, in either case."""
+    """Return a function that appends a number to a repeated name, ignoring case."""
     seen: set[str] = set()
 
     def unique(name: str) -> str:
@@ -119,5 +126,6 @@ def _unique_names() -> Callable[[str], str]:
 
 
 def _clock(seconds: float) -> str:
+    """Format seconds as hours, minutes and seconds, with hyphens."""
     whole = int(seconds)
     return f"{whole // 3600:02d}-{whole // 60 % 60:02d}-{whole % 60:02d}"

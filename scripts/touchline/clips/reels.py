@@ -1,4 +1,4 @@
-"""Several clips of one video in one file, one after the other."""
+"""Joining of several clips of one video into one file."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from av.stream import Stream
 
 from touchline.clips.output import writing_mp4
 
-# Between the times of decoding of packets before and after a joint, seconds, at least.
+# Smallest step, in seconds, between the decoding times of packets before and after a joint.
 _LEAST_STEP = Fraction(1, 1000)
 
 
 def join_clips(clips: Sequence[Path], target: Path) -> None:
-    """Copy the packets of clips, which have the same kinds of streams, into one file.
+    """Copy the packets of clips with the same kinds of streams into one file.
 
     Raises:
-        OSError: the disk refuses.
+        OSError: the file cannot be written.
     """
     with writing_mp4(target) as output:
-        copies = _streams_of(clips, output)
+        copies = _add_streams(clips, output)
         begin = Fraction(0)
-        decoded: dict[int, Fraction] = {}  # by track, when its last packet is decoded
+        decoded: dict[int, Fraction] = {}  # decoding time of the last packet, by track
         for clip in clips:
             with av.open(str(clip)) as file:
                 packets = list(_packets(file))
-            # The first packets may be decoded before time 0, and times of decoding must rise.
+            # Decoding times must rise, but the first packets of a clip may be decoded before time
+            # 0.
             starts: dict[int, Fraction] = {}
             for each in packets:
                 starts.setdefault(each.track, each.dts * each.unit)
@@ -46,10 +47,10 @@ def join_clips(clips: Sequence[Path], target: Path) -> None:
             begin += max((each.pts + (each.packet.duration or 0)) * each.unit for each in packets)
 
 
-def _streams_of(clips: Sequence[Path], output: OutputContainer) -> dict[int, Stream]:
-    """Add the streams of all clips to a file; by number of the track.
+def _add_streams(clips: Sequence[Path], output: OutputContainer) -> dict[int, Stream]:
+    """Add the streams of all clips to a file. Return them by number of the track.
 
-    A clip lacks the track of a sound that begins later.
+    A clip lacks the track of a sound stream that begins later.
     """
     copies: dict[int, Stream] = {}
     for clip in clips:
@@ -61,6 +62,8 @@ def _streams_of(clips: Sequence[Path], output: OutputContainer) -> dict[int, Str
 
 
 class _Packet(NamedTuple):
+    """A packet with its track, its times in units, and the unit in seconds."""
+
     packet: Packet[Any]
     track: int
     pts: int
@@ -69,7 +72,10 @@ class _Packet(NamedTuple):
 
 
 def _packets(file: InputContainer) -> Iterator[_Packet]:
-    """The packets of a clip, without sound before its start, which only tunes the decoder."""
+    """Yield the packets of a clip.
+
+    Sound before the start is left out, because it only prepares the decoder.
+    """
     for packet in file.demux():
         if packet.size and packet.pts is not None and packet.dts is not None and packet.pts >= 0:
             yield _Packet(packet, packet.stream.id, packet.pts, packet.dts, packet.time_base)

@@ -20,22 +20,22 @@ from numpy.typing import NDArray
 from touchline.core.records import Manifest
 from touchline.video.packets import DAMAGE, open_section, open_video, read_packets
 
-# Sound is looked for so long before and after a part, seconds, as files may interleave loosely.
+# Seconds before and after a part in which its sound is searched, because files may interleave
+# loosely.
 MARGIN = 10.0
-# Times of sound that differ by less than this (seconds) from the end of the sound before them are
-# rounded; sound follows without a gap.
+# Seconds. Sound that starts this close to the end of the previous sound follows without a gap.
 _ROUNDING = 0.01
-# This number of late packets in a row ends a part. A single time may be damaged.
+# A part ends after this number of late packets in a row, because a single time may be damaged.
 _SURELY_PAST = 10
-# Sound is decoded from so long before a part on, seconds, as packets need those before them.
+# Seconds before a part from which sound is decoded, because packets depend on earlier packets.
 _TUNING = 1.0
 _RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _LAYOUTS = ("mono", "stereo", "5.1")
-_FRAME = 1024  # samples of a frame of AAC
+_FRAME = 1024  # samples per AAC frame
 
 
 def sound_streams(container: InputContainer) -> list[AudioStream]:
-    """The streams of sound that can be decoded; one without packets has no rate."""
+    """Return the sound streams that can be decoded. A stream without packets has no sample rate."""
     return [
         stream
         for stream in container.streams.audio
@@ -44,7 +44,7 @@ def sound_streams(container: InputContainer) -> list[AudioStream]:
 
 
 class Sound:
-    """A stream of sound between two times; silent where the file has none.
+    """The sound of one stream between two times. It is silent where the file has no sound.
 
     Attributes:
         rate: samples per second.
@@ -61,23 +61,24 @@ class Sound:
         self.samples: NDArray[np.float32] = np.zeros(
             (channels, max(0, round((end - start) * self.rate))), np.float32
         )
-        self._place: int | None = None  # where the next frame goes, if it follows the last one
+        self._place: int | None = None  # place of the next frame if it follows the last one
         self._resampler: AudioResampler | None = None
 
     def add(self, frame: AudioFrame) -> None:
-        """Put a decoded frame in its place."""
+        """Insert a decoded frame at its time."""
         if self._resampler is None:
             self._resampler = AudioResampler("fltp", self.layout, self.rate)
         try:
             frames = self._resampler.resample(frame)
         except ValueError:
-            # The format of the sound changes on the way.
+            # The format of the sound has changed.
             self._resampler = AudioResampler("fltp", self.layout, self.rate)
             frames = self._resampler.resample(frame)
         for each in frames:
             self._put(each)
 
     def _put(self, frame: AudioFrame) -> None:
+        """Insert a resampled frame at its time, or directly after the previous frame."""
         follows = self._place
         if frame.pts is None or frame.time_base is None:
             if follows is None:
@@ -95,11 +96,13 @@ class Sound:
 
 
 def sounds_between(manifest: Manifest, path: Path, start: float, end: float) -> list[Sound]:
-    """Decode each stream of sound between two times.
+    """Decode each sound stream between two times.
 
     Args:
-        path: where the video is now.
-        start, end: seconds from the video's start.
+        manifest: manifest of the video.
+        path: current path of the video.
+        start: start of the part, in seconds from the start of the video.
+        end: end of the part, in seconds from the start of the video.
 
     Raises:
         InputError: the file cannot be read.
@@ -128,10 +131,10 @@ _Placed: TypeAlias = "tuple[Sequence[AudioStream], Packet[Any], float | None]"
 
 
 def _from_before(manifest: Manifest, path: Path, begin: float) -> Generator[_Placed, None, None]:
-    """Read the packets of the pictures and of all sound, from before a time on.
+    """Read the packets of the video and of all sound, starting before a time.
 
     Yields:
-        The streams of sound, a packet on the video's one clock, and its time, seconds.
+        The sound streams, a packet on the video's single clock, and its time in seconds.
     """
     if not (manifest.restarts or manifest.sections):
         with open_video(path, manifest.stream) as (container, stream):
@@ -159,7 +162,10 @@ def _from_before(manifest: Manifest, path: Path, begin: float) -> Generator[_Pla
 def _all_packets(
     manifest: Manifest, container: InputContainer, pictures: VideoStream, count: int
 ) -> Iterator[_Placed]:
-    """Shift the packets of a file or section that `count` pictures precede."""
+    """Yield the packets of a file or section, shifted to the video's single clock.
+
+    `count` is the number of video packets before the file or section.
+    """
     streams = sound_streams(container)
     for packet in read_packets(container, pictures, *streams):
         is_picture = packet.stream_index == pictures.index
@@ -177,7 +183,7 @@ def _all_packets(
 
 @dataclass(frozen=True)
 class SoundEncoder:
-    """A stream of AAC in a file that is written, and the sound that it gets."""
+    """An AAC stream in an output file, with the sound to encode."""
 
     stream: AudioStream
     sound: Sound
@@ -190,7 +196,7 @@ class SoundEncoder:
         return cls(stream, sound)
 
     def packets(self) -> Iterator[Packet[AudioStream]]:
-        """Encode the sound, from time 0 on."""
+        """Encode the sound, starting at time 0."""
         samples = self.sound.samples
         for first in range(0, samples.shape[1], _FRAME):
             piece = np.ascontiguousarray(samples[:, first : first + _FRAME])

@@ -1,5 +1,5 @@
-"""What several models found in one video: matching, agreement, ensemble, summary.
+"""Comparison of several models on one video: agreement, ensemble and summary.
 
-In: events and coverage of each model. Out: matched and unmatched events, fused ones, a row of the
-summary. Imports core, inputs and events.
+The input is the events and the coverage of each model. The output is paired and unpaired events,
+fused events, and a row of the summary. The package imports core, inputs and events.
 """

@@ -1,4 +1,4 @@
-"""What the same events, shifted in time, would reach: the level of chance."""
+"""The chance level: the agreement of the same events after shifts in time."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import math
 import random
 from collections.abc import Iterable, Sequence
 
-# Fewer times can lie on a grid by accident. 20 times in whole seconds are all even with a
-# probability of 1e-6.
+# Fewer times could lie on a grid by accident. For 20 times in whole seconds, the probability that
+# all are even is 1e-6.
 _FEWEST_ON_GRID = 20
-# Seconds between the starts of windows, at most. A coarser grid is how times were rounded.
+# Longest step of windows, in seconds. A coarser grid comes from the rounding of times.
 _LONGEST_STEP = 30.0
 
 
 def shifts(
     times: Sequence[float], span: float, tolerance: float, *, count: int, seed: int
 ) -> list[float]:
-    """Draw random circular shifts, in seconds, that leave no true pair together.
+    """Draw random circular shifts, in seconds, that separate all true pairs.
 
-    Each shift is at least four tolerances from 0 and from the span, or a quarter of the span if
-    that is less. Windows start on a grid, and two lists on one grid meet more or less often than
-    the same lists between its lines. So the shifts are steps of that grid if many times show it.
+    Each shift is at least four tolerances (or a quarter of the span, if that is less) away from 0
+    and from the span. Windows start on a grid. Two lists on the same grid meet more or less often
+    than the same lists off the grid. So if many times lie on a grid, the shifts are multiples of
+    its step.
 
     Args:
-        times: of both lists, seconds.
-        span: seconds after which the circle closes.
-        tolerance: most seconds between two that are paired.
-        count: of shifts.
-        seed: of the random numbers.
+        times: times of both lists, in seconds.
+        span: circumference of the circle, in seconds.
+        tolerance: largest distance between paired times, in seconds.
+        count: number of shifts.
+        seed: seed of the random numbers.
     """
     margin = min(4 * tolerance, span / 4)
     source = random.Random(seed)
@@ -39,7 +40,7 @@ def shifts(
 
 
 def _grid(times: Iterable[float]) -> float | None:
-    """Return the seconds between the lines of the grid that all times lie on, if there is one."""
+    """Return the step of the grid that contains all times, in seconds, or None without a grid."""
     first, *others = sorted({round(1000 * time) for time in times}) or [0]
     step = math.gcd(*(time - first for time in others)) / 1000
     is_grid = len(others) + 1 >= _FEWEST_ON_GRID and step <= _LONGEST_STEP

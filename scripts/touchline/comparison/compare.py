@@ -1,4 +1,4 @@
-"""Two or more models' events of one video set against each other."""
+"""Comparison of two or more models' events in one video."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from touchline.core.records import Event
 from touchline.core.tables import Dtype, Table
 from touchline.matching import group_moments, pair_times
 
-# What stands in a comparison of each event.
-_OF_EVENT: tuple[tuple[str, Dtype], ...] = (
+# The columns of each event in a comparison.
+_EVENT_COLUMNS: tuple[tuple[str, Dtype], ...] = (
     ("time_s", "Float64"),
     ("label", "str"),
     ("known", "boolean"),
@@ -38,10 +38,11 @@ _OF_EVENT: tuple[tuple[str, Dtype], ...] = (
     ("details", "str"),
 )
 _SIDES: tuple[list[tuple[str, Dtype]], ...] = tuple(
-    [(f"model_{side}", "str"), *((f"{name}_{side}", dtype) for name, dtype in _OF_EVENT)]
+    [(f"model_{side}", "str"), *((f"{name}_{side}", dtype) for name, dtype in _EVENT_COLUMNS)]
     for side in "ab"
 )
-# comparison/comparison_video_{v}.csv, a line a finding; the cells of an absent event are empty.
+# The columns of comparison/comparison_video_{v}.csv, with one line per finding. The cells of an
+# absent event are empty.
 COMPARISON = Table(
     [
         ("video", "Int64"),
@@ -60,7 +61,7 @@ Pairs = list[tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What one model predicted of a video: its events, and where it looked."""
+    """The predictions of one model for a video: its events, and the intervals that it looked at."""
 
     events: Sequence[Event]
     looked_at: Intervals
@@ -68,12 +69,16 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of a comparison: an event of one model, or a pair of two.
+    """One line of a comparison: an event of one model, or a pair of events of two models.
 
     Attributes:
-        group: "both": the same label within the tolerance; "other_label": the same moment
-            with another label; "only": one model found it, the other looked and did not;
-            "not_compared": the other model did not look.
+        group: "both" is a pair with the same label. "other_label" is a pair with different labels.
+            "only" is an event that the other model did not predict, although it looked.
+            "not_compared" is an event where the other model did not look.
+        model_a: name of the first model.
+        model_b: name of the second model.
+        event_a: event of the first model, if any.
+        event_b: event of the second model, if any.
     """
 
     group: Group
@@ -84,18 +89,19 @@ class Finding:
 
     @property
     def time_s(self) -> float:
-        """When it happens: the earlier of the two times, seconds."""
+        """Return the earlier time of the two events, in seconds."""
         return min(event.time_s for event in (self.event_a, self.event_b) if event is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Marks:
-    """The labels and times, seconds, of a list of events; indices stand for the events."""
+    """The labels and times (in seconds) of a list of events, which are identified by index."""
 
     labels: list[str]
     times: list[float]
 
     def by_label(self) -> dict[str, list[int]]:
+        """Return the indices of the events of each label."""
         indices: dict[str, list[int]] = {}
         for index, label in enumerate(self.labels):
             indices.setdefault(label, []).append(index)
@@ -107,19 +113,18 @@ def compare(
 ) -> tuple[ComparisonReport, list[Finding]]:
     """Compare models pairwise and together.
 
-    First events of the same label are paired, as many as possible within the tolerance;
-    then, among the rest, events of different labels. Agreement is counted for the known
-    classes and only where both models looked. Chance is what the same procedure gives when
-    one list is shifted in time around that stretch, the mean of several shifts.
+    For two models, events of the same label are paired first. Then the remaining events are paired
+    with any label. Agreement counts only known classes, and only where both models looked. The
+    chance level is the mean result of the same procedure after several shifts of one list in time.
 
     Args:
-        tracks: by name of the model, in the order of the report.
-        tolerance: most seconds between two events that are the same.
-        shifts: how many time shifts to take the chance level from.
-        seed: of the random shifts; the same seed gives the same report.
+        tracks: predictions by name of the model, in the order of the report.
+        tolerance: largest distance between paired events, in seconds.
+        shifts: number of time shifts for the chance level.
+        seed: seed of the random shifts. The same seed gives the same report.
 
     Returns:
-        the report, and every event or pair of events, by pair of models and time.
+        The report, and all findings, ordered by pair of models and time.
     """
     pairs = []
     findings: list[Finding] = []
@@ -149,11 +154,12 @@ def compare(
 def write_comparison_csv(
     path: str | Path, findings: Iterable[Finding], video: int | None = None
 ) -> None:
-    """Write findings as a table, one line each."""
+    """Write findings as a table with one line per finding."""
     COMPARISON.write(path, COMPARISON.frame(_row(finding, video) for finding in findings))
 
 
 def _row(finding: Finding, video: int | None) -> list[object]:
+    """Return the cells of a finding."""
     sides = ((finding.model_a, finding.event_a), (finding.model_b, finding.event_b))
     times = [event.time_s for _, event in sides if event is not None]
     cells: list[object] = [
@@ -165,7 +171,7 @@ def _row(finding: Finding, video: int | None) -> list[object]:
     ]
     for model, event in sides:
         cells.append(model)
-        cells += [None if event is None else getattr(event, name) for name, _ in _OF_EVENT]
+        cells += [None if event is None else getattr(event, name) for name, _ in _EVENT_COLUMNS]
     return cells
 
 
@@ -178,6 +184,7 @@ def _compare_two(
     shifts: int,
     seed: int,
 ) -> tuple[PairComparison, list[Finding]]:
+    """Compare two models. Return their part of the report, and their findings by time."""
     track_a, track_b = tracks[model_a], tracks[model_b]
     compared = intersection(track_a.looked_at, track_b.looked_at)
     events_a, outside_a = _split(track_a.events, compared)
@@ -232,32 +239,40 @@ def _compare_two(
 
 
 def _pair_up(a: _Marks, b: _Marks, tolerance: float) -> tuple[Pairs, Pairs]:
-    """Pairs of indices with the same label, then, of the rest, with different labels."""
+    """Pair events of the same label, then pair the remaining events with any label.
+
+    Returns:
+        The pairs of indices with the same label, and those with different labels.
+    """
     by_label_a, by_label_b = a.by_label(), b.by_label()
     same = [
         pair
         for label, indices in by_label_a.items()
         if label in by_label_b
-        for pair in _match(a, indices, b, by_label_b[label], tolerance)
+        for pair in _pair_subsets(a, indices, b, by_label_b[label], tolerance)
     ]
     rest_a = _rest(len(a.times), [i for i, _ in same])
     rest_b = _rest(len(b.times), [j for _, j in same])
-    # As many as possible are paired above, so none of these has the same label.
-    return same, _match(a, rest_a, b, rest_b, tolerance)
+    # All possible pairs with the same label were made above, so these pairs have different labels.
+    return same, _pair_subsets(a, rest_a, b, rest_b, tolerance)
 
 
-def _match(a: _Marks, in_a: list[int], b: _Marks, in_b: list[int], tolerance: float) -> Pairs:
+def _pair_subsets(
+    a: _Marks, in_a: list[int], b: _Marks, in_b: list[int], tolerance: float
+) -> Pairs:
+    """Pair two subsets of events by time. Return pairs of indices into the full lists."""
     pairs = pair_times([a.times[i] for i in in_a], [b.times[j] for j in in_b], tolerance)
     return [(in_a[i], in_b[j]) for i, j in pairs]
 
 
 def _rest(count: int, taken: Iterable[int]) -> list[int]:
+    """Return the indices that are not taken."""
     taken = set(taken)
     return [index for index in range(count) if index not in taken]
 
 
 def _split(events: Iterable[Event], compared: Intervals) -> tuple[list[Event], list[Event]]:
-    """The events where both looked, and the others."""
+    """Split events into those inside the compared intervals and those outside."""
     inside: list[Event] = []
     outside: list[Event] = []
     for event in events:
@@ -268,9 +283,9 @@ def _split(events: Iterable[Event], compared: Intervals) -> tuple[list[Event], l
 def _chance(
     a: _Marks, b: _Marks, compared: Intervals, tolerance: float, *, shifts: int, seed: int
 ) -> list[Counter[tuple[str, str]]]:
-    """The confusion after each of several circular shifts of b.
+    """Return the confusion counts after each of several circular shifts of b.
 
-    The stretches compared are joined for that, as if they followed each other directly.
+    For the shifts, the compared intervals are joined without gaps.
     """
     span = length(compared)
     a = _Marks(a.labels, elapsed(compared, a.times))
@@ -284,7 +299,7 @@ def _chance(
 
 
 def _confusion(a: _Marks, b: _Marks, pairs: Pairs) -> Counter[tuple[str, str]]:
-    """How often each label of a meets each label of b."""
+    """Count how often each label of a is paired with each label of b."""
     return Counter((a.labels[i], b.labels[j]) for i, j in pairs)
 
 
@@ -295,7 +310,7 @@ def _agreement(
     chance: Sequence[Counter[tuple[str, str]]],
     labels: Sequence[str],
 ) -> dict[str, Any]:
-    """The fields of an Agreement over some labels."""
+    """Return the fields of an Agreement over some labels."""
     count_a, count_b = sum(in_a[label] for label in labels), sum(in_b[label] for label in labels)
     total = count_a + count_b
     matched, *by_chance = (
@@ -314,7 +329,7 @@ def _agreement(
 
 
 def _together(tracks: Mapping[str, Track], tolerance: float) -> list[Moments]:
-    """The moments of each known class where all looked, by the models that found them."""
+    """Count the moments of each known class where all models looked, by the set of models."""
     everywhere = reduce(intersection, (track.looked_at for track in tracks.values()))
     times: dict[str, list[list[float]]] = defaultdict(lambda: [[] for _ in tracks])
     for number, track in enumerate(tracks.values()):

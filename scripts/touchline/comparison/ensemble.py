@@ -1,4 +1,4 @@
-"""Several models' events of one video made one list."""
+"""Fusion of several models' events of one video into one list."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from touchline.core.records import Event, Vote
 from touchline.inputs.settings import Method, Weights, weight_for
 from touchline.matching import group_moments, suppress
 
-# One model's event, as one of a group that means the same moment.
-_OfModel = tuple[str, Event]
+# The name of a model, and one of its events.
+_ModelEvent = tuple[str, Event]
 
 
 def fuse(
@@ -26,24 +26,25 @@ def fuse(
 ) -> list[Event]:
     """Fuse the events of several models, label by label.
 
-    For all methods but "nms" the models' events are first put together to moments, at most
-    one event of each model in a moment (`touchline.matching.moments`).
+    For all methods except "nms", events of the same moment are grouped first, with at most one
+    event per model (`touchline.matching.group_moments`). "union" keeps every moment. "intersection"
+    keeps the moments that every model predicted. "weighted" keeps the moments whose models' weights
+    reach the threshold. "nms" keeps the strongest event, drops all events within the tolerance of
+    it, and repeats this.
 
     Args:
-        events: by name of the model. The order matters where three lists are put together.
-        tolerance: most seconds between two events that are the same.
-        method: "union" keeps every moment; "intersection" those that every model predicted;
-            "weighted" those whose models' weights sum up to the threshold; "nms" keeps the
-            strongest event, then drops what lies within the tolerance of it, of all models.
-        weights: what the models' strengths are multiplied by to rank them, and what
-            "weighted" sums up.
-        calibrated: the events' scores are probabilities that they are right, so "weighted" sums
-            up weight times score.
+        events: events by name of the model. For three or more models, the order matters.
+        tolerance: largest distance between events of the same moment, in seconds.
+        method: rule for the events to keep.
+        weights: factors of the models' worth, and the numbers that "weighted" adds up.
+        threshold: smallest total weight of a moment for "weighted".
+        calibrated: whether scores are probabilities. "weighted" then adds up weight times score.
 
     Returns:
-        events sorted by time. Each is its strongest member, with the hits of all and the models
-        that predicted it, and when. Only "weighted" changes more: the time is the mean, weighted
-        by weight and worth, and the score the mean worth, where a silent model counts 0.
+        Events sorted by time. Each is the strongest event of its group, with the hits and votes of
+            all
+        models. "weighted" also averages the time, by weight and worth. Its score is the mean worth,
+        with 0 for models that did not predict the event.
     """
     weights = weights or {}
     by_label: defaultdict[str, dict[str, list[Event]]] = defaultdict(
@@ -74,7 +75,8 @@ def fuse(
     return sorted(fused, key=lambda event: (event.time_s, event.label))
 
 
-def _moments(predicted: Mapping[str, Sequence[Event]], tolerance: float) -> list[list[_OfModel]]:
+def _moments(predicted: Mapping[str, Sequence[Event]], tolerance: float) -> list[list[_ModelEvent]]:
+    """Group events of the same moment."""
     lists = list(predicted.items())
     return [
         [(lists[number][0], lists[number][1][index]) for number, index in moment.items()]
@@ -86,22 +88,25 @@ def _moments(predicted: Mapping[str, Sequence[Event]], tolerance: float) -> list
 
 def _strongest(
     predicted: Mapping[str, Sequence[Event]], weight: Mapping[str, float], tolerance: float
-) -> list[list[_OfModel]]:
-    """Groups by non-maximum suppression: each holds a strongest event and what it suppresses."""
+) -> list[list[_ModelEvent]]:
+    """Group events by non-maximum suppression.
+
+    Each group has a strongest event and all events that it suppresses.
+    """
     pooled = sorted(
         ((model, event) for model, mine in predicted.items() for event in mine),
         key=lambda item: item[1].time_s,
     )
     order = sorted(range(len(pooled)), key=lambda index: _rank(pooled[index], weight))
     kept_by = suppress([event.time_s for _, event in pooled], order, tolerance)
-    groups: defaultdict[int, list[_OfModel]] = defaultdict(list)
+    groups: defaultdict[int, list[_ModelEvent]] = defaultdict(list)
     for item, leader in zip(pooled, kept_by, strict=True):
         groups[leader].append(item)
     return list(groups.values())
 
 
-def _fused(group: Sequence[_OfModel], weight: Mapping[str, float]) -> Event:
-    """The strongest event of a group, with what the others add."""
+def _fused(group: Sequence[_ModelEvent], weight: Mapping[str, float]) -> Event:
+    """Return the strongest event of a group, with the hits and votes of all events."""
     _, strongest = min(group, key=lambda item: _rank(item, weight))
     return replace(
         strongest,
@@ -112,8 +117,8 @@ def _fused(group: Sequence[_OfModel], weight: Mapping[str, float]) -> Event:
     )
 
 
-def _averaged(event: Event, group: Sequence[_OfModel], weight: Mapping[str, float]) -> Event:
-    """A fused event at the mean time of its group, with the mean strength of all models."""
+def _averaged(event: Event, group: Sequence[_ModelEvent], weight: Mapping[str, float]) -> Event:
+    """Return a fused event with the mean time of its group and the mean worth of all models."""
     shares = [weight[model] * one.worth for model, one in group]
     total, possible = sum(shares), sum(weight.values())
     if total == 0:
@@ -129,10 +134,14 @@ def _averaged(event: Event, group: Sequence[_OfModel], weight: Mapping[str, floa
 
 
 def _mean(weights: Sequence[float], times: Sequence[float]) -> float:
+    """Return the weighted mean of times."""
     return round(sum(w * t for w, t in zip(weights, times, strict=True)) / sum(weights), 3)
 
 
-def _rank(item: _OfModel, weight: Mapping[str, float]) -> tuple[float, float, str]:
-    """Sorts the strongest first; of equals the earliest, then by name."""
+def _rank(item: _ModelEvent, weight: Mapping[str, float]) -> tuple[float, float, str]:
+    """Return a sort key that puts the strongest event first.
+
+    Ties are sorted by time, then by model.
+    """
     model, event = item
     return -weight[model] * event.worth, event.time_s, model

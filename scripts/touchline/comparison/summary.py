@@ -1,4 +1,4 @@
-"""One row a video and model: what was found, and what is missing."""
+"""The summary of a run: one row per video and model, with warnings below."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from touchline.events.predictions import EVENTS
 from touchline.inputs.labels import Labels
 from touchline.inputs.videos import ranges
 
-# A stretch without pictures is named, unless there are many: a damaged file can have hundreds.
+# Number of intervals without pictures that a sentence names. A damaged file can have hundreds.
 _MOST_GAPS = 5
 _COUNTS = (
     *("answers", "none", "unparsed", "skipped", "invalid", "duplicates"),
@@ -31,13 +31,15 @@ _COUNTS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is known of one video and model.
+    """The results of one model for one video.
 
     Attributes:
+        video: number of the video.
+        model: name of the model.
         events: a table with the columns of `touchline.events.predictions.EVENTS`.
-        coverage: None if the model's events are missing.
-        agreement: with each other model, by its name.
-        missing: the files that should be there and are not.
+        coverage: coverage of the model; None if its events are missing.
+        agreement: agreement with each other model, by its name.
+        missing: paths of the missing files.
     """
 
     video: int
@@ -49,42 +51,42 @@ class Row:
 
     @property
     def looked_at_s(self) -> float:
-        """Seconds of video that the model looked at."""
+        """Return the number of seconds of video that the model looked at."""
         return length(from_records(self.coverage.looked_at)) if self.coverage else 0.0
 
     @property
     def events_per_minute(self) -> float | None:
-        """Events a minute looked at."""
+        """Return the number of events per minute that the model looked at."""
         return 60 * len(self.events) / self.looked_at_s if self.looked_at_s else None
 
     @property
     def share_looked_at(self) -> float | None:
-        """Part of the video that the model looked at, between 0 and 1."""
+        """Return the share of the video that the model looked at, between 0 and 1."""
         duration = self.coverage.duration if self.coverage else None
         return min(1.0, self.looked_at_s / duration) if duration else None
 
     @property
     def known(self) -> Counter[str]:
-        """How often each class occurs."""
+        """Count the events of each class."""
         return Counter(self.events.loc[self.events["known"], "label"])
 
     @property
     def unknown(self) -> Counter[str]:
-        """How often each label that is no class occurs."""
+        """Count the events of each label that is no class."""
         return Counter(self.events.loc[~self.events["known"], "label"])
 
     @property
     def lost_slices(self) -> list[str]:
-        """A sentence for each stretch that was likely lost."""
+        """Return a sentence for each interval that was likely lost."""
         return [
-            f"{self.model} has nothing from {lost.start:g} to {lost.end:g} s of video {self.video};"
-            " that slice was likely lost."
+            f"{self.model} has nothing from {lost.start:g} to {lost.end:g} s of video {self.video}."
+            " The slice was likely lost."
             for lost in (self.coverage.likely_lost if self.coverage else ())
         ]
 
 
-def agreement_of(model: str, report: ComparisonReport) -> dict[str, Agreement]:
-    """How far one of the models compared agrees with each other one, by its name."""
+def agreement_with_others(model: str, report: ComparisonReport) -> dict[str, Agreement]:
+    """Return the agreement of one model with each other model, by the other model's name."""
     found = {}
     for pair in report.pairs:
         if model == pair.model_a:
@@ -102,13 +104,14 @@ def read_rows(
     missing: Iterable[MissingPredictions],
     reports: Iterable[ComparisonReport],
 ) -> list[Row]:
-    """A row a video and model, by video.
+    """Return one row per video and model, ordered by video.
 
     Args:
-        there: the videos and models that have events.
-        events, coverage: their files, in that order.
-        missing: the videos and models that have none, and the file that should be there.
-        reports: the comparisons of those videos that two models have events of.
+        there: videos and models that have events.
+        events: paths of their event tables, in the same order.
+        coverage: paths of their coverage files, in the same order.
+        missing: videos and models without events, with the expected path.
+        reports: comparisons of the videos with events of at least two models.
     """
     by_video = {report.video: report for report in reports}
     rows = [
@@ -117,7 +120,9 @@ def read_rows(
             model=one.model,
             events=EVENTS.read(events_path),
             coverage=read_record(coverage_path, Coverage),
-            agreement=agreement_of(one.model, by_video[one.video]) if one.video in by_video else {},
+            agreement=agreement_with_others(one.model, by_video[one.video])
+            if one.video in by_video
+            else {},
         )
         for one, events_path, coverage_path in zip(there, events, coverage, strict=True)
     ]
@@ -126,33 +131,33 @@ def read_rows(
 
 
 def events_by_class(rows: Iterable[Row]) -> DataFrame:
-    """How many events of each class that occurs, a column for each model, in all videos."""
+    """Count the events of each class over all videos, with one column per model."""
     models, events = [], []
     for row in rows:
         models.append(row.model)
         known = row.events.loc[row.events["known"], ["label"]]
         events.append(known.assign(model=row.model))
-    all_of_them = pd.concat([DataFrame({"label": [], "model": []}, dtype="str"), *events])
-    counts = pd.crosstab(all_of_them["label"], all_of_them["model"])
+    all_events = pd.concat([DataFrame({"label": [], "model": []}, dtype="str"), *events])
+    counts = pd.crosstab(all_events["label"], all_events["model"])
     return counts.reindex(columns=list(dict.fromkeys(models)), fill_value=0)
 
 
 def without_pictures(rows: Iterable[Row]) -> list[str]:
-    """A sentence for each video of which a part shows nothing that a model could look at."""
+    """Return a sentence for each video with intervals that have no picture."""
     gaps_of = {row.video: row.coverage.no_pictures for row in rows if row.coverage}
     lines = []
     for video, gaps in gaps_of.items():
         named = ", ".join(f"{gap.start:g} to {gap.end:g} s" for gap in gaps[:_MOST_GAPS])
-        more = f" and {len(gaps) - _MOST_GAPS} more stretches" if len(gaps) > _MOST_GAPS else ""
+        more = f" and {len(gaps) - _MOST_GAPS} more intervals" if len(gaps) > _MOST_GAPS else ""
         if gaps:
             lines.append(f"Video {video} has no picture from {named}{more}.")
     return lines
 
 
-def summary_of(others: Iterable[str], classes: Iterable[str]) -> Table:
-    """The columns of summary/summary.csv: first the totals, then one for each class.
+def summary_columns(others: Iterable[str], classes: Iterable[str]) -> Table:
+    """Return the columns of summary/summary.csv: the totals, then one column per class.
 
-    There are three for each other model: pairs that match, F1, and F1 by chance.
+    Each other model has three columns: paired events, F1, and F1 by chance.
     """
     return Table(
         [
@@ -181,6 +186,7 @@ def summary_of(others: Iterable[str], classes: Iterable[str]) -> Table:
 
 
 def _agreement_columns(other: str) -> list[tuple[str, Dtype]]:
+    """Return the columns for the agreement with another model."""
     return [
         (f"matched_{other}", "Int64"),
         (f"f1_{other}", "Float64"),
@@ -189,17 +195,17 @@ def _agreement_columns(other: str) -> list[tuple[str, Dtype]]:
 
 
 def write_summary_csv(path: str | Path, rows: Sequence[Row], labels: Labels) -> None:
-    """Write one line a video and model."""
+    """Write one line per video and model."""
     others = _others(rows)
-    table = summary_of(others, labels.classes)
+    table = summary_columns(others, labels.classes)
     table.write(path, table.frame(_cells(row, others, labels) for row in rows))
 
 
 def summary_table(rows: Sequence[Row], labels: Labels) -> str:
-    """The summary as lines for the terminal.
+    """Format the summary as text for the terminal.
 
-    Below the rows stand the events by class and model, the labels that are no class, the most
-    frequent first, and what is missing or likely lost.
+    Below the rows are the events by class and model, the labels that are no class (most frequent
+    first), and warnings about missing or lost data.
     """
     others = _others(rows)
     head = ["video", "model", "events", "per min", "looked at", "unparsed", "skipped", "unknown"]
@@ -229,6 +235,7 @@ def summary_table(rows: Sequence[Row], labels: Labels) -> str:
 
 
 def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
+    """Return the cells of a row of summary.csv."""
     coverage = row.coverage
     counts = coverage.counts if coverage else None
     cells: list[object] = [
@@ -254,7 +261,7 @@ def _cells(row: Row, others: Sequence[str], labels: Labels) -> list[object]:
 
 
 def _by_class(rows: Sequence[Row], labels: Labels) -> list[str]:
-    """Lines with the number of events of each class that occurs, a column for each model."""
+    """Return lines with the number of events per class, with one column per model."""
     counts = events_by_class(rows)
     found = [name for name in labels.classes if name in counts.index]
     if not found:
@@ -264,36 +271,36 @@ def _by_class(rows: Sequence[Row], labels: Labels) -> list[str]:
 
 
 def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
-    """The lines below the table."""
+    """Return the lines below the table."""
     lines = []
     unknown = sum((row.unknown for row in rows), Counter[str]())
     if unknown:
-        lines += ["", "Labels that are no class, kept as they are:"]
+        lines += ["", "Labels that are no class and were kept:"]
         for label, count in _by_count(unknown):
             reason = labels.reason(label)
-            # A model's text in a terminal: no control character may get through.
+            # A model's text must not print control characters in a terminal.
             lines.append(f"{count:7d}  {label!a}" + (f" ({reason})" if reason else ""))
     if tokens := list(_tokens(rows)):
         lines += ["", *tokens]
     warnings = [f"warning: {line}" for row in rows for line in row.lost_slices]
-    warnings += [f"warning: {line}" for line in _left_out_or_cut(rows)]
+    warnings += [f"warning: {line}" for line in _invalid_or_cut_off(rows)]
     warnings += [f"warning: {line}" for line in without_pictures(rows)]
     warnings += [f"warning: {path} is missing." for row in rows for path in row.missing]
     return [*lines, "", *warnings] if warnings else lines
 
 
 def _tokens(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield a sentence for each model of a server, with the tokens of all videos."""
+    """Yield a sentence for each model of a server, with its tokens over all videos."""
     for model in dict.fromkeys(row.model for row in rows):
         counts = [row.coverage.counts for row in rows if row.model == model and row.coverage]
         if any(each.prompt_tokens is not None for each in counts):
             sent = sum(each.prompt_tokens or 0 for each in counts)
             received = sum(each.answer_tokens or 0 for each in counts)
-            yield f"Tokens of {model}, as its server counts: {sent:,} sent, {received:,} received."
+            yield f"Tokens of {model}, counted by its server: {sent:,} sent, {received:,} received."
 
 
-def _left_out_or_cut(rows: Sequence[Row]) -> Iterator[str]:
-    """A sentence for each model with invalid items, and for each with answers that were cut off."""
+def _invalid_or_cut_off(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield a sentence per model with invalid items, and per model with cut-off answers."""
     for model in dict.fromkeys(row.model for row in rows):
         counts = {
             row.video: row.coverage.counts for row in rows if row.model == model and row.coverage
@@ -302,28 +309,31 @@ def _left_out_or_cut(rows: Sequence[Row]) -> Iterator[str]:
         cut_off = {video: each.cut_off for video, each in counts.items() if each.cut_off}
         if invalid:
             yield (
-                f"invalid items of {model}, left out: {sum(invalid.values())} (video "
-                f"{ranges(invalid)}); logs/given/ has the reason of each."
+                f"{sum(invalid.values())} invalid items of {model} were left out (video "
+                f"{ranges(invalid)}). logs/given/ has the reasons."
             )
         if cut_off:
             yield (
-                f"answers of {model} that were cut off: {sum(cut_off.values())} (video "
-                f"{ranges(cut_off)}); the events that can be read in them count."
+                f"{sum(cut_off.values())} answers of {model} were cut off (video "
+                f"{ranges(cut_off)}). Their readable events count."
             )
 
 
 def _others(rows: Iterable[Row]) -> list[str]:
-    """The models that any row is compared with, in the order they first appear."""
+    """Return all models with which any row is compared, in the order of their first occurrence."""
     return list(dict.fromkeys(other for row in rows for other in row.agreement))
 
 
 def _by_count(counter: Counter[str]) -> list[tuple[str, int]]:
+    """Sort the items of a counter, most frequent first."""
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _number(value: float | None, digits: int) -> str:
+    """Format a number with a fixed number of digits, or a dash for None."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _rounded(value: float | None) -> float | None:
+    """Round a number to four digits. None stays None."""
     return None if value is None else round(value, 4)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from touchline.comparison.compare import Track
 from touchline.comparison.records import ComparisonReport
-from touchline.comparison.summary import Row, agreement_of
+from touchline.comparison.summary import Row, agreement_with_others
 from touchline.core.files import read_record
 from touchline.core.intervals import Intervals, intersection, union
 from touchline.core.records import Coverage, Event, Manifest, Thumbnail
@@ -293,7 +293,7 @@ def summary_rows(match: VideoPage) -> list[Row]:
             model=model,
             events=events_table(track.events),
             coverage=match.coverage[model],
-            agreement=agreement_of(model, match.comparison) if match.comparison else {},
+            agreement=agreement_with_others(model, match.comparison) if match.comparison else {},
         )
         for model, track in match.tracks.items()
     ]

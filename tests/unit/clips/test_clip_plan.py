@@ -1,8 +1,8 @@
-"""Which clips there are, what they are called, and the project of LosslessCut."""
+"""Tests of the plan of clips, of their names, and of the LosslessCut project."""
 
 import pytest
 
-from touchline.clips.llc import project_name, project_of
+from touchline.clips.llc import make_project, project_name
 from touchline.clips.plan import Clip, Moment, plan_clips, plan_reels, safe_part
 from touchline.inputs.clock import parse_half_starts
 from touchline.inputs.settings import ClipsSettings
@@ -15,7 +15,7 @@ def planned(*moments, name=None, duration=3000.0, settings=SETTINGS):
     return plan_clips(moments, settings, name=name or Name(), video=3, duration=duration)
 
 
-def test_a_clip_is_named_by_game_half_clock_and_class():
+def test_clip_name_has_game_half_clock_and_class():
     game = "italy_serie-a/2016-2017/2016-10-02 - 21-45 Roma 2 - 1 Inter"
     (clip,) = planned(Moment(725.9, "Shots on target"), name=Name(game, 1))
     assert clip.file == "2016-10-02-21-45-Roma-2-1-Inter_half1_00-12-05_Shots-on-target.mp4"
@@ -23,7 +23,7 @@ def test_a_clip_is_named_by_game_half_clock_and_class():
     assert clip.file == "video3_00-12-05_Goal.mp4"
 
 
-def test_the_clock_is_that_of_the_half():
+def test_clip_name_has_the_clock_of_the_half():
     name = Name("g", halves=parse_half_starts("1=00:01:00-00:20:00,2=00:30:00"))
     files = [
         clip.file for clip in planned(*(Moment(t, "Goal") for t in (90, 1500, 1860)), name=name)
@@ -35,7 +35,7 @@ def test_the_clock_is_that_of_the_half():
     ]
 
 
-def test_a_clip_lasts_from_before_to_after_inside_the_video():
+def test_clip_lasts_from_before_to_after_within_the_video():
     spans = [
         (clip.start, clip.end) for clip in planned(*(Moment(t, "Goal") for t in (3, 50, 2999)))
     ]
@@ -43,13 +43,13 @@ def test_a_clip_lasts_from_before_to_after_inside_the_video():
     assert planned(Moment(3009, "Goal")) == []
 
 
-def test_own_in_and_out_points_count():
+def test_in_and_out_points_of_a_person_replace_the_settings():
     moments = Moment(50, "Goal", 30, None), Moment(60, "Goal", None, 80), Moment(70, "Goal", 10, 20)
     spans = [(clip.start, clip.end) for clip in planned(*moments)]
     assert spans == [(30, 55), (52, 80), (10, 20)]
 
 
-def test_events_of_one_name_get_different_files():
+def test_clips_with_equal_names_are_numbered():
     moments = Moment(50.1, "Goal"), Moment(50.2, "goal"), Moment(50.3, "Goal"), Moment(51, "Goal")
     assert [clip.file for clip in planned(*moments)] == [
         "video3_00-00-50_Goal.mp4",
@@ -74,16 +74,16 @@ def test_events_of_one_name_get_different_files():
         ("ä" * 500, "ä" * 25),
     ],
 )
-def test_parts_of_names_are_safe(text, part):
+def test_parts_of_file_names_are_safe(text, part):
     assert safe_part(text) == part
 
 
-def test_names_are_short_enough_for_any_disk():
+def test_clip_names_are_short_enough_for_any_disk():
     (clip,) = planned(Moment(5, "ع" * 300), name=Name("ن" * 300, 1))
     assert len(clip.file.encode()) <= 143
 
 
-def test_a_reel_has_the_clips_of_its_class():
+def test_reel_has_the_clips_of_its_class():
     clips = planned(*(Moment(t, label) for t, label in [(5, "Goal"), (6, "Foul"), (70, "Goal")]))
     reels = plan_reels(clips)
     assert {label: (file, [c.time_s for c in parts]) for label, (file, parts) in reels.items()} == {
@@ -92,11 +92,11 @@ def test_a_reel_has_the_clips_of_its_class():
     }
 
 
-def test_the_project_has_the_clips_by_the_clock_of_a_player(tmp_path):
+def test_project_has_the_clips_on_the_clock_of_a_player(tmp_path):
     clips = [Clip("a.mp4", "Goal", 10, 2, 15), Clip("b.mp4", 'A "B"', 20, 12.5, 25)]
     path = tmp_path / "match 1.ts"
     assert project_name(path) == "match 1-proj.llc"
-    assert project_of(clips, path, 0.48) == {
+    assert make_project(clips, path, 0.48) == {
         "version": 1,
         "mediaFileName": "match 1.ts",
         "cutSegments": [

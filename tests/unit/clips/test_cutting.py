@@ -1,4 +1,4 @@
-"""Clips show the pictures and the sound of their part of the video, to the frame."""
+"""Tests that clips have exactly the pictures and the sound of their part of the video."""
 
 import json
 from fractions import Fraction
@@ -25,7 +25,7 @@ BURSTS = range(1, SECONDS)
 
 
 def uneven():
-    """Times whose distances are 20, 40 and 100 ms."""
+    """Return times with distances of 20, 40 and 100 ms."""
     steps = np.random.default_rng(0).choice([20, 40, 100], 2 * SECONDS * 25)
     times = np.cumsum(steps) - steps[0]
     return (times[times < 1000 * SECONDS] / 1000).tolist()
@@ -49,7 +49,7 @@ def cut(path, folder, *, exact, clips=CLIPS):
 
 
 def shown(path) -> list[tuple[float, int]]:
-    """The time and the number of each picture; fails unless all can be decoded."""
+    """Return the time and the number of each picture. Fail if a picture cannot be decoded."""
     found = []
     with av.open(str(path)) as file:
         for frame in file.decode(video=0):
@@ -60,7 +60,7 @@ def shown(path) -> list[tuple[float, int]]:
 
 
 def heard(path, stream=0) -> list[float]:
-    """When each burst begins."""
+    """Return the time at which each burst of sound begins."""
     found, last = [], -1.0
     with av.open(str(path)) as file:
         for frame in file.decode(audio=stream):
@@ -75,7 +75,7 @@ def heard(path, stream=0) -> list[float]:
 
 
 def expected_bursts(start, end):
-    """When bursts begin in a clip, without those that its start or end cuts."""
+    """Return when bursts begin in a clip, without bursts that its start or end cuts."""
     return [burst - start for burst in BURSTS if start < burst < end - 0.1]
 
 
@@ -107,21 +107,21 @@ def test_exact_clips_have_each_picture_at_its_time(pictures, sound, tmp_path, co
 
 
 @pytest.mark.parametrize("container", ["mp4", "ts", "mkv"])
-def test_copied_clips_begin_with_the_keyframe_before_their_start(
+def test_copied_clips_begin_at_the_keyframe_before_their_start(
     pictures, sound, tmp_path, container
 ):
     path = in_one_file(tmp_path / f"match.{container}", [pictures, sound])
     listed = cut(path, tmp_path / "clips", exact=False)
     assert not listed.exact
     for clip in listed.clips:
-        # tests/media.py makes each tenth picture a keyframe.
+        # In videos of tests/media.py, every tenth picture is a keyframe.
         first = max(n for n, t in enumerate(TIMES) if t <= clip.asked_start_s and n % 10 == 0)
         last = max(n for n, t in enumerate(TIMES) if t < clip.asked_end_s)
         assert clip.start_s == pytest.approx(TIMES[first], abs=0.0011)
         found = shown(tmp_path / "clips" / clip.file)
         numbers = [number for _, number in found]
         assert numbers == list(range(first, numbers[-1] + 1))
-        # A few more pictures may follow, on which those before the end depend.
+        # A few more pictures may follow, because earlier pictures depend on them.
         assert last <= numbers[-1] <= last + 4
         wanted = [TIMES[number] - TIMES[first] for number in numbers]
         assert [time for time, _ in found] == pytest.approx(wanted, abs=0.0011)
@@ -132,7 +132,7 @@ def test_copied_clips_begin_with_the_keyframe_before_their_start(
 
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("container", ["ts", "mkv"])
-def test_a_reel_shows_the_clips_of_its_class_in_turn(pictures, sound, tmp_path, container, exact):
+def test_reel_shows_the_clips_of_its_class_in_order(pictures, sound, tmp_path, container, exact):
     path = in_one_file(tmp_path / f"match.{container}", [pictures, sound])
     folder = tmp_path / "clips"
     listed = cut(path, folder, exact=exact)
@@ -144,7 +144,7 @@ def test_a_reel_shows_the_clips_of_its_class_in_turn(pictures, sound, tmp_path, 
     begin = found[len(parts[0])][0]
     shifted = [time + begin for time, _ in parts[1]]
     assert [time for time, _ in found[len(parts[0]) :]] == pytest.approx(shifted, abs=0.001)
-    # A burst that begins with a clip is too short to count.
+    # A burst at the start of a clip is too short to count.
     later = [time + begin for time in heard(folder / "second.mp4") if time > 0.5]
     bursts = [time for time in heard(folder / "reel_Goal.mp4") if time > begin + 0.5]
     assert bursts == pytest.approx(later, abs=0.005)
@@ -152,7 +152,7 @@ def test_a_reel_shows_the_clips_of_its_class_in_turn(pictures, sound, tmp_path, 
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("pcm_s16le", "wav"), ("mp2", "mp2")])
-def test_sound_that_browsers_do_not_play_is_encoded(pictures, tmp_path, codec, suffix, caplog):
+def test_sound_that_browsers_cannot_play_is_encoded(pictures, tmp_path, codec, suffix, caplog):
     sound = write_tone(tmp_path / f"sound.{suffix}", SECONDS, bursts=BURSTS, codec=codec)
     path = in_one_file(tmp_path / "match.mkv", [pictures, sound])
     with caplog.at_level("INFO"):
@@ -165,7 +165,7 @@ def test_sound_that_browsers_do_not_play_is_encoded(pictures, tmp_path, codec, s
         assert bursts == pytest.approx(expected_bursts(*span), abs=0.03)
 
 
-def test_sound_that_begins_later_is_in_its_place(pictures, tmp_path):
+def test_sound_that_begins_later_keeps_its_time(pictures, tmp_path):
     sound = write_tone(tmp_path / "sound.m4a", 8, 8.0, bursts=BURSTS)
     path = in_one_file(tmp_path / "match.mkv", [pictures, sound])
     for exact in (False, True):
@@ -209,7 +209,7 @@ def test_sound_of_joined_recordings_follows_the_pictures(tmp_path):
 
 
 @pytest.mark.parametrize("exact", [False, True])
-def test_shape_and_rotation_of_the_picture_stay(tmp_path, exact):
+def test_clips_keep_aspect_ratio_and_rotation(tmp_path, exact):
     plain = write_video(tmp_path / "plain.mkv", steady(8), pixel_aspect=Fraction(4, 3))
     path = tmp_path / "turned.mp4"
     with av.open(str(plain)) as file, av.open(str(path), "w") as output:
@@ -226,7 +226,7 @@ def test_shape_and_rotation_of_the_picture_stay(tmp_path, exact):
             assert next(file.decode(video=0)).rotation == 90
 
 
-def test_a_clip_without_pictures_is_left_out(tmp_path, caplog):
+def test_clip_without_pictures_is_left_out(tmp_path, caplog):
     times = [*steady(4), *steady(4, start=12)]
     path = write_video(tmp_path / "match.mkv", times)
     clips = [Clip("gap.mp4", "Goal", 8, 7, 9), Clip("late.mp4", "Goal", 12, 11.5, 13)]
@@ -237,7 +237,7 @@ def test_a_clip_without_pictures_is_left_out(tmp_path, caplog):
     assert found[0] == (pytest.approx(0.5), 100)
 
 
-def test_no_event_makes_an_empty_list(pictures, tmp_path):
+def test_no_events_give_an_empty_list_of_clips(pictures, tmp_path):
     listed = cut(pictures, tmp_path / "clips", exact=False, clips=[])
     assert (listed.clips, listed.reels) == ([], [])
     names = sorted(path.name for path in (tmp_path / "clips").iterdir())

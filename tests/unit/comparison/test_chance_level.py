@@ -1,4 +1,4 @@
-"""Chance is what shifted events reach, however few they are."""
+"""Tests of the chance level against analytic values."""
 
 import math
 import random
@@ -24,7 +24,7 @@ TIMES = st.lists(st.integers(0, 2_700_000).map(lambda n: n / 1000), min_size=1, 
     st.sampled_from([0.0, 0.5, 5.0, 60.0]),
     st.integers(0, 1000),
 )
-def test_no_shift_lies_within_the_margin(times, span, tolerance, seed):
+def test_shifts_are_outside_the_margin(times, span, tolerance, seed):
     margin = min(4 * tolerance, span / 4)
     drawn = shifts([time % span for time in times], span, tolerance, count=20, seed=seed)
     assert len(drawn) == 20
@@ -32,7 +32,7 @@ def test_no_shift_lies_within_the_margin(times, span, tolerance, seed):
 
 
 def by_comparison(ones, others, span=SPAN, tolerance=5.0):
-    """F1 by chance of two lists of goals, the mean over many seeds."""
+    """Return the mean F1 by chance of two lists of goals over many seeds, from `compare`."""
     looked_at = ((0.0, span),)
     a, b = (Track([event(time) for time in times], looked_at) for times in (ones, others))
     return fmean(
@@ -42,7 +42,7 @@ def by_comparison(ones, others, span=SPAN, tolerance=5.0):
 
 
 def by_evaluation(ones, others, span=SPAN, tolerance=5.0):
-    """As `by_comparison`, of predictions and labels."""
+    """Return the F1 by chance of predictions and labels, from `evaluate`."""
     truth, events = [(time, "Goal") for time in ones], [(time, "Goal", 0.5) for time in others]
     this = half(truth, events, looked_at=((0.0, span),))
     reports = (
@@ -56,44 +56,44 @@ WAYS = pytest.mark.parametrize("by_chance", [by_comparison, by_evaluation])
 
 
 @WAYS
-def test_chance_of_one_common_event_is_its_window_over_the_span(by_chance):
-    # 2 * tolerance / span is .004; a shift of about 0 is never drawn.
+def test_chance_of_one_event_is_twice_the_tolerance_over_the_span(by_chance):
+    # 2 * tolerance / span is 0.004, but shifts close to 0 are never drawn.
     assert by_chance([1501.5], [1501.5]) <= 2 * 5 / SPAN
     assert by_chance([1501.5], [700.0]) == pytest.approx(2 * 5 / (SPAN - 40), abs=0.003)
 
 
 @WAYS
-def test_two_common_events_have_the_analytic_chance(by_chance):
-    # Each goes onto the other at shifts of ±600 s, within ±5 s.
+def test_chance_of_two_common_events_equals_the_analytic_value(by_chance):
+    # Each event meets the other at shifts of ±600 s, within ±5 s.
     analytic = 2 * (2 * 5 / (SPAN - 40)) / 2
     assert by_chance([1500.0, 2100.0], [1500.0, 2100.0]) == pytest.approx(analytic, abs=0.003)
 
 
 @WAYS
-def test_regular_events_far_apart_are_no_grid(by_chance):
+def test_events_a_minute_apart_do_not_form_a_grid(by_chance):
     minutes = [60.0 * k for k in range(1, 45)]
-    # On a grid of a minute all would meet at each shift. As many pairs as at a random place:
+    # On a grid of one minute, all events would meet at each shift. Off the grid, 2 * 5 / 60 meet.
     assert by_chance(minutes, minutes) == pytest.approx(2 * 5 / 60, abs=0.03)
 
 
 @WAYS
-def test_many_events_on_a_grid_of_2_s_have_the_chance_of_that_grid(by_chance):
+def test_chance_of_events_on_a_grid_equals_the_analytic_value(by_chance):
     source = random.Random(3)
     ones, others = ([2.0 * k for k in source.sample(range(1350), 25)] for _ in range(2))
-    # ±4 s hold five places of the grid. Few of 25 events compete for one.
+    # ±4 s contain five places of the grid. Few of the 25 events compete for the same place.
     analytic = 25 * 5 * 2 / SPAN
     assert by_chance(ones, others, tolerance=4.0) == pytest.approx(analytic, abs=0.03)
-    # Only the same place is within ±0.5 s; between the lines of the grid nothing would be.
+    # ±0.5 s contain only one place of the grid. Off the grid, they would contain none.
     assert by_chance(ones, others, tolerance=0.5) == pytest.approx(25 * 2 / SPAN, abs=0.008)
 
 
 @WAYS
 @pytest.mark.parametrize("span", [60.0, 120.0])
-def test_short_videos_have_the_analytic_chance(by_chance, span):
-    # On the circle the other event lies a quarter of the span away, at the edge of the margin.
+def test_chance_in_a_short_video_equals_the_analytic_value(by_chance, span):
+    # On the circle, the events are a quarter of the span apart, at the edge of the margin.
     ones, others = [span / 4], [span / 2 + 3]
     margin = min(20.0, span / 4)
-    # The shift that moves the second onto the first goes around the end.
+    # The shift that moves the second event onto the first wraps around the end.
     needed = ones[0] - others[0] + span
     low, high = max(margin, needed - 5), min(span - margin, needed + 5)
     assert by_chance(ones, others, span) == pytest.approx(
@@ -101,7 +101,7 @@ def test_short_videos_have_the_analytic_chance(by_chance, span):
     )
 
 
-def test_shifts_are_steps_of_a_grid_with_any_phase():
+def test_shifts_are_multiples_of_the_grid_step_for_any_phase():
     source = random.Random(3)
     times = [0.04 + 2.0 * k for k in source.sample(range(1300), 30)]
     assert all(

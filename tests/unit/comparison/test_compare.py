@@ -1,4 +1,4 @@
-"""Two models' events side by side, beside what chance would give."""
+"""Tests of the comparison of two models' events."""
 
 import csv
 import random
@@ -21,13 +21,13 @@ def track(*events, looked_at=ALL):
 
 
 def groups(findings):
-    """Each finding as its group and the times of the two events."""
+    """Return each finding as its group and the times of the two events."""
     return [
         (f.group, f.event_a and f.event_a.time_s, f.event_b and f.event_b.time_s) for f in findings
     ]
 
 
-def test_the_groups():
+def test_events_are_assigned_to_the_expected_groups():
     a = track(event(10.0), event(100.0, "Foul"), event(200.0), event(300.0))
     b = track(event(13.0), event(104.0, "Corner"), event(206.0), event(400.0, "Foul"))
     report, findings = compare({"llava": a, "qwen7b": b}, 5.0)
@@ -54,14 +54,14 @@ def test_the_groups():
     assert seen == {("Goal", "Goal"): 1, ("Foul", "Corner"): 1}
 
 
-def test_the_same_label_goes_before_a_nearer_one():
+def test_same_label_is_paired_before_a_nearer_event():
     a = track(event(10.0), event(12.0, "Foul"))
     b = track(event(12.0), event(10.0, "Foul"))
     _, findings = compare({"a": a, "b": b}, 5.0)
     assert [f.group for f in findings] == ["both", "both"]
 
 
-def test_only_where_both_looked():
+def test_only_intervals_of_both_models_are_compared():
     a = track(event(100.0), event(400.0), looked_at=((0.0, 300.0),))
     b = track(event(50.0), event(350.0, "Foul"), looked_at=((80.0, 600.0),))
     report, findings = compare({"a": a, "b": b}, 5.0)
@@ -78,7 +78,7 @@ def test_only_where_both_looked():
     assert pair.overall.f1 == 0
 
 
-def test_no_time_in_common_and_no_events():
+def test_models_without_common_time_or_events_have_no_f1():
     a, b = (
         track(event(10.0), looked_at=((0.0, 20.0),)),
         track(event(30.0), looked_at=((20.0, 40.0),)),
@@ -89,7 +89,7 @@ def test_no_time_in_common_and_no_events():
     assert compare({"a": track(), "b": track(looked_at=())}, 5.0)[0].pairs[0].overall.f1 is None
 
 
-def test_unknown_labels_are_paired_but_do_not_count_for_agreement():
+def test_unknown_labels_are_paired_but_excluded_from_agreement():
     a = track(event(10.0, "Other", known=False), event(50.0, "Other", known=False), event(90.0))
     b = track(event(11.0, "Other", known=False), event(52.0, "Corner"), event(91.0))
     report, findings = compare({"a": a, "b": b}, 5.0)
@@ -100,7 +100,7 @@ def test_unknown_labels_are_paired_but_do_not_count_for_agreement():
     assert report.models[0].unknown == 2
 
 
-def test_lists_that_have_nothing_to_do_with_each_other_agree_by_chance():
+def test_agreement_of_unrelated_lists_equals_chance():
     source = random.Random(5)
     times = [[source.uniform(0, 2700) for _ in range(400)] for _ in range(2)]
     a, b = (track(*(event(t) for t in mine), looked_at=((0.0, 2700.0),)) for mine in times)
@@ -110,7 +110,7 @@ def test_lists_that_have_nothing_to_do_with_each_other_agree_by_chance():
     assert agreement.jaccard_by_chance == pytest.approx(agreement.jaccard, abs=0.05)
 
 
-def test_lists_that_agree_are_far_above_chance():
+def test_agreement_of_similar_lists_is_far_above_chance():
     source = random.Random(6)
     times = [source.uniform(0, 2700) for _ in range(60)]
     a = track(*(event(t) for t in times), looked_at=((0.0, 2700.0),))
@@ -120,8 +120,8 @@ def test_lists_that_agree_are_far_above_chance():
     assert agreement.f1_by_chance < 0.3
 
 
-def test_chance_keeps_to_the_grid_of_the_windows():
-    # On a grid of 2 s a tolerance of 4 s holds 5 places; between its lines it would hold 4.
+def test_chance_level_keeps_the_grid_of_windows():
+    # On a grid of 2 s, a tolerance of 4 s contains 5 places. Off the grid, it would contain 4.
     source = random.Random(7)
 
     def draw():
@@ -133,14 +133,14 @@ def test_chance_keeps_to_the_grid_of_the_windows():
     assert agreement.matched_by_chance == pytest.approx(by_chance, abs=1.5)
 
 
-def test_the_seed_decides_and_nothing_else():
+def test_report_depends_only_on_the_seed():
     source = random.Random(8)
     a, b = (track(*(event(source.uniform(0, 600)) for _ in range(50))) for _ in range(2))
     reports = [compare({"a": a, "b": b}, 5.0, seed=seed)[0] for seed in (1, 1, 2)]
     assert reports[0] == reports[1] != reports[2]
 
 
-def test_three_models_pairwise_and_together():
+def test_three_models_are_compared_pairwise_and_together():
     tracks = {
         "llava": track(event(10.0), event(100.0), event(200.0, "Foul")),
         "qwen7b": track(event(12.0), event(102.0)),
@@ -161,7 +161,7 @@ def test_three_models_pairwise_and_together():
     }
 
 
-def test_a_model_alone_has_no_pairs():
+def test_single_model_has_no_pairs():
     report, findings = compare({"a": track(event(1.0))}, 5.0)
     assert (report.pairs, findings, report.together[0].count) == ([], [], 1)
 
@@ -181,17 +181,17 @@ def test_exchanging_the_models_exchanges_the_report(a, b, tolerance):
     assert (forth.both, forth.other_label) == (back.both, back.other_label)
     assert (forth.only_a, forth.only_b) == (back.only_b, back.only_a)
     assert forth.overall.f1 == back.overall.f1
-    # Every event is in one group, and none is paired where it could not be.
+    # Every event is in exactly one group.
     assert forth.both + forth.other_label + forth.only_a + forth.not_compared_a == len(a.events)
     assert forth.both + forth.other_label + forth.only_b + forth.not_compared_b == len(b.events)
 
 
-def test_the_report_is_json_and_back():
+def test_report_is_read_back_from_json_unchanged():
     report, _ = compare({"a": track(event(1.0)), "b": track(event(2.0))}, 5.0)
     assert ComparisonReport.model_validate_json(report.model_dump_json()) == report
 
 
-def test_the_table(tmp_path):
+def test_comparison_table_has_one_line_per_finding(tmp_path):
     a = track(event(10.0, details="=evil()", confidence=0.9), event(200.0))
     b = track(event(13.5, score=0.25))
     _, findings = compare({"llava": a, "qwen7b": b}, 5.0)

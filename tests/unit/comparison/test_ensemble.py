@@ -1,4 +1,4 @@
-"""Several models' events become one list that names who predicted what."""
+"""Tests of the fusion of several models' events."""
 
 import pytest
 from hypothesis import given
@@ -41,7 +41,7 @@ def test_intersection_needs_every_model():
     ]
 
 
-def test_the_same_moment_with_another_label_is_another_event():
+def test_events_with_other_labels_are_not_fused():
     predicted = {"a": [event(1.0)], "b": [event(1.0, "Foul")]}
     assert len(fuse(predicted, 5.0, "union")) == 2
     assert fuse(predicted, 5.0, "intersection") == []
@@ -58,7 +58,7 @@ def test_the_same_moment_with_another_label_is_another_event():
         ({"llava": {"Foul": 0.5}, "netvlad": 0.25}, 1.0, [11.15, 300.0]),
     ],
 )
-def test_weighted_sums_the_weights_of_those_who_say_it(weights, threshold, times):
+def test_weighted_keeps_moments_that_reach_the_threshold(weights, threshold, times):
     fused = fuse(PREDICTED, 5.0, "weighted", weights=weights, threshold=threshold)
     assert [e.time_s for e in fused] == pytest.approx(times, abs=0.06)
 
@@ -72,7 +72,7 @@ def test_weighted_averages_time_and_score():
     assert (fused.time_s, fused.score) == (10.0, 0.0)
 
 
-def test_nms_keeps_the_strongest_of_all_models():
+def test_nms_keeps_the_strongest_event_of_all_models():
     predicted = {
         "a": [event(10.0, score=0.5), event(13.0, score=0.6)],
         "b": [event(12.0, score=0.7), event(30.0, score=0.1)],
@@ -82,7 +82,7 @@ def test_nms_keeps_the_strongest_of_all_models():
     assert [e.time_s for e in fuse(predicted, 3.0, "nms", weights={"b": 0.5})] == [13.0, 30.0]
 
 
-def test_an_unrated_model_counts_as_sure():
+def test_event_without_score_has_worth_one():
     predicted = {"a": [event(10.0, score=0.9)], "b": [event(12.0)]}
     assert fuse(predicted, 5.0, "union")[0].time_s == 12.0
 
@@ -99,7 +99,7 @@ EVENTS = st.lists(
 
 
 @given(EVENTS, EVENTS, EVENTS, st.sampled_from(["union", "weighted", "nms"]))
-def test_no_voice_is_lost(a, b, c, method):
+def test_every_vote_is_in_exactly_one_fused_event(a, b, c, method):
     predicted = {"a": a, "b": b, "c": c}
     fused = fuse(predicted, 4.0, method, threshold=0.0)
     voices = sorted((v.model, e.label, v.time_s) for e in fused for v in e.said_by)
@@ -110,7 +110,7 @@ def test_no_voice_is_lost(a, b, c, method):
 
 
 @given(EVENTS, EVENTS)
-def test_intersection_is_part_of_the_union(a, b):
+def test_intersection_is_a_subset_of_the_union(a, b):
     predicted = {"a": a, "b": b}
     union = fuse(predicted, 4.0, "union")
     assert fuse(predicted, 4.0, "intersection") == [e for e in union if len(e.said_by) == 2]

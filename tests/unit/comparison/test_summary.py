@@ -1,4 +1,4 @@
-"""One row a video and model, and below it what a person has to know."""
+"""Tests of the summary and of the warnings below it."""
 
 import csv
 
@@ -6,7 +6,12 @@ import pytest
 from samples import event
 
 from touchline.comparison.compare import Track, compare
-from touchline.comparison.summary import Row, agreement_of, summary_table, write_summary_csv
+from touchline.comparison.summary import (
+    Row,
+    agreement_with_others,
+    summary_table,
+    write_summary_csv,
+)
 from touchline.core.intervals import to_records
 from touchline.core.records import Counts, Coverage
 from touchline.events.predictions import events_table
@@ -44,20 +49,20 @@ def rows():
             "llava",
             events_table(llava),
             coverage(unparsed=2, skipped=1),
-            agreement_of("llava", report),
+            agreement_with_others("llava", report),
         ),
         Row(
             3,
             "qwen7b",
             events_table(qwen),
             coverage(looked_at=((150.0, 600.0),), likely_lost=((0.0, 150.0),)),
-            agreement_of("qwen7b", report),
+            agreement_with_others("qwen7b", report),
         ),
         Row(4, "qwen7b", missing=["given/final_predictions_qwen7b_video_4.json"]),
     ]
 
 
-def test_the_csv(tmp_path, rows):
+def test_summary_csv_has_the_expected_cells(tmp_path, rows):
     write_summary_csv(tmp_path / "s.csv", rows, LABELS)
     with open(tmp_path / "s.csv", newline="") as file:
         llava, qwen, missing = csv.DictReader(file)
@@ -66,7 +71,7 @@ def test_the_csv(tmp_path, rows):
     assert (llava["unparsed"], llava["skipped_windows"], llava["answers"]) == ("2", "1", "300")
     assert llava["unknown_labels"] == "Other: 2; =1+1 [2J: 1"
     assert (llava["Goal"], llava["Foul"]) == ("1", "0")
-    # Of both models' events only the foul lies where both looked.
+    # Only the foul lies where both models looked.
     assert (llava["matched_qwen7b"], llava["f1_qwen7b"], llava["matched_llava"]) == ("0", "0.0", "")
     assert (qwen["matched_llava"], qwen["share_looked_at"]) == ("0", "0.75")
     assert qwen["likely_lost_s"] == "150.0"
@@ -75,7 +80,7 @@ def test_the_csv(tmp_path, rows):
     assert missing["missing_files"] == "given/final_predictions_qwen7b_video_4.json"
 
 
-def test_the_table_for_the_terminal(rows):
+def test_terminal_summary_has_the_expected_lines(rows):
     text = summary_table(rows, LABELS)
     assert "\x1b" not in text
     head, llava, qwen, missing, *notes = text.splitlines()
@@ -90,33 +95,33 @@ def test_the_table_for_the_terminal(rows):
         "    1       1  Goal",
         "    0       1  Foul",
         "",
-        "Labels that are no class, kept as they are:",
+        "Labels that are no class and were kept:",
         "      2  'Other' (a heading of the prompt)",
         "      1  '=1+1\\x1b[2J'",
         "",
-        "warning: qwen7b has nothing from 0 to 150 s of video 3; that slice was likely lost.",
+        "warning: qwen7b has nothing from 0 to 150 s of video 3. The slice was likely lost.",
         "warning: given/final_predictions_qwen7b_video_4.json is missing.",
     ]
 
 
-def test_where_a_video_shows_nothing_is_reported_once(tmp_path):
+def test_intervals_without_pictures_are_reported_once_per_video(tmp_path):
     gaps = [(10.0 * k, 10.0 * k + 2.5) for k in range(1, 8)]
     rows = [Row(3, model, coverage=coverage(no_pictures=gaps)) for model in ("llava", "qwen7b")]
     (line,) = [line for line in summary_table(rows, LABELS).splitlines() if "no picture" in line]
     assert line.startswith("warning: Video 3 has no picture from 10 to 12.5 s, 20 to 22.5 s")
-    assert line.endswith("50 to 52.5 s and 2 more stretches.")
+    assert line.endswith("50 to 52.5 s and 2 more intervals.")
     write_summary_csv(tmp_path / "s.csv", rows, LABELS)
     with open(tmp_path / "s.csv", newline="") as file:
         assert [row["no_pictures_s"] for row in csv.DictReader(file)] == ["17.5", "17.5"]
 
 
-def test_columns_line_up(rows):
+def test_columns_of_the_terminal_summary_are_aligned(rows):
     lines = summary_table(rows, LABELS).splitlines()[:4]
     end = lines[0].index("events") + len("events")
     assert all(line[end - 1] != " " and line[end : end + 2] == "  " for line in lines)
 
 
-def test_no_duration_and_no_events():
+def test_summary_without_duration_and_events_is_printed():
     row = Row(0, "m", coverage=coverage(looked_at=(), duration=None))
     assert row.events_per_minute is None
     assert row.share_looked_at is None
@@ -124,7 +129,7 @@ def test_no_duration_and_no_events():
     assert summary_table([], LABELS)
 
 
-def test_invalid_items_and_answers_that_were_cut_off_are_reported_by_model():
+def test_invalid_items_and_cut_off_answers_are_reported_per_model():
     rows = [
         Row(0, "qwen7b", coverage=coverage(invalid=2)),
         Row(1, "qwen7b", coverage=coverage(invalid=1, cut_off=3)),
@@ -133,11 +138,9 @@ def test_invalid_items_and_answers_that_were_cut_off_are_reported_by_model():
     ]
     *_, invalid, of_qwen, of_llava = summary_table(rows, LABELS).splitlines()
     assert invalid == (
-        "warning: invalid items of qwen7b, left out: 3 (video 0-1); logs/given/ has the reason of "
-        "each."
+        "warning: 3 invalid items of qwen7b were left out (video 0-1). logs/given/ has the reasons."
     )
     assert of_qwen == (
-        "warning: answers of qwen7b that were cut off: 3 (video 1); the events that can be read in "
-        "them count."
+        "warning: 3 answers of qwen7b were cut off (video 1). Their readable events count."
     )
-    assert of_llava.startswith("warning: answers of llava that were cut off: 1 (video 0);")
+    assert of_llava.startswith("warning: 1 answers of llava were cut off (video 0).")
