@@ -43,7 +43,7 @@ def test_clip_lasts_from_before_to_after_within_the_video():
     assert planned(Moment(3009, "Goal")) == []
 
 
-def test_in_and_out_points_of_a_person_replace_the_settings():
+def test_manual_in_and_out_points_replace_the_settings():
     moments = Moment(50, "Goal", 30, None), Moment(60, "Goal", None, 80), Moment(70, "Goal", 10, 20)
     spans = [(clip.start, clip.end) for clip in planned(*moments)]
     assert spans == [(30, 55), (52, 80), (10, 20)]
