@@ -1,4 +1,4 @@
-"""Clones of the project, and Snakemake run in them as a user does."""
+"""Clones of the project, in which Snakemake runs as a user would run it."""
 
 import json
 import os
@@ -19,22 +19,22 @@ PROJECT += ["report", "config.yaml", "labels.yaml"]
 
 @dataclass
 class Clone:
-    """A working copy with a configuration of its own.
+    """A working copy of the project with its own configuration.
 
     Attributes:
-        folder: the copy; commands run in it.
-        config: what config.yaml is extended by.
+        folder: the copy. Commands run in this folder.
+        config: settings that override config.yaml.
     """
 
     folder: Path
     config: dict
 
     def snakemake(self, *arguments, **config) -> subprocess.CompletedProcess:
-        """Run snakemake with the configuration, changed for this run; never raises."""
+        """Run snakemake with the configuration and the given changes. Never raise an error."""
         (self.folder / "my.yaml").write_text(yaml.safe_dump(self.config | config))
         command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
         command += ["--configfile", "my.yaml", "--set-threads", "detect_slice=1"]
-        # A cluster's or a user's own settings must not reach a test.
+        # Settings of a cluster or a user must not affect a test.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
         return subprocess.run(
             command,
@@ -47,23 +47,27 @@ class Clone:
         )
 
     def run(self, *arguments, **config) -> subprocess.CompletedProcess:
-        """Run snakemake and fail with what it printed unless it succeeds."""
+        """Run snakemake, and fail with its output unless it succeeds."""
         done = self.snakemake(*arguments, **config)
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
     def jobs(self, *arguments, **config) -> dict[str, int]:
-        """How many jobs of each rule a dry run would start."""
+        """Return how many jobs of each rule a dry run would start."""
         output = self.run("-n", *arguments, "--quiet", "reason", **config).stdout
         table = output.partition("Job stats:")[2].partition("\n\n")[0].splitlines()[3:]
         counts = dict(line.split() for line in table)
         return {rule: int(n) for rule, n in counts.items() if rule not in ("all", "total")}
 
     def results(self, pattern) -> list[Path]:
+        """Return the results that fit a pattern, sorted by path."""
         return sorted((self.folder / "results").glob(pattern))
 
     def answered(self, results="results") -> list[int]:
-        """The windows in the journal, in the order of its lines; those answered twice, twice."""
+        """Return the windows in the journal, in the order of its lines.
+
+        Windows can occur several times.
+        """
         lines = (
             line
             for file in (self.folder / results).glob("journal/*/*/*.jsonl")
@@ -72,7 +76,7 @@ class Clone:
         return [json.loads(line)["window"] for line in lines if line.endswith(b"\n")]
 
     def read(self, name):
-        """A JSON or JSON Lines file of the results."""
+        """Read a JSON or JSON Lines file of the results."""
         text = (self.folder / "results" / name).read_text()
         if name.endswith("jsonl"):
             return [json.loads(line) for line in text.splitlines()]
@@ -80,13 +84,14 @@ class Clone:
 
 
 def signal_slices(run: subprocess.Popen, number: signal.Signals) -> None:
-    """Send a signal to the workers of a run alone, as a scheduler would: Snakemake lives on."""
+    """Send a signal only to the workers of a run, as a scheduler would. Snakemake keeps running."""
     for process in psutil.Process(run.pid).children(recursive=True):
         if any("detect_slice" in word for word in process.cmdline()):
             process.send_signal(number)
 
 
 def new_clone(folder: Path, config: dict) -> Clone:
+    """Copy the project into a folder."""
     folder.mkdir(exist_ok=True)
     for name in PROJECT:
         source = ROOT / name
@@ -97,7 +102,7 @@ def new_clone(folder: Path, config: dict) -> Clone:
 
 
 def given(events) -> str:
-    """A predictions file of (time, label) pairs as another model would have written it."""
+    """Return a predictions file of (time, label) pairs, as another model would write it."""
     return json.dumps(
         [
             {"time": time, "raw": f'```json\n{{"label": "{label}", "team": "home"}}\n```'}

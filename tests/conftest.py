@@ -1,4 +1,4 @@
-"""What many tests use: a tiny checkpoint with random weights, a short video."""
+"""Fixtures of many tests: a tiny checkpoint with random weights, and a short video."""
 
 import os
 import signal
@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A shell starts what it puts into the background with Ctrl-C ignored.
+# A shell starts background processes with Ctrl-C ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# As in a worker; it must be set before torch is imported.
+# Workers set this variable, too. It must be set before torch is imported.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
-# Threads that wait for each other take five times the processor time on a busy machine, and the
-# models of the tests are too small to gain from them. A test that is about threads sets them.
+# On a busy machine, waiting threads take five times the processor time, and the models of the tests
+# are too small to profit from threads. Tests about threads set their own number.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A busy machine is slow; that is no failure.
+# A busy machine is slow, which is no failure.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
@@ -25,7 +25,7 @@ TEXTS = ["USER: ASSISTANT: none", '[{"label": "Goal"}]']
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory) -> Path:
-    """A LLaVA-NeXT-Video checkpoint as tiny as the demo's, untrained."""
+    """Return an untrained LLaVA-NeXT-Video checkpoint of the demo's size."""
     from demo.training import tiny_llava
 
     return untrained(tiny_llava, tmp_path_factory.mktemp("llava"))
@@ -33,7 +33,7 @@ def checkpoint(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def qwen_checkpoint(tmp_path_factory) -> Path:
-    """A Qwen2.5-VL checkpoint as tiny as the demo's, untrained."""
+    """Return an untrained Qwen2.5-VL checkpoint of the demo's size."""
     from demo.training import tiny_qwen
 
     return untrained(tiny_qwen, tmp_path_factory.mktemp("qwen"))
@@ -41,7 +41,7 @@ def qwen_checkpoint(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def qwen3_checkpoint(tmp_path_factory) -> Path:
-    """A Qwen3-VL checkpoint as tiny, untrained."""
+    """Return an untrained Qwen3-VL checkpoint of the same size."""
     import tiny_qwen3
 
     return untrained(tiny_qwen3, tmp_path_factory.mktemp("qwen3"))
@@ -49,7 +49,7 @@ def qwen3_checkpoint(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def checkpoints(checkpoint, qwen_checkpoint, qwen3_checkpoint) -> dict[str, Path]:
-    """The tiny checkpoint of each family."""
+    """Return the tiny checkpoint of each family."""
     return {
         "llava_next_video": checkpoint,
         "qwen2_5_vl": qwen_checkpoint,
@@ -59,7 +59,7 @@ def checkpoints(checkpoint, qwen_checkpoint, qwen3_checkpoint) -> dict[str, Path
 
 @pytest.fixture(scope="module", params=["llava_next_video", "qwen2_5_vl", "qwen3_vl"])
 def kind(request):
-    """The class of each family."""
+    """Return the class of each family in turn."""
     from touchline.models.families import family
 
     return family(request.param)
@@ -67,13 +67,13 @@ def kind(request):
 
 @pytest.fixture(scope="module")
 def source(kind, checkpoints) -> Path:
-    """The tiny checkpoint of the family."""
+    """Return the tiny checkpoint of the family."""
     return checkpoints[kind.architecture.config_class.model_type]
 
 
 @pytest.fixture(scope="module")
 def quantized(source, tmp_path_factory) -> Path:
-    """Its 4-bit copy."""
+    """Return a 4-bit copy of the family's checkpoint."""
     from touchline.models.quantize import quantize
 
     folder = tmp_path_factory.mktemp("nf4") / "model"
@@ -82,6 +82,7 @@ def quantized(source, tmp_path_factory) -> Path:
 
 
 def untrained(kind, folder) -> Path:
+    """Write an untrained model and its tokenizer into a folder."""
     import torch
 
     torch.manual_seed(0)
@@ -92,7 +93,7 @@ def untrained(kind, folder) -> Path:
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory) -> Path:
-    """A video of 9.2 seconds whose frames show their numbers."""
+    """Return a video of 9.2 seconds whose frames show their numbers."""
     from media import steady, write_video
 
     return write_video(tmp_path_factory.mktemp("clip") / "clip.mkv", steady(9.2))

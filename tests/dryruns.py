@@ -1,7 +1,7 @@
-"""Many dry runs in a row, each the command line's own, without importing Snakemake for each.
+"""Many dry runs in a row, without importing Snakemake for each of them.
 
-A process imports Snakemake once; for each run it forks, and the child is `snakemake` from there
-on. Run as a script, this file is that process: it reads a line of JSON for a run, and answers so.
+A process imports Snakemake once and forks for each run. The child then acts as `snakemake`. Run as
+a script, this file is this process. It reads one line of JSON per run, and answers with one line.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 
 class DryRuns:
-    """The process; use it in a `with` statement."""
+    """The process of the dry runs. Use it in a `with` statement."""
 
     def __enter__(self) -> DryRuns:
-        # A cluster's or a user's own settings must not reach a test.
+        # Settings of a cluster or a user must not affect a test.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
-        # Of several reasons for a job, Snakemake names one, and takes them in the order of hashes.
+        # Snakemake prints only one of several reasons for a job, chosen by the order of hashes.
         environment["PYTHONHASHSEED"] = "0"
         self._process = subprocess.Popen(
             [sys.executable, __file__],
@@ -37,7 +37,10 @@ class DryRuns:
         self._process.wait(timeout=30)
 
     def run(self, folder: Path, arguments: Sequence[str]) -> str:
-        """What `snakemake -n ARGUMENTS` says in a folder; fails with it if that fails."""
+        """Return the output of `snakemake -n ARGUMENTS` in a folder.
+
+        Fail with the output on errors.
+        """
         print(json.dumps([str(folder), list(arguments)]), file=self._process.stdin, flush=True)
         status, output = json.loads(self._process.stdout.readline())
         assert status == 0, output
@@ -45,6 +48,7 @@ class DryRuns:
 
 
 def serve() -> None:
+    """Answer requests for dry runs, one per line."""
     from snakemake.cli import main
 
     for line in sys.stdin:

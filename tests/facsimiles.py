@@ -1,7 +1,7 @@
-"""Checkpoint folders as they lie on the hub, with the weights of the demo's tiny models.
+"""Checkpoint folders with the layout of the hub, and the weights of the demo's tiny models.
 
-File names, names of weights, shards with an index, and what each file states are as in
-llava-hf/LLaVA-NeXT-Video-7B-hf and Qwen/Qwen2.5-VL-7B-Instruct; numbers are the demo's.
+File names, names of weights, sharding and the content of each file equal those of
+llava-hf/LLaVA-NeXT-Video-7B-hf and Qwen/Qwen2.5-VL-7B-Instruct. Only the numbers are the demo's.
 """
 
 import json
@@ -39,7 +39,7 @@ TEMPLATES = {
 
 
 def facsimile(kind: str, folder: Path) -> Path:
-    """Write the folder of a family's model, with all that stands beside the weights."""
+    """Write the folder of a family's model, with all files that accompany the weights."""
     source = ROOT / "demo" / f"model-{kind}"
     folder.mkdir(parents=True)
     for file in source.glob("*.json"):
@@ -86,7 +86,8 @@ def lora(checkpoint: Path, folder: Path, seed: int = 0) -> Path:
 
 
 def _save(weights, folder: Path, shards: int) -> None:
-    # What transformers 4 wrote, and 5 reads: the vision tower's own prefix.
+    # transformers 4 wrote the vision tower's own prefix, and version 5 reads it.
+    """Write weights in shards, with an index."""
     old, new = "vision_tower.vision_model.", "vision_tower."
     weights = {
         key.replace(new, old, 1) if key.startswith(new) and old not in key else key: weight

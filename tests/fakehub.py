@@ -1,7 +1,7 @@
-"""A server that speaks the hub's protocol, and misbehaves on order.
+"""A fake Hugging Face hub that can fail on demand.
 
-Paths, headers and error codes are those that the hub's client reads
-(huggingface_hub: hf_api.py, file_download.py, utils/_http.py).
+Paths, headers and error codes are those that the hub's client reads (huggingface_hub: hf_api.py,
+file_download.py, utils/_http.py).
 """
 
 import hashlib
@@ -19,13 +19,16 @@ COMMIT, LATER = "1" * 40, "2" * 40
 
 @dataclass
 class Order:
-    """How to misbehave at the next requests whose path ends so.
+    """A failure for the next requests whose path has this ending.
 
     Attributes:
-        status: to answer with, instead of what was asked for.
-        cut: bytes of the answer's body after which the connection is cut.
-        hold: the same, but it stays open and silent.
-        body: another content, of any length.
+        path: ending of the path.
+        times: number of requests that fail.
+        status: HTTP status of the answer.
+        headers: headers of the answer.
+        cut: number of bytes of the body after which the connection is closed.
+        hold: number of bytes of the body after which the connection stays open but silent.
+        body: content to send instead.
     """
 
     path: str
@@ -38,15 +41,15 @@ class Order:
 
 
 class FakeHub:
-    """Models by name, each a folder of files at a commit.
+    """A server with models by name. Each model is a folder of files at a commit.
 
     Attributes:
-        url: for HF_ENDPOINT.
-        branches: by revision, its commit.
-        orders: what to do wrong, in the order of requests.
+        url: address for HF_ENDPOINT.
+        branches: commit of each revision.
+        orders: failures to apply, in the order of requests.
         asked: paths of all requests.
-        served: by path, bytes of files that were sent.
-        tokens: by path, what the last client named itself by.
+        served: number of sent bytes, by path.
+        tokens: the last client's Authorization header, by path.
     """
 
     def __init__(self, models: dict[str, Path]) -> None:
@@ -70,12 +73,12 @@ class FakeHub:
         self._server.shutdown()
         self._server.server_close()
 
-    def bytes_of(self, ending: str) -> int:
-        """Bytes that were sent of the files with names that end so."""
+    def bytes_sent(self, ending: str) -> int:
+        """Return the number of bytes that were sent for files whose names have this ending."""
         return sum(count for path, count in self.served.items() if path.endswith(ending))
 
     def _order(self, path: str, is_head: bool = False) -> Order | None:
-        """The next order for a path. A HEAD has no content that could be wrong."""
+        """Return the next failure for a path. HEAD requests have no content that could be wrong."""
         for order in self.orders:
             if is_head and not order.status:
                 continue
@@ -85,15 +88,17 @@ class FakeHub:
         return None
 
     def _handler(hub):
+        """Return the class that handles requests."""
+
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # it would hold back what follows a header
+            disable_nagle_algorithm = True  # It would delay the data after a header.
 
             def log_message(self, *_):
                 pass
 
             def do_CONNECT(self):
-                # As a proxy that knows no one.
+                # Answer like a proxy without known users.
                 self.answer(407, b"")
 
             def do_GET(self):
@@ -127,14 +132,14 @@ class FakeHub:
                 headers = {"X-Repo-Commit": commit, "X-Linked-Etag": etag, "X-Linked-Size": size}
                 if not path.endswith(".safetensors"):
                     return self.answer(200, b"", headers)
-                # As large files lie elsewhere: another host, as far as a client can tell.
+                # Large files are on another host from the client's point of view.
                 place = f"http://localhost:{hub._server.server_port}/cdn{path}"
                 return self.answer(302, b"", headers | {"Location": place})
 
             def model(self, name, kind, revision, order):
                 commit = hub.branches.get(revision, revision)
                 if name not in hub.models:
-                    # So does the hub whoever is not known to it.
+                    # The hub answers unknown clients in this way.
                     return self.answer(401, b"", {"X-Error-Code": "RepoNotFound"})
                 if commit not in hub.branches.values():
                     return self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
@@ -174,7 +179,10 @@ class FakeHub:
 
 
 def digest(path: Path) -> str:
-    """As the hub names a content: SHA-256 of what Git LFS keeps, git's SHA-1 of the rest."""
+    """Return the hub's name of a content:
+
+    SHA-256 for files in Git LFS, git's SHA-1 for all others.
+    """
     content = path.read_bytes()
     if path.suffix == ".safetensors":
         return hashlib.sha256(content).hexdigest()
@@ -182,7 +190,7 @@ def digest(path: Path) -> str:
 
 
 def listed(path: Path) -> dict:
-    """A file as the hub lists it."""
+    """Return the hub's entry for a file."""
     size, oid = path.stat().st_size, digest(path)
     entry = {"type": "file", "path": path.name, "size": size, "oid": oid}
     if path.suffix == ".safetensors":

@@ -1,7 +1,7 @@
-"""A stand-in for pynvml: NVIDIA's driver with the GPUs that a variable of the environment lists.
+"""A replacement for pynvml with the GPUs that an environment variable lists.
 
-FAKE_GPUS is a JSON list with an object per GPU: uuid, and any of model, mode (the compute mode),
-instances (UUIDs, where the GPU is divided) and is_refused (this process may not open it).
+FAKE_GPUS is a JSON list with one object per GPU. Each has a uuid and can have a model, a mode (the
+compute mode), instances (UUIDs of a divided GPU) and is_refused (this process may not open it).
 """
 
 import json
@@ -16,7 +16,10 @@ class NVMLError(Exception):
 
 
 def fake_gpus(folder, *gpus):
-    """The variables with which a program sees these GPUs, and its pynvml made in a folder."""
+    """Return the environment variables that show these GPUs to a program.
+
+    Write pynvml into a folder.
+    """
     shutil.copy(__file__, Path(folder, "pynvml.py"))
     modules = os.pathsep.join([str(folder), *sys.path])
     return {"PYTHONPATH": modules, "FAKE_GPUS": json.dumps(gpus)}

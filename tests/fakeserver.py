@@ -1,4 +1,4 @@
-"""A server of chat completions that misbehaves as it is told."""
+"""A fake server of chat completions that can fail on demand."""
 
 import json
 import socket
@@ -11,7 +11,7 @@ GOAL = '[{"label": "Goal", "team": "home", "confidence": 0.9, "details": "A shot
 
 
 def completion(text="none", *, finish="stop", tokens=None, **changes) -> dict:
-    """A chat completion; `tokens` are pairs of a token and its log probability."""
+    """Return a chat completion. `tokens` are pairs of a token and its log probability."""
     choice = {"index": 0, "finish_reason": finish}
     choice["message"] = {"role": "assistant", "content": text}
     if tokens is not None:
@@ -23,19 +23,20 @@ def completion(text="none", *, finish="stop", tokens=None, **changes) -> dict:
 
 
 def error(message, code=None) -> dict:
+    """Return the body of an error."""
     return {"error": {"message": message, "type": "error", "code": code}}
 
 
 class FakeServer:
-    """Answers each request with what `answer(body, number)` returns.
+    """A server that answers each request with the result of `answer(body, number)`.
 
-    That is a completion; a status and a body, with headers if wanted; text, which is sent as it
-    is; or None, for which the connection is closed without an answer.
+    The result can be a completion, or a tuple of status, body and optional headers. A text is sent
+    unchanged. None closes the connection without an answer.
 
     Attributes:
-        requests: the body of each request, in their order.
-        headers: those of each request.
-        most: requests that were in work at one time.
+        requests: body of each request, in order.
+        headers: headers of each request, in order.
+        most: largest number of simultaneous requests.
     """
 
     def __init__(self, answer=lambda body, number: completion(), port=0):
@@ -98,7 +99,7 @@ class FakeServer:
         self._thread.start()
 
     def stop(self):
-        """End as a server that is killed does: requests in work get no answer."""
+        """Stop like a killed server. Running requests get no answer."""
         self._server.shutdown()
         for connection in self._connections:
             with suppress(OSError):
@@ -109,6 +110,7 @@ class FakeServer:
 
 @contextmanager
 def serving(answer=lambda body, number: completion(), port=0):
+    """Run a fake server within a `with` statement."""
     fake = FakeServer(answer, port)
     try:
         yield fake
@@ -117,6 +119,7 @@ def serving(answer=lambda body, number: completion(), port=0):
 
 
 def wait_until(condition, seconds=30):
+    """Wait until a condition is true, and fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"

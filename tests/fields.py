@@ -1,7 +1,8 @@
-"""H.264 whose pictures are coded as pairs of fields (PAFF), which no encoder at hand makes.
+"""H.264 whose pictures are coded as pairs of fields (PAFF), which no available encoder writes.
 
-Recommendation ITU-T H.264, 7.3: parameter sets, slices of field pictures, and macroblocks that
-hold their samples as they are (I_PCM), so that nothing need be predicted or transformed.
+Recommendation ITU-T H.264, 7.3, defines the parameter sets, the slices of field pictures, and the
+macroblocks. The macroblocks contain uncompressed samples (I_PCM), so nothing is predicted or
+transformed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from media import numbered_picture
 
-# The smallest that numbers fit into: each field is a row of macroblocks.
+# The smallest size for the numbers. Each field is a row of macroblocks.
 WIDTH, HEIGHT = 192, 32
 _RATE = 25
 _GROUP = 12
@@ -26,26 +27,31 @@ _TIME_BASE = Fraction(1, 90_000)
 
 
 class _Bits:
+    """A writer of bits."""
+
     def __init__(self) -> None:
         self._bits: list[int] = []
 
     def u(self, count: int, value: int) -> _Bits:
+        """Append an unsigned number of `count` bits."""
         self._bits += [value >> place & 1 for place in reversed(range(count))]
         return self
 
     def ue(self, *values: int) -> _Bits:
+        """Append unsigned Exp-Golomb numbers."""
         for value in values:
             length = (value + 1).bit_length()
             self.u(2 * length - 1, value + 1)
         return self
 
     def raw(self, content: bytes) -> _Bits:
-        """Bytes, at the next whole one."""
+        """Append bytes at the next byte boundary."""
         self._bits += [0] * (-len(self._bits) % 8)
         self._bits += np.unpackbits(np.frombuffer(content, np.uint8)).tolist()
         return self
 
     def nal(self, kind: int, reference: bool = True) -> bytes:
+        """Return the bits as a NAL unit."""
         bits = [*self._bits, 1]
         content = np.packbits(np.array(bits + [0] * (-len(bits) % 8), np.uint8)).tobytes()
         escaped = bytearray()
@@ -60,17 +66,19 @@ class _Bits:
 
 
 def _parameters(reordered: int) -> bytes:
+    """Return the parameter sets."""
     sps = _Bits().u(8, 77).u(8, 0).u(8, 30)  # Main, level 3
     sps.ue(0, 0, 0, 4, 2).u(1, 0)  # 4 bits for frame_num, 8 for the order; two references
     sps.ue(WIDTH // 16 - 1, HEIGHT // 32 - 1).u(1, 0).u(1, 0)  # not only frames, no MBAFF
     sps.u(1, 1).u(1, 0).u(1, 1)  # direct_8x8_inference, not cropped, VUI
-    sps.u(4, 0).u(1, 1).u(32, 1).u(32, 2 * _RATE).u(1, 1).u(3, 0)  # its timing
+    sps.u(4, 0).u(1, 1).u(32, 1).u(32, 2 * _RATE).u(1, 1).u(3, 0)  # timing
     sps.u(1, 1).u(1, 1).ue(0, 0, 10, 10, reordered, 2)
     pps = _Bits().ue(0, 0).u(2, 0).ue(0, 0, 0).u(3, 0).ue(0, 0, 0).u(1, 1).u(2, 0)
     return sps.nal(_SPS) + pps.nal(_PPS)
 
 
 def _field(number: int, bottom: bool, frame: int, order: int, reference: bool) -> bytes:
+    """Return one field of a picture."""
     idr = frame == 0 and reference and not bottom
     bits = _Bits().ue(0, 7, 0).u(4, frame % 16).u(1, 1).u(1, bottom)
     if idr:
@@ -87,12 +95,12 @@ def _field(number: int, bottom: bool, frame: int, order: int, reference: bool) -
 
 
 def _pictures(count: int, b_pictures: bool) -> Iterator[tuple[int, bytes, bytes]]:
-    """Number and two fields of each picture, in decoding order."""
+    """Yield the number and the two fields of each picture, in decoding order."""
     for begin in range(0, count, _GROUP):
         group = min(_GROUP, count - begin)
         order = range(group)
         if b_pictures:
-            # I, then each time a later picture and the one before it, which none refers to.
+            # An I-picture, then pairs of a later picture and the B-picture before it.
             later = ([k + 1, k] for k in range(1, group, 2))
             order = [k for k in (0, *chain.from_iterable(later)) if k < group]
         frame = 0
@@ -107,11 +115,14 @@ def _pictures(count: int, b_pictures: bool) -> Iterator[tuple[int, bytes, bytes]
 def write_fields(
     path: Path, count: int, *, apart: bool, b_pictures: bool = False, start: float = 1.0
 ) -> Path:
-    """A video of numbered pictures, 25 a second, each coded as two fields.
+    """Write a video of numbered pictures at 25 per second, each coded as two fields.
 
     Args:
-        apart: whether each field is a packet with a time of its own.
-        start: when the first is on screen, seconds.
+        path: file to write.
+        count: number of pictures.
+        apart: whether each field is a separate packet with its own time.
+        b_pictures: whether every second picture is a B-picture.
+        start: time of the first picture, in seconds.
     """
     pictures = list(_pictures(count, b_pictures))
     raw = path.with_suffix(".h264")

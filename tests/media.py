@@ -1,4 +1,4 @@
-"""Small videos for tests, whose every frame shows its own number."""
+"""Small videos for tests. Every frame shows its own number."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIZE = (256, 144)  # width, height
 
 
 def numbered_picture(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """A grey picture [H, W, 3] with a row of black and white cells: the number in binary."""
+    """Return a grey picture [H, W, 3] with a row of black and white cells: the number in binary."""
     width, height = size
     picture = np.full((height, width, 3), 100, np.uint8)
     for bit in range(_BITS):
@@ -33,7 +33,7 @@ def numbered_picture(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
 
 
 def number_in(picture: torch.Tensor, scale: float = 1.0) -> int:
-    """The number that a numbered picture, uint8 [3, H, W], shows."""
+    """Return the number that a numbered picture, uint8 [3, H, W], shows."""
     cell = _CELL * scale
     centres = [int((bit + 0.5) * cell) for bit in range(_BITS)]
     return sum(int(picture[0, int(cell / 2), x] > 127) << bit for bit, x in enumerate(centres))
@@ -51,8 +51,8 @@ def write_video(
     first: int = 0,
     pixel_aspect: Fraction = Fraction(1),
 ) -> Path:
-    """Write frame k of a video, showing the number first + k, at the k-th time (seconds)."""
-    # MPEG-2 and its like have a few rates only.
+    """Write a video. Frame k shows the number first + k at the k-th time, in seconds."""
+    # MPEG-2 and similar codecs have only a few frame rates.
     time_base = Fraction(1, 90_000) if "264" in codec else Fraction(1, 25)
     with av.open(str(path), "w", format=container) as output:
         stream = output.add_stream(codec, rate=25)
@@ -79,7 +79,7 @@ def write_tone(
     bursts: Iterable[float] = (),
     codec: str = "aac",
 ) -> Path:
-    """A file of sound: silence, and a burst of 0.1 s at each of some times (seconds)."""
+    """Write a sound file with silence, and a burst of 0.1 s at each of the times in `bursts`."""
     times = start + np.arange(round(seconds * 48_000 / 1024) * 1024) / 48_000
     sound = np.zeros(len(times), np.float32)
     for burst in bursts:
@@ -105,11 +105,13 @@ def remuxed(
     shifts: Mapping[int, float] | None = None,
     without: Collection[int] = (),
 ) -> Path:
-    """A copy of a video, some of whose packets, by their place in the file, are not as they were.
+    """Copy a video with changed or missing packets, selected by their place in the file.
 
     Args:
-        shifts: seconds to be added to a packet's presentation time.
-        without: packets that are left out.
+        source: the video.
+        target: file to write.
+        shifts: seconds to add to the presentation time of a packet, by place.
+        without: places of the packets to leave out.
     """
     with av.open(str(source)) as file, av.open(str(target), "w") as output:
         stream = output.add_stream_from_template(file.streams.video[0])
@@ -126,7 +128,10 @@ def remuxed(
 def in_one_file(
     target: Path, sources: Iterable[Path], default: Collection[int] = (), **options: str
 ) -> Path:
-    """The first streams of several files in one, by turns; some of them marked as default."""
+    """Write the first streams of several files into one file, interleaved by time.
+
+    `default` has the numbers of the streams that are marked as default.
+    """
     with ExitStack() as stack:
         output = stack.enter_context(av.open(str(target), "w", options=options))
         packets = []
@@ -145,14 +150,16 @@ def in_one_file(
 
 
 def ts_with_other_times(source: Path, target: Path, shifts: Mapping[int, float | None]) -> Path:
-    """A copy of an MPEG-TS with other presentation times, which no muxer would write.
+    """Copy an MPEG-TS with other presentation times, which no muxer would write.
 
-    ISO/IEC 13818-1, 2.4.3: a PES packet of video begins with 00 00 01 E0 in a packet of 188 bytes;
-    the two highest bits of byte 7 say which times there are, 33 bits of the first stand in bytes 9
-    to 13.
+    In ISO/IEC 13818-1, 2.4.3, a PES packet of video begins with 00 00 01 E0 in a packet of 188
+    bytes. The two highest bits of byte 7 say which times are stated. The 33 bits of the first time
+    are in bytes 9 to 13.
 
     Args:
-        shifts: seconds to be added, by place in the file; None takes the time away.
+        source: the file.
+        target: file to write.
+        shifts: seconds to add, by place in the file. None removes the time.
     """
     content = bytearray(source.read_bytes())
     place = 0
@@ -176,13 +183,13 @@ def ts_with_other_times(source: Path, target: Path, shifts: Mapping[int, float |
 
 
 def joined(target: Path, *sources: Path) -> Path:
-    """Files one after the other, as `cat` joins them."""
+    """Concatenate files, as `cat` does."""
     target.write_bytes(b"".join(source.read_bytes() for source in sources))
     return target
 
 
 def in_slices(path: Path, times: Sequence[float], slices: int, threads: int) -> dict[float, int]:
-    """The number of the picture that each slice gives at its times."""
+    """Return the number of the picture at each time, sampled separately in each slice."""
     manifest = probe(Video(video=0, path=path))
     size = -(-len(times) // slices)
     parts = [times[begin : begin + size] for begin in range(0, len(times), size)]
@@ -193,14 +200,14 @@ def in_slices(path: Path, times: Sequence[float], slices: int, threads: int) -> 
 
 
 def steady(seconds: float, rate: float = 25.0, start: float = 0.0) -> list[float]:
-    """Times of frames at a constant rate."""
+    """Return times of frames at a constant rate."""
     return [start + k / rate for k in range(round(seconds * rate))]
 
 
 def sample_frames(
     path: Path, times: Sequence[float], start_time: float, max_size: int, threads: int = 1
 ) -> Iterator[Frame]:
-    """The frames that `read_frames` gives if only the start of a video is known."""
+    """Return the frames of `read_frames` if only the start time of a video is known."""
     manifest = Manifest(
         video=0,
         path=str(path),

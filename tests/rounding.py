@@ -1,8 +1,8 @@
-"""What two processors may differ in: the last digits of a model's arithmetic.
+"""Comparisons that tolerate rounding differences between processors.
 
-A sum of float32 numbers depends on the order of its terms, which depends on the processor, the
-number of threads and the shape of a batch. So two ways to compute the same thing agree to a share
-of the values' size, and where two tokens are equally likely either may be chosen.
+A sum of float32 numbers depends on the order of its terms. The order depends on the processor, the
+number of threads and the shape of a batch. So two computations of the same value agree only up to a
+share of its size. If two tokens are equally likely, either can be chosen.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pytest
 import torch
 
-# Orders of summing differ by 4e-6. In these models a wrong mask or position makes 2e-4 to 5e-3.
+# Orders of summation differ by 4e-6. In these models, a wrong mask or position makes 2e-4 to 5e-3.
 SHARE = 5e-5
 
 # Some processors multiply 4-bit weights in bfloat16.
@@ -18,27 +18,29 @@ NF4_SHARE = 1e-3
 
 
 def near(expected, share=SHARE):
-    """Numbers that differ from these by rounding only: log-likelihoods or log probabilities."""
+    """Return an object that equals log-likelihoods or log probabilities up to rounding."""
     return pytest.approx(expected, rel=share, abs=10 * share)
 
 
 def assert_near(ours: torch.Tensor, theirs: torch.Tensor, share: float = SHARE) -> None:
-    """Assert that tensors differ by a share of their largest value at most."""
+    """Assert that tensors differ by at most a share of their largest value."""
     ours, theirs = ours.float(), theirs.float()
     assert ours.shape == theirs.shape
     assert (ours - theirs).abs().max() <= share * theirs.abs().max()
 
 
 def assert_same_greedy(ours, theirs, share=SHARE) -> None:
-    """Assert that two greedy answers are the same, but for a choice between equals.
+    """Assert that two greedy answers are equal up to a choice between equally likely tokens.
 
     Args:
-        ours, theirs: tokens and log probabilities.
+        ours: tokens and log probabilities.
+        theirs: tokens and log probabilities.
+        share: allowed share of rounding differences.
     """
     for place, (mine, other) in enumerate(zip(ours.tokens, theirs.tokens, strict=False)):
         assert ours.logprobs[place] == near(theirs.logprobs[place], share), place
         if mine != other:
-            # Both are the likeliest token there; what follows is about different texts.
+            # Both tokens are equally likely here, so the rest of the answers may differ.
             return
     assert len(ours.tokens) == len(theirs.tokens)
 
@@ -46,14 +48,16 @@ def assert_same_greedy(ours, theirs, share=SHARE) -> None:
 def assert_same_answers(
     ours: Mapping, theirs: Mapping, share: float = SHARE, sampled: bool = False
 ) -> None:
-    """Assert that windows have the same answers, computed in two ways.
+    """Assert that windows have the same answers from two computations.
 
-    Where two tokens are equally likely, or a random number lies on the edge between two, rounding
-    decides. So one window in ten may have another answer.
+    Rounding decides if two tokens are equally likely, or if a random number lies at the border of
+    two tokens. So one window in ten may have another answer.
 
     Args:
-        ours, theirs: answers by window.
-        sampled: tokens were drawn.
+        ours: answers by window.
+        theirs: answers by window.
+        share: allowed share of rounding differences.
+        sampled: whether tokens were drawn at random.
     """
     assert set(ours) == set(theirs)
     different = [window for window in ours if ours[window].tokens != theirs[window].tokens]

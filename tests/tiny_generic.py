@@ -1,4 +1,4 @@
-"""Tiny checkpoints with random weights of architectures that no family of ours runs."""
+"""Tiny checkpoints with random weights, of architectures without a family in Touchline."""
 
 import json
 
@@ -19,7 +19,7 @@ from transformers import (
 
 from demo.training import tiny
 
-# Their processors need nothing that is not installed for the tests.
+# The processors of these kinds run with the packages that the tests install.
 WITHOUT_TORCHVISION = ["llava", "llava_next", "idefics3", "gemma3"]
 WITH_TORCHVISION = ["mistral3", "llava_onevision", "internvl"]
 
@@ -40,7 +40,7 @@ TEMPLATE = (
 
 
 def new_tokenizer(kind):
-    """A byte-level tokenizer with the marks of all kinds."""
+    """Return a byte-level tokenizer with the special tokens of all kinds."""
     marks = [*SPECIAL, *IDEFICS, *GEMMA, *INTERN]
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=tiny.byte_tokenizer(["USER: What happens? ASSISTANT: none"], marks),
@@ -74,6 +74,7 @@ def new_tokenizer(kind):
 
 
 def _config(kind, id_of):
+    """Return the configuration of a kind of model."""
     text = {
         "vocab_size": tiny.VOCABULARY,
         "hidden_size": 64,
@@ -152,7 +153,7 @@ def _config(kind, id_of):
             )
 
 
-# What stands for an image in each template.
+# The placeholder of an image in each template.
 IMAGE = {
     "gemma3": "<start_of_image>",
     "internvl": "<IMG_CONTEXT>\\n",
@@ -161,6 +162,7 @@ IMAGE = {
 
 
 def _processor(kind):
+    """Return the processor files of a kind of model."""
     sides = {"height": SIDE, "width": SIDE}
     pixels = {"do_resize": True, "do_normalize": True, "size": sides, "resample": 3}
     llava = {"patch_size": PATCH, "vision_feature_select_strategy": "default"}
@@ -229,13 +231,13 @@ def _processor(kind):
 
 
 def save(kind, folder, seed=0):
-    """Write the folder of a checkpoint, the weights in float32."""
+    """Write a checkpoint folder with float32 weights."""
     torch.manual_seed(seed)
     tokenizer = new_tokenizer(kind)
     id_of = tokenizer.convert_tokens_to_ids
     config = _config(kind, id_of)
     model = AutoModelForImageTextToText.from_config(config)
-    # Wider than the library's own, so that answers differ with what is shown.
+    # The weights are wider than the library's defaults, so that answers depend on the image.
     for weights in model.parameters():
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.1)

@@ -1,8 +1,8 @@
 """The processor that `transformers serve` loads for the demo's LLaVA.
 
-The library's own needs torchvision, which no build for this torch has. A copy of this file lies in
-the checkpoint's folder, as code that comes with a model does (--trust-remote-code). It turns the
-pictures of a message into one video, as our own family sees it.
+The library's own processor needs torchvision, which has no build for this torch. The checkpoint's
+folder has a copy of this file, like any model with its own code (--trust-remote-code). The
+processor turns the pictures of a message into one video, as our own family does.
 """
 
 import base64
@@ -20,7 +20,7 @@ SIZE, TOKENS = 112, 16
 
 
 class TinyProcessor:
-    """Makes inputs of LlavaNextVideoForConditionalGeneration from a conversation."""
+    """A processor that turns a conversation into inputs of the demo's LLaVA."""
 
     def __init__(self, tokenizer):
         self.tokenizer = tokenizer
@@ -47,6 +47,6 @@ class TinyProcessor:
 
 
 def picture_in(url):
-    """A picture, uint8 [3, H, W], from a data URL."""
+    """Return the picture in a data URL, as uint8 [3, H, W]."""
     file = io.BytesIO(base64.b64decode(url.partition(",")[2]))
     return torch.from_numpy(np.array(Image.open(file).convert("RGB"))).permute(2, 0, 1)

@@ -1,4 +1,4 @@
-"""Qwen3-VL with some two million parameters, as the demo's models are made."""
+"""Qwen3-VL with about two million parameters, built like the demo's models."""
 
 from transformers import GenerationConfig, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
@@ -8,12 +8,12 @@ from demo.training.tiny_qwen import new_tokenizer
 __all__ = ["new_model", "new_tokenizer", "save"]
 
 PATCH = 16
-# Of all the frames of a video.
+# Limits of the total number of pixels in a video's frames.
 LEAST_PIXELS, MOST_PIXELS = 2 * 32 * 32, 4 * 18 * 32 * 32
 
 
 def new_model(tokenizer, tied=False):
-    """The model with random weights, float32; the output layer is the embeddings where tied."""
+    """Return a float32 model with random weights. If tied, its output layer is the embeddings."""
     id_of = tokenizer.convert_tokens_to_ids
     special = {
         "bos_token_id": id_of("<|endoftext|>"),

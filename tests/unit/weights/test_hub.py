@@ -112,7 +112,7 @@ class Machine:
             self.command(), cwd=self.folder, env=self.environment, stderr=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 30
-        while not hub.bytes_of(SHARD):
+        while not hub.bytes_sent(SHARD):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         running.send_signal(signal_number)
@@ -168,8 +168,8 @@ def test_interrupted_download_keeps_complete_files_and_commit(hub, machine, mode
     status, log = machine.fetch()
     assert status == 0, log
     assert f"revision main stays at its first commit, {COMMIT}" in log
-    assert hub.bytes_of(SHARD) == (model / SHARD).stat().st_size
-    assert hub.bytes_of("00001-of-00003.safetensors") == 0
+    assert hub.bytes_sent(SHARD) == (model / SHARD).stat().st_size
+    assert hub.bytes_sent("00001-of-00003.safetensors") == 0
     assert same(machine.checkpoint, model)
 
 
@@ -309,7 +309,7 @@ def test_download_without_room_is_refused(hub, machine, model):
     message = machine.refused(FIRST=little)
     assert f"needs {weights / 1e6:.1f} MB more in {machine.cache}" in message
     assert f"where {weights / 1e6:.1f} MB are free" in message
-    assert hub.bytes_of(".safetensors") == 0
+    assert hub.bytes_sent(".safetensors") == 0
     # The first shard, which is complete, needs no room.
     hub.orders = [Order(SHARD, times=99, status=403)]
     machine.refused()
@@ -320,7 +320,7 @@ def test_download_without_room_is_refused(hub, machine, model):
 def test_wrong_family_is_refused_before_weights_are_downloaded(hub, machine):
     message = machine.refused(family="qwen2_5_vl")
     assert "Write family: llava_next_video" in message
-    assert hub.bytes_of(".safetensors") == 0
+    assert hub.bytes_sent(".safetensors") == 0
 
 
 def test_simultaneous_downloads_both_succeed(hub, machine, model):
@@ -344,7 +344,7 @@ def test_checkpoint_code_is_downloaded_only_if_trusted(tmp_path):
         arguments = ("someone/llava", "", "generic")
         assert machine.fetch(*arguments)[0] == 0
         assert not (machine.checkpoint / "own.py").exists()
-        assert not hub.bytes_of("own.py")
+        assert not hub.bytes_sent("own.py")
         assert machine.fetch(*arguments, TRUST_CODE="1")[0] == 0
         assert (machine.checkpoint / "own.py").exists()
         assert (machine.checkpoint / "model.safetensors").exists()
