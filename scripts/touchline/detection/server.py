@@ -485,6 +485,7 @@ class ServerAnswering:
         generated = Generated(text, tuple(range(len(tokens))), logprobs)
 
         def decode(ids: Sequence[int]) -> str:
+            """Decode the first tokens of the answer."""
             return b"".join(spelled[: len(ids)]).decode(errors="ignore")
 
         events = list(answer.events)

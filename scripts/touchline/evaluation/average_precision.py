@@ -39,6 +39,7 @@ def precision_recall(
     reaching = np.searchsorted(-scores[order], -_THRESHOLDS, side="right")
 
     def counts(of: Floats) -> Floats:
+        """Sum the weights of the predictions that reach each threshold."""
         return np.pad(np.cumsum(of[:, order], axis=1), ((0, 0), (1, 0)))[:, reaching]
 
     hits = counts(weights * right)

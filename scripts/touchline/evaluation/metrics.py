@@ -153,8 +153,8 @@ def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floa
 
 
 def combine_classes(measured: Sequence[ClassMetrics], weights: Floats) -> ClassMetrics:
-    """Combine the metrics of all classes: add counts, and average the precision of occurring
-    classes.
+    """Combine the metrics of all classes: add counts, and average precision over
+    occurring classes.
     """
     if not measured:
         nothing = np.full(len(weights), np.nan)

@@ -69,8 +69,7 @@ class Evidence:
 
     @property
     def log_odds(self) -> np.ndarray:
-        """Return the log-odds of each class in each weighed window, float [weighed windows,
-        classes].
+        """Return the log-odds of each class per weighed window, float [weighed windows, classes].
 
         For evidence from answers, the odds are against all other candidates together.
         """

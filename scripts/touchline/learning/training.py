@@ -122,7 +122,7 @@ def group_games(games: Collection[str]) -> tuple[list[list[str]], list[list[str]
 
 
 class Learner:
-    """Fits models to annotated games.
+    """A trainer of models on annotated games.
 
     Args:
         videos: annotated videos.

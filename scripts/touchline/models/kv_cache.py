@@ -88,7 +88,7 @@ class RowCache:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Add a step's keys and values, [rows, heads, 1 + drafts, width].
 
-        Return all of the layer's.
+        Return all keys and values of the layer.
         """
         self.keys[layer][self._rows, :, self._next] = keys.transpose(1, 2)
         self.values[layer][self._rows, :, self._next] = values.transpose(1, 2)

@@ -364,8 +364,9 @@ def _keys(match: VideoPage, name: Name) -> list[str]:
 def moment_in_view(moment: Moment, window: float, duration: float) -> float:
     """Return the time in seconds at which a picture of the moment is likely to show the event.
 
-    The time is the middle of the windows' overlap if several windows predicted the event, or else
-    the middle of the window. An annotated event is shown shortly after its own time.
+    If several windows predicted the event, the time is the middle of their overlap. For a single
+    window, it is the middle of the window. For annotations and spotters, it is half a second after
+    the event.
 
     Args:
         moment: the moment.

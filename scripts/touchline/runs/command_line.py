@@ -158,9 +158,9 @@ def is_model_job(words: Collection[str]) -> bool:
 def slice_model_folder(words: Collection[str], plan: Plan, model: str) -> str | list[str]:
     """Return the folder that a slice's model is loaded from, or an empty list if there is none.
 
-    A server's model has no folder. With --delete-all-output the list is empty for every model,
-    because that option deletes every file of the DAG. Models are large and outlive results. With
-    the target models they are in the DAG all the same, and are deleted.
+    A server's model has no folder. With --delete-all-output the list is empty for every model. That
+    option deletes every file in the DAG, but models are large and should outlive results. (The
+    target `models` adds them to the DAG, so that they are deleted.)
     """
     # This is the shortest abbreviation of the option.
     is_deleting = any(word.startswith("--delete-a") for word in words)

@@ -66,9 +66,9 @@ class Mistakes:
         self.lines: list[str] = []
 
     def catch(self, read: Callable[[], T], otherwise: T) -> T:
-        """Return the result of `read`, or `otherwise` if it raises InputError.
+        """Call `read` and return its result.
 
-        Keep the error's lines.
+        If it raises InputError, keep its lines and return `otherwise`.
         """
         try:
             return read()

@@ -155,4 +155,5 @@ def summary_lines(videos: Iterable[int], command: str) -> list[str]:
 
 
 def _count(number: int, noun: str) -> str:
+    """Format a number with its noun, as in "2 slices"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

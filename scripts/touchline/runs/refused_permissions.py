@@ -33,6 +33,7 @@ def _patched_write(write: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(write)
     def patched(self: Any, subject: Any, value: Any, name: str, *rest: Any) -> None:
+        """Write a record, and ignore refused modes if the record is complete."""
         try:
             write(self, subject, value, name, *rest)
         except OSError as error:

@@ -180,6 +180,7 @@ class ClassParams(RuleParams):
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
+        """Return the names of the parameters, without `taught` if there are no such classes."""
         names = super().param_names(plan)
         return names if plan.inputs.taught else [name for name in names if name != "taught"]
 
@@ -218,6 +219,7 @@ class FetchModelParams(RuleParams):
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
+        """Return the names of the parameters, without `trust_code` if no model trusts code."""
         names = super().param_names(plan)
         trusts_code = any(model.trust_code for model in plan.inputs.settings.models.values())
         return names if trusts_code else [name for name in names if name != "trust_code"]
@@ -264,6 +266,7 @@ class DetectSliceParams(RuleParams):
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
+        """Return the names of the parameters, without `classes` if no model keeps evidence."""
         names = super().param_names(plan)
         return names if plan.weighing else [name for name in names if name != "classes"]
 
@@ -535,6 +538,7 @@ class ReportMatchParams(ClassParams):
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
+        """Return the names of the parameters, without `learned` if nothing is learnt."""
         names = super().param_names(plan)
         return names if plan.learned else [name for name in names if name != "learned"]
 

@@ -78,6 +78,7 @@ def _patched(original: Method, ours: Callable[..., bool], watch: _JobWatch) -> M
     """Wrap a method: call `ours` first, and the original if `ours` returns False or raises."""
 
     def method(self: Any, *arguments: Any, **named: Any) -> None:
+        """Call our function, and the original if ours did not handle the call."""
         try:
             is_done = ours(watch, self, *arguments, **named)
         except Exception as error:
@@ -149,6 +150,7 @@ def _patched_gres(original: Method) -> Method:
     """Accept all names and lists of resources that SLURM accepts (docs/upstream/gres.md)."""
 
     def set_gres_string(job: Any) -> str:
+        """Return the options of `sbatch` for a job's GPUs and other resources."""
         resources = job.resources
         gres, model = resources.get("gres") or "", resources.get("gpu_model") or ""
         gpus = resources.get("gpu", 1 if model else 0)
@@ -173,6 +175,7 @@ def _patched_sleep(original: Method) -> Method:
     """End the pause early when the run ends (docs/upstream/long-pauses.md)."""
 
     async def sleep(self: Any) -> None:
+        """Pause until the next check, or until the run ends."""
         try:
             end = time.monotonic() + self.next_seconds_between_status_checks
             while self.wait and (left := end - time.monotonic()) > 0:
@@ -189,6 +192,7 @@ def _patched_cancel(original: Method, watch: _JobWatch) -> Method:
     """
 
     def cancel(self: Any) -> None:
+        """Cancel all jobs of the run."""
         watch.is_ending = True
         try:
             original(self)
@@ -208,6 +212,7 @@ def _patched_check(original: Method, watch: _JobWatch) -> Method:
     """Report jobs that have ended, and yield the other jobs."""
 
     async def check_active_jobs(self: Any, active_jobs: Sequence[Any]) -> AsyncIterator[Any]:
+        """Check the active jobs, and yield the jobs that are still active."""
         while (refused := watch.next_refused()) is not None:
             await asyncio.to_thread(self.run_job, refused)
         try:

@@ -211,7 +211,7 @@ def note_origin(origin: Origin, record: Path) -> None:
     before = read_origin(record)
     log.info("The model is %s.", plain(origin))
     if before is not None and before.model_names != origin.model_names:
-        log.warning("Results so far were made with %s; these will differ.", plain(before))
+        log.warning("Earlier results were made with %s. New results will differ.", plain(before))
     if before != origin:
         write_json(record, origin.model_dump())
 

@@ -150,7 +150,7 @@ def test_results_name_their_checkpoint_and_another_gives_a_warning(folder, tmp_p
             remember_origin(made, record)
     assert read_json(record)["commit"] == "2" * 40
     message = caplog.records[-1].getMessage()
-    assert f"made with a/b at commit {'1' * 40}; these will differ" in message
+    assert f"made with a/b at commit {'1' * 40}. New results will differ" in message
 
 
 def test_checkpoint_is_copied_if_links_are_refused(folder, tmp_path, monkeypatch):
