@@ -18,9 +18,9 @@ Team = Literal["home", "away"]
 
 
 def _is_none(value: object) -> bool:
-    """Return whether a field has no value and is left out of the file.
+    """Return whether a field has no value and is therefore left out of the file.
 
-    Older files without the field stay the same.
+    Files of earlier versions, without the field, stay the same.
     """
     return value is None
 
@@ -234,7 +234,7 @@ class Context:
     Attributes:
         after: weighted number of hits of the class from the event on.
         before: weighted number of hits of the class before the event.
-        words: number of hits of any class whose details confirm the event, after minus before it.
+        words: weighted number of hits whose details confirm the event, after minus before it.
         run_s: seconds for which hits of the class continue after the event without a pause.
         quiet_s: seconds since the last hit of the class, or since the start of the video.
     """
@@ -396,7 +396,7 @@ class HashedFile(Record):
 class JobResults(Record):
     """hashes/….json: the files that a job had written when it ended.
 
-    The name is that of the job's log.
+    The file has the same name as the job's log.
     """
 
     results: list[HashedFile] = Field(description="files in the folder of results")

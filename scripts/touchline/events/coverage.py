@@ -52,7 +52,7 @@ def coverage_of_slices(
 ) -> Coverage:
     """Return the coverage of a model that ran here.
 
-    It consists of the windows with an answer, without the intervals that have no picture.
+    The coverage consists of the windows with an answer, without the intervals that have no picture.
 
     Args:
         manifest: manifest of the video.

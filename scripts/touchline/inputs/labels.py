@@ -28,8 +28,8 @@ class LabelClass(Record):
 class LabelFile(Record):
     """The content of labels.yaml.
 
-    It has each class with its other spellings, words that are no class, and words that confirm an
-    event of a class.
+    The file has each class with its other spellings, words that are no class, and words that
+    confirm an event of a class.
     """
 
     classes: dict[str, list[str] | LabelClass]

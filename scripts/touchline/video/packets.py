@@ -169,7 +169,7 @@ def _not_a_video(path: Path, error: Exception) -> str:
     if path.stat().st_size == 0:
         return f"{path} is empty (0 bytes). Copy the video again."
     return (
-        f"{path} cannot be opened as a video ({error_reason(error)}); it is damaged, cut short or "
+        f"{path} cannot be opened as a video ({error_reason(error)}). It is damaged, cut short or "
         "not a video. Copy it again, or remove it from the table."
     )
 

@@ -138,7 +138,7 @@ def test_workers_of_a_slurm_job_share_the_gpus_of_the_job(hold):
 
 
 def test_slurm_jobs_do_not_wait_for_each_other(hold):
-    """Jobs may each count GPUs from 0, or share a GPU that SLURM wants shared."""
+    """Two jobs may each count their GPUs from 0, or share a GPU on purpose."""
     for number in "89":
         assert next_line(hold("0", SLURM_JOB_ID=number)) == "0"
 
@@ -200,7 +200,7 @@ def test_lock_is_created_when_permissions_cannot_be_set(tmp_path, monkeypatch):
 
 
 def test_removed_lock_file_is_not_taken(tmp_path, monkeypatch):
-    """Otherwise, a third worker could lock a new file of the same name."""
+    """A third worker could otherwise lock a new file with the same name."""
     lock = tmp_path / "job7-0.lock"
     opened = gpu_lease._open_lock(lock)
     lock.unlink()

@@ -62,7 +62,10 @@ def test_stray_hit_before_a_goal_does_not_take_its_burst(gap, rhythm):
 
 
 def test_later_bursts_count_for_the_first_event():
-    """Celebration and replays follow a goal after pauses; they are not stronger than it."""
+    """Celebrations and replays follow a goal after pauses.
+
+    They are weaker than the goal's own burst.
+    """
     events = scored([event(500.0 + t) for t in (0, 4, 10, 28, 32, 36)])
     assert best_first(events)[0] == 500.0
     assert events[0].context.after == pytest.approx(
@@ -115,7 +118,7 @@ def test_span_of_the_context_is_a_setting():
 
 @pytest.mark.parametrize("cut", [502.0, 510.0, 530.0])
 def test_unseen_part_counts_at_the_mean_rate_of_the_video(cut):
-    """An event before a lost slice ranks as the video's mean, not as one that nothing follows."""
+    """A lost slice after an event must not look like a time without any hits."""
     hits = [event(float(t)) for t in range(0, 500, 10)] + [event(500.0)]
     lost = scored(hits, looked_at=((0.0, cut),))[-1]
     silent = scored(hits, looked_at=((0.0, 3000.0),))[-1]
@@ -182,7 +185,7 @@ def bursts_of(times, weights):
 
 @given(HITS)
 def test_contexts_equal_sums_computed_from_the_documentation(hits):
-    """Against sums written as they are defined, where everything was looked at."""
+    """The expected sums follow the definition, for a video that was looked at completely."""
     everywhere = ((-1000.0, 4000.0),)
     weights = {}
     for hit in hits:
@@ -216,7 +219,10 @@ def test_order_of_the_hits_does_not_change_the_scores(hits, source):
 
 
 def test_stated_confidence_counts_unless_most_hits_share_the_value():
-    """A trained spotter's ranks; of a language model 0.9 is a word like another."""
+    """The confidence of a trained spotter ranks its events.
+
+    A constant 0.9 from a language model does not.
+    """
     spotter = scored([event(100.0 * k, confidence=0.1 * k) for k in range(1, 10)])
     assert best_first(spotter) == [100.0 * k for k in range(9, 0, -1)]
     constant = [event(100.0 * k, confidence=0.9) for k in range(1, 10)]

@@ -112,7 +112,7 @@ PROBABLE = st.lists(st.tuples(EVENT, PROBABILITY), max_size=40)
 
 
 def by_class(events, found):
-    """The standings of each class, in order, each with its event."""
+    """Return the standings of each class with their events, in order."""
     classes = defaultdict(list)
     for place, standing in found.items():
         classes[events[place].label].append((standing, events[place]))

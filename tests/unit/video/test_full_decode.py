@@ -232,10 +232,13 @@ def with_second_entry(content, entry, count):
 
 
 def write_joined(path, first, second, second_head=b""):
-    """The packets of two files as one stream with the first one's header.
+    """Write the packets of two files as one stream with the header of the first file.
 
     Args:
-        second_head: put in front of the second file's first packet.
+        path: file to write.
+        first: path of the first file.
+        second: path of the second file.
+        second_head: bytes to put before the second file's first packet.
     """
     with av.open(str(first)) as template, av.open(str(path), "w") as output:
         stream = output.add_stream_from_template(template.streams.video[0])
