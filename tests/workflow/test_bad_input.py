@@ -29,10 +29,10 @@ OTHER = {"other": {"predictions": "given_{video}.json"}}
         ({"windw": {"fps": 2}}, "config.windw is not a setting; did you mean window?"),
         ({"slices": "four"}, "config.slices is 'four', but should be a valid integer"),
         ({"select": ""}, "config.select: '' selects nothing"),
-        ({"select": "5"}, "config.select: 5 names video 5, which the videos (0-1) lack"),
+        ({"select": "5"}, "config.select: 5 names video 5, which does not exist"),
         (
             {"videos": "none.tsv"},
-            "/none.tsv; set videos to a video, a folder of videos, or a table of them",
+            "/none.tsv does not exist. Set videos to a video, a folder of videos, or a table",
         ),
         ({"results": "res{x}"}, "config.results: res{x} has braces in its path, and"),
         ({"models": OTHER, "compare_with": "other"}, "given_1.json: no such file"),

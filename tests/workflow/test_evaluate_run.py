@@ -113,7 +113,7 @@ def test_metrics_equal_those_computed_from_the_lists(done):
     assert at_5["precision"]["low"] <= at_5["precision"]["value"] <= at_5["precision"]["high"]
     assert at_5["precision"]["by_chance"] < 0.2
     assert len(report["problems"]) == 2
-    assert "'Gaol' is no class" in report["problems"][0]
+    assert "label is 'Gaol', which is not a class" in report["problems"][0]
     text = (done.folder / "results/evaluation/evaluation.txt").read_text()
     assert "average-mAP" in text
     assert "17 classes" in text

@@ -96,11 +96,17 @@ def test_models_target_fetches_models_and_prints_their_sizes(clone, environment)
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("videos=match.mp5", "/match.mp5; set videos to a video, a folder of videos, or a table"),
+        (
+            "videos=match.mp5",
+            "/match.mp5 does not exist. Set videos to a video, a folder of videos, or a table",
+        ),
         ("videos=http://a.b/c.m3u8", "ffmpeg -i http://a.b/c.m3u8 -c copy match.mp4"),
         ("videos=match.mp4 models={llava: {checkpoint: modle}}", "modle: there is no such folder"),
-        ("videos=match.mp4 compare_with=[qwen7b]", "or compare with none: compare_with: []"),
-        ("videos=match.mp4 half_starts=4:10", "config.half_starts: '4:10' is no start of a half"),
+        ("videos=match.mp4 compare_with=[qwen7b]", "or compare no models: compare_with: []"),
+        (
+            "videos=match.mp4 half_starts=4:10",
+            "config.half_starts: '4:10' is not the start of a half",
+        ),
     ],
 )
 def test_first_mistakes_give_one_sentence_in_a_dry_run(clone, environment, clip, words, sentence):
