@@ -43,7 +43,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SLICES = 4
 KEYFRAMES = 2.0  # seconds apart, as broadcasts have them
 
-# Of the line that ends a worker's log.
+# A part in the last line of a worker's log.
 PART = re.compile(r"([a-z][\w ]*?) (\d+\.\d) s[,.]", re.IGNORECASE)
 
 

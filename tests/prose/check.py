@@ -2,8 +2,7 @@
 
 Usage: python tests/prose/check.py [FILE ...]; without files, everything that git tracks.
 
-CONTRIBUTING.md has the rules in words. Each line of tests/prose/exceptions.txt excuses one text. It
-has the file, a colon, a space and the first words of the text.
+CONTRIBUTING.md has the rules in words.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from sources import Text, columns_of_tables, texts_in
 
 from rules import EVERYWHERE, docstring_start, fault_of_test_name
 
-_EXCEPTIONS = Path(__file__).with_name("exceptions.txt")
 _README_LINES = 150
 _MOST_COLUMNS = 8
 
@@ -38,12 +36,9 @@ def main(arguments: Sequence[str]) -> int:
         ["git", "ls-files", *patterns], check=True, text=True, capture_output=True
     ).stdout.split("\n")
     register_checks()
-    excused = _EXCEPTIONS.read_text(encoding="utf-8").splitlines()
     faults = 0
     for path in (Path(each) for each in paths if each):
         for line, kind, fault, words in faults_in(path):
-            if any(f"{path}: {words}".startswith(each) for each in excused if each):
-                continue
             print(f"{path}:{line}: {kind}: {fault}: {words[:90]}")
             faults += 1
     if faults:

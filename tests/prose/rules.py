@@ -56,12 +56,19 @@ def _what_as_a_noun(text: str, check: Check) -> Iterator[CheckResult]:
             yield CheckResult(check.path, check.message, (begin, begin + len(sentence)), None)
 
 
+def _possessive_first(text: str, check: Check) -> Iterator[CheckResult]:
+    for begin, sentence in sentences_in(text):
+        if sentence.startswith("Of "):
+            yield CheckResult(check.path, check.message, (begin, begin + len(sentence)), None)
+
+
 # These hold for documents, docstrings, comments and messages.
 EVERYWHERE = (
     _each_sentence(
         "length", f"a sentence has {{}} words; write two (at most {MOST_WORDS})", _long_sentences
     ),
     _each_sentence("what", "“what” outside of a question; name the thing", _what_as_a_noun),
+    _each_sentence("of", "a sentence starts with “Of”; start with the subject", _possessive_first),
     _existence(
         "quantity",
         "“{}”: name the quantity",
@@ -103,7 +110,7 @@ EVERYWHERE = (
 
 # A docstring starts with a verb, or with a noun that stands alone.
 _DOCSTRING_STARTS = (
-    r"\A\s*(Of|At|By|In|From|For|To|With|Without|On|Whether|What|How|Where|When|Which|Who|Why"
+    r"\A\s*(At|By|In|From|For|To|With|Without|On|Whether|What|How|Where|When|Which|Who|Why"
     r"|As|If|That|Those|These|This|It|Its|They|Their|And|Or|But|So|Such|Same)\b"
 )
 

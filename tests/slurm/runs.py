@@ -17,7 +17,7 @@ import psutil
 from clones import Clone
 
 SNAKEMAKE = Path(__file__).with_name("interruptible.py")
-# Of the match, each on a GPU of its own.
+# The slices of the match, each on its own GPU.
 SLICES = range(4)
 # Nothing in these tests takes longer, on a busy machine either; a run that does is interrupted, and
 # its test fails.

@@ -19,8 +19,9 @@ def faults(path, text):
 @pytest.mark.parametrize(
     ("docstring", "words"),
     [
-        ("Of a row of the cache.", "starts with “Of”"),
+        ("Of a row of the cache.", "a sentence starts with “Of”"),
         ("Whether a file is there.", "starts with “Whether”"),
+        ("Read it. Of each line, the first word counts.", "a sentence starts with “Of”"),
         ("Keep the best events, as many as possible.", "“as many as”: name the quantity"),
         ("Return what a checkpoint states.", "“what” outside of a question"),
         ("Write the summary, 1 line a video.", "“line a video”: write “per”"),

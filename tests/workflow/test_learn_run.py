@@ -165,7 +165,7 @@ def test_kept_model_is_used_in_another_run_without_the_parts_of_known_games(done
     )
     models = {"llava": done.config["models"]["llava"] | {"learned": "kept.safetensors"}}
     again = {"models": models, "learn": False, "results": "again"}
-    # Of games with other names, known by their footage.
+    # Games with other names are recognized by their footage.
     table = (done.folder / "videos.tsv").read_text()
     (done.folder / "renamed.tsv").write_text(
         "\n".join(

@@ -286,7 +286,7 @@ SETTINGS = {
     "models.family": {"models": {"llava": {"family": "qwen2_5_vl", "checkpoint": "qwen"}}},
     # Our families run no code of a checkpoint.
     "models.trust_code": {"models": {"llava": {"family": "generic", "trust_code": True}}},
-    # Of a model that does not run; tests/workflow/test_server_run.py has one that does.
+    # Settings of a model that does not run; tests/workflow/test_server_run.py has one that does.
     "models.endpoint": {"models": {"asked": SERVED | {"endpoint": "http://another:8000/v1"}}},
     "models.key_variable": {"models": {"asked": SERVED | {"key_variable": "ITS_KEY"}}},
     "models.frames_as": {"models": {"asked": SERVED | {"frames_as": "png"}}},

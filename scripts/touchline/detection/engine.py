@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Of a window that does not fit into memory even when it is the only one.
+# Attempts for a window that does not fit into memory alone.
 _ATTEMPTS_ALONE = 2
 
 

@@ -69,5 +69,5 @@ def test_every_row_of_the_evaluation_has_all_orders():
     for one in [*report.classes, *report.overall]:
         ranked = one.ranked_by
         assert None not in (ranked.plain, ranked.n_hits, ranked.score, ranked.calibrated)
-    # Of one game there is nothing to learn from another.
+    # A single game has no other game to learn from.
     assert learnt_scores(halves[:1], calibrate(halves[:1], "m", 5)) is None

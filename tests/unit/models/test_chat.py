@@ -26,7 +26,7 @@ VICUNA = (
     "{{ c['text'] + ' ' }}{% endfor %}{% endfor %}"
     "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
 )
-# Of a language model: it knows texts only.
+# The template of a language model, which knows texts only.
 MISTRAL = (
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}"
     "{{ '[INST] ' + m['content'] + ' [/INST]' }}{% endif %}{% endfor %}"

@@ -103,7 +103,7 @@ def test_qwen_inputs_equal_the_stock_processor(qwen_checkpoint):
             tokenizer=model.tokenizer,
             video_processor=Qwen2VLVideoProcessor.from_pretrained(qwen_checkpoint),
         )
-        # Of three frames, the last frame is paired with itself.
+        # The last of three frames is paired with itself.
         frames = pictures(size=(height, width))
         text = model.template.format(video=model.video_token, prompt=PROMPT.strip())
         stock = processor(

@@ -46,7 +46,7 @@ export function agreement(claims, mine, theirs) {
 }
 
 /**
- * Of events that were added, those of the second that the first has not.
+ * Return the events added by the second reviewer that the first one did not add.
  * @param {Decision[]} mine @param {Decision[]} theirs @param {number} tolerance
  */
 export function onlyAdded(mine, theirs, tolerance) {
