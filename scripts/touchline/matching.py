@@ -97,8 +97,7 @@ def pair_times(
 
     The best pairs on a line never cross, because uncrossing two pairs increases neither the larger
     distance nor the sum. The problem is therefore an alignment of two sorted lists. It takes O(n k)
-    steps for k neighbours within the tolerance. The Hungarian method takes O(n^3) steps for a list
-    without pauses.
+    steps for k neighbours within the tolerance. The Hungarian method takes O(n^3) steps.
 
     Among equally good pairings, the pairing with the earlier pairs wins. Exchanging the lists
     exchanges the members of each pair.
@@ -151,9 +150,10 @@ def _align(a: list[float], b: list[float], tolerance: float) -> list[tuple[int, 
 
     best[j] is the largest total value of pairs between the first i times of a and the first j times
     of b. The value of a pair is a constant minus its distance in microseconds. The constant exceeds
-    the sum of all distances, so that one more pair always outweighs smaller distances. Row i covers
-    only the times of b within the tolerance of a[i]. Left of the row, a[i] changes nothing. Right
-    of the row, b[j] is too late for all of a so far.
+    the sum of all distances, so that one more pair always outweighs smaller distances. Row i has
+    values only for the times of b within the tolerance of a[i]. For earlier times of b, the values
+    are those of row i - 1. For later times of b, they are the last value of row i, because these
+    times are too late for a[i].
     """
     pair_value = (len(a) + 1) * (round(1e6 * reach(tolerance)) + 1)
     rows: list[tuple[int, list[int]]] = []

@@ -21,8 +21,8 @@ class PromptContent:
     """The parts of a prompt that are needed to read an answer.
 
     Attributes:
-        is_name: returns whether a phrase is the name of an event. It distinguishes names from prose
-            in bare words and in the keys of an object.
+        is_name: returns whether a phrase is the name of an event. It is needed for answers without
+            JSON and for the keys of objects, which may be prose.
         lines: the prompt's sentences.
         names: normalized names of events that the prompt lists, in its order.
         examples: the events that the prompt shows as examples.

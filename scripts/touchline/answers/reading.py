@@ -29,8 +29,8 @@ class Predictions:
         counts: number of items and events of each kind.
         problems: one line per item that should have given an event but did not, with file and
             number of the item (the first is 0).
-        exact: whether a trained spotter made the file. Its hits are final events with times and
-            scores, not answers about windows.
+        exact: whether a trained spotter (a model that was trained to find events) made the file.
+            Its hits are final events with times and scores, not answers about windows.
     """
 
     hits: list[Event]

@@ -96,12 +96,9 @@ def _from_keyframe(
 ) -> list[Packet[Any]]:
     """Read packets until the last keyframe at or before a time is known.
 
-    Returns:
-        The keyframe and the packets after it, preceded by simultaneous sound. The list is empty if
-            the
-        first keyframe is later than the time. On the last try, a later keyframe is accepted,
-            because
-        no earlier picture can be decoded.
+    Returns: The keyframe and the packets after it, and before them the sound packets of the same
+    time. The list is empty if the first keyframe is later than the time. On the last try, a later
+    keyframe is accepted, because no earlier picture can be decoded.
     """
     held: list[Packet[Any]] = []
     has_keyframe = False

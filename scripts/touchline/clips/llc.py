@@ -30,7 +30,7 @@ def make_project(clips: Sequence[Clip], video: Path, clock_offset: float) -> dic
     Args:
         clips: the clips.
         video: path of the video.
-        clock_offset: time that a player shows at the video's first picture, in seconds.
+        clock_offset: time that a video player shows at the video's first picture, in seconds.
     """
     return {
         "version": 1,

@@ -50,7 +50,7 @@ def join_clips(clips: Sequence[Path], target: Path) -> None:
 def _add_streams(clips: Sequence[Path], output: OutputContainer) -> dict[int, Stream]:
     """Add the streams of all clips to a file. Return them by number of the track.
 
-    A clip lacks the track of a sound stream that begins later.
+    A clip lacks the track of a sound stream that begins after the clip.
     """
     copies: dict[int, Stream] = {}
     for clip in clips:

@@ -42,9 +42,8 @@ def fuse(
 
     Returns:
         Events sorted by time. Each is the strongest event of its group, with the hits and votes of
-            all
-        models. "weighted" also averages the time, by weight and worth. Its score is the mean worth,
-        with 0 for models that did not predict the event.
+        all models. "weighted" also averages the time, by weight and worth. Its score is the mean
+        worth, with 0 for models that did not predict the event.
     """
     weights = weights or {}
     by_label: defaultdict[str, dict[str, list[Event]]] = defaultdict(

@@ -315,7 +315,7 @@ def _invalid_or_cut_off(rows: Sequence[Row]) -> Iterator[str]:
         if cut_off:
             yield (
                 f"{sum(cut_off.values())} answers of {model} were cut off (video "
-                f"{ranges(cut_off)}). Their readable events count."
+                f"{ranges(cut_off)}). The events read in them were used."
             )
 
 

@@ -52,7 +52,7 @@ def disk_message(error: BaseException) -> str | None:
 
 @contextmanager
 def name_file_in_errors(path: str | Path) -> Iterator[None]:
-    """Add the path of the written file to any error that the operating system raises inside.
+    """Add the path to each error that the operating system raises inside the `with` block.
 
     Most of these errors do not name the file by themselves.
     """

@@ -60,8 +60,8 @@ def lease_gpu(
     Args:
         folder: folder of the lock files on this machine; None for the default folder.
         get_ready: function to call with the GPU's name while another worker still holds the GPU. It
-            must use little GPU memory. It is called only if the machine has a single GPU, which
-            must accept several processes.
+            must use little GPU memory. It is called only if the machine has a single GPU and this
+            GPU accepts several processes.
 
     Returns:
         The GPU's name in CUDA_VISIBLE_DEVICES, or None if there is no GPU. Without a GPU, the CPU
@@ -109,7 +109,7 @@ def _log_job(gpus: Sequence[Gpu]) -> None:
         "SLURM job %s on %s has %s (CUDA_VISIBLE_DEVICES=%s).",
         os.environ["SLURM_JOB_ID"],
         os.uname().nodename,
-        f"GPU {names}" if names else "no GPU and runs on the CPU",
+        f"GPU {names}" if names else "no GPU, so the job uses the CPU",
         os.environ.get("CUDA_VISIBLE_DEVICES", "not set"),
     )
 

@@ -79,7 +79,7 @@ class _Card:
     instances: tuple[str, ...] | None
 
     def gpus(self, name: str) -> list[Gpu]:
-        """List the GPUs that a process can lease: the card itself, or each of its MIG instances."""
+        """List the GPUs that a process can lease: the whole GPU, or each MIG instance."""
         if self.instances is None:
             return [Gpu(name, self.uuid, self.is_exclusive)]
         return [Gpu(instance, instance) for instance in self.instances]

@@ -45,7 +45,8 @@ def hashes_at_end(results: Path) -> dict[str, HashedFile]:
 def files_below(folder: Path) -> list[str]:
     """List the paths of the files below a folder, without hidden files.
 
-    In a folder of results, logs, benchmarks and other files that are no results are left out.
+    If the folder is the results folder, files that are no results (logs, benchmarks, …) are left
+    out.
     """
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return sorted(

@@ -20,7 +20,7 @@ Team = Literal["home", "away"]
 def _is_none(value: object) -> bool:
     """Return whether a field has no value and is therefore left out of the file.
 
-    Files of earlier versions, without the field, stay the same.
+    So a new field without a value does not change existing files.
     """
     return value is None
 
@@ -66,7 +66,7 @@ class Manifest(Record):
     duration: float = Field(gt=0, description="length of the video to process, in seconds")
     start_time: float = Field(description="presentation time of the first frame, in seconds")
     clock_offset: float = Field(
-        default=0.0, description="time that a player shows at the first frame, in seconds"
+        default=0.0, description="time that a video player shows at the first frame, in seconds"
     )
     frame_rate: float = Field(gt=0, description="mean frames per second")
     width: int = Field(gt=0, description="in pixels, before rotation")
@@ -74,7 +74,9 @@ class Manifest(Record):
     pixel_aspect: float = Field(
         default=1.0, gt=0, description="width of a pixel divided by its height, before rotation"
     )
-    rotation: int = Field(description="anticlockwise rotation by a player, in degrees")
+    rotation: int = Field(
+        description="degrees by which a video player rotates the picture anticlockwise"
+    )
     codec: str
     stream: int | None = Field(
         default=None, description="number of the video stream in the file; null: the first one"
@@ -92,7 +94,8 @@ class Manifest(Record):
     )
     packet_times: PacketTimes = Field(
         default="stated",
-        description="whether packets state display times, times in decoding order, or few times",
+        description="kind of the packets' times: display times, times in decoding order, or "
+        "times on few packets",
     )
     game: str | None = Field(default=None, description="game that the video belongs to")
     half: int | None = Field(default=None, ge=1, description="number of the half in the game")
@@ -162,7 +165,7 @@ class WindowOutcome(WindowRecord):
         default=b"",
         exclude=True,
         repr=False,
-        description="hidden state behind the prompt, float16 of shape [width]; never in JSON",
+        description="hidden state after the prompt, float16 of shape [width]; never in JSON",
     )
 
     @property
@@ -250,8 +253,9 @@ class Context:
 class Event:
     """One row of events/events_{model}_video_{v}.csv.
 
-    A hit is an event in the answer about one window. All four times of a hit are the start of the
-    window. This is a dataclass because there can be millions of events.
+    A hit is an event in the answer about one window. For a hit, `time_s`, `window_s`, `first_s` and
+    `last_s` are all the start of the window. This is a dataclass because there can be millions of
+    events.
 
     Attributes:
         time_s: time of the event, in seconds from the start of the video.
@@ -310,13 +314,14 @@ class Coverage(Record):
         ge=0, description="duration of the video, in seconds; null if unknown"
     )
     clock_offset: float = Field(
-        default=0.0, description="time that a player shows at the start of the video, in seconds"
+        default=0.0,
+        description="time that a video player shows at the start of the video, in seconds",
     )
     looked_at: list[Interval]
     has_open_end: bool = Field(
         default=False,
-        description="whether the duration is unknown and the model looked at the whole video, "
-        "also beyond the end of looked_at",
+        description="whether the model looked at the whole video, whose duration is unknown; "
+        "it then also looked at the time after the last interval",
     )
     no_pictures: list[Interval] = Field(
         default=[], description="intervals in which the video has no picture"
@@ -388,7 +393,7 @@ class Origin(Record):
 class HashedFile(Record):
     """The path, size and SHA-256 hash of a file."""
 
-    path: str = Field(description="path relative to the folder of the list")
+    path: str = Field(description="path relative to the folder whose files are listed")
     bytes: int = Field(ge=0)
     sha256: Sha256
 

@@ -47,7 +47,7 @@ def positions_per_second(positions: Iterable[tuple[float, float]]) -> int:
         positions: position and game time (in seconds) of each item that has both.
 
     Returns:
-        1 if more positions fit seconds; otherwise 1,000, as the format defines milliseconds.
+        1 if more positions fit seconds than milliseconds; otherwise 1,000, the unit of the format.
     """
     votes = 0
     for position, clock in positions:

@@ -38,7 +38,7 @@ class Table:
     def frame(self, rows: Iterable[Sequence[object]]) -> DataFrame:
         """Build a frame from rows.
 
-        None becomes an empty text, or a missing value in other columns.
+        None becomes an empty text in text columns, and a missing value in all other columns.
         """
         cells = list(zip(*rows, strict=True)) or [()] * len(self.columns)
         series = []
@@ -111,7 +111,7 @@ def columns(dtype: Dtype, names: Iterable[str]) -> list[tuple[str, Dtype]]:
 
 
 def _joined(named: Iterable[tuple[str, Series]]) -> DataFrame:
-    """Join named columns to a frame. Two columns can have the same name."""
+    """Make a frame of named columns. Two columns can have the same name."""
     names, series = zip(*named, strict=True)
     return pd.concat(series, axis=1).set_axis(list(names), axis=1)
 

@@ -22,8 +22,7 @@ def choose(
 
     Returns:
         The token ids and their log probabilities before temperature and top_p, [rows] each. A row
-            with
-        logits that are not finite gets the id 0 and the log probability NaN.
+        with logits that are not finite gets the id 0 and the log probability NaN.
     """
     finite = logits.isfinite().all(-1)
     logits = logits.float().masked_fill(~finite[:, None], 0.0)

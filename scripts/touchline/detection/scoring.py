@@ -53,8 +53,7 @@ def score_events(
 
     Returns:
         The events with `score`: the product of the probabilities of the tokens that spell the
-            label.
-        The score is None if the text does not contain the label literally.
+        label. The score is None if the text does not contain the label literally.
     """
     ends = [len(decode(generated.tokens[: k + 1])) for k in range(len(generated.tokens))]
     spans = list(zip([0, *ends], ends, generated.logprobs, strict=False))

@@ -156,8 +156,7 @@ def recalibrate_models(
 
     Returns:
         The scored events by model. None unless probabilities improve the models' joint results in
-            every
-        game, because scores and probabilities cannot be compared.
+        every game, because scores and probabilities cannot be compared.
     """
     if set(events_of) - set(reports) or not _improve_jointly(list(reports.values())):
         return None

@@ -85,7 +85,7 @@ class _Signal:
         return self._sum(counted, time) + self._unseen(time - self.rule.span, time, time)
 
     def _sum(self, places: Iterable[int], time: float) -> float:
-        """Sum the weights at these places.
+        """Sum the weights of hits, given their indices.
 
         A weight decays exponentially with its distance from the time.
         """
@@ -178,9 +178,9 @@ def score_by_context(
     the model states the same confidence for most hits. Where the model did not look, the mean rate
     of its predictions in the rest of the video is assumed.
 
-    A burst of hits belongs to the event at which the burst starts to rise. An event before a pause
-    ignores the burst after the pause if this burst is at least three times as strong as its own. An
-    event in that burst ignores the weaker burst before the pause.
+    A burst of hits belongs to the event at which the burst starts to rise. Suppose that a weak
+    burst is followed by a pause and by a burst at least three times as strong. Then events in the
+    weak burst ignore the strong burst, and events in the strong burst ignore the weak burst.
 
     The score keeps the order of the contexts. It is at least 1/2 for the best event within
     `rule.suppression` seconds, and below 1/2 for all others. This is non-maximum suppression that

@@ -132,7 +132,7 @@ def sportscode_xml(
     Args:
         events: the events.
         duration: duration of the video in seconds, if known. Instances end at the latest here.
-        offset: time that a player shows at the start of the video, in seconds.
+        offset: time that a video player shows at the start of the video, in seconds.
     """
     file = ElementTree.Element("file")
     instances = ElementTree.SubElement(file, "ALL_INSTANCES")
@@ -158,7 +158,7 @@ def webvtt(events: Iterable[Event], duration: float | None = None, offset: float
     Args:
         events: the events.
         duration: duration of the video in seconds, if known. Captions end at the latest here.
-        offset: time that a player shows at the start of the video, in seconds.
+        offset: time that a video player shows at the start of the video, in seconds.
     """
     blocks = ["WEBVTT"]
     for event in sorted(events, key=lambda event: event.time_s):

@@ -104,8 +104,9 @@ def spotter_predictions(
     """Convert the entries of a trained spotter's file to the events of one video.
 
     An event has the time and the score in the file, because no windows are known. A label that is
-    no class is kept and marked as unknown. Only scores of single frames, which are not events yet,
-    are suppressed, by the rule of the projects that write these files.
+    no class is kept and marked as unknown. Some files have scores of single frames instead of
+    events. Near frames of these files are suppressed, by the rule of the projects that write the
+    files.
 
     Args:
         entries: the entries of the file.

@@ -31,8 +31,9 @@ class SliceLedger:
     """The ledger of one slice of a video.
 
     Attributes:
-        start: start of the slice, in seconds of the looked-at parts of the video.
-        end: end of the slice, in seconds of the looked-at parts of the video.
+        start: start of the slice, in seconds of the parts to look at, counted without the gaps
+            between them.
+        end: end of the slice, counted in the same way.
         windows: lines of the ledger.
         source: path of the ledger, for messages.
     """

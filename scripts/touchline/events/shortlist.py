@@ -77,8 +77,8 @@ def shortlist(
     scene again.
 
     At least the `per_class` best candidates of each class are listed. With annotations of other
-    games, a class can have more events, while at least half of them are expected to be right. Ties
-    go to the earlier event.
+    games, a class can have more events, as long as at least half of its listed events are expected
+    to be right. Ties go to the earlier event.
 
     Args:
         events: events of one model, or of the ensemble, in one video.
@@ -89,7 +89,7 @@ def shortlist(
 
     Returns:
         Standings by place in `events`, sorted by `Standing.order`. Ties have the order of the
-            classes.
+        classes.
     """
     candidates: dict[str, list[int]] = {label: [] for label in classes}
     for place, event in enumerate(events):

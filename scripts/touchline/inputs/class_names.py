@@ -17,7 +17,7 @@ def resolve_class_names(settings: Settings, taught: Sequence[str] = ()) -> Setti
 
     Args:
         settings: the settings.
-        taught: classes beyond those of labels.yaml.
+        taught: classes that annotations name and labels.yaml does not have.
 
     Raises:
         InputError: labels.yaml cannot be read, or a name is not a class. There is one line per

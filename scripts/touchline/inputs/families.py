@@ -1,4 +1,4 @@
-"""Names of the model families that can run: our own families, by model_type, and generic.
+"""Names of the model families that can run.
 
 This module contains only names, so that settings can be checked without the packages of models.
 """

@@ -7,9 +7,9 @@
   (https://opensportslab.github.io/VideoAnnotationTool/OSL/).
 
 - The pred-*.json files of E2E-Spot (util/eval.py and eval_soccernetv2.py of
-  https://github.com/jhong93/spot) and of T-DEED (util/eval.py of https://github.com/arturxe2/T-DEED):
-  a list with one object per video, whose events have frame numbers. Such a file may be
-  compressed (.json.gz).
+  https://github.com/jhong93/spot) and of T-DEED (util/eval.py of
+  https://github.com/arturxe2/T-DEED): a list with one object per video, whose events have frame
+  numbers. Such a file may be compressed (.json.gz).
 
 - A predictions file in this workflow's own format: a list of other objects.
 
@@ -229,7 +229,8 @@ def find_entries(
     form, document = _read(path)
     if form == "answers":
         raise InputError(
-            f"{source} has the predictions of one video. Write {{video}} for its number."
+            f"{source} has the predictions of one video. Write {{video}} in the path in place of "
+            "its number."
         )
     if form in ("osl", "frames"):
         samples = _samples(form, document, source)
@@ -455,7 +456,7 @@ def _samples(form: Form, document: Any, place: str) -> list[dict[str, Any]]:
 
     Samples with frame numbers are converted to the form of OSL.
 
-    E2E-Spot and T-DEED name a video LEAGUE/SEASON/GAME/HALF, or use the user's name.
+    E2E-Spot and T-DEED name a video LEAGUE/SEASON/GAME/HALF, or use a name chosen by the user.
     """
     items = document["data"] if form == "osl" else document
     samples = [sample for sample in items if isinstance(sample, dict)]

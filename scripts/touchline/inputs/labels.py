@@ -19,7 +19,7 @@ Key = Annotated[str, Field(pattern="^[a-zA-Z]$", description="a letter")]
 
 
 class LabelClass(Record):
-    """A class in labels.yaml: its other spellings, and the key that adds an event on a page."""
+    """A class in labels.yaml: its other spellings, and its keyboard key on the review page."""
 
     spellings: list[str] = Field(default_factory=list)
     key: Key | None = None

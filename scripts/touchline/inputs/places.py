@@ -83,7 +83,7 @@ def _composed(name: str) -> str:
 
 
 def _names_in(folder: Path) -> list[str]:
-    """Return the names in a folder, which are none if it cannot be read."""
+    """Return the names in a folder, or an empty list if the folder cannot be read."""
     try:
         return sorted(os.listdir(folder))
     except OSError:

@@ -39,7 +39,7 @@ class Access:
         endpoint: address of the server, without credentials.
         key_variable: environment variable that contains the key; None if no key is needed.
         requests: number of requests in flight.
-        patience: seconds without any answer until a slice ends.
+        patience: seconds without any answer after which a slice fails.
     """
 
     endpoint: str

@@ -201,8 +201,8 @@ class GenerationSettings(Section):
     seed: Seed = Field(0, description="used with do_sample")
     evidence: bool = Field(
         False,
-        description="compute the likelihood of every class, and of none, in every window, and spot "
-        "events from it: a separate model with the suffix _evidence",
+        description="compute the likelihood of every class, and of none, in every window. The "
+        "events spotted from it count as another model, with the suffix _evidence",
     )
     answers: bool = Field(
         True, description="generate answers; false: only evidence, which is faster"
@@ -222,8 +222,8 @@ class GenerationSettings(Section):
     def shaping(self) -> dict[str, Any]:
         """Return the settings that determine results, as plain data.
 
-        Without evidence, `evidence` and `answers` are left out. So results and unfinished slices
-        from versions before these settings stay valid.
+        If `evidence` is off, `evidence` and `answers` are left out. So results and unfinished
+        slices of versions without these settings stay valid.
         """
         return self.model_dump(exclude=set() if self.evidence else {"evidence", "answers"})
 
@@ -275,8 +275,8 @@ class ShortlistSettings(Section):
 
     per_class: Annotated[int, Field(ge=1, le=1_000)] = Field(
         10,
-        description="number of events to list per class; with annotations of other games, a class "
-        "can have more while half of them are expected to be right",
+        description="number of events to list per class. With annotations of other games, a class "
+        "can have more, as long as half of its listed events are expected to be right",
     )
 
 
@@ -300,7 +300,7 @@ class ClipsSettings(Section):
 
 
 class ComparisonSettings(Section):
-    """Pairing of two lists of events, of two models or of a model and the truth.
+    """Settings for pairing two lists of events: of two models, or of a model and the annotations.
 
     Other stages use these settings, too, through properties of `Settings`.
     """
@@ -309,7 +309,7 @@ class ComparisonSettings(Section):
         5.0, description="largest distance, in seconds, of two events that can be paired"
     )
     chance_shifts: Annotated[int, Field(ge=20, le=10_000)] = Field(
-        20, description="number of time shifts whose mean is the chance level"
+        20, description="number of time shifts that estimate the number of chance pairs"
     )
     seed: Seed = Field(0, description="seed of the time shifts")
 
@@ -423,8 +423,8 @@ class ModelSettings(Section):
 
     learned: Place | None = Field(
         None,
-        description="learnt model from another run, learnt from this model's features (file "
-        "learned_….safetensors); null: with learn: true, learn from this run's annotations",
+        description="file learned_….safetensors of another run, learnt from this model's features. "
+        "If null, and with learn: true, a model is learnt from this run's annotations",
     )
 
     @model_validator(mode="after")
@@ -531,7 +531,7 @@ class Settings(Section):
     )
     learn: bool = Field(
         False,
-        description="write the hidden state behind each prompt, and learn events from it and "
+        description="write the hidden state after each prompt, and learn a model from it and from "
         "annotations. The learnt model has the suffix _learned and is used only on games that it "
         "was not learnt from",
     )
@@ -559,7 +559,7 @@ class Settings(Section):
 
     @property
     def chance_shifts(self) -> int:
-        """Return the number of time shifts for the chance level, in comparison and evaluation."""
+        """Return the number of time shifts that estimate the number of chance pairs."""
         return self.comparison.chance_shifts
 
     @property
@@ -592,8 +592,8 @@ class Settings(Section):
                 )
             if self.generation.evidence and self.models[name].is_served:
                 raise ValueError(
-                    f"generation.evidence needs the inside of a model, which the server of {name} "
-                    f"does not offer; set evidence: false, or leave {name} out of detect_with"
+                    f"generation.evidence needs probabilities that the server of {name} does not "
+                    f"send; set evidence: false, or leave {name} out of detect_with"
                 )
             if self.has_features and self.models[name].is_served:
                 raise ValueError(
@@ -634,7 +634,7 @@ class Settings(Section):
 
     @property
     def learned(self) -> list[str]:
-        """Return the running models with a learnt model, from this run or from another one."""
+        """Return the running models whose hidden states a learnt model uses."""
         return [name for name in self.detect_with if self.learn or self.models[name].learned]
 
     @property

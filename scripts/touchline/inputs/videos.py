@@ -95,7 +95,7 @@ class AnnotatedVideo:
         video: number of the video.
         game: name of the game. A video without a game counts as its own game.
         game_half: the half that the video shows, or the starts of halves in the video.
-        models: number of files of coverage. An ensemble has those of all its models.
+        models: number of models whose coverage counts: 1, or all models of an ensemble.
         others: number of other models that have events for the video; 0 for an ensemble.
     """
 
@@ -160,7 +160,10 @@ class Video(BaseModel):
         if self.half_starts and self.offset is not None:
             raise ValueError("half_starts and offset are both given; keep only half_starts")
         if self.half_starts and self.half is not None and self._halves != [self.half]:
-            raise ValueError("half_starts names other halves than the column half; empty that cell")
+            raise ValueError(
+                "half_starts names other halves than the column half; "
+                "empty the cell in the column half"
+            )
         return self
 
     @property

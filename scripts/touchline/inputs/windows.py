@@ -54,7 +54,7 @@ def whole_video(duration: float) -> Stretches:
 
 
 def slice_bounds(stretches: Stretches, slices: int, index: int) -> tuple[float, float]:
-    """Return the start and end of a slice, in seconds of the parts to look at.
+    """Return the start and end of a slice, counting only the seconds of the parts to look at.
 
     A single part is divided into equal slices. Several parts share the slices in proportion to
     their lengths. So a match in one file has the same windows as a match in two files.

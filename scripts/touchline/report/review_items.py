@@ -106,8 +106,7 @@ def build_moments(
 
     Returns:
         The moments by time. Every event of every model is in exactly one claim of one moment.
-            Events of
-        models in one moment are at most `tolerance` apart.
+        Events of models in one moment are at most `tolerance` apart.
     """
     predictions, found_by = _judge_predictions(tracks, tolerance, truth, classes)
     claims = _claims(predictions, tracks, tolerance)

@@ -1,8 +1,8 @@
 """Exact decoding of single pictures with little work.
 
 A picture depends only on pictures of its group, from one keyframe to the next. So the decoder gets
-the packets from the keyframe to the last wanted picture. It skips pictures on the way to which no
-other picture refers. The result is bit-identical to decoding the whole video.
+the packets from the keyframe to the last wanted picture. It skips unwanted pictures that no other
+picture needs. The result is bit-identical to decoding the whole video.
 
 Some files break this rule. Leading pictures of an open group refer to the previous group. Some
 streams have no true keyframes, some packets contain half a picture, and some packets are damaged.
@@ -93,7 +93,7 @@ class Decoder:
     ) -> Iterator[tuple[float, VideoFrame]]:
         """Yield each wanted time, in seconds, with the picture on screen at this time.
 
-        A damaged picture is returned as the decoder repairs it. A lost picture is replaced by the
+        A damaged picture is returned after the decoder's repair. A lost picture is replaced by the
         previous picture, which a player would leave on screen. If the previous picture is too old,
         a line is logged and no picture is returned.
 
@@ -231,7 +231,7 @@ class Decoder:
                 yield frame.pts, frame
 
     def _prepared(self, begin: int) -> VideoCodecContext:
-        """Return the empty decoder with the parameters of all packets before `begin`."""
+        """Return a new decoder that knows the parameters of all packets before `begin`."""
         decoder = self._reader.decoder
         if decoder is not self._decoder:
             self._decoder, self._known_changes = decoder, 0

@@ -16,8 +16,8 @@ _KEPT: NDArray[np.int32] = np.eye(3, dtype=np.int32)
 def display_matrix(frame: VideoFrame) -> NDArray[np.int32]:
     """Return the int32 matrix [3, 3] by which a player places the picture.
 
-    Row k is the direction on the screen of a step to the right (k = 0) or down (k = 1) in the
-    stored picture (FFmpeg, libavutil/display.h).
+    A step to the right in the stored picture is a step along row 0 on the screen. A step down is a
+    step along row 1 (FFmpeg, libavutil/display.h).
     """
     try:
         stated = cast(Mapping[str, Buffer], frame.side_data)["DISPLAYMATRIX"]

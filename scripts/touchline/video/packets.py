@@ -155,7 +155,7 @@ def picture_streams(container: InputContainer) -> list[VideoStream]:
     if not decoded:
         raise InputError(
             f"{container.name} has no decodable video (it may be encrypted). "
-            "Convert it with a program that plays it to H.264 in an .mp4 or .mkv file."
+            "If a program plays it, convert it with that program to H.264 in an .mp4 or .mkv file."
         )
     return decoded
 
@@ -180,7 +180,7 @@ def error_reason(error: BaseException) -> str:
 
 
 def read_packets(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
-    """Yield the packets of some streams, from the current position to the end of the file.
+    """Yield the packets of the given streams, from the current position to the end of the file.
 
     Damage in the middle, such as a hole of zeros, is skipped.
 

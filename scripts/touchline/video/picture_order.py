@@ -280,7 +280,7 @@ def with_display_times(
 ) -> Iterator[Packet[VideoStream]]:
     """Replace the packets' presentation times by the times at which their pictures are shown.
 
-    A packet has no time afterwards if no earlier time is known.
+    A packet before the first known time gets no time.
 
     Args:
         packets: packets from the start of the file, in the order of decoding.

@@ -27,9 +27,9 @@ def work_ahead(
 ) -> Iterator[Result]:
     """Yield the results of all jobs, in the order of the jobs, from one thread per worker.
 
-    The threads start when the first result is requested. They then work ahead by one job more than
-    there are workers, and by `bound` results per job. Closing the iterator early ends the threads,
-    after the results that they are computing.
+    The threads start when the first result is requested. They then work on up to `len(workers) + 1`
+    jobs ahead of the caller, with up to `bound` waiting results per job. Closing the iterator early
+    ends the threads, after the results that they are computing.
 
     Args:
         jobs: the jobs. Each job is taken only shortly before it starts.

@@ -206,7 +206,7 @@ class _Pictures:
 
     @property
     def flags(self) -> Flags:
-        """Return the marks of the packets."""
+        """Return two flags per packet: whether it is a keyframe, and whether it is damaged."""
         both = np.frombuffer(self.keyframes, np.bool_), np.frombuffer(self.damaged, np.bool_)
         return Flags(*both)
 
@@ -393,7 +393,7 @@ def _timeline(
     if any(end - begin > _CLOSED for begin, end in line.gaps) and may_leap:
         target = quote(path.stem + ".mkv")
         log.warning(
-            "If no time passed there, this command joins the parts: "
+            "If no time passed between the parts, this command joins them: "
             f"ffmpeg -i {quote(path.name)} -c copy {target}"
         )
     return line
@@ -408,7 +408,7 @@ def _may_leap(container: InputContainer) -> bool:
 
 
 def _clock_offset(container: InputContainer, start: float) -> float:
-    """Return the time that a player shows at the first picture, in seconds.
+    """Return the time that a video player shows at the first picture, in seconds.
 
     A player's clock begins at 0 in most containers. This was measured with Chromium 156 for MP4,
     MOV, WebM and MKV, with sound or video first. In formats whose clock can begin at any time, the
@@ -446,8 +446,8 @@ def _check_whole(
     if promised > reached:
         raise InputError(
             f"{path} is cut short. Its header promises over {promised:.0f} s, but "
-            f"the pictures end at {line.duration:.1f} s. Copy it again, or make the rest a "
-            f"complete file: ffmpeg -i {quote(path.name)} -c copy {quote(path.stem + '_part.mkv')}"
+            f"the pictures end at {line.duration:.1f} s. Copy it again, or make a "
+            f"complete file of this part: ffmpeg -i {quote(path.name)} -c copy {quote(path.stem + '_part.mkv')}"
         )
 
 
@@ -495,8 +495,8 @@ def _check_alone(path: Path, container: str, place: int) -> None:
         if content.find(content[kind], begin) >= 0:
             raise InputError(
                 f"{path} consists of several files, one after the other, and not all of them can "
-                "be read. Join the recordings with FFmpeg, from a list with a line file 'NAME' for "
-                f"each: ffmpeg -f concat -i list.txt -c copy {quote(path.stem + '_joined.mkv')}"
+                "be read. Write a file list.txt with one line \"file 'NAME'\" per recording, and "
+                f"join them: ffmpeg -f concat -i list.txt -c copy {quote(path.stem + '_joined.mkv')}"
             )
 
 

@@ -115,9 +115,8 @@ def pictures_between(
 
     Yields:
         The time at which each picture comes on screen, in seconds, and the picture. The first
-            picture
-        may have been on screen earlier, but has the time `start`. The caller must not change
-            pictures.
+        picture may have been on screen earlier, but has the time `start`. The caller must not
+        change pictures.
 
     Raises:
         InputError: the file is not a video or cannot be read.

@@ -10,8 +10,8 @@ cases. Each rule compares a packet with many others, so none needs to know the f
 - The clock has started again if the pictures from one packet on are earlier than those before it.
   The later packets are shown after the earlier ones.
 
-- If the old clock continues after another clock was inserted (an advertisement), both changes are
-  such starts, and no time is missing.
+- An inserted part, such as an advertisement, may have another clock. If the old clock continues
+  after it, both changes count as new starts of the clock, and no time is missing.
 
 - If a picture stays much longer than usual in this video, other pictures are missing. The picture
   then counts for the usual duration.
@@ -113,9 +113,10 @@ def timeline(
         may_leap: whether the format allows the clock to start again (MPEG-TS and -PS). Then a leap
             by hours is no gap.
         last_stays: duration of the last picture in seconds, as far as known.
-        flags: marks of the packets; only if missing pictures were lost and not left out by the
-            encoder (MPEG-TS and -PS). A gap then lasts until a keyframe, because the pictures
-            before it depend on lost pictures.
+        flags: keyframe and damage flags of the packets, for formats in which missing pictures were
+            lost (MPEG-TS and -PS); None for formats whose encoder may leave out pictures. With
+            flags, a gap lasts until a keyframe, because the pictures before the keyframe depend on
+            lost pictures.
     """
     believed = ~find_strays(times)
     places = np.flatnonzero(believed)
@@ -156,7 +157,7 @@ def timeline(
 def _losses(
     clock: Times, damaged: NDArray[np.intp], shown: Times, stays: Times
 ) -> list[tuple[float, float]]:
-    """Return (start, end) of each interval next to a damaged packet that lacks pictures."""
+    """Return (start, end) of each interval without pictures next to a damaged packet."""
     found = []
     for place in damaged:
         near = clock[max(0, place - _BESIDE) : place + _BESIDE + 1]
@@ -213,7 +214,7 @@ def find_strays(times: Times) -> NDArray[np.bool_]:
 
 
 def _clock_changes(clock: Times, may_leap: bool) -> list[int]:
-    """Return the places at which another clock begins, without the first packet."""
+    """Return the indices of packets at which a new clock begins, without index 0."""
     before, after = _medians(clock)
     before, since = before[1:], after[:-1]
     least = max(_LEAST_BACK, _BACK_INTERVALS * _usual(clock))
@@ -317,8 +318,8 @@ def _median_before(clock: Times) -> Times:
 def _spreads(clock: Times) -> Times:
     """Compute the spread of the middle half of each time's neighbours.
 
-    The side with less spread counts, but at least the median spread. At both ends, the spread is
-    the median spread.
+    The result is the smaller spread of both sides, but never less than the median spread. At both
+    ends, it is the median spread.
     """
     size = min(_NEIGHBOURS, len(clock))
     windows = np.sort(sliding_window_view(clock, size), axis=1)

@@ -1,6 +1,6 @@
 """Tests on real output of Qwen2.5-VL-7B, in the folder that TOUCHLINE_REAL_DATA names.
 
-The forms of its unusual answers, in other words, are tested without the data, too.
+Other tests check unusual answers of the same forms, with different words and without the data.
 """
 
 import json

@@ -141,6 +141,6 @@ def test_invalid_items_and_cut_off_answers_are_reported_per_model():
         "warning: 3 invalid items of qwen7b were left out (video 0-1). logs/given/ has the reasons."
     )
     assert of_qwen == (
-        "warning: 3 answers of qwen7b were cut off (video 1). Their readable events count."
+        "warning: 3 answers of qwen7b were cut off (video 1). The events read in them were used."
     )
     assert of_llava.startswith("warning: 1 answers of llava were cut off (video 0).")

@@ -151,7 +151,7 @@ def test_lock_of_a_slurm_job_is_removed_at_release(tmp_path, hold):
     assert list((tmp_path / "leases").iterdir()) == []
 
 
-def test_steps_of_a_slurm_job_do_not_wait_without_gpu_uuids(tmp_path, monkeypatch):
+def test_missing_gpu_uuids_do_not_make_steps_of_a_slurm_job_wait(tmp_path, monkeypatch):
     monkeypatch.setattr(gpus, "_found", lambda entries: [gpus.Gpu(each) for each in entries])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setenv("SLURM_JOB_ID", "7")
@@ -200,7 +200,7 @@ def test_lock_is_created_when_permissions_cannot_be_set(tmp_path, monkeypatch):
 
 
 def test_removed_lock_file_is_not_taken(tmp_path, monkeypatch):
-    """A third worker could otherwise lock a new file with the same name."""
+    """A third worker could lock a new file with the name of the removed one."""
     lock = tmp_path / "job7-0.lock"
     opened = gpu_lease._open_lock(lock)
     lock.unlink()

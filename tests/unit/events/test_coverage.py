@@ -21,7 +21,7 @@ from touchline.inputs.clock import parse_half_starts
 from touchline.inputs.videos import GameHalf
 
 
-def test_skipped_window_counts_only_where_another_window_overlaps():
+def test_stretch_of_a_skipped_window_is_covered_only_by_other_windows():
     skipped = {"status": "skipped_oom"}
     windows = [
         window(0, 0.0),
@@ -131,7 +131,7 @@ def test_duration_without_footage_is_the_last_prediction_of_any_model():
     ("end", "lost"), [(2248, True), (2390, False), (2980, False), (900, False)]
 )
 def test_lost_last_slice_is_detected_without_footage(end, lost):
-    """A half lasts at least 40 minutes. Shorter predictions lost their last slice."""
+    """A half lasts at least 40 minutes. If its predictions end earlier, the last slice is lost."""
     times = dense(0, end, random.Random(2))
     found = from_records(
         coverage_of_given(times, COUNTS, None, reached=times[-1] + 4, window=4.0).likely_lost

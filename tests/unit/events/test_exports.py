@@ -134,7 +134,7 @@ def annotators_view(content):
     """Read a file by the documented rules of OpenSportsLab's annotator.
 
     The root is an object and data is a list. Ids are unique texts, and positions are whole
-    milliseconds. A label that is not in the schema of its head is invalid.
+    milliseconds. A label that is not in the schema at the start of the file is invalid.
     """
     assert isinstance(content, dict)
     schema = {head: set(value["labels"]) for head, value in content["labels"].items()}

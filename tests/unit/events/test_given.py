@@ -214,10 +214,7 @@ def at_frame(frame, label="Goal", score=0.5):
 
 
 def spotted_video(video, *events, fps=2.0, **more):
-    """Return a video as the projects' util/eval.py writes it.
-
-    After suppression it has `num_events`.
-    """
+    """Return a video as util/eval.py writes it, with `num_events` after suppression."""
     return {"video": video, "events": list(events), "fps": fps, **more}
 
 
@@ -315,7 +312,7 @@ def test_damaged_gzip_file_is_rejected(tmp_path):
 
 
 def test_t_deed_results_with_half_in_the_game_name_are_read(tmp_path):
-    """T-DEED's store_json_sn writes UrlLocal with the half, one-digit seconds and numbers."""
+    """T-DEED writes the half into UrlLocal, seconds with one digit, and positions as numbers."""
     path = tmp_path / "results_spotting.json"
     one = {"gameTime": "1 - 5:3", "label": "Goal", "position": 303360, "confidence": 0.5, "half": 1}
     path.write_text(json.dumps({"UrlLocal": f"{GAME}/1", "predictions": [one]}))

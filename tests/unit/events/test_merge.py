@@ -51,7 +51,7 @@ def make_slices(*bounds, predicted=None):
 # The rules
 
 
-def test_rule_first_measures_from_the_kept_event():
+def test_keep_first_measures_the_radius_from_the_kept_event():
     hits = [event(time) for time in (0.0, 2.0, 4.0, 6.0, 20.0)]
     merged, duplicates = merge_events(hits, 3.0, "first")
     # The event at 4 s is within 3 s of the dropped event at 2 s, but not of the kept event at 0 s.

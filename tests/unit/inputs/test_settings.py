@@ -157,7 +157,7 @@ def test_home_and_variables_in_paths_are_expanded(monkeypatch):
 
 
 def test_settings_without_evidence_keep_old_results_valid():
-    """Other values would make all results and unfinished slices of earlier versions invalid."""
+    """Other hashes would make all results and unfinished slices of earlier versions invalid."""
     before = {
         "max_new_tokens": 256,
         "do_sample": False,

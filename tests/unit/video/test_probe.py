@@ -93,7 +93,7 @@ def test_unusable_file_is_rejected_with_one_message(tmp_path, name):
     assert all(word in message for word in words), message
 
 
-def test_cut_video_can_be_processed_up_to_its_end(tmp_path):
+def test_video_that_was_cut_short_can_be_processed_up_to_its_end(tmp_path):
     path = tmp_path / "half of it.mkv"
     cut_in_half(path)
     assert probed(path, max_duration=20).duration == 20
@@ -237,7 +237,7 @@ def ebml(name, content):
 
 
 def encrypted_webm(source, target):
-    """Return a copy that states a key. Its bytes replace empty space after the index."""
+    """Return a copy that states an encryption key. The key replaces empty space in the file."""
     key = ebml("5035", ebml("47e1", b"\5") + ebml("47e2", bytes.fromhex(KEY)))
     one = ebml("6240", ebml("5031", b"\0") + ebml("5032", b"\1") + ebml("5033", b"\1") + key)
     stated = ebml("6d80", one)

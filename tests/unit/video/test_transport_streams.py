@@ -18,7 +18,7 @@ PACKET = 188
 def write(path, pictures, *, first=0, noise=0, codec="libx264", size=SIZE, **muxer):
     """Write a file of numbered pictures at 25 per second.
 
-    Pictures below `noise` are noisy and larger.
+    Pictures with numbers below `noise` are noisy, so their packets are larger.
     """
     random = np.random.default_rng(first)
     options = {name: str(value) for name, value in muxer.items()}
