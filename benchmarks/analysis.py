@@ -4,13 +4,14 @@
 
 The halves are real predictions if TOUCHLINE_REAL_DATA names their folder, and otherwise generated
 events of the same density. The second model is made from the first: a third of the events is left
-out, and others are moved or get another label. The copies are used in two ways. As more halves of
-the same length, they show a user's cost. Joined end to end, they make one list up to 100 times as
-long and show how the algorithms grow.
+out, and others are moved or get another label. The copies are used in two ways. Separate halves
+show a user's cost. One list of copies joined end to end, up to 100 times as long, shows how the
+time grows with the length of a list.
 
 Plain double loops do the same work for comparison, as long as that takes minutes. Times are
-processor times. Each is the mean of enough runs to make all sizes take equally long. The table has
-the minimum of three such rounds, because other work on the machine only adds time.
+processor times. Small sizes run more often, so that all sizes take about equally long, and their
+time is a mean. The table has the minimum of three such rounds, because other work on the machine
+only adds time.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ def once(one: list[Event], other: list[Event], length: int) -> tuple[float, floa
 
 
 def merge_by_loops(events: list[Event]) -> list[Event]:
-    """Drop each event with a kept event of the same label within the radius before it."""
+    """Drop each event that follows a kept event of its label within the radius."""
     kept: list[Event] = []
     for event in events:
         for other in kept:

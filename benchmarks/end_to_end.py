@@ -13,9 +13,9 @@ half of 3,000 s at 720p (see frames.py). It runs `snakemake models` and then mea
 prepares while the last one computes.
 
 Expected before measuring, on one H100 with 16 cores, slices one by one: a slice has 14 s of GPU
-work. Before, it took 35 s, so the GPU was 40 % busy. Now the start of a slice overlaps the slice
-before it. Loading (2 to 3 s), warm-up (2 s) and the end of the process remain, so 18 to 20 s per
-slice and 70 % or more.
+work. In the version before, a slice took 35 s, so the GPU was 40 % busy. Now the start of a slice
+overlaps the slice before it. Loading (2 to 3 s), warm-up (2 s) and the end of the process remain.
+So a slice should take 18 to 20 s, and the GPU should be busy for 70 % of the time or more.
 """
 
 from __future__ import annotations

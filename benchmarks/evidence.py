@@ -9,9 +9,9 @@ answer and its evidence. The answers' events are ranked by the probability of th
 and also by context.
 
 The metric is SoccerNet's average-mAP. 7 of its 17 classes do not occur and count 0, so 0.588 is the
-maximum. The last row shows the result of finding each sign on a frame, at the middle of the frames
-that its windows share. Intervals come from 1,000 resamples of the matches. They are the same for
-all rows, so differences have intervals, too. The folder keeps finished work.
+maximum. The last row is for perfect answers: each sign that is on a frame is found, at the middle
+of the frames that its windows share. Intervals come from 1,000 resamples of the matches. They are
+the same for all rows, so differences have intervals, too. The folder keeps finished work.
 
 Expected before measuring: a quarter of the signs falls between two frames, so neither way finds
 them. With llava, evidence adds -1 to +1 points of tight average-mAP, because nearly all answers in

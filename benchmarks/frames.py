@@ -19,14 +19,15 @@ The script makes the video: a camera pans and zooms over turf, a crowd and runni
 grain. It has x264's preset medium, B-frames and 25 frames per second. The packets of a short clip
 are repeated up to the full length. A round measures one stretch of the half, with each side in
 turn. The next round uses another stretch, and windows at another distance from the keyframes. A
-half has four slices: opening the file and showing the first window count four times, and the rest
-is scaled. For the predecessor, a round measures four windows. Results are medians over the rounds,
-as CPU time (user and system) of the process and its children.
+half has four slices. So the time for opening the file and the first window counts four times. The
+other time is scaled up to the length of the half. For the predecessor, a round measures four
+windows. Results are medians over the rounds, as CPU time (user and system) of the process and its
+children.
 
 Expected before measuring: ours takes at most 1/5 of the predecessor's time, and less than
 torchcodec. With a keyframe every 2 s, it takes at most 0.6 of a plain decode. Longer groups of
-pictures save less. Savings come from the end of a group, and from the pictures that no other
-picture refers to, about half of them.
+pictures save less. Savings come from two kinds of skipped pictures: those after the last wanted one
+of a group, and those that no other picture refers to (about half of all pictures).
 """
 
 from __future__ import annotations
@@ -149,8 +150,8 @@ def times_of(windows: Sequence[Window]) -> list[float]:
 def main() -> None:
     options = arguments()
     lines = [
-        f"CPU seconds a {options.length:g} s half, medians of {options.rounds} rounds; in brackets "
-        "ours, 1 thread, over it.",
+        f"CPU seconds per half of {options.length:g} s, medians of {options.rounds} rounds. "
+        "Brackets show ours with one thread, divided by that value.",
         "",
         "| video | Mbit/s | " + " | ".join(SIDES) + " |",
         "|---" * (len(SIDES) + 2) + "|",

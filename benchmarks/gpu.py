@@ -1,4 +1,4 @@
-"""Compare the full-size model on a GPU with the predecessor's way and with the floor.
+"""Compare the full-size model on a GPU with the predecessor's way and with the least possible time.
 
     python benchmarks/gpu.py --folder /tmp/models
 
@@ -6,10 +6,10 @@ The model has LLaVA-NeXT-Video-7B's configuration and random weights, so times a
 are not. Answers end by themselves after 44 tokens on average and repeat like real ones
 (answers.py). `max_new_tokens` is that of config.yaml. `--size tiny` is a trial.
 
-Expected before measuring, on an H200: launching kernels limits one window per call, to about 20 ms
-per token. Ours reads the weights once for all rows, and gives 2.3 tokens per step with drafts. So
-decoding takes half of its time without drafts (4.6 of 12 s for 375 windows). Reading prompts, 17 ms
-per window, is then two thirds of the time: 36 to 40 windows per second with 64 rows.
+Expected before measuring, on an H200: with one window per call, launching the kernels takes about
+20 ms per token. Ours reads the weights once for all rows, and gives 2.3 tokens per step with
+drafts. So decoding takes half of its time without drafts (4.6 of 12 s for 375 windows). Reading
+prompts, 17 ms per window, is then two thirds of the time: 36 to 40 windows per second with 64 rows.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from worker import (
     WEIGHED_HEAD,
     baseline,
     ours,
-    per,
     pictures,
+    pictures_per_window,
     show_weighed,
     stock_inputs,
     tree_of,
@@ -178,9 +178,9 @@ def measure_match(model: VideoLanguageModel, rows: int) -> None:
 
 def profile(model: VideoLanguageModel, rows: int) -> None:
     """Print the GPU's share of a decoding step, recorded as a graph and launched one by one."""
-    cache = model.new_cache(rows, per(model), MOST_TOKENS)
+    cache = model.new_cache(rows, pictures_per_window(model), MOST_TOKENS)
     tokens = torch.zeros((rows, 1 + cache.drafts), dtype=torch.long, device="cuda")
-    cache.begin(range(rows), len(model.prompt(per(model)).ids), 0)
+    cache.begin(range(rows), len(model.prompt(pictures_per_window(model)).ids), 0)
     for name, step in (("launched", model._step), ("replayed", model.step)):
         with torch.inference_mode():
             for _ in range(3):
@@ -192,7 +192,7 @@ def profile(model: VideoLanguageModel, rows: int) -> None:
             torch.cuda.synchronize()
         print(f"decode step, {rows} rows, {name}: {100 * (time.perf_counter() - started):.1f} ms")
     prompts = list(range(rows // 4))
-    shown = torch.stack(pictures(model, 2)[: per(model)])
+    shown = torch.stack(pictures(model, 2)[: pictures_per_window(model)])
     features = model.encode(shown)[None].repeat(len(prompts), 1, 1, 1)
     many = torch.stack(pictures(model, 32)[:32])
     for name, call in (
@@ -267,12 +267,12 @@ def measure_windows(options: argparse.Namespace, folder: Path) -> None:
         except InputError as error:
             print(f"| {frames} | {error} |")
             continue
-        rows = rows_that_fit(model, per(model), MOST_TOKENS, "auto")
+        rows = rows_that_fit(model, pictures_per_window(model), MOST_TOKENS, "auto")
         shown, clock = pictures(model, 2 * rows), Stopwatch()
-        ours(model, shown[: 2 * per(model)], 4, rows, Stopwatch())  # warm up
+        ours(model, shown[: 2 * pictures_per_window(model)], 4, rows, Stopwatch())  # warm up
         found = [ours(model, shown, MOST_TOKENS, rows, clock) for _ in range(options.rounds)]
         print(
-            f"| {frames} | {len(model.prompt(per(model)).ids)} | {rows} | "
+            f"| {frames} | {len(model.prompt(pictures_per_window(model)).ids)} | {rows} | "
             f"{statistics.median(found):.2f} | {min(found):.2f}-{max(found):.2f} | {peak():.1f} | "
             f"{'packed' if model.unpacked_bytes() else 'unpacked'} | {clock} |",
             flush=True,
@@ -290,7 +290,9 @@ def measure_evidence(options: argparse.Namespace, folder: Path) -> None:
 
 
 def measure_memory(folder: Path) -> None:
-    """Measure the automatic number of rows on the whole card and parts, and then one too many."""
+    """Measure the automatic number of rows on the whole card and on parts of it.
+
+    Then force more rows than fit."""
     total = torch.cuda.get_device_properties(0).total_memory / 2**30 if GPU else 0
     settings = GenerationSettings()
     print("| card, GB | rows | windows/s | rows at the end | skipped | peak GB |")
@@ -300,7 +302,9 @@ def measure_memory(folder: Path) -> None:
         if GPU:
             torch.cuda.set_per_process_memory_fraction(min(1.0, size / total))
         model = load(folder)
-        rows = rows_that_fit(model, per(model), settings.max_new_tokens, forced or "auto")
+        rows = rows_that_fit(
+            model, pictures_per_window(model), settings.max_new_tokens, forced or "auto"
+        )
         shown = [
             Picture((float(n),) * len(one), one) for n, one in enumerate(pictures(model, 2 * rows))
         ]
@@ -308,7 +312,9 @@ def measure_memory(folder: Path) -> None:
             Task(n, list(window), torch.zeros(MOST_TOKENS))
             for n, window in enumerate(windows_of(model, shown))
         ]
-        answering = Answering(model, settings, rows=rows, pictures=per(model), clock=Stopwatch())
+        answering = Answering(
+            model, settings, rows=rows, pictures=pictures_per_window(model), clock=Stopwatch()
+        )
         started = time.perf_counter()
         done = [generated for _, generated in answering.answers(iter(tasks))]
         pace = len(done) / (time.perf_counter() - started)
@@ -350,7 +356,7 @@ def measure_sameness(folder: Path) -> None:
 
 
 def compare_ways(name: str, model: VideoLanguageModel, windows: list[list[torch.Tensor]]) -> None:
-    """Compare a model's answers with those of 64 rows, with drafts and without evidence."""
+    """Compare the answers of several settings with those of the reference: 64 rows with drafts."""
     model.unpack()
     usual = greedy(model, windows, 64)
     ways = {

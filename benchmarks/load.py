@@ -6,8 +6,9 @@ The model has LLaVA-NeXT-Video's full-size vision tower, a narrower text model, 
 Each load runs in its own process. Times are those of loading alone, and memory is that of the
 process. Files come from the file cache.
 
-Expected before measuring: quantizing is most of the time, so 3 times as fast. A layer's 16-bit
-weights are freed after quantizing, so the peak is a third higher, and not twice as high.
+Expected before measuring: quantizing takes most of the time, so the saved copy loads 3 times as
+fast. A layer's 16-bit weights are freed after quantizing, so quantizing has a peak that is a third
+higher, and not twice as high.
 """
 
 from __future__ import annotations

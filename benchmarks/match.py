@@ -40,7 +40,7 @@ class Part:
 
 
 def ours(video: Path, nf4: Path, threads: int) -> int:
-    """Return the number of windows."""
+    """Answer all windows of the match with our engine. Return their number."""
     from touchline.detection.worker import Question, answer_windows
     from touchline.inputs.settings import (
         BatchSettings,

@@ -10,17 +10,17 @@
 (see frames.py). Answers end by themselves after 44 tokens (answers.py). It also writes the files of
 a processor for vLLM. `max_new_tokens` is that of config.yaml.
 
-Each other side is a process and prints a line of JSON. It has the seconds from the start to a
-loaded model, and the windows per second of two rounds, from the video's file to the answers. The
-first round is cold. A window shows four frames of 336 x 336, and shares half of them with the
-window before. Each round has another part of the video. Both sides decode with this project's
-sampler and normalize the frames separately. vLLM takes all windows in one call, so its frames are
-decoded before. Ours are decoded meanwhile.
+Each of the sides `vllm` and `ours` is a process and prints a line of JSON. The line has the seconds
+from the start to a loaded model, and the windows per second of two rounds, from the video's file to
+the answers. The first round is cold. A window shows four frames of 336 x 336, and shares half of
+them with the window before. Each round has another part of the video. Both sides decode with this
+project's sampler and normalize the frames separately. vLLM takes all windows in one call, so its
+frames are decoded before. Ours are decoded meanwhile.
 
 Expected before measuring, on one H200: without drafts, on an H100, vLLM was 14 % faster on the GPU
-alone. Decoding was a quarter of the time on both sides. Ours has halved, so ours should be 1.05 to
-1.15 times as fast. Drafts from an answer's own prompt (ngram) gain little, because an answer hardly
-repeats itself.
+alone. Decoding was a quarter of the time on both sides. With drafts, our decoding takes half of
+that, so our engine should be 1.05 to 1.15 times as fast as vLLM. Drafts from an answer's own prompt
+(ngram) gain little, because an answer hardly repeats itself.
 """
 
 from __future__ import annotations

@@ -8,12 +8,14 @@ length, because random weights never end one. Both sides have the same model in 
 and the same number of threads.
 
 Expected before measuring, on a CPU: both sides do the same arithmetic for the prompt, which limits
-the gain. So about 1.3 times at 2 tokens (frames are encoded once), 2 to 3 times at 40, and 4 or
-more at 256, where one step decodes for all rows.
+the gain. So ours should be about 1.3 times as fast at 2 tokens, because frames are encoded once. It
+should be 2 to 3 times as fast at 40 tokens. At 256 tokens, where one step decodes for all rows, it
+should be 4 times as fast or more.
 
 Expected for evidence: the candidates of 18 classes and "none" are 50 to 80 tokens after a prompt of
-about 700, and are read together with it. That is 10 % of the prompt's time. So at 40 tokens, 0.90
-to 0.95 times the speed of answers alone, and without answers 1.2 to 2 times.
+about 700, and are read together with it. That is 10 % of the prompt's time. So at 40 tokens,
+answers with evidence should have 0.90 to 0.95 times the speed of answers alone. Evidence without
+answers should have 1.2 to 2 times that speed.
 """
 
 from __future__ import annotations
@@ -95,7 +97,7 @@ def pictures(model: VideoLanguageModel, windows: int) -> list[torch.Tensor]:
     noise = torch.Generator().manual_seed(0)
     frame = torch.zeros((3, FOOTAGE.height, FOOTAGE.width), dtype=torch.uint8)
     shape = (model.frames_per_picture, *model.pixels(frame, "pad").shape)
-    count = per(model) + (windows - 1) * (per(model) // 2)
+    count = pictures_per_window(model) + (windows - 1) * (pictures_per_window(model) // 2)
 
     def picture() -> torch.Tensor:
         grains = torch.randint(80, shape, generator=noise, dtype=torch.uint8)
@@ -104,14 +106,14 @@ def pictures(model: VideoLanguageModel, windows: int) -> list[torch.Tensor]:
     return [picture() for _ in range(count)]
 
 
-def per(model: VideoLanguageModel) -> int:
+def pictures_per_window(model: VideoLanguageModel) -> int:
     """Return the number of pictures per window."""
     return model.footage.frames // model.frames_per_picture
 
 
 def windows_of(model: VideoLanguageModel, shown: Sequence[Any]) -> list[Sequence[Any]]:
     """Return the pictures of each window. Half of them are shared with the window before."""
-    count = per(model)
+    count = pictures_per_window(model)
     firsts = range(0, len(shown) - count + 1, count // 2)
     return [shown[first : first + count] for first in firsts]
 
@@ -138,7 +140,9 @@ def stock_inputs(model: VideoLanguageModel, pixels: torch.Tensor) -> dict[str, A
 def baseline(
     model: VideoLanguageModel, shown: list[torch.Tensor], tokens: int, is_forced: bool = True
 ) -> float:
-    """Return the windows per second with one generate call each, at or up to an answer length."""
+    """Return the windows per second with one generate call per window.
+
+    Answers have exactly `tokens` tokens if `is_forced`, and at most `tokens` otherwise."""
     windows = windows_of(model, shown)
     started = time.perf_counter()
     for window in windows:
@@ -169,7 +173,12 @@ def ours(
     settings = GenerationSettings(max_new_tokens=tokens, evidence=evidence, answers=answers)
     tree = tree_of(model) if evidence else None
     answering = Answering(
-        model, settings, rows=rows, pictures=per(model), clock=clock, candidates=tree
+        model,
+        settings,
+        rows=rows,
+        pictures=pictures_per_window(model),
+        clock=clock,
+        candidates=tree,
     )
     started = time.perf_counter()
     done = sum(generated is not None for _, generated in answering.answers(iter(tasks)))

@@ -67,10 +67,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
     add(
-        "--seeds", type=int, nargs="+", default=[43], help="below 900000: later ones are trained on"
+        "--seeds", type=int, nargs="+", default=[43], help="below 900000; training uses later seeds"
     )
     add("--duration", type=float, default=240.0, help="seconds")
-    add("--hard", action="store_true", help="signs half as long, and more that resembles one")
+    add("--hard", action="store_true", help="signs half as long, more shots that resemble one")
     add("--breaks", action="store_true", help="drinks breaks, too, which no model was taught")
     add("--out", type=Path, required=True, help="folder to write into")
     return parser.parse_args()

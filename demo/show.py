@@ -36,7 +36,9 @@ ROOT = Path(__file__).parents[1]
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--least-f1", type=float, default=0.0, help="fail if llava's is lower")
+    parser.add_argument(
+        "--least-f1", type=float, default=0.0, help="exit with an error if llava's F1 is lower"
+    )
     options = parser.parse_args()
     folder = options.folder
     results = folder / "results"
@@ -58,7 +60,7 @@ def main() -> None:
     if f1 < options.least_f1:
         sys.exit(f"{MODELS[0]}'s F1 is {f1:.3f}, below {options.least_f1:g}.")
     print(f"Everything is in {results}: predictions/ has the events as JSON, events/ as tables,")
-    print("windows/ the answer to each window, comparison/ and ensemble/ both models.")
+    print("windows/ has the answer to each window; comparison/ and ensemble/ have both models.")
     page = (results / "report" / "index.html").resolve()
     print(f"To look at the match and judge, open {page.as_uri()}")
 

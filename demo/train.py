@@ -69,7 +69,7 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     add("model", choices=MODELS)
     add("--steps", type=int, help="default: as the checkpoint in demo/ was made")
-    add("--minutes", type=float, default=8.0, help="from the start; the final test comes on top")
+    add("--minutes", type=float, default=8.0, help="minutes of training, without the final test")
     add("--batch", type=int, default=256, help="windows a step")
     add("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
     add("--rate", type=float, default=1e-3, help="highest learning rate")
@@ -203,7 +203,7 @@ class Trainer:
         with self._autocast():
             logits = self.model(
                 input_ids=ids,
-                **self.kind.shown(self.model, ids, normalized(_varied(pixels), PIXELS)),
+                **self.kind.model_inputs(self.model, ids, normalized(_varied(pixels), PIXELS)),
                 use_cache=False,
                 logits_to_keep=ANSWER_LENGTH + 1,
             ).logits[:, :-1]
@@ -242,7 +242,7 @@ class Trainer:
                 made: Any = self.model.generate(
                     input_ids=ids,
                     attention_mask=torch.ones_like(ids),
-                    **self.kind.shown(self.model, ids, frames),
+                    **self.kind.model_inputs(self.model, ids, frames),
                     max_new_tokens=ANSWER_LENGTH,
                 )
             texts += self.tokenizer.batch_decode(made[:, len(prompt) :], skip_special_tokens=True)
@@ -277,7 +277,7 @@ def _rate(done: float) -> float:
 
 
 def _varied(pixels: torch.Tensor) -> torch.Tensor:
-    """Change light, place and side of each window slightly, in the same way for all its frames.
+    """Brighten, shift and mirror each window at random, in the same way for all its frames.
 
     Black stays black, because the letterbox is black. Takes and returns [windows, frames, 3, H, W]
     from 0 to 255.

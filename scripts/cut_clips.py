@@ -32,9 +32,7 @@ def main(job: Any) -> None:
             for event in truth.events
             if event.visible
         ]
-        log.info(
-            "The events are those of %s that are visible: %d", job.input.truth[0], len(moments)
-        )
+        log.info("The clips show the visible events of %s: %d", job.input.truth[0], len(moments))
     else:
         moments = [
             Moment(event.time_s, event.label) for event in read_shortlist(job.input.shortlist[0])

@@ -68,7 +68,7 @@ def read_charts(
     comparisons: Sequence[ComparisonReport],
     evaluations: Sequence[EvaluationReport],
 ) -> Iterator[Chart]:
-    """Yield the charts. Agreement needs two models. Learning and the last two need labels."""
+    """Yield the charts. Agreement needs two models. All other charts except counts need labels."""
     yield event_counts_chart(rows)
     if job.input.learning:
         yield learning_chart([read_record(path, LearningReport) for path in job.input.learning])

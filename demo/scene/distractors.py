@@ -1,4 +1,4 @@
-"""Shots that resemble a sign and show no event."""
+"""Shots that resemble the sign of an event and show no event."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _lowered_flag(take: Take, rng: Random) -> Image.Image:
     touchline(image, rng, feet - 8)
     if rng.random() < 0.6:
         pose = rng.choice(("stand", "stride", "shrug"))
-        person(image, rng, take.own, pose, player, feet - 22, height * 0.9)
+        person(image, rng, take.own_kit, pose, player, feet - 22, height * 0.9)
     x = linesman + bob(take, rng, 8)
     mirror = linesman < player
     person(image, rng, OFFICIAL, "lower", x, feet, height, prop="flag", mirror=mirror)
@@ -46,7 +46,7 @@ def _scarf(take: Take, rng: Random) -> Image.Image:
     feet, height = close_by(rng)
     player, x = two_places(rng, rng.uniform(150, 210))
     if rng.random() < 0.5:
-        person(image, rng, take.own, rng.choice(("stand", "step")), player, feet, height * 0.9)
+        person(image, rng, take.own_kit, rng.choice(("stand", "step")), player, feet, height * 0.9)
     colour = CARDS[rng.choice(sorted(CARDS))]
     person(image, rng, COAT, "cheer", x, feet, height)
     y = feet - 1.14 * height + bob(take, rng, 4)
@@ -69,11 +69,13 @@ def _warm_up(take: Take, rng: Random) -> Image.Image:
 
 
 def _crowd(take: Take, rng: Random) -> Image.Image:
-    image = drifting(spectators(take.shot.seed, (take.own.shirt, take.own.trim)), take, rng)
+    image = drifting(spectators(take.shot.seed, (take.own_kit.shirt, take.own_kit.trim)), take, rng)
     draw = ImageDraw.Draw(image)
     for _ in range(rng.randrange(4)):
         x, y, wave = rng.uniform(60, 520), rng.uniform(60, 300), bob(take, rng, 12)
-        draw.rectangle((x, y + wave, x + 90, y + wave + 18), rng.choice((take.own.shirt, WHITE)))
+        draw.rectangle(
+            (x, y + wave, x + 90, y + wave + 18), rng.choice((take.own_kit.shirt, WHITE))
+        )
     return image
 
 
@@ -85,7 +87,7 @@ def _ball_out(take: Take, rng: Random) -> Image.Image:
     ball(image, x, y - rng.uniform(16, 40), rng.uniform(9, 15))
     if rng.random() < 0.5:
         place, pose = rng.uniform(120, 520), rng.choice(("step", "stand", "shrug"))
-        person(image, rng, take.own, pose, place, y + 30, rng.uniform(130, 190))
+        person(image, rng, take.own_kit, pose, place, y + 30, rng.uniform(130, 190))
     return image
 
 
@@ -99,7 +101,7 @@ def _goalmouth(take: Take, rng: Random) -> Image.Image:
     if rng.random() < 0.5:
         x = centre + rng.choice((-1, 1)) * rng.uniform(130, 190)
         pose = rng.choice(("stand", "stride", "point"))
-        person(image, rng, take.own, pose, x, rng.uniform(290, 340), rng.uniform(130, 170))
+        person(image, rng, take.own_kit, pose, x, rng.uniform(290, 340), rng.uniform(130, 170))
     return image
 
 
@@ -109,7 +111,7 @@ def _referee(take: Take, rng: Random) -> Image.Image:
     player, referee = two_places(rng, rng.uniform(110, 190))
     if rng.random() < 0.7:
         pose = rng.choice(("stand", "shrug", "step"))
-        person(image, rng, take.own, pose, player, feet, height * rng.uniform(0.85, 1.05))
+        person(image, rng, take.own_kit, pose, player, feet, height * rng.uniform(0.85, 1.05))
     person(image, rng, OFFICIAL, rng.choice(("raise", "point", "cheer")), referee, feet, height)
     return image
 
@@ -128,13 +130,17 @@ def _aerial(take: Take, rng: Random) -> Image.Image:
     """Draw play around the halfway line from above. Both teams are in the circle."""
     image, x, y, half = halfway(take, rng, circle=rng.random() < 0.6)
     height = rng.uniform(70, 100)
-    inside = [take.own, take.other, *([rng.choice((take.own, take.other))] * rng.randrange(2))]
+    inside = [
+        take.own_kit,
+        take.other,
+        *([rng.choice((take.own_kit, take.other))] * rng.randrange(2)),
+    ]
     for kit in inside:
         place = (x + rng.uniform(-0.6, 0.6) * half, y + rng.uniform(-0.1, 0.5) * half)
         drift = rng.uniform(-20, 20) * take.age
         person(image, rng, kit, rng.choice(("stride", "step")), place[0] + drift, place[1], height)
     for _ in range(rng.choice((2, 3, 4))):
-        kit = rng.choice((take.own, take.other))
+        kit = rng.choice((take.own_kit, take.other))
         person(image, rng, kit, "stride", *around_circle(rng, x, y, half), height * 0.85)
     ball(image, x + rng.uniform(-1, 1) * half, y + rng.uniform(-60, 100), 8)
     return image
@@ -145,7 +151,7 @@ def _close_up(take: Take, rng: Random) -> Image.Image:
     feet, height = close_by(rng)
     pose = rng.choice(("stand", "stride", "step", "point", "shrug", "cheer"))
     x = rng.uniform(160, WIDTH - 160) + rng.uniform(-25, 25) * take.age
-    person(image, rng, take.own, pose, x, feet + bob(take, rng, 4), height)
+    person(image, rng, take.own_kit, pose, x, feet + bob(take, rng, 4), height)
     return image
 
 

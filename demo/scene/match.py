@@ -1,7 +1,6 @@
 """The course of a generated match: the events, and the shot on screen at each time.
 
-Everything follows from one seed, and no draw depends on an earlier query. So any moment of a match
-can be drawn alone.
+Everything follows from one seed. So any moment of a match can be drawn alone.
 """
 
 from __future__ import annotations

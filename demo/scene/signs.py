@@ -37,7 +37,7 @@ def _goal(take: Take, rng: Random) -> Image.Image:
     for x in places[: rng.choice((3, 3, 2))]:
         height = rng.uniform(130, 185)
         jump = abs(bob(take, rng, 14))
-        person(image, rng, take.own, "cheer", x, rng.uniform(300, 350) - jump, height)
+        person(image, rng, take.own_kit, "cheer", x, rng.uniform(300, 350) - jump, height)
     return image
 
 
@@ -48,7 +48,7 @@ def _corner(take: Take, rng: Random) -> Image.Image:
     ball(image, x + side * 26, y + 12, 12)
     pose, height = rng.choice(("stride", "kick", "step")), rng.uniform(150, 195)
     place = x + side * rng.uniform(90, 130) + bob(take, rng, 6)
-    person(image, rng, take.own, pose, place, y + rng.uniform(10, 40), height, mirror=side > 0)
+    person(image, rng, take.own_kit, pose, place, y + rng.uniform(10, 40), height, mirror=side > 0)
     return image
 
 
@@ -59,7 +59,7 @@ def _booking(card: str) -> Painter:
         player, referee = two_places(rng, rng.uniform(110, 190))
         pose = rng.choice(("stand", "shrug", "lower"))
         size = height * rng.uniform(0.85, 1.05)
-        person(image, rng, take.own, pose, player + bob(take, rng, 3), feet, size)
+        person(image, rng, take.own_kit, pose, player + bob(take, rng, 3), feet, size)
         # The card is on the side away from the player, so that it stays visible.
         mirror = referee < player
         person(image, rng, OFFICIAL, "raise", referee, feet + 4, height, prop=card, mirror=mirror)
@@ -79,7 +79,7 @@ def _substitution(take: Take, rng: Random) -> Image.Image:
     touchline(image, rng, feet - 6)
     pose = rng.choice(("stand", "step", "point"))
     size = height * rng.uniform(0.85, 1.0)
-    person(image, rng, take.own, pose, player + bob(take, rng, 5), feet, size)
+    person(image, rng, take.own_kit, pose, player + bob(take, rng, 5), feet, size)
     # The numbers on the board must not be mirrored.
     person(image, rng, OFFICIAL, "throw", official, feet, height, prop="board", mirror=False)
     return image
@@ -91,7 +91,7 @@ def _offside(take: Take, rng: Random) -> Image.Image:
     player, linesman = two_places(rng, rng.uniform(140, 210))
     touchline(image, rng, feet - 8)
     size = height * rng.uniform(0.75, 0.95)
-    person(image, rng, take.own, "shrug", player, feet - 22 + bob(take, rng, 3), size)
+    person(image, rng, take.own_kit, "shrug", player, feet - 22 + bob(take, rng, 3), size)
     mirror = linesman < player
     person(image, rng, OFFICIAL, "raise", linesman, feet, height, prop="flag", mirror=mirror)
     return image
@@ -114,7 +114,7 @@ def _penalty(take: Take, rng: Random) -> Image.Image:
     side = rng.choice((-1, 1))
     x, pose = spot[0] + side * rng.uniform(60, 95), rng.choice(("stride", "kick", "step"))
     feet, height = rng.uniform(325, 350), rng.uniform(150, 190)
-    person(image, rng, take.own, pose, x + bob(take, rng, 5), feet, height, mirror=side > 0)
+    person(image, rng, take.own_kit, pose, x + bob(take, rng, 5), feet, height, mirror=side > 0)
     return image
 
 
@@ -136,7 +136,7 @@ def _throw_in(take: Take, rng: Random) -> Image.Image:
         away = x + rng.choice((-1, 1)) * rng.uniform(130, 220)
         pose = rng.choice(("stand", "step"))
         person(image, rng, take.other, pose, away, feet - 50, height * 0.55)
-    person(image, rng, take.own, "throw", x, feet + bob(take, rng, 3), height, prop="ball")
+    person(image, rng, take.own_kit, "throw", x, feet + bob(take, rng, 3), height, prop="ball")
     return image
 
 
@@ -149,7 +149,7 @@ def _kick_off(take: Take, rng: Random) -> Image.Image:
     for side in (-1, 1):
         pose = rng.choice(("stand", "step", "stride"))
         column = x + side * rng.uniform(46, 70) + bob(take, rng, 3)
-        person(image, rng, take.own, pose, column, y + rng.uniform(14, 34), height)
+        person(image, rng, take.own_kit, pose, column, y + rng.uniform(14, 34), height)
     ball(image, x, y + 6, 9)
     return image
 
@@ -161,7 +161,7 @@ def _foul(take: Take, rng: Random) -> Image.Image:
     turn = rng.choice((-90, 90))
     person(image, rng, take.other, "shrug", lying + bob(take, rng, 3), feet, height, turn=turn)
     pose = rng.choice(("stand", "shrug", "stride", "step"))
-    person(image, rng, take.own, pose, standing, feet - 8, height)
+    person(image, rng, take.own_kit, pose, standing, feet - 8, height)
     ball(image, (lying + standing) / 2 + rng.uniform(-30, 30), feet + 8, 11)
     return image
 
@@ -173,7 +173,9 @@ def _drinks_break(take: Take, rng: Random) -> Image.Image:
     for side in rng.sample((-1.0, 0.0, 1.0), rng.choice((2, 3))):
         place = x + side * rng.uniform(95, 130)
         raised = abs(bob(take, rng, 5))
-        person(image, rng, take.own, rng.choice(("point", "raise", "stand")), place, feet, height)
+        person(
+            image, rng, take.own_kit, rng.choice(("point", "raise", "stand")), place, feet, height
+        )
         draw = ImageDraw.Draw(image)
         mouth = feet - 0.88 * height - raised
         draw.rectangle((place - 7, mouth - 34, place + 7, mouth), (90, 190, 250), BLACK, 2)

@@ -1,7 +1,7 @@
 """The parts of close shots: people, balls, lines, goals, camera moves.
 
-The painter of a shot gets a `Take` and the shot's own random numbers. They are the same for all
-frames of the shot, so only the `age` of the take moves things.
+The painter of a shot gets a `Take` (one moment of the shot) and the shot's random numbers. The
+numbers are the same for all frames of the shot, so all movement comes from the `age` of the take.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Take:
         return KITS[team][self.match.kits[TEAMS.index(team)]]
 
     @property
-    def own(self) -> Kit:
+    def own_kit(self) -> Kit:
         """Return the kit of the team that the shot shows."""
         return self.kit(self.shot.team)
 

@@ -94,7 +94,7 @@ def pixels(frame: torch.Tensor) -> torch.Tensor:
     return fit_to_square(frame, IMAGE_SIZE, "pad")
 
 
-def shown(
+def model_inputs(
     model: LlavaNextVideoForConditionalGeneration,  # noqa: ARG001
     ids: torch.Tensor,  # noqa: ARG001
     frames: torch.Tensor,

@@ -104,7 +104,7 @@ def pixels(frame: torch.Tensor) -> torch.Tensor:
     return resize(frame, WIDTH, HEIGHT)
 
 
-def shown(
+def model_inputs(
     model: Qwen2_5_VLForConditionalGeneration, ids: torch.Tensor, frames: torch.Tensor
 ) -> dict[str, Any]:
     """Return the model's inputs for normalized frames, [windows, frames, 3, HEIGHT, WIDTH].

@@ -85,7 +85,7 @@ def answer(match: Match, times: list[float]) -> str:
 
 
 def _sample(rng: Random, match: Match, frames: int) -> list[float]:
-    """Choose the times of a window's frames, so that none, one and two events have their shares."""
+    """Choose the times of a window's frames. The share of windows without events is fixed."""
     wanted = rng.choices((0, 1, 2), weights=(5, 4, 1))[0]
     times: list[float] = []
     # Some numbers of signs do not fit some numbers of frames. Then the last draw counts.
@@ -118,7 +118,7 @@ def _about(rng: Random, match: Match, wanted: int, frames: int) -> tuple[float, 
 
 
 def _pixels(rng: Random, match: Match, times: list[float], view: View) -> np.ndarray:
-    """Return frames as the model sees them, with a video's losses; uint8 [frames, 3, H, W]."""
+    """Return frames as the model sees them, after a lossy compression; uint8 [frames, 3, H, W]."""
     quality, blur = rng.randrange(45, 96), rng.choice((0.0, 0.0, rng.uniform(0.3, 1.0)))
     frames = [torch.from_numpy(_coded(render(match, time), quality, blur)) for time in times]
     return torch.stack([view(frame) for frame in frames]).numpy()

@@ -145,7 +145,7 @@ def painted(browser, time):
     )
 
 
-def test_rows_have_both_clocks_and_only_the_videos_outside_the_halves(browser, stated):
+def test_rows_inside_the_halves_have_both_clocks(browser, stated):
     open_by_time(browser, stated)
     assert browser.rows() == ROWS
     browser.element("#search").send_keys("04:05")
@@ -171,7 +171,7 @@ def test_verdict_form_cursor_and_print_have_both_clocks(browser, stated):
     assert printed == "1:10:37 · 2 - 04:05"
 
 
-def test_tip_of_a_mark_has_both_clocks(browser, stated):
+def test_tooltip_of_a_mark_has_both_clocks(browser, stated):
     open_by_time(browser, stated)
     canvas = browser.element("#canvas")
     width, height = canvas.size["width"], canvas.size["height"]

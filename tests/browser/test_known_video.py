@@ -100,7 +100,7 @@ def test_click_shows_the_moment_if_the_sound_begins_earlier(browser, page, tmp_p
     browser.wait(lambda: browser.picture_number(tmp_path) == 10 * 25)
 
 
-def test_video_plays_by_pictures_seconds_and_speed(browser, page, tmp_path):
+def test_video_can_be_stepped_by_pictures_and_seconds_and_slowed(browser, page, tmp_path):
     browser.open(page)
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
     shown = 10 * 25  # the first picture of the chosen moment, as above

@@ -105,7 +105,7 @@ def notices(browser, words):
     return browser.text("#notices")
 
 
-def test_chosen_time_counts_if_the_server_cannot_seek(browser, plain_page):
+def test_chosen_time_is_used_if_the_server_cannot_seek(browser, plain_page):
     open_page(browser, plain_page)
     browser.press("j")
     text = notices(browser, "cannot seek")
@@ -127,7 +127,7 @@ def test_chosen_time_counts_if_the_server_cannot_seek(browser, plain_page):
     browser.press("p")
 
 
-def test_chosen_time_counts_before_the_video_is_loaded(browser, plain_page):
+def test_chosen_time_is_used_before_the_video_is_loaded(browser, plain_page):
     open_page(browser, plain_page)
     # As a video is whose metadata is on the way.
     browser.run("document.getElementById('video').src = 'nothing.mp4'")

@@ -47,7 +47,7 @@ def test_shortlist_is_finished_within_ten_minutes(browser, page):
     assert presses == 60
 
 
-def test_n_rejects_every_event_of_the_moment(browser, page):
+def test_key_n_rejects_every_event_of_the_moment(browser, page):
     browser.open(page)
     browser.choose("#order", "disagreements first")
     browser.press(Keys.ESCAPE, "j")

@@ -63,7 +63,7 @@ def test_events_of_evidence_count_as_another_model(done):
     assert '"model":"llava"' in (done.folder / "results/report/video_0.html").read_text()
 
 
-def test_second_run_has_no_jobs_with_learning(done):
+def test_second_run_with_learning_has_nothing_to_do(done):
     assert done.jobs() == {}
 
 

@@ -1,4 +1,4 @@
-"""Learning in the workflow: features, learnt events, and no game in the model used on it."""
+"""Learning in the workflow: features and learnt events. No game teaches the model used on it."""
 
 import csv
 import json
@@ -99,7 +99,7 @@ def test_learnt_events_count_as_another_model(done):
     assert {"learned/learned_llava.safetensors", "learned/learning_llava.json"} <= paths
 
 
-def test_ensemble_leaves_out_events_learnt_from_its_own_windows(done):
+def test_ensemble_leaves_out_learnt_events_of_the_same_windows(done):
     assert not (done.folder / "results/events/events_ensemble_video_3.csv").exists()
 
 
@@ -125,7 +125,7 @@ def test_learning_curve_has_all_numbers_of_games(done):
     assert all(point["low"] <= point["high"] for point in curve)
 
 
-def test_second_run_has_no_jobs_with_learning(done):
+def test_second_run_with_learning_has_nothing_to_do(done):
     assert done.jobs() == {}
     assert done.jobs("learn") == {}
 
@@ -159,7 +159,7 @@ def test_single_labelled_game_teaches_only_other_games(done):
     assert "no selected video has labels" in refused.stdout + refused.stderr
 
 
-def test_kept_model_is_used_in_another_run_without_the_parts_of_known_games(done):
+def test_kept_model_is_used_in_another_run_but_not_on_its_training_games(done):
     kept = shutil.copy(
         done.folder / "results/learned/learned_llava.safetensors", done.folder / "kept.safetensors"
     )
@@ -180,8 +180,8 @@ def test_kept_model_is_used_in_another_run_without_the_parts_of_known_games(done
         [], ["match 0"], ["match 1"], ["match 2"],
     ]  # fmt: skip
     for change, words in (
-        ({"window": {"seconds": 3}}, "window.seconds (4 there, 3 here)"),
-        ({"image": {"max_size": 200}}, "image.max_size (384 there, 200 here)"),
+        ({"window": {"seconds": 3}}, "window.seconds (4 before, 3 now)"),
+        ({"image": {"max_size": 200}}, "image.max_size (384 before, 200 now)"),
         ({"prompt": "other.txt"}, "the text of the prompt"),
     ):
         (done.folder / "other.txt").write_text("What?")
@@ -192,7 +192,7 @@ def test_kept_model_is_used_in_another_run_without_the_parts_of_known_games(done
     assert "is not a learnt model" in refused.stdout + refused.stderr
 
 
-def test_features_are_deleted_and_the_model_kept_without_partials(done):
+def test_keep_partials_false_deletes_features_and_keeps_the_model(done):
     done.run("learn", keep_partials=False, results="few")
     assert not [*(done.folder / "few").glob("features/*")]
     assert (done.folder / "few/learned/learned_llava.safetensors").exists()

@@ -97,7 +97,7 @@ def test_flow_chart_of_the_docs_shows_the_rules(project):
     assert edges(written[0]) == true, f"write into {page}:\nflowchart TB\n{lines}"
 
 
-def test_record_runs_last_with_edges_only_from_unused_files(project):
+def test_record_runs_last_and_depends_only_on_final_files(project):
     """More edges would make Snakemake plan a run of a thousand videos for minutes."""
     there = arrows(project.run("--rulegraph", "mermaid-js").stdout)
     last = {a for a, b in there if b == "record_run"}

@@ -89,9 +89,10 @@ def done(tmp_path_factory, checkpoint, qwen_checkpoint, clip):
 def give_one_date(*folders):
     """Give all results of a run the same date.
 
-    Independent jobs, such as fusing and calibrating, end in any order. If a setting makes one the
-    other's input, Snakemake names a later date of that input as the reason. Then it ignores the
-    parameters. The table marks rules with changed parameters.
+    The table marks rules whose parameters have changed. Snakemake names changed parameters as a
+    reason only if no input is newer than the output. Fusing and calibrating are independent and end
+    in any order, until a setting makes calibrations an input of fusing. With equal dates, the order
+    does not matter.
     """
     now = time.time_ns()
     for folder in folders:

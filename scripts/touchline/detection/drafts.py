@@ -52,7 +52,7 @@ class Drafts:
             count: Number of tokens to guess.
 
         Returns:
-            The guessed tokens, [count]; 0 if nothing is known.
+            The guessed tokens, [count]; token 0 where there is no guess.
         """
         recent = list(tokens[-_CONTEXTS[0] :])
         known = len(recent)

@@ -31,9 +31,9 @@ _ATTEMPTS_ALONE = 2
 
 
 class AnswersBatch(Protocol):
-    """A batch of windows: `scheduler.Batch` for our families, or else
-    `library_batch.LibraryBatch`.
-    """
+    """A batch of windows.
+
+    It is a `scheduler.Batch`, or a `library_batch.LibraryBatch` for generic models."""
 
     def run(
         self, waiting: deque[Task], source: Iterator[Task]
@@ -104,7 +104,8 @@ class Answering(BatchedAnswering):
         rows: number of windows at a time.
         pictures: most pictures per window.
         clock: stopwatch for the steps.
-        candidates: candidates to weigh before each answer or instead of it; None for none.
+        candidates: candidate answers whose likelihood is computed as evidence; None for no
+            evidence.
         keeps_hidden: whether to keep the hidden state after each prompt with the answer.
     """
 

@@ -49,7 +49,7 @@ def journal_key(**identity: Any) -> str:
 class Line(WindowOutcome):
     """A line of a journal: the outcome of a window and the time of writing.
 
-    The time is not copied.
+    The time is not part of the outcome in the ledger.
     """
 
     at: float = Field(default=0.0, ge=0, description="seconds since 1970")

@@ -1,7 +1,7 @@
 """Answer batches of windows with the library's own `generate`, for models of the family generic.
 
-A batch ends with its longest answer. Every call has the same number of windows. Therefore an answer
-is rounded alike in every batch, and also after an interruption.
+A batch ends with its longest answer. Every call has the same number of windows. So the arithmetic
+of an answer has the same shapes and rounding in every batch, and also after an interruption.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 
 from touchline.answers.parsing import is_complete
 from touchline.detection.sampling import choose
-from touchline.detection.scheduler import Failure, Task, halved, next_group
+from touchline.detection.scheduler import Failure, Task, next_group, to_float16
 from touchline.detection.scoring import Generated
 from touchline.detection.stopwatch import Stopwatch
 from touchline.inputs.settings import GenerationSettings
@@ -96,9 +96,9 @@ class LibraryBatch:
         return "]" in decode(tokens[-1:]) and is_complete(decode(tokens))
 
     def _generated(self, answer: WrittenAnswer) -> Generated | Failure:
-        """Convert a written answer. Return a failure if a probability is not finite."""
+        """Convert an answer, or return a failure if a probability is not finite."""
         if not all(map(math.isfinite, answer.logprobs)):
             return "not_finite"
         text = self._model.decode(answer.tokens)
-        hidden = None if answer.hidden is None else halved(answer.hidden)
+        hidden = None if answer.hidden is None else to_float16(answer.hidden)
         return Generated(text, answer.tokens, answer.logprobs, hidden=hidden)

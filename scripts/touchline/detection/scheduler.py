@@ -201,14 +201,14 @@ class Batch:
 
     def _kept(self, hidden: torch.Tensor) -> Sequence[np.ndarray | None]:
         """Return the hidden states to keep with the answers, [width] each."""
-        return [*halved(hidden)] if self._keeps_hidden else [None] * len(hidden)
+        return [*to_float16(hidden)] if self._keeps_hidden else [None] * len(hidden)
 
     def _weigh(
         self, logits: torch.Tensor, padded: list[Task], numbers: list[int], odd: bool
     ) -> list[tuple[float, ...]]:
         """Return the evidence of windows whose prompts were read.
 
-        Evidence that is not finite is empty.
+        The evidence of a window is empty if it is not finite.
         """
         tree = self._candidates
         if tree is None:
@@ -328,8 +328,8 @@ def next_group(
     decoded.
 
     Args:
-        waiting: tasks that come first. Tasks that are read from the source too early are added to
-            it.
+        waiting: tasks that come first. If a task from the source has another number of frames, it
+            is added to `waiting` for the next group.
         source: further tasks.
         most: most tasks in a group.
         clock: stopwatch for the wait.
@@ -344,7 +344,7 @@ def next_group(
     return group
 
 
-def halved(hidden: torch.Tensor) -> np.ndarray:
+def to_float16(hidden: torch.Tensor) -> np.ndarray:
     """Convert hidden states to float16 on the CPU. Clamp values beyond its range."""
     most = torch.finfo(torch.float16).max
     kept: np.ndarray = hidden.float().clamp(-most, most).to("cpu", torch.float16).numpy()

@@ -147,11 +147,11 @@ class _Request:
 
 
 class _Server:
-    """A client that repeats requests until the server answers or patience ends.
+    """A client that repeats requests until the server answers or the time limit `patience` ends.
 
-    If the server is down or limits the rate, one pause holds back all requests. Otherwise the other
-    requests would take the place of a single waiting request. If the server fails on one window,
-    only that window waits.
+    If the server is down or limits the rate, one pause holds back all requests. If only one request
+    waited, the others would use up the rate limit. If the server fails on one window, only that
+    window waits.
     """
 
     def __init__(

@@ -84,7 +84,8 @@ class Server:
 
     Attributes:
         access: address and limits of the server.
-        on_report: function to call with the server's name of its model, and again if it changes.
+        on_report: function to call with the model's name that the server reports, and again if the
+            name changes.
     """
 
     access: Access
@@ -156,7 +157,8 @@ def _answer_locally(
 ) -> Generator[WindowOutcome]:
     """Answer windows with a local model.
 
-    Everything that needs no GPU is done before a GPU is leased, while its last worker still runs.
+    Everything that needs no GPU is done before a GPU is leased, while another worker may still use
+    the GPU.
 
     Args:
         total: number of windows in the slice, including answered ones.
@@ -204,7 +206,7 @@ def _answer_locally(
         # Another worker holds the GPU, so sharing may fail or memory may be short. A permanent
         # fault is reported once this worker holds the lease.
         except (InputError, RuntimeError) as error:
-            log.info("The model is loaded when the GPU is leased: %s", plain(error))
+            log.info("The model is loaded after the lease, because %s", plain(error))
 
     early: list[AnsweringModel] = []
     with clock.timing("waiting for a GPU"):

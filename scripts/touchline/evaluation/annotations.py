@@ -61,8 +61,8 @@ class Truth:
     Attributes:
         events: the annotated events.
         problems: one line per annotation that cannot be used.
-        judged: for a person's review, the time and class of each judged prediction and whether the
-            judgement is final, by time; empty for other annotations.
+        judged: judged predictions of a review, in order of time: time, class, and whether the
+            judgement is final. Empty for annotations that are no review.
         undecided: number of undecided rows in a review. These rows have one line in `problems`.
     """
 
@@ -353,9 +353,13 @@ def _add_clip_points(event: TrueEvent, row: Mapping[str, Any], duration: float |
     if begin is not None and end is not None and begin > end:
         raise ValueError(f"in_s is {begin:g}, after out_s, {end:g}")
     if begin is not None and end is None and begin > event.time_s:
-        raise ValueError(f"in_s is {begin:g}, after the event at {event.time_s:g} s, without out_s")
+        raise ValueError(
+            f"in_s ({begin:g}) is after the event ({event.time_s:g} s), and out_s is empty"
+        )
     if end is not None and begin is None and end < event.time_s:
-        raise ValueError(f"out_s is {end:g}, before the event at {event.time_s:g} s, without in_s")
+        raise ValueError(
+            f"out_s ({end:g}) is before the event ({event.time_s:g} s), and in_s is empty"
+        )
     return replace(event, in_s=begin, out_s=end)
 
 

@@ -54,7 +54,7 @@ _FREE_KICKS = Labels(
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Precision and recall of one class at one tolerance, by least score, shape [200] each."""
+    """Precision and recall of one class and tolerance, for 200 minimum scores, [200] each."""
 
     label: str
     tolerance: float

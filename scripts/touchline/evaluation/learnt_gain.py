@@ -60,7 +60,7 @@ Scores = Mapping[str, Sequence[float]]
 def improved_classes(
     halves: Sequence[JudgedHalf], learnt: Sequence[Scores], tolerance: float
 ) -> set[str]:
-    """Return the classes whose learnt order is better than the order by worth.
+    """Return the classes whose learnt order is better than the order without labels.
 
     Average precision has to rise with confidence, both within halves (mean over halves) and across
     all halves.

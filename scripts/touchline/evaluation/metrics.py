@@ -46,8 +46,9 @@ class ClassMetrics:
             predicted, true positives, true events not shown, and true positives not shown.
         chance: number of true positives by chance.
         ap: average precision with shape [1 + r]; NaN where undefined.
-        ap_by_chance: average precision by chance; NaN where `ap` is.
-        curve: precision and recall of one class for all games, by least score, shape [200] each.
+        ap_by_chance: average precision by chance; NaN where `ap` is NaN.
+        curve: precision and recall of one class for all games, for 200 minimum scores, shape [200]
+            each.
     """
 
     counts: Floats

@@ -23,8 +23,9 @@ from touchline.matching import true_positives
 def rankings(
     halves: Sequence[Half], calibrated: Sequence[Sequence[Event]] | None = None
 ) -> dict[str, list[Half]]:
-    """Return copies of the halves in which each order's values are the scores, by name in
-    `Ranking`.
+    """Return one copy of the halves per order in `Ranking`.
+
+    The scores of a copy rank the events in its order.
 
     Args:
         halves: halves with predicted and true events.

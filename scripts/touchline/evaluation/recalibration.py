@@ -21,7 +21,7 @@ _NO_CONTEXT = Context(after=0.0, before=0.0, words=0.0, run_s=0.0, quiet_s=0.0)
 
 
 def score_logit(event: Event) -> float:
-    """Return the logit of the event's score, with which the probability rises."""
+    """Return the logit of the event's score. It is a feature of the regression."""
     return _logit(event.worth)
 
 

@@ -158,9 +158,9 @@ class ClassTerms(Record):
     )
     uses_features: bool = Field(
         default=False,
-        description="whether the features count and events of the class rank by probability. This "
-        "requires that cross-validation by game finds the order better with confidence, within "
-        "halves and across halves",
+        description="whether the probability uses the features, and events of the class rank by "
+        "it. This requires that cross-validation by game shows a significantly better order, "
+        "within halves and across halves",
     )
 
 
@@ -176,9 +176,9 @@ class Recalibration(Record):
     )
     list_gains: dict[str, float] = Field(
         default={},
-        description="by game: the gain in average precision of its halves' lists from "
-        "probabilities, in cross-validation; empty with too few games. Probabilities are used only "
-        "if the gain is above 0 with confidence",
+        description="gain in average precision per game, if the lists of its halves are ordered "
+        "by probability, in cross-validation. Empty with too few games. Probabilities are used "
+        "only if the gain is significantly above 0",
     )
 
 

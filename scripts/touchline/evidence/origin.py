@@ -37,18 +37,18 @@ class FeatureOrigin(Record):
         """
         found = []
         if self.weights != here.weights:
-            names = f" ({self.checkpoint} there, {here.checkpoint} here)"
+            names = f" ({self.checkpoint} before, {here.checkpoint} now)"
             found.append(f"the checkpoint{names if self.checkpoint != here.checkpoint else ''}")
         for name in ("family", "quantization"):
             there, now = getattr(self, name), getattr(here, name)
             if there != now:
-                found.append(f"{name} ({there} there, {now} here)")
+                found.append(f"{name} ({there} before, {now} now)")
         if self.prompt != here.prompt:
             found.append("the text of the prompt")
         for group in ("window", "image"):
             there, now = getattr(self, group), getattr(here, group)
             found += [
-                f"{group}.{name} ({_plain(there.get(name))} there, {_plain(now.get(name))} here)"
+                f"{group}.{name} ({_plain(there.get(name))} before, {_plain(now.get(name))} now)"
                 for name in sorted({*there, *now})
                 if there.get(name) != now.get(name)
             ]

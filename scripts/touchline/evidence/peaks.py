@@ -1,8 +1,8 @@
 """Spot events at moments where a class is more probable than on average over the match.
 
 A language model prefers some answers regardless of its input. Therefore the mean of each class over
-the match is subtracted, which needs no annotations. (arXiv:2405.18415 subtracts the answer to no
-picture.)
+the match is subtracted, which needs no annotations. (arXiv:2405.18415 subtracts the answer to an
+empty picture.)
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SCALE = 5.0
 class Curves:
     """The evidence of each class at each moment, relative to its mean over the match.
 
-    A moment is a stretch that lies in the same windows.
+    A moment is a stretch of time in which the set of windows stays the same.
 
     Attributes:
         starts: start of each moment in seconds, ascending, float [moments].
@@ -78,8 +78,8 @@ def spot_events(evidence: Evidence, window: float) -> list[Event]:
 
     Args:
         evidence: evidence of the match.
-        window: merge radius in seconds. A peak within it of a higher event is not an event. Other
-            points of a slope suppress nothing, so a larger radius never gives more events.
+        window: merge radius in seconds. A peak within the radius of a higher event is dropped. Only
+            peaks drop other peaks, so a larger radius never gives more events.
     """
     curves = evidence_curves(evidence)
     events = [

@@ -31,8 +31,8 @@ class Evidence:
         classes: names of the classes.
         weights: log-probability that the model gives to the answer of each class, and last to
             "none", float [windows, classes + 1]; NaN in windows that were not weighed.
-        kind: source of the probabilities. Answers exclude each other. Learnt probabilities of
-            classes are independent.
+        kind: source of the probabilities. With "evidence", the classes and none exclude each other.
+            With "learned", the classes are independent of each other.
     """
 
     windows: np.ndarray

@@ -106,7 +106,7 @@ def _drawn(
 
 
 def _halves(learner: Learner, fit: Fit, games: Sequence[str], radius: float) -> Iterator[Half]:
-    """Yield the videos of some games with their spotted events."""
+    """Yield the halves of some games with their annotations and spotted events."""
     for video in learner.videos:
         if video.game in games:
             yield Half(

@@ -124,7 +124,7 @@ def read_labelled(
         slices: number of slices per video.
         rule: settings of the windows.
         classes: classes whose annotations are complete; None for all.
-        taught: classes beyond labels.yaml.
+        taught: classes that annotations name and labels.yaml does not have.
 
     Raises:
         InputError: a file cannot be read, or does not fit the other files.

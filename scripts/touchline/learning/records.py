@@ -51,8 +51,12 @@ class CurvePoint(Record):
         description="average precision, the mean over learnt classes that occur; each game is "
         "tested with models learnt from other games"
     )
-    low: Probability | None = Field(description="2.5 % of resamples of the games are below")
-    high: Probability | None = Field(description="2.5 % of resamples of the games are above")
+    low: Probability | None = Field(
+        description="lower limit; 2.5 % of the resamples have a smaller value"
+    )
+    high: Probability | None = Field(
+        description="upper limit; 2.5 % of the resamples have a larger value"
+    )
 
 
 class LearningReport(Record):

@@ -53,8 +53,8 @@ def components(scatter: NDArray[np.float64], rows: int) -> Floats:
     """Return the scaled principal components of projected states, [directions, components].
 
     Each component is scaled so that its deviation becomes the square root of its original
-    deviation. Otherwise regularization would shrink components with large variance least, or noise
-    would count as much as signal. The mean variance is 1.
+    deviation. Without scaling, regularization would mainly shrink components with small variance.
+    With equal variances, noise would count as much as signal. The mean variance is 1.
 
     Args:
         scatter: sum of the outer products of the rows, [directions, directions].

@@ -18,9 +18,10 @@ def targets(
     """Compute whether each window shows an event of each class, [windows, classes].
 
     A window shows a moment from its start to its last frame. It is uncertain, and not used for the
-    class, if the moment lies after the last frame. The same holds if the moment lies less than a
-    step before the start, because the window may show the event's aftermath. A window is uncertain
-    for all classes if it shows an undecided verdict, or an event that the broadcast does not show.
+    class, if the moment lies between its last frame and its end. The same holds if the moment lies
+    less than a step before the start, because the window may show the event's aftermath. A window
+    is uncertain for all classes if it shows a moment without a final verdict in a review, or an
+    event that the broadcast does not show.
 
     Args:
         truth: annotations of the video.

@@ -1,6 +1,6 @@
 """Learn to spot classes from the features of annotated games.
 
-A game is never used for its own model.
+A game takes no part in the model that is used on it.
 
 One logistic regression per class separates windows with an event from other windows. Its strength
 of regularization is chosen by cross-validation, grouped by game.
@@ -190,10 +190,9 @@ class Learner:
         return STRENGTHS[int(np.argmin(np.mean(losses, axis=0)))]
 
     def _strength_losses(self) -> dict[tuple[int, int], NDArray[np.float64]]:
-        """Return the loss of each strength by pairs of coarse groups: the tested group and another
-        one.
+        """Return the losses of all strengths, by ordered pair of coarse groups (tested, other).
 
-        Models are learnt without both groups, and tested on each of them.
+        Models are learnt without both groups and tested on the first one.
         """
         found = {}
         for pair in combinations(range(len(self._coarse)), 2):

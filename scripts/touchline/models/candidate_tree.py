@@ -20,8 +20,8 @@ class CandidateTree:
     """The tokens of several answers, with shared beginnings only once.
 
     A step leads from a prefix of an answer to the next token. The logits after the last token of
-    the prefix give the likelihood of the step. For the first step, this token is the last of the
-    prompt.
+    the prefix give the likelihood of the step. The first step of an answer uses the logits after
+    the prompt.
 
     Attributes:
         tokens: tokens to read, [read]. The last token of an answer is left out, unless another

@@ -51,8 +51,9 @@ def check_usable(gpu: str | None) -> None:
 
 
 def call_once(dtype: torch.dtype) -> None:
-    """Call the operations of a model on tiny inputs, because loading their libraries takes a
-    second.
+    """Call the operations of a model on tiny inputs.
+
+    This loads their libraries, which takes a second, while other work is still waiting.
 
     Do nothing without a GPU.
     """
@@ -73,9 +74,10 @@ def call_once(dtype: torch.dtype) -> None:
 
 
 def has_room_beside(checkpoint: Path) -> bool:
-    """Return whether a model's weights fit into the GPU's memory beside the current process.
+    """Return whether a model's weights fit into the memory of a GPU in use.
 
-    The needs of that process vary, so twice the size of the weights is left free.
+    The process that uses the GPU may need more memory later, so twice the size of the weights is
+    left free.
 
     Args:
         checkpoint: folder of the model.

@@ -106,7 +106,7 @@ def _check_weights(folder: Path, model: PreTrainedModel, found: dict[str, Any]) 
     if missing:
         complaints.append(f"missing: {len(missing)} ({_first(missing)})")
     if unexpected:
-        complaints.append(f"of no part of the model: {len(unexpected)} ({_first(unexpected)})")
+        complaints.append(f"not in the model: {len(unexpected)} ({_first(unexpected)})")
     if shapes:
         is_, due = shapes[min(shapes)]
         complaints.append(
@@ -177,7 +177,7 @@ class _Skeleton(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Run a torch function, the short way if possible."""
+        """Run a torch function, without computing its values if possible."""
         kwargs = kwargs or {}
         try:
             spared = self._spared(func, args, kwargs)
@@ -185,14 +185,17 @@ class _Skeleton(TorchFunctionMode):
         except Exception as error:
             spared = None
             if not self._has_failed:
-                log.info("The model is made in full, because the short way failed: %r.", error)
+                log.info(
+                    "The model is created with random weights, because skipping them failed: %r.",
+                    error,
+                )
             self._has_failed = True
         return func(*args, **kwargs) if spared is None else spared
 
     def _spared(
         self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> torch.Tensor | None:
-        """Return a result made the short way, or None."""
+        """Return a result without computed values, or None."""
         is_made = str(kwargs.get("device")) == "meta"
         if func is torch.randn and is_made:
             return torch.empty(*args, **kwargs)

@@ -68,11 +68,11 @@ def _merged(model: PreTrainedModel, adapter: Path, refusal: str) -> PreTrainedMo
     except (ValueError, RuntimeError, TypeError, KeyError, OSError, SafetensorError) as error:
         raise InputError(f"{refusal} ({plain(error)}).") from error
     for keys, what in (
-        (found.unexpected_keys, "weights of no part of the model"),
+        (found.unexpected_keys, "weights for layers that the model does not have"),
         (found.missing_keys, "weights that the adapter lacks"),
     ):
         if keys:
-            raise InputError(f"{refusal} ({what}: {len(keys)}, as {plain(min(keys))}).")
+            raise InputError(f"{refusal} ({what}: {len(keys)}, for example {plain(min(keys))}).")
     names = adapted.base_model.targeted_module_names
     tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
     if tied and any(name.endswith(("lm_head", "embed_tokens")) for name in names):

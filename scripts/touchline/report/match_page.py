@@ -321,7 +321,7 @@ def _rounded(intervals: Intervals) -> list[list[float]]:
 
 
 def _claim(claim: Claim, place: Mapping[str, int], rank: int | None) -> dict[str, Any]:
-    """Return the data of a claim.
+    """Return the data of a claim (one class in one moment) for the page.
 
     Each prediction is a list: lane, time, strength, team, number of hits, whether it is right,
     details.
@@ -365,8 +365,8 @@ def moment_in_view(moment: Moment, window: float, duration: float) -> float:
     """Return the time in seconds at which a picture of the moment is likely to show the event.
 
     If several windows predicted the event, the time is the middle of their overlap. For a single
-    window, it is the middle of the window. For annotations and spotters, it is half a second after
-    the event.
+    window, it is the middle of the window. For annotations and events of trained spotters, it is
+    half a second after the event.
 
     Args:
         moment: the moment.

@@ -1,8 +1,8 @@
 """Build self-contained HTML pages with a strict content security policy.
 
 Template, data, style and code are in one file. A page never uses the network and runs only our own
-code, because the policy allows styles and scripts by their hashes. Texts of models, files and
-people are escaped by the template. In data, they cannot end their script element.
+code, because the policy allows styles and scripts by their hashes. The template escapes texts of
+models, files and people. Inside the data, such a text cannot close the script element.
 """
 
 from __future__ import annotations

@@ -53,14 +53,18 @@ def priorities(
     of_model = {m: standings(mine, classes, shortlists[m]) for m, mine in events.items()}
     number_of = {label: number for number, label in enumerate(classes)}
 
-    def found(claim: Claim) -> list[Standing]:
-        """Return the standings of a claim's events."""
+    def ranks_in_shortlists(claim: Claim) -> list[Standing]:
+        """Return the ranks of a claim's events in their shortlists."""
         standing = (of_model[one.model].get(one.event) for one in claim.predictions)
         return [each for each in standing if each is not None]
 
     def key(moment: Moment) -> tuple[object, ...]:
         """Return the sort key of a moment."""
-        keys = [(e.order, number_of[claim.label]) for claim in moment.claims for e in found(claim)]
+        keys = [
+            (e.order, number_of[claim.label])
+            for claim in moment.claims
+            for e in ranks_in_shortlists(claim)
+        ]
         return not keys, min(keys, default=()), moment.time_s
 
     first = sorted(range(len(moments)), key=lambda number: key(moments[number]))
@@ -74,13 +78,18 @@ def priorities(
     listed = set(islice((number for number in first if has_listed(moments[number])), _SHORTLISTED))
     result = []
     for number, moment in enumerate(moments):
-        likely = [each.probability for claim in moment.claims for each in found(claim)]
+        likely = [
+            each.probability for claim in moment.claims for each in ranks_in_shortlists(claim)
+        ]
         result.append(
             Priority(
                 order=order[number],
                 listed=number in listed,
                 probability=max((each for each in likely if each is not None), default=None),
-                ranks=[min((each.rank for each in found(c)), default=None) for c in moment.claims],
+                ranks=[
+                    min((each.rank for each in ranks_in_shortlists(c)), default=None)
+                    for c in moment.claims
+                ],
             )
         )
     return result

@@ -221,7 +221,7 @@ def warnings(rows: Sequence[Row], reports: Sequence[EvaluationReport]) -> list[s
         if skipped:
             lines.append(
                 f"{row.model} skipped {skipped} windows of video {row.video}. Its ledgers give the "
-                "reasons. Delete the slice's partial to try the windows again."
+                "reasons. To try them again, delete the partials of these slices and run again."
             )
         share = row.share_looked_at
         if not row.coverage.likely_lost and not skipped and share is not None and share < 0.999:

@@ -301,8 +301,8 @@ def _model_shape(models: Sequence[str]) -> Spec:
 def _remove_repeated_points(rows: Rows) -> list[dict[str, Any]]:
     """Remove repeated points from the curves, and add the place of each point in its curve.
 
-    Points with precision and recall 0 are removed, too: the table has them where no event has the
-    score.
+    Points with precision and recall 0 are removed, too. The table has such points for minimum
+    scores that no event reaches.
     """
     kept = []
     for _, curve in groupby(rows, key=lambda row: (row["label"], row["model"])):

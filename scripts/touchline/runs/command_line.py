@@ -158,9 +158,9 @@ def is_model_job(words: Collection[str]) -> bool:
 def slice_model_folder(words: Collection[str], plan: Plan, model: str) -> str | list[str]:
     """Return the folder that a slice's model is loaded from, or an empty list if there is none.
 
-    A server's model has no folder. With --delete-all-output the list is empty for every model. That
-    option deletes every file in the DAG, but models are large and should outlive results. (The
-    target `models` adds them to the DAG, so that they are deleted.)
+    A server's model has no folder. With --delete-all-output, the list is empty for all models,
+    because that option deletes all files in the DAG, and models are large and should be kept. Only
+    the target `models` has them in the DAG, so `snakemake models --delete-all-output` deletes them.
     """
     # This is the shortest abbreviation of the option.
     is_deleting = any(word.startswith("--delete-a") for word in words)

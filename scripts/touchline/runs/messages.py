@@ -28,10 +28,11 @@ def start_lines(
         models: the models that run.
         slices: number of slices per video.
         to_do: number of jobs to run, by rule.
-        where: the text of `place`; None if no model is loaded here. Left out if no slice is to run.
+        where: the text of `place`; None if no model is loaded here. The line is left out if no
+            slice has to run.
         results: the folder of results.
         status: the command that shows the run's progress.
-        requests: one line per model on a server; left out if no slice is to run.
+        requests: one line per model on a server. They are left out if no slice has to run.
     """
     chosen = sorted(videos)
     total, todo = len(chosen) * len(models) * slices, to_do.get("detect_slice", 0)
@@ -41,7 +42,7 @@ def start_lines(
     if models:
         done = f"; {total - todo} are done already" if todo < total else ""
         lines.append(
-            f"To watch: {todo} of {_count(total, 'slice')}, with {', '.join(models)}{done}"
+            f"To detect: {todo} of {_count(total, 'slice')}, with {', '.join(models)}{done}"
         )
     others = _count(sum(to_do.values()) - todo - to_do.get("all", 0), "short step")
     place = f"; {where}" if where else ""

@@ -55,7 +55,7 @@ def read_inputs(
         project: the folder of the project's own files.
         only_models: whether only models are fetched. Videos, labels and given predictions need not
             exist then.
-        files: the settings files beside the project's own.
+        files: the settings files in addition to the project's own.
 
     Raises:
         InputError: something is wrong; the message has one line per mistake.

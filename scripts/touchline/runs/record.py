@@ -255,7 +255,7 @@ def hashed_folder(folder: Path) -> list[HashedFile]:
 def _recorded_results(folder: Path, names: Iterable[str]) -> tuple[list[HashedFile], list[str]]:
     """Return the hash of each result at the end of its job, and the paths changed since then.
 
-    If a job stored no hash, as jobs of earlier versions did, use the current hash.
+    Jobs of earlier versions stored no hash. For their results, use the current hash.
     """
     at_end = hashes_at_end(folder)
     files: set[str] = set()

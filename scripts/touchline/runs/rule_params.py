@@ -130,7 +130,7 @@ OneHalf = Annotated[GameHalf, PlainSerializer(_plain_half)]
 OneName = Annotated[Name, PlainSerializer(_plain_half)]
 
 
-def value_of_job(value: Callable[[PlannedJob], T], **options: Any) -> T:
+def job_field(value: Callable[[PlannedJob], T], **options: Any) -> T:
     """Declare a field of a record, with a function that returns its value for a job."""
     declared: T = field(metadata={"value": value}, **options)
     return declared
@@ -176,7 +176,7 @@ class ClassParams(RuleParams):
             results of earlier versions stay valid.
     """
 
-    taught: list[str] = value_of_job(lambda job: list(job.plan.inputs.taught), default_factory=list)
+    taught: list[str] = job_field(lambda job: list(job.plan.inputs.taught), default_factory=list)
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
@@ -194,10 +194,10 @@ class ProbeVideoParams(RuleParams):
         max_duration: most seconds of a video to process; None for all.
     """
 
-    content: str | None = value_of_job(
+    content: str | None = job_field(
         lambda job: content_id(job.plan.inputs.videos[job.video].footage)
     )
-    max_duration: float | None = value_of_job(lambda job: job.settings.max_duration)
+    max_duration: float | None = job_field(lambda job: job.settings.max_duration)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,10 +212,10 @@ class FetchModelParams(RuleParams):
             parameter is left out, so that models fetched by earlier versions stay valid.
     """
 
-    checkpoint: str = value_of_job(lambda job: job.model.checkpoint or "")
-    revision: str | None = value_of_job(lambda job: job.model.revision)
-    family: str = value_of_job(lambda job: job.model.family)
-    trust_code: bool = value_of_job(lambda job: job.model.trust_code, default=False)
+    checkpoint: str = job_field(lambda job: job.model.checkpoint or "")
+    revision: str | None = job_field(lambda job: job.model.revision)
+    family: str = job_field(lambda job: job.model.family)
+    trust_code: bool = job_field(lambda job: job.model.trust_code, default=False)
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
@@ -229,8 +229,8 @@ class FetchModelParams(RuleParams):
 class FetchAdapterParams(RuleParams):
     """Parameters of fetch_adapter."""
 
-    adapter: str = value_of_job(lambda job: job.model.adapter or "")
-    revision: str | None = value_of_job(lambda job: job.model.adapter_revision)
+    adapter: str = job_field(lambda job: job.model.adapter or "")
+    revision: str | None = job_field(lambda job: job.model.adapter_revision)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,20 +249,18 @@ class DetectSliceParams(RuleParams):
         journal: folder of the slice's journal.
     """
 
-    classes: list[str] = value_of_job(lambda job: job.plan.weighed_classes, default_factory=list)
-    slices: int = value_of_job(lambda job: job.settings.slices)
-    window: WatchedWindows = value_of_job(
-        lambda job: WatchedWindows.of(job.settings.window, job.half)
-    )
-    image: ImageSettings = value_of_job(lambda job: job.settings.image)
+    classes: list[str] = job_field(lambda job: job.plan.weighed_classes, default_factory=list)
+    slices: int = job_field(lambda job: job.settings.slices)
+    window: WatchedWindows = job_field(lambda job: WatchedWindows.of(job.settings.window, job.half))
+    image: ImageSettings = job_field(lambda job: job.settings.image)
     generation: Annotated[GenerationSettings, PlainSerializer(lambda given: given.shaping)] = (
-        value_of_job(lambda job: job.settings.generation)
+        job_field(lambda job: job.settings.generation)
     )
-    model: Literal["auto", "bfloat16", "float16", "float32"] | ServedModel = value_of_job(
+    model: Literal["auto", "bfloat16", "float16", "float32"] | ServedModel = job_field(
         lambda job: job.model.served or job.model.dtype
     )
-    version: int = value_of_job(lambda job: job.settings.detector_version)
-    journal: str = value_of_job(lambda job: job.journal)
+    version: int = job_field(lambda job: job.settings.detector_version)
+    journal: str = job_field(lambda job: job.journal)
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
@@ -282,9 +280,9 @@ class MergeSlicesParams(RuleParams):
         context: settings of the context score.
     """
 
-    half: OneHalf = value_of_job(lambda job: job.half)
-    merge: MergeSettings = value_of_job(lambda job: job.settings.merge)
-    context: ContextSettings = value_of_job(lambda job: job.settings.context)
+    half: OneHalf = job_field(lambda job: job.half)
+    merge: MergeSettings = job_field(lambda job: job.settings.merge)
+    context: ContextSettings = job_field(lambda job: job.settings.context)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,9 +295,9 @@ class SpotEvidenceParams(RuleParams):
         window: most seconds between an event and its duplicates.
     """
 
-    classes: list[str] = value_of_job(lambda job: job.plan.weighed_classes)
-    half: OneHalf = value_of_job(lambda job: job.half)
-    window: float = value_of_job(lambda job: job.settings.merge.window)
+    classes: list[str] = job_field(lambda job: job.plan.weighed_classes)
+    half: OneHalf = job_field(lambda job: job.half)
+    window: float = job_field(lambda job: job.settings.merge.window)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,13 +314,13 @@ class LearnModelParams(ClassParams):
         classes: classes whose annotations are complete; None for all.
     """
 
-    videos: list[AnnotatedVideo] = value_of_job(lambda job: job.plan.labelled_videos)
-    slices: int = value_of_job(lambda job: job.settings.slices)
-    radius: float = value_of_job(lambda job: job.settings.merge.window)
-    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
-    resamples: int = value_of_job(lambda job: job.settings.evaluation.resamples)
-    seed: int = value_of_job(lambda job: job.settings.random_seed)
-    classes: list[str] | None = value_of_job(lambda job: job.settings.evaluation.classes)
+    videos: list[AnnotatedVideo] = job_field(lambda job: job.plan.labelled_videos)
+    slices: int = job_field(lambda job: job.settings.slices)
+    radius: float = job_field(lambda job: job.settings.merge.window)
+    tolerance: float = job_field(lambda job: job.settings.matching_tolerance)
+    resamples: int = job_field(lambda job: job.settings.evaluation.resamples)
+    seed: int = job_field(lambda job: job.settings.random_seed)
+    classes: list[str] | None = job_field(lambda job: job.settings.evaluation.classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,21 +333,21 @@ class SpotLearnedParams(RuleParams):
         game: game of the video. The learnt model that is used was not trained on this game.
     """
 
-    half: OneHalf = value_of_job(lambda job: job.half)
-    window: float = value_of_job(lambda job: job.settings.merge.window)
-    game: str = value_of_job(lambda job: job.game)
+    half: OneHalf = job_field(lambda job: job.half)
+    window: float = job_field(lambda job: job.settings.merge.window)
+    game: str = job_field(lambda job: job.game)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadGivenParams(RuleParams):
     """Parameters of read_given."""
 
-    half: OneHalf = value_of_job(lambda job: job.half)
+    half: OneHalf = job_field(lambda job: job.half)
     window: Annotated[
         WindowSettings, PlainSerializer(lambda given: given.model_dump(exclude={"outside_halves"}))
-    ] = value_of_job(lambda job: job.settings.window)
-    merge: MergeSettings = value_of_job(lambda job: job.settings.merge)
-    context: ContextSettings = value_of_job(lambda job: job.settings.context)
+    ] = job_field(lambda job: job.settings.window)
+    merge: MergeSettings = job_field(lambda job: job.settings.merge)
+    context: ContextSettings = job_field(lambda job: job.settings.context)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -363,10 +361,10 @@ class CompareModelsParams(RuleParams):
         seed: seed of the random numbers.
     """
 
-    models: list[str] = value_of_job(lambda job: job.plan.models_for_video(job.video))
-    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
-    shifts: int = value_of_job(lambda job: job.settings.chance_shifts)
-    seed: int = value_of_job(lambda job: job.settings.random_seed)
+    models: list[str] = job_field(lambda job: job.plan.models_for_video(job.video))
+    tolerance: float = job_field(lambda job: job.settings.matching_tolerance)
+    shifts: int = job_field(lambda job: job.settings.chance_shifts)
+    seed: int = job_field(lambda job: job.settings.random_seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -382,14 +380,14 @@ class FuseModelsParams(RuleParams):
         game: game of the video. Scores are not learnt from this game.
     """
 
-    models: list[str] = value_of_job(lambda job: job.plan.fused_models(job.video))
-    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
+    models: list[str] = job_field(lambda job: job.plan.fused_models(job.video))
+    tolerance: float = job_field(lambda job: job.settings.matching_tolerance)
     ensemble: Annotated[
         EnsembleSettings, PlainSerializer(lambda given: given.model_dump(exclude={"members"}))
-    ] = value_of_job(lambda job: job.settings.ensemble)
-    others: dict[str, list[str]] = value_of_job(lambda job: job.plan.opinions(job.video))
-    half: OneHalf = value_of_job(lambda job: job.half)
-    game: str = value_of_job(lambda job: job.game)
+    ] = job_field(lambda job: job.settings.ensemble)
+    others: dict[str, list[str]] = job_field(lambda job: job.plan.opinions(job.video))
+    half: OneHalf = job_field(lambda job: job.half)
+    game: str = job_field(lambda job: job.game)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -406,15 +404,15 @@ class EvaluateModelParams(ClassParams):
         classes: classes to evaluate; None for all.
     """
 
-    videos: list[AnnotatedVideo] = value_of_job(
+    videos: list[AnnotatedVideo] = job_field(
         lambda job: job.plan.annotated_videos(job.wildcards.model)
     )
-    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
-    tolerances: list[float] = value_of_job(lambda job: job.settings.evaluation.tolerances)
-    shifts: int = value_of_job(lambda job: job.settings.chance_shifts)
-    resamples: int = value_of_job(lambda job: job.settings.evaluation.resamples)
-    seed: int = value_of_job(lambda job: job.settings.random_seed)
-    classes: list[str] | None = value_of_job(lambda job: job.settings.evaluation.classes)
+    tolerance: float = job_field(lambda job: job.settings.matching_tolerance)
+    tolerances: list[float] = job_field(lambda job: job.settings.evaluation.tolerances)
+    shifts: int = job_field(lambda job: job.settings.chance_shifts)
+    resamples: int = job_field(lambda job: job.settings.evaluation.resamples)
+    seed: int = job_field(lambda job: job.settings.random_seed)
+    classes: list[str] | None = job_field(lambda job: job.settings.evaluation.classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -427,11 +425,11 @@ class CalibrateModelParams(ClassParams):
         classes: classes to evaluate; None for all.
     """
 
-    videos: list[AnnotatedVideo] = value_of_job(
+    videos: list[AnnotatedVideo] = job_field(
         lambda job: job.plan.annotated_videos(job.wildcards.model)
     )
-    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
-    classes: list[str] | None = value_of_job(lambda job: job.settings.evaluation.classes)
+    tolerance: float = job_field(lambda job: job.settings.matching_tolerance)
+    classes: list[str] | None = job_field(lambda job: job.settings.evaluation.classes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -443,8 +441,8 @@ class ShortlistEventsParams(ClassParams):
         game: game of the video. The calibration that is used was not learnt from this game.
     """
 
-    per_class: int = value_of_job(lambda job: job.settings.shortlist.per_class)
-    game: str = value_of_job(lambda job: job.game)
+    per_class: int = job_field(lambda job: job.settings.shortlist.per_class)
+    game: str = job_field(lambda job: job.game)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -460,7 +458,7 @@ class ExportModelParams(ClassParams):
         Annotated[
             Video, PlainSerializer(lambda video: video.model_dump(exclude={"path", "labels"}))
         ]
-    ] = value_of_job(lambda job: job.model_videos)
+    ] = job_field(lambda job: job.model_videos)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -472,8 +470,8 @@ class SummarizeParams(ClassParams):
         missing: given predictions whose files do not exist.
     """
 
-    rows: list[PredictedVideo] = value_of_job(lambda job: job.plan.predicted)
-    missing: list[MissingPredictions] = value_of_job(lambda job: job.plan.missing)
+    rows: list[PredictedVideo] = job_field(lambda job: job.plan.predicted)
+    missing: list[MissingPredictions] = job_field(lambda job: job.plan.missing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -489,12 +487,12 @@ class DrawThumbnailsParams(ClassParams):
         window: length of a window in seconds.
     """
 
-    half: OneHalf = value_of_job(lambda job: job.half)
-    models: list[str] = value_of_job(lambda job: job.plan.models_for_video(job.video))
-    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
-    classes: list[str] | None = value_of_job(lambda job: job.settings.evaluation.classes)
-    per_class: int = value_of_job(lambda job: job.settings.shortlist.per_class)
-    window: float = value_of_job(lambda job: job.settings.window.seconds)
+    half: OneHalf = job_field(lambda job: job.half)
+    models: list[str] = job_field(lambda job: job.plan.models_for_video(job.video))
+    tolerance: float = job_field(lambda job: job.settings.matching_tolerance)
+    classes: list[str] | None = job_field(lambda job: job.settings.evaluation.classes)
+    per_class: int = job_field(lambda job: job.settings.shortlist.per_class)
+    window: float = job_field(lambda job: job.settings.window.seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -507,9 +505,9 @@ class CutClipsParams(ClassParams):
         clips: settings of the clips.
     """
 
-    name: OneName = value_of_job(lambda job: job.plan.name_for_video(job.video))
-    model: str | None = value_of_job(lambda job: job.plan.model_to_cut(job.video))
-    clips: ClipsSettings = value_of_job(lambda job: job.settings.clips)
+    name: OneName = job_field(lambda job: job.plan.name_for_video(job.video))
+    model: str | None = job_field(lambda job: job.plan.model_to_cut(job.video))
+    clips: ClipsSettings = job_field(lambda job: job.settings.clips)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -526,12 +524,12 @@ class ReportMatchParams(ClassParams):
             learns nothing, the parameter is left out, so that pages of earlier versions stay valid.
     """
 
-    models: list[str] = value_of_job(lambda job: job.plan.models_for_video(job.video))
-    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
-    classes: list[str] | None = value_of_job(lambda job: job.settings.evaluation.classes)
-    name: OneName = value_of_job(lambda job: job.plan.name_for_video(job.video))
-    weighing: list[str] = value_of_job(lambda job: job.plan.weighing)
-    learned: list[str] = value_of_job(
+    models: list[str] = job_field(lambda job: job.plan.models_for_video(job.video))
+    tolerance: float = job_field(lambda job: job.settings.matching_tolerance)
+    classes: list[str] | None = job_field(lambda job: job.settings.evaluation.classes)
+    name: OneName = job_field(lambda job: job.plan.name_for_video(job.video))
+    weighing: list[str] = job_field(lambda job: job.plan.weighing)
+    learned: list[str] = job_field(
         lambda job: [each.model for each in job.plan.learned_for_video(job.video)],
         default_factory=list,
     )
@@ -560,17 +558,17 @@ class ReportRunParams(RuleParams):
             measurements must not repeat the job.
     """
 
-    rows: list[PredictedVideo] = value_of_job(lambda job: job.plan.predicted)
-    missing: list[MissingPredictions] = value_of_job(lambda job: job.plan.missing)
-    names: dict[int, OneName] = value_of_job(
+    rows: list[PredictedVideo] = job_field(lambda job: job.plan.predicted)
+    missing: list[MissingPredictions] = job_field(lambda job: job.plan.missing)
+    names: dict[int, OneName] = job_field(
         lambda job: {v: job.plan.name_for_video(v) for v in job.plan.inputs.selected}
     )
-    run: list[str] = value_of_job(lambda job: job.settings.detect_with)
-    slices: int = value_of_job(lambda job: job.settings.slices)
-    window: WindowSettings = value_of_job(lambda job: job.settings.window)
-    fused: list[int] = value_of_job(lambda job: [each.video for each in job.plan.fused])
-    tolerance: float = value_of_job(lambda job: job.settings.matching_tolerance)
-    benchmarks: str = value_of_job(lambda job: f"{job.settings.results}/{paths.DETECT_BENCHMARK}")
+    run: list[str] = job_field(lambda job: job.settings.detect_with)
+    slices: int = job_field(lambda job: job.settings.slices)
+    window: WindowSettings = job_field(lambda job: job.settings.window)
+    fused: list[int] = job_field(lambda job: [each.video for each in job.plan.fused])
+    tolerance: float = job_field(lambda job: job.settings.matching_tolerance)
+    benchmarks: str = job_field(lambda job: f"{job.settings.results}/{paths.DETECT_BENCHMARK}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -286,7 +286,7 @@ def _counts(ledger: Path, changed: int) -> tuple[int, int, int]:  # noqa: ARG001
 
 
 def _journal_lines(journal: Path) -> Iterator[Line]:
-    """Yield the lines of a slice's journal. If it has several keys, use the one written last."""
+    """Yield the lines of a slice's journal. If it has several subfolders, use the newest."""
     try:
         keys = [(path.stat().st_mtime_ns, path) for path in journal.iterdir() if path.is_dir()]
     except OSError:

@@ -77,7 +77,7 @@ def watch(observer: Observer, console: Console, pause: float) -> None:
 
 
 def _readings(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus], list[str]]]:
-    """Yield the progress and notes on it, for the last time after the run has ended.
+    """Yield the progress with notes, again and again until the run has ended, and once afterwards.
 
     Notes give the progress of the steps after the slices, and say if nothing changed for long.
     """

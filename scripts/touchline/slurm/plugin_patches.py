@@ -308,7 +308,7 @@ class _JobWatch:
         now = time.monotonic()
         if self.refused_since is None:
             self.refused_since = now
-        if not refusal.is_passing or now - self.refused_since > _GIVE_UP:
+        if not refusal.is_temporary or now - self.refused_since > _GIVE_UP:
             return False
         self.refused.append(job)
         self.ask_again = now + _RETRY_AFTER
@@ -341,7 +341,11 @@ class _JobWatch:
     def warn_of_fault(self, logger: Any, error: Exception) -> None:
         """Warn that a patch failed and that the plugin's own method is used."""
         reason = f"{type(error).__name__}: {error}"
-        self.say(logger, reason, f"A patch of {_PLUGIN} fails ({reason}). It runs without.")
+        self.say(
+            logger,
+            reason,
+            f"A patch of {_PLUGIN} fails ({reason}). The plugin runs without the patch.",
+        )
 
 
 async def _check_jobs(
@@ -385,17 +389,13 @@ def _report_waiting(executor: Any, watch: _JobWatch, queued: Sequence[QueuedJob]
 
 
 def _cluster(resources: Mapping[str, Any]) -> str | None:
-    """Return the cluster that a job was submitted to, in the way that the plugin reads its
-    resources.
-    """
+    """Return the cluster in a job's resources, as the plugin reads it."""
     names = ("cluster", "clusters", "slurm_cluster")
     return next((str(name) for key in names if (name := resources.get(key))), None)
 
 
 def _forgotten_job_stage(job: Any, watch: _JobWatch) -> Stage:
-    """Infer the stage of a job that SLURM has forgotten from its log
-    (docs/upstream/forgotten-jobs.md).
-    """
+    """Infer the stage of a forgotten job from its log (docs/upstream/forgotten-jobs.md)."""
     log = job.aux.get("slurm_logfile")
     if log and _DONE in read_tail(log, 4000):
         return Stage.DONE

@@ -63,7 +63,7 @@ class Refusal:
         return named is None and re.search(_POLICY, self.words) is not None
 
     @property
-    def is_passing(self) -> bool:
+    def is_temporary(self) -> bool:
         """Return whether SLURM may accept the same request later."""
         return self.is_for_too_many_jobs or re.search(_AWAY, self.words) is not None
 
@@ -78,7 +78,7 @@ class Refusal:
                 "--jobs N, with N at most your limit on jobs in the queue; or runtime, gpu, mem_mb "
                 f"or qos in {_PROFILE}; or ask for a higher limit"
             )
-        if self.is_passing:
+        if self.is_temporary:
             return None
         if re.search(_POLICY, self.words):
             return f"runtime, gpu, mem_mb, set-threads or qos in {_PROFILE}"

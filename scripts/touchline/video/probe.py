@@ -446,8 +446,8 @@ def _check_whole(
     if promised > reached:
         raise InputError(
             f"{path} is cut short. Its header promises over {promised:.0f} s, but "
-            f"the pictures end at {line.duration:.1f} s. Copy it again, or make a "
-            f"complete file of this part: ffmpeg -i {quote(path.name)} -c copy {quote(path.stem + '_part.mkv')}"
+            f"the pictures end at {line.duration:.1f} s. Copy it again, or make a complete file of "
+            f"this part: ffmpeg -i {quote(path.name)} -c copy {quote(path.stem + '_part.mkv')}"
         )
 
 
@@ -496,7 +496,8 @@ def _check_alone(path: Path, container: str, place: int) -> None:
             raise InputError(
                 f"{path} consists of several files, one after the other, and not all of them can "
                 "be read. Write a file list.txt with one line \"file 'NAME'\" per recording, and "
-                f"join them: ffmpeg -f concat -i list.txt -c copy {quote(path.stem + '_joined.mkv')}"
+                "join them: "
+                f"ffmpeg -f concat -i list.txt -c copy {quote(path.stem + '_joined.mkv')}"
             )
 
 

@@ -186,7 +186,7 @@ def read_origin(place: Path) -> Origin | None:
 
 
 def remember_origin(folder: Path, record: Path) -> None:
-    """Write the checkpoint of a run's results to the log and to the results.
+    """Write the name and commit of the running checkpoint to the log and the results.
 
     Log a warning if earlier results were made with another checkpoint.
 
@@ -200,7 +200,7 @@ def remember_origin(folder: Path, record: Path) -> None:
 
 
 def note_origin(origin: Origin, record: Path) -> None:
-    """Write the model of a run's results to the log and to the results.
+    """Write the name of the running model to the log and the results.
 
     Log a warning if earlier results were made with another model.
 
@@ -217,13 +217,13 @@ def note_origin(origin: Origin, record: Path) -> None:
 
 
 def write_note(folder: Path, note: GenericNote | None) -> None:
-    """Write a generic model's note into its folder; nothing for a family of ours."""
+    """Write a generic model's note into its folder. Models of our own families have no note."""
     if note is not None:
         write_json(folder / _GENERIC_NOTE, asdict(note))
 
 
 def read_note(folder: Path) -> GenericNote | None:
-    """Read a generic model's note; None in the folder of a family of ours."""
+    """Read a generic model's note. Return None for a model of our own families."""
     file = folder / _GENERIC_NOTE
     return GenericNote(**read_json(file)) if file.exists() else None
 

@@ -110,7 +110,7 @@ def test_evidence_is_the_same_without_answers(model, pictures):
 
 
 def test_infinite_evidence_gives_a_failed_window(model, pictures):
-    """The window counts as failed if no answer is wanted."""
+    """A window with infinite evidence has failed if no answers are requested."""
     broken = tasks(pictures, windows=[2])
     tokens, width = model.encode(broken[0].pictures[0].pixels[None])[0].shape
     broken[0].pictures[0].features = torch.full((tokens, width), torch.nan)

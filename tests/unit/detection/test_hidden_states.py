@@ -6,7 +6,7 @@ from test_engine import answered, kinds, pictures_of, stock_inputs, tasks
 from test_evidence import ALONE, weighed
 
 from rounding import assert_near, assert_same_answers
-from touchline.detection.scheduler import halved
+from touchline.detection.scheduler import to_float16
 from touchline.inputs.families import FAMILIES
 from touchline.models.families import family
 from touchline.models.families.base import Footage
@@ -68,5 +68,5 @@ def test_hidden_states_are_the_same_without_answers(model, pictures):
 
 def test_hidden_states_are_clamped_to_float16():
     most = torch.finfo(torch.float16).max
-    found = halved(torch.tensor([[1e9, -1e9, 0.5]]))
+    found = to_float16(torch.tensor([[1e9, -1e9, 0.5]]))
     assert found.tolist() == [[most, -most, 0.5]]

@@ -39,7 +39,7 @@ def test_line_is_readable_before_the_file_is_closed(journal):
 
 
 @pytest.mark.parametrize("kept", [1, 10, -1])
-def test_torn_last_line_is_ignored(journal, tmp_path, kept):
+def test_incomplete_last_line_is_ignored(journal, tmp_path, kept):
     write(journal, record(0), record(1))
     (file,) = tmp_path.rglob("*.jsonl")
     lines = file.read_bytes().splitlines(keepends=True)
@@ -73,7 +73,7 @@ def test_windows_without_wanted_features_are_repeated(journal):
 
 
 @pytest.mark.parametrize("cut", [1, 9, 10, 11, 21])
-def test_window_with_torn_features_is_repeated(journal, tmp_path, cut):
+def test_window_with_incomplete_features_is_repeated(journal, tmp_path, cut):
     write(journal, with_features(0), with_features(1))
     (file,) = tmp_path.rglob("*.features")
     file.write_bytes(file.read_bytes()[:-cut])

@@ -59,7 +59,7 @@ def projection(model):
 
 
 def pictures(model, count=6, bright=()):
-    """Make dark noise, but bright noise for the given numbers."""
+    """Make pictures of dark noise, and of bright noise at the given indices."""
     noise = torch.Generator().manual_seed(2)
     shape = (count, model.frames_per_picture, 3, 180, 320)
     pixels = torch.randint(60, shape, generator=noise, dtype=torch.uint8)

@@ -320,8 +320,8 @@ def test_clip_points_of_a_table_are_kept(tmp_path):
         ("-1,11", "in_s is '-1', before the start of the video"),
         ("5,61", "out_s is 61, beyond the end of the video (60 s)"),
         ("5,x", "out_s is 'x', not a number of seconds"),
-        ("12,", "in_s is 12, after the event at 10 s, without out_s"),
-        (",9", "out_s is 9, before the event at 10 s, without in_s"),
+        ("12,", "in_s (12) is after the event (10 s), and out_s is empty"),
+        (",9", "out_s (9) is before the event (10 s), and in_s is empty"),
     ],
 )
 def test_wrong_clip_point_is_reported_and_its_event_kept(tmp_path, points, problem):

@@ -41,7 +41,7 @@ def halves(count=4, seed=0, words=0.0):
     Args:
         count: number of games.
         seed: seed of the random numbers.
-        words: how much less often events without words in their context are right.
+        words: reduction of the precision of events without confirming words in their context.
     """
     made = []
     for number in range(count):
@@ -77,7 +77,7 @@ def report():
     return calibrate(halves(), "m", 5)
 
 
-def test_reliability_shows_that_only_the_score_ranks(report):
+def test_reliability_shows_that_only_the_score_separates_right_events(report):
     confidence, label_probability, score, n_hits = report.reliability
     assert (confidence.events, len(confidence.bins)) == (280, 1)
     assert confidence.bins[0].mean == 0.9

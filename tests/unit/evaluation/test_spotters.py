@@ -56,7 +56,7 @@ def predicted(source, truth, is_predicted):
 
 
 def write_games(folder, source):
-    """Write a game per shape and a game with single predictions, in SoccerNet's layout."""
+    """Write one game per kind of prediction list, and a game with single predictions."""
     shapes = {**SHAPES, "one": None}
     for name, is_predicted in shapes.items():
         labels, predictions = [], []
@@ -191,7 +191,7 @@ def test_average_map_equals_soccernets_evaluator_on_real_files(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, "one"])
-def test_all_annotations_count_for_every_shape_of_predictions(games, halves, shape):
+def test_all_annotations_count_for_every_kind_of_prediction_list(games, halves, shape):
     mine = [half for half in halves if half.game == shape]
     report, _ = evaluate(mine, "spotter", [5], shifts=20, resamples=1)
     assert report.not_looked_at == 0
@@ -243,6 +243,6 @@ def coverage(*times, half=None):
         ([coverage(30.0), coverage(2700.0)], [2500.0], 2700.0),
     ],
 )
-def test_open_coverage_ends_at_the_last_known_time(coverages, times, end):
+def test_coverage_of_unknown_length_ends_at_the_last_known_time(coverages, times, end):
     expected = () if end is None else ((0.0, end),)
     assert close_open_ends(coverages, times) == [expected] * len(coverages)

@@ -71,7 +71,7 @@ def test_slices_with_different_settings_are_refused(tmp_path):
     first = written(tmp_path, "a", [outcome(0)])
     other = ORIGIN.model_copy(update={"quantization": "none"})
     second = written(tmp_path, "b", [outcome(0, start=4.0)], other)
-    with pytest.raises(InputError, match=r"quantization \(nf4 there, none here\)"):
+    with pytest.raises(InputError, match=r"quantization \(nf4 before, none now\)"):
         join_features([first, second])
 
 

@@ -50,7 +50,7 @@ def test_event_is_in_the_overlap_of_its_windows():
     assert event.score_kind == "evidence"
 
 
-def test_event_is_found_if_none_is_the_most_probable_answer():
+def test_event_is_found_if_the_most_probable_answer_is_none():
     goal = np.full(30, -9.0)
     goal[10:12] = -1.5  # 22 %
     assert [event.time_s for event in spot_events(evidence_of(goal), 5.0)] == [22.5]
@@ -143,7 +143,7 @@ def test_suppressed_peak_is_near_a_higher_event(heights, window):
 
 
 @given(st.permutations(range(9)), st.lists(st.integers(0, 30), min_size=9, max_size=9))
-def test_larger_radius_never_keeps_more_points(order, times):
+def test_larger_radius_never_keeps_more_times_in_suppression(order, times):
     times = sorted(times)
     counts = [
         sum(place == leader for place, leader in enumerate(suppress(times, order, window)))

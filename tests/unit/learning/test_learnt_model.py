@@ -83,7 +83,7 @@ def test_training_game_is_recognized_by_name_or_footage(file, learner, game, fin
     assert odds(found) == pytest.approx(expected, abs=1e-3)
 
 
-def test_video_that_fits_two_training_games_has_no_class(file):
+def test_video_that_fits_two_training_games_gets_no_events(file):
     found = LearntModel.read(file).probabilities(features(1), "game 0", "print 1")
     assert found.classes == ()
 
@@ -109,7 +109,7 @@ def test_unanswered_windows_have_empty_cells(file, tmp_path):
     assert np.array_equal(again.weights, found.weights, equal_nan=True)
 
 
-def test_probabilities_without_a_class_are_read_again(tmp_path, file):
+def test_probabilities_without_classes_are_read_back(tmp_path, file):
     found = LearntModel.read(file).probabilities(features(1), "game 0", "print 1")
     write_evidence(tmp_path / "table.csv", found)
     assert read_probabilities(tmp_path / "table.csv").classes == ()
@@ -135,9 +135,9 @@ def test_invalid_learnt_model_is_refused(tmp_path, content):
         ({"weights": "commit 2", "checkpoint": "some/model at commit 2"}, "the checkpoint (some/"),
         ({"weights": "commit 2"}, "the checkpoint."),
         ({"prompt": "Which?"}, "the text of the prompt"),
-        ({"quantization": "none"}, "quantization (nf4 there, none here)"),
-        ({"window": ORIGIN.window | {"step": 1.0}}, "window.step (2 there, 1 here)"),
-        ({"image": {"max_size": 384, "fit": "crop"}}, "image.fit (pad there, crop here)"),
+        ({"quantization": "none"}, "quantization (nf4 before, none now)"),
+        ({"window": ORIGIN.window | {"step": 1.0}}, "window.step (2 before, 1 now)"),
+        ({"image": {"max_size": 384, "fit": "crop"}}, "image.fit (pad before, crop now)"),
     ],
 )
 def test_features_with_other_settings_are_refused_with_the_difference(change, words):

@@ -61,7 +61,7 @@ def sources(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fetched(sources, tmp_path_factory):
-    """Return a function that gives the folder that the workflow makes of it."""
+    """Return a function that prepares a checkpoint as the workflow does, and returns its folder."""
     made = {}
 
     def folder(kind):

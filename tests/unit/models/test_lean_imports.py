@@ -56,7 +56,7 @@ def test_failed_lean_import_falls_back_to_the_full_import(tmp_path, monkeypatch,
     assert "needs_scipy is imported in full" in record.getMessage()
 
 
-def test_failed_preparation_falls_back_to_the_full_import(monkeypatch, caplog):
+def test_failed_setup_of_lean_imports_falls_back_to_full_imports(monkeypatch, caplog):
     def broken():
         raise TypeError("another version")
 

@@ -46,7 +46,7 @@ def test_thumbnails_are_left_out_evenly_to_fit_a_page(tmp_path, monkeypatch, cap
     assert "pictures of moments fit into the page" in caplog.text
 
 
-def test_only_disagreements_and_listed_events_of_many_moments_have_pictures():
+def test_pages_with_many_moments_show_pictures_of_listed_events_and_disagreements():
     events = [event(10.0 * k) for k in range(400)]
     looked_at = ((0.0, 4000.0),)
     both = {"a": Track(events, looked_at), "b": Track(events[:-7], looked_at)}

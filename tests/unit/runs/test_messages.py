@@ -49,7 +49,7 @@ def test_start_lines_count_the_jobs_and_name_their_place(events):
         [4, 0, 1], ["llava"], 4, events.to_do, where="here", results="out", status="status.py"
     )
     assert lines[0] == "3 videos (0-1,4); results go to out/"
-    assert lines[1] == "To watch: 3 of 12 slices, with llava; 9 are done already"
+    assert lines[1] == "To detect: 3 of 12 slices, with llava; 9 are done already"
     assert lines[2] == "Also to do: 1 short step; here"
     assert lines[3].endswith(": status.py")
 
@@ -77,5 +77,5 @@ def test_start_lines_without_slices_omit_their_place(events):
         ((False, 1, 2), "2 GPUs, 1 at once"),
     ],
 )
-def test_place_names_slurm_cpu_or_gpus(arguments, words):
+def test_place_is_slurm_the_cpu_or_gpus(arguments, words):
     assert words in place(*arguments)

@@ -31,7 +31,7 @@ def test_permanent_refusal_names_the_settings_to_change(words, key):
     refused = refusal(f"sbatch: error: Batch job submission failed: {words}")
     assert refused.words == words
     assert key in refused.advice
-    assert not refused.is_passing
+    assert not refused.is_temporary
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_permanent_refusal_names_the_settings_to_change(words, key):
 )
 def test_temporary_refusal_has_no_advice(words):
     refused = refusal(f"sbatch: error: Batch job submission failed: {words}")
-    assert refused.is_passing
+    assert refused.is_temporary
     assert refused.advice is None
 
 
@@ -66,7 +66,7 @@ def test_limit_on_queued_jobs_is_temporary(limit):
     named = f"sbatch: error: {limit}\n" if limit else ""
     refused = refusal(f"{named}sbatch: error: Batch job submission failed: {POLICY}")
     assert refused.words == (f"{limit}; {POLICY}" if limit else POLICY)
-    assert refused.is_passing
+    assert refused.is_temporary
     assert refused.is_for_too_many_jobs
     assert "--jobs N" in refused.advice
     assert "ask for a higher limit" in refused.advice
@@ -75,7 +75,7 @@ def test_limit_on_queued_jobs_is_temporary(limit):
 @pytest.mark.parametrize("limit", ["QOSMaxGRESPerJob", "AssocMaxWallDurationPerJobLimit"])
 def test_limit_on_a_single_job_is_permanent(limit):
     refused = refusal(f"sbatch: error: {limit}\nsbatch: error: {POLICY}")
-    assert not refused.is_passing
+    assert not refused.is_temporary
     assert "qos" in refused.advice
     assert "--jobs" not in refused.advice
 

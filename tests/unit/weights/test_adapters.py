@@ -255,11 +255,11 @@ def not_finite(weights):
     ("change", "config", "reason"),
     [
         (another_width, {}, "size mismatch"),
-        (one_more, {}, "of no part of the model: 1"),
+        (one_more, {}, "for layers that the model does not have: 1"),
         (one_less, {}, "weights that the adapter lacks: 1"),
         (None, {"r": 6}, "size mismatch"),
         (None, {"target_modules": ["sideways_proj"]}, "sideways_proj"),
-        (None, {"target_modules": ["q_proj"]}, "of no part of the model"),
+        (None, {"target_modules": ["q_proj"]}, "for layers that the model does not have"),
         (not_finite, {}, "cannot be merged"),
     ],
 )

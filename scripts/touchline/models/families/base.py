@@ -63,7 +63,7 @@ class Prompt:
     Attributes:
         ids: token ids, [tokens].
         positions: positions for the language model, [..., 1, tokens]; None for 0, 1, 2, …
-        shift: difference between the position of an answer's token and its place.
+        shift: position of an answer's token minus its index in the sequence.
     """
 
     ids: torch.Tensor
@@ -491,8 +491,8 @@ class VideoLanguageModel(AnsweringModel):
 
         Each answer is a text and the number of its characters that count.
 
-        Each answer is split into tokens as the model would write it. If one token contains the
-        closing quote of a name and the comma after it, this token is the last one.
+        Each answer is split into tokens as the model would write it. The last counted token is the
+        one with the closing quote of the name, even if it also contains the comma after the quote.
         """
         return CandidateTree.of([self._written(text, upto) for text, upto in answers])
 
@@ -524,7 +524,8 @@ class VideoLanguageModel(AnsweringModel):
             logits: logits from reading the prompts, [n, vocabulary].
             cache: the cache.
             rows: rows with the prompts' keys and values, n in all.
-            pictures, odd: values of the prompts.
+            pictures, odd: number of pictures in each prompt, and whether its last picture has one
+                frame.
         """
         prompt = self.prompt(pictures, odd)
         length, nodes = len(prompt.ids), len(tree.tokens)
@@ -575,10 +576,9 @@ class _PromptWriter(DynamicCache):  # type: ignore[misc]  # the library is untyp
 
 
 class _PrefixCache:
-    """A cache for the language model with the prompts of rows, for tokens read after them.
+    """A read-only view of the cache, to read tokens after the prompts of some rows.
 
-    It stores nothing, so the rows do not change.
-    """
+    It does not store the keys and values of these tokens, so the rows do not change."""
 
     def __init__(self, source: RowCache, rows: Sequence[int], tokens: int) -> None:
         self._source, self._tokens = source, tokens

@@ -111,7 +111,7 @@ class Generic(AnsweringModel):
             self._cast_weights(lambda _: self.dtype)
         log.info(
             "The model's weights are %s. It computes in %s. It runs through the library's "
-            "generate, which is slower than a family of ours (docs/families.md).",
+            "generate, which is slower than our own families (docs/families.md).",
             "in 4 bits" if in_4_bits else "as they were fetched, with no 4-bit copy",
             str(self.dtype).removeprefix("torch."),
         )
@@ -456,7 +456,7 @@ class _Stop(StoppingCriteria):  # type: ignore[misc]  # the library is untyped
 def _note(folder: Path) -> GenericNote:
     """Return the note of a folder.
 
-    The user's own folder has no note, and its code is not trusted.
+    A folder that the user made has no note, and its code is not trusted.
     """
     return read_note(folder) or GenericNote()
 

@@ -77,15 +77,15 @@ class Qwen25VL(VideoLanguageModel):
         return height // self._patch, width // self._patch
 
     def pixels(self, frame: torch.Tensor, fit: Fit) -> torch.Tensor:  # noqa: ARG002
-        """Scale a frame, uint8 [3, H, W], to whole tokens. `fit` is only for squares and unused."""
+        """Scale a frame, uint8 [3, H, W], to whole tokens. Its shape stays: `fit` is not used."""
         return resize(frame, *self.size)
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
         """Convert normalized pairs of frames [n, 2, 3, h, w] to features [n, tokens, width]."""
-        return torch.stack(self._seen(pixels).pooler_output)
+        return torch.stack(self._encode(pixels).pooler_output)
 
-    def _seen(self, pixels: torch.Tensor) -> Any:
-        """Encode pairs of frames with the library, each as a video of its own."""
+    def _encode(self, pixels: torch.Tensor) -> Any:
+        """Encode pairs of frames with the library, each pair as a separate video."""
         grid = torch.tensor([[1, *self._grid]] * len(pixels), device=pixels.device)
         patches = cut_patches(pixels, self._patch, self._merged)
         return self.model.model.get_video_features(patches, grid)

@@ -48,15 +48,15 @@ class Qwen3VL(Qwen25VL):
         """Convert normalized pairs of frames [n, 2, 3, h, w] to features [n, tokens, depths *
         width].
         """
-        seen = self._seen(pixels)
+        seen = self._encode(pixels)
         depths = (seen.pooler_output, *seen.deepstack_features)
         return torch.cat([torch.stack(depth) for depth in depths], dim=-1)
 
     def video_text(self, pictures: int, odd: bool) -> str:
         """Return a time and the features' tokens per pair of frames, as in the stock processor.
 
-        The chat template has marks around the video. Each pair has its own marks within them, so
-        there is one more pair of marks than pairs of frames.
+        The chat template has a start and an end mark around the whole video. Each pair of frames
+        also has its own start and end mark.
         """
         shown = f"<|vision_start|>{self.video_token * self.tokens_per_picture}<|vision_end|>"
         times = [frame / self.footage.fps for frame in range(2 * pictures - odd)]
