@@ -73,19 +73,19 @@ def evidence_curves(evidence: Evidence) -> Curves:
     return Curves(starts, heights, by, odds)
 
 
-def spot_events(evidence: Evidence, window: float) -> list[Event]:
+def spot_events(evidence: Evidence, radius: float) -> list[Event]:
     """Return the peaks of each class's curve as events, by time.
 
     Args:
         evidence: evidence of the match.
-        window: merge radius in seconds. A peak within the radius of a higher event is dropped. Only
+        radius: merge radius in seconds. A peak within the radius of a higher event is dropped. Only
             peaks drop other peaks, so a larger radius never gives more events.
     """
     curves = evidence_curves(evidence)
     events = [
         event
         for place, name in enumerate(evidence.classes)
-        for event in _events(evidence, curves, place, name, window)
+        for event in _events(evidence, curves, place, name, radius)
     ]
     return sorted(events, key=attrgetter("time_s", "label"))
 
@@ -103,7 +103,7 @@ def peaks(heights: np.ndarray) -> np.ndarray:
 
 
 def _events(
-    evidence: Evidence, curves: Curves, place: int, name: str, window: float
+    evidence: Evidence, curves: Curves, place: int, name: str, radius: float
 ) -> Iterator[Event]:
     """Yield the events of one class."""
     heights = curves.heights[:, place]
@@ -116,7 +116,7 @@ def _events(
     tops = peaks(heights)
     tops = tops[heights[tops] >= least]
     order = np.argsort(-heights[tops], kind="stable")
-    kept_by = suppress(curves.starts[seen[tops]].tolist(), order.tolist(), window)
+    kept_by = suppress(curves.starts[seen[tops]].tolist(), order.tolist(), radius)
     for number, top in enumerate(tops):
         if kept_by[number] == number:
             yield _event(evidence, curves, int(seen[top]), place, name)
