@@ -222,7 +222,7 @@ def test_invalid_server_settings_are_rejected_without_printing_secrets(changes, 
 
 
 def test_evidence_from_a_server_model_is_rejected():
-    with pytest.raises(InputError, match="which the server of asked does not offer"):
+    with pytest.raises(InputError, match="that the server of asked does not send"):
         read_settings(
             {
                 "models": {"asked": SERVED},

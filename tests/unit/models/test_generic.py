@@ -272,7 +272,7 @@ def test_model_that_cannot_be_saved_in_4_bits_is_quantized_at_load(
 def test_slower_generic_family_is_logged_once(fetched, caplog):
     with caplog.at_level(logging.INFO, "touchline"):
         answered(new_model(fetched("llava")), 3)
-    assert caplog.text.count("slower than a family of ours") == 1
+    assert caplog.text.count("slower than our own families") == 1
     assert "The prompt has the form of the checkpoint's chat template" in caplog.text
 
 
