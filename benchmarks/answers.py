@@ -118,7 +118,7 @@ def _last_hidden(
 
 
 def _states(count: int = 3000) -> tuple[dict[Any, Counter[Any]], Any, Any]:
-    """Return each sequence of last tokens in the answers, with the counts of its next tokens."""
+    """Return each sequence of `count` tokens in the answers, with counts of the next token."""
     first, end = ("first",), ("end",)
     follows: defaultdict[Any, Counter[Any]] = defaultdict(Counter)
     for answer in drawn(count):

@@ -186,7 +186,7 @@ def read_slice(ledger: Path) -> Slice:
 
 
 def print_slices(slices: Sequence[Slice], began: float) -> None:
-    """Print one row per slice. The worker does not count its start and end."""
+    """Print one row per slice. A worker's own seconds leave out its start and its exit."""
     names = list(dict.fromkeys(name for each in slices for name in each.parts))
     print("| slice | from | to | " + " | ".join(names) + " | start and end |")
     print("|---" * (len(names) + 4) + "|")

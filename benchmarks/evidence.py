@@ -9,14 +9,15 @@ answer and its evidence. The answers' events are ranked by the probability of th
 and also by context.
 
 The metric is SoccerNet's average-mAP. 7 of its 17 classes do not occur and count 0, so 0.588 is the
-maximum. The last row is for perfect answers: each sign that is on a frame is found, at the middle
-of the frames that its windows share. Intervals come from 1,000 resamples of the matches. They are
-the same for all rows, so differences have intervals, too. The folder keeps finished work.
+maximum. The last row is for perfect answers: each sign that is on a frame is found. Its time is the
+middle of the frames that are in all its windows. Intervals come from 1,000 resamples of the
+matches. They are the same for all rows, so differences have intervals, too. The folder keeps
+finished work.
 
 Expected before measuring: a quarter of the signs falls between two frames, so neither way finds
 them. With llava, evidence adds -1 to +1 points of tight average-mAP, because nearly all answers in
-easy matches are right. With qwen, it adds +2 to +5 points. Most of its mistakes are answers of none
-in windows where a class was nearly as likely.
+easy matches are right. With qwen, it adds +2 to +5 points. Most of its mistakes are answers without
+an event, in windows where a class was nearly as likely.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ WAYS = ("answers, by tokens", "answers, by context", "evidence", CEILING)
 
 @dataclass(frozen=True)
 class Found:
-    """The true events of a match, and the events found in each of `WAYS`."""
+    """The true events of a match, and the events that each of `WAYS` finds."""
 
     truth: Sequence[TrueEvent]
     ways: Mapping[str, Sequence[Event]]
@@ -200,7 +201,7 @@ def _count(events: Sequence[Event], time: float, within: float, label: str | Non
 def _maps(
     found: Sequence[Found], way: str, games: Sequence[str], weights: Floats
 ) -> dict[str, Floats]:
-    """Return the loose and tight average-mAP of one way, [1 + samples] each."""
+    """Return the loose and tight average-mAP of one of `WAYS`, [1 + samples] each."""
     halves = [
         Half(number, games[number], match.truth, match.ways[way], ((0.0, match.duration),))
         for number, match in enumerate(found)

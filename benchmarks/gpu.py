@@ -124,7 +124,7 @@ def floor(flops: float, bandwidth: float, precision: str, rows: int) -> float:
 
 
 def load(folder: Path, dtype: Dtype = "auto", footage: Footage = FOOTAGE) -> Any:
-    """Load a model whose answers end by themselves, see `without_lists`."""
+    """Load a model whose answers are as long as real ones, see `without_lists`."""
     return without_lists(read_model_type(folder), folder, dtype, footage)
 
 
@@ -177,7 +177,7 @@ def measure_match(model: VideoLanguageModel, rows: int) -> None:
 
 
 def profile(model: VideoLanguageModel, rows: int) -> None:
-    """Print the GPU's share of a decoding step, recorded as a graph and launched one by one."""
+    """Print the GPU's share of the time of a decoding step, with and without a CUDA graph."""
     cache = model.new_cache(rows, pictures_per_window(model), MOST_TOKENS)
     tokens = torch.zeros((rows, 1 + cache.drafts), dtype=torch.long, device="cuda")
     cache.begin(range(rows), len(model.prompt(pictures_per_window(model)).ids), 0)

@@ -222,7 +222,11 @@ def seen_by_tower(
 
 
 def compare(model: str, matches: Sequence[Match], count: int, labels: Labels) -> None:
-    """Print the results in the other matches, without labels and with those of the first ones."""
+    """Print the results in the matches after the first `count`.
+
+    They are without labels, with labels of the first `count` matches, and with labels of all other
+    matches.
+    """
     tested = matches[count:]
     games = sorted(str(match.video.game) for match in tested)
     # The events of the tested matches by way. Random labels have several lists.

@@ -123,7 +123,7 @@ def name_as_the_hub_does(folder: Path) -> None:
 
 
 def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
-    """Decode and fit the frames of a round, one per second, ahead of the model as a worker does.
+    """Decode the frames of a round in a thread, one per second of video, and resize them.
 
     Yields:
         uint8 tensors [3, SIDE, SIDE].

@@ -90,7 +90,9 @@ def without_lists(
 
 
 def pictures(model: VideoLanguageModel, windows: int) -> list[torch.Tensor]:
-    """Return the pictures of overlapping windows, as the model takes them. Half of each are new.
+    """Return the pictures of overlapping windows, as the model takes them.
+
+    Half of a window's pictures are new.
 
     Each picture has its own noise and colour.
     """
@@ -164,7 +166,7 @@ def ours(
     evidence: bool = False,
     answers: bool = True,
 ) -> float:
-    """Return the windows per second in the rows of one batch."""
+    """Return the windows per second, with one batch of rows."""
     ready = [Picture((float(n),) * len(pixels), pixels) for n, pixels in enumerate(shown)]
     tasks = [
         Task(number, list(window), torch.zeros(tokens))

@@ -1,4 +1,4 @@
-"""Show the progress of a run: one table by video, or until the run ends.
+"""Show the progress of a run by video, once or until the run ends.
 
     python scripts/status.py [--watch [SECONDS]] [--configfile FILE …] [--config KEY=VALUE …]
 

@@ -39,7 +39,7 @@ class DryRuns:
     def run(self, folder: Path, arguments: Sequence[str]) -> str:
         """Return the output of `snakemake -n ARGUMENTS` in a folder.
 
-        Fail with the output on errors.
+        If Snakemake fails, so does the test.
         """
         print(json.dumps([str(folder), list(arguments)]), file=self._process.stdin, flush=True)
         status, output = json.loads(self._process.stdout.readline())

@@ -78,7 +78,10 @@ class FakeHub:
         return sum(count for path, count in self.served.items() if path.endswith(ending))
 
     def _order(self, path: str, is_head: bool = False) -> Order | None:
-        """Return the next failure for a path. HEAD requests have no content that could be wrong."""
+        """Return the next failure for a path.
+
+        HEAD requests get no failure of the content, because they have none.
+        """
         for order in self.orders:
             if is_head and not order.status:
                 continue

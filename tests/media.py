@@ -207,7 +207,7 @@ def steady(seconds: float, rate: float = 25.0, start: float = 0.0) -> list[float
 def sample_frames(
     path: Path, times: Sequence[float], start_time: float, max_size: int, threads: int = 1
 ) -> Iterator[Frame]:
-    """Return the frames of `read_frames` if only the start time of a video is known."""
+    """Return the frames of `read_frames` for a video whose manifest has only the start time."""
     manifest = Manifest(
         video=0,
         path=str(path),

@@ -359,7 +359,7 @@ def shown_on_paper(browser, selector):
         browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
-def test_tab_and_print_show_game_and_half(browser, pages):
+def test_browser_tab_and_printed_page_show_game_and_half(browser, pages):
     browser.open(pages[1])
     assert browser.driver.title == "Half 1: Reds – Blues"
     assert shown_on_paper(browser, ".print h2") == ["Reds – Blues, half 1"]

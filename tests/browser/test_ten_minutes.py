@@ -115,7 +115,7 @@ def test_typing_goal_chooses_goal(browser, page):
     assert browser.element("#label").get_attribute("value") == "Goal"
 
 
-def test_notices_name_the_end_of_the_list_and_a_verdict_taken_back(browser, page):
+def test_notices_say_that_the_list_ends_and_that_a_verdict_is_undone(browser, page):
     browser.open(page)
     browser.choose("#amount", "the best of each class")
     browser.press(Keys.ESCAPE, "k")

@@ -37,7 +37,7 @@ class Run:
         self.start()
 
     def start(self, *arguments: str) -> None:
-        """Start Snakemake with --profile slurm, also after an earlier end."""
+        """Start Snakemake with --profile slurm, or start it again after it ended."""
         command = [sys.executable, str(SNAKEMAKE), *arguments, "--profile", "slurm"]
         command += self.arguments
         command += ["--config", f"results={self.results}"]

@@ -138,7 +138,7 @@ def test_same_command_after_ctrl_c_resumes(cluster, new_run, undisturbed):
 
 
 @pytest.mark.release
-def test_restarted_snakemake_names_jobs_of_the_killed_one(cluster, new_run, undisturbed):
+def test_restarted_snakemake_lists_jobs_of_the_killed_run(cluster, new_run, undisturbed):
     run = new_run("killed")
     jobs = run.wait_for_answers(cluster, SLICES, 1)
     run.kill(signal.SIGKILL)

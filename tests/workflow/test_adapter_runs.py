@@ -55,7 +55,7 @@ def test_changed_adapter_is_merged_again_with_all_later_steps(done, changes):
     assert counts == MERGING | {"quantize_model": 1} | FOLLOWING
 
 
-def test_removed_adapter_quantizes_the_fetched_checkpoint(done):
+def test_checkpoint_is_quantized_again_without_its_adapter(done):
     counts = done.jobs(*ALL, **with_models(done, adapter=None))
     assert counts == {"quantize_model": 1} | FOLLOWING
 

@@ -102,7 +102,7 @@ def test_spotters_are_compared_fused_evaluated_shown_and_exported(done):
 
 
 def test_our_own_exports_can_be_given(done):
-    """Exports are given as a folder in a challenge's layout, and as OSL JSON."""
+    """Exports are given as a folder in the layout of SoccerNet's challenges, and as OSL JSON."""
     models = {
         "folder": {"predictions": "results/exports/v2/soccernet"},
         "osl": {"predictions": "results/exports/v2/osl.json"},

@@ -23,7 +23,10 @@ RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 
 def write_match(path, seed):
-    """Write a video of grey noise with two seconds of a colour from each given moment."""
+    """Write a video of grey noise.
+
+    It is red for two seconds from each of `GOALS` on, and blue from each of `BREAKS` on.
+    """
     noise = np.random.default_rng(seed)
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=5)
@@ -119,7 +122,7 @@ def test_new_class_is_learnt_and_evaluated_and_rare_class_is_reported(done):
         assert "Drinks break" in next(csv.reader(file))
 
 
-def test_learning_curve_has_all_numbers_of_games(done):
+def test_learning_curve_has_a_point_for_each_number_of_games(done):
     curve = done.read("learned/learning_llava.json")["curve"]
     assert [point["games"] for point in curve] == [1, 2]
     assert all(point["low"] <= point["high"] for point in curve)

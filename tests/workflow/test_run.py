@@ -105,7 +105,7 @@ def test_record_has_all_results(done):
     )
 
 
-def test_edited_result_is_named_after_another_run(done):
+def test_edited_result_is_reported_by_the_next_run(done):
     summary, pictures = (
         done.folder / "results" / name
         for name in ("summary/summary.txt", "thumbnails/thumbnails_video_0.json")

@@ -205,7 +205,7 @@ def _repair_object(text: str, is_name: IsName) -> list[Any]:
 
 
 def _parse_plain_words(text: str, is_name: IsName, is_cut: bool) -> list[Any] | None:
-    """Read a text without objects. Return objects for its events, or None if it names no event."""
+    """Read a text without JSON objects. Return a dict per event, or None if it names no event."""
     if "{" in text:
         return None  # The rest of a broken object.
     if is_cut or (text.startswith("[") and "]" not in text):

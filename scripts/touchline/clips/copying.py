@@ -94,11 +94,13 @@ def copy_clip(manifest: Manifest, path: Path, clip: Clip, target: Path) -> tuple
 def _from_keyframe(
     packets: Iterator[Packet[Any]], stream: VideoStream, begin: float, is_last_try: bool
 ) -> list[Packet[Any]]:
-    """Read packets until the last keyframe at or before a time is known.
+    """Read packets, and keep those from the last keyframe at or before `begin` on.
 
-    Returns: The keyframe and the packets after it, and before them the sound packets of the same
-    time. The list is empty if the first keyframe is later than the time. On the last try, a later
-    keyframe is accepted, because no earlier picture can be decoded.
+    On the last try, a later keyframe is accepted, because no earlier picture can be decoded.
+
+    Returns:
+        The sound packets from the keyframe's time on, the keyframe and the packets after it. Empty
+        if the first keyframe is later than `begin`.
     """
     held: list[Packet[Any]] = []
     has_keyframe = False

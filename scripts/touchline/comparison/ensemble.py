@@ -36,14 +36,14 @@ def fuse(
         events: events by name of the model. For three or more models, the order matters.
         tolerance: largest distance between events of the same moment, in seconds.
         method: rule for the events to keep.
-        weights: factors of the models' worth, and the numbers that "weighted" adds up.
+        weights: weight of each model. Scores are multiplied by it, and "weighted" adds it up.
         threshold: smallest total weight of a moment for "weighted".
         calibrated: whether scores are probabilities. "weighted" then adds up weight times score.
 
     Returns:
         Events sorted by time. Each is the strongest event of its group, with the hits and votes of
-        all models. "weighted" also averages the time, by weight and worth. Its score is the mean
-        worth, with 0 for models that did not predict the event.
+        all models. "weighted" also averages the times, weighted by weight times score. Its score is
+        the mean score of the models, with 0 for models that did not predict the event.
     """
     weights = weights or {}
     by_label: defaultdict[str, dict[str, list[Event]]] = defaultdict(

@@ -1,4 +1,4 @@
-"""Records of videos and models that the parameters of several rules contain."""
+"""Records of videos and models. They are parts of the parameters of several rules."""
 
 from __future__ import annotations
 

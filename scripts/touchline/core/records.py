@@ -265,7 +265,7 @@ class Event:
         confidence: the confidence that the model states.
         label_probability: probability of the label's tokens, if the model ran here.
         n_hits: number of windows that predicted the event.
-        window_s: start of the kept window, in seconds.
+        window_s: start of the window of the best hit, in seconds.
         first_s: start of the first window that predicted the event, in seconds.
         last_s: start of the last window that predicted the event, in seconds.
         details: further text about the event in the answer.

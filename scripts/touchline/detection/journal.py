@@ -104,7 +104,7 @@ def read_lines(folder: Path) -> Iterator[Line]:
     """Read every line of one journal.
 
     Args:
-        folder: folder of one slice and one key.
+        folder: folder of one slice and one hash of its settings.
     """
     for file in _files(folder):
         yield from _lines(file)

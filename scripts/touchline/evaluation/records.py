@@ -17,8 +17,12 @@ class Estimate(Record):
 
     value: Probability | None
     by_chance: Probability | None = Field(description="value for the same events, shifted in time")
-    low: Probability | None = Field(description="2.5 % of resamples of the games are below")
-    high: Probability | None = Field(description="2.5 % of resamples of the games are above")
+    low: Probability | None = Field(
+        description="lower end of the 95 % interval from resampled games"
+    )
+    high: Probability | None = Field(
+        description="upper end of the 95 % interval from resampled games"
+    )
 
 
 class Ranking(Record):
@@ -158,8 +162,8 @@ class ClassTerms(Record):
     )
     uses_features: bool = Field(
         default=False,
-        description="whether the probability uses the features, and events of the class rank by "
-        "it. This requires that cross-validation by game shows a significantly better order, "
+        description="whether the features change the probability and the order of the class's "
+        "events. They do so only if cross-validation by game shows a significantly better order, "
         "within halves and across halves",
     )
 

@@ -156,6 +156,6 @@ def _coverage(
 
 
 def _least_duration(*times: float) -> float:
-    """Return the shortest possible duration of a video that contains these times, in seconds."""
+    """Return the shortest possible duration of a video with these coverage times, in seconds."""
     reached = max(times, default=0.0)
     return max(reached, _SHORTEST_HALF) if reached > _SHORTEST_HALF / 2 else reached

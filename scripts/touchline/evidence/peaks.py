@@ -78,8 +78,9 @@ def spot_events(evidence: Evidence, radius: float) -> list[Event]:
 
     Args:
         evidence: evidence of the match.
-        radius: merge radius in seconds. A peak within the radius of a higher event is dropped. Only
-            peaks drop other peaks, so a larger radius never gives more events.
+        radius: merge radius in seconds. A peak within the radius of a higher event is dropped.
+            Points of the curve that are not peaks drop nothing, so a larger radius never gives more
+            events.
     """
     curves = evidence_curves(evidence)
     events = [
@@ -125,7 +126,7 @@ def _events(
 def _event(evidence: Evidence, curves: Curves, moment: int, place: int, name: str) -> Event:
     """Return the event of a peak.
 
-    Its time is the middle of the frames in all windows of the moment.
+    Its time is the middle of the frames that all windows of the moment contain.
     """
     numbers = curves.by[moment]
     windows, odds = evidence.windows[numbers], curves.odds[numbers, place]

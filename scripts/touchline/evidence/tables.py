@@ -29,9 +29,9 @@ class Evidence:
         windows: start, end, first frame and last frame of each window in seconds, float [windows,
             4]. Frames are NaN in windows without frames.
         classes: names of the classes.
-        weights: log-probability that the model gives to the answer of each class, and last to
-            "none", float [windows, classes + 1]; NaN in windows that were not weighed.
-        kind: source of the probabilities. With "evidence", the classes and none exclude each other.
+        weights: log-probability of each class as the answer, float [windows, classes + 1]. The last
+            column is for the answer "none". NaN in windows for which it was not computed.
+        kind: source of the probabilities. With "evidence", the columns exclude each other.
             With "learned", the classes are independent of each other.
     """
 

@@ -461,7 +461,7 @@ def _samples(form: Form, document: Any, place: str) -> list[dict[str, Any]]:
     items = document["data"] if form == "osl" else document
     samples = [sample for sample in items if isinstance(sample, dict)]
     if len(samples) < len(items):
-        raise InputError(f"{place}: its data has an item that is not a sample (an object).")
+        raise InputError(f"{place}: an item of its data is no JSON object, so it is no sample.")
     if form == "osl":
         return samples
     return [_with_metadata(sample) for sample in samples]

@@ -39,7 +39,7 @@ def as_on_disk(path: str) -> str:
 
 
 def check_name(path: str | Path) -> None:
-    """Reject a path that is not UTF-8, because JSON files and Snakemake cannot contain it.
+    """Reject a path that is not UTF-8. Snakemake cannot handle it, and JSON cannot store it.
 
     Raises:
         InputError: the path is not UTF-8. The message says how to rename the file or folder.

@@ -265,8 +265,8 @@ class ContextSettings(Section):
     )
     suppression: Tolerance = Field(
         20.0,
-        description="an event within this number of seconds of a better event ranks below the "
-        "others",
+        description="an event within this number of seconds of a better event of its class goes to "
+        "the end of the ranking",
     )
 
 

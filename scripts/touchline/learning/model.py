@@ -91,7 +91,10 @@ class LearntModel:
         """
         part = self._part_for(game, fingerprint)
         if part is None:
-            log.warning("No class is spotted, because the video fits several training games.")
+            log.warning(
+                "No class is spotted. The video matches several training games, and no model was "
+                "trained without all of them."
+            )
             nothing = np.full((len(features.windows), 1), np.nan)
             nothing[features.answered] = 0.0
             return Evidence(features.windows, (), nothing, "learned")
@@ -130,7 +133,7 @@ class LearntModel:
 
 
 def log_probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Compute the log-probability of each class, and last of no class, [windows, classes + 1].
+    """Compute log-probabilities, [windows, classes + 1]. The last column is for no class.
 
     Args:
         logits: log-odds of each class, [windows, classes].

@@ -21,7 +21,7 @@ def learning_report(
 
     Args:
         model: name of the model.
-        learner: the games with annotations.
+        learner: learner that holds the games with annotations.
         whole: model learnt from all games.
         tolerance: most seconds between an event and the annotation that it is paired with.
         curve: points of the learning curve.

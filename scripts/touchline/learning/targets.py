@@ -17,11 +17,11 @@ def targets(
 ) -> NDArray[np.int8]:
     """Compute whether each window shows an event of each class, [windows, classes].
 
-    A window shows a moment from its start to its last frame. It is uncertain, and not used for the
-    class, if the moment lies between its last frame and its end. The same holds if the moment lies
-    less than a step before the start, because the window may show the event's aftermath. A window
-    is uncertain for all classes if it shows a moment without a final verdict in a review, or an
-    event that the broadcast does not show.
+    A window shows the moments between its start and its last frame. If a moment is between the last
+    frame and the window's end, the window is uncertain, and is not used for the class. The same
+    holds if the moment is less than a step before the start, because the window may show the
+    event's aftermath. A window is uncertain for all classes if it shows a moment without a final
+    verdict in a review, or an event that the broadcast does not show.
 
     Args:
         truth: annotations of the video.

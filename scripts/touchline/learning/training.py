@@ -76,7 +76,7 @@ class Fit:
     Attributes:
         classes: names of the classes.
         components: principal components, [directions, components].
-        weights: weights of a window's values and its neighbours', [classes, values].
+        weights: weights of the values of a window and of its neighbours, [classes, values].
         intercepts: intercepts, [classes].
         floors: lower limits of the log-odds, [classes].
         strength: strength of the regularization.

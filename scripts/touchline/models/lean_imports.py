@@ -101,8 +101,9 @@ def _compiler() -> ModuleType:
 
 
 def _in_compiler() -> ModuleType:
-    """Return a stand-in for a module with the context that transformers' masks import but rarely
-    use.
+    """Return a stand-in for a module of torch.
+
+    Transformers' masks import one context manager from it, and rarely use it.
     """
     module = ModuleType(_IN_COMPILER)
     module.TransformGetItemToIndex = lambda: (  # type: ignore[attr-defined]

@@ -186,7 +186,7 @@ class _Skeleton(TorchFunctionMode):
             spared = None
             if not self._has_failed:
                 log.info(
-                    "The model is created with random weights, because skipping them failed: %r.",
+                    "Loading takes longer, as the model is first created with random weights: %r.",
                     error,
                 )
             self._has_failed = True
@@ -223,7 +223,7 @@ def _loading_report() -> Iterator[list[str]]:
     reports: list[str] = []
 
     def take(record: logging.LogRecord) -> bool:
-        """Collect a report, and return whether to log the record."""
+        """Collect transformers' report on a checkpoint. Return whether to log the record."""
         text = record.getMessage()
         if "LOAD REPORT" in text:
             reports.append(text)

@@ -112,7 +112,7 @@ def _old_names(model: PreTrainedModel) -> dict[str, str]:
 
 def _advice(config: dict[str, Any]) -> str:
     """Return advice that names the model that an adapter was trained on."""
-    base = config.get("base_model_name_or_path") or "a model that it does not name"
+    base = config.get("base_model_name_or_path") or "an unknown model"
     return (
         f"it was trained on {plain(base)}. Set models.*.checkpoint to that, or change the adapter"
     )

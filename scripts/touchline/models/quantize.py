@@ -32,9 +32,9 @@ log = logging.getLogger(__name__)
 def quantize(source: Path, folder: Path) -> None:
     """Save a checkpoint with its language model in 4-bit NF4 (QLoRA, arXiv:2305.14314).
 
-    The vision tower and the output layer keep their precision, because they are small and lose
-    most. The weights are saved before any forward pass, because a pass may repack them for the
-    current processor.
+    The vision tower and the output layer keep their precision, because they are small, and 4 bits
+    would cost them the most accuracy. The weights are saved before any forward pass, because a pass
+    may repack them for the current processor.
 
     Not every architecture of the family generic can be saved in 4 bits and loaded again. In that
     case, the folder gets the unchanged weights and a note to quantize them at load.

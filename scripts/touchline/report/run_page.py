@@ -39,7 +39,7 @@ class Score:
 
     @property
     def f1(self) -> float | None:
-        """Return F1; None without true or without predicted events, as in the evaluation."""
+        """Return F1, or None if there are no true or no predicted events, as in the evaluation."""
         if self.precision is None or self.recall is None:
             return None
         return 2 * self.right / (2 * self.right + self.false + self.missed)

@@ -43,7 +43,7 @@ def page_colour(name: str) -> str:
 
 
 def paper_colour(name: str) -> str:
-    """Return a colour on white. This is the palette for charts in their own files."""
+    """Return a colour for a chart in its own file, which has a white background."""
     return _LIGHT[name]
 
 

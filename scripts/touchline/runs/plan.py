@@ -81,7 +81,7 @@ class Plan:
         return list(dict.fromkeys(each.model for each in self.learned_videos))
 
     def learned_for_video(self, video: int) -> list[PredictedVideo]:
-        """Pair a video with each model that has learnt events in it.
+        """Pair a video with each model for which learnt events are made.
 
         Training for a video uses only the annotations of other games.
         """
@@ -259,7 +259,7 @@ class Plan:
         return self.files(paths.CALIBRATION, self._fused_from(video))
 
     def _fused_from(self, video: int) -> list[PredictedVideo]:
-        """Pair a video with each model that is fused in it."""
+        """Pair a video with each model whose events are fused for it."""
         return [PredictedVideo(video, model) for model in self.fused_models(video)]
 
     def events_to_fuse(self, video: int) -> list[str]:
@@ -365,7 +365,7 @@ class Plan:
         return self.files(paths.COMPARISON, [v for v in self.compared if v.video == video])
 
     def footage_results(self, pattern: str, video: int) -> list[str]:
-        """Return a result file of a video that needs footage. Empty if the video has no footage."""
+        """Return the path of a result that is made only for videos with footage, else nothing."""
         if video not in self.inputs.shown:
             return []
         return [f"{self.inputs.settings.results}/{pattern.format(video=video)}"]

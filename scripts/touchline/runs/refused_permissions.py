@@ -29,7 +29,10 @@ def accept_refused_modes(persistence: Any) -> None:
 
 
 def _patched_write(write: Callable[..., None]) -> Callable[..., None]:
-    """Wrap Snakemake's function that writes a record. Ignore refused modes of complete records."""
+    """Wrap Snakemake's function that writes a record.
+
+    If a complete record's mode cannot be set, go on.
+    """
 
     @wraps(write)
     def patched(self: Any, subject: Any, value: Any, name: str, *rest: Any) -> None:

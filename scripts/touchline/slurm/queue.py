@@ -228,7 +228,7 @@ _OBSTACLES = [
         r"ReqNodeNotAvail\w*|Nodes required for job are DOWN|NodeDown|PartitionDown|"
         r"PartitionInactive|Reservation\w*",
         "nodes that it needs are down or reserved: it starts when they are back; to use other "
-        "nodes set another slurm_partition; before a maintenance set a shorter runtime",
+        "nodes set another slurm_partition; if a maintenance is planned, set a shorter runtime",
     ),
     (
         r"JobHeld(User|Admin)|job requeued in held state|launch failed requeued held",

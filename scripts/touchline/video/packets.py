@@ -348,7 +348,8 @@ class Listing:
         packets: the packets.
         time_base: unit of the packets' times, in seconds.
         usual: usual duration of a picture, in seconds.
-        changes: changes of parameters in the order of the file; only for dependent keyframes.
+        changes: changes of the codec's parameters in the order of the file. Empty if each keyframe
+            contains its parameters.
         may_skip: whether the decoder can skip single pictures to which no other picture refers.
     """
 

@@ -360,7 +360,7 @@ class _Clock:
         return place is None or bool(self._known and self._known[-1][0] >= place)
 
     def time(self, place: int) -> int | None:
-        """Return the time of a place, or None if it is unknown."""
+        """Return the time of a place in the order of display, or None if it is unknown."""
         at = bisect_left(self._known, (place,))
         del self._known[: max(0, at - 2 * _MOST_LATE)]
         at = min(at, 2 * _MOST_LATE)

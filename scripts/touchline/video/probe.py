@@ -274,7 +274,9 @@ def _sections(path: Path, container: InputContainer, chosen: VideoStream) -> lis
 def _pictures_in(
     path: Path, sections: Sequence[Section], chosen: VideoStream, container: InputContainer
 ) -> _Pictures:
-    """Read the video packets of all sections as one stream, that of the first section.
+    """Read the video packets of all sections as one stream.
+
+    Its codec and unit of time are those of the first section.
 
     Raises:
         InputError: the sections have different codecs.
@@ -380,7 +382,11 @@ def _timeline(
     if line.duration <= 0:
         raise InputError(f"{path} has no pictures (zero length). Copy the video again.")
     if line.strays:
-        log.warning("%s has %d times that are far off. They are ignored.", path, line.strays)
+        log.warning(
+            "%s has %d pictures with times far from their neighbours'. These times are ignored.",
+            path,
+            line.strays,
+        )
     if line.restarts:
         log.warning(
             "The clock of %s starts again %d times. The following pictures are placed "

@@ -316,9 +316,9 @@ def _median_before(clock: Times) -> Times:
 
 
 def _spreads(clock: Times) -> Times:
-    """Compute the spread of the middle half of each time's neighbours.
+    """Compute how far the times before and after each time are spread (interquartile range).
 
-    The result is the smaller spread of both sides, but never less than the median spread. At both
+    The smaller spread of the two sides counts, but never less than the median spread. At both
     ends, it is the median spread.
     """
     size = min(_NEIGHBOURS, len(clock))

@@ -223,7 +223,7 @@ def write_note(folder: Path, note: GenericNote | None) -> None:
 
 
 def read_note(folder: Path) -> GenericNote | None:
-    """Read a generic model's note. Return None for a model of our own families."""
+    """Read the note file of a model of the family generic. Return None for other families."""
     file = folder / _GENERIC_NOTE
     return GenericNote(**read_json(file)) if file.exists() else None
 

@@ -1,4 +1,4 @@
-"""Tests of the parser: every answer becomes events, none or unparsed."""
+"""Tests of the parser: every answer becomes “events”, “none” or “unparsed”."""
 
 import time
 
@@ -385,7 +385,7 @@ def test_event_names_are_read_in_every_common_form(text):
         ('{"answer": "none", "confidence": 0.7}', []),
     ],
 )
-def test_denied_name_makes_no_event(text, found):
+def test_negated_class_makes_no_event(text, found):
     assert labels(text) == found
     assert parse(text).status == ("events" if found else "none")
 

@@ -63,7 +63,7 @@ def test_weighted_keeps_moments_that_reach_the_threshold(weights, threshold, tim
     assert [e.time_s for e in fused] == pytest.approx(times, abs=0.06)
 
 
-def test_weighted_averages_time_and_score():
+def test_method_weighted_averages_times_and_scores():
     predicted = {"a": [event(10.0, score=0.8)], "b": [event(13.0, score=0.4)], "c": []}
     (fused,) = fuse(predicted, 5.0, "weighted", weights={"c": 2.0})
     assert fused.time_s == 11.0

@@ -88,7 +88,7 @@ def test_workers_lease_distinct_gpus_and_wait_for_a_free_gpu(hold):
     assert next_line(third) in {"2", "5"}
 
 
-def test_waiting_worker_prepares_on_the_only_gpu(hold):
+def test_waiting_worker_knows_its_gpu_if_there_is_only_one(hold):
     first, second = hold("2"), hold("2")
     lines = {first: first.stdout.readline(), second: second.stdout.readline()}
     holder, waiting = sorted(lines, key=lines.get)

@@ -1,4 +1,4 @@
-"""Tests that every stage ranks events by the same worth."""
+"""Tests that every stage ranks events by the same score."""
 
 from samples import event
 

@@ -84,7 +84,7 @@ def test_signs_appear_and_disappear(match: Match) -> None:
         assert match.signs_at([event.end]) == []
 
 
-def test_teams_of_a_sign_look_different() -> None:
+def test_events_of_the_two_teams_look_different() -> None:
     for label in LABELS:
         home, away = (
             render(Match(0, 10.0, (0, 0), (), (Shot(0, 10.0, label, team, 5),)), 1.0)
@@ -135,7 +135,7 @@ def test_labels_are_in_soccernet_form(match: Match) -> None:
         }
 
 
-def test_harder_matches_have_shorter_signs_and_more_distractors() -> None:
+def test_harder_matches_show_events_shorter_and_have_more_distractors() -> None:
     easy = [schedule(seed, 240.0) for seed in range(8)]
     hard = [schedule(seed, 240.0, hard=True) for seed in range(8)]
 

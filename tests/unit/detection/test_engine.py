@@ -56,8 +56,8 @@ def pictures_of(model, frames=26):
 def tasks(pictures, settings=GREEDY, windows=range(12), frames=4):
     """Make windows that share half of their frames with the next window.
 
-    The last window is shorter: it has half of the frames, or one frame less if two frames are
-    encoded together.
+    The last window has half as many frames. If two frames are encoded together, its last one is
+    missing.
     """
     per_picture = len(pictures[0])
     ready = [

@@ -1,4 +1,4 @@
-"""Test that numbers too large for the arithmetic cost a window but not its slice."""
+"""Test that overflow in one window loses this window, but not its slice."""
 
 import math
 

@@ -34,9 +34,9 @@ WHOLE = ((0.0, 3000.0),)
 
 
 def halves(count=4, seed=0, words=0.0):
-    """Make games whose events all state 0.9.
+    """Make games whose events all state a confidence of 0.9.
 
-    Their score ranks them, and goals are more often right.
+    Events with higher scores, and goals, are more often right.
 
     Args:
         count: number of games.
@@ -323,8 +323,8 @@ def test_learnt_scores_never_lower_average_precision(games, words):
         assert (one.calibrated or 0) >= (one.score or 0) - 1e-9
 
 
-def test_nearly_perfect_model_is_recalibrated_beside_another():
-    """The list of a nearly perfect model has nothing to gain, but the ensemble's list has."""
+def test_nearly_perfect_model_is_recalibrated_in_an_ensemble():
+    """A nearly perfect model gains nothing alone, but the ensemble of two models does."""
     made, _ = simulated(8)
     good = []
     for half in made:

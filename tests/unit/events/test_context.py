@@ -64,7 +64,7 @@ def test_stray_hit_before_a_goal_does_not_take_its_burst(gap, rhythm):
 def test_later_bursts_count_for_the_first_event():
     """Celebrations and replays follow a goal after pauses.
 
-    They are weaker than the goal's own burst.
+    They have weaker hits than the goal itself.
     """
     events = scored([event(500.0 + t) for t in (0, 4, 10, 28, 32, 36)])
     assert best_first(events)[0] == 500.0

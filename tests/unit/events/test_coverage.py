@@ -105,7 +105,7 @@ def test_intervals_without_pictures_are_not_looked_at():
 
 
 def test_spotter_covers_the_whole_video_for_any_predictions():
-    """Intervals without a picture are never covered."""
+    """Only intervals without a picture are not covered."""
     dense_but_quiet = [*(k / 10 for k in range(40)), *(28 + k / 10 for k in range(20))]
     for times in ([], [1.0], dense_but_quiet):
         seen = coverage_of_spotter(times, COUNTS, MANIFEST, GameHalf(half=1))

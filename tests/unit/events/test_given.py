@@ -214,7 +214,7 @@ def at_frame(frame, label="Goal", score=0.5):
 
 
 def spotted_video(video, *events, fps=2.0, **more):
-    """Return a video as util/eval.py writes it, with `num_events` after suppression."""
+    """Return a video as util/eval.py of E2E-Spot writes it, with `num_events` after suppression."""
     return {"video": video, "events": list(events), "fps": fps, **more}
 
 
@@ -253,7 +253,7 @@ def test_frame_numbers_at_one_frame_per_second_are_seconds(frames):
     assert ([hit.time_s for hit in read.hits], read.problems) == ([7], [])
 
 
-def test_scores_of_neighbouring_frames_are_suppressed_once(frames):
+def test_frames_near_a_better_one_are_dropped_unless_the_file_says_it_was_done(frames):
     events = [at_frame(n, score=s) for n, s in ((10, 0.2), (11, 0.4), (12, 0.9), (13, 0.3))]
     events += [at_frame(15, score=0.1), at_frame(12, "Foul", 0.1)]
     read = read_given(frames(spotted_video(f"{GAME}/1", *events)), 0, FIRST, LABELS)

@@ -63,7 +63,7 @@ def test_keep_first_measures_the_radius_from_the_kept_event():
     assert duplicates == 2
 
 
-def test_rule_run_makes_one_event_of_a_run():
+def test_rule_run_merges_hits_without_a_pause():
     hits = [event(0.0, label_probability=0.2), event(2.0, label_probability=0.9, team="home")]
     hits += [event(4.0, label_probability=0.1), event(8.0)]
     merged, duplicates = merge_events(hits, 3.0, "run")

@@ -253,7 +253,7 @@ def test_evidence_table_that_does_not_fit_its_ledger_is_refused(change):
         join_slices([(*change(evidence, ledger), path)])
 
 
-def test_weighed_window_without_evidence_is_refused():
+def test_missing_evidence_of_a_finished_window_is_refused():
     with pytest.raises(InputError, match="Delete the file and run again"):
         join_slices(parts([outcome(0, "weighed")]))
 

@@ -31,7 +31,7 @@ def spelled(request, tmp_path, monkeypatch):
     return [partial(unicodedata.normalize, form) for form in request.param]
 
 
-def test_path_is_found_with_accents_in_the_other_form(spelled, tmp_path):
+def test_path_is_found_in_the_other_unicode_form(spelled, tmp_path):
     on_disk, typed = spelled
     file = on_disk(f"é/{NAME}.mkv")
     Path(file).touch()

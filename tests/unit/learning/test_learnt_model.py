@@ -66,7 +66,7 @@ def odds(evidence):
     return evidence.log_odds[:, 0]
 
 
-def test_probabilities_of_a_saved_model_equal_its_fit(file, learner):
+def test_saved_and_loaded_model_gives_the_same_probabilities(file, learner):
     found = LearntModel.read(file).probabilities(features(7), "game 7", "print 7")
     video = labelled(7, with_sign(7, 0).truth.events, wide(7).astype(float))
     assert odds(found) == pytest.approx(learner.fit_all().log_odds(video)[:, 0], abs=1e-3)

@@ -238,7 +238,7 @@ def test_qwen_positions_encode_time_height_and_width(qwen_checkpoint, fps):
     assert prompt.shift == int(prompt.positions.max()) + 1 - len(prompt.ids)
 
 
-def test_qwen_answer_positions_continue_the_text_after_a_long_window(qwen):
+def test_qwen_answer_positions_follow_the_prompt_after_a_long_window(qwen):
     prompt = qwen.prompt(15)
     time, height, width = prompt.positions[:, 0, -1].tolist()
     assert time == height == width == prompt.shift + len(prompt.ids) - 1

@@ -139,7 +139,7 @@ def test_slices_with_deleted_partials_count_as_done(settings, files):
     assert (video.done, video.percent) == (2, 100)
 
 
-def test_silent_slice_has_no_speed(settings, files):
+def test_slice_without_recent_answers_has_no_speed(settings, files):
     folder = files(JOURNAL) / "key"
     folder.mkdir(parents=True)
     now = time.time()

@@ -71,7 +71,7 @@ def squeue(tmp_path, monkeypatch):
     return printing
 
 
-def test_left_over_jobs_have_the_same_folder_and_rules(squeue):
+def test_jobs_of_the_same_folder_and_rules_are_listed_for_cancelling(squeue):
     lines = [
         "11|RUNNING|None|a|rule_detect_slice_wildcards_llava_0_3|/here/a|b",
         "12|RUNNING|None|a|rule_detect_slice_wildcards_llava_0_1|/elsewhere",
@@ -111,7 +111,7 @@ def test_warning_lists_jobs_of_an_earlier_run(tmp_path, squeue):
         check_cluster(Submission(None, {"detect_slice": "a"}, [], RESULTS), tmp_path)
 
 
-def test_jobs_with_other_results_are_not_left_over(tmp_path, squeue):
+def test_jobs_for_another_results_folder_are_not_listed_for_cancelling(tmp_path, squeue):
     marks = {name: results_mark(tmp_path / name) for name in ("results", "try")}
     about = f"rule_detect_slice|{tmp_path}"
     squeue(

@@ -351,7 +351,7 @@ def test_run_keeps_waiting_while_its_jobs_are_queued(slurm, monkeypatch):
     assert after.events == []
 
 
-def test_job_names_end_with_the_mark_of_the_results():
+def test_job_names_end_with_a_hash_of_the_results_folder():
     before, after = Recorded(), patched()
     assert not before.run_uuid.endswith(MARK), "fixed"
     first = after.run_uuid

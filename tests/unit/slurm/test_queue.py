@@ -71,12 +71,12 @@ def test_each_slurm_state_has_a_stage(state, stage):
         ("job requeued in held state", "scontrol release"),
     ],
 )
-def test_obstacle_names_the_change_for_a_blocked_job(reason, change):
+def test_advice_for_a_blocked_job_names_the_change(reason, change):
     assert change in obstacle(reason)
 
 
 @pytest.mark.parametrize("reason", ["Resources", "Priority", "None", "", "BeginTime"])
-def test_job_waiting_its_turn_has_no_obstacle(reason):
+def test_job_waiting_its_turn_needs_no_advice(reason):
     assert obstacle(reason) is None
 
 
@@ -96,13 +96,13 @@ def test_jobs_of_other_results_belong_to_another_run(tmp_path):
     assert not job.is_for(results, tmp_path / "elsewhere")
 
 
-def test_jobs_without_a_mark_belong_to_their_folder(tmp_path):
+def test_jobs_without_a_hash_in_the_name_belong_to_their_folder(tmp_path):
     job = QueuedJob("1", "RUNNING", folder=tmp_path)
     assert job.is_for(Path("results"), tmp_path)
     assert not job.is_for(Path("results"), tmp_path / "elsewhere")
 
 
-def test_mark_is_equal_for_all_paths_to_the_same_results(tmp_path, monkeypatch):
+def test_hash_is_equal_for_all_paths_to_the_same_results(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(tmp_path)
     paths = ["results", "./results", "link/results", tmp_path / "results"]

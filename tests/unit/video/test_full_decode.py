@@ -116,7 +116,7 @@ def check_all_ways(path, seconds=SECONDS, is_counting=True, reference=full_decod
 
 
 @pytest.mark.parametrize(("suffix", "codec", "options"), FILES, ids=lambda v: str(v)[:10])
-def test_slices_and_threads_equal_a_full_decode(tmp_path, suffix, codec, options):
+def test_any_slices_and_threads_give_the_frames_of_a_full_decode(tmp_path, suffix, codec, options):
     check_all_ways(write(tmp_path / f"v.{suffix}", codec, options))
 
 
@@ -279,7 +279,9 @@ ORDERS = pytest.mark.parametrize(
 
 @SIZES
 @ORDERS
-def test_flv_with_a_second_sequence_header_equals_a_full_decode(tmp_path, options, size):
+def test_flv_with_a_second_sequence_header_gives_the_frames_of_a_full_decode(
+    tmp_path, options, size
+):
     first, second = (
         path.read_bytes() for path in halves(tmp_path, "flv", "libx264", options, size)
     )
@@ -304,7 +306,7 @@ def flv_tags(content, shift):
 
 @SIZES
 @ORDERS
-def test_mp4_with_two_sample_entries_equals_a_full_decode(tmp_path, options, size):
+def test_mp4_with_two_sample_entries_gives_the_frames_of_a_full_decode(tmp_path, options, size):
     first, second = halves(tmp_path, "mp4", "libx264", options, size)
     path = write_joined(tmp_path / "v.mp4", first, second)
     entry = find(second.read_bytes(), b"stsd")[8:]
@@ -314,7 +316,7 @@ def test_mp4_with_two_sample_entries_equals_a_full_decode(tmp_path, options, siz
 
 
 def avcc_units(header):
-    """Return the parameter sets of an avcC box, each after its length of 4 bytes."""
+    """Return the parameter sets of an avcC box. Before each, 4 bytes hold its length."""
     at, units = 6, []
     for _ in range(header[5] & 31):
         size = int.from_bytes(header[at : at + 2], "big")
@@ -341,7 +343,7 @@ def hvcc_units(header):
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
 @SIZES
 @ORDERS
-def test_parameter_sets_before_one_keyframe_equal_a_full_decode(tmp_path, suffix, options, size):
+def test_h264_with_new_parameters_at_one_keyframe_gives_all_frames(tmp_path, suffix, options, size):
     first, second = halves(tmp_path, "mp4", "libx264", options, size)
     with av.open(str(second)) as file:
         units = avcc_units(file.streams.video[0].codec_context.extradata)
@@ -350,7 +352,7 @@ def test_parameter_sets_before_one_keyframe_equal_a_full_decode(tmp_path, suffix
 
 
 @SIZES
-def test_hevc_parameter_sets_before_one_keyframe_equal_a_full_decode(tmp_path, size):
+def test_hevc_with_new_parameters_at_one_keyframe_gives_all_frames(tmp_path, size):
     first, second = halves(tmp_path, "mp4", "libx265", (X265, OTHER_X265), size)
     with av.open(str(second)) as file:
         units = hvcc_units(file.streams.video[0].codec_context.extradata)
@@ -364,7 +366,7 @@ def without_sequence_header(content):
     return content[2 + content[1] :] if content[0] == 0x0A else content
 
 
-def test_av1_sequence_header_before_one_keyframe_equals_a_full_decode(tmp_path):
+def test_av1_with_a_new_header_at_one_keyframe_gives_all_frames(tmp_path):
     sources = halves(tmp_path, "mp4", "libsvtav1", ({"preset": "12"},) * 2, (320, 180))
     path = tmp_path / "v.mkv"
     with av.open(str(path), "w") as output:
@@ -394,7 +396,7 @@ def test_av1_sequence_header_before_one_keyframe_equals_a_full_decode(tmp_path):
     ],
     ids=["h264", "h264-vlc", "hevc", "mpeg2"],
 )
-def test_ts_with_parameters_only_at_its_start_equals_a_full_decode(
+def test_ts_with_parameters_only_at_its_start_gives_all_frames(
     tmp_path, codec, options, codes, filler
 ):
     first, second = halves(tmp_path, "ts", codec, options, (320, 180))
@@ -422,11 +424,11 @@ def alternating(tmp_path):
     return path
 
 
-def test_flv_with_alternating_headers_equals_a_full_decode(alternating):
+def test_flv_with_alternating_headers_gives_all_frames(alternating):
     check_all_ways(alternating, 2 * SECONDS, is_counting=False)
 
 
-def test_segments_in_reverse_order_equal_a_full_decode(alternating):
+def test_segments_in_reverse_order_give_all_frames(alternating):
     times = [0.5 + k for k in range(2 * SECONDS)]
     start = probe(Video(video=0, path=alternating)).start_time
     source = Source(alternating, has_dependent_keyframes=True)

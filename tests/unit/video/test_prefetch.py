@@ -1,4 +1,4 @@
-"""Tests that results come in the order of the jobs and within bounds."""
+"""Tests that results come in the order of the jobs, and that few wait in memory."""
 
 import threading
 import time

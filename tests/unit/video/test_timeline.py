@@ -30,7 +30,7 @@ def make_flags(pictures, keyframes, damaged=()):
 
 
 @given(RATES, ORDERS, st.integers(2, 300), st.floats(-5, 90_000))
-def test_steady_video_has_no_strays_restarts_or_gaps(rate, group, pictures, start):
+def test_steady_video_has_no_wrong_times_restarts_or_gaps(rate, group, pictures, start):
     times = start + decoding_order(pictures, group) / rate
     line = make_timeline(times, last_stays=1 / rate)
     assert line.start == pytest.approx(start)
@@ -105,7 +105,7 @@ def test_missing_pictures_leave_a_gap(rate, group, at, seconds):
     st.lists(st.tuples(st.integers(40, 200), st.floats(0, 1)), min_size=1, max_size=3),
     st.booleans(),
 )
-def test_inserted_clock_leaves_no_gap(rate, group, at, inserted, goes_on):
+def test_pictures_with_another_clock_leave_no_gap(rate, group, at, inserted, goes_on):
     numbers = decoding_order(400, group)
     main = 6000 + numbers / rate
     at = numbers.tolist().index(at - at % (len(group) - 1 or 1))

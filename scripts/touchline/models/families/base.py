@@ -162,9 +162,9 @@ class AnsweringModel(ABC):
         self.dtype = arithmetic(dtype, self.device)
 
     def _compute_4_bits(self) -> bool:
-        """Set the model's type for products with 4-bit weights.
+        """Compute products with 4-bit weights in the model's type.
 
-        Return whether the checkpoint has any.
+        Return whether it has such weights.
         """
         quantization = getattr(self.config, "quantization_config", None)
         if quantization:
@@ -320,9 +320,9 @@ class VideoLanguageModel(AnsweringModel):
 
     @classmethod
     def unquantized(cls, folder: Path) -> list[str]:  # noqa: ARG003
-        """Return the names of the modules that keep their precision, because they are small and
-        lose most.
-        """
+        """Return the names of the modules that keep their precision.
+
+        They are small, and 4 bits would cost them the most accuracy."""
         return [*cls.vision, "lm_head"]
 
     @classmethod
