@@ -67,7 +67,9 @@ def drawn(count: int, seed: int = 0) -> list[list[str]]:
 
 @torch.inference_mode()
 def teach(model: VideoLanguageModel, windows: Sequence[Sequence[torch.Tensor]]) -> None:
-    """Set the embeddings and the vocabulary head so that random weights write drawn answers.
+    """Set the embeddings and the vocabulary head of a model with random weights.
+
+    Its answers are then those of `drawn`.
 
     Args:
         windows: pictures of some windows, which decide between tokens.
@@ -118,7 +120,10 @@ def _last_hidden(
 
 
 def _states(count: int = 3000) -> tuple[dict[Any, Counter[Any]], Any, Any]:
-    """Return each sequence of `count` tokens in the answers, with counts of the next token."""
+    """Return the states of `count` drawn answers, with counts of the states that follow.
+
+    A state is the last few tokens, and the number of labels before them.
+    """
     first, end = ("first",), ("end",)
     follows: defaultdict[Any, Counter[Any]] = defaultdict(Counter)
     for answer in drawn(count):

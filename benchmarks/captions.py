@@ -131,7 +131,7 @@ def show_orders(halves: Sequence[Half], tolerance: float) -> None:
         "as the files come": lambda event: event.confidence or 0.0,
         "n_hits": lambda event: event.n_hits,
         "longest run": lambda event: event.context.run_s if event.context else 0.0,
-        "score": lambda event: event.worth,
+        "score": lambda event: event.ranking_score,
     }
     ranks = {
         name: [by_rank(half, order, halves) for half in halves] for name, order in orders.items()
@@ -139,7 +139,9 @@ def show_orders(halves: Sequence[Half], tolerance: float) -> None:
     report = calibrate(halves, "qwen7b", tolerance, list(LAGS))
     if (learnt := learnt_scores(halves, report)) is not None:
         scored = [replace(h, events=events) for h, events in zip(halves, learnt, strict=True)]
-        ranks["calibrated"] = [by_rank(half, lambda event: event.worth, scored) for half in scored]
+        ranks["calibrated"] = [
+            by_rank(half, lambda event: event.ranking_score, scored) for half in scored
+        ]
     print()
     table("class", *(f"{name} (chance) interval; at half recall" for name in ranks))
     reports = {name: evaluate(these, "qwen7b", [tolerance], classes=list(LAGS))[0]
@@ -176,9 +178,9 @@ def precision_at_half_recall(halves: Sequence[Half], label: str, tolerance: floa
     for half in halves:
         truth = [one.time_s for one in half.truth if one.label == label]
         mine = [one for one in half.events if one.label == label]
-        scores += [one.worth for one in mine]
+        scores += [one.ranking_score for one in mine]
         right += true_positives(
-            truth, [one.time_s for one in mine], [one.worth for one in mine], tolerance
+            truth, [one.time_s for one in mine], [one.ranking_score for one in mine], tolerance
         )
         true += len(truth)
     order = np.argsort(-np.array(scores), kind="stable")

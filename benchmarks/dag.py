@@ -2,11 +2,11 @@
 
     python benchmarks/dag.py [--videos 1 40 400 1000] [--rounds 3]
 
-Ours has a table of videos, one model in four slices, one given model, no labels, and all jobs to
-do. The videos are sparse files, so that their fingerprints are read. The empty workflow has one
-rule without params, resources, input functions or imports. Both are measured in turn, so that other
-work on the machine affects both. Times are processor times. Snakemake plans in one thread, so an
-idle machine needs the same time by the clock. The time of parsing is that of
+Our workflow has a table of videos, one model in four slices, given predictions of another model, no
+labels, and all jobs to do. The videos are sparse files, so that their fingerprints are read. The
+empty workflow has one rule without params, resources, input functions or imports. Both are measured
+in turn, so that other work on the machine affects both. Times are processor times. Snakemake plans
+in one thread, so an idle machine needs the same time by the clock. The time of parsing is that of
 `snakemake --list-rules`.
 """
 

@@ -292,7 +292,8 @@ def measure_evidence(options: argparse.Namespace, folder: Path) -> None:
 def measure_memory(folder: Path) -> None:
     """Measure the automatic number of rows on the whole card and on parts of it.
 
-    Then force more rows than fit."""
+    Then force more rows than fit.
+    """
     total = torch.cuda.get_device_properties(0).total_memory / 2**30 if GPU else 0
     settings = GenerationSettings()
     print("| card, GB | rows | windows/s | rows at the end | skipped | peak GB |")

@@ -144,7 +144,8 @@ def baseline(
 ) -> float:
     """Return the windows per second with one generate call per window.
 
-    Answers have exactly `tokens` tokens if `is_forced`, and at most `tokens` otherwise."""
+    Answers have exactly `tokens` tokens if `is_forced`, and at most `tokens` otherwise.
+    """
     windows = windows_of(model, shown)
     started = time.perf_counter()
     for window in windows:

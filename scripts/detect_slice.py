@@ -86,7 +86,7 @@ def main(job: Any) -> None:
 
 
 def remember_server(name: str, note: Path, server: ServerOrigin) -> None:
-    """Write the name of the model that a server reports into the model's note."""
+    """Store the model name that a server reports in the model's note."""
     note_origin(Origin(checkpoint=name, commit=None, server=server), note)
 
 

@@ -182,9 +182,9 @@ class FakeHub:
 
 
 def digest(path: Path) -> str:
-    """Return the hub's name of a content:
+    """Return the hash by which the hub names a file's content.
 
-    SHA-256 for files in Git LFS, git's SHA-1 for all others.
+    It is SHA-256 for files in Git LFS, and git's SHA-1 for all others.
     """
     content = path.read_bytes()
     if path.suffix == ".safetensors":

@@ -181,7 +181,10 @@ def from_above(seed: int, stadium: int) -> Image.Image:
 
 @lru_cache(maxsize=8)
 def spectators(seed: int, colours: tuple[Colour, ...]) -> Image.Image:
-    """Draw spectators in close-up, many of them in `colours`, RGB with MARGIN on each side."""
+    """Draw spectators in close-up, many of them in `colours`.
+
+    The picture has MARGIN more pixels on each side.
+    """
     rng = random.Random(seed)
     size = (WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN)
     image = Image.new("RGB", size, (44, 46, 54))

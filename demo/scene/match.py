@@ -68,7 +68,10 @@ HARD_WIDE_SHARE = 0.2
 
 @dataclass(frozen=True)
 class Event:
-    """An event whose sign is on screen from `time` to `end` (seconds)."""
+    """An event.
+
+    From `time` to `end` (seconds), its sign is on screen: the picture that shows it.
+    """
 
     time: float
     end: float

@@ -130,7 +130,8 @@ def group_moments(times: Sequence[Sequence[float]], tolerance: float) -> list[di
     is within the tolerance of this time. For two lists, the groups are the pairs of `pair_times`.
 
     Returns:
-        One dict per moment, ordered by time: from the number of a list to the index of its time.
+        One dict per moment, ordered by time. It maps the number of a list to the index of the
+        moment's time in this list.
     """
     groups: list[dict[int, int]] = []
     anchors: list[float] = []

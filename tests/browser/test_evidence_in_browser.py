@@ -13,7 +13,7 @@ CLASSES = ("Goal", "Corner", "Never <b>given</b>")
 
 
 def evidence_of():
-    """Return evidence with a goal in the middle, a varying corner, and an impossible class."""
+    """Return evidence with a goal in the middle, an uncertain corner, and an impossible class."""
     starts = np.arange(0, SECONDS, 2)
     windows = np.stack([starts, starts + 4, starts, starts + 3], axis=1)
     goal, corner = np.full(len(starts), -12.0), -6 + np.sin(starts / 50)

@@ -97,7 +97,7 @@ def test_decided_moments_are_never_hidden(browser, page):
     assert "03:31 Set Pieces" in browser.rows()
 
 
-def test_moment_chosen_in_the_lanes_and_decided_gets_a_row(browser, page):
+def test_moment_chosen_on_the_timeline_gets_a_row_with_its_verdict(browser, page):
     browser.open(page)
     browser.choose("#amount", "the best of each class")
     browser.run(

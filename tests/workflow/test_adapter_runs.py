@@ -50,7 +50,7 @@ def test_results_name_the_adapter_and_the_16_bit_model_is_deleted(done):
 
 
 @pytest.mark.parametrize("changes", [{"adapter": "another"}, {"adapter_revision": "main"}])
-def test_changed_adapter_is_merged_again_with_all_later_steps(done, changes):
+def test_changed_adapter_repeats_the_merge_and_all_later_steps(done, changes):
     counts = done.jobs(*ALL, **with_models(done, **changes))
     assert counts == MERGING | {"quantize_model": 1} | FOLLOWING
 

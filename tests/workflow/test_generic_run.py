@@ -81,6 +81,6 @@ def test_later_steps_work_for_a_generic_model(clone):
 def test_evidence_is_refused_in_one_sentence(clone):
     run = clone.snakemake("-n", generation={"evidence": True})
     assert run.returncode != 0
-    assert "generation.evidence needs a family of ours, and gemma is generic" in (
+    assert "generation.evidence needs one of our own families, but gemma is generic" in (
         run.stdout + run.stderr
     )

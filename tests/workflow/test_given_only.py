@@ -34,7 +34,7 @@ def done(tmp_path_factory):
     return clone
 
 
-def test_videos_of_both_models_are_compared(done):
+def test_videos_that_both_models_have_are_compared(done):
     (pair,) = done.read("comparison/comparison_video_3.json")["pairs"]
     assert (pair["both"], pair["only_a"], pair["only_b"]) == (1, 2, 1)
     assert pair["compared"] == [{"start": 0, "end": 304}]

@@ -134,7 +134,7 @@ def test_footage_before_the_kick_off_changes_no_metric(clone, matches):
     assert spotted(clone, "early") == spotted(clone, "plain")
 
 
-def test_match_in_one_file_has_the_metrics_of_two_files(clone, matches):
+def test_match_in_one_file_and_in_two_files_have_equal_metrics(clone, matches):
     (first, of_first), (second, of_second) = matches
     write_labels(clone, of_first, of_second)
     write(clone.folder / "1.mkv", first)

@@ -42,7 +42,7 @@ def test_report_has_a_caption_per_file(report):
     for category in ("Matches", "The run", "Charts", "Tables"):
         assert json.dumps(category) in page
     assert "moment by moment" in page  # a caption
-    assert "Events of soccer matches" in page
+    assert "finds the events of soccer matches" in page
 
 
 def test_report_loads_nothing_from_other_places(report):

@@ -141,7 +141,7 @@ def denies(value: Any) -> bool:
 
 
 def parse_lines(text: str, is_name: IsName) -> list[dict[str, Any]] | None:
-    """Return the events of a text whose lines name them, as objects. Return None if no line does.
+    """Return a dict for each event that a line of a text names. Return None if no line names one.
 
     A line counts if it consists only of names, or of a name and more text after a colon, a dash or
     a bracket. Bullets and numbers are ignored, and so are all other lines. A denied name ("Penalty:

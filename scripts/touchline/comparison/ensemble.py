@@ -65,7 +65,8 @@ def fuse(
             if method == "intersection" and len(models) < len(events):
                 continue
             support = math.fsum(
-                weight[model] * (event.worth if calibrated else 1.0) for model, event in group
+                weight[model] * (event.ranking_score if calibrated else 1.0)
+                for model, event in group
             )
             if method == "weighted" and support < threshold:
                 continue
@@ -117,8 +118,8 @@ def _fused(group: Sequence[_ModelEvent], weight: Mapping[str, float]) -> Event:
 
 
 def _averaged(event: Event, group: Sequence[_ModelEvent], weight: Mapping[str, float]) -> Event:
-    """Return a fused event with the mean time of its group and the mean worth of all models."""
-    shares = [weight[model] * one.worth for model, one in group]
+    """Return a fused event with the mean time of its group and the mean score of all models."""
+    shares = [weight[model] * one.ranking_score for model, one in group]
     total, possible = sum(shares), sum(weight.values())
     if total == 0:
         return replace(event, score=0.0, score_kind="weighted")
@@ -143,4 +144,4 @@ def _rank(item: _ModelEvent, weight: Mapping[str, float]) -> tuple[float, float,
     Ties are sorted by time, then by model.
     """
     model, event = item
-    return -weight[model] * event.worth, event.time_s, model
+    return -weight[model] * event.ranking_score, event.time_s, model

@@ -269,7 +269,8 @@ class Event:
         first_s: start of the first window that predicted the event, in seconds.
         last_s: start of the last window that predicted the event, in seconds.
         details: further text about the event in the answer.
-        score: number between 0 and 1 by which every stage ranks; None for a hit or if unknown.
+        score: number between 0 and 1 by which every stage ranks events; None for a hit or if
+            unknown.
         score_kind: origin of the score.
         context: the model's other predictions around the event.
         said_by: the votes behind a fused event; empty for an event of one model.
@@ -298,8 +299,8 @@ class Event:
         return next((value for value in known if value is not None), None)
 
     @property
-    def worth(self) -> float:
-        """Return the number by which every stage ranks: the strength, or 1 if there is none.
+    def ranking_score(self) -> float:
+        """Return the score by which every stage ranks events: the strength, or 1 if there is none.
 
         A prediction without a score is a plain "yes", for example from a model that never gives
         scores. It must not count less than a prediction with a stated score of 0.1.

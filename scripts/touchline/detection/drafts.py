@@ -2,8 +2,8 @@
 
 Answers about one match are similar, so tokens that followed the same context before are a good
 guess (suffix decoding, arXiv:2411.04975). One step of the model reads a row's last token and its
-draft. It keeps the draft tokens that the model itself chooses. A draft saves steps and never
-changes an answer.
+draft. Draft tokens are kept only if the model would have chosen them without the draft. A draft
+saves steps and never changes an answer.
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ _ATTEMPTS_ALONE = 2
 class AnswersBatch(Protocol):
     """A batch of windows.
 
-    It is a `scheduler.Batch`, or a `library_batch.LibraryBatch` for generic models."""
+    It is a `scheduler.Batch`, or a `library_batch.LibraryBatch` for generic models.
+    """
 
     def run(
         self, waiting: deque[Task], source: Iterator[Task]

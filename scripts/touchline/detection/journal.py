@@ -104,7 +104,7 @@ def read_lines(folder: Path) -> Iterator[Line]:
     """Read every line of one journal.
 
     Args:
-        folder: folder of one slice and one hash of its settings.
+        folder: folder of a journal: a slice's folder, and in it the folder of one `journal_key`.
     """
     for file in _files(folder):
         yield from _lines(file)

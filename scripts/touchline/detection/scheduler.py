@@ -98,7 +98,8 @@ class Batch:
         rows: number of windows at a time.
         pictures: most pictures per window.
         clock: stopwatch for the steps.
-        candidates: candidates to weigh before each answer or instead of it; None for none.
+        candidates: answers whose likelihood is computed before or instead of writing each answer;
+            None if there are none.
         drafts: drafts of next tokens, which learn from the answers.
         keeps_hidden: whether to keep the hidden state after each prompt with the answer.
     """

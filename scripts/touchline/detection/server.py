@@ -94,7 +94,7 @@ class _Token(BaseModel):
 
 
 class _LogProbs(BaseModel):
-    """The tokens of an answer."""
+    """The log-probabilities of an answer's tokens."""
 
     content: list[_Token] | None = None
 

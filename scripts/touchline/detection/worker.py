@@ -206,7 +206,7 @@ def _answer_locally(
         # Another worker holds the GPU, so sharing may fail or memory may be short. A permanent
         # fault is reported once this worker holds the lease.
         except (InputError, RuntimeError) as error:
-            log.info("The model is loaded after the lease, because %s", plain(error))
+            log.info("The model is loaded once the GPU is leased, because %s", plain(error))
 
     early: list[AnsweringModel] = []
     with clock.timing("waiting for a GPU"):

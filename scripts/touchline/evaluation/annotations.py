@@ -306,7 +306,7 @@ def _parse_event(
         row: fields of the annotation.
         labels: the classes and their spellings.
         spans: halves that the video shows.
-        per_second: position units per second.
+        per_second: units of the field `position` per second, for example 1000.
 
     Raises:
         ValueError: the row cannot be used; the message says why.

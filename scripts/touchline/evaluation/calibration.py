@@ -66,7 +66,7 @@ def judge_events(
             right = true_positives(
                 truth.get(label, ()),
                 [event.time_s for event in predicted],
-                [event.worth for event in predicted],
+                [event.ranking_score for event in predicted],
                 tolerance,
             )
             events[label] = [
@@ -275,7 +275,9 @@ def _learnt_quality(
         label=label,
         events=len(learnt),
         right=sum(right),
-        as_scored=_quality([one.event.worth for one, _ in learnt], right) if learnt else None,
+        as_scored=_quality([one.event.ranking_score for one, _ in learnt], right)
+        if learnt
+        else None,
         recalibrated=_quality([each for _, each in learnt], right) if learnt else None,
     )
 

@@ -50,7 +50,9 @@ class JudgedHalf:
     @property
     def worths(self) -> dict[str, list[float]]:
         """Return the values by which events rank without learning, by class."""
-        return {label: [one.event.worth for one in mine] for label, mine in self.events.items()}
+        return {
+            label: [one.event.ranking_score for one in mine] for label, mine in self.events.items()
+        }
 
 
 # Scores of the events of each class in a half, in the order of `JudgedHalf.events`.
@@ -156,7 +158,7 @@ class _ClassInHalf:
     def of(
         half: JudgedHalf, label: str, plain: Scores, learnt: Scores, tolerance: float
     ) -> _ClassInHalf:
-        """Judge the events of one class in one half by both orders."""
+        """Judge the events of one class in one half, in the plain order and in the learnt order."""
         scores = (plain.get(label, ()), learnt.get(label, ()))
         times = [one.event.time_s for one in half.events.get(label, ())]
         truth = half.truth.get(label, ())

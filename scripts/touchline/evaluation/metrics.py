@@ -42,8 +42,9 @@ class ClassMetrics:
     """Metrics of one class, for all games and for each resample of the games.
 
     Attributes:
-        counts: counts with shape [1 + r, 5]; row 0 is for all games. The columns are true,
-            predicted, true positives, true events not shown, and true positives not shown.
+        counts: counts with shape [1 + r, 5]; row 0 is for all games. The columns are true events,
+            predicted events, true positives, true events that the broadcast does not show, and true
+            positives among these.
         chance: number of true positives by chance.
         ap: average precision with shape [1 + r]; NaN where undefined.
         ap_by_chance: average precision by chance; NaN where `ap` is NaN.
@@ -112,7 +113,7 @@ def by_label(halves: Iterable[Half], names: Mapping[str, str], games: Sequence[s
                 truth=[true.time_s for true in truth],
                 visible=[true.visible for true in truth],
                 times=[event.time_s for event in events],
-                scores=[event.worth for event in events],
+                scores=[event.ranking_score for event in events],
             )
             lists.setdefault(name, []).append(mine)
     return lists
@@ -154,8 +155,9 @@ def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floa
 
 
 def combine_classes(measured: Sequence[ClassMetrics], weights: Floats) -> ClassMetrics:
-    """Combine the metrics of all classes: add counts, and average precision over
-    occurring classes.
+    """Combine the metrics of all classes.
+
+    Counts are added up, and the average precision is the mean over the classes that occur.
     """
     if not measured:
         nothing = np.full(len(weights), np.nan)

@@ -49,7 +49,7 @@ class Half:
 
     Attributes:
         video: number of the video.
-        game: name of the game; intervals come from resampling games.
+        game: name of the game. Confidence intervals come from resampling games.
         truth, events: annotated and predicted events, with times on the half's clock.
         looked_at: intervals that the model looked at. Only events within them count.
         others: events of each other model.
@@ -94,7 +94,7 @@ def read_halves(
     """Read the annotations and one model's events of each half.
 
     Events outside the halves of a video are left out. An ensemble counts only where all its models
-    looked, because elsewhere it is another ensemble.
+    looked, because elsewhere only some of them can vote.
 
     Args:
         videos: annotated videos in the order of the files.
@@ -102,7 +102,7 @@ def read_halves(
         classes: classes to evaluate; None for all annotated classes.
         tolerance: most seconds between a verdict and the prediction that it judges. Predictions
             with an undecided verdict are left out.
-        taught: classes beyond labels.yaml.
+        taught: classes that are not in labels.yaml and were learnt from annotations.
 
     Returns:
         The halves, and one line per annotation that cannot be used.

@@ -32,7 +32,7 @@ def rankings(
         calibrated: events of each half, scored with probabilities learnt from other games.
     """
     ranked = {
-        "plain": _with_scores(halves, lambda event: replace(event, score=None).worth),
+        "plain": _with_scores(halves, lambda event: replace(event, score=None).ranking_score),
         "n_hits": _with_scores(halves, lambda event: float(event.n_hits)),
         "score": list(halves),
     }

@@ -22,7 +22,7 @@ _NO_CONTEXT = Context(after=0.0, before=0.0, words=0.0, run_s=0.0, quiet_s=0.0)
 
 def score_logit(event: Event) -> float:
     """Return the logit of the event's score. It is a feature of the regression."""
-    return _logit(event.worth)
+    return _logit(event.ranking_score)
 
 
 def features(event: Event, others: Sequence[Sequence[Event]], tolerance: float) -> dict[str, float]:

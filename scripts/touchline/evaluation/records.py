@@ -52,7 +52,9 @@ class ClassFigures(Record):
     not_shown: int = Field(ge=0, description="true events that the broadcast does not show")
     predicted: int = Field(ge=0)
     true_positives: int = Field(ge=0)
-    not_shown_found: int = Field(ge=0, description="true positives that are not shown")
+    not_shown_found: int = Field(
+        ge=0, description="true positives that the broadcast does not show"
+    )
     false_positives: int = Field(ge=0)
     misses: int = Field(ge=0)
     precision: Estimate

@@ -56,7 +56,7 @@ class _Signal:
     rule: ContextSettings
 
     def after(self, time: float, limit: float = math.inf) -> float:
-        """Sum the weights in [time, time + span]. Later weights count less.
+        """Sum the weights in [time, time + `rule.span`]. Later weights count less.
 
         Args:
             time: in seconds.
@@ -69,7 +69,7 @@ class _Signal:
         return self._sum(range(first, last), time) + self._unseen(time, end, time)
 
     def before(self, time: float, ignored: Intervals = ()) -> float:
-        """Sum the weights in [time - span, time). Earlier weights count less.
+        """Sum the weights in [time - `rule.span`, time). Earlier weights count less.
 
         Args:
             time: in seconds.
@@ -178,9 +178,9 @@ def score_by_context(
     the model states the same confidence for most hits. Where the model did not look, the mean rate
     of its predictions in the rest of the video is assumed.
 
-    A burst of hits belongs to the event at which the burst starts to rise. Suppose that a weak
-    burst is followed by a pause and by a burst at least three times as strong. Then events in the
-    weak burst ignore the strong burst, and events in the strong burst ignore the weak burst.
+    A burst of hits belongs to the event from which on hits become more frequent. Suppose that a
+    weak burst is followed by a pause and by a burst at least three times as strong. Then events in
+    the weak burst ignore the strong burst, and events in the strong burst ignore the weak burst.
 
     The score keeps the order of the contexts. It is at least 1/2 for the best event within
     `rule.suppression` seconds, and below 1/2 for all others. This is non-maximum suppression that
@@ -206,7 +206,7 @@ def score_by_context(
     is_constant = max(stated.values(), default=0) > _CONSTANT * len(hits)
 
     def weigh(hit: Event) -> float:
-        return 1.0 if is_constant and hit.label_probability is None else hit.worth
+        return 1.0 if is_constant and hit.label_probability is None else hit.ranking_score
 
     scored = list(events)
     groups: defaultdict[str, list[int]] = defaultdict(list)

@@ -78,7 +78,7 @@ def results_spotting(game: str, halves: Mapping[int, Sequence[Event]]) -> dict[s
                 "label": event.label,
                 "position": str(round(1000 * event.time_s)),
                 "half": str(half),
-                "confidence": str(event.worth),
+                "confidence": str(event.ranking_score),
             }
             for half, events in sorted(halves.items())
             for event in events
@@ -180,7 +180,7 @@ def _osl_event(event: Event, game_half: GameHalf) -> dict[str, Any]:
         "position_ms": round(1000 * event.time_s),
         "gameTime": game_time(span.half_time(event.time_s), span.half),
         # The annotator shows events with this key as not yet confirmed by a person.
-        "confidence_score": event.worth,
+        "confidence_score": event.ranking_score,
     }
     return fields | ({"team": event.team} if event.team else {})
 

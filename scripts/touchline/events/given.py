@@ -273,7 +273,10 @@ def _suppressed(events: Sequence[Event], fps: float) -> list[Event]:
             near = same[
                 bisect_left(times, event.time_s - reach) : bisect_right(times, event.time_s + reach)
             ]
-            if all(other.worth <= event.worth or other.time_s == event.time_s for other in near):
+            if all(
+                other.ranking_score <= event.ranking_score or other.time_s == event.time_s
+                for other in near
+            ):
                 kept.append(event)
     return sorted(kept, key=lambda event: (event.time_s, event.label))
 

@@ -31,8 +31,8 @@ class SliceLedger:
     """The ledger of one slice of a video.
 
     Attributes:
-        start: start of the slice, in seconds of the parts to look at, counted without the gaps
-            between them.
+        start: start of the slice, in seconds. Only the parts of the video to look at count, without
+            the gaps between them.
         end: end of the slice, counted in the same way.
         windows: lines of the ledger.
         source: path of the ledger, for messages.
@@ -48,7 +48,8 @@ class SliceLedger:
 class MergedEvents:
     """The merged events of a video, with their hits and the counts of all answers.
 
-    The time of an event is still the start of its kept window.
+    The time of an event is the start of the window of its best hit. `touchline.events.timing`
+    corrects it later.
 
     Attributes:
         events: merged events, sorted by time.
@@ -217,7 +218,7 @@ def merge_given(given: Predictions, merge: MergeSettings) -> MergedEvents:
 
 def rank_key(event: Event) -> tuple[float, float]:
     """Return a sort key that puts the strongest event first. Ties go to the earliest event."""
-    return -event.worth, event.time_s
+    return -event.ranking_score, event.time_s
 
 
 def _groups(events: list[Event], radius: float, keep: Keep) -> Iterator[list[Event]]:

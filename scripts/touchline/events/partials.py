@@ -1,4 +1,7 @@
-"""The partial predictions of a slice: the answers in its ledger with events or unreadable text."""
+"""The partial predictions of a slice.
+
+They are the answers of its ledger that have events or that the parser could not read.
+"""
 
 from __future__ import annotations
 

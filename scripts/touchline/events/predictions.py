@@ -51,9 +51,9 @@ EVENTS = Table(
 def write_predictions(path: str | Path, events: Iterable[Event]) -> None:
     """Write a predictions file with one item per event, sorted by time.
 
-    The time of an item is the start of the kept window, as in the files that other tools read. The
-    field `raw` has the same fields as a model's answer. For a fused event it also has the models
-    that predicted the event, with the starts of their windows.
+    The time of an item is the start of the window of its best hit, as in the files that other tools
+    read. The field `raw` has the same fields as a model's answer. For a fused event it also has the
+    models that predicted the event, with the starts of their windows.
     """
     ordered = sorted(events, key=lambda event: event.window_s)
     write_json(path, [{"time": event.window_s, "raw": _raw(event)} for event in ordered])

@@ -57,7 +57,7 @@ class LearntOrder:
     Attributes:
         probabilities: probability that each event is right; None if nobody annotated its class.
         reordered: classes whose events rank by probability. Events of all other classes rank by
-            worth, and their probability rises with the worth.
+            `ranking_score`, and their probability rises with it.
     """
 
     probabilities: Sequence[float | None]
@@ -122,7 +122,7 @@ def standings(
 ) -> dict[Event, Standing]:
     """Rank all events of each class.
 
-    Events of the shortlist keep their rank; the rest follow by worth.
+    Events of the shortlist keep their rank. The others follow by `ranking_score`.
 
     Args:
         events: events of one model in one video.
@@ -158,7 +158,7 @@ def shortlist_table(events: DataFrame, listed: Mapping[int, Standing]) -> DataFr
 
 
 def read_shortlist(path: str | Path) -> dict[Event, Standing]:
-    """Read a shortlist: the standing of each event, in the order of the file.
+    """Read a shortlist: rank and probability of each event, in the order of the file.
 
     Raises:
         InputError: the file cannot be read or is no such table.
@@ -171,11 +171,11 @@ def read_shortlist(path: str | Path) -> dict[Event, Standing]:
 
 def is_suppressed(event: Event) -> bool:
     """Return whether an event is too close to a better event of its class to be listed."""
-    return event.score_kind == "context" and event.worth < _BEST_OF_ITS_SURROUNDINGS
+    return event.score_kind == "context" and event.ranking_score < _BEST_OF_ITS_SURROUNDINGS
 
 
 def _count_precise(probabilities: Sequence[float]) -> int:
-    """Count the first events of a list while at least half are expected to be right.
+    """Return the largest number of first events with an expected precision of 0.5 or more.
 
     Args:
         probabilities: probability that each event is right, in the order of the list.

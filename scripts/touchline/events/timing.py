@@ -20,12 +20,12 @@ def locate(
 
     Windows overlap, and every window that shows a moment can predict the event. So the estimate is
     a weighted mean of the windows' middles. It uses the windows that predicted the event and
-    overlap the kept window. The weight of a window is the worth of its hit. For two windows, the
-    estimate is the middle of their common part. Later windows of a longer run only show the time
-    after the event.
+    overlap the window of the best hit. The weight of a window is the ranking score of its hit. For
+    two windows, the estimate is the middle of their common part. Later windows of a longer run only
+    show the time after the event.
 
     Args:
-        events: merged events, with the start of the kept window as time.
+        events: merged events. Their time is the start of the window of their best hit.
         hits: the hits that became these events.
         windows: start, end and frame times of each window with a hit, in seconds.
     """
@@ -36,7 +36,7 @@ def locate(
     worth_at: defaultdict[str, dict[float, float]] = defaultdict(dict)
     for hit in hits:
         of_label = worth_at[hit.label]
-        of_label[hit.window_s] = max(hit.worth, of_label.get(hit.window_s, 0.0))
+        of_label[hit.window_s] = max(hit.ranking_score, of_label.get(hit.window_s, 0.0))
     located = []
     for event in events:
         overlapping = [
@@ -51,6 +51,6 @@ def locate(
         if not total:
             worths, total = [1.0] * len(overlapping), float(len(overlapping))
         shares = zip(worths, overlapping, strict=True)
-        time = math.fsum(worth * middles[start] for worth, start in shares) / total
+        time = math.fsum(score * middles[start] for score, start in shares) / total
         located.append(replace(event, time_s=round(time, 3)))
     return located

@@ -69,9 +69,9 @@ class Evidence:
 
     @property
     def log_odds(self) -> np.ndarray:
-        """Return the log-odds of each class per weighed window, float [weighed windows, classes].
+        """Return the log-odds of each class in each window with evidence, float [windows, classes].
 
-        For evidence from answers, the odds are against all other candidates together.
+        If the evidence is for answers, the odds compare a class with all other answers together.
         """
         weights = self.weights[self.weighed]
         found = np.empty((len(weights), len(self.classes)))

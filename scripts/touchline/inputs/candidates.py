@@ -1,4 +1,4 @@
-"""The answers whose likelihood is evidence: one per class, and "none", in the prompt's format."""
+"""The answers whose likelihoods the model states as evidence: one per class, and "none"."""
 
 from __future__ import annotations
 

@@ -292,7 +292,7 @@ class ClipsSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _lasts(self) -> ClipsSettings:
+    def _check_clip_length(self) -> ClipsSettings:
         """Check that clips are not empty."""
         if self.before + self.after == 0:
             raise ValueError("before and after are both 0, so clips would be empty; raise one")
@@ -346,8 +346,8 @@ class EnsembleSettings(Section):
 
     method: Method = Field(
         "union",
-        description="union: events of any model; intersection: of all; weighted: of enough weight; "
-        "nms: the strongest event within the tolerance",
+        description="union: events of any model; intersection: events of all models; weighted: "
+        "events of models with enough weight; nms: the strongest event within the tolerance",
     )
     members: Annotated[list[str], Field(min_length=1)] | None = Field(
         None,
@@ -461,7 +461,7 @@ class ModelSettings(Section):
         return Access(self.endpoint or "", self.key_variable, requests)
 
     @model_validator(mode="after")
-    def _is_served_or_not(self) -> ModelSettings:
+    def _check_server_settings(self) -> ModelSettings:
         """Check that the settings of a server's model and of other models are not mixed."""
         if not self.is_served:
             for name in ("endpoint", "key_variable"):
@@ -479,7 +479,7 @@ class ModelSettings(Section):
             if name in self.model_fields_set and getattr(self, name) not in (None, "none", "auto"):
                 raise ValueError(
                     f"{name} cannot be set with family: server, because the server decides it when "
-                    "it starts; remove it, and use a model name that config.yaml does not define"
+                    "it starts; remove it. If config.yaml sets it, use another name for the model"
                 )
         return self
 

@@ -270,7 +270,7 @@ def _folder_refusal(folder: Path) -> str | None:
 def _segments(folder: Path) -> list[Path]:
     """List the segments of a stream in a folder, in order.
 
-    Names and sizes decide whether it has any.
+    Segments are recognized by names and sizes of files.
     """
     files = [file for file in folder.glob("*.ts") if file.is_file()]
     numbered = [(found[1], int(found[2])) for f in files if (found := _NUMBERED.fullmatch(f.stem))]

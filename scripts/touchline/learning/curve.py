@@ -98,7 +98,7 @@ def _doubling(most: int) -> Iterator[int]:
 def _drawn(
     learner: Learner, without: Sequence[tuple[Sequence[str], Fit]], count: int, seed: int
 ) -> Iterator[tuple[Sequence[str], Fit]]:
-    """Learn from `count` random games of the training games of each group."""
+    """Learn once for each group, from `count` games drawn at random from its training games."""
     for number, (group, fit) in enumerate(without):
         others = [game for game in learner.games if game not in group]
         drawn = np.random.default_rng((seed, count, number)).permutation(len(others))[:count]

@@ -54,7 +54,8 @@ def components(scatter: NDArray[np.float64], rows: int) -> Floats:
 
     Each component is scaled so that its deviation becomes the square root of its original
     deviation. Without scaling, regularization would mainly shrink components with small variance.
-    With equal variances, noise would count as much as signal. The mean variance is 1.
+    If all variances were made equal, noise would count as much as signal. The mean variance of the
+    scaled components is 1.
 
     Args:
         scatter: sum of the outer products of the rows, [directions, directions].

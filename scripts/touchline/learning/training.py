@@ -174,7 +174,7 @@ class Learner:
         return self.fit(self.games, self.strength_without(()))
 
     def strength_without(self, group: Collection[str]) -> float:
-        """Choose the strength with the lowest loss on games outside the training.
+        """Choose the regularization strength with the lowest loss on games outside the training.
 
         Args:
             group: games of one coarse group that must not affect the choice.
@@ -190,9 +190,9 @@ class Learner:
         return STRENGTHS[int(np.argmin(np.mean(losses, axis=0)))]
 
     def _strength_losses(self) -> dict[tuple[int, int], NDArray[np.float64]]:
-        """Return the losses of all strengths, by ordered pair of coarse groups (tested, other).
+        """Return the loss of each regularization strength, by pair of coarse groups.
 
-        Models are learnt without both groups and tested on the first one.
+        Models are learnt from games in neither group, and tested on the first one.
         """
         found = {}
         for pair in combinations(range(len(self._coarse)), 2):
@@ -212,7 +212,7 @@ class Learner:
         return fit
 
     def _fits(self, games: Collection[str], strengths: Sequence[float]) -> list[Fit]:
-        """Learn from some games with each strength."""
+        """Learn from some games, once with each regularization strength."""
         videos = [video for video in self.videos if video.game in games]
         classes = self.classes(games)
         if not classes:
@@ -263,7 +263,9 @@ def _values(video: LabelledVideo, kept: Floats) -> Floats:
 def _training_rows(
     videos: Sequence[LabelledVideo], kept: Floats, classes: Sequence[str]
 ) -> tuple[Floats, NDArray[np.int8], Floats]:
-    """Return values, targets and weights of all windows with an event and a sample of the others.
+    """Return values, targets and weights of windows for training.
+
+    They are all windows that have an event, and a sample of the others.
 
     The sample depends only on each video and on the number of windows without an event.
     """

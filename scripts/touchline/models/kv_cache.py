@@ -109,5 +109,8 @@ class RowCache:
         return self._next + self.shifts[:, None]
 
     def mask(self) -> torch.Tensor:
-        """Return which places the next step's tokens attend to, [rows, 1, 1 + drafts, places]."""
+        """Return the cache positions that the next step's tokens attend to.
+
+        The shape is [rows, 1, 1 + drafts, positions].
+        """
         return (self._places <= self._next[:, :, None])[:, None]

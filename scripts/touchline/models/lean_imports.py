@@ -118,9 +118,7 @@ def _when_called(decorator: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_compiler(decorator: Callable[..., Any]) -> Callable[..., Any]:
-    """Delay a decorator that excludes functions from the compiler until the compiler is
-    imported.
-    """
+    """Delay a decorator until torch's compiler, which it configures, is imported."""
     return _put_off(decorator, lambda: _COMPILER in sys.modules)
 
 

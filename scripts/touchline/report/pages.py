@@ -66,7 +66,7 @@ def bundle(module: str) -> str:
     parts: dict[str, str] = {}
 
     def add(name: str) -> None:
-        """Add a module after its imports."""
+        """Add a module after the modules that it imports."""
         text = _asset(name)
         for needed in _IMPORT.findall(text):
             if needed not in parts:

@@ -30,7 +30,7 @@ _ENDING = "_playable.mp4"
 
 @dataclass(frozen=True)
 class Playback:
-    """The type of a video in browsers, and the way to a playable copy.
+    """The type of a video in browsers, and the command that makes a playable copy.
 
     Attributes:
         kind: MIME type of the video; "" if no browser plays it.

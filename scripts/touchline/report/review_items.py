@@ -120,9 +120,9 @@ def build_moments(
 def _claims(
     predictions: Mapping[str, Sequence[Prediction]], tracks: Mapping[str, Track], tolerance: float
 ) -> list[Claim]:
-    """Group events with the same label at the same moment into claims.
+    """Group events with the same label at the same moment.
 
-    Where only one model looked, each event is a claim.
+    Each group is a claim. Where only one model looked, each event is a claim.
     """
     compared: dict[str, list[list[Prediction]]] = {}
     claims = []
@@ -263,7 +263,7 @@ def _add_truth(
 
 
 def _add_fused(claims: Iterable[Claim], fused: Iterable[Event]) -> None:
-    """Add each ensemble event to the nearest claim with the same label."""
+    """Add each ensemble event to the nearest claim (group of models' events) of its label."""
     by_label: defaultdict[str, list[tuple[float, Claim]]] = defaultdict(list)
     for claim in claims:
         by_label[claim.label] += [(one.event.time_s, claim) for one in claim.predictions]

@@ -62,7 +62,7 @@ def config_files(words: Sequence[str]) -> list[Path]:
 
 
 def check_no_status(words: Collection[str], project: Path) -> None:
-    """Refuse the target status, because a script shows the status of a run.
+    """Refuse `status` as a target, and name the script that shows the status of a run.
 
     A rule cannot show it: Snakemake locks the folder, and a run in progress holds that lock.
 
@@ -168,7 +168,7 @@ def slice_model_folder(words: Collection[str], plan: Plan, model: str) -> str | 
 
 
 def check_targets(words: Collection[str], plan: Plan) -> None:
-    """Refuse a target that has nothing to make.
+    """Refuse a target that cannot be made because its inputs are missing.
 
     Raises:
         InputError: a target lacks its inputs; the message says which.

@@ -189,7 +189,7 @@ def taught_classes(settings: Settings, annotations: Iterable[str]) -> list[str]:
 def _weighed_classes(settings: Settings) -> tuple[str, ...]:
     """Return the classes of labels.yaml, after checking that the prompt has an example answer.
 
-    Evidence compares answers that are written like that example.
+    Evidence is the likelihood of answers that are written like this example.
     """
     classes = Labels.read(settings.labels).classes
     make_candidates(read_text(settings.prompt), classes)

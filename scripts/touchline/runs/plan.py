@@ -336,12 +336,15 @@ class Plan:
         return self.files(paths.EVENTS, besides)
 
     def calibration_file(self, model: str) -> list[str]:
-        """Return the calibration file of a model or the ensemble. Empty if it is not evaluated."""
+        """Return the calibration file of a model or the ensemble, in a list.
+
+        The list is empty if the model is not evaluated.
+        """
         pattern = paths.CALIBRATION.format(model=model)
         return [f"{self.inputs.settings.results}/{pattern}"] if model in self.evaluated else []
 
     def events_to_calibrate(self, video: int, model: str) -> list[str]:
-        """Return the event files of the second opinions on a model's events in a video.
+        """Return the events files of the models that are compared with a model in a video.
 
         The result is empty if the model is not evaluated, because it then has no calibration.
         """

@@ -306,7 +306,7 @@ def _differing_inputs(files: Iterable[RecordedInput], inputs: Inputs) -> Iterato
 
 
 def _expected(file: RecordedInput, inputs: Inputs) -> str:
-    """Return the path where a missing input should be, or its name if the settings do not say."""
+    """Return the path where a missing input should be, or its name if the settings have no path."""
     row = inputs.videos.get(file.video) if file.video is not None else None
     if file.role == "annotations" and row is not None and row.labels is not None:
         return str(row.labels)

@@ -190,7 +190,8 @@ class ProbeVideoParams(RuleParams):
     """Parameters of probe_video.
 
     Attributes:
-        content: fingerprint of the video. It repeats the job if the video is replaced.
+        content: fingerprint of the video. If the video is replaced, it changes, and Snakemake
+            repeats the job.
         max_duration: most seconds of a video to process; None for all.
     """
 
@@ -375,7 +376,7 @@ class FuseModelsParams(RuleParams):
         models: models in the order of their files.
         tolerance: most seconds between two paired events.
         ensemble: settings of the ensemble, without its members, which `models` replaces.
-        others: second opinions on each model's events, by model.
+        others: by model, the other models whose events calibration compares with its events.
         half: game and half of the video.
         game: game of the video. Scores are not learnt from this game.
     """

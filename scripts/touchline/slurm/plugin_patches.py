@@ -317,7 +317,7 @@ class _JobWatch:
     def next_refused(self) -> Any | None:
         """Remove and return a refused job to submit now, or None.
 
-        All are returned when the run ends.
+        When the run ends, each call returns one, until none is left.
         """
         if not self.refused or (self.is_refused and not self.is_ending):
             return None

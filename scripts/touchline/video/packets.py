@@ -432,7 +432,7 @@ class PacketReader:
 
     @property
     def decoder(self) -> VideoCodecContext:
-        """Return the decoder for the file's packets. Going back creates a new one.
+        """Return the decoder for the file's packets. After a seek backwards, it is a new one.
 
         Raises:
             InputError: the file cannot be read.

@@ -51,8 +51,8 @@ class _Sequence:
 
     Attributes:
         frame_bits: number of bits of a frame's number; H.264 only.
-        order_bits: number of bits of the count; None if pictures are shown in the order of
-            decoding.
+        order_bits: number of bits of the picture order count; None if pictures are shown in the
+            order of decoding.
         has_fields: whether pictures may be fields.
         has_planes: whether a header names a colour plane.
     """
@@ -352,7 +352,7 @@ class _Clock:
         self._apart = 0.0  # interval of two successive pictures
 
     def learn(self, place: int, time: int) -> None:
-        """Store the known time of a place."""
+        """Store the time of a place in the display order."""
         insort(self._known, (place, time))
 
     def reaches(self, place: int | None) -> bool:

@@ -508,7 +508,7 @@ def _check_alone(path: Path, container: str, place: int) -> None:
 
 
 def _first_pictures(path: Path, number: int) -> tuple[VideoFrame, bool]:
-    """Return the first decodable picture, and whether each field is a packet with a time."""
+    """Return the first decodable picture, and whether each field has a packet with a time."""
     reason, times, frames = "nothing comes out", [], []
     with open_video(path, number) as (container, stream):
         for packet in chain(read_packets(container, stream), [None]):

@@ -79,8 +79,8 @@ def read_frames(
         threads: number of decoding threads. The frames do not depend on it.
 
     Yields:
-        One frame per time, in order. A time without a picture gives no frame but a line in the log:
-        before the first picture, after the last one, in a gap, or if the picture cannot be decoded.
+        One frame per time, in order. Times before the first picture, after the last one or in a gap
+        give a line in the log instead of a frame. So does a picture that cannot be decoded.
 
     Raises:
         InputError: the file is not a video or cannot be read.

@@ -157,7 +157,7 @@ def timeline(
 def _losses(
     clock: Times, damaged: NDArray[np.intp], shown: Times, stays: Times
 ) -> list[tuple[float, float]]:
-    """Return (start, end) of each interval without pictures next to a damaged packet."""
+    """Return (start, end) of each interval that has no pictures and is next to a damaged packet."""
     found = []
     for place in damaged:
         near = clock[max(0, place - _BESIDE) : place + _BESIDE + 1]
@@ -196,7 +196,10 @@ def _until_keyframes(
 
 
 def find_strays(times: Times) -> NDArray[np.bool_]:
-    """Return which packets have no credible time: strays, and packets without a time."""
+    """Return which packets have no credible time.
+
+    They have no time, or one that does not fit their neighbours.
+    """
     result = np.isnan(times)
     places = np.flatnonzero(~result)
     clock = times[places]
@@ -263,9 +266,10 @@ def _with_insertions(clock: Times, restarts: list[int], leaps: list[int]) -> lis
 
 
 def _stays(shown: Times) -> Times:
-    """Return the usual duration around each picture, in order of time, in seconds.
+    """Return the usual duration of a picture around each picture, in order of time, in seconds.
 
-    It is the usual duration in the whole video, or that of the neighbours where the rate is lower.
+    It is the usual duration in the whole video. Where neighbouring pictures last longer, it is
+    theirs.
     """
     padded = np.pad(np.diff(shown), _ALIKE)
     around = np.median(sliding_window_view(padded, _ALIKE), axis=1)

@@ -50,7 +50,10 @@ def without_escapes(unit: bytes) -> bytes:
 
 
 def length_bytes(codec: str, header: bytes) -> int:
-    """Return the number of bytes of a unit's length, or 0 if start codes separate the units."""
+    """Return the size of the length field before each unit, in bytes.
+
+    It is 0 if start codes separate the units.
+    """
     if header[:1] != b"\1":
         return 0
     if codec == "h264" and len(header) > 6:
@@ -96,7 +99,10 @@ def _units_by_start(packet: Packet[Any], is_picture: Callable[[int], bool]) -> l
 
 
 def hevc_sequence(unit: bytes) -> Bits:
-    """Return the bits of HEVC's sequence parameters from their number on (7.3.2.2.1, 7.3.3)."""
+    """Return the bits of HEVC's sequence parameters (7.3.2.2.1, 7.3.3).
+
+    They start at the parameter set's number.
+    """
     bits = Bits(unit, skip=20)
     layers = bits.read(3)
     bits.read(1 + 96)

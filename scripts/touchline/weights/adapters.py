@@ -135,7 +135,7 @@ def check(folder: Path, names: Collection[str] | None = None) -> dict[str, Any]:
 
 
 def _not_merged(config: dict[str, Any]) -> str | None:
-    """Return a setting of an adapter that cannot be merged, or None."""
+    """Return a setting that makes it impossible to merge the adapter, or None."""
     kind, beginning = config.get("peft_type"), config.get("init_lora_weights", True)
     if kind != "LORA":
         return f"peft_type: {kind}"

@@ -121,7 +121,7 @@ def _from_hub(checkpoint: str, revision: str | None, family_name: str, folder: P
 
 
 def refer(file: Path, folder: Path) -> None:
-    """Make a symbolic link to a file, or place the file if the file system has no links (CIFS)."""
+    """Make a symbolic link to a file. If the file system has none (CIFS), use `place`."""
     try:
         (folder / file.name).symlink_to(file)
     except OSError:

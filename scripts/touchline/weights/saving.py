@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 
 
 def save(model: PreTrainedModel, source: Path, folder: Path) -> None:
-    """Write a model that was made from a checkpoint to a folder. Replace the folder's old contents.
+    """Save a model to a folder, and replace the folder's old contents.
+
+    The model was made from the checkpoint `source`.
 
     Raises:
         InputError: the disk is full, or the folder may not be written.

@@ -443,7 +443,7 @@ def test_bare_words_are_names_if_the_prompt_lists_these_words():
     assert parse_answer('{"label": "Goal"}', asked).status == "events"
 
 
-def test_last_name_of_a_cut_off_answer_is_ignored():
+def test_last_word_of_a_cut_off_answer_is_ignored():
     for text, whole in (("- Foul\n- Goal", ["Foul"]), ("Foul, Goal", ["Foul"]), ("Goal", [])):
         assert [e.label for e in parse_answer(text, ASKED, is_cut=True).events] == whole
 

@@ -138,7 +138,7 @@ def test_workers_of_a_slurm_job_share_the_gpus_of_the_job(hold):
 
 
 def test_slurm_jobs_do_not_wait_for_each_other(hold):
-    """Two jobs may each count their GPUs from 0, or share a GPU on purpose."""
+    """GPU 0 of two jobs may be two GPUs, and two jobs may share a GPU on purpose."""
     for number in "89":
         assert next_line(hold("0", SLURM_JOB_ID=number)) == "0"
 

@@ -27,7 +27,11 @@ def test_event_without_score_is_exported_with_confidence_one():
         float(one["confidence"])
         for one in results_spotting("game", {1: [UNSCORED, SURE, STATED]})["predictions"]
     ]
-    assert confidences == [UNSCORED.worth, SURE.worth, STATED.worth] == [1.0, 0.9, 0.2]
+    assert (
+        confidences
+        == [UNSCORED.ranking_score, SURE.ranking_score, STATED.ranking_score]
+        == [1.0, 0.9, 0.2]
+    )
 
 
 def test_event_without_score_ranks_first_in_average_precision():

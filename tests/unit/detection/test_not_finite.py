@@ -69,7 +69,10 @@ def pictures(model, count=6, bright=()):
 
 
 def answered(model, windows, bright=(), rows=4, settings=GREEDY):
-    """Return the answers by number. Dark windows have one picture, bright windows two."""
+    """Return the answers by the window's number.
+
+    Dark windows have one picture, bright windows two.
+    """
     pixels = pictures(model, bright=bright)
     tasks = [
         Task(

@@ -192,7 +192,7 @@ def test_event_from_a_server_gets_the_probability_of_its_label():
         {"choices": [{"message": {"content": "none"}, "logprobs": "none"}]},
     ],
 )
-def test_answer_with_invalid_optional_fields_counts(changes):
+def test_answer_with_invalid_optional_fields_is_accepted(changes):
     with serving(lambda *_: completion() | changes) as fake:
         found, _ = outcomes(fake.endpoint, 1)
     assert (found[0].status, found[0].score, found[0].attempts) == ("none", None, 1)

@@ -457,8 +457,8 @@ EXPORTED = st.lists(
 
 
 def essence(events, team):
-    """Return the fields of events that a format keeps: time, label, worth and team."""
-    return sorted((e.time_s, e.label, e.worth, e.team if team else None) for e in events)
+    """Return the fields of events that a format keeps: time, label, score and team."""
+    return sorted((e.time_s, e.label, e.ranking_score, e.team if team else None) for e in events)
 
 
 @given(EXPORTED, EXPORTED, st.sampled_from([None, GAME]))

@@ -83,7 +83,7 @@ def test_training_game_is_recognized_by_name_or_footage(file, learner, game, fin
     assert odds(found) == pytest.approx(expected, abs=1e-3)
 
 
-def test_video_that_fits_two_training_games_gets_no_events(file):
+def test_video_that_matches_two_training_games_gets_no_events(file):
     found = LearntModel.read(file).probabilities(features(1), "game 0", "print 1")
     assert found.classes == ()
 

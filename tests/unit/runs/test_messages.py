@@ -54,7 +54,7 @@ def test_start_lines_count_the_jobs_and_name_their_place(events):
     assert lines[3].endswith(": status.py")
 
 
-def test_start_lines_without_slices_omit_their_place(events):
+def test_start_lines_without_slices_do_not_say_where_slices_run(events):
     emit(events, "run_info", stats={"read_given": 60, "compare_models": 6, "all": 1, "total": 67})
     lines = start_lines(
         [0, 1],

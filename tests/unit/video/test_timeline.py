@@ -177,7 +177,7 @@ def test_damage_without_lost_pictures_is_no_gap():
     assert make_timeline(np.arange(100) / 25, True, 0.04, make_flags(100, [0, 50], [51])).gaps == ()
 
 
-def test_restart_after_early_times_keeps_the_order():
+def test_pictures_after_a_restart_follow_earlier_ones_with_wrong_times():
     first = np.arange(100) / 25
     # The last pictures are one interval too early, so one time occurs twice.
     first[90:] -= 1 / 25

@@ -233,7 +233,7 @@ class VideoLanguageModel(AnsweringModel):
 
         Args:
             pictures: number of pictures.
-            odd: whether the last picture has a frame without a partner.
+            odd: whether the last picture has one frame, although pictures have two.
         """
         return self.video_token * (pictures * self.tokens_per_picture)
 
@@ -322,7 +322,8 @@ class VideoLanguageModel(AnsweringModel):
     def unquantized(cls, folder: Path) -> list[str]:  # noqa: ARG003
         """Return the names of the modules that keep their precision.
 
-        They are small, and 4 bits would cost them the most accuracy."""
+        They are small, and 4 bits would cost them the most accuracy.
+        """
         return [*cls.vision, "lm_head"]
 
     @classmethod
@@ -576,9 +577,10 @@ class _PromptWriter(DynamicCache):  # type: ignore[misc]  # the library is untyp
 
 
 class _PrefixCache:
-    """A read-only view of the cache, to read tokens after the prompts of some rows.
+    """A view of the cache with which the model can process tokens after the prompts of some rows.
 
-    It does not store the keys and values of these tokens, so the rows do not change."""
+    It does not store the keys and values of these tokens, so the rows do not change.
+    """
 
     def __init__(self, source: RowCache, rows: Sequence[int], tokens: int) -> None:
         self._source, self._tokens = source, tokens

@@ -112,7 +112,7 @@ class Generic(AnsweringModel):
         log.info(
             "The model's weights are %s. It computes in %s. It runs through the library's "
             "generate, which is slower than our own families (docs/families.md).",
-            "in 4 bits" if in_4_bits else "as they were fetched, with no 4-bit copy",
+            "in 4 bits" if in_4_bits else "not in 4 bits",
             str(self.dtype).removeprefix("torch."),
         )
         self.eos = end_tokens(
@@ -429,9 +429,9 @@ class _Answers:
 
 
 class _Choice(LogitsProcessor):  # type: ignore[misc]  # the library is untyped
-    """A logits processor that leaves one token per window for the library to choose.
+    """A logits processor that chooses the next token itself and excludes all others.
 
-    So each window has its own random numbers. The library would use one generator per batch.
+    Each window has its own random numbers. The library would use one generator per batch.
     """
 
     def __init__(self, answers: _Answers) -> None:

@@ -1,4 +1,4 @@
-"""Run Qwen2.5-VL. Two frames form one picture in their own shape, with 28 x 28 pixels per token.
+"""Run Qwen2.5-VL. Two frames form one picture. It keeps their shape, with 28 x 28 pixels per token.
 
 The vision tower encodes each picture separately. Its features are therefore the same in every
 window that shows the same pair of frames. With the default windows, four frames per window at one
@@ -127,8 +127,8 @@ def picture_size(
         width, height: original size in pixels.
         unit: size of a unit in pixels.
         least, most: limits on the number of pixels.
-        frames: number of frames that share the limits.
-        counted: number of frames that count when the limits are checked.
+        frames: number of frames that have the limits together.
+        counted: number of frames by which the size is multiplied to check the limits.
     """
     sides = [round(side / unit) * unit for side in (width, height)]
     if counted * math.prod(sides) > most:

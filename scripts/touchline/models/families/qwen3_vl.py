@@ -69,7 +69,7 @@ class Qwen3VL(Qwen25VL):
 def video_size(
     width: int, height: int, unit: int, *, least: int, most: int, frames: int
 ) -> tuple[int, int]:
-    """Return width and height in whole units for frames that share `least` to `most` pixels.
+    """Return width and height in whole units. All frames together have `least` to `most` pixels.
 
     This equals `smart_resize` of the stock processor, which counts whole pairs of frames.
     """
