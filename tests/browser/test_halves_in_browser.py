@@ -152,7 +152,7 @@ def test_rows_inside_the_halves_have_both_clocks(browser, stated):
     assert browser.rows() == [ROWS[2], ROWS[4]]
 
 
-def test_verdict_form_cursor_and_print_have_both_clocks(browser, stated):
+def test_page_shows_both_clocks_in_verdicts_and_cursor_and_print(browser, stated):
     open_by_time(browser, stated)
     browser.elements("#list li")[2].click()
     assert browser.text("#judge-title") == "08:15.5 · 1 - 04:05 Goal"

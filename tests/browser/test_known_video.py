@@ -100,7 +100,7 @@ def test_click_shows_the_moment_if_the_sound_begins_earlier(browser, page, tmp_p
     browser.wait(lambda: browser.picture_number(tmp_path) == 10 * 25)
 
 
-def test_video_can_be_stepped_by_pictures_and_seconds_and_slowed(browser, page, tmp_path):
+def test_video_plays_slowly_and_steps_by_pictures_or_seconds(browser, page, tmp_path):
     browser.open(page)
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
     shown = 10 * 25  # the first picture of the chosen moment, as above
@@ -116,7 +116,7 @@ def test_video_can_be_stepped_by_pictures_and_seconds_and_slowed(browser, page, 
         assert browser.run("return Number(document.getElementById('speed').value)") == speed
 
 
-def test_chosen_moment_repeats(browser, page):
+def test_video_repeats_the_chosen_moment(browser, page):
     browser.open(page)
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
     next(row for row in browser.elements("#list .go") if row.text.startswith("00:12")).click()

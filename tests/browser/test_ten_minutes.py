@@ -60,7 +60,7 @@ def test_key_n_rejects_every_event_of_the_moment(browser, page):
     assert decided(browser)[0] == 0
 
 
-def test_labels_left_beside_confirmed_events_can_be_rejected(browser, page):
+def test_undecided_events_of_confirmed_moments_can_be_rejected(browser, page):
     browser.open(page)
     browser.choose("#order", "disagreements first")
     browser.press(Keys.ESCAPE, "j")

@@ -175,7 +175,7 @@ def test_preempted_slices_requeued_by_slurm_resume(cluster, new_run, undisturbed
 
 
 @pytest.mark.release
-def test_a_node_that_is_lost_and_comes_back(cluster, new_run, undisturbed):
+def test_job_on_a_node_that_is_lost_and_comes_back_is_finished(cluster, new_run, undisturbed):
     cluster.configure()
     run = new_run("node_accounted")
     jobs = run.wait_for_answers(cluster, SLICES)
@@ -186,7 +186,7 @@ def test_a_node_that_is_lost_and_comes_back(cluster, new_run, undisturbed):
 
 
 @pytest.mark.release
-def test_suspended_snakemake_finds_forgotten_jobs_by_accounting(cluster, new_run, undisturbed):
+def test_resumed_snakemake_finds_old_jobs_in_the_accounting(cluster, new_run, undisturbed):
     cluster.configure("MinJobAge=2")
     run = new_run("asleep_accounted")
     run.wait_for_answers(cluster, SLICES)

@@ -79,7 +79,7 @@ def test_ended_job_resumes_in_a_new_job(cluster, new_run, undisturbed):
 
 
 @pytest.mark.release
-def test_a_node_that_is_lost_and_comes_back(cluster, new_run, undisturbed):
+def test_job_on_a_node_that_is_lost_and_comes_back_is_finished(cluster, new_run, undisturbed):
     run = new_run("node")
     jobs = run.wait_for_answers(cluster, SLICES)
     known = {index: len(run.answered(index)) for index in SLICES}

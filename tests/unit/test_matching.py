@@ -107,7 +107,7 @@ def test_pairing_twenty_thousand_events_is_fast():
 
 
 @given(TIMES, TIMES, TOLERANCE)
-def test_moments_of_two_lists_equal_their_pairs(a, b, tolerance):
+def test_moments_of_two_lists_are_the_pairs_of_their_times(a, b, tolerance):
     shared = group_moments([a, b], tolerance)
     pairs = {(moment[0], moment[1]) for moment in shared if len(moment) == 2}
     assert pairs == set(pair_times(a, b, tolerance))
@@ -115,7 +115,7 @@ def test_moments_of_two_lists_equal_their_pairs(a, b, tolerance):
     assert sorted(moment[1] for moment in shared if 1 in moment) == list(range(len(b)))
 
 
-def test_moments_stay_within_the_tolerance_of_their_first_time():
+def test_times_of_a_moment_are_within_the_tolerance_of_its_first_time():
     shared = group_moments([[10.0], [14.0, 50.0], [18.0, 52.0]], 5.0)
     assert shared == [{0: 0, 1: 0}, {2: 0}, {1: 1, 2: 1}]
 

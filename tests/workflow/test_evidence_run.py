@@ -47,7 +47,7 @@ def test_evidence_table_has_all_windows_of_the_ledgers(done):
     assert all("evidence" not in window for window in windows)
 
 
-def test_events_of_evidence_count_as_another_model(done):
+def test_events_of_evidence_are_treated_as_another_model(done):
     events = read_events_csv(done.folder / "results/events/events_llava_evidence_video_0.csv")
     again = spot_events(evidence_of(done), 3.0)
     assert [(e.time_s, e.label) for e in events] == [(e.time_s, e.label) for e in again]

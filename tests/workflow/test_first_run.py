@@ -109,7 +109,7 @@ def test_models_target_fetches_models_and_prints_their_sizes(clone, environment)
         ),
     ],
 )
-def test_first_mistakes_give_one_sentence_in_a_dry_run(clone, environment, clip, words, sentence):
+def test_common_mistakes_of_new_users_give_one_sentence(clone, environment, clip, words, sentence):
     shutil.copy(clip, clone.folder / "match.mp4")
     arguments = re.split(r" (?=\w+=)", words)
     done = subprocess.run(

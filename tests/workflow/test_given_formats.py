@@ -139,7 +139,7 @@ def test_replaced_file_is_read_again_for_all_its_videos(done):
             "the file has no predictions for",
         ),
         ("broken.json", '{"UrlLocal": ', "is not a JSON file in UTF-8"),
-        ("list.json", "[]", "Write {video} in the path"),
+        ("list.json", "[]", "replace the video's number by {video}"),
         ("no.zip", "PK", "no.zip cannot be read"),
         (
             "swapped.json",

@@ -54,7 +54,9 @@ LACKING = ["av", "bitsandbytes", "json_repair", "numpy", "pandas", "safetensors"
 
 
 @pytest.mark.parametrize("arguments", [["-n"], ["--cores", "1"]], ids=["plan", "run"])
-def test_dry_run_needs_no_packages_of_the_jobs_and_a_run_names_them(project, checkpoint, arguments):
+def test_dry_run_works_without_packages_that_a_run_reports_as_missing(
+    project, checkpoint, arguments
+):
     options = [f"models={{llava: {{checkpoint: {checkpoint}}}}}", "compare_with=[]"]
     command = f"""if True:
         import sys

@@ -22,7 +22,7 @@ class PromptContent:
 
     Attributes:
         is_name: returns whether a phrase is the name of an event. It is needed for answers without
-            JSON and for the keys of objects, which may be prose.
+            JSON. In objects, keys may be prose instead of names.
         lines: the prompt's sentences.
         names: normalized names of events that the prompt lists, in its order.
         examples: the events that the prompt shows as examples.

@@ -43,7 +43,7 @@ def writing_mp4(path: Path) -> Iterator[OutputContainer]:
 
 
 def _is_of_system(error: av.FFmpegError) -> bool:
-    """Return whether an error comes from the operating system and not from the muxer (EINVAL)."""
+    """Return whether an error comes from the operating system. EINVAL comes from the muxer."""
     return error.errno in errno.errorcode and error.errno != errno.EINVAL
 
 

@@ -190,7 +190,9 @@ class Counts(Record):
     none: int = Field(ge=0, description="answers that deny any event")
     unparsed: int = Field(ge=0, description="answers without a readable event")
     skipped: int = Field(default=0, ge=0, description="windows without an answer")
-    invalid: int = Field(default=0, ge=0, description="items without time or text, and repeats")
+    invalid: int = Field(
+        default=0, ge=0, description="number of items without time or text, and of repeated items"
+    )
     cut_off: int = Field(default=0, ge=0, description="incomplete answers with readable events")
     events_in: int = Field(ge=0, description="events in the answers")
     duplicates: int = Field(default=0, ge=0, description="events merged into another event")
@@ -321,8 +323,8 @@ class Coverage(Record):
     looked_at: list[Interval]
     has_open_end: bool = Field(
         default=False,
-        description="whether the model looked at the whole video, whose duration is unknown; "
-        "it then also looked at the time after the last interval",
+        description="true if the model looked at the whole video and its duration is unknown. The "
+        "model then also looked at the time after the last interval",
     )
     no_pictures: list[Interval] = Field(
         default=[], description="intervals in which the video has no picture"

@@ -28,7 +28,7 @@ def rows_that_fit(
 ) -> int:
     """Return the number of windows to process at a time.
 
-    Unpack the weights if there is room for both.
+    Unpack the weights if they fit into memory beside this number of windows.
 
     Args:
         model: the loaded model.
@@ -43,7 +43,7 @@ def rows_that_fit(
     usable = _usable_bytes()
     most = _MOST_ROWS if wanted == "auto" else wanted
     if model.unpacked_bytes() <= usable - most * row / _SHARE_FOR_ROWS:
-        log.info("The weights are unpacked, because there is enough memory.")
+        log.info("The 4-bit weights are unpacked, because there is enough memory.")
         model.unpack()
         return most
     return max(1, min(most, int(_SHARE_FOR_ROWS * usable / row))) if wanted == "auto" else wanted

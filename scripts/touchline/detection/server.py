@@ -315,7 +315,8 @@ class _Server:
             attempts: number of attempts so far.
 
         Raises:
-            InputError: patience has ended, or the server asks for a longer pause.
+            InputError: the longest time for attempts is over, or the server asks for a pause beyond
+                it.
         """
         now, patience, host = time.monotonic(), self._access.patience, self._access.host
         if now - self._answered_at > patience:

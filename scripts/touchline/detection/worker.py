@@ -193,12 +193,12 @@ def _answer_locally(
         )
 
     def fitted(frames: Iterator[Frame]) -> Iterator[Frame]:
-        """Fit the frames for the model."""
+        """Scale and crop each frame as the model expects it."""
         for frame in frames:
             yield replace(frame, picture=model.pixels(frame.picture, question.image.fit))
 
     def load_early(gpu: str) -> None:
-        """Load the model before the GPU is leased, if there is room beside its current model."""
+        """Load the model before the GPU is leased, if there is room beside another's model."""
         try:
             check_usable(gpu)
             if has_room_beside(checkpoint):
@@ -206,7 +206,7 @@ def _answer_locally(
         # Another worker holds the GPU, so sharing may fail or memory may be short. A permanent
         # fault is reported once this worker holds the lease.
         except (InputError, RuntimeError) as error:
-            log.info("The model is loaded once the GPU is leased, because %s", plain(error))
+            log.info("The model is loaded after the GPU is leased, because %s", plain(error))
 
     early: list[AnsweringModel] = []
     with clock.timing("waiting for a GPU"):

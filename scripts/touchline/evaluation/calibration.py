@@ -85,7 +85,7 @@ def calibrate(
     Args:
         halves: halves with predicted and true events.
         model: name of the model.
-        tolerance: most seconds between a right event and its annotation.
+        tolerance: largest distance between a right event and its annotation, in seconds.
         classes: classes to evaluate; None for all annotated classes.
     """
     in_halves = judge_events(halves, tolerance, classes)

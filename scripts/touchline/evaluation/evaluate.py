@@ -83,7 +83,8 @@ def evaluate(
     Args:
         halves: at least one half; each half is of another video or another part of one.
         model: name of the model.
-        tolerances: most seconds between an event and the annotation that it is paired with.
+        tolerances: largest distance between an event and the annotation that it is paired with, in
+            seconds.
         shifts: number of time shifts for the chance level.
         resamples: number of resamples of the games for intervals; one game has no interval.
         seed: seed of the shifts and the resamples.
@@ -155,7 +156,7 @@ def write_curves_csv(path: str | Path, curves: Iterable[Curve]) -> None:
 
 
 def _free_kicks_in(halves: Iterable[Half]) -> dict[str, str]:
-    """Map each label of a free kick that occurs to the name of the combined class."""
+    """Map each free-kick label in the halves to the name of the combined class."""
     labels = {
         event.label for half in halves for events in (half.truth, half.events) for event in events
     }

@@ -70,7 +70,7 @@ def improved_classes(
     Args:
         halves: halves with judged events.
         learnt: scores of each half, learnt from the other games.
-        tolerance: most seconds between a right event and its annotation.
+        tolerance: largest distance between a right event and its annotation, in seconds.
     """
     better = set()
     plain = [half.worths for half in halves]

@@ -125,7 +125,7 @@ def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floa
     Args:
         runs: the events unchanged, then after each time shift.
         label: name of the class.
-        tolerance: most seconds between two paired events.
+        tolerance: largest distance between two paired events, in seconds.
         weights: weight of each game, shape [1 + r, games]; row 0 is all ones.
     """
     here, *shifted = ([*run.get(label, [])] for run in runs)

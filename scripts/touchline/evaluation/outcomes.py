@@ -100,8 +100,8 @@ def read_halves(
         videos: annotated videos in the order of the files.
         files: paths of the files.
         classes: classes to evaluate; None for all annotated classes.
-        tolerance: most seconds between a verdict and the prediction that it judges. Predictions
-            with an undecided verdict are left out.
+        tolerance: largest distance between a verdict and the prediction that it judges, in seconds.
+            Predictions with an undecided verdict are left out.
         taught: classes that are not in labels.yaml and were learnt from annotations.
 
     Returns:
@@ -187,7 +187,10 @@ class Outcome:
 
 
 def restrict_to_coverage(half: Half) -> Half:
-    """Return the half with only the events that the model looked at, predicted events by time."""
+    """Return the half with only the events in the intervals that the model looked at.
+
+    Predicted events are sorted by time.
+    """
     return replace(
         half,
         truth=[event for event in half.truth if contains(half.looked_at, event.time_s)],

@@ -78,7 +78,7 @@ def average_precisions(
     Args:
         ranked: halves by order, from `rankings`.
         classes: names of the classes.
-        tolerance: most seconds between two paired events.
+        tolerance: largest distance between two paired events, in seconds.
     """
     values: dict[str, dict[str, float | None]] = {}
     for name, halves in ranked.items():

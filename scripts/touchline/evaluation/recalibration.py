@@ -31,7 +31,7 @@ def features(event: Event, others: Sequence[Sequence[Event]], tolerance: float) 
     Args:
         event: the event.
         others: events of each other model in the same video.
-        tolerance: most seconds between two events that agree.
+        tolerance: largest distance between two events that agree, in seconds.
     """
     context = event.context or _NO_CONTEXT
     agreeing = [
@@ -155,8 +155,9 @@ def recalibrate_models(
         others_of: models whose agreement was a feature, by name of the model.
 
     Returns:
-        The scored events by model. None unless probabilities improve the models' joint results in
-        every game, because scores and probabilities cannot be compared.
+        The scored events by model. None if probabilities do not improve the results of all models
+        together in every game. Then all models keep their scores, because scores and probabilities
+        cannot be mixed.
     """
     if set(events_of) - set(reports) or not _improve_jointly(list(reports.values())):
         return None

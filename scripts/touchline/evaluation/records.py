@@ -47,7 +47,9 @@ class ClassFigures(Record):
     """Metrics of one class at one tolerance."""
 
     label: str = Field(description="name of the class, or all for all annotated classes together")
-    tolerance: float = Field(ge=0, description="most seconds between two paired events")
+    tolerance: float = Field(
+        ge=0, description="largest distance between two paired events, in seconds"
+    )
     true: int = Field(ge=0, description="true events where the model looked")
     not_shown: int = Field(ge=0, description="true events that the broadcast does not show")
     predicted: int = Field(ge=0)
@@ -182,9 +184,9 @@ class Recalibration(Record):
     )
     list_gains: dict[str, float] = Field(
         default={},
-        description="gain in average precision per game, if the lists of its halves are ordered "
-        "by probability, in cross-validation. Empty with too few games. Probabilities are used "
-        "only if the gain is significantly above 0",
+        description="gain in average precision of each game, from cross-validation: its halves "
+        "are ordered by probability instead of by score. Empty with too few games. Probabilities "
+        "are used only if the gain is significantly above 0",
     )
 
 
@@ -213,7 +215,7 @@ class CalibrationReport(Record):
 
     model: Model
     tolerance: float = Field(
-        ge=0, description="most seconds between a right event and its annotation"
+        ge=0, description="largest distance between a right event and its annotation, in seconds"
     )
     events: int = Field(ge=0)
     right: int = Field(ge=0)
@@ -222,6 +224,6 @@ class CalibrationReport(Record):
         description="null if all events are right or all are false"
     )
     without: dict[str, Recalibration | None] = Field(
-        description="by game: the function learnt from the other games, to be used on this game"
+        description="by game: the function for this game, learnt from the other games"
     )
     quality: list[LearntQuality] = Field(description="quality for all events first, then by class")

@@ -56,11 +56,13 @@ class _Signal:
     rule: ContextSettings
 
     def after(self, time: float, limit: float = math.inf) -> float:
-        """Sum the weights in [time, time + `rule.span`]. Later weights count less.
+        """Sum the weights from `time` to `limit`, at most for `rule.span` seconds.
+
+        Later weights count less.
 
         Args:
             time: in seconds.
-            limit: end of the sum, in seconds.
+            limit: latest end of the sum, in seconds.
         """
         end = min(time + self.rule.span, limit)
         first = bisect_left(self.times, time - SAME_TIME)

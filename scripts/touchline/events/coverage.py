@@ -75,7 +75,7 @@ def coverage_of_given(
 
     Args:
         times: times of the items of the model's predictions file, in seconds.
-        counts: counts of the items.
+        counts: number of items and events in the file.
         manifest: manifest of the video; None without footage.
         game_half: says where halves begin in the video. Only time inside the halves counts.
         reached: end of the predictions of all models for this video, in seconds. Without footage,
@@ -122,12 +122,12 @@ def coverage_of_spotter(
 
 
 def close_open_ends(coverages: Sequence[Coverage], times: Iterable[float]) -> list[Intervals]:
-    """Return the intervals that each model looked at. All open ends are closed at the same time.
+    """Return the intervals that each model looked at. All open ends get the same end time.
 
     Args:
         coverages: the coverage of each model.
         times: times of all events that are compared, in seconds: the models' events and, if known,
-            the true events. No open end is before the last of these times.
+            the true events. The end time is never before the last of these.
     """
     ends = [one.end for each in coverages if each.has_open_end for one in each.looked_at]
     whole = union([(0.0, _least_duration(*ends, *times))])

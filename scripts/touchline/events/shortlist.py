@@ -41,7 +41,7 @@ class Standing:
 
     @property
     def order(self) -> tuple[bool, float, int]:
-        """Return a sort key that puts the events to review first at the front.
+        """Return a sort key. Events that should be reviewed first have the smallest key.
 
         The most probable events come first. Events of unknown probability follow: the best event of
         every class, then the second best of every class, and so on. Scores of different classes

@@ -21,8 +21,8 @@ def locate(
     Windows overlap, and every window that shows a moment can predict the event. So the estimate is
     a weighted mean of the windows' middles. It uses the windows that predicted the event and
     overlap the window of the best hit. The weight of a window is the ranking score of its hit. For
-    two windows, the estimate is the middle of their common part. Later windows of a longer run only
-    show the time after the event.
+    two windows, the estimate is the middle of their common part. If more than two windows in a row
+    predict an event, the later ones only show the time after it.
 
     Args:
         events: merged events. Their time is the start of the window of their best hit.

@@ -229,8 +229,8 @@ def find_entries(
     form, document = _read(path)
     if form == "answers":
         raise InputError(
-            f"{source} has the predictions of one video. Write {{video}} in the path in place of "
-            "its number."
+            f"{source} has the predictions of one video. In the path, replace the video's "
+            "number by {video}."
         )
     if form in ("osl", "frames"):
         samples = _samples(form, document, source)

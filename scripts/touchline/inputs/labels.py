@@ -90,7 +90,7 @@ class Labels:
                     f"{nearest(name, classes)}"
                 )
             if not all(re.match(r"\w", word) for word in words):
-                raise InputError(f"A word of confirmed_by: {name!r} does not begin with a letter.")
+                raise InputError(f"confirmed_by of {name!r}: a word does not begin with a letter.")
             if words:
                 beginnings = "|".join(re.escape(word.casefold()) for word in words)
                 self._confirming[name] = re.compile(rf"\b(?:{beginnings})")

@@ -41,7 +41,7 @@ Method = Literal["union", "intersection", "weighted", "nms"]
 
 
 def _plain(name: str) -> str:
-    """Check the name of a model. It is a part of file names, where "_" separates the parts."""
+    """Check that a model's name suits file names, in which "_" separates the parts."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", name):
         raise ValueError(f"{name!r} cannot name a model; use letters, digits, '-' and '.'")
     if name == "ensemble":

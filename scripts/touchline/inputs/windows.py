@@ -138,8 +138,8 @@ def _pieces(start: float, end: float, stretches: Stretches) -> Iterator[_Piece]:
     """Split a slice into pieces, one per part of the video.
 
     Args:
-        start: start of the slice, in seconds of the parts to look at.
-        end: end of the slice, in seconds of the parts to look at.
+        start: start of the slice, in seconds. Only the parts to look at count.
+        end: end of the slice, counted in the same way.
         stretches: the parts to look at.
     """
     before = 0.0

@@ -24,8 +24,9 @@ class Judging:
     """The settings for evaluating spotted events.
 
     Attributes:
-        radius: most seconds between an event and its duplicates.
-        tolerance: most seconds between an event and the annotation that it is paired with.
+        radius: largest distance between an event and its duplicates, in seconds.
+        tolerance: largest distance between an event and the annotation that it is paired with, in
+            seconds.
         resamples: number of resamples of the games for intervals.
         seed: seed of the resamples and of the games drawn for training.
     """
@@ -124,7 +125,7 @@ def spotted(video: LabelledVideo, fit: Fit, radius: float) -> list[Event]:
     Args:
         video: the video.
         fit: model learnt from other games.
-        radius: most seconds between an event and its duplicates.
+        radius: largest distance between an event and its duplicates, in seconds.
     """
     weights = np.full((len(video.windows), len(fit.classes) + 1), np.nan)
     weights[video.answered] = log_probabilities(fit.log_odds(video))

@@ -92,8 +92,8 @@ class LearntModel:
         part = self._part_for(game, fingerprint)
         if part is None:
             log.warning(
-                "No class is spotted. The video matches several training games, and no model was "
-                "trained without all of them."
+                "No class is spotted. The video matches several training games, and each model "
+                "was trained on one or more of them."
             )
             nothing = np.full((len(features.windows), 1), np.nan)
             nothing[features.answered] = 0.0
@@ -118,7 +118,7 @@ class LearntModel:
         return Evidence(features.windows, classes, found, "learned")
 
     def _part_for(self, game: str, fingerprint: str) -> int | None:
-        """Return the number of the part learnt without a video's games, or None."""
+        """Return the number of the part that was learnt without the game of a video, or None."""
         names = {
             each.game
             for each in self.note.games

@@ -68,7 +68,11 @@ class LearningReport(Record):
     classes: list[LearntClass]
     strength: float = Field(gt=0, description="strength of the regularization for all games")
     tolerance: float = Field(
-        ge=0, description="most seconds between an event and the annotation that it is paired with"
+        ge=0,
+        description=(
+            "largest distance between an event and the annotation that it is paired "
+            "with, in seconds"
+        ),
     )
     curve: list[CurvePoint]
     problems: list[str] = Field(default=[], description="annotations that could not be used")

@@ -23,7 +23,8 @@ def learning_report(
         model: name of the model.
         learner: learner that holds the games with annotations.
         whole: model learnt from all games.
-        tolerance: most seconds between an event and the annotation that it is paired with.
+        tolerance: largest distance between an event and the annotation that it is paired with, in
+            seconds.
         curve: points of the learning curve.
         problems: one line per annotation that cannot be used.
     """

@@ -53,9 +53,8 @@ def check_usable(gpu: str | None) -> None:
 def call_once(dtype: torch.dtype) -> None:
     """Call the operations of a model on tiny inputs.
 
-    This loads their libraries, which takes a second, while other work is still waiting.
-
-    Do nothing without a GPU.
+    This loads their libraries, which takes a second. A process does it while it waits for other
+    things. Do nothing without a GPU.
     """
     import torch
     from torch.nn import functional
@@ -111,7 +110,7 @@ def driver_version() -> str | None:
 
 
 def _advice(cuda: str | None, driver: str | None) -> str:
-    """Return advice for a torch build with a version of CUDA, or without CUDA."""
+    """Return advice on the build of torch. `cuda` is the CUDA version of this build, or None."""
     here = f"The driver's version is {driver}"
     if driver is None:
         here = "nvidia-smi reports no driver, so the driver may be missing (as in a container)"

@@ -16,7 +16,7 @@ class Replayed:
     longer to launch them than the GPU to run them.
 
     Args:
-        call: Function from a tensor of one shape to a tensor of one shape that works only on the
+        call: Function from a tensor to a tensor, each with a fixed shape. All of its work is on the
             GPU. It runs a few times to warm up, so running it again must change nothing.
         example: Input of the right shape.
     """

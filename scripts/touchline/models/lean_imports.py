@@ -35,7 +35,11 @@ def lean_import(name: str) -> ModuleType:
             return import_module(name)
     # Without its parts, each version of torch and transformers can fail in its own way.
     except Exception as error:
-        log.info("%s is imported in full, because the lean import failed: %r.", name, error)
+        log.info(
+            "%s is imported with all its modules, because importing only some of them failed: %r.",
+            name,
+            error,
+        )
         return import_module(name)
 
 
@@ -103,7 +107,8 @@ def _compiler() -> ModuleType:
 def _in_compiler() -> ModuleType:
     """Return a stand-in for a module of torch.
 
-    Transformers' masks import one context manager from it, and rarely use it.
+    Transformers imports one context manager of that module for attention masks, and rarely enters
+    it.
     """
     module = ModuleType(_IN_COMPILER)
     module.TransformGetItemToIndex = lambda: (  # type: ignore[attr-defined]

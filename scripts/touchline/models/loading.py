@@ -195,7 +195,7 @@ class _Skeleton(TorchFunctionMode):
     def _spared(
         self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> torch.Tensor | None:
-        """Return a result without computed values, or None."""
+        """Return a result of the right shape if the call's values are not needed, else None."""
         is_made = str(kwargs.get("device")) == "meta"
         if func is torch.randn and is_made:
             return torch.empty(*args, **kwargs)

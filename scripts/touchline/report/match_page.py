@@ -179,7 +179,7 @@ def page_data(
         match: results of the match.
         moments: moments of the match.
         name: game, half and teams of the video.
-        tolerance: most seconds between two events of one moment.
+        tolerance: largest distance between two events of one moment, in seconds.
         shortlists: shortlist of each model.
         thumbnails: pictures of some of the moments, by time.
         path: path of the video; None without footage.

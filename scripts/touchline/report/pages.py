@@ -60,8 +60,8 @@ def bundle(module: str) -> str:
     """Bundle a module of assets/ and its imports into one script, because a page from disk cannot
     import.
 
-    All modules share one scope, so they must not use the same name for different things. A browser
-    would refuse the whole script.
+    All modules share one scope, so they must not use the same name for different things. If two
+    did, a browser would refuse the whole script.
     """
     parts: dict[str, str] = {}
 

@@ -98,7 +98,7 @@ def build_moments(
 
     Args:
         tracks: events and coverage of each model, by name.
-        tolerance: most seconds between two paired events.
+        tolerance: largest distance between two paired events, in seconds.
         fused: events of the ensemble.
         truth: annotations; None if there are none.
         classes: annotated classes; None for all. Events of other classes are neither right nor
@@ -146,8 +146,8 @@ def _split_by_tolerance(
 ) -> list[list[Prediction]]:
     """Split predictions around one moment into groups no longer than the tolerance.
 
-    The other events lie on both sides of the first model's event, so they may be twice the
-    tolerance apart.
+    The events of other models lie on both sides of the first model's event. So two of them may be
+    twice the tolerance apart.
     """
     groups: list[list[Prediction]] = []
     for one in sorted(predictions, key=lambda one: one.event.time_s):

@@ -71,7 +71,7 @@ def check_no_status(words: Collection[str], project: Path) -> None:
     """
     if "status" in words:
         raise InputError(
-            "There is no target status. To see the progress of a run, type: "
+            "Snakemake has no target named “status”. To see the progress of a run, type: "
             f"{status_command(project)}"
         )
 

@@ -23,7 +23,7 @@ _ENSEMBLE = "ensemble"
 
 @dataclass(frozen=True)
 class Plan:
-    """The models, videos and files that a run makes from its inputs."""
+    """The plan of a run: its videos, its models, and the files that it makes."""
 
     inputs: Inputs
 
@@ -460,7 +460,8 @@ class Plan:
     def half_for_video(self, video: int) -> GameHalf:
         """Return the game and half of a video, from the table of videos.
 
-        The manifest does not contain them: otherwise a corrected name would repeat the detection.
+        The manifest does not contain these. Otherwise, correcting a name would detect the video
+        again.
         """
         row = self.inputs.videos.get(video)
         return row.game_half if row else GameHalf()

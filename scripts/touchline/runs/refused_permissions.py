@@ -24,14 +24,17 @@ def is_tested() -> bool:
 
 
 def accept_refused_modes(persistence: Any) -> None:
-    """Patch the class that writes Snakemake's records, so that it accepts refused modes."""
+    """Patch the class that writes Snakemake's records.
+
+    It then goes on if the file system refuses to set the mode of a record.
+    """
     persistence._io_write = _patched_write(persistence._io_write)
 
 
 def _patched_write(write: Callable[..., None]) -> Callable[..., None]:
     """Wrap Snakemake's function that writes a record.
 
-    If a complete record's mode cannot be set, go on.
+    If the mode of a complete record cannot be set, go on.
     """
 
     @wraps(write)

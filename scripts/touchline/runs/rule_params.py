@@ -109,8 +109,9 @@ class WatchedWindows(WindowSettings):
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out newer fields that have their default, so that no slice is detected again for
-        them.
+        """Leave out newer fields that have their default.
+
+        Otherwise, each new field would detect all slices again.
         """
         fields = dump(self)
         del fields["outside_halves"]
@@ -180,7 +181,7 @@ class ClassParams(RuleParams):
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
-        """Return the names of the parameters, without `taught` if there are no such classes."""
+        """Return the names of the parameters, without `taught` if it has no classes."""
         names = super().param_names(plan)
         return names if plan.inputs.taught else [name for name in names if name != "taught"]
 
@@ -220,7 +221,7 @@ class FetchModelParams(RuleParams):
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
-        """Return the names of the parameters, without `trust_code` if no model trusts code."""
+        """Return the names of the parameters, without `trust_code` if no model has it."""
         names = super().param_names(plan)
         trusts_code = any(model.trust_code for model in plan.inputs.settings.models.values())
         return names if trusts_code else [name for name in names if name != "trust_code"]
@@ -275,8 +276,8 @@ class MergeSlicesParams(RuleParams):
     """Parameters of merge_slices.
 
     Attributes:
-        half: game and half from the table of videos. The manifest does not contain them, because a
-            corrected name would then repeat the detection.
+        half: game and half from the table of videos. The manifest does not contain them. Otherwise,
+            correcting a name would detect the video again.
         merge: settings of merging.
         context: settings of the context score.
     """
@@ -293,7 +294,7 @@ class SpotEvidenceParams(RuleParams):
     Attributes:
         classes: the classes that evidence is computed for.
         half: game and half of the video.
-        window: most seconds between an event and its duplicates.
+        window: largest distance between an event and its duplicates, in seconds.
     """
 
     classes: list[str] = job_field(lambda job: job.plan.weighed_classes)
@@ -308,8 +309,9 @@ class LearnModelParams(ClassParams):
     Attributes:
         videos: annotated videos, in the order of the inputs.
         slices: number of slices per video.
-        radius: most seconds between an event and its duplicates.
-        tolerance: most seconds between an event and the annotation that it is paired with.
+        radius: largest distance between an event and its duplicates, in seconds.
+        tolerance: largest distance between an event and the annotation that it is paired with, in
+            seconds.
         resamples: number of resamples for intervals.
         seed: seed of the random numbers.
         classes: classes whose annotations are complete; None for all.
@@ -330,7 +332,7 @@ class SpotLearnedParams(RuleParams):
 
     Attributes:
         half: game and half of the video.
-        window: most seconds between an event and its duplicates.
+        window: largest distance between an event and its duplicates, in seconds.
         game: game of the video. The learnt model that is used was not trained on this game.
     """
 
@@ -357,7 +359,7 @@ class CompareModelsParams(RuleParams):
 
     Attributes:
         models: models in the order of their files.
-        tolerance: most seconds between two paired events.
+        tolerance: largest distance between two paired events, in seconds.
         shifts: number of shifts for the estimate of chance.
         seed: seed of the random numbers.
     """
@@ -374,7 +376,7 @@ class FuseModelsParams(RuleParams):
 
     Attributes:
         models: models in the order of their files.
-        tolerance: most seconds between two paired events.
+        tolerance: largest distance between two paired events, in seconds.
         ensemble: settings of the ensemble, without its members, which `models` replaces.
         others: by model, the other models whose events calibration compares with its events.
         half: game and half of the video.
@@ -397,7 +399,8 @@ class EvaluateModelParams(ClassParams):
 
     Attributes:
         videos: annotated videos, in the order of the inputs.
-        tolerance: most seconds between an event and the annotation that it is paired with.
+        tolerance: largest distance between an event and the annotation that it is paired with, in
+            seconds.
         tolerances: further tolerances in seconds.
         shifts: number of shifts for the estimate of chance.
         resamples: number of resamples for intervals.
@@ -422,7 +425,8 @@ class CalibrateModelParams(ClassParams):
 
     Attributes:
         videos: annotated videos, in the order of the inputs.
-        tolerance: most seconds between an event and the annotation that it is paired with.
+        tolerance: largest distance between an event and the annotation that it is paired with, in
+            seconds.
         classes: classes to evaluate; None for all.
     """
 
@@ -482,7 +486,7 @@ class DrawThumbnailsParams(ClassParams):
     Attributes:
         half: game and half of the video.
         models: models in the order of their files.
-        tolerance: most seconds between two paired events.
+        tolerance: largest distance between two paired events, in seconds.
         classes: classes to evaluate; None for all.
         per_class: number of events to list per class.
         window: length of a window in seconds.
@@ -517,7 +521,7 @@ class ReportMatchParams(ClassParams):
 
     Attributes:
         models: models in the order of their files.
-        tolerance: most seconds between two paired events.
+        tolerance: largest distance between two paired events, in seconds.
         classes: classes to evaluate; None for all.
         name: game, half and teams of the video.
         weighing: models with evidence, in the order of their evidence files.
@@ -554,7 +558,7 @@ class ReportRunParams(RuleParams):
         slices: number of slices per video.
         window: settings of the windows.
         fused: videos with an ensemble.
-        tolerance: most seconds between two paired events.
+        tolerance: largest distance between two paired events, in seconds.
         benchmarks: pattern of the files with measurements. They are not inputs, because new
             measurements must not repeat the job.
     """

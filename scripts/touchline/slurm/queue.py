@@ -216,8 +216,8 @@ _OBSTACLES = [
     ),
     (
         r"(QOS|Assoc)Max(?!Jobs)\w*PerJob\w*|MaxMemPerLimit|(QOS|Assoc)Min\w+",
-        "it requests more or less than one job may: change gpu, mem_mb or threads, or set another "
-        "qos or slurm_partition",
+        "it requests more (or less) than SLURM allows for one job: change gpu, mem_mb or "
+        "threads, or set another qos or slurm_partition",
     ),
     (
         r"(QOS|Assoc)(Max|Grp)\w+",

@@ -75,8 +75,8 @@ class Refusal:
         """
         if self.is_for_too_many_jobs:
             return (
-                "--jobs N, with N at most your limit on jobs in the queue; or runtime, gpu, mem_mb "
-                f"or qos in {_PROFILE}; or ask for a higher limit"
+                "--jobs N (at most your limit on jobs in the queue), or runtime, gpu, mem_mb or "
+                f"qos in {_PROFILE}, or ask for a higher limit"
             )
         if self.is_temporary:
             return None

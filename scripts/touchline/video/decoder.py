@@ -116,7 +116,10 @@ class Decoder:
     def _decode_with_skips(
         self, segment: Segment, waiting: deque[Wanted]
     ) -> Iterator[tuple[float, VideoFrame]]:
-        """Yield the wanted pictures up to the first doubtful one. Unneeded pictures are skipped."""
+        """Yield the wanted pictures up to the first that may be decoded wrongly.
+
+        Skip unneeded pictures.
+        """
         wanted = {each.pts for each in waiting}
         for pts, frame in self._decode(segment, segment.begin, wanted):
             # A packet may contain half a picture (a field), and skipping would lose the other half.

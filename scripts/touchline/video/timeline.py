@@ -242,7 +242,7 @@ def _leaps(clock: Times, is_off: NDArray[np.bool_]) -> list[int]:
 
 
 def _with_insertions(clock: Times, restarts: list[int], leaps: list[int]) -> list[int]:
-    """Add to the restarts those leaps forward that begin or end an inserted part."""
+    """Return the restarts, and the leaps forward of the clock at both ends of an inserted part."""
     found = set(restarts)
     places = sorted({*restarts, *leaps})
     close = max(_SAME_CLOCK, 2 * _usual(clock))

@@ -1,9 +1,9 @@
 """Fetch and check adapters: LoRA changes (arXiv:2106.09685) to merge into a model's weights.
 
 PEFT merges in 16 bits, like the author of an adapter would. It is imported only for the merge, so
-no worker imports it. This module refuses inputs that PEFT would silently ignore: weights for layers
-that the model does not have, missing weights, and settings that change more than matrix products.
-Only safetensors are read.
+no worker imports it. This module refuses inputs that PEFT would silently ignore. They are weights
+for layers that the model does not have, missing weights, and settings that change more than weights
+of linear layers. Only safetensors are read.
 """
 
 from __future__ import annotations

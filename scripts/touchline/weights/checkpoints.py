@@ -139,7 +139,8 @@ def place(files: Collection[Path], folder: Path) -> None:
             except OSError as error:
                 raise InputError(
                     f"{file} cannot be copied to {folder}: {error.strerror}. Free space there, or "
-                    "set HF_HUB_CACHE to a folder on the same file system, where links suffice."
+                    "set HF_HUB_CACHE to a folder on the same file system, so that nothing is "
+                    "copied."
                 ) from error
 
 
@@ -159,8 +160,8 @@ def pin_commit(record: Path, name: str, revision: str | None, folder: Path) -> s
     if before and before.commit and (before.checkpoint, before.revision) == (name, revision):
         if before.commit != revision:
             log.info(
-                "%s: revision %s stays at its first commit, %s. To use its current commit, delete "
-                "%s and %s.",
+                "%s: revision %s stays at the commit that was fetched first, %s. To use its "
+                "current commit, delete %s and %s.",
                 name,
                 wanted,
                 before.commit,

@@ -62,12 +62,12 @@ def find_commit(repo: str, revision: str) -> str:
         commit = str(resolve_revision(repo, revision=revision).resolved)
     if before not in (None, commit):
         log.warning(
-            "%s: revision %s has changed from commit %s (when this machine last asked) to %s, "
-            "which is used. Set revision to the commit that you want.",
+            "%s: revision %s now means commit %s, which is used. When this machine last asked, it "
+            "meant %s. Set revision to the commit that you want.",
             repo,
             revision,
-            before,
             commit,
+            before,
         )
     elif revision != commit:
         log.warning(

@@ -390,7 +390,7 @@ def test_negated_class_makes_no_event(text, found):
     assert parse(text).status == ("events" if found else "none")
 
 
-def test_team_confidence_and_details_beside_a_name_are_read():
+def test_team_and_confidence_and_details_after_a_class_are_read():
     expected = ParsedEvent(label="Goal", team="home", confidence=0.9, details="a header")
     for text in (
         '{"Goal": {"team": "home", "confidence": 0.9, "details": "a header"}}',

@@ -101,7 +101,7 @@ def test_chance_in_a_short_video_equals_the_analytic_value(by_chance, span):
     )
 
 
-def test_shifts_are_multiples_of_the_grid_step_for_any_phase():
+def test_shifts_are_multiples_of_the_grid_step_for_any_start_of_the_grid():
     source = random.Random(3)
     times = [0.04 + 2.0 * k for k in source.sample(range(1300), 30)]
     assert all(

@@ -58,7 +58,7 @@ def test_events_with_other_labels_are_not_fused():
         ({"llava": {"Foul": 0.5}, "netvlad": 0.25}, 1.0, [11.15, 300.0]),
     ],
 )
-def test_weighted_keeps_moments_that_reach_the_threshold(weights, threshold, times):
+def test_method_weighted_keeps_moments_that_reach_the_threshold(weights, threshold, times):
     fused = fuse(PREDICTED, 5.0, "weighted", weights=weights, threshold=threshold)
     assert [e.time_s for e in fused] == pytest.approx(times, abs=0.06)
 
@@ -82,7 +82,7 @@ def test_nms_keeps_the_strongest_event_of_all_models():
     assert [e.time_s for e in fuse(predicted, 3.0, "nms", weights={"b": 0.5})] == [13.0, 30.0]
 
 
-def test_event_without_score_has_worth_one():
+def test_event_without_score_ranks_as_if_it_had_score_one():
     predicted = {"a": [event(10.0, score=0.9)], "b": [event(12.0)]}
     assert fuse(predicted, 5.0, "union")[0].time_s == 12.0
 

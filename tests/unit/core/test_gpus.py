@@ -82,7 +82,7 @@ def test_visible_devices_are_parsed_like_cuda(machine, visible, names):
 
 
 @pytest.mark.parametrize("visible", ["2", "7,0", "0,0", "GPU-aa,GPU-aaa", "GPU-", "all", "gpu0"])
-def test_invalid_variable_that_hides_every_gpu_is_rejected(machine, visible):
+def test_invalid_cuda_visible_devices_that_hides_every_gpu_is_rejected(machine, visible):
     machine(BOTH, visible)
     with pytest.raises(InputError, match=f"CUDA_VISIBLE_DEVICES={visible} hides every GPU"):
         candidates()
@@ -138,7 +138,7 @@ def test_cuda_is_asked_if_nvml_cannot_answer(machine, monkeypatch, cards):
     assert candidates() == [Gpu("1", B, is_exclusive=True), Gpu("0", A)]
 
 
-def test_gpus_without_driver_answer_are_listed_by_number(monkeypatch, tmp_path):
+def test_gpus_are_listed_by_number_if_the_driver_does_not_answer(monkeypatch, tmp_path):
     (tmp_path / "nvidia" / "0000:00:06.0").mkdir(parents=True)
     assert candidates() == [Gpu("0")]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")

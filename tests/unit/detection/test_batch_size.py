@@ -61,7 +61,7 @@ def test_weights_are_unpacked_only_if_all_rows_fit(card, free, wanted, rows, pac
     assert model.is_packed == packed
 
 
-def test_cpu_keeps_weights_packed():
+def test_4_bit_weights_are_not_unpacked_on_a_cpu():
     model = Weights()
     assert rows_that_fit(model, 4, 256, 3) == 3
     assert model.is_packed

@@ -182,7 +182,7 @@ def two_threads():
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_answers_do_not_depend_on_the_batch_with_two_threads(model, pictures):
+def test_answers_of_a_model_on_two_threads_do_not_depend_on_the_batch(model, pictures):
     whole = answered(model, tasks(pictures), 4)
     for windows in ([5], [9, 2, 7], range(3, 12)):
         some = answered(model, tasks(pictures, windows=windows), 4)
@@ -286,7 +286,7 @@ def test_short_answers_free_rows_during_a_long_answer():
     assert script.steps == 29
 
 
-def test_drafts_of_earlier_answers_save_steps():
+def test_drafts_from_earlier_answers_save_steps():
     # The first answer takes 12 steps. After that, each step yields five tokens.
     answer = [1, 2, 1, 4, 2, 2, 1, 1, 4, 4, 1, 4, 0]
     script = Script([answer] * 5, drafts=4)
@@ -310,7 +310,7 @@ def test_finished_answers_are_yielded_immediately():
     assert [task.index for task, _ in done] == [1, 2, 0]
 
 
-def test_answer_ends_at_eos_length_or_complete_list():
+def test_answer_ends_at_its_end_token_or_maximum_length_or_complete_list():
     opened, one, closed = 1, 2, 3
     script = Script(
         [
@@ -389,7 +389,7 @@ def test_other_errors_of_the_model_are_raised():
         run(Broken([[LETTER, 0]]), rows=2)
 
 
-def test_nucleus_equals_transformers():
+def test_nucleus_sampling_equals_that_of_transformers():
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn((50, 40), generator=generator) * 3
     for top_p in (0.1, 0.5, 0.9, 1.0):
@@ -415,6 +415,6 @@ def test_sampling_follows_the_model_s_distribution():
     assert logprobs[0].item() == near(logits[0].log_softmax(-1)[tokens[0]].item())
 
 
-def test_requested_number_of_rows_is_used(model):
+def test_requested_batch_size_is_used(model):
     assert rows_that_fit(model, 4, 14, 3) == 3
     assert rows_that_fit(model, 4, 14, "auto") >= 1

@@ -215,7 +215,7 @@ def test_saved_verdicts_serve_as_labels_of_a_video_without_any(tmp_path):
     assert find_labels(videos, [0], tmp_path / "results") == {0: str(there)}
 
 
-def test_review_without_usable_events_is_refused_unless_undecided(tmp_path):
+def test_review_without_usable_events_is_refused_unless_its_verdicts_are_undecided(tmp_path):
     path = tmp_path / "verdicts.csv"
     columns = "time_s,label,verdict,said_time_s,said_label\n"
     path.write_text(f"{columns}1,Goal,undecided,1,Goal\n2,Foul,rejected,2,Foul\n")

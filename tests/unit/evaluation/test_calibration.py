@@ -161,7 +161,7 @@ def test_few_events_change_the_score_less_than_many():
     assert probability(middle, {}, many) == pytest.approx(0.2, abs=0.08)
 
 
-def test_features_reorder_the_improved_classes():
+def test_features_reorder_only_classes_that_they_improve():
     assert fit(judge_events(halves(2, words=0.9), 5), 5).features == {}, "too few games"
     report = calibrate(halves(8, words=0.9), "m", 5)
     fits = [report.from_all, *report.without.values()]
@@ -349,7 +349,7 @@ def test_nearly_perfect_model_is_recalibrated_in_an_ensemble():
         ([-0.1, -0.2, -0.15], False),
     ],
 )
-def test_gain_requires_confidence_over_games(gains, expected):
+def test_gain_counts_only_if_it_is_significant_over_games(gains, expected):
     assert is_gain(gains) is expected
 
 

@@ -47,7 +47,7 @@ def half(request):
     return tracks
 
 
-def test_sparse_models_are_read_with_full_coverage(half):
+def test_spotters_with_few_events_have_full_coverage(half):
     assert all(track.looked_at == ((0.0, 2800.0),) for track in half.values())
 
 

@@ -164,7 +164,7 @@ def oracle(folder, metric, spotter="spotter"):
     )
 
 
-def test_average_map_equals_soccernets_evaluator_on_the_files(games, halves):
+def test_average_map_of_spotters_equals_soccernets_evaluator(games, halves):
     ours = compute_average_maps(halves, shifts=1, resamples=1)
     for metric in ("loose", "tight"):
         theirs = oracle(games[0], metric)

@@ -73,7 +73,7 @@ def test_later_bursts_count_for_the_first_event():
     )
 
 
-def test_confirming_details_of_any_class_raise_the_score():
+def test_details_that_confirm_an_event_raise_its_score():
     celebration = [
         event(t, "Other", details="Players CELEBRATE wildly", known=False) for t in (506.0, 510.0)
     ]
@@ -96,7 +96,7 @@ def test_hits_are_weighted_by_label_probability():
     assert unsure.score < sure.score < unknown.score
 
 
-def test_first_event_of_a_run_ranks_above_all_others():
+def test_first_of_successive_events_ranks_above_all_others():
     events = scored([*burst(500.0), event(2000.0)])
     assert best_first(events)[0] == 500.0
     top = [e for e in events if e.score >= 0.5]
@@ -133,7 +133,7 @@ def test_slice_border_does_not_change_the_scores():
     assert one == scored(hits)
 
 
-def test_time_before_the_video_counts_at_the_mean_rate():
+def test_time_before_the_video_has_the_mean_rate_of_hits():
     steady = [event(float(t)) for t in range(0, 3000, 10)]
     early, middle = scored(steady)[0], scored(steady)[150]
     assert early.context.before == pytest.approx(middle.context.before, rel=0.35)

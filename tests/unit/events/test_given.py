@@ -135,7 +135,7 @@ def test_contradictory_file_is_rejected_before_a_run(results, items, row, senten
     assert sentence in line
 
 
-def test_file_with_only_late_predictions_is_rejected(results):
+def test_file_with_predictions_only_after_the_video_is_rejected(results):
     with pytest.raises(InputError, match="Check the file and the half"):
         read_given(results(item("90000")), 0, FIRST, LABELS, duration=60.0)
 
@@ -253,7 +253,7 @@ def test_frame_numbers_at_one_frame_per_second_are_seconds(frames):
     assert ([hit.time_s for hit in read.hits], read.problems) == ([7], [])
 
 
-def test_frames_near_a_better_one_are_dropped_unless_the_file_says_it_was_done(frames):
+def test_frames_near_a_better_frame_are_dropped_in_unsuppressed_files(frames):
     events = [at_frame(n, score=s) for n, s in ((10, 0.2), (11, 0.4), (12, 0.9), (13, 0.3))]
     events += [at_frame(15, score=0.1), at_frame(12, "Foul", 0.1)]
     read = read_given(frames(spotted_video(f"{GAME}/1", *events)), 0, FIRST, LABELS)
@@ -533,7 +533,7 @@ def test_same_time_in_both_halves_is_no_duplicate(results):
     assert read.problems == []
 
 
-def test_late_items_of_a_file_with_both_halves_are_invalid(results):
+def test_items_after_the_end_of_both_halves_are_invalid(results):
     path = results(item("9000000", clock=None), item("5000"), item(half="2", clock="2 - 0:05"))
     read = read_given(path, 0, Video(video=0, game=GAME, half=1), LABELS)
     assert [hit.time_s for hit in read.hits] == [5.0]

@@ -40,7 +40,7 @@ def test_path_is_found_in_the_other_unicode_form(spelled, tmp_path):
     assert as_on_disk(typed("./é/ö.mkv")) == typed("./é/ö.mkv")
 
 
-def test_table_finds_files_with_accents_in_the_other_form(spelled, tmp_path):
+def test_table_finds_files_in_the_other_unicode_form(spelled, tmp_path):
     on_disk, typed = spelled
     for name in (f"é/{NAME}.mkv", f"é/{NAME}.csv"):
         (tmp_path / on_disk(name)).touch()

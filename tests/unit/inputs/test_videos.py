@@ -193,7 +193,7 @@ def test_soccernet_folders_give_game_half_and_labels(tmp_path):
     ("text", "numbers"),
     [("all", [0, 1, 2, 3, 4, 20]), ("3", [3]), ("0-3", [0, 1, 2, 3]), ("0-2, 20", [0, 1, 2, 20])],
 )
-def test_selection_gives_the_selected_numbers(text, numbers):
+def test_selection_is_read_as_numbers_and_ranges(text, numbers):
     assert select([20, 4, 3, 2, 1, 0], text) == numbers
 
 

@@ -131,7 +131,7 @@ def test_both_halves_of_a_game_are_left_out_together():
 
 
 @given(st.integers(1, 60))
-def test_groups_divide_the_games(count):
+def test_each_game_is_in_one_group_of_the_cross_validation(count):
     games = [f"{n:03}" for n in range(count)]
     coarse, fine = group_games(games)
     for groups in (coarse, fine):
@@ -169,7 +169,7 @@ def test_rare_classes_are_left_out_and_reported():
     assert report.summary == "Learnt 1 classes from 3 games with 450 windows: Goal."
 
 
-def test_single_game_gives_no_model_for_the_same_game():
+def test_model_learnt_from_a_single_game_is_not_used_on_it():
     learner = Learner([with_sign(0, 0)], ["Goal"])
     assert learner.fit_all().classes == ("Goal",)
     alone = learner.fit_without(["game 0"])

@@ -312,7 +312,7 @@ def test_attention_in_chunks_equals_the_library(of_pairs):
     assert_near(ours, stock)
 
 
-def test_features_of_a_pair_do_not_depend_on_other_pairs(of_pairs):
+def test_features_of_a_frame_pair_do_not_depend_on_other_pairs(of_pairs):
     qwen = of_pairs
     pixels = torch.randint(256, (3, 2, 3, *qwen.size[::-1]), dtype=torch.uint8)
     together = qwen.encode(pixels)

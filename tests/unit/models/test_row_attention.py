@@ -164,7 +164,7 @@ def test_attention_kernel_equals_pytorch(tokens, groups, lengths):
 
 
 @pytest.mark.usefixtures("kernel")
-def test_attention_of_a_token_does_not_depend_on_its_place_in_the_step():
+def test_attention_of_a_token_does_not_depend_on_its_position_in_the_step():
     query, key, value, _, _ = case(4, 1, [40, 40])
     key[1], value[1] = key[0], value[0]
     # The third token of row 0 is the first token of row 1, which holds two more tokens.

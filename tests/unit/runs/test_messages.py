@@ -20,9 +20,7 @@ def test_failed_job_is_reported_with_logs_and_next_step(events):
     assert "type the same command again" in lines[-1]
 
 
-def test_job_that_failed_before_its_program_is_reported_with_slurm_s_error(
-    events, tmp_path, monkeypatch
-):
+def test_job_that_failed_before_its_program_started_is_reported(events, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "slurm.log").write_text(
         "OSError: [Errno 30] Read-only file system: '/home/user'\nsrun: error: n1: task 0: Exited\n"

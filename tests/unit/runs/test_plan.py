@@ -36,7 +36,7 @@ def test_ensemble_has_the_coverage_of_all_its_models(plan):
     ]
 
 
-def test_other_models_are_second_opinions_but_not_on_the_ensemble(plan):
+def test_calibration_compares_a_model_but_no_ensemble_with_other_models(plan):
     assert plan.other_events("runs") == ["out/events/events_other_video_3.csv"]
     assert plan.other_events("ensemble") == []
 
@@ -113,7 +113,7 @@ def with_evidence(plan, answers=True, members=None):
     return Plan(replace(plan.inputs, settings=changed))
 
 
-def test_evidence_is_no_second_opinion_on_the_same_model(plan):
+def test_evidence_is_not_compared_with_the_same_model_in_calibration(plan):
     both = with_evidence(plan)
     assert both.models_for_video(3) == ["runs", "runs_evidence", "other"]
     assert both.fused_models(3) == ["runs", "other"]
@@ -128,7 +128,7 @@ def test_evidence_is_no_second_opinion_on_the_same_model(plan):
     ]
 
 
-def test_evidence_is_fused_if_alone_or_named_as_member(plan):
+def test_evidence_is_fused_if_there_are_no_answers_or_it_is_a_named_member(plan):
     assert with_evidence(plan, answers=False).fused_models(3) == ["runs_evidence", "other"]
     members = ["runs_evidence", "runs"]
     named = with_evidence(plan, members=members)

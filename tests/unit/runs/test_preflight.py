@@ -67,7 +67,7 @@ def test_verdicts_of_a_video_with_other_labels_are_unused_with_a_warning(project
     assert "verdicts_video_1.csv is not a table of events" in "".join(mistakes(project))
 
 
-def test_frequent_unknown_label_becomes_a_taught_class(project, tmp_path):
+def test_frequent_unknown_label_becomes_a_class_to_learn(project, tmp_path):
     """The most frequent spelling names the class."""
     truth = {
         "annotations": [
@@ -258,7 +258,7 @@ def test_hq_file_is_recognized_by_link_and_by_video_ini(project, soccernet, tmp_
     assert "its times do not fit video 0" in line
 
 
-def test_labels_of_an_hq_file_count_from_the_start_in_video_ini(project, soccernet):
+def test_label_times_of_an_hq_file_count_from_the_start_in_video_ini(project, soccernet):
     folder = soccernet("1_HQ.mkv", "2_HQ.mkv")
     starts = "[1_HQ.mkv]\nstart_time_second = 12.5\nduration_second = 2700\n"
     (folder / "video.ini").write_text(f"{starts}[2_HQ.mkv]\nstart_time_second = 7\n")
@@ -438,7 +438,7 @@ def test_weight_of_unknown_model_or_class_is_refused_with_the_nearest_name(proje
     assert words in line
 
 
-def test_weight_accepts_any_spelling_of_a_class(project):
+def test_class_weight_accepts_any_spelling_of_the_class(project):
     weights = {"llava": {"Corner kick": 2, "Set Pieces": 0}, "llava_evidence": 3, "other": 1}
     settings = read_inputs(project | {"ensemble": {"weights": weights}}).settings
     assert settings.ensemble.weights["llava"] == {"Corner": 2, "Set Pieces": 0}

@@ -233,7 +233,7 @@ def test_failed_job_stores_no_hashes(run):
     assert not (run.results / "hashes").exists()
 
 
-def test_hashes_include_notes_and_results_below_logs(tmp_path, monkeypatch):
+def test_hashes_include_notes_and_results_in_folders_named_logs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("logs/results/models/note.json", "logs/results/videos/video_0.json"):
         write_json(name, {})

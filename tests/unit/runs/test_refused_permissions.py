@@ -49,7 +49,7 @@ def test_patched_snakemake_writes_records_if_modes_are_refused(tmp_path, chmod_f
     assert json.loads(record.read_text()) == {"a": 1}
 
 
-def test_patched_snakemake_raises_other_errors(tmp_path, chmod_fails):
+def test_patched_snakemake_still_raises_all_other_errors(tmp_path, chmod_fails):
     patched = type("Patched", (Records,), {})
     accept_refused_modes(patched)
     chmod_fails(errno.ENOSPC)

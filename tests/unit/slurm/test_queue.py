@@ -96,7 +96,7 @@ def test_jobs_of_other_results_belong_to_another_run(tmp_path):
     assert not job.is_for(results, tmp_path / "elsewhere")
 
 
-def test_jobs_without_a_hash_in_the_name_belong_to_their_folder(tmp_path):
+def test_job_without_a_hash_in_its_name_belongs_to_the_run_of_its_folder(tmp_path):
     job = QueuedJob("1", "RUNNING", folder=tmp_path)
     assert job.is_for(Path("results"), tmp_path)
     assert not job.is_for(Path("results"), tmp_path / "elsewhere")

@@ -73,7 +73,7 @@ def test_limit_on_queued_jobs_is_temporary(limit):
 
 
 @pytest.mark.parametrize("limit", ["QOSMaxGRESPerJob", "AssocMaxWallDurationPerJobLimit"])
-def test_limit_on_a_single_job_is_permanent(limit):
+def test_refusal_for_the_size_of_a_single_job_is_permanent(limit):
     refused = refusal(f"sbatch: error: {limit}\nsbatch: error: {POLICY}")
     assert not refused.is_temporary
     assert "qos" in refused.advice

@@ -443,7 +443,7 @@ def test_segments_in_reverse_order_give_all_frames(alternating):
     assert got == full_decode(alternating, times)
 
 
-def test_ordinary_files_have_no_dependent_keyframes(tmp_path):
+def test_keyframes_of_ordinary_files_need_no_earlier_packets(tmp_path):
     for suffix, codec, options in FILES:
         path = write(tmp_path / f"{codec}.{suffix}", codec, options, seconds=4)
         assert not probe(Video(video=0, path=path)).has_dependent_keyframes

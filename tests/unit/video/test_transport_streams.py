@@ -188,7 +188,7 @@ def test_new_pid_in_a_new_pmt_loses_no_picture(tmp_path):
     ],
     ids=str,
 )
-def test_joined_recordings_with_other_tables_follow_each_other(tmp_path, tables):
+def test_joined_recordings_with_different_programme_tables_are_read_in_order(tmp_path, tables):
     parts = [
         write(tmp_path / f"{k}.ts", 10 * RATE, first=10 * RATE * k, **(tables if k == 1 else {}))
         for k in range(3)

@@ -167,7 +167,7 @@ def test_interrupted_download_keeps_complete_files_and_commit(hub, machine, mode
     hub.branches |= {"main": LATER, "old": COMMIT}
     status, log = machine.fetch()
     assert status == 0, log
-    assert f"revision main stays at its first commit, {COMMIT}" in log
+    assert f"revision main stays at the commit that was fetched first, {COMMIT}" in log
     assert hub.bytes_sent(SHARD) == (model / SHARD).stat().st_size
     assert hub.bytes_sent("00001-of-00003.safetensors") == 0
     assert same(machine.checkpoint, model)
@@ -203,7 +203,7 @@ def test_incomplete_cache_is_refused_without_network(hub, machine, nowhere):
     assert "the hub cannot be reached" in machine.refused(HF_ENDPOINT=nowhere)
 
 
-def test_moved_branch_is_reported_after_deleting_the_folder(hub, machine):
+def test_moved_branch_is_reported_when_a_deleted_model_is_fetched_again(hub, machine):
     machine.fetch(revision="main")
     hub.branches = {"main": LATER}
     subprocess.run(["rm", "-r", machine.checkpoint], check=True)
@@ -212,7 +212,7 @@ def test_moved_branch_is_reported_after_deleting_the_folder(hub, machine):
     subprocess.run(["rm", "-r", machine.checkpoint.parent], check=True)
     log = machine.fetch(revision="main")[1]
     assert "WARNING" in log
-    assert f"has changed from commit {COMMIT} (when this machine last asked) to {LATER}" in log
+    assert f"now means commit {LATER}, which is used" in log
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Run LLaVA-NeXT-Video. A frame is a square of patches, which are pooled two by two.
 
 The stock `LlavaNextVideoProcessor` needs torchvision and crops 16:9 pictures, so this module builds
-the inputs. Tests compare them with its outputs.
+the inputs. Tests compare these inputs with those of the stock processor.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ frame per second, each pair is encoded once. If windows pair frames differently,
 again. An odd frame is paired with itself, as in the stock processor.
 
 The stock `Qwen2_5_VLProcessor` needs torchvision, so this module builds the inputs. Tests compare
-them with its outputs. The paper is arXiv:2502.13923.
+these inputs with those of the stock processor. The paper is arXiv:2502.13923.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ def picture_size(
         width, height: original size in pixels.
         unit: size of a unit in pixels.
         least, most: limits on the number of pixels.
-        frames: number of frames that have the limits together.
-        counted: number of frames by which the size is multiplied to check the limits.
+        frames: number of frames to which the limits apply together.
+        counted: number of frames that the check of the limits counts; it may be rounded.
     """
     sides = [round(side / unit) * unit for side in (width, height)]
     if counted * math.prod(sides) > most:

@@ -7,8 +7,8 @@ All of them are computed and reused together. A token is a square of 32 pixels. 
 may depend on the number of frames. All windows use the size for a full window, so that they can
 share features.
 
-The stock `Qwen3VLProcessor` needs torchvision, so this module builds the inputs. Tests compare them
-with its outputs. The paper is arXiv:2511.21631.
+The stock `Qwen3VLProcessor` needs torchvision, so this module builds the inputs. Tests compare
+these inputs with those of the stock processor. The paper is arXiv:2511.21631.
 """
 
 from __future__ import annotations
