@@ -69,10 +69,8 @@ class LearningReport(Record):
     strength: float = Field(gt=0, description="strength of the regularization for all games")
     tolerance: float = Field(
         ge=0,
-        description=(
-            "largest distance between an event and the annotation that it is paired "
-            "with, in seconds"
-        ),
+        description="largest distance between an event and the annotation that it is paired "
+        "with, in seconds",
     )
     curve: list[CurvePoint]
     problems: list[str] = Field(default=[], description="annotations that could not be used")
