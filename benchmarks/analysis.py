@@ -184,7 +184,7 @@ def generated(source: random.Random) -> list[Event]:
 
 
 def two_models(events: list[Event], length: int, seed: int) -> tuple[list[Event], list[Event]]:
-    """Return a half's copies joined end to end, and a variant of them as another model."""
+    """Return a half's events, repeated end to end, and a changed copy for a second model."""
     source = random.Random(seed)
     one = [
         replace(e, time_s=e.time_s + k * DURATION, window_s=e.window_s + k * DURATION,

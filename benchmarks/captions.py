@@ -241,7 +241,7 @@ def row(*cells: object) -> None:
 
 
 def shown(figure: Estimate) -> str:
-    """Format a metric with chance and its interval over matches."""
+    """Format a metric with its chance level and its interval over matches."""
     if figure.value is None:
         return "–"
     interval = "" if figure.low is None else f" {figure.low:.2f}–{figure.high:.2f}"

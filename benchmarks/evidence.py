@@ -135,7 +135,7 @@ def _find(video: Video, checkpoint: Path, options: argparse.Namespace, labels: L
 
 
 def _shown(video: Video, duration: float) -> Iterator[Event]:
-    """Return the events whose sign is on a frame, at the times that perfect answers would give."""
+    """Return the events whose sign is on a frame. Their times are those of perfect answers."""
     seed = int(video.footage.parent.name.removeprefix("match_"))
     match = schedule(seed, duration, hard=True)
     for event in match.events:

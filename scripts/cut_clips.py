@@ -37,7 +37,7 @@ def main(job: Any) -> None:
         moments = [
             Moment(event.time_s, event.label) for event in read_shortlist(job.input.shortlist[0])
         ]
-        log.info("The events are those of %s's shortlist: %d", params.model, len(moments))
+        log.info("The events are the %d events of %s's shortlist.", len(moments), params.model)
     clips = plan_clips(
         moments,
         params.clips,

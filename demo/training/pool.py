@@ -16,7 +16,7 @@ PER_MATCH = 24  # windows per match
 
 
 class Painters:
-    """Processes that draw windows of match after match, from seed `first` on.
+    """Processes that draw the windows of generated matches, whose seeds are `first`, `first` + 1, …
 
     Start them first. They are forked and must not inherit a GPU or threads.
     """

@@ -141,7 +141,7 @@ EDGES = st.tuples(
         (7.0, 7.002, 0.0, False),
     ],
 )
-def test_tolerance_includes_its_limit_and_a_millisecond(one, other, tolerance, expected):
+def test_times_match_up_to_a_millisecond_above_the_tolerance(one, other, tolerance, expected):
     assert is_within(one, other, tolerance) is expected
 
 

@@ -73,7 +73,7 @@ def test_gpu_that_torch_cannot_use_ends_its_job_with_the_reason(project, tmp_pat
     done = project.snakemake("--resources", "gpu=1", results="gpus", resources="gpus")
     output = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "each slice leases one of this machine's 2 GPUs, 1 at once" in output
+    assert "each slice leases one of this machine's 2 GPUs; 1 run at once" in output
     assert "This job has GPU 0, but torch" in output
     assert "Traceback" not in output
 

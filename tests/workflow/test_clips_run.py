@@ -56,7 +56,7 @@ def test_shortlist_of_the_first_model_becomes_clips_without_labels(done):
     listed = done.read("clips/video_1/clips.json")
     assert {each["label"] for each in listed["clips"]} == {"Goal", "Foul"}
     log = (done.folder / "results/logs/clips/video_1.log").read_text()
-    assert "The events are those of one's shortlist: 2" in log
+    assert "The events are the 2 events of one's shortlist." in log
     assert not done.results("clips/video_2*")
     assert not done.results("report/*")
 

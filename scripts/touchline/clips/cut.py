@@ -53,7 +53,11 @@ def cut_video(
                 _record(clip, copy_clip(manifest, path, clip, folder / clip.file)) for clip in clips
             ]
         except CannotCopy as error:
-            log.info("%s cannot be copied: %s. All clips are cut exactly.", path, error)
+            log.info(
+                "%s cannot be copied: %s. All clips are encoded again and cut exactly.",
+                path,
+                error,
+            )
             exact, written = True, []
             for clip in clips:
                 (folder / clip.file).unlink(missing_ok=True)

@@ -125,7 +125,7 @@ def _lines(file: Path) -> Iterator[Line]:
 
 
 def read_features(lines: Path) -> dict[int, bytes]:
-    """Read the features beside a file of lines, by number of the window.
+    """Read the features of the file of lines `lines`, by number of the window.
 
     Features that a killed worker left unfinished, and everything after them, are ignored.
     """

@@ -190,7 +190,7 @@ class _Server:
 
         Raises:
             _Refusal: the server does not answer about this window.
-            InputError: the server would refuse every window, or patience has ended.
+            InputError: the server would refuse every window, or does not answer for too long.
         """
         failures, answered = 0, self._answered
         while True:
@@ -315,8 +315,7 @@ class _Server:
             attempts: number of attempts so far.
 
         Raises:
-            InputError: the longest time for attempts is over, or the server asks for a pause beyond
-                it.
+            InputError: the server has not answered for too long, or asks for too long a pause.
         """
         now, patience, host = time.monotonic(), self._access.patience, self._access.host
         if now - self._answered_at > patience:

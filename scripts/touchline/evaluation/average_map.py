@@ -1,4 +1,4 @@
-"""Compute SoccerNet's average-mAP of a model, with its chance level and interval."""
+"""Compute SoccerNet's average-mAP of a model, with its chance level and confidence interval."""
 
 from __future__ import annotations
 

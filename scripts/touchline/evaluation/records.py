@@ -64,7 +64,7 @@ class ClassFigures(Record):
     f1: Estimate
     average_precision: Estimate = Field(description="for all: the mean over classes that occur")
     ranked_by: Ranking = Field(
-        description="average precision by several orders; for all: the means over classes"
+        description="average precision of events ranked in several ways; for all classes: the mean"
     )
 
 

@@ -287,7 +287,7 @@ def read_entries(path: str | Path, video: int, row: Video | None) -> Entries:
     if ours and _possible_games(named) and not _is_of_game(named, ours):
         raise InputError(
             f"{place} is about the game {plain(named)!r}, but video {video} shows {ours!r}. Put "
-            "the file of this game there, or correct the table of videos."
+            "the file of the video's game there, or correct the table of videos."
         )
     return Entries(form, document["predictions"], place)
 
@@ -551,9 +551,9 @@ def _contradicts(sample: Mapping[str, Any], row: Video | None) -> bool:
 
 
 def _is_path_of(path: str, row: Video) -> bool:
-    """Return whether a path, with any parent folders and any suffix, is the path of a video.
+    """Return whether a path names the video of a row. Parent folders and suffix are ignored.
 
-    In SoccerNet's folders, a file of another resolution shows the same half.
+    In SoccerNet's folders, files of other resolutions show the same half.
     """
     theirs = PurePosixPath("/".join(_parts(path)))
     if not theirs.name:

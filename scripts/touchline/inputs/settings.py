@@ -351,8 +351,8 @@ class EnsembleSettings(Section):
     )
     members: Annotated[list[str], Field(min_length=1)] | None = Field(
         None,
-        description="models to fuse; null: all, but only one of a model's answers, evidence and "
-        "learnt events, because these come from the same windows",
+        description="models to fuse; null: all. Only one of a model's answers, evidence and "
+        "learnt events is then fused, because these come from the same windows",
     )
     weights: dict[str, Weight | dict[str, Weight]] = Field(
         default_factory=dict,
@@ -649,8 +649,9 @@ class Settings(Section):
     def fused(self) -> list[str]:
         """Return the models whose events form the ensemble, in the order of `voting`.
 
-        A model's answers, its evidence and its learnt model come from the same windows, so they are
-        no second opinion. Only the first of them counts, unless `ensemble.members` names others.
+        A model's answers, its evidence and its learnt model come from the same windows, so they do
+        not confirm each other. Only the first of them is fused, unless `ensemble.members` names
+        others.
         """
         if self.ensemble.members is not None:
             return [name for name in self.voting if name in self.ensemble.members]

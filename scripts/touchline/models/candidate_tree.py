@@ -1,4 +1,6 @@
-"""Combine the candidate answers of evidence into a tree of tokens that a model reads in one pass.
+"""Combine candidate answers into a tree of tokens that a model reads in one pass.
+
+Their likelihoods are the evidence.
 
 The answers for 17 classes have about 130 tokens, but they share their beginnings. Without the
 repeats, about 50 tokens are left. In the pass, a token attends to the prompt, to the tokens before

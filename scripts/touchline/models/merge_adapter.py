@@ -119,8 +119,9 @@ def _advice(config: dict[str, Any]) -> str:
 
 
 def _tell_base(checkpoint: str, config: dict[str, Any], adapter: str) -> None:
-    """Warn if the adapter was trained on a model with another name, which may be a copy of this
-    model.
+    """Warn if the adapter was trained on a model with another name.
+
+    That model may still be a copy of this one.
     """
     base = config.get("base_model_name_or_path")
     if base and Path(str(base)).name != Path(checkpoint).name:

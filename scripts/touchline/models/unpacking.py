@@ -20,9 +20,9 @@ def unpacked_bytes(model: nn.Module, dtype: torch.dtype) -> int:
 def unpack(model: nn.Module, dtype: torch.dtype) -> None:
     """Convert 4-bit weights to plain weights with the same values.
 
-    A product with 4-bit weights starts with this conversion. Results are bit-identical where the
-    library has no special 4-bit kernel for the shape: for prompts, and on an H100 for more than a
-    few rows.
+    A matrix product with 4-bit weights starts with the same conversion. So results are
+    bit-identical where the library has no special 4-bit kernel for the shape: for prompts, and on
+    an H100 for more than a few rows.
     """
     from bitsandbytes.functional import dequantize_4bit
 

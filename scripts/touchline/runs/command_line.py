@@ -199,9 +199,9 @@ def check_targets(words: Collection[str], plan: Plan) -> None:
         raise InputError(f"There is nothing to learn: {reason}")
     if "clips" in words and not plan.clipped:
         raise InputError(
-            "There is nothing to cut: no selected video has both footage and events. Write the "
-            "path of its file into the column path of the table of videos (examples/videos.tsv), "
-            "and name labels or a model."
+            "There is nothing to cut: no selected video has both footage and events. In the "
+            "table of videos (examples/videos.tsv), write the path of a video file into the "
+            "column path. Then name labels or a model."
         )
     if "exports" in words and not plan.exported:
         raise InputError(

@@ -70,7 +70,7 @@ def place(cluster: bool, counted: int | None, gpus: int) -> str:
             f"each slice leases one of this machine's {_count(gpus, 'GPU')}; add --resources "
             f"gpu={gpus} so that no more slices start than there are GPUs"
         )
-    return f"each slice leases one of this machine's {_count(gpus, 'GPU')}, {counted} at once"
+    return f"each slice leases one of this machine's {_count(gpus, 'GPU')}; {counted} run at once"
 
 
 def end_lines(

@@ -122,7 +122,7 @@ class Plan:
         fused = self.inputs.settings.fused
         return [model for model in self.models_for_video(video) if model in fused]
 
-    def second_opinions(self, video: int, model: str) -> list[str]:
+    def compared_models(self, video: int, model: str) -> list[str]:
         """Return the fused models of a video that do not share an origin with the given model.
 
         Answers, evidence and learnt events of one checkpoint have the same origin.
@@ -134,14 +134,14 @@ class Plan:
             if source_model(other) != source_model(model)
         ]
 
-    def opinions(self, video: int) -> dict[str, list[str]]:
-        """Return the second opinions on each fused model's events, by model.
+    def compared_models_by_member(self, video: int) -> dict[str, list[str]]:
+        """Return the models that calibration compares with each model in the ensemble.
 
         The result is empty unless the ensemble's scores are learnt.
         """
         if not self.calibrated:
             return {}
-        return {model: self.second_opinions(video, model) for model in self.fused_models(video)}
+        return {model: self.compared_models(video, model) for model in self.fused_models(video)}
 
     def videos_for_model(self, model: str) -> list[int]:
         """Return the selected videos in which a model, or the ensemble, has events."""
@@ -282,14 +282,14 @@ class Plan:
         is_fused = predicted.model == _ENSEMBLE
         return self._fused_from(predicted.video) if is_fused else [predicted]
 
-    def other_opinions(self, predicted: PredictedVideo) -> list[PredictedVideo]:
-        """Return the models whose agreement is a second opinion on a model's events.
+    def compared_predictions(self, predicted: PredictedVideo) -> list[PredictedVideo]:
+        """Return the models whose agreement calibration uses for a model's events.
 
         The result is empty for the ensemble.
         """
         if predicted.model == _ENSEMBLE:
             return []
-        others = self.second_opinions(predicted.video, predicted.model)
+        others = self.compared_models(predicted.video, predicted.model)
         return [PredictedVideo(predicted.video, model) for model in others]
 
     @cached_property
@@ -329,10 +329,10 @@ class Plan:
         return self.files(paths.COVERAGE, behind)
 
     def other_events(self, model: str) -> list[str]:
-        """Return the event files of the models that are second opinions on a model, for annotated
-        videos.
-        """
-        besides = [each for one in self.annotated_by(model) for each in self.other_opinions(one)]
+        """Return the events files that calibration compares with a model, for annotated videos."""
+        besides = [
+            each for one in self.annotated_by(model) for each in self.compared_predictions(one)
+        ]
         return self.files(paths.EVENTS, besides)
 
     def calibration_file(self, model: str) -> list[str]:
@@ -349,7 +349,9 @@ class Plan:
         The result is empty if the model is not evaluated, because it then has no calibration.
         """
         besides = (
-            self.other_opinions(PredictedVideo(video, model)) if model in self.evaluated else []
+            self.compared_predictions(PredictedVideo(video, model))
+            if model in self.evaluated
+            else []
         )
         return self.files(paths.EVENTS, besides)
 
@@ -484,7 +486,7 @@ class Plan:
                 game=self.inputs.games[one.video],
                 game_half=self.half_for_video(one.video),
                 models=len(self.contributors(one)),
-                others=len(self.other_opinions(one)),
+                others=len(self.compared_predictions(one)),
             )
             for one in self.annotated_by(model)
         ]

@@ -181,7 +181,7 @@ class ClassParams(RuleParams):
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
-        """Return the names of the parameters, without `taught` if it has no classes."""
+        """Return the names of the parameters. `taught` is left out if it is empty."""
         names = super().param_names(plan)
         return names if plan.inputs.taught else [name for name in names if name != "taught"]
 
@@ -221,7 +221,7 @@ class FetchModelParams(RuleParams):
 
     @classmethod
     def param_names(cls, plan: Plan) -> list[str]:
-        """Return the names of the parameters, without `trust_code` if no model has it."""
+        """Return the names of the parameters. `trust_code` is left out if no model has it."""
         names = super().param_names(plan)
         trusts_code = any(model.trust_code for model in plan.inputs.settings.models.values())
         return names if trusts_code else [name for name in names if name != "trust_code"]
@@ -388,7 +388,9 @@ class FuseModelsParams(RuleParams):
     ensemble: Annotated[
         EnsembleSettings, PlainSerializer(lambda given: given.model_dump(exclude={"members"}))
     ] = job_field(lambda job: job.settings.ensemble)
-    others: dict[str, list[str]] = job_field(lambda job: job.plan.opinions(job.video))
+    others: dict[str, list[str]] = job_field(
+        lambda job: job.plan.compared_models_by_member(job.video)
+    )
     half: OneHalf = job_field(lambda job: job.half)
     game: str = job_field(lambda job: job.game)
 

@@ -1,6 +1,6 @@
 """Check a SLURM cluster before a run submits jobs, and read its limits.
 
-The checks refuse settings that would give wrong results or repeat work. Texts are parsed from the
+The checks refuse settings that would give wrong results or repeat work. The functions parse the
 output of SLURM's commands.
 """
 

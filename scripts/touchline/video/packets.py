@@ -363,8 +363,8 @@ class Listing:
 def list_packets(source: Source, first: float, last: float) -> Listing:
     """List the packets that may be needed to decode the pictures from `first` to `last`.
 
-    The list contains the picture on screen at `first`, if there is one. It extends beyond `last`,
-    or to the end of the video.
+    The list contains the picture on screen at `first`, if there is one. It ends after `last`, or at
+    the end of the video.
 
     Args:
         source: the video.
@@ -450,7 +450,7 @@ class PacketReader:
         """Go to the packet at `place`, which must be a keyframe, so that it is read next.
 
         Raises:
-            InputError: the file cannot be read, or differs from the listed file.
+            InputError: the file cannot be read, or has changed since its packets were listed.
         """
         if self._place is None or self._place > place:
             self._upcoming = self._packets_at(place)

@@ -260,7 +260,10 @@ def _read(container: InputContainer) -> _Read:
 
 
 def _sections(path: Path, container: InputContainer, chosen: VideoStream) -> list[Section]:
-    """Return the sections of a completely read file whose video changes its PID."""
+    """Return the sections of a file in which the video changes its PID.
+
+    The file must have been read to its end.
+    """
     if container.format.name != "mpegts":
         return []
     pids = picture_pids(container)

@@ -113,10 +113,10 @@ def timeline(
         may_leap: whether the format allows the clock to start again (MPEG-TS and -PS). Then a leap
             by hours is no gap.
         last_stays: duration of the last picture in seconds, as far as known.
-        flags: keyframe and damage flags of the packets, for formats in which missing pictures were
-            lost (MPEG-TS and -PS); None for formats whose encoder may leave out pictures. With
-            flags, a gap lasts until a keyframe, because the pictures before the keyframe depend on
-            lost pictures.
+        flags: keyframe and damage flags of the packets, for formats in which missing pictures are
+            lost data (MPEG-TS and -PS). None for formats in which an encoder may leave out
+            pictures. With flags, a gap lasts until a keyframe, because the pictures before the
+            keyframe depend on lost pictures.
     """
     believed = ~find_strays(times)
     places = np.flatnonzero(believed)

@@ -248,7 +248,8 @@ def _sentence(error: BaseException, repo: str, revision: str) -> str:
         case GatedRepoError():
             return (
                 f"{repo} is gated ({reason}). Accept its licence at "
-                f"https://huggingface.co/{repo}, and set HF_TOKEN to a token of that account"
+                f"https://huggingface.co/{repo}, and set HF_TOKEN to a token of the account that "
+                "accepted it"
                 f"{_token_in_use()}."
             )
         case RevisionNotFoundError():

@@ -58,12 +58,12 @@ def test_events_with_other_labels_are_not_fused():
         ({"llava": {"Foul": 0.5}, "netvlad": 0.25}, 1.0, [11.15, 300.0]),
     ],
 )
-def test_method_weighted_keeps_moments_that_reach_the_threshold(weights, threshold, times):
+def test_weighted_method_keeps_moments_that_reach_the_threshold(weights, threshold, times):
     fused = fuse(PREDICTED, 5.0, "weighted", weights=weights, threshold=threshold)
     assert [e.time_s for e in fused] == pytest.approx(times, abs=0.06)
 
 
-def test_method_weighted_averages_times_and_scores():
+def test_weighted_method_takes_the_mean_of_times_and_scores():
     predicted = {"a": [event(10.0, score=0.8)], "b": [event(13.0, score=0.4)], "c": []}
     (fused,) = fuse(predicted, 5.0, "weighted", weights={"c": 2.0})
     assert fused.time_s == 11.0

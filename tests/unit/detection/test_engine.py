@@ -277,7 +277,7 @@ def run(script, rows, tokens=40, tasks=None):
     return {task.index: generated for task, generated in done}, answering.rows, done
 
 
-def test_short_answers_free_rows_during_a_long_answer():
+def test_rows_of_short_answers_are_reused_during_a_long_answer():
     # One answer has 30 tokens and 28 answers have two. All short answers finish during the long
     # answer. Batches that wait for their longest answer would need more steps.
     script = Script([[LETTER] * 29 + [0]] + [[LETTER, 0]] * 28)

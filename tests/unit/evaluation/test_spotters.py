@@ -1,4 +1,4 @@
-"""Compare trained spotters without footage with SoccerNet's evaluator."""
+"""Tests that the evaluation of trained spotters, without footage, equals SoccerNet's evaluator."""
 
 import json
 import os
@@ -209,7 +209,7 @@ def test_empty_predictions_have_zero_recall(halves):
     assert compute_average_maps(nothing, shifts=1, resamples=1)["loose"].mean.value == 0
 
 
-def test_figures_do_not_depend_on_another_model(games, halves):
+def test_metrics_of_a_model_do_not_depend_on_other_models(games, halves):
     folder, _ = games
     answers = folder / "answers.json"
     answers.write_text(json.dumps([{"time": 3300.0, "raw": "Goal"}, {"time": 2.0, "raw": "Goal"}]))

@@ -117,7 +117,7 @@ def test_span_of_the_context_is_a_setting():
 
 
 @pytest.mark.parametrize("cut", [502.0, 510.0, 530.0])
-def test_unseen_part_counts_at_the_mean_rate_of_the_video(cut):
+def test_unseen_part_has_the_mean_rate_of_hits_of_the_video(cut):
     """A lost slice after an event must not look like a time without any hits."""
     hits = [event(float(t)) for t in range(0, 500, 10)] + [event(500.0)]
     lost = scored(hits, looked_at=((0.0, cut),))[-1]

@@ -143,7 +143,7 @@ def test_suppressed_peak_is_near_a_higher_event(heights, window):
 
 
 @given(st.permutations(range(9)), st.lists(st.integers(0, 30), min_size=9, max_size=9))
-def test_larger_radius_never_keeps_more_times_in_suppression(order, times):
+def test_suppression_with_a_larger_radius_never_keeps_more_times(order, times):
     times = sorted(times)
     counts = [
         sum(place == leader for place, leader in enumerate(suppress(times, order, window)))

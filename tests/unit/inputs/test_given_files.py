@@ -133,7 +133,7 @@ def test_sample_of_a_moved_video_is_found_by_its_path(tmp_path):
         ("3", ["no readable predictions", "results_spotting.json", "OSL JSON"]),
         ('{"predictions": {}}', ["no readable predictions"]),
         ('{"annotations": []}', ["no readable predictions"]),
-        ('{"data": [3]}', ["its data has an item that is not a sample"]),
+        ('{"data": [3]}', ["an item of its data is no JSON object"]),
         (osl(sample("a"), sample("b")), ["no sample of video 0", ROMA, "half 1"]),
         (osl(sample("a", game=BURNLEY, half=1)), ["no sample of video 0"]),
         (osl(sample("a", game=ROMA, half=2)), ["no sample of video 0", "half 1"]),
@@ -238,7 +238,7 @@ def test_missing_predictions_are_reported_with_the_expected_path(tmp_path, folde
 
 def test_list_of_answers_is_rejected_for_several_videos(tmp_path):
     (tmp_path / "p.json").write_text("[]")
-    with pytest.raises(InputError, match=r"predictions of one video. Write \{video\}"):
+    with pytest.raises(InputError, match=r"predictions of one video. .* by \{video\}"):
         find_entries(f"{tmp_path}/p.json", [0], VIDEOS)
     (tmp_path / "r.json").write_text('{"predictions": []}')
     with pytest.raises(InputError, match="does not name its game"):

@@ -53,7 +53,7 @@ def test_failed_lean_import_falls_back_to_the_full_import(tmp_path, monkeypatch,
     with caplog.at_level(logging.INFO, "touchline"):
         assert lean_imports.lean_import("needs_scipy").__name__ == "needs_scipy"
     (record,) = caplog.records
-    assert "needs_scipy is imported in full" in record.getMessage()
+    assert "needs_scipy is imported with all its modules" in record.getMessage()
 
 
 def test_failed_setup_of_lean_imports_falls_back_to_full_imports(monkeypatch, caplog):

@@ -23,7 +23,7 @@ def test_speed_is_known_only_if_every_slice_was_measured():
     assert VideoModel("a", 1).seconds is None
 
 
-def test_scores_are_counted_from_outcomes():
+def test_metrics_are_computed_from_outcomes():
     verdicts = [(0, "true positive")] * 3 + [(0, "false positive"), (0, "miss"), (1, "miss")]
     found = scores(DataFrame(verdicts, columns=["video", "verdict"]))
     assert found == {0: Score(3, 1, 1), 1: Score(0, 0, 1)}

@@ -72,7 +72,7 @@ def test_start_lines_without_slices_do_not_say_where_slices_run(events):
         ((True, None, 0), "go to SLURM"),
         ((False, 4, 0), "no GPU, so slices run on its CPU"),
         ((False, None, 2), "add --resources gpu=2"),
-        ((False, 1, 2), "2 GPUs, 1 at once"),
+        ((False, 1, 2), "2 GPUs; 1 run at once"),
     ],
 )
 def test_place_is_slurm_the_cpu_or_gpus(arguments, words):

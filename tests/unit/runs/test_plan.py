@@ -113,15 +113,15 @@ def with_evidence(plan, answers=True, members=None):
     return Plan(replace(plan.inputs, settings=changed))
 
 
-def test_evidence_is_not_compared_with_the_same_model_in_calibration(plan):
+def test_calibration_does_not_compare_a_model_with_its_own_evidence(plan):
     both = with_evidence(plan)
     assert both.models_for_video(3) == ["runs", "runs_evidence", "other"]
     assert both.fused_models(3) == ["runs", "other"]
     # One model with two kinds of results is no ensemble, but the two are compared.
     assert both.fused == [PredictedVideo(3, "ensemble")]
     assert both.compared == [PredictedVideo(3, "ensemble"), PredictedVideo(4, "ensemble")]
-    assert both.second_opinions(3, "runs_evidence") == both.second_opinions(3, "runs") == ["other"]
-    assert both.second_opinions(3, "other") == ["runs"]
+    assert both.compared_models(3, "runs_evidence") == both.compared_models(3, "runs") == ["other"]
+    assert both.compared_models(3, "other") == ["runs"]
     assert both.coverage_files("ensemble") == [
         "out/coverage/coverage_runs_video_3.json",
         "out/coverage/coverage_other_video_3.json",
@@ -133,7 +133,7 @@ def test_evidence_is_fused_if_there_are_no_answers_or_it_is_a_named_member(plan)
     members = ["runs_evidence", "runs"]
     named = with_evidence(plan, members=members)
     assert named.fused_models(3) == ["runs", "runs_evidence"]
-    assert named.second_opinions(3, "runs") == []
+    assert named.compared_models(3, "runs") == []
     assert named.events_to_fuse(4) == [
         "out/events/events_runs_video_4.csv",
         "out/events/events_runs_evidence_video_4.csv",

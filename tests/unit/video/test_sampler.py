@@ -1,4 +1,4 @@
-"""Tests that the frame at a time is the one on screen, for any container."""
+"""Tests that the sampler returns the frame on screen at a time, for any container."""
 
 import gc
 import logging
@@ -64,7 +64,7 @@ def test_time_counts_from_the_start_of_the_stream(tmp_path, suffix):
     assert [f.time for f in frames] == pytest.approx([0, 1, 5.48], abs=0.002)
 
 
-def test_changing_frame_rate_gives_the_frame_on_screen(tmp_path):
+def test_video_with_variable_frame_rate_gives_the_frame_on_screen(tmp_path):
     # 25 pictures in the first second, then one picture for three seconds, then five per second.
     times = [*steady(1), 1.0, *(4 + k / 5 for k in range(10))]
     path = write_video(tmp_path / "v.mkv", times)

@@ -150,7 +150,7 @@ class AnsweringModel(ABC):
 
     @abstractmethod
     def unpack(self) -> None:
-        """Convert 4-bit weights to plain weights once, instead of in every product."""
+        """Convert 4-bit weights to plain weights once, instead of in every matrix product."""
 
     @abstractmethod
     def decode(self, tokens: Sequence[int]) -> str:
@@ -162,9 +162,9 @@ class AnsweringModel(ABC):
         self.dtype = arithmetic(dtype, self.device)
 
     def _compute_4_bits(self) -> bool:
-        """Compute products with 4-bit weights in the model's type.
+        """Make layers with 4-bit weights compute in the model's type.
 
-        Return whether it has such weights.
+        Return whether the model has such layers.
         """
         quantization = getattr(self.config, "quantization_config", None)
         if quantization:
@@ -413,7 +413,7 @@ class VideoLanguageModel(AnsweringModel):
         return unpacked_bytes(self.model, self.dtype)
 
     def unpack(self) -> None:
-        """Convert 4-bit weights to plain weights once, instead of in every product."""
+        """Convert 4-bit weights to plain weights once, instead of in every matrix product."""
         unpack(self.model, self.dtype)
 
     @torch.inference_mode()
