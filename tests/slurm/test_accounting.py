@@ -49,7 +49,7 @@ def test_all_faults_together_give_the_files_of_an_undisturbed_run(cluster, new_r
     run.until(lambda: f"SLURM job {jobs[0]}: CANCELLED" in run.ends(), "the end of job 0")
     run.wait_for_answers(cluster, SLICES, 1)
     preempt(BY_PARTITION[1])
-    run.until(lambda: run.printed().count("(PREEMPTED)") == 2, "two preempted jobs")
+    run.until(lambda: run.printed().count("SLURM preempted job") == 2, "two preempted jobs")
     again = run.wait_for_answers(cluster, SLICES, 2)
     lose_node(cluster)
     run.until(lambda: run.ends().count("NODE_FAIL") == 4, "all jobs lost")
@@ -169,7 +169,7 @@ def test_preempted_slices_requeued_by_slurm_resume(cluster, new_run, undisturbed
         subprocess.run(["scontrol", "update", f"JobId={job}", "Requeue=1"], check=True)
     preempt(BY_PARTITION[1])
     check(run, undisturbed)
-    assert "is submitted again" not in run.printed()
+    assert "submits the job again" not in run.printed()
     states = dict(cluster.queue("%A|%T"))
     assert {states[job] for job in jobs.values()} == {"COMPLETED"}
 

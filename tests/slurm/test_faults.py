@@ -112,7 +112,7 @@ def test_scheduler_without_an_answer_for_a_minute_loses_no_job(cluster, new_run,
     time.sleep(60)
     cluster.start("slurmctld")
     check(run, undisturbed)
-    assert "failed" not in run.printed().partition("To watch")[2]
+    assert "failed" not in run.printed().partition("To follow")[2]
 
 
 def test_same_command_after_ctrl_c_resumes(cluster, new_run, undisturbed):
