@@ -121,7 +121,7 @@ def measure_loops(number: int, copies: int, length: int) -> Measured:
 
 
 def once(one: list[Event], other: list[Event], length: int) -> tuple[float, float]:
-    """Return the seconds of merging two lists, and of comparing them with one shift for chance."""
+    """Return the seconds of merging two lists, and of comparing them with one time shift."""
     begin = time.process_time()
     merged = [merge_events(events, WINDOW, "first")[0] for events in (one, other)]
     middle = time.process_time()

@@ -72,7 +72,7 @@ def teach(model: VideoLanguageModel, windows: Sequence[Sequence[torch.Tensor]]) 
     Its answers are then those of `drawn`.
 
     Args:
-        windows: pictures of some windows, which decide between tokens.
+        windows: pictures of some windows. The model's states for them decide between tokens.
     """
     follows, first, end = _states()
     library = model.model

@@ -104,7 +104,7 @@ def restrict_to_coverage(given: Predictions) -> Intervals:
 
 
 def ranked(given: Predictions, labels: Labels, keep: Keep) -> list[Event]:
-    """Merge, time and score given predictions as scripts/read_given.py does."""
+    """Merge, locate and score given predictions as scripts/read_given.py does."""
     merged = merge_given(given, MergeSettings(keep=keep))
     windows = windows_at(given.times, None, WINDOW)
     shown = ((window.start, window.end, window.times) for window in windows)
@@ -173,7 +173,7 @@ def by_rank(half: Half, order: Callable[[Event], float], halves: Sequence[Half])
 
 
 def precision_at_half_recall(halves: Sequence[Half], label: str, tolerance: float) -> float:
-    """Return the best precision of a list with at least half of the true events, or 0."""
+    """Return the best precision at a recall of at least 1/2, or 0 if there is none."""
     right, scores, true = [], [], 0
     for half in halves:
         truth = [one.time_s for one in half.truth if one.label == label]

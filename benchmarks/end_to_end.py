@@ -186,7 +186,10 @@ def read_slice(ledger: Path) -> Slice:
 
 
 def print_slices(slices: Sequence[Slice], began: float) -> None:
-    """Print one row per slice. A worker's own seconds leave out its start and its exit."""
+    """Print one row per slice.
+
+    The seconds that a worker measures do not include its start and its exit.
+    """
     names = list(dict.fromkeys(name for each in slices for name in each.parts))
     print("| slice | from | to | " + " | ".join(names) + " | start and end |")
     print("|---" * (len(names) + 4) + "|")

@@ -11,8 +11,8 @@ and also by context.
 The metric is SoccerNet's average-mAP. 7 of its 17 classes do not occur and count 0, so 0.588 is the
 maximum. The last row is for perfect answers: each sign that is on a frame is found. Its time is the
 middle of the frames that are in all its windows. Intervals come from 1,000 resamples of the
-matches. They are the same for all rows, so differences have intervals, too. The folder keeps
-finished work.
+matches. The resamples are the same for all rows, so differences have intervals, too. The folder
+keeps finished work.
 
 Expected before measuring: a quarter of the signs falls between two frames, so neither way finds
 them. With llava, evidence adds -1 to +1 points of tight average-mAP, because nearly all answers in

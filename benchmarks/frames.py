@@ -197,7 +197,7 @@ def arguments() -> argparse.Namespace:
 
 
 def half_seconds(name: str, path: Path, number: int, options: argparse.Namespace) -> float:
-    """Return the CPU seconds of a half in slices, computed from those of a stretch of it."""
+    """Estimate the CPU seconds of a half in slices from a measured part of the half."""
     side = SIDES[name]
     # Each round has another part and another distance from the keyframes.
     at = (options.length - options.stretch) * number / options.rounds // 1 + number / options.rounds

@@ -82,7 +82,10 @@ def endless_generic(folder: Path) -> EndlessGeneric:
 
 
 def frames_of(windows: int) -> list[torch.Tensor]:
-    """Return the frames of overlapping windows, uint8 [3, H, W]. Half of each window's are new."""
+    """Return the frames of overlapping windows, uint8 [3, H, W].
+
+    Half of a window's frames are new.
+    """
     noise = torch.Generator().manual_seed(0)
     shape = (3, FOOTAGE.height, FOOTAGE.width)
     count = FOOTAGE.frames + (windows - 1) * FOOTAGE.frames // 2

@@ -1,4 +1,4 @@
-"""Compare the full-size model on a GPU with the predecessor's way and with the least possible time.
+"""Compare the full-size model on a GPU with the predecessor, and with the shortest possible time.
 
     python benchmarks/gpu.py --folder /tmp/models
 
@@ -254,7 +254,9 @@ def together(model: VideoLanguageModel, cache: str, windows: int) -> float:
 
 
 def measure_windows(options: argparse.Namespace, folder: Path) -> None:
-    """Measure the windows per second by the frames of a window, with the automatic number of rows.
+    """Measure the windows per second for different numbers of frames per window.
+
+    The number of rows is automatic.
 
     Half of the frames are new. The weights are in 4 bits.
     """
@@ -334,8 +336,8 @@ def measure_memory(folder: Path) -> None:
 def measure_sameness(folder: Path) -> None:
     """Count the answers that depend on rows, order, drafts or evidence.
 
-    The models are the demo's trained models on five generated matches, and random weights, whose
-    likeliest tokens are often nearly tied.
+    The demo's trained models answer five generated matches. The other model has random weights, so
+    its likeliest tokens are often nearly tied.
     """
     print("| model | windows | way | other tokens | other log probabilities | widest gap |")
     print("|---|---|---|---|---|---|")

@@ -85,7 +85,7 @@ class Match:
 
     Attributes:
         by_kind: states of each window by kind of features, [windows, width].
-        ways: the events that need no labels.
+        ways: events that were found without labels, by answers or evidence.
     """
 
     video: Video
@@ -224,8 +224,8 @@ def seen_by_tower(
 def compare(model: str, matches: Sequence[Match], count: int, labels: Labels) -> None:
     """Print the results in the matches after the first `count`.
 
-    They are without labels, with labels of the first `count` matches, and with labels of all other
-    matches.
+    There are three results: without labels, with labels of the first `count` matches, and with
+    labels of all other matches.
     """
     tested = matches[count:]
     games = sorted(str(match.video.game) for match in tested)

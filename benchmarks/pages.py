@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def drawn(video: Path, times: list[float]) -> list[Thumbnail]:
-    """Return thumbnails of moments, from a video of another length."""
+    """Return thumbnails of moments, made from a video of a different length."""
     manifest = probe(Video(video=0, path=video))
     at = [
         (time, round(k * (manifest.duration - 0.2) / len(times), 3)) for k, time in enumerate(times)

@@ -123,7 +123,7 @@ def name_as_the_hub_does(folder: Path) -> None:
 
 
 def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
-    """Decode the frames of a round in a thread, one per second of video, and resize them.
+    """Decode one frame per second of a round's video in a thread, and resize it.
 
     Yields:
         uint8 tensors [3, SIDE, SIDE].
@@ -230,7 +230,7 @@ def vllm(options: argparse.Namespace) -> None:
 
 
 def ours(options: argparse.Namespace) -> None:
-    """Run the project's engine, in the rows of one batch."""
+    """Run the project's engine with one batch of rows."""
     import torch
     import worker
 

@@ -31,7 +31,7 @@ class Spent:
 
 
 def alone(work: Callable[..., Any], *arguments: Any) -> Spent:
-    """Do work in a new process, so that nothing of the other side counts."""
+    """Do work in a new process, so that the other side does not affect the measurement."""
     before = os.times()
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         result, peak = process.submit(_with_peak, work, arguments).result()

@@ -269,7 +269,7 @@ def _events(answer: str) -> set[tuple[str, str]]:
 
 
 def _rate(done: float) -> float:
-    """Return the share of the highest learning rate after a share `done` of the training."""
+    """Return the learning rate, as a share of the highest, after a share `done` of training."""
     warm = 0.04
     if done < warm:
         return max(done / warm, 0.01)

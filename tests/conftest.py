@@ -41,7 +41,7 @@ def qwen_checkpoint(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def qwen3_checkpoint(tmp_path_factory) -> Path:
-    """Return an untrained Qwen3-VL checkpoint of the same size."""
+    """Return an untrained Qwen3-VL checkpoint of the demo's size."""
     import tiny_qwen3
 
     return untrained(tiny_qwen3, tmp_path_factory.mktemp("qwen3"))

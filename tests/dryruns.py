@@ -1,7 +1,7 @@
 """Many dry runs in a row, without importing Snakemake for each of them.
 
-A process imports Snakemake once and forks for each run. The child then acts as `snakemake`. Run as
-a script, this file is this process. It reads one line of JSON per run, and answers with one line.
+A process imports Snakemake once and forks for each run. The child then acts as `snakemake`. This
+file is the script of this process. It reads one line of JSON per run, and answers with one line.
 """
 
 from __future__ import annotations

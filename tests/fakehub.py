@@ -80,7 +80,7 @@ class FakeHub:
     def _order(self, path: str, is_head: bool = False) -> Order | None:
         """Return the next failure for a path.
 
-        HEAD requests get no failure of the content, because they have none.
+        HEAD requests get no failures of the content, because their answers have no content.
         """
         for order in self.orders:
             if is_head and not order.status:

@@ -16,9 +16,9 @@ class NVMLError(Exception):
 
 
 def fake_gpus(folder, *gpus):
-    """Return the environment variables that show these GPUs to a program.
+    """Write a fake pynvml into a folder.
 
-    Write pynvml into a folder.
+    Return the environment variables that make programs use it.
     """
     shutil.copy(__file__, Path(folder, "pynvml.py"))
     modules = os.pathsep.join([str(folder), *sys.path])

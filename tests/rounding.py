@@ -50,8 +50,8 @@ def assert_same_answers(
 ) -> None:
     """Assert that windows have the same answers from two computations.
 
-    Rounding decides if two tokens are equally likely, or if a random number lies at the border of
-    two tokens. So one window in ten may have another answer.
+    If two tokens are equally likely, or if a random number lies at the border of two tokens,
+    rounding decides between them. So one window in ten may have another answer.
 
     Args:
         ours: answers by window.

@@ -39,7 +39,10 @@ class Painters:
         return joined(drawn)
 
     def ready(self, block: bool = False) -> Iterator[Windows]:
-        """Return the windows drawn since the last call. With `block`, wait for one match."""
+        """Return the windows drawn since the last call.
+
+        With `block`, wait until the windows of one match are drawn.
+        """
         self._fill()
         done, self._pending = wait(self._pending, None if block else 0, return_when=FIRST_COMPLETED)
         for job in done:

@@ -100,7 +100,7 @@ def _sample(rng: Random, match: Match, frames: int) -> list[float]:
 
 
 def _about(rng: Random, match: Match, wanted: int, frames: int) -> tuple[float, float]:
-    """Return the interval of time (seconds) that a window should show in part."""
+    """Return an interval of time (seconds). A window should show a part of it."""
     if wanted == 1:
         # Drawn by class, so that all classes occur equally often.
         often = Counter(event.label for event in match.events)

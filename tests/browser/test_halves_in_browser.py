@@ -70,7 +70,7 @@ def write(path, starts):
 
 @pytest.fixture(scope="module")
 def stated(tmp_path_factory):
-    """Return the page of a video whose halves the table of videos states."""
+    """Return the page of a video whose half starts are in the table of videos."""
     return write(tmp_path_factory.mktemp("stated") / "page.html", STARTS)
 
 
@@ -127,7 +127,7 @@ def set_halves(browser, starts):
 
 
 def painted(browser, time):
-    """Return the darkest red value at a time in the band of the halves, below its top line."""
+    """Return the darkest red value at a time in the band of the halves, except in its top line."""
     browser.run(
         "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
     )

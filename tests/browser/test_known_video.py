@@ -1,4 +1,4 @@
-"""The page of a match with thumbnails, which knows its video by the content."""
+"""The page of a match with thumbnails. The page recognizes its video by the content."""
 
 import shutil
 from pathlib import Path

@@ -172,7 +172,7 @@ def test_video_verdict_buttons_and_four_rows_are_visible(browser, opened, size, 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_lanes_shrink_before_they_are_folded(browser, opened, size):
-    """Open filters leave one lane, or only the overview below the lanes."""
+    """While filters are open, the timeline has one lane, or only the overview."""
     browser.size(*size)
     try:
         set_open(browser)

@@ -26,7 +26,7 @@ PADDING = 64_000_000
 
 
 def write_large_video(path):
-    """Write a video that Firefox plays, too, with its index first."""
+    """Write a video with its index first, in a format that Firefox can play."""
     small = write_video(path.with_name("small.mp4"), steady(120, rate=RATE), codec="libvpx-vp9")
     with (
         av.open(str(small)) as source,
@@ -44,7 +44,7 @@ def write_large_video(path):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Return a run on a video outside its folder, whose table names no labels."""
+    """Return a run with a video outside the run's folder, and with a table without labels."""
     folder = tmp_path_factory.mktemp("served") / "run"
     (folder.parent / "elsewhere").mkdir()
     write_large_video(folder.parent / VIDEO)

@@ -21,7 +21,7 @@ def page(tmp_path_factory):
 
 
 def decided(browser):
-    """Return the numbers of decided moments, of moments, and of confirmed events."""
+    """Return the numbers of decided moments, of all moments and of confirmed events."""
     text = browser.text("#progress-text")
     found = re.match(r"(\d+) of (\d+) moments? decided(?: · (\d+) events? confirmed)?", text)
     return tuple(int(each or 0) for each in found.groups())

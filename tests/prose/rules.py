@@ -15,7 +15,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[A-Z0-9\"'“(])|\n\n")
 
 
 def _existence(name: str, message: str, *patterns: str) -> Check:
-    """Forbid patterns, also within quotes."""
+    """Return a rule that forbids patterns, also within quotes."""
     return Check(
         check_type=Existence(items=patterns),
         path=f"touchline.{name}",

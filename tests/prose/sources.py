@@ -207,7 +207,7 @@ def _comments(path: Path, source: str) -> Iterator[Text]:
 
 
 def _joined(path: Path, comments: list[tuple[int, str, bool]]) -> Iterator[Text]:
-    """Join comments that fill lines in a row.
+    """Join comments on successive lines that contain only comments.
 
     Args:
         comments: line, text, and whether the comment has the line to itself.

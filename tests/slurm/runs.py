@@ -153,7 +153,8 @@ class Run:
 def final_files(folder: Path) -> dict[str, bytes]:
     """Return a run's files, except logs, journals, hashes and files with measured times.
 
-    The page of the run has measured times. The record has the page's hash and names the folder.
+    So the page of the run is left out, because it has measured times. The record is left out,
+    because it has the page's hash and names the folder.
     """
     passing = {"logs", "journal", "benchmarks", "hashes"}
     files = (file for file in folder.rglob("*") if file.is_file())
@@ -172,7 +173,7 @@ def final_files(folder: Path) -> dict[str, bytes]:
 
 
 def check(run, undisturbed) -> None:
-    """Check that a run ended well, with the files of an undisturbed run."""
+    """Check that a run ended well and made the same files as an undisturbed run."""
     assert run.finish() == 0, run.printed()
     files = final_files(run.clone.folder / run.results)
     assert list(files) == list(undisturbed)

@@ -1,7 +1,7 @@
 """Faults of clusters with accounting: preemption, forgotten jobs, limits.
 
 The tests run the match of test_faults.py in four slices and disturb it. The first test has all
-faults in one run. Tests marked "release" have one fault each, in all forms.
+faults in one run. Tests marked "release" have one fault each, in all its forms.
 """
 
 import signal

@@ -1,4 +1,4 @@
-"""Files of the project that repeat a fact agree with each other."""
+"""Tests that a fact is the same in all files of the project that state it."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Evidence in the workflow: complete tables, and events that count as another model."""
+"""Evidence in the workflow: complete tables, and events that are treated as another model's."""
 
 import shutil
 

@@ -90,7 +90,7 @@ def test_models_target_fetches_models_and_prints_their_sizes(clone, environment)
     assert done.returncode == 0, printed
     ready = r"These models are ready to run:\n  alone/models/llava/nf4 \([\d.]+ MB\)"
     assert re.search(ready, printed)
-    assert "to begin with" not in printed
+    assert "Read these first" not in printed
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ GAME = "italy_serie-a/2016-2017/2016-10-02 - 21-45 AS Roma 2 - 1 Inter"
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """Return a clone after a run with NetVLAD's two real models, as a file and in a zip.
+    """Return a clone after a run with real predictions of two NetVLAD models, one of them in a zip.
 
     The game has two halves without footage. The first half has labels.
     """

@@ -1,4 +1,7 @@
-"""Learning in the workflow: features and learnt events. No game teaches the model used on it."""
+"""Learning in the workflow:
+
+features and learnt events. No model is used on a game that it has learnt from.
+"""
 
 import csv
 import json

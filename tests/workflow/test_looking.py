@@ -87,7 +87,7 @@ def arrows(mermaid: str) -> set[tuple[str, str]]:
 
 
 def edges(mermaid: str) -> set[tuple[str, str]]:
-    """Return the arrows, without those to the target `all` and to the record."""
+    """Return the arrows, except those to the target `all` and to the run's record."""
     return {(a, b) for a, b in arrows(mermaid) if b not in ("all", "record_run")}
 
 

@@ -91,7 +91,7 @@ def give_one_date(*folders):
 
     The table marks rules whose parameters have changed. Snakemake names changed parameters as a
     reason only if no input is newer than the output. Fusing and calibrating are independent and end
-    in any order, until a setting makes calibrations an input of fusing. With equal dates, the order
+    in any order. A setting can make calibrations an input of fusing. With equal dates, the order
     does not matter.
     """
     now = time.time_ns()
@@ -336,7 +336,7 @@ SETTINGS = {
 
 
 def write_learnt(project):
-    """Write a model learnt elsewhere from the project's model, without any class."""
+    """Write a learnt model without classes, as if another project had learnt it."""
     folder, model = project.folder, ModelSettings(**project.config["models"]["llava"])
     prompt = (folder / "prompts/soccer_events.txt").read_text()
     shown = (model, prompt, WindowSettings(), ImageSettings())
@@ -430,7 +430,7 @@ def test_change_runs_the_jobs_of_its_row(done, dry_runs, change):
 def test_new_last_video_of_a_folder_changes_no_other_video(done, tmp_path):
     """A new file between others renumbers the files after it.
 
-    Partials that are deleted after the merge are no targets. If requested again, they are detected
+    Partials are deleted after the merge, so they are no targets here. A request would detect them
     again.
     """
     folder = tmp_path / "videos"

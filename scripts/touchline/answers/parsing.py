@@ -256,9 +256,9 @@ def _split_part(part: Any, is_name: IsName) -> list[Any] | None:
 
 
 def _label_entry(name: Any, value: Any, is_name: IsName) -> Any:
-    """Convert an entry of an object to objects with a label, if its key is the name of an event.
+    """Convert the value of an entry to objects with a label, if its key is the name of an event.
 
-    Other entries are returned as their value.
+    Otherwise, return the value.
     """
     if not isinstance(name, str) or not is_name(name):
         return value
@@ -279,7 +279,7 @@ def _label_entry(name: Any, value: Any, is_name: IsName) -> Any:
 
 
 def _events_with_label(label: str, part: Any, is_name: IsName) -> list[ParsedEvent]:
-    """Return the events of `part`: of an object with this label, or of a text of class names."""
+    """Return the events in `part`, an object with this label or a text of class names."""
     fields: dict[str, Any] = {}
     names = names_in(label, is_name)
     if isinstance(part, dict):

@@ -209,7 +209,8 @@ def parse_attributes(
     """Return the events that a text writes as attributes, as objects.
 
     The forms are `label="Goal" team="home"`, `<label>Goal</label>` and `Label: Goal, Team: home`.
-    Prose can have the last form, too. There, a label must be a name or a denial.
+    Prose can have the last form, too. There, a label must be the name of an event, or say that
+    there is no event.
 
     Args:
         text: the text.

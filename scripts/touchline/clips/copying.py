@@ -94,13 +94,13 @@ def copy_clip(manifest: Manifest, path: Path, clip: Clip, target: Path) -> tuple
 def _from_keyframe(
     packets: Iterator[Packet[Any]], stream: VideoStream, begin: float, is_last_try: bool
 ) -> list[Packet[Any]]:
-    """Read packets, and keep those from the last keyframe at or before `begin` on.
+    """Read packets. Drop those before the last keyframe that is at or before `begin`.
 
     On the last try, a later keyframe is accepted, because no earlier picture can be decoded.
 
     Returns:
         The sound packets from the keyframe's time on, the keyframe and the packets after it. Empty
-        if the first keyframe is later than `begin`.
+        if the first keyframe is later than `begin` and this is not the last try.
     """
     held: list[Packet[Any]] = []
     has_keyframe = False

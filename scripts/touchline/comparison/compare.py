@@ -329,7 +329,7 @@ def _agreement(
 
 
 def _together(tracks: Mapping[str, Track], tolerance: float) -> list[Moments]:
-    """Count the moments of each known class where all models looked, by the set of models."""
+    """Count moments of known classes where all models looked, by the models that found them."""
     everywhere = reduce(intersection, (track.looked_at for track in tracks.values()))
     times: dict[str, list[list[float]]] = defaultdict(lambda: [[] for _ in tracks])
     for number, track in enumerate(tracks.values()):

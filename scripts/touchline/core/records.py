@@ -302,7 +302,7 @@ class Event:
 
     @property
     def ranking_score(self) -> float:
-        """Return the score by which every stage ranks events: the strength, or 1 if there is none.
+        """Return the score by which every stage ranks events: `strength`, or 1 if it is None.
 
         A prediction without a score is a plain "yes", for example from a model that never gives
         scores. It must not count less than a prediction with a stated score of 0.1.

@@ -69,8 +69,8 @@ class Journal:
     def read(self, *, with_features: bool = False) -> dict[int, WindowOutcome]:
         """Read the answered windows, by number.
 
-        Lines that a killed worker left unfinished are ignored, and so are skipped windows. These
-        windows are repeated.
+        Lines that a killed worker left unfinished are ignored, and so are skipped windows. In both
+        cases, the windows are answered again.
 
         Args:
             with_features: whether to ignore answered windows that have no features.
@@ -104,7 +104,7 @@ def read_lines(folder: Path) -> Iterator[Line]:
     """Read every line of one journal.
 
     Args:
-        folder: folder of a journal: a slice's folder, and in it the folder of one `journal_key`.
+        folder: folder of a journal. It is named by a `journal_key` and is in the folder of a slice.
     """
     for file in _files(folder):
         yield from _lines(file)

@@ -198,7 +198,7 @@ def _answer_locally(
             yield replace(frame, picture=model.pixels(frame.picture, question.image.fit))
 
     def load_early(gpu: str) -> None:
-        """Load the model before the GPU is leased, if there is room beside another's model."""
+        """Load the model before the GPU is leased, if it fits beside another worker's model."""
         try:
             check_usable(gpu)
             if has_room_beside(checkpoint):

@@ -81,7 +81,7 @@ def compute_average_maps(
 
 
 def mean_ap(lists: Mapping[str, Sequence[HalfEvents]], delta: float, weights: Floats) -> Floats:
-    """Compute SoccerNet's mAP at one delta, shape [1 + r].
+    """Compute SoccerNet's mAP at one delta, shape [1 + r] for r resamples.
 
     Times are rounded down to SoccerNet's frames.
     """

@@ -81,7 +81,7 @@ def evaluate(
     (`touchline.matching.true_positives`).
 
     Args:
-        halves: at least one half; each half is of another video or another part of one.
+        halves: at least one half. No two halves are the same part of the same video.
         model: name of the model.
         tolerances: largest distance between an event and the annotation that it is paired with, in
             seconds.

@@ -123,7 +123,7 @@ def measure(runs: Sequence[ByLabel], label: str, tolerance: float, weights: Floa
     """Compute the metrics of one class at one tolerance.
 
     Args:
-        runs: the events unchanged, then after each time shift.
+        runs: the unchanged events, then the events after each time shift.
         label: name of the class.
         tolerance: largest distance between two paired events, in seconds.
         weights: weight of each game, shape [1 + r, games]; row 0 is all ones.

@@ -155,8 +155,8 @@ def recalibrate_models(
         others_of: models whose agreement was a feature, by name of the model.
 
     Returns:
-        The scored events by model. None if probabilities do not improve the results of all models
-        together in every game. Then all models keep their scores, because scores and probabilities
+        The scored events by model. None unless probabilities improve the results of all models
+        together, in each game. Then all models keep their scores, because scores and probabilities
         cannot be mixed.
     """
     if set(events_of) - set(reports) or not _improve_jointly(list(reports.values())):

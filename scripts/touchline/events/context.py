@@ -180,7 +180,7 @@ def score_by_context(
     the model states the same confidence for most hits. Where the model did not look, the mean rate
     of its predictions in the rest of the video is assumed.
 
-    A burst of hits belongs to the event from which on hits become more frequent. Suppose that a
+    A burst of hits belongs to the event at which hits begin to be more frequent. Suppose that a
     weak burst is followed by a pause and by a burst at least three times as strong. Then events in
     the weak burst ignore the strong burst, and events in the strong burst ignore the weak burst.
 

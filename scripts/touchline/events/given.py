@@ -105,8 +105,8 @@ def spotter_predictions(
 
     An event has the time and the score in the file, because no windows are known. A label that is
     no class is kept and marked as unknown. Some files have scores of single frames instead of
-    events. Near frames of these files are suppressed, by the rule of the projects that write the
-    files.
+    events. In these files, frames near a frame with a higher score are suppressed, by the rule of
+    the projects that write the files.
 
     Args:
         entries: the entries of the file.

@@ -148,7 +148,8 @@ def shortlist_table(events: DataFrame, listed: Mapping[int, Standing]) -> DataFr
 
     Args:
         events: a table with the columns of `touchline.events.predictions.EVENTS`.
-        listed: standings by row of `events`, in the order of the result's rows.
+        listed: standing of each listed event, by its row in `events`. The result's rows have this
+            order.
     """
     rows = events.iloc[list(listed)].itertuples(index=False, name=None)
     return SHORTLIST.frame(
@@ -175,7 +176,7 @@ def is_suppressed(event: Event) -> bool:
 
 
 def _count_precise(probabilities: Sequence[float]) -> int:
-    """Return the largest number of first events with an expected precision of 0.5 or more.
+    """Return the largest n for which the first n events have an expected precision of 0.5 or more.
 
     Args:
         probabilities: probability that each event is right, in the order of the list.

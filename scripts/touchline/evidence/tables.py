@@ -63,7 +63,7 @@ class Evidence:
 
     @property
     def weighed(self) -> np.ndarray:
-        """Return whether each window was weighed, bool [windows]."""
+        """Return whether each window has evidence, bool [windows]."""
         found: np.ndarray = ~np.isnan(self.weights).any(axis=1)
         return found
 

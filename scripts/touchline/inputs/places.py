@@ -69,7 +69,7 @@ def check_braces(path: str | Path) -> None:
 
 
 def _is_utf8(text: str) -> bool:
-    """Return whether the system's name of a file is UTF-8."""
+    """Return whether the bytes of a file's name are UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -456,7 +456,7 @@ class ModelSettings(Section):
         return ServedModel(self.checkpoint or "", self.frames_as) if self.is_served else None
 
     def access(self, batch: BatchSettings) -> Access:
-        """Return the access to the server of this model."""
+        """Return the settings of requests to this model's server."""
         requests = REQUESTS if batch.windows == "auto" else batch.windows
         return Access(self.endpoint or "", self.key_variable, requests)
 

@@ -102,7 +102,7 @@ def windows_per_slice(stretches: Stretches, slices: int, rule: WindowSettings) -
 def list_windows(
     start: float, end: float, stretches: Stretches, rule: WindowSettings
 ) -> list[Window]:
-    """List the windows that start in [start, end), given in seconds of the parts to look at.
+    """List the windows that start in [start, end). Both count only the parts to look at.
 
     The times of the windows are times of the video. The last windows are cut at the slice's end, so
     every moment of the slice is in a window, and a cut window has fewer frames. With

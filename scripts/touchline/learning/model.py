@@ -1,4 +1,4 @@
-"""Store a learnt model in a file, with a part for each group of games learnt without that group."""
+"""Store a learnt model in a file. For each group of games, a part was learnt without it."""
 
 from __future__ import annotations
 

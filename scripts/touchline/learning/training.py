@@ -149,7 +149,7 @@ class Learner:
         self._losses = self._strength_losses()
 
     def classes(self, games: Collection[str]) -> tuple[str, ...]:
-        """Return the classes with enough events in some games."""
+        """Return the classes that have enough events in the given games."""
         counts = count_events(video for video in self.videos if video.game in games)
         return self.in_order(label for label, count in counts.items() if count >= LEAST_EVENTS)
 

@@ -170,7 +170,7 @@ def _contradictions(
     group_of = {number: [number] for number in range(len(claims))}
 
     def join(one: int, other: int) -> None:
-        """Join the groups of two claims, if the result is short enough and repeats no label."""
+        """Join the two groups of two claims, if the result is short enough and repeats no label."""
         together = sorted({*group_of[one], *group_of[other]})
         these = [claims[number] for number in together]
         times = [each.event.time_s for claim in these for each in claim.predictions]

@@ -77,7 +77,7 @@ class Plan:
 
     @property
     def learned(self) -> list[str]:
-        """Return the running models with learnt events, whether learnt in this run or elsewhere."""
+        """Return the models to run that have learnt events, from this run or from elsewhere."""
         return list(dict.fromkeys(each.model for each in self.learned_videos))
 
     def learned_for_video(self, video: int) -> list[PredictedVideo]:
@@ -462,8 +462,7 @@ class Plan:
     def half_for_video(self, video: int) -> GameHalf:
         """Return the game and half of a video, from the table of videos.
 
-        The manifest does not contain these. Otherwise, correcting a name would detect the video
-        again.
+        The manifest does not contain them, so a corrected name does not repeat the detection.
         """
         row = self.inputs.videos.get(video)
         return row.game_half if row else GameHalf()

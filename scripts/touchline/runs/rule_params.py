@@ -276,8 +276,8 @@ class MergeSlicesParams(RuleParams):
     """Parameters of merge_slices.
 
     Attributes:
-        half: game and half from the table of videos. The manifest does not contain them. Otherwise,
-            correcting a name would detect the video again.
+        half: game and half from the table of videos. The manifest does not contain them, so a
+            corrected name does not repeat the detection.
         merge: settings of merging.
         context: settings of the context score.
     """
@@ -378,7 +378,7 @@ class FuseModelsParams(RuleParams):
         models: models in the order of their files.
         tolerance: largest distance between two paired events, in seconds.
         ensemble: settings of the ensemble, without its members, which `models` replaces.
-        others: by model, the other models whose events calibration compares with its events.
+        others: for each model, the other models that its calibration compares it with.
         half: game and half of the video.
         game: game of the video. Scores are not learnt from this game.
     """

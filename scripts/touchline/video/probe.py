@@ -331,7 +331,7 @@ def _listed(streams: Iterable[VideoStream]) -> str:
 
 
 def _packet_times(source: Source, pictures: _Pictures) -> PacketTimes:
-    """Return the kind of times in the packets; "stated" if the display order cannot be read."""
+    """Return the kind of the packets' times. It is "stated" if the display order cannot be read."""
     if not PictureOrder.is_readable(pictures.stream):
         return "stated"
     times = np.array(pictures.times)

@@ -242,7 +242,7 @@ def _leaps(clock: Times, is_off: NDArray[np.bool_]) -> list[int]:
 
 
 def _with_insertions(clock: Times, restarts: list[int], leaps: list[int]) -> list[int]:
-    """Return the restarts, and the leaps forward of the clock at both ends of an inserted part."""
+    """Add the clock's leaps forward at both ends of an inserted part to the restarts."""
     found = set(restarts)
     places = sorted({*restarts, *leaps})
     close = max(_SAME_CLOCK, 2 * _usual(clock))
@@ -266,10 +266,9 @@ def _with_insertions(clock: Times, restarts: list[int], leaps: list[int]) -> lis
 
 
 def _stays(shown: Times) -> Times:
-    """Return the usual duration of a picture around each picture, in order of time, in seconds.
+    """Return the usual duration of pictures near each picture, in order of time, in seconds.
 
-    It is the usual duration in the whole video. Where neighbouring pictures last longer, it is
-    theirs.
+    It is the usual duration in the whole video, or in the neighbourhood if that is longer.
     """
     padded = np.pad(np.diff(shown), _ALIKE)
     around = np.median(sliding_window_view(padded, _ALIKE), axis=1)

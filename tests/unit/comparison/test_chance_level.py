@@ -32,7 +32,7 @@ def test_shifts_are_outside_the_margin(times, span, tolerance, seed):
 
 
 def by_comparison(ones, others, span=SPAN, tolerance=5.0):
-    """Return the mean F1 by chance of two lists of goals over many seeds, from `compare`."""
+    """Return the chance level of F1 for two lists of goals: the mean over many seeds."""
     looked_at = ((0.0, span),)
     a, b = (Track([event(time) for time in times], looked_at) for times in (ones, others))
     return fmean(

@@ -200,7 +200,7 @@ def test_lock_is_created_when_permissions_cannot_be_set(tmp_path, monkeypatch):
 
 
 def test_removed_lock_file_is_not_taken(tmp_path, monkeypatch):
-    """A third worker could lock a new file with the name of the removed one."""
+    """Otherwise, a third worker could lock a new file with the name of the removed one."""
     lock = tmp_path / "job7-0.lock"
     opened = gpu_lease._open_lock(lock)
     lock.unlink()

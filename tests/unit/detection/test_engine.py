@@ -56,7 +56,7 @@ def pictures_of(model, frames=26):
 def tasks(pictures, settings=GREEDY, windows=range(12), frames=4):
     """Make windows that share half of their frames with the next window.
 
-    The last window has half as many frames. If two frames are encoded together, its last one is
+    The last window has half as many frames. If frames are encoded in pairs, its last frame is
     missing.
     """
     per_picture = len(pictures[0])

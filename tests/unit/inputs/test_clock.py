@@ -111,7 +111,7 @@ def test_match_in_one_file_has_the_windows_of_two_files(first, second, lead, pau
 
 
 def matches(mine, begin, length, slices, rule):
-    """Return whether the windows equal those of the half in a separate file."""
+    """Return whether the windows equal those of the same half in its own file."""
     own = [w for part in windows(whole_video(length), slices, rule) for w in part]
     return len(own) == len(mine) and all(
         abs(a.start + begin - b.start) < 0.0015 and abs(a.end + begin - b.end) < 0.0015

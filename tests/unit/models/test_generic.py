@@ -48,7 +48,7 @@ KINDS = [
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
-    """Return a function that gives the user's own folder of each architecture."""
+    """Return a function that returns a user's checkpoint folder of an architecture."""
     made = {}
 
     def source(kind):

@@ -20,7 +20,10 @@ WEIGHT = re.compile(r"layers\.1\.mlp\.up_proj\.weight$")
 
 @pytest.fixture(params=["quantizing", "as they are", "in 4 bits"])
 def loading(request, kind, source, quantized, tmp_path):
-    """Return a function that loads a model, and its folder, which a test may change."""
+    """Return a function that loads a model, and the model's folder.
+
+    A test may change the folder.
+    """
     original = quantized if request.param == "in 4 bits" else source
     folder = shutil.copytree(original, tmp_path / "model")
     if request.param == "quantizing":

@@ -1,4 +1,4 @@
-"""Test the models with events of each video, and the paths of their files."""
+"""Test which models have events for each video, and the paths of their files."""
 
 from dataclasses import replace
 

@@ -167,7 +167,7 @@ def test_missing_videos_and_models_are_reported_as_not_checked(run):
 
 
 def test_model_deleted_after_its_slices_is_not_hashed(run):
-    """After an update of Touchline, old results have no hashes of the model's files."""
+    """Results of an older Touchline have no hashes of the model's files."""
     (run.results / "models/files_llava.json").unlink()
     assert Plan(run.plan.inputs).hashed == ["llava"], "it is there"
     shutil.rmtree(run.model)

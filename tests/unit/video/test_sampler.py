@@ -297,7 +297,7 @@ STREAMS = [
 
 @pytest.fixture(scope="module")
 def streams(tmp_path_factory):
-    """Return a function that makes each kind of video once, with its plainly decoded frames."""
+    """Return a function that makes each kind of video once, and decodes all its frames."""
     folder, made = tmp_path_factory.mktemp("streams"), {}
 
     def stream(kind, suffix):

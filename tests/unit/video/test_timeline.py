@@ -1,4 +1,4 @@
-"""Tests of display times from times that are right, wrong or missing."""
+"""Tests of display times that are computed from right, wrong or missing times."""
 
 import numpy as np
 import pytest

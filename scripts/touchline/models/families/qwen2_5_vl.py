@@ -128,7 +128,7 @@ def picture_size(
         unit: size of a unit in pixels.
         least, most: limits on the number of pixels.
         frames: number of frames to which the limits apply together.
-        counted: number of frames that the check of the limits counts; it may be rounded.
+        counted: number of frames for the check of the limits. It may be `frames`, rounded.
     """
     sides = [round(side / unit) * unit for side in (width, height)]
     if counted * math.prod(sides) > most:

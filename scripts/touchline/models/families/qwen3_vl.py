@@ -2,10 +2,10 @@
 
 The prompt has the time of each pair of frames, as in `<0.5 seconds>`, and positions do not encode
 time. A pair's features come from several depths of the vision tower (DeepStack, arXiv:2406.04334).
-The last features replace the tokens. The others are added after the language model's first layers.
-All of them are computed and reused together. A token is a square of 32 pixels. The size of a frame
-may depend on the number of frames. All windows use the size for a full window, so that they can
-share features.
+Features of the last depth replace the placeholder tokens of the pair. Those of the other depths are
+added after the language model's first layers. All of them are computed and reused together. A token
+is a square of 32 pixels. The size of a frame may depend on the number of frames. All windows use
+the size for a full window, so that they can share features.
 
 The stock `Qwen3VLProcessor` needs torchvision, so this module builds the inputs. Tests compare
 these inputs with those of the stock processor. The paper is arXiv:2511.21631.
