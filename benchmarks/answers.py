@@ -1,10 +1,10 @@
 """Make random weights write answers that have the lengths and repeats of real ones.
 
 Random weights never end an answer, and their texts never repeat. Here the embeddings and the
-vocabulary head are set so that each token leads to its successors in drawn answers. If there are
-several successors, the pictures decide. All products have the shapes of the full model, so times
-are valid. The drawn answers follow the format of prompts/soccer_events.txt and use words of real
-answers.
+vocabulary head are set so that each token leads to its successors in generated answers. If there
+are several successors, the pictures decide. All products have the shapes of the full model, so
+times are valid. The generated answers follow the format of prompts/soccer_events.txt and use words
+of real answers.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ Each side runs in its own process. Wall time, processor time and peak memory inc
 the model. `--windows` limits the predecessor to the first windows, whose time is scaled up. The
 script needs ffmpeg.
 
-Expected before measuring: on two cores, decoding decides, because the tiny model takes little time.
-So 3 to 5 times the predecessor's speed, and the same memory for 4 and 45 minutes.
+Expected before measuring: on two cores, most of the time is spent on decoding frames, because the
+tiny model takes little time. So 3 to 5 times the predecessor's speed, and the same memory for 4 and
+45 minutes.
 """
 
 from __future__ import annotations

@@ -17,4 +17,6 @@ if __name__ == "__main__":
         source, folder = Path(snakemake.input.checkpoint), Path(snakemake.output.quantized)
         log.info("Quantizing %s of weights.", decimal(weight_bytes(source)))
         quantize(source, folder)
-        log.info("The weights in 4 bits take %s in %s.", decimal(weight_bytes(folder)), folder)
+        log.info(
+            "The weights in 4 bits take %s on disk, in %s.", decimal(weight_bytes(folder)), folder
+        )

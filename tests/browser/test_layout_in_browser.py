@@ -300,7 +300,7 @@ def decided_text(browser):
     return browser.run("return document.getElementById('decided').textContent")
 
 
-def test_decisions_are_announced(browser, pages):
+def test_decisions_are_announced_to_screen_readers(browser, pages):
     browser.open(pages[1])
     browser.press("j")
     label = browser.text("#judge-title").partition(" ")[2]

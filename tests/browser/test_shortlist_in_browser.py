@@ -55,7 +55,7 @@ def test_number_of_shown_moments_can_be_chosen(browser, page):
     assert not browser.element("#show-all").is_displayed()
 
 
-def test_keyboard_reaches_and_leaves_show_all(browser, page):
+def test_show_all_button_is_reached_and_left_by_keyboard(browser, page):
     browser.open(page)
     browser.element("#amount").send_keys(Keys.TAB)
     browser.press(Keys.ENTER)

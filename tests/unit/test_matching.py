@@ -107,7 +107,7 @@ def test_pairing_twenty_thousand_events_is_fast():
 
 
 @given(TIMES, TIMES, TOLERANCE)
-def test_moments_of_two_lists_are_the_pairs_of_their_times(a, b, tolerance):
+def test_moments_of_two_lists_equal_the_pairs_that_matching_finds(a, b, tolerance):
     shared = group_moments([a, b], tolerance)
     pairs = {(moment[0], moment[1]) for moment in shared if len(moment) == 2}
     assert pairs == set(pair_times(a, b, tolerance))
@@ -196,7 +196,7 @@ def test_neighbours_are_the_times_within_the_tolerance(times, time, tolerance):
 
 
 @given(EDGES)
-def test_pages_apply_the_same_tolerance(edge):
+def test_pages_apply_the_tolerance_of_the_matching(edge):
     one, other, tolerance = edge
     assert reach_on_pages(tolerance) == pytest.approx(reach(tolerance), abs=1e-9)
     assert (abs(one - other) <= reach_on_pages(tolerance)) == is_within(one, other, tolerance)

@@ -56,7 +56,7 @@ def test_name_of_a_test_states_a_behaviour(tmp_path):
     assert [line.split(": ")[0][-1] for line in found] == ["1", "2", "3"]
 
 
-def test_code_links_and_tables_of_documents_are_no_sentences(tmp_path):
+def test_code_and_links_and_tables_of_documents_are_not_read_as_sentences(tmp_path):
     text = (
         "Type `what so many as many as` ([page](http://what.org)), then:\n\n    what so many\n\n"
         "```\nso many\n```\n\n| so many | b |\n|---|---|\n| c | d |\n\nso many\n"

@@ -237,7 +237,7 @@ def test_tables_compare_rankings_by_average_precision(done):
     assert "average precision ±30 s by" in text
 
 
-def test_only_classes_of_the_labels_count_if_named(done):
+def test_only_classes_that_the_settings_name_are_evaluated(done):
     target = "few/evaluation/evaluation_good.json"
     done.run(target, evaluation={"classes": ["Goal", "Foul"]}, results="few")
     report = json.loads((done.folder / target).read_text())

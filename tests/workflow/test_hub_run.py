@@ -52,7 +52,7 @@ def done(hub, tmp_path_factory, clip):
 
 
 @pytest.mark.parametrize("kind", REPOS)
-def test_running_model_is_the_one_on_the_hub(done, kind, tmp_path):
+def test_run_fetches_and_uses_the_model_on_the_hub(done, kind, tmp_path):
     quantize(ROOT / "demo" / f"model-{kind}", tmp_path / "nf4")
     expected, got = (
         # Without the prefix that transformers 4 gave the vision tower.

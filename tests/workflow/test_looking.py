@@ -14,7 +14,10 @@ from clones import ROOT, given, new_clone
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, clip):
-    """Return a clone before any run: two videos with labels, a running and a given model."""
+    """Return a clone before any run:
+
+    two videos with labels, a model that runs, and one with given predictions.
+    """
     config = {
         "models": {
             "llava": {"checkpoint": "some/weights", "revision": None},

@@ -391,7 +391,7 @@ def counted(output) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("change", read_table())
-def test_change_runs_the_jobs_of_its_row(done, dry_runs, change):
+def test_change_of_a_setting_runs_the_jobs_in_its_row_of_the_table(done, dry_runs, change):
     folder = done.folder
     config = nested(change, SETTINGS[change]) if change in SETTINGS else {}
     for copy, original in [

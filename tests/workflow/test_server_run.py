@@ -102,7 +102,7 @@ def test_key_is_in_no_file(clone, fake):
         ({"frames_as": "png"}, 1),
     ],
 )
-def test_changed_model_or_frames_detect_again_and_changed_address_does_not(
+def test_changed_model_or_frames_repeat_the_detection_but_a_changed_address_does_not(
     clone, asked, change, slices
 ):
     jobs = clone.jobs("predictions", models={"asked": asked | change})

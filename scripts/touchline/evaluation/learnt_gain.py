@@ -64,8 +64,8 @@ def improved_classes(
 ) -> set[str]:
     """Return the classes whose learnt order is better than the order without labels.
 
-    Average precision has to rise with confidence, both within halves (mean over halves) and across
-    all halves.
+    The rise of average precision has to be significant, both within halves (mean over halves) and
+    across all halves.
 
     Args:
         halves: halves with judged events.

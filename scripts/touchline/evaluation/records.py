@@ -62,7 +62,9 @@ class ClassFigures(Record):
     precision: Estimate
     recall: Estimate
     f1: Estimate
-    average_precision: Estimate = Field(description="for all: the mean over classes that occur")
+    average_precision: Estimate = Field(
+        description="for all classes: the mean over classes that occur"
+    )
     ranked_by: Ranking = Field(
         description="average precision of events ranked in several ways; for all classes: the mean"
     )
@@ -79,7 +81,8 @@ class AverageMap(Record):
     mean: Estimate
     visible: Probability | None
     not_shown: float | None = Field(
-        ge=0, description="multiplied by 17/13, because SoccerNet's test games lack four classes"
+        ge=0,
+        description="the mean times 17/13, because SoccerNet's test games lack four classes",
     )
     classes: dict[str, Probability | None] = Field(
         description="null for a class that does not occur"
@@ -99,7 +102,9 @@ class EvaluationReport(Record):
     matches: int = Field(ge=1)
     seconds: float = Field(ge=0, description="seconds that the model looked at; only these count")
     shifts: int = Field(ge=1, description="number of time shifts for the chance level")
-    resamples: int = Field(ge=1, description="number of resamples of the games for intervals")
+    resamples: int = Field(
+        ge=1, description="number of resamples of the games for confidence intervals"
+    )
     seed: int
     unknown: int = Field(ge=0, description="events left out because their label is not a class")
     not_annotated: int = Field(
@@ -177,15 +182,16 @@ class Recalibration(Record):
 
     classes: dict[str, ClassTerms]
     other_classes: ClassTerms = Field(
-        description="terms of classes without any event to learn from"
+        description="terms of the function for classes without any event to learn from"
     )
     features: dict[str, float] = Field(
         description="weights of the features, for the classes that use them; empty if no class does"
     )
     list_gains: dict[str, float] = Field(
         default={},
-        description="gain in average precision of each game, from cross-validation: its halves "
-        "are ordered by probability instead of by score. Empty with too few games. Probabilities "
+        description="gain in average precision of each game, if the events of its halves are "
+        "ordered by probability instead of by score, from cross-validation. Empty "
+        "with too few games. Probabilities "
         "are used only if the gain is significantly above 0",
     )
 
@@ -193,7 +199,10 @@ class Recalibration(Record):
 class ProbabilityQuality(Record):
     """The quality of predicted probabilities. Lower values are better."""
 
-    brier: float = Field(ge=0, description="mean squared distance from right (1) or false (0)")
+    brier: float = Field(
+        ge=0,
+        description="mean squared difference between the probability and right (1) or false (0)",
+    )
     log_loss: float = Field(ge=0)
     error: Probability = Field(description="expected calibration error, 10 bins")
 
@@ -224,6 +233,6 @@ class CalibrationReport(Record):
         description="null if all events are right or all are false"
     )
     without: dict[str, Recalibration | None] = Field(
-        description="by game: the function for this game, learnt from the other games"
+        description="by game: the calibration function that was learnt from the other games"
     )
     quality: list[LearntQuality] = Field(description="quality for all events first, then by class")

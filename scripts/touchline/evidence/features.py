@@ -104,7 +104,7 @@ def join_features(
     """Read the features of a video's slices, and check them against the ledgers.
 
     Args:
-        parts: path of the features and lines of the ledger of each slice.
+        parts: for each slice, the path of its features and the lines of its ledger.
 
     Raises:
         InputError: a file cannot be read, does not fit the answered windows of its ledger, or was

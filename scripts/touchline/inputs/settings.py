@@ -437,7 +437,7 @@ class ModelSettings(Section):
         if self.adapter is not None and self.checkpoint is None:
             raise ValueError("adapter needs a model that runs; set checkpoint, too")
         if self.learned is not None and self.checkpoint is None:
-            raise ValueError("learned needs a model that runs; set checkpoint, too")
+            raise ValueError("the setting learned needs a model that runs; set checkpoint, too")
         if self.trust_code and self.family != GENERIC:
             raise ValueError(
                 "trust_code applies only to the family generic, because other families run no code "

@@ -122,7 +122,7 @@ def precision_recall_chart(
     return Chart(
         "precision_recall",
         "Precision and recall",
-        f"One point per minimum score, against the labels at ±{nearest:g} s.",
+        f"Each point is for one minimum score. The tolerance to the labels is ±{nearest:g} s.",
         lambda palette: vega.precision_recall(drawn, models, palette),
         ["Class", "Model", "True", "Found", "Precision", "Recall", "F1"],
         [

@@ -344,7 +344,7 @@ class Plan:
         return [f"{self.inputs.settings.results}/{pattern}"] if model in self.evaluated else []
 
     def events_to_calibrate(self, video: int, model: str) -> list[str]:
-        """Return the events files of the models that are compared with a model in a video.
+        """Return the events files in a video that are needed to calibrate a model.
 
         The result is empty if the model is not evaluated, because it then has no calibration.
         """

@@ -44,7 +44,11 @@ def describe_requests(plan: Plan, model: str, host: str) -> str:
         return sent
     hourly = round(3600 / settings.window.step)
     rate = f"{hourly:,} requests, about {_rounded(hourly * each)} tokens, per hour of video"
-    return f"{sent}, and {rate} not probed yet" if count else f"{model} sends {host} {rate}"
+    return (
+        f"{sent}, and {rate} for videos that were not probed yet"
+        if count
+        else f"{model} sends {host} {rate}"
+    )
 
 
 def _rounded(tokens: float) -> str:

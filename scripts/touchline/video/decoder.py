@@ -196,7 +196,7 @@ class Decoder:
             begin: place of the first packet to decode.
             wanted: times of the required pictures. The decoder may skip all others. None requires
                 all.
-            end: place up to which packets are decoded, if it lies after the segment.
+            end: place at which decoding stops, if it is after the end of the segment.
         """
         # If each field is a packet, the second field of the picture is needed, too.
         end = max(end, segment.end if wanted is not None else segment.end + 1)

@@ -142,8 +142,8 @@ def check_room(snapshot: Snapshot, names: Sequence[str], folder: Path | None) ->
         if size > free:
             raise InputError(
                 f"{snapshot.repo} needs {decimal(size)} more in {place}, where {decimal(free)} are "
-                "free. Free space, or set HF_HUB_CACHE (the hub's cache) or resources (the "
-                "models) to a folder on another disk."
+                "free. Free space, or set HF_HUB_CACHE (the hub's cache) or the setting "
+                "resources (the models) to a folder on another disk."
             )
 
 

@@ -42,7 +42,9 @@ FENCES = st.sampled_from(["{}", "```\n{}\n```", "```json\n{}\n```", "```text\n{}
 
 @settings(max_examples=300, deadline=None)
 @given(LEAD_INS, STATEMENTS, EXPLANATIONS, FENCES)
-def test_every_denial_of_the_grammar_is_read_as_none(lead_in, statement, explanation, fence):
+def test_every_negative_answer_of_the_grammar_is_read_as_none(
+    lead_in, statement, explanation, fence
+):
     text = fence.format(lead_in + statement + explanation)
     assert parse(text).status == "none", text
 

@@ -435,7 +435,7 @@ def test_answer_beside_a_repeated_prompt_is_read():
     assert parse_answer('[{"label": "Goal", "team": "home"}]', bare).status == "events"
 
 
-def test_bare_words_are_names_if_the_prompt_lists_these_words():
+def test_bare_words_are_class_names_if_the_prompt_lists_them():
     asked = parse_prompt("What happens?\n- Try\n- Conversion kick\nSay none if nothing does.")
     assert parse_answer("Try", asked).status == "events"
     assert parse_answer("conversion kicks", asked).status == "events"

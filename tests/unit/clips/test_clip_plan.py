@@ -92,7 +92,7 @@ def test_reel_has_the_clips_of_its_class():
     }
 
 
-def test_project_has_the_clips_on_the_clock_of_a_player(tmp_path):
+def test_editing_project_has_the_clips_on_the_clock_of_a_video_player(tmp_path):
     clips = [Clip("a.mp4", "Goal", 10, 2, 15), Clip("b.mp4", 'A "B"', 20, 12.5, 25)]
     path = tmp_path / "match 1.ts"
     assert project_name(path) == "match 1-proj.llc"

@@ -124,7 +124,7 @@ def test_last_odd_frame_is_paired_with_its_copy(clip):
     assert records[0].frame_times == [0.0, 1.0, 2.0]
 
 
-def test_partial_leaves_out_answers_of_none(clip):
+def test_partial_result_leaves_out_windows_without_an_event(clip):
     records = run(clip, Answers({1: GOAL, 3: "well, hard to say"}))
     assert [r.status for r in records] == ["none", "events", "none", "unparsed", "none"]
     assert [(a.time, a.raw) for a in partial_answers(records)] == [

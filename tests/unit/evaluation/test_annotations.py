@@ -91,7 +91,7 @@ def test_bad_annotation_is_reported_and_the_rest_is_used(write, bad, words):
     assert "\n" not in line
 
 
-def test_positions_in_seconds_are_read_by_their_game_times(write):
+def test_positions_are_read_as_seconds_if_game_times_agree(write):
     path = write(annotation("1 - 05:30", position="330"), annotation("1 - 12:01", position="721.5"))
     truth = read_truth(path, LABELS, of=GameHalf(half=1))
     assert [event.time_s for event in truth.events] == [330, 721.5]

@@ -237,7 +237,7 @@ def test_probabilities_are_used_if_cross_validation_improved():
 
 @pytest.mark.parametrize("games", [2, 3, 4, 6])
 @pytest.mark.parametrize("right_in", ["first", "none", "all"])
-def test_calibration_accepts_folds_with_only_right_or_false_events(games, right_in):
+def test_calibration_accepts_folds_with_only_right_or_only_false_events(games, right_in):
     """Right events in only one game leave nothing to learn from in the other games."""
     made = []
     for number in range(games):

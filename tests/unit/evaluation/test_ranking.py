@@ -62,7 +62,7 @@ def test_mean_ranking_averages_over_occurring_classes():
     assert (mean.plain, mean.score, mean.calibrated) == (0.25, 0.2, None)
 
 
-def test_every_row_of_the_evaluation_has_all_orders():
+def test_every_row_of_the_evaluation_has_the_result_of_every_ranking():
     halves = [generated(number) for number in range(3)]
     learnt = learnt_scores(halves, calibrate(halves, "m", 5))
     report, _ = evaluate(halves, "m", [5], calibrated=learnt)

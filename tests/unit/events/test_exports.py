@@ -70,7 +70,7 @@ def test_webvtt_py_reads_the_captions():
     assert captions[2].raw_text.splitlines()[0] == "Set &lt;Pieces&gt;"
 
 
-def test_clips_and_captions_use_the_clock_of_a_player(tmp_path):
+def test_clips_and_captions_use_the_clock_of_a_video_player(tmp_path):
     # The video starts 5 s after the sound.
     (caption, *_) = independent_webvtt.from_string(webvtt([event(9.0)], 12.0, 5.0))
     assert (caption.start, caption.end) == ("00:00:09.000", "00:00:17.000")

@@ -63,7 +63,7 @@ def test_keep_first_measures_the_radius_from_the_kept_event():
     assert duplicates == 2
 
 
-def test_run_merge_rule_joins_hits_without_a_pause():
+def test_merge_rule_named_run_joins_hits_without_a_pause():
     hits = [event(0.0, label_probability=0.2), event(2.0, label_probability=0.9, team="home")]
     hits += [event(4.0, label_probability=0.1), event(8.0)]
     merged, duplicates = merge_events(hits, 3.0, "run")
@@ -72,7 +72,7 @@ def test_run_merge_rule_joins_hits_without_a_pause():
     assert duplicates == 2
 
 
-def test_best_merge_rule_drops_weaker_events_on_both_sides_of_the_best():
+def test_merge_rule_named_best_drops_weaker_events_on_both_sides():
     hits = [
         event(0.0, label_probability=0.5),
         event(2.0, label_probability=0.9),

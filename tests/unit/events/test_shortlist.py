@@ -70,7 +70,7 @@ def test_ties_go_to_the_earlier_event():
 # With labels of other games
 
 
-def test_list_grows_while_half_of_its_events_are_expected_right():
+def test_list_grows_while_at_least_half_of_its_events_are_probably_right():
     events = [scored(10 * k) for k in range(5)]
     assert listed(events, 1, [0.2, 0.9, 0.4, 0.3, 0.1]) == [
         ("Goal", 10, 1), ("Goal", 20, 2), ("Goal", 30, 3),

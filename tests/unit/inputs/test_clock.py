@@ -66,12 +66,12 @@ def test_time_of_a_video_is_in_one_half_or_outside():
     assert span_of(spans, 1).video_time(10.5) == 260.5
 
 
-def test_video_after_the_kick_off_shows_the_rest_of_the_half():
+def test_video_that_starts_after_the_kick_off_shows_the_rest_of_the_half():
     (span,) = half_spans([HalfStart(1, -30.0)], 1, 600.0)
     assert (span.start, span.end, span.half_time(0.0)) == (0.0, 600.0, 30.0)
 
 
-def test_whole_video_is_one_half_without_starts():
+def test_whole_video_is_one_half_if_no_starts_are_given():
     (span,) = half_spans((), 2, None)
     assert (span.half, span.kickoff, span.start, span.end) == (2, 0.0, 0.0, math.inf)
 

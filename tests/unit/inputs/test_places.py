@@ -76,7 +76,7 @@ def test_given_predictions_are_found_with_accents_in_the_other_form(spelled, tmp
         assert Path(found[0]["other"]).exists()
 
 
-def test_files_in_settings_are_found_with_accents_in_the_other_form(spelled, tmp_path):
+def test_files_in_settings_are_found_in_the_other_unicode_form(spelled, tmp_path):
     on_disk, typed = spelled
     for name in ("prómpt.txt", "clásses.yaml"):
         (tmp_path / on_disk(name)).touch()

@@ -325,7 +325,7 @@ def test_command_for_segments_joins_the_files_in_order(tmp_path):
     assert (tmp_path / "match.ts").read_bytes() == b"0,1,2,3,4,5,6,7,8,9,10,11,"
 
 
-def test_large_numbered_files_are_no_stream(tmp_path):
+def test_large_numbered_files_are_not_read_as_segments_of_a_stream(tmp_path):
     for number in range(12):
         (tmp_path / f"match{number}.ts").write_bytes(b"G")
     with (tmp_path / "match3.ts").open("wb") as large:

@@ -115,7 +115,7 @@ def test_probabilities_without_classes_are_read_back(tmp_path, file):
     assert read_probabilities(tmp_path / "table.csv").classes == ()
 
 
-def test_note_of_a_learnt_model_is_read_without_its_weights(file, model):
+def test_description_of_a_learnt_model_is_read_without_its_weights(file, model):
     assert read_note(file) == model.note
     assert [part.without for part in model.note.parts] == [[], ["game 0"], ["game 1"], ["game 2"]]
 

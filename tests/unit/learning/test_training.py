@@ -204,7 +204,7 @@ def found(*arguments):
     return targets(*arguments, ["Goal", "Foul"], STEP).tolist()
 
 
-def test_window_shows_a_moment_up_to_its_last_frame():
+def test_window_shows_moments_until_the_last_frame_of_the_window():
     """Windows start every 2 s, last 4 s, and have four frames at one frame per second."""
     goal = [row[0] for row in found(truth(at(8.5)), windows(8))]
     assert goal == [0, 0, 0, SHOWS, SHOWS, UNCERTAIN, 0, 0]

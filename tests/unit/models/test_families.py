@@ -246,7 +246,7 @@ def test_qwen_answer_positions_follow_the_prompt_after_a_long_window(qwen):
     assert time < int(prompt.positions.max())
 
 
-def test_qwen3_positions_encode_height_and_width_per_pair(qwen3):
+def test_qwen3_positions_encode_height_and_width_per_frame_pair(qwen3):
     prompt = qwen3.prompt(2)
     time, height, width = prompt.positions[:, 0]
     shown = (prompt.ids == qwen3.model.config.video_token_id).nonzero().flatten()

@@ -48,7 +48,7 @@ def a_match(game):
     return {"match": Match, "name": Name(game), "rows": [], "tolerance": 5.0}
 
 
-def test_page_code_never_writes_markup_or_connects():
+def test_page_code_never_writes_markup_or_opens_connections():
     from touchline.report import pages
 
     for path in (pages._HERE / "assets").glob("*.js"):

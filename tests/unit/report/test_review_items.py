@@ -67,7 +67,7 @@ def test_annotations_join_the_claims_of_their_predictions():
     assert build_moments(tracks, 5, truth=[])[0].claims[0].predictions[0].right is False
 
 
-def test_ensemble_events_join_the_claims_of_their_models():
+def test_ensemble_events_are_in_the_moments_of_the_events_of_their_models():
     tracks = {"a": track((10, "Goal"), (40, "Goal")), "b": track((12, "Goal"))}
     fused = [event(11, "Goal"), event(40, "Goal")]
     assert [m.claims[0].fused for m in build_moments(tracks, 5, fused=fused)] == [
@@ -83,7 +83,9 @@ spans = st.sampled_from([ALL, ((0.0, 60.0),), ((30.0, 200.0),), ((0.0, 20.0), (5
 
 
 @given(events, events, spans, spans, st.integers(0, 12))
-def test_moments_of_two_models_equal_their_comparison(one, two, looked, also, tolerance):
+def test_moments_of_two_models_have_the_counts_of_their_comparison(
+    one, two, looked, also, tolerance
+):
     tracks = {
         name: Track([event(t, label) for t, label in sorted(predicted) if covers(span, t)], span)
         for name, predicted, span in (("a", one, looked), ("b", two, also))

@@ -52,7 +52,7 @@ def test_start_lines_count_the_jobs_and_name_their_place(events):
     assert lines[3].endswith(": status.py")
 
 
-def test_start_lines_without_slices_do_not_say_where_slices_run(events):
+def test_first_lines_of_a_run_without_slices_do_not_say_where_slices_run(events):
     emit(events, "run_info", stats={"read_given": 60, "compare_models": 6, "all": 1, "total": 67})
     lines = start_lines(
         [0, 1],
@@ -75,5 +75,5 @@ def test_start_lines_without_slices_do_not_say_where_slices_run(events):
         ((False, 1, 2), "2 GPUs; 1 run at once"),
     ],
 )
-def test_place_is_slurm_the_cpu_or_gpus(arguments, words):
+def test_slices_run_on_slurm_or_the_cpu_or_the_gpus(arguments, words):
     assert words in place(*arguments)

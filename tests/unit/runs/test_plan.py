@@ -36,7 +36,7 @@ def test_ensemble_has_the_coverage_of_all_its_models(plan):
     ]
 
 
-def test_calibration_compares_a_model_but_no_ensemble_with_other_models(plan):
+def test_calibration_compares_only_models_and_no_ensemble_with_other_models(plan):
     assert plan.other_events("runs") == ["out/events/events_other_video_3.csv"]
     assert plan.other_events("ensemble") == []
 
@@ -140,7 +140,7 @@ def test_evidence_is_fused_if_there_are_no_answers_or_it_is_a_named_member(plan)
     ]
 
 
-def test_files_follow_the_order_of_their_places(plan):
+def test_paths_have_the_order_of_the_given_videos_and_models(plan):
     assert plan.files(paths.EVENTS, plan.predicted) == [
         "out/events/events_runs_video_3.csv",
         "out/events/events_other_video_3.csv",

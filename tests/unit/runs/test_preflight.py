@@ -236,7 +236,7 @@ def soccernet(project, tmp_path):
     return make
 
 
-def test_labels_of_an_hq_file_are_refused(project, soccernet):
+def test_labels_of_an_hq_file_without_video_ini_are_refused(project, soccernet):
     soccernet("1_224p.mkv", "2_HQ.mkv")
     (line,) = mistakes(project | {"videos": "soccernet"})
     assert "Labels-v2.json: its times do not fit video 1" in line
@@ -347,7 +347,7 @@ OTHER_GAME = "2015-02-22 - 19-15 Southampton 0 - 2 Liverpool"
         (f"{GAME}/1_224p.mkv", "", "", f"{GAME}/Labels-v2.json", None),
     ],
 )
-def test_row_that_contradicts_soccernet_s_names_is_refused(
+def test_row_that_contradicts_its_soccernet_file_name_is_refused(
     project, tmp_path, path, game, half, labels, words
 ):
     for folder in (GAME, OTHER_GAME):

@@ -282,7 +282,7 @@ def test_copied_results_are_verified_without_inputs(run, tmp_path):
     assert "changed: copy/videos/video_0.json" in lines
 
 
-def test_results_are_verified_with_missing_inputs(run):
+def test_results_are_verified_even_if_inputs_are_missing(run):
     write_json(run.results / "run.json", run.record().model_dump())
     (run.folder / "given_0.json").unlink()
     (run.folder / "truth.json").unlink()

@@ -50,7 +50,7 @@ def with_settings(plan, **changes):
 
 
 @pytest.mark.parametrize("record", [each for each in RECORDS if each is not RecordRunParams])
-def test_script_reads_the_record_of_its_rule(plan, record):
+def test_script_reads_the_parameters_of_its_rule(plan, record):
     plan = with_adapter(plan) if record is FetchAdapterParams else plan
     made = record.plain(PlannedJob(plan, WILDCARDS))
     passed = {name: made[name] for name in record.param_names(plan)}

@@ -115,7 +115,7 @@ def test_window_answered_twice_counts_once(settings, files):
     assert (video.answered, video.events) == (3, 1)
 
 
-def test_only_the_latest_journal_key_counts(settings, files):
+def test_only_the_journal_with_the_latest_settings_counts(settings, files):
     journal(files, record(0), record(1), key="old")
     os.utime(files(JOURNAL) / "old", (1, 1))
     journal(files, record(0), key="new")
@@ -132,7 +132,7 @@ def test_failure_is_shown_until_the_next_attempt_answers(settings, files):
     assert look(settings).failures == []
 
 
-def test_slices_with_deleted_partials_count_as_done(settings, files):
+def test_slices_with_deleted_partial_results_count_as_done(settings, files):
     files(PREDICTIONS).write_text("[]")
     assert look(settings).done == 0
     video = look(settings.model_copy(update={"keep_partials": False}))
@@ -225,7 +225,7 @@ def test_jobs_of_another_run_in_the_folder_are_not_shown(settings):
     assert video.in_stage(Stage.RUNNING) == []
 
 
-def test_steps_after_the_slices_are_shown_until_the_page_is_made(settings, files):
+def test_steps_that_follow_the_slices_are_shown_until_the_page_is_made(settings, files):
     observer = Observer(settings, [0])
     finish(files, 0)
     assert observer.later_steps(observer.look()) == ""

@@ -42,7 +42,7 @@ LIMITS = "cpu|7-00:00:00\ngpu*|1-00:00:00\nshort|10:00\nlong|infinite\n"
         ("unknown", None),
     ],
 )
-def test_longest_minutes_follow_the_job_s_partitions(partition, minutes):
+def test_longest_runtime_is_the_limit_of_the_job_s_partitions(partition, minutes):
     assert longest_minutes(LIMITS, partition) == minutes
 
 
@@ -71,7 +71,7 @@ def squeue(tmp_path, monkeypatch):
     return printing
 
 
-def test_jobs_of_the_same_folder_and_rules_are_listed_for_cancelling(squeue):
+def test_jobs_with_the_folder_and_rules_of_this_run_are_listed_for_cancelling(squeue):
     lines = [
         "11|RUNNING|None|a|rule_detect_slice_wildcards_llava_0_3|/here/a|b",
         "12|RUNNING|None|a|rule_detect_slice_wildcards_llava_0_1|/elsewhere",

@@ -109,7 +109,7 @@ def test_hash_is_equal_for_all_paths_to_the_same_results(tmp_path, monkeypatch):
     assert len({results_mark(path) for path in paths}) == 1
 
 
-def test_default_options_that_change_answers_are_removed():
+def test_default_options_that_change_the_output_of_slurm_are_removed():
     kept = {"PATH": "/bin", "SLURM_CLUSTERS": "b", "SBATCH_ACCOUNT": "a", "SBATCH_PARTITION": "p"}
     changing = ["SQUEUE_PARTITION", "SQUEUE_STATES", "SACCT_FEDERATION", "SINFO_PARTITION"]
     changing += ["SCANCEL_STATE", "SBATCH_WAIT", "SBATCH_ARRAY_INX", "SBATCH_MEM_PER_CPU"]

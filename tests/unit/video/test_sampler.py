@@ -399,7 +399,7 @@ def test_damage_loses_no_frame_of_another_group(tmp_path, kind, victim):
             assert torch.equal(got[times[number]].picture, picture), number
 
 
-def test_lost_pictures_are_replaced_for_a_second_and_then_logged(tmp_path, caplog):
+def test_lost_pictures_are_replaced_up_to_one_second_and_longer_losses_logged(tmp_path, caplog):
     path = write_moving(tmp_path / "sound.mp4", steady(5), **x264(scenecut=0))
     pictures = plainly_decoded(path)
     # These packets are two groups of pictures, from 1.6 to 3.2 s.

@@ -57,7 +57,7 @@ def test_wrong_times_of_single_pictures_do_not_change_the_timeline(rate, group, 
 
 @pytest.mark.parametrize("place", [0, 199])
 @pytest.mark.parametrize("by", [-10_800, 10_800])
-def test_first_or_last_time_can_be_wrong(place, by):
+def test_wrong_first_or_last_time_does_not_change_the_timeline(place, by):
     times = np.arange(200) / 25
     times[place] += by
     assert make_timeline(times).duration == pytest.approx(199 / 25)

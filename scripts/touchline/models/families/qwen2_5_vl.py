@@ -1,4 +1,4 @@
-"""Run Qwen2.5-VL. Two frames form one picture. It keeps their shape, with 28 x 28 pixels per token.
+"""Run Qwen2.5-VL. Two frames form one picture, with 28 x 28 pixels per token.
 
 The vision tower encodes each picture separately. Its features are therefore the same in every
 window that shows the same pair of frames. With the default windows, four frames per window at one
