@@ -96,6 +96,11 @@ EVERYWHERE = (
         r"such as (are|have|were)",
         r"made from (it|them)",
         r"became of",
+        r"from which on",
+        r"most seconds between",
+        r"second opinions?",
+        r"all the same",
+        r"for good",
     ),
     _existence(
         "per",
