@@ -29,7 +29,9 @@ rule compare_models:
 rule fuse_models:
     input:
         events=lambda wildcards: PLAN.events_to_fuse(int(wildcards.video)),
-        calibration=lambda wildcards: PLAN.calibration_files_for_video(int(wildcards.video)),
+        calibration=lambda wildcards: PLAN.calibration_files_for_video(
+            int(wildcards.video)
+        ),
     output:
         predictions=result(paths.ENSEMBLE),
         events=result(paths.ENSEMBLE_EVENTS),

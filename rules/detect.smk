@@ -11,7 +11,11 @@ rule detect_slice:
         ),
         prompt=SETTINGS.prompt,
     output:
-        **({"evidence": slice_result(paths.SLICE_EVIDENCE)} if PLAN.weighing else {}),
+        **(
+            {"evidence": slice_result(paths.SLICE_EVIDENCE)}
+            if PLAN.models_with_evidence
+            else {}
+        ),
         **(
             {"features": slice_result(paths.SLICE_FEATURES)}
             if SETTINGS.has_features

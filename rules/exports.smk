@@ -9,7 +9,10 @@ rule export_model:
         # These state the length of each video.
         coverage=lambda wildcards: PLAN.files(
             paths.COVERAGE,
-            [PLAN.predictions_for_video(v)[0] for v in PLAN.videos_for_model(wildcards.model)],
+            [
+                PLAN.predictions_for_video(v)[0]
+                for v in PLAN.videos_for_model(wildcards.model)
+            ],
         ),
         labels=SETTINGS.labels,
     output:

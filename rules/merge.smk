@@ -50,7 +50,7 @@ rule spot_evidence:
     log:
         result(paths.EVIDENCE_LOG),
     wildcard_constraints:
-        model=paths.regex_for(PLAN.weighing),
+        model=paths.regex_for(PLAN.models_with_evidence),
     localrule: True
     conda:
         "../envs/analysis.yaml"

@@ -1,4 +1,7 @@
-"""Make calibration/calibration_{model}.json: how often a model's events are correct, by signal."""
+"""Make calibration/calibration_{model}.json:
+
+how often a model's events are correct, for each signal of confidence.
+"""
 
 from touchline.core.files import write_json
 from touchline.core.jobs import recorded_job

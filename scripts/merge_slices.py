@@ -32,7 +32,8 @@ def main(job: Any) -> None:
     merged = merge_slices(slices, stretches, rule=rule, labels=labels, merge=params.merge)
     counts = merged.counts
     log.info(
-        "%d windows: %d none, %d unparsed, %d skipped; %d events in, %d duplicates, %d out",
+        "%d windows: %d none, %d unparsed, %d skipped; %d events read, %d duplicates dropped, "
+        "%d events kept",
         counts.answers,
         counts.none,
         counts.unparsed,

@@ -32,7 +32,7 @@ def main(job: Any) -> None:
         log.warning("%s", problem)
     merged = merge_given(given, params.merge)
     log.info(
-        "%d items, %d of them invalid: %d events in, %d duplicates, %d out",
+        "%d items, %d of them invalid: %d events read, %d duplicates dropped, %d events kept",
         merged.counts.answers,
         merged.counts.invalid,
         merged.counts.events_in,

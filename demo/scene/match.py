@@ -209,7 +209,7 @@ def _with_breaks(
 
 
 def _plays(rng: random.Random) -> list[tuple[str, ...]]:
-    """Return all labels once in random order. Some events come soon after another one."""
+    """Return plays with each label once, in random order. Some start soon after another one."""
     card = rng.choice(("Yellow card", "Red card"))
     plays: list[tuple[str, ...]] = []
     single = set(LABELS)

@@ -66,7 +66,7 @@ class Rounding(nn.Module):
 
 
 def unrounded_state(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return the model's state under the names that it has without `Rounding`."""
+    """Return the model's state, with the names of weights of a model without `Rounding`."""
     return {
         name.replace("parametrizations.weight.original", "weight"): tensor
         for name, tensor in model.state_dict().items()

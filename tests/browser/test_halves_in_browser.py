@@ -245,7 +245,7 @@ def test_halves_set_on_the_page_equal_those_of_the_table(browser, unstated, star
     ]
 
 
-def test_half_can_be_set_and_kept_and_undone_and_removed_by_keyboard(browser, unstated):
+def test_keyboard_can_set_and_save_and_undo_and_remove_a_half(browser, unstated):
     open_by_time(browser, unstated)
     browser.press("j", "j", Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, "h", Keys.ENTER)
     assert browser.text("#half-now") == "04:10.0"

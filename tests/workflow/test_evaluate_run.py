@@ -104,7 +104,7 @@ def test_evaluation_writes_all_files_and_a_second_run_has_no_jobs(done):
     assert done.jobs() == {}
 
 
-def test_metrics_equal_those_computed_from_the_lists(done):
+def test_metrics_equal_those_computed_from_the_lists_of_events(done):
     report = done.read("evaluation/evaluation_good.json")
     assert (report["videos"], report["matches"]) == ([0, 1, 2], 2)
     at_5 = next(one for one in report["overall"] if one["tolerance"] == 5)

@@ -282,7 +282,7 @@ class _Server:
             how = (
                 f"the key in {self._access.key_variable} is not valid there"
                 if self._access.key_variable
-                else "name the environment variable that holds the key in models.*.key_variable"
+                else "set models.*.key_variable to the environment variable that holds the key"
             )
             raise InputError(f"{host} requires a valid key (401): {how}.")
         if status == 403:

@@ -226,7 +226,7 @@ def fit_features(events: Sequence[JudgedEvent]) -> Recalibration | None:
 
 
 def _events(halves: Iterable[JudgedHalf]) -> list[JudgedEvent]:
-    """Return all judged events of the halves."""
+    """Return the events of all halves, each judged right or false."""
     return [one for half in halves for mine in half.events.values() for one in mine]
 
 

@@ -195,7 +195,7 @@ def _rate(part: Floats, chance: Floats, whole: Floats) -> Estimate:
 
 
 def estimate(values: Floats, by_chance: float) -> Estimate:
-    """Estimate a figure from its value and the values of resamples, shape [1 + r].
+    """Return a metric's value with its interval, from the values of resamples, shape [1 + r].
 
     Undefined values are NaN.
     """

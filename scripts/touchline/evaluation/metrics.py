@@ -80,7 +80,7 @@ def game_weights(games: Sequence[str], resamples: int, seed: int) -> Floats:
 def shifted_halves(
     halves: Sequence[Half], tolerance: float, shifts: int, seed: int
 ) -> list[list[Half]]:
-    """Return the halves once per time shift of their predicted events (see `chance_level`).
+    """Return a copy of the halves per time shift, with shifted predicted events (`chance_level`).
 
     Args:
         halves: halves with predicted and true events.

@@ -82,7 +82,7 @@ class AverageMap(Record):
     visible: Probability | None
     not_shown: float | None = Field(
         ge=0,
-        description="the mean times 17/13, because SoccerNet's test games lack four classes",
+        description="the mean, multiplied by 17/13 as SoccerNet's test games lack four classes",
     )
     classes: dict[str, Probability | None] = Field(
         description="null for a class that does not occur"
@@ -182,7 +182,7 @@ class Recalibration(Record):
 
     classes: dict[str, ClassTerms]
     other_classes: ClassTerms = Field(
-        description="terms of the function for classes without any event to learn from"
+        description="weights of the function for classes without any event to learn from"
     )
     features: dict[str, float] = Field(
         description="weights of the features, for the classes that use them; empty if no class does"

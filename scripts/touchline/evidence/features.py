@@ -24,7 +24,7 @@ _FORMAT, _ENTRY = "touchline features 1", "touchline"
 
 
 class _Note(Record):
-    """The note in a file of features."""
+    """The description of its origin in a file of features."""
 
     format: str
     key: str

@@ -128,7 +128,7 @@ def read_probabilities(path: str | Path) -> Evidence:
 def join_slices(
     parts: Sequence[tuple[Evidence, Sequence[WindowRecord], str]],
 ) -> Evidence:
-    """Join the evidence of a video's slices. Every window occurs once, by time.
+    """Join the evidence of a video's slices. The result has every window once, by time.
 
     Args:
         parts: evidence, lines of the ledger and path of the table of each slice.

@@ -393,7 +393,8 @@ class ModelSettings(Section):
     )
     trust_code: bool = Field(
         False,
-        description="run the Python code in a checkpoint of the family generic on this machine",
+        description="allow the Python code of a checkpoint (family: generic) to run on this "
+        "machine",
     )
     endpoint: Annotated[str, AfterValidator(_without_credentials)] | None = Field(
         None, description="for family: server, its address, such as http://host:8000/v1"

@@ -55,7 +55,7 @@ class Plan:
         return [name for name in self.inputs.settings.detect_with if name not in self.loaded]
 
     @property
-    def weighing(self) -> list[str]:
+    def models_with_evidence(self) -> list[str]:
         """Return the running models that keep evidence."""
         settings = self.inputs.settings
         return settings.detect_with if settings.generation.evidence else []
@@ -102,7 +102,7 @@ class Plan:
     def run(self) -> list[str]:
         """Return the models whose events this run makes: from answers, evidence or learning."""
         spotting = [
-            *map(evidence_model_name, self.weighing),
+            *map(evidence_model_name, self.models_with_evidence),
             *map(learned_model_name, self.learned),
         ]
         return [*self.answering, *spotting]
@@ -112,7 +112,7 @@ class Plan:
         learned = [learned_model_name(each.model) for each in self.learned_for_video(video)]
         return [
             *self.answering,
-            *map(evidence_model_name, self.weighing),
+            *map(evidence_model_name, self.models_with_evidence),
             *learned,
             *self.inputs.given[video],
         ]
@@ -229,7 +229,7 @@ class Plan:
 
     def weighed_for_video(self, video: int) -> list[PredictedVideo]:
         """Pair a video with each model that has evidence of it."""
-        return [PredictedVideo(video, model) for model in self.weighing]
+        return [PredictedVideo(video, model) for model in self.models_with_evidence]
 
     @cached_property
     def fused(self) -> list[PredictedVideo]:
@@ -306,7 +306,7 @@ class Plan:
     @property
     def weighed_classes(self) -> list[str]:
         """Return the classes that evidence is computed for. Empty if no model keeps evidence."""
-        return list(self.inputs.classes) if self.weighing else []
+        return list(self.inputs.classes) if self.models_with_evidence else []
 
     # --- Files --------------------------------------------------------------------------------
 

@@ -268,7 +268,7 @@ class DetectSliceParams(RuleParams):
     def param_names(cls, plan: Plan) -> list[str]:
         """Return the names of the parameters, without `classes` if no model keeps evidence."""
         names = super().param_names(plan)
-        return names if plan.weighing else [name for name in names if name != "classes"]
+        return names if plan.models_with_evidence else [name for name in names if name != "classes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -535,7 +535,7 @@ class ReportMatchParams(ClassParams):
     tolerance: float = job_field(lambda job: job.settings.matching_tolerance)
     classes: list[str] | None = job_field(lambda job: job.settings.evaluation.classes)
     name: OneName = job_field(lambda job: job.plan.name_for_video(job.video))
-    weighing: list[str] = job_field(lambda job: job.plan.weighing)
+    weighing: list[str] = job_field(lambda job: job.plan.models_with_evidence)
     learned: list[str] = job_field(
         lambda job: [each.model for each in job.plan.learned_for_video(job.video)],
         default_factory=list,

@@ -301,9 +301,9 @@ def _usual(clock: Times) -> float:
 
 
 def _medians(clock: Times) -> tuple[Times, Times]:
-    """Compute the median of the neighbours before and after each time.
+    """Compute two medians for each time: of its neighbours before, and of those after it.
 
-    The median is NaN where there are no neighbours: before the first time and after the last time.
+    A median is NaN if there are no such neighbours.
     """
     return _median_before(clock), _median_before(clock[::-1])[::-1]
 

@@ -193,7 +193,7 @@ def remember_origin(folder: Path, record: Path) -> None:
 
     Args:
         folder: folder of a model that the workflow made.
-        record: file of the note among the results.
+        record: file in the results to which the origin is written.
     """
     origin = read_origin(folder)
     if origin is not None:
@@ -207,7 +207,7 @@ def note_origin(origin: Origin, record: Path) -> None:
 
     Args:
         origin: origin of the model.
-        record: file of the note among the results.
+        record: file in the results to which the origin is written.
     """
     before = read_origin(record)
     log.info("The model is %s.", plain(origin))

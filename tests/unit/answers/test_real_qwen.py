@@ -124,7 +124,10 @@ def test_empty_predictions_file_gives_no_events():
 
 @real
 def test_agreement_of_unrelated_halves_equals_chance():
-    """Videos 0 and 2 are of different matches. Their dense lists agree only by chance."""
+    """Videos 0 and 2 are of different matches.
+
+    Their lists have many events, so they agree only by chance.
+    """
     tracks = {}
     for model, video in (("one", 0), ("other", 2)):
         given = read(video)

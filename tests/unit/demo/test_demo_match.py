@@ -135,7 +135,7 @@ def test_labels_are_in_soccernet_form(match: Match) -> None:
         }
 
 
-def test_harder_matches_show_events_shorter_and_have_more_distractors() -> None:
+def test_harder_matches_show_each_event_for_less_time_and_have_more_distractors() -> None:
     easy = [schedule(seed, 240.0) for seed in range(8)]
     hard = [schedule(seed, 240.0, hard=True) for seed in range(8)]
 

@@ -61,7 +61,7 @@ def test_single_hit_before_a_goal_does_not_get_the_burst_of_the_goal(gap, rhythm
     assert of[500.0].context.before == 0.0
 
 
-def test_later_bursts_count_for_the_first_event():
+def test_hits_after_a_pause_raise_the_score_of_the_first_event():
     """Celebrations and replays follow a goal after pauses.
 
     They have weaker hits than the goal itself.

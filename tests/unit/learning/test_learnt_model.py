@@ -109,7 +109,7 @@ def test_unanswered_windows_have_empty_cells(file, tmp_path):
     assert np.array_equal(again.weights, found.weights, equal_nan=True)
 
 
-def test_probabilities_without_classes_are_read_back(tmp_path, file):
+def test_learnt_probabilities_of_no_class_are_saved_and_read(tmp_path, file):
     found = LearntModel.read(file).probabilities(features(1), "game 0", "print 1")
     write_evidence(tmp_path / "table.csv", found)
     assert read_probabilities(tmp_path / "table.csv").classes == ()

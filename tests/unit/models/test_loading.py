@@ -122,7 +122,9 @@ def test_extra_buffers_of_old_versions_are_ignored(loading, caplog):
     assert "LOAD REPORT" not in caplog.text
 
 
-def test_model_gets_random_weights_if_skipping_them_fails(loading, monkeypatch, caplog):
+def test_model_is_created_with_random_weights_if_they_cannot_be_skipped(
+    loading, monkeypatch, caplog
+):
     load, _ = loading
     # Testing membership in None raises a TypeError.
     monkeypatch.setattr(touchline.models.loading._Skeleton, "_computed", None)

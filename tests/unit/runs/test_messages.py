@@ -40,7 +40,7 @@ def test_only_ten_failures_are_named(events):
     assert "… and 2 more." in lines
 
 
-def test_start_lines_count_the_jobs_and_name_their_place(events):
+def test_first_lines_of_a_run_say_how_many_jobs_run_and_where(events):
     counts = {"detect_slice": 3, "merge_slices": 1, "all": 1, "total": 5}
     emit(events, "run_info", stats=counts)
     lines = start_lines(

@@ -478,7 +478,7 @@ def test_inserted_part_with_its_own_clock_leaves_no_gap(tmp_path, starts):
 
 
 @pytest.mark.parametrize("suffix", ["ts", "mp4", "mkv"])
-def test_stray_times_lose_one_picture_each(tmp_path, suffix, caplog):
+def test_each_wrong_time_loses_only_its_own_picture(tmp_path, suffix, caplog):
     whole = write_video(tmp_path / f"whole.{suffix}", steady(10), gop=25)
     # A keyframe, a reference picture and the last picture, moved to the future or to the past.
     off = {50: 10_800, 101: 77, 149: 2000, 249: 9000}

@@ -70,7 +70,7 @@ def filler(kind, size):
 
 @pytest.mark.parametrize("kind", ["zeros", "random", "sync bytes", "nothing"])
 @pytest.mark.parametrize("size", [70_000, 300_000, MIB, 2 * MIB + 1])
-def test_hole_becomes_a_gap_of_the_same_length(tmp_path, recording, kind, size):
+def test_missing_packets_become_a_gap_of_the_same_length(tmp_path, recording, kind, size):
     at = len(recording) // 3
     path = tmp_path / "v.ts"
     path.write_bytes(recording[:at] + filler(kind, size) + recording[at + size :])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def family(name: str) -> type[AnsweringModel]:
     """Return the class of a family.
 
-    The import of torch happens here, because names alone do not need it.
+    Torch is imported here, so that code which needs only the names of families does not load it.
     """
     if name == GENERIC:
         # A processor may need torchvision, but a lean import hides it.

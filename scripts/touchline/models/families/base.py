@@ -559,7 +559,7 @@ class VideoLanguageModel(AnsweringModel):
 
 
 class _PromptWriter(DynamicCache):  # type: ignore[misc]  # the library is untyped
-    """A cache for the language model that writes a prompt's keys and values into rows.
+    """A cache object that writes the keys and values of prompts into the rows of a batch.
 
     It stores nothing itself, because a prompt is read in one call.
     """
