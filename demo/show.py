@@ -62,7 +62,7 @@ def main() -> None:
     print(f"Everything is in {results}: predictions/ has the events as JSON, events/ as tables,")
     print("windows/ has the answer to each window; comparison/ and ensemble/ have both models.")
     page = (results / "report" / "index.html").resolve()
-    print(f"To look at the match and judge, open {page.as_uri()}")
+    print(f"To watch the match and judge its events, open {page.as_uri()}")
 
 
 def at_tolerance(figures: Sequence[ClassFigures]) -> dict[str, ClassFigures]:
@@ -103,7 +103,7 @@ def timeline(truth: Sequence[TrueEvent], events: Sequence[Event]) -> Table:
 def table(reports: Sequence[EvaluationReport]) -> Table:
     """Return a table with precision, recall and F1 of the first model, and F1 of the others."""
     shown = Table(
-        title=f"Against the truth, ±{TOLERANCE:g} s",
+        title=f"Against the true events, ±{TOLERANCE:g} s",
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
