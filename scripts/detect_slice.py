@@ -93,7 +93,7 @@ def remember_server(name: str, note: Path, server: ServerOrigin) -> None:
 def model_note(job: Any) -> Path:
     """Return the file that names the model's checkpoint.
 
-    It is no output of the rule, because all slices of the model write the same file.
+    The file is not an output of the rule, because all slices of the model write the same file.
     """
     results = Path(job.output.ledger).parents[1]
     return results / paths.MODEL.format(model=job.wildcards.model)

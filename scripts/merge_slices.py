@@ -1,4 +1,4 @@
-"""Make predictions/…, events/… and coverage/… of a model's video from its slices."""
+"""Merge a video's slices into a model's predictions/…, events/… and coverage/…."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Make resources/models/{model}/nf4: a checkpoint's copy in 4 bits, which all slices load."""
+"""Make resources/models/{model}/nf4: a checkpoint's 4-bit copy for all slices."""
 
 from pathlib import Path
 

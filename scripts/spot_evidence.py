@@ -1,4 +1,4 @@
-"""Make evidence/… of a model's video from its slices, and spot the events in it."""
+"""Merge slices into evidence/… of a model's video. Spot events in the evidence."""
 
 from typing import Any
 

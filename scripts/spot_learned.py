@@ -1,4 +1,4 @@
-"""Make learned/probabilities_… of a video with a learnt model, and spot the events in it."""
+"""Make learned/probabilities_… of a video with a learnt model. Spot its events."""
 
 from typing import Any
 

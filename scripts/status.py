@@ -3,8 +3,8 @@
     python scripts/status.py [--watch [SECONDS]] [--configfile FILE …] [--config KEY=VALUE …]
 
 Start it in the folder of the run, with the --configfile and --config of the run. It reads journals,
-results, logs and SLURM's queue, and needs neither Snakemake nor torch. With --watch and output to a
-file or pipe, it writes one line per change.
+results, logs and SLURM's queue, and needs neither Snakemake nor torch. If --watch is used and the
+output goes to a file or pipe, it writes one line per change.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def nearest(name: str, names: Iterable[str], prefix: str = "") -> str:
 
 
 def nearest_file(path: str | Path) -> str:
-    """Return the end of a message about a missing file: a file of a similar name beside it.
+    """Return the end of a message about a missing file: a similar name in its folder.
 
     Returns:
         An empty text if the folder has no such file.

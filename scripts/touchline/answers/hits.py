@@ -58,7 +58,8 @@ def read_items(
         items: the items.
         path: path of the file, for messages.
         labels: the classes and their spellings.
-        duration: duration of the video in seconds, if known. Later items are left out as invalid.
+        duration: duration of the video in seconds, if known. Items after the end of the video are
+            left out as invalid.
         half: the half of the game that the video shows; None if unknown.
 
     Raises:

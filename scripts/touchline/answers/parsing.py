@@ -74,7 +74,7 @@ def parse_answer(text: str, asked: PromptContent, is_cut: bool = False) -> Answe
     Args:
         text: the answer.
         asked: the prompt of the answer.
-        is_cut: whether the answer was cut off at its maximum length. Then the last bare name is
+        is_cut: whether the answer was cut off at its maximum length. If so, the last bare name is
             ignored, because it can be the beginning of a longer name ("Goal" of "Goal kick").
     """
     text = asked.without_echo(text)
@@ -217,7 +217,7 @@ def _collect_events(values: Iterable[Any], is_name: IsName) -> tuple[list[Parsed
     """Collect the events in nested lists and objects.
 
     Returns:
-        The events, and whether all other values deny events.
+        The events, and whether all other values say that there is no event.
     """
     events: list[ParsedEvent] = []
     rest_says_none = True
@@ -256,7 +256,7 @@ def _split_part(part: Any, is_name: IsName) -> list[Any] | None:
 
 
 def _label_entry(name: Any, value: Any, is_name: IsName) -> Any:
-    """Convert the value of an entry to objects with a label, if its key is the name of an event.
+    """Convert an entry's value to labelled objects if the key is an event name.
 
     Otherwise, return the value.
     """

@@ -98,8 +98,8 @@ def says_none(text: str) -> bool:
 def begins_with_none(text: str, is_name: IsName) -> bool:
     """Return whether a text denies any event and then explains the denial.
 
-    An explanation in brackets or after a blank line may name events. Any other explanation may not.
-    No explanation may contain a contrast such as "but" or "however".
+    An explanation in brackets or after a blank line may name events. Any other explanation may not
+    name events. No explanation may contain a contrast such as "but" or "however".
     """
     for cut in _EXPLAINED.finditer(text[:_LONGEST_STATEMENT]):
         if says_none(text[: cut.start()]):
@@ -143,8 +143,8 @@ def denies(value: Any) -> bool:
 def parse_lines(text: str, is_name: IsName) -> list[dict[str, Any]] | None:
     """Return a dict for each event that a line of a text names. Return None if no line names one.
 
-    A line counts if it consists only of names, or of a name and more text after a colon, a dash or
-    a bracket. Bullets and numbers are ignored, and so are all other lines. A denied name ("Penalty:
+    A line counts if it consists only of names, or if a colon, dash or bracket separates a name from
+    more text. Bullets and numbers are ignored, and so are all other lines. A denied name ("Penalty:
     no") gives no event, so the list can be empty.
     """
     found: list[dict[str, Any]] = []
@@ -206,10 +206,10 @@ _PAIR = re.compile(
 def parse_attributes(
     text: str, role_of: Callable[[str], str | None], is_name: IsName
 ) -> list[dict[str, Any]]:
-    """Return the events that a text writes as attributes, as objects.
+    """Return, as objects, the events that a text writes as attributes.
 
     The forms are `label="Goal" team="home"`, `<label>Goal</label>` and `Label: Goal, Team: home`.
-    Prose can have the last form, too. There, a label must be the name of an event, or say that
+    Prose can have the last form, too. In prose, a label must be the name of an event, or say that
     there is no event.
 
     Args:

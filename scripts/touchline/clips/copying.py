@@ -28,7 +28,7 @@ _SOUND = {"aac", "mp3", "opus", "flac"}
 
 
 class CannotCopy(Exception):
-    """The error that a clip cannot be copied. Its message gives the reason."""
+    """An error for a clip that cannot be copied. Its message gives the reason."""
 
 
 def check_copy(manifest: Manifest) -> None:
@@ -99,8 +99,8 @@ def _from_keyframe(
     On the last try, a later keyframe is accepted, because no earlier picture can be decoded.
 
     Returns:
-        The sound packets from the keyframe's time on, the keyframe and the packets after it. Empty
-        if the first keyframe is later than `begin` and this is not the last try.
+        The sound packets from the keyframe's time on, the keyframe and the packets after it. The
+        result is empty if the first keyframe is later than `begin` and this is not the last try.
     """
     held: list[Packet[Any]] = []
     has_keyframe = False

@@ -1,4 +1,4 @@
-"""Cutting of a video's clips, and their reels and list."""
+"""Cutting of a video into clips, with reels and a list of the clips."""
 
 from __future__ import annotations
 

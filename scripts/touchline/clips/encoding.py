@@ -31,7 +31,7 @@ _ANY_TYPE = 0  # AV_PICTURE_TYPE_NONE
 def encode_clip(
     manifest: Manifest, path: Path, clip: Clip, target: Path, threads: int
 ) -> tuple[float, float] | None:
-    """Write a clip that shows exactly the pictures on screen from its start to its end.
+    """Write a clip with exactly the video's pictures between the clip's start and end.
 
     Each picture stays on screen for the same time as in the video. The first picture is on screen
     at the start.
@@ -45,7 +45,7 @@ def encode_clip(
 
     Returns:
         The start and the end of the clip, in seconds of the video. None if the video has no picture
-        there. Then no file is written.
+        there. In this case, no file is written.
 
     Raises:
         InputError: the video cannot be read.
@@ -72,7 +72,7 @@ def encode_clip(
 
 
 class _PictureEncoder:
-    """An encoder of a clip's pictures, as H.264 that every player supports."""
+    """An encoder that turns a clip's pictures into H.264 that every player supports."""
 
     def __init__(
         self, stream: VideoStream, manifest: Manifest, first: VideoFrame, threads: int

@@ -22,8 +22,8 @@ class Moment:
     Attributes:
         time_s: time of the event, in seconds of the video.
         label: class of the event.
-        in_s: start of the clip that a person chose; None for the start from the settings.
-        out_s: end of the clip that a person chose; None for the end from the settings.
+        in_s: start of the clip, chosen by a person; None for the start from the settings.
+        out_s: end of the clip, chosen by a person; None for the end from the settings.
     """
 
     time_s: float

@@ -19,7 +19,7 @@ _LEAST_STEP = Fraction(1, 1000)
 
 
 def join_clips(clips: Sequence[Path], target: Path) -> None:
-    """Copy the packets of clips with the same kinds of streams into one file.
+    """Copy clips' packets into one file. All clips have the same kinds of streams.
 
     Raises:
         OSError: the file cannot be written.
@@ -48,9 +48,9 @@ def join_clips(clips: Sequence[Path], target: Path) -> None:
 
 
 def _add_streams(clips: Sequence[Path], output: OutputContainer) -> dict[int, Stream]:
-    """Add the streams of all clips to a file. Return them by number of the track.
+    """Add the streams of all clips to a file. Return the streams by track number.
 
-    A clip lacks the track of a sound stream that begins after the clip.
+    If a sound stream begins after a clip, the clip has no track for it.
     """
     copies: dict[int, Stream] = {}
     for clip in clips:

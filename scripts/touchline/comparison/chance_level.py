@@ -19,9 +19,9 @@ def shifts(
     """Draw random circular shifts, in seconds, that separate all true pairs.
 
     Each shift is at least four tolerances (or a quarter of the span, if that is less) away from 0
-    and from the span. Windows start on a grid. If both lists have times on one grid, a shift off
-    the grid would by itself change the number of pairs. So if many times lie on a grid, the shifts
-    are multiples of its step.
+    and from the span. Windows start on a grid. If both lists have times on one grid, a shift that
+    is not a multiple of the grid's step would by itself change the number of pairs. So if many
+    times lie on a grid, the shifts are multiples of its step.
 
     Args:
         times: times of both lists, in seconds.

@@ -114,8 +114,9 @@ def compare(
     """Compare models pairwise and together.
 
     For two models, events of the same label are paired first. Then the remaining events are paired
-    with any label. Agreement counts only known classes, and only where both models looked. The
-    chance level is the mean result of the same procedure after several shifts of one list in time.
+    with any label. Agreement counts only known classes, and only where both models looked. For the
+    chance level, one list is shifted in time by several amounts, and the results of the same
+    procedure are averaged.
 
     Args:
         tracks: predictions by name of the model, in the order of the report.

@@ -29,21 +29,23 @@ def fuse(
     For all methods except "nms", events of the same moment are grouped first, with at most one
     event per model (`touchline.matching.group_moments`). "union" keeps every moment. "intersection"
     keeps the moments that every model predicted. "weighted" keeps the moments whose models' weights
-    reach the threshold. "nms" keeps the strongest event, drops all events within the tolerance of
-    it, and repeats this.
+    reach the threshold. "nms" keeps the strongest event, drops all other events within the
+    tolerance, and repeats this with the remaining events.
 
     Args:
         events: events by name of the model. For three or more models, the order matters.
         tolerance: largest distance between events of the same moment, in seconds.
         method: rule for the events to keep.
-        weights: weight of each model. Scores are multiplied by it, and "weighted" adds it up.
+        weights: weight of each model. Scores are multiplied by the weight, and "weighted" adds up
+            the weights.
         threshold: smallest total weight of a moment for "weighted".
         calibrated: whether scores are probabilities. "weighted" then adds up weight times score.
 
     Returns:
         Events sorted by time. Each is the strongest event of its group, with the hits and votes of
-        all models. "weighted" also averages the times, weighted by weight times score. Its score is
-        the mean score of the models, with 0 for models that did not predict the event.
+        all models. "weighted" also averages the times, in proportion to the product of weight and
+        score. With "weighted", the score of an event is the mean score of the models, with 0 for
+        models that did not predict the event.
     """
     weights = weights or {}
     by_label: defaultdict[str, dict[str, list[Event]]] = defaultdict(

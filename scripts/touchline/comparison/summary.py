@@ -56,7 +56,7 @@ class Row:
 
     @property
     def events_per_minute(self) -> float | None:
-        """Return the number of events per minute that the model looked at."""
+        """Return the number of events per minute of video that the model looked at."""
         return 60 * len(self.events) / self.looked_at_s if self.looked_at_s else None
 
     @property
@@ -290,7 +290,7 @@ def _notes(rows: Sequence[Row], labels: Labels) -> list[str]:
 
 
 def _tokens(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield a sentence for each model of a server, with its tokens over all videos."""
+    """Yield a sentence for each server model with its token count over all videos."""
     for model in dict.fromkeys(row.model for row in rows):
         counts = [row.coverage.counts for row in rows if row.model == model and row.coverage]
         if any(each.prompt_tokens is not None for each in counts):

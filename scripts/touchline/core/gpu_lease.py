@@ -51,7 +51,7 @@ _held: list[_Lease] = []
 def lease_gpu(
     folder: Path | None = None, get_ready: Callable[[str], object] | None = None
 ) -> str | None:
-    """Lease a GPU of this machine that no other worker of any user holds.
+    """Lease a GPU of this machine that no other worker holds, whoever started it.
 
     Waits while all GPUs are held. Sets CUDA_VISIBLE_DEVICES to the leased GPU, so call this
     function before anything uses CUDA. The kernel ends the lock when the process ends for any
@@ -140,8 +140,8 @@ def _wait_for_one(
 def _lock_name(gpu: Gpu) -> str:
     """Return the file name of a GPU's lock. All processes that may use the GPU get the same name.
 
-    If SLURM chose the GPUs, only the workers of one job share a lock. GPUs of two jobs can have the
-    same number although they differ. Two jobs can also share a GPU on purpose.
+    If SLURM chose the GPUs, only the workers of one job share a lock. In two jobs, different GPUs
+    can have the same number. Two jobs can also share a GPU on purpose.
     """
     identity = gpu.uuid or gpu.name
     if _slurm_chose_gpus():

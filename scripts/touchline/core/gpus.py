@@ -114,7 +114,7 @@ def candidates() -> list[Gpu]:
 def _found(entries: Sequence[str] | None) -> list[Gpu]:
     """Return the GPUs that the entries of CUDA_VISIBLE_DEVICES name.
 
-    None as entries means all GPUs.
+    If `entries` is None, all GPUs are returned.
     """
     cards = _cards()
     found = None if cards is None else _select_from_cards(cards, entries)
@@ -143,7 +143,7 @@ def _entries(value: str) -> list[str]:
 
 
 def _select_from_cards(cards: Sequence[_Card], entries: Sequence[str] | None) -> list[Gpu] | None:
-    """Return the cards that the entries of CUDA_VISIBLE_DEVICES name, or all cards without entries.
+    """Return the cards named in CUDA_VISIBLE_DEVICES; all cards if there is no entry.
 
     Return None if only CUDA knows the numbers of the GPUs. CUDA numbers the fastest GPU first, and
     NVML numbers GPUs by their places on the bus.
@@ -176,8 +176,8 @@ def _select_from_cards(cards: Sequence[_Card], entries: Sequence[str] | None) ->
 def _gpus_for_entry(entry: str, cards: Sequence[_Card]) -> list[Gpu]:
     """Return the GPU or the MIG instance that one entry of CUDA_VISIBLE_DEVICES names.
 
-    An entry can be the beginning of a UUID. An entry that names a divided GPU returns all of the
-    GPU's instances. The list is empty if no GPU or several GPUs fit the entry.
+    An entry can be the beginning of a UUID. For an entry that names a divided GPU, all of the GPU's
+    instances are returned. The list is empty if no GPU or several GPUs fit the entry.
     """
     if entry.startswith("MIG-"):
         instances = [each for card in cards for each in card.instances or ()]

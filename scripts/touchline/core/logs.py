@@ -24,8 +24,8 @@ def job_log(path: str | Path) -> Iterator[None]:
     """Log to a file and to standard error. End the process on errors.
 
     An InputError or a disk error is logged as one sentence, and the process exits with status 1.
-    Any other exception is logged with its traceback, also with status 1. Ctrl-C is logged and gives
-    status 130.
+    Any other exception is logged with its traceback, and the exit status is also 1. Ctrl-C is
+    logged and gives status 130.
     """
     # Standard error comes first, so the reason is printed even if the file cannot be written.
     logging.basicConfig(level=logging.INFO, format=_FORMAT, force=True)

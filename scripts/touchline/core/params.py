@@ -15,7 +15,7 @@ class PredictedVideo:
 
 @dataclass(frozen=True, slots=True)
 class MissingPredictions:
-    """A video and a model that has no given predictions for it, with the expected path."""
+    """A video without given predictions for a model, with their expected path."""
 
     video: int
     model: str

@@ -239,7 +239,8 @@ class Context:
     Attributes:
         after: weighted number of hits of the class from the event on.
         before: weighted number of hits of the class before the event.
-        words: weighted number of hits whose details confirm the event, after minus before it.
+        words: weighted number of later hits whose details confirm the event, minus the same number
+            for earlier hits.
         run_s: seconds for which hits of the class continue after the event without a pause.
         quiet_s: seconds since the last hit of the class, or since the start of the video.
     """

@@ -47,7 +47,8 @@ def positions_per_second(positions: Iterable[tuple[float, float]]) -> int:
         positions: position and game time (in seconds) of each item that has both.
 
     Returns:
-        1 if more positions fit seconds than milliseconds; otherwise 1,000, the unit of the format.
+        1 if more positions fit seconds than milliseconds; otherwise 1,000, because the format uses
+        milliseconds.
     """
     votes = 0
     for position, clock in positions:

@@ -34,5 +34,5 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int 
 
 
 def _plain(text: str) -> Text:
-    """Return a text that rich does not read as markup, with control characters as spaces."""
+    """Make a text safe for rich: no markup, and spaces instead of control characters."""
     return Text("".join(char if char.isprintable() else " " for char in text))

@@ -32,8 +32,8 @@ def rows_that_fit(
 
     Args:
         model: the loaded model.
-        pictures: most pictures per window.
-        new_tokens: most tokens per answer.
+        pictures: largest number of pictures per window.
+        new_tokens: largest number of tokens per answer.
         wanted: a number, or "auto" for the most windows that fit into the GPU's free memory.
     """
     row = model.row_bytes(pictures, new_tokens)

@@ -58,8 +58,8 @@ def detect(
         candidates: names of the candidates for evidence, in their order.
 
     Yields:
-        One outcome per window, as soon as it is known and possibly out of order. Windows without
-        events or frames and skipped windows have outcomes, too.
+        One outcome per window, as soon as it is known and possibly out of order. Skipped windows
+        and windows without events or frames have outcomes, too.
     """
     most_tokens = settings.max_new_tokens
     unseen: list[WindowOutcome] = []
@@ -130,7 +130,7 @@ def _with_pictures(
 
 
 def _picture(frames: list[Frame], model: AnsweringModel) -> Picture:
-    """Combine frames into one picture of the model."""
+    """Combine frames into one picture for the model."""
     pixels = [frame.picture for frame in frames]
     # Pair the last odd frame with a copy of itself.
     missing = model.frames_per_picture - len(frames)

@@ -103,11 +103,11 @@ class Answering(BatchedAnswering):
         model: the loaded model.
         settings: settings of the answers.
         rows: number of windows at a time.
-        pictures: most pictures per window.
+        pictures: largest number of pictures per window.
         clock: stopwatch for the steps.
         candidates: candidate answers whose likelihood is computed as evidence; None for no
             evidence.
-        keeps_hidden: whether to keep the hidden state after each prompt with the answer.
+        keeps_hidden: whether each answer is kept together with the hidden state after its prompt.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class LibraryAnswering(BatchedAnswering):
         settings: settings of the answers.
         rows: number of windows at a time.
         clock: stopwatch for the steps.
-        keeps_hidden: whether to keep the hidden state after each prompt with the answer.
+        keeps_hidden: whether each answer is kept together with the hidden state after its prompt.
     """
 
     def __init__(

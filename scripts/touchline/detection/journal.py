@@ -1,12 +1,12 @@
 """Keep the answers of a worker, so that the next attempt resumes from them.
 
 A journal is a folder of JSON Lines files. Each process writes its own file, with one line per
-window. Therefore two workers on one slice (an old job that outlived its Snakemake, and the new job)
-cannot mix their lines. This works on any file system and without locks.
+window. Therefore two workers on one slice (an old job that still runs after its Snakemake process
+ended, and the new job) cannot mix their lines. This works on any file system and without locks.
 
-Features are binary, so they lie in a second file beside the lines of a process. They are written
-before the line of their window. A reader of the line either finds its features or treats the window
-as unanswered.
+Features are binary, so each process writes them to a second file beside its file of lines. They are
+written before the line of their window. A reader of the line either finds its features or treats
+the window as unanswered.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def read_lines(folder: Path) -> Iterator[Line]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files of lines in a journal."""
+    """Return the files in a journal that contain lines."""
     return sorted(folder.glob("*.jsonl"))
 
 
@@ -125,7 +125,7 @@ def _lines(file: Path) -> Iterator[Line]:
 
 
 def read_features(lines: Path) -> dict[int, bytes]:
-    """Read the features of the file of lines `lines`, by number of the window.
+    """Read the features that belong to the file `lines`, by number of the window.
 
     Features that a killed worker left unfinished, and everything after them, are ignored.
     """
@@ -144,7 +144,10 @@ def read_features(lines: Path) -> dict[int, bytes]:
 
 
 class Writer:
-    """A writer of a journal. A window survives a kill once `add` has returned."""
+    """A writer of a journal.
+
+    Once `add` has returned, a window is kept even if the process is killed.
+    """
 
     def __init__(self, file: IO[str], closing: ExitStack) -> None:
         self._file, self._closing = file, closing

@@ -32,7 +32,7 @@ class LibraryBatch:
         settings: settings of the answers.
         rows: number of windows at a time.
         clock: stopwatch for the steps.
-        keeps_hidden: whether to keep the hidden state after each prompt with the answer.
+        keeps_hidden: whether each answer is kept together with the hidden state after its prompt.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.M)
 def peak_resident() -> float:
     """Return the peak memory of this process since its program began, in MB (Linux, proc(5)).
 
-    The figure of getrusage is not used, because it starts with the peak of the parent process.
+    The value from getrusage is not used, because it starts with the peak of the parent process.
     """
     found = _PEAK.search(Path("/proc/self/status").read_text(encoding="utf-8"))
     assert found is not None

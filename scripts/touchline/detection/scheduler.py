@@ -1,14 +1,14 @@
-"""Generate many answers at a time with one model, each as if it were alone.
+"""Generate many answers at a time with one model, independently of each other.
 
 Answers differ in length: "none" takes two tokens, an event takes forty. A batch that waits for its
-longest answer wastes most of its work. Here each row of the batch is a slot. When its answer is
-complete, the row is free while the other rows continue. As soon as a quarter of the rows is free,
-the next windows take these rows together (continuous batching; Orca, OSDI 2022).
+longest answer wastes most of its work. Here each row of the batch is a slot. When the answer in a
+row is complete, this row is free while the other rows continue. As soon as a quarter of the rows is
+free, the next windows take these rows together (continuous batching; Orca, OSDI 2022).
 
 A row's keys and values always lie at the same places of a cache with a fixed shape, and every call
 has the same shape. Therefore an answer depends only on its own pictures, not on other rows. On a
-CPU it is the same to the last bit. On a GPU, a product may round differently in another row, which
-matters only if two tokens are nearly tied (benchmarks/GPU.md).
+CPU, the answer is the same to the last bit. On a GPU, a product may round differently in another
+row, which matters only if two tokens are nearly tied (benchmarks/GPU.md).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Task:
         pictures: pictures of the window.
         uniforms: random numbers for its tokens, [max_new_tokens].
         attempts: number of attempts so far.
-        alone: number of times that the window did not fit into memory alone.
+        alone: number of times that the window by itself did not fit into memory.
     """
 
     index: int
@@ -96,12 +96,12 @@ class Batch:
         model: the loaded model.
         settings: settings of the answers.
         rows: number of windows at a time.
-        pictures: most pictures per window.
+        pictures: largest number of pictures per window.
         clock: stopwatch for the steps.
         candidates: answers whose likelihood is computed before or instead of writing each answer;
             None if there are none.
         drafts: drafts of next tokens, which learn from the answers.
-        keeps_hidden: whether to keep the hidden state after each prompt with the answer.
+        keeps_hidden: whether each answer is kept together with the hidden state after its prompt.
     """
 
     def __init__(
@@ -209,7 +209,7 @@ class Batch:
     ) -> list[tuple[float, ...]]:
         """Return the evidence of windows whose prompts were read.
 
-        The evidence of a window is empty if it is not finite.
+        If a value is not finite, the evidence of the window is empty.
         """
         tree = self._candidates
         if tree is None:
@@ -332,7 +332,7 @@ def next_group(
         waiting: tasks that come first. If a task from the source has another number of frames, it
             is added to `waiting` for the next group.
         source: further tasks.
-        most: most tasks in a group.
+        most: largest number of tasks in a group.
         clock: stopwatch for the wait.
     """
     with clock.timing("waiting for frames"):

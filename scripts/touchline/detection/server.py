@@ -1,7 +1,7 @@
 """Ask a model behind an OpenAI-compatible endpoint about the windows of a slice.
 
 Requests run side by side in one event loop. Every answer becomes a record at once. Failures of the
-server or the network only cost time (see `_Server`).
+server or the network only delay the answers (see `_Server`).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ _FILTERED = ("content_filter", "content_policy", "content management policy", "m
 
 
 def _valid_or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """Replace an invalid value by None, so that the answer counts without it."""
+    """Replace an invalid value by None, so that the rest of the answer counts."""
     try:
         return validate(value)
     except ValidationError:
@@ -315,7 +315,8 @@ class _Server:
             attempts: number of attempts so far.
 
         Raises:
-            InputError: the server has not answered for too long, or asks for too long a pause.
+            InputError: the server has not answered for too long, or asks for a pause that is too
+                long.
         """
         now, patience, host = time.monotonic(), self._access.patience, self._access.host
         if now - self._answered_at > patience:
@@ -367,7 +368,7 @@ def _first_mistake(error: ValidationError) -> str:
 
 
 def _retry_after(response: httpx2.Response) -> float | None:
-    """Return the pause that the server asks for in seconds, or None."""
+    """Return the pause in seconds that the server asks for, or None."""
     stated = response.headers.get("retry-after", "")
     try:
         seconds = float(stated)
@@ -386,7 +387,7 @@ class ServerAnswering:
     """Answering of windows by a server.
 
     Attributes:
-        rows: most requests in flight.
+        rows: largest number of requests in flight.
         prompt_tokens, answer_tokens: number of tokens so far, as counted by the server.
     """
 
@@ -510,7 +511,7 @@ class ServerAnswering:
         return _record(request, "refused", **counted)
 
     def _note(self, reported: str, usage: _Usage) -> None:
-        """Count tokens, and report the server's name of its model if it is new."""
+        """Count tokens, and report the server's name for its model if this name is new."""
         self.prompt_tokens += usage.prompt_tokens
         self.answer_tokens += usage.completion_tokens
         if reported not in self._reported:

@@ -55,9 +55,10 @@ class Question:
         image: settings of the images.
         generation: settings of the answers.
         fps: frames per second in a window.
-        frames: most frames per window.
+        frames: largest number of frames per window.
         version: number that the user raises to repeat all answers.
-        classes: classes to weigh besides "none"; empty without `generation.evidence`.
+        classes: classes whose likelihood is computed besides that of "none"; empty without
+            `generation.evidence`.
         keeps_features: whether to keep the hidden state after each prompt, for learning.
     """
 
@@ -74,7 +75,7 @@ class Question:
 
     @property
     def candidates(self) -> list[Candidate]:
-        """Return the candidates to weigh in every window."""
+        """Return the candidates whose likelihood is computed in every window."""
         return make_candidates(self.prompt, self.classes) if self.generation.evidence else []
 
 

@@ -63,7 +63,7 @@ class Truth:
         problems: one line per annotation that cannot be used.
         judged: judged predictions of a review, in order of time: time, class, and whether the
             judgement is final. Empty for annotations that are no review.
-        undecided: number of undecided rows in a review. These rows have one line in `problems`.
+        undecided: number of undecided rows in a review. These rows share one line in `problems`.
     """
 
     events: list[TrueEvent]
@@ -78,7 +78,7 @@ class Truth:
 
 
 def verdicts_path(results: str | Path, video: int) -> Path:
-    """Return the path of the verdicts on a video that scripts/review.py saves."""
+    """Return the path where scripts/review.py saves the verdicts on a video."""
     return Path(results, paths.VERDICTS.format(video=video))
 
 
@@ -142,7 +142,7 @@ def count_unknown_labels(path: str | Path, labels: Labels) -> Counter[str]:
 def check_truth(path: str | Path, labels: Labels, of: GameHalf = NOTHING_KNOWN) -> Truth:
     """Read annotations with `read_truth`, and refuse a file without any usable event.
 
-    A person's review may have no confirmed event yet.
+    However, a person's review may still have no confirmed event.
 
     Raises:
         InputError: the file cannot be read, or none of its events can be used.
@@ -300,7 +300,9 @@ def _positions_per_second(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
 def _parse_event(
     row: Mapping[str, Any], labels: Labels, spans: Sequence[HalfSpan], per_second: int
 ) -> TrueEvent | None:
-    """Parse a row into an event on the video's clock. Return None if the video lacks its half.
+    """Parse a row into an event on the video's clock.
+
+    Return None if the video does not show the event's half.
 
     Args:
         row: fields of the annotation.

@@ -111,5 +111,5 @@ def _round_to_frames(mine: HalfEvents) -> HalfEvents:
 
 
 def _frame(time: float) -> float:
-    """Return the number of SoccerNet's frame at a time."""
+    """Return the number of the frame that SoccerNet uses for a time."""
     return float(int(soccernet_evaluator.FRAME_RATE * (round(1000 * time) / 1000)))

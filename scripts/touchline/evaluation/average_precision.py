@@ -1,7 +1,7 @@
 """Compute average precision and average-mAP by SoccerNet's rules, fast enough for many repetitions.
 
-SoccerNet's own evaluator (`touchline.evaluation.soccernet_evaluator`) takes seconds per figure.
-Chance levels and intervals need hundreds of figures. A test compares the two implementations.
+SoccerNet's own evaluator (`touchline.evaluation.soccernet_evaluator`) takes seconds per value.
+Chance levels and intervals need hundreds of values. A test compares the two implementations.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def precision_recall(
     reaching = np.searchsorted(-scores[order], -_THRESHOLDS, side="right")
 
     def counts(of: Floats) -> Floats:
-        """Sum the weights of the predictions that reach each threshold."""
+        """Sum, for each threshold, the weights of the predictions that reach it."""
         return np.pad(np.cumsum(of[:, order], axis=1), ((0, 0), (1, 0)))[:, reaching]
 
     hits = counts(weights * right)
@@ -58,7 +58,7 @@ def average_precision(precision: Floats, recall: Floats) -> Floats:
 
 
 def precision_at_hits(scores: Sequence[float], right: Sequence[bool], positives: int) -> float:
-    """Average the precision at each found true event. Missed true events count 0.
+    """Average the precision at each found true event. Missed true events count as 0.
 
     This is average precision as in information retrieval, with a threshold at each score. It equals
     scikit-learn's `average_precision_score` times the share of true events that are found.

@@ -150,7 +150,7 @@ def fit(halves: Sequence[JudgedHalf], tolerance: float) -> Recalibration | None:
 def _cross_validated(
     halves: Sequence[JudgedHalf], learn: Callable[[Sequence[JudgedEvent]], Recalibration | None]
 ) -> list[Scores] | None:
-    """Compute the probability of each event, learnt from other games than its own.
+    """Compute the probability of each event, learnt without the event's own game.
 
     Returns:
         The probabilities, or None if there are too few games or some training games have nothing to
@@ -177,8 +177,8 @@ def fit_scores(events: Sequence[JudgedEvent]) -> Recalibration:
     """Learn the probability from the score alone, which keeps the order of a class's events.
 
     This is Platt scaling (Platt 1999) per class: a logistic function of the score's logit. Unlike
-    isotonic regression, it has no steps on which events would tie. With few events, it stays close
-    to the score itself.
+    isotonic regression, it has no steps that would give events with different scores the same
+    probability. With few events, it stays close to the score itself.
     """
     label_of = attrgetter("event.label")
     by_class = groupby(sorted(events, key=label_of), key=label_of)
