@@ -53,8 +53,9 @@ def judge_events(
 ) -> list[JudgedHalf]:
     """Judge the predicted events of annotated classes, in the stretches that the model looked at.
 
-    For each true event, the best-scored event within the tolerance is right (SoccerNet's rule). If
-    the nearest event were right instead, a duplicate could win over the event that ranks first.
+    For each true event, the predicted event with the highest score within the tolerance counts as
+    right (SoccerNet's rule). If the nearest event were right instead, a duplicate could win over
+    the event that ranks first.
     """
     names = {name: name for name in annotated_classes(halves, classes)}
     found_in = []
@@ -302,8 +303,9 @@ def _reliability(signal: str, stated: Sequence[tuple[float | None, bool]]) -> Re
 def _bins(values: Floats, right: Floats, edges: Sequence[float]) -> list[Bin]:
     """Group the events into bins of their signal. Leave out empty bins.
 
-    scikit-learn's calibration_curve has no counts, and its bins are closed on the right. The stated
-    confidence 0.9, which is the most frequent, would then share a bin with values from 0.8 on.
+    scikit-learn's calibration_curve returns no counts, and each of its bins includes its upper
+    edge. With such bins, the most frequent stated confidence, 0.9, would share a bin with lower
+    values, from 0.8 on.
     """
     place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
     return [
@@ -322,7 +324,8 @@ def _bins(values: Floats, right: Floats, edges: Sequence[float]) -> list[Bin]:
 def _error(values: Floats, right: Floats) -> float:
     """Compute the expected calibration error.
 
-    The error is the mean of |mean value - share right| over the bins, weighted by their events.
+    The error is the mean of |mean value - share of right events| over the bins, weighted by the
+    number of events in each bin.
     """
     bins = _bins(values, right, _TENTHS)
     return round(sum(b.events * abs(b.mean - b.right) for b in bins) / len(values), 4)

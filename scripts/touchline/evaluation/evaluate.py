@@ -75,10 +75,10 @@ def evaluate(
 ) -> tuple[EvaluationReport, list[Curve]]:
     """Evaluate a model's events against annotations.
 
-    True positives are the largest possible number of pairs of one class within the tolerance
-    (`touchline.matching.pair_times`). Average precision ranks by score. There, as in SoccerNet's
-    evaluator, each true event takes the best-scored prediction
-    (`touchline.matching.true_positives`).
+    The number of true positives is the largest possible number of pairs of the same class within
+    the tolerance (`touchline.matching.pair_times`). Average precision ranks by score. For average
+    precision, as in SoccerNet's evaluator, each true event is paired with the prediction that has
+    the highest score (`touchline.matching.true_positives`).
 
     Args:
         halves: at least one half. No two halves are the same part of the same video.
@@ -195,7 +195,9 @@ def _rate(part: Floats, chance: Floats, whole: Floats) -> Estimate:
 
 
 def estimate(values: Floats, by_chance: float) -> Estimate:
-    """Return a metric's value with its interval, from the values of resamples, shape [1 + r].
+    """Return a metric's value with its interval.
+
+    The values of the resamples have the shape [1 + r].
 
     Undefined values are NaN.
     """

@@ -49,7 +49,7 @@ class JudgedHalf:
 
     @property
     def worths(self) -> dict[str, list[float]]:
-        """Return the values by which events rank without learning, by class."""
+        """Return the values that rank the events of each class without learning."""
         return {
             label: [one.event.ranking_score for one in mine] for label, mine in self.events.items()
         }
@@ -180,7 +180,7 @@ def _gain(halves: Sequence[_ClassInHalf]) -> float:
 
 
 def _places(half: JudgedHalf, scores: Scores) -> dict[str, list[float]]:
-    """Return the negative rank of each event in its class, so that the first event ranks highest.
+    """Return the negative rank of each event in its class. The first event has the highest value.
 
     Events that a shortlist leaves out get minus infinity.
     """

@@ -169,8 +169,9 @@ def is_undecided(event: Event, truth: Truth, tolerance: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of a true event, a predicted event, or a pair of both, which is a
-    true positive.
+    """The outcome of a true event, of a predicted event, or of a pair.
+
+    A pair of a true and a predicted event is a true positive.
     """
 
     video: int

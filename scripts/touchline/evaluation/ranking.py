@@ -25,7 +25,7 @@ def rankings(
 ) -> dict[str, list[Half]]:
     """Return one copy of the halves per order in `Ranking`.
 
-    The scores of a copy rank the events in its order.
+    In each copy, sorting the events by score gives the order of this copy.
 
     Args:
         halves: halves with predicted and true events.
@@ -89,7 +89,7 @@ def average_precisions(
 
 
 def mean_ranking(classes: Sequence[Ranking]) -> Ranking:
-    """Average over the classes that occur. A class that is never predicted counts 0."""
+    """Average over the classes that occur. A class that is never predicted counts as 0."""
     if not classes:
         return Ranking()
     table = [each.model_dump() for each in classes]
@@ -111,7 +111,7 @@ def _with_scores(halves: Sequence[Half], value: Callable[[Event], float]) -> lis
 
 
 def _average_precision(lists: Sequence[HalfEvents], tolerance: float) -> float | None:
-    """Average the precision at each true event. Missed true events count 0."""
+    """Average the precision at each true event. Missed true events count as 0."""
     true = sum(len(mine.truth) for mine in lists)
     scores = [score for mine in lists for score in mine.scores]
     if not true or not scores:

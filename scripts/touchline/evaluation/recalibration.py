@@ -134,7 +134,7 @@ def reordered_classes(report: CalibrationReport) -> set[str]:
 
 
 def recalibrated(events: Iterable[Event], learnt: Iterable[float]) -> list[Event]:
-    """Return the events with their probability of being right as score."""
+    """Return the events, each scored with its probability of being right."""
     return [
         replace(event, score=round(each, 6), score_kind="calibrated")
         for event, each in zip(events, learnt, strict=True)
@@ -152,12 +152,12 @@ def recalibrate_models(
     Args:
         events_of, reports: events and calibration of each model, by name.
         game: name of the game.
-        others_of: models whose agreement was a feature, by name of the model.
+        others_of: for each model, by name, the other models whose agreement was a feature.
 
     Returns:
-        The scored events by model. None unless probabilities improve the results of all models
-        together, in each game. Then all models keep their scores, because scores and probabilities
-        cannot be mixed.
+        The scored events by model. The result is None unless probabilities improve the joint
+        results of all models in each game. If the result is None, all models keep their scores,
+        because scores and probabilities cannot be mixed.
     """
     if set(events_of) - set(reports) or not _improve_jointly(list(reports.values())):
         return None
@@ -175,7 +175,7 @@ def _improve_jointly(reports: Sequence[CalibrationReport]) -> bool:
     """Return whether probabilities improve several models' lists on average, for each left-out
     game.
 
-    One model's list may have nothing to gain while another model's list does.
+    One model's list may not improve while another model's list does.
     """
     for game in [None, *sorted({game for report in reports for game in report.without})]:
         fits = [r.from_all if game is None else _fit_without(game, r) for r in reports]

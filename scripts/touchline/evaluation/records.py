@@ -74,7 +74,7 @@ class AverageMap(Record):
     """SoccerNet's average-mAP from SoccerNet's own evaluator, at one or several deltas.
 
     A delta is the whole window: an event is found if it is at most half a delta away. The mean is
-    over all 17 classes. A class that does not occur counts 0.
+    over all 17 classes. A class that does not occur counts as 0.
     """
 
     deltas: list[float] = Field(description="seconds")
@@ -90,7 +90,10 @@ class AverageMap(Record):
 
     @property
     def occurring(self) -> int:
-        """Return the number of classes that occur. It limits the highest possible average-mAP."""
+        """Return the number of classes that occur.
+
+        This number limits the highest possible average-mAP.
+        """
         return sum(value is not None for value in self.classes.values())
 
 

@@ -35,8 +35,7 @@ def evaluate(
 ) -> dict[str, dict[str, Any]]:
     """Run SoccerNet's evaluator on some videos. Return its results by name of the metric.
 
-    Each video is passed as a game of its own, because the evaluator averages over halves in any
-    case.
+    Each video is passed as a separate game, because the evaluator always averages over halves.
 
     Args:
         halves: true and predicted events of each video.

@@ -1,9 +1,9 @@
 """Scores of events from the model's other predictions around them, without any labels.
 
-A model that answers window by window predicts hundreds of false events. But a real goal is followed
-by a minute of answers that name it again, with celebrations and replays. No such answers precede
-it. On real predictions, this context ranks events far better than confidences or the number of hits
-(docs/evaluation.md).
+A model that answers window by window predicts hundreds of false events. But after a real goal, the
+answers name the goal again for a minute, with celebrations and replays. Before the goal, there are
+no such answers. On real predictions, this context ranks events far better than confidences or the
+number of hits (docs/evaluation.md).
 """
 
 from __future__ import annotations
@@ -176,17 +176,18 @@ def score_by_context(
     labels.yaml). The event's own first hit counts as a later hit.
 
     A hit at a distance of d seconds has the weight exp(-d / decay) times the probability of its
-    label's tokens. If this probability is unknown, the stated confidence takes its place, unless
+    label's tokens. If this probability is unknown, the stated confidence is used. It is not used if
     the model states the same confidence for most hits. Where the model did not look, the mean rate
     of its predictions in the rest of the video is assumed.
 
-    A burst of hits belongs to the event at which hits begin to be more frequent. Suppose that a
+    A burst of hits belongs to the event at the time when hits become more frequent. Suppose that a
     weak burst is followed by a pause and by a burst at least three times as strong. Then events in
     the weak burst ignore the strong burst, and events in the strong burst ignore the weak burst.
 
-    The score keeps the order of the contexts. It is at least 1/2 for the best event within
-    `rule.suppression` seconds, and below 1/2 for all others. This is non-maximum suppression that
-    drops nothing. Scores of different classes cannot be compared.
+    Sorting events by score gives the same order as sorting them by context. The score is at least
+    1/2 for the best event within `rule.suppression` seconds, and below 1/2 for all other events.
+    This works like non-maximum suppression, but drops no events. Scores of different classes cannot
+    be compared.
 
     Args:
         events: merged events of any labels.

@@ -1,4 +1,7 @@
-"""The intervals of a video that a model looked at. "No events" and "not looked at" differ."""
+"""The intervals of a video that a model looked at.
+
+"No events" and "not looked at" are different results.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def looked_at(windows: Iterable[WindowRecord]) -> Intervals:
 
 
 def likely_lost(times: Sequence[float], duration: float, window: float = 0.0) -> Intervals:
-    """Return the intervals without any item that are too long to be chance: likely lost slices.
+    """Return the empty intervals that are too long to be chance: likely lost slices.
 
     If n items were spread evenly, an interval of g seconds would be empty with a probability of
     exp(-n g / rest). Here, rest is the number of seconds outside the interval, and the interval can

@@ -131,7 +131,7 @@ def sportscode_xml(
 
     Args:
         events: the events.
-        duration: duration of the video in seconds, if known. Instances end at the latest here.
+        duration: duration of the video in seconds, if known. No instance ends after this time.
         offset: time that a video player shows at the start of the video, in seconds.
     """
     file = ElementTree.Element("file")
@@ -157,7 +157,7 @@ def webvtt(events: Iterable[Event], duration: float | None = None, offset: float
 
     Args:
         events: the events.
-        duration: duration of the video in seconds, if known. Captions end at the latest here.
+        duration: duration of the video in seconds, if known. No caption ends after this time.
         offset: time that a video player shows at the start of the video, in seconds.
     """
     blocks = ["WEBVTT"]

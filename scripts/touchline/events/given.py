@@ -103,10 +103,10 @@ def spotter_predictions(
 ) -> Predictions:
     """Convert the entries of a trained spotter's file to the events of one video.
 
-    An event has the time and the score in the file, because no windows are known. A label that is
-    no class is kept and marked as unknown. Some files have scores of single frames instead of
-    events. In these files, frames near a frame with a higher score are suppressed, by the rule of
-    the projects that write the files.
+    Each event takes its time and its score from the file, because no windows are known. A label
+    that is no class is kept and marked as unknown. Some files have scores of single frames instead
+    of events. In this case, frames near a frame with a higher score are suppressed, by the rule of
+    the project that wrote the file.
 
     Args:
         entries: the entries of the file.

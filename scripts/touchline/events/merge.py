@@ -31,8 +31,8 @@ class SliceLedger:
     """The ledger of one slice of a video.
 
     Attributes:
-        start: start of the slice, in seconds. Only the parts of the video to look at count, without
-            the gaps between them.
+        start: start of the slice, in seconds. The count covers only the parts of the video to look
+            at, without the gaps between them.
         end: end of the slice, counted in the same way.
         windows: lines of the ledger.
         source: path of the ledger, for messages.
@@ -49,7 +49,7 @@ class MergedEvents:
     """The merged events of a video, with their hits and the counts of all answers.
 
     The time of an event is the start of the window of its best hit. `touchline.events.timing`
-    corrects it later.
+    corrects this time later.
 
     Attributes:
         events: merged events, sorted by time.
@@ -173,9 +173,9 @@ def merge_events(events: Iterable[Event], radius: float, keep: Keep) -> tuple[li
 
     The setting `keep` has three values. "first" keeps an event and drops all later events within
     the radius of the kept event. "best" keeps the strongest event and drops all events within the
-    radius on both sides, then repeats this with the rest. "run" joins hits that follow each other
-    at a distance of at most the radius. The joined event has the time of the first hit and all
-    other fields of the strongest hit. Ties go to the earliest event.
+    radius on both sides, then repeats this with the rest. "run" joins each hit with the previous
+    hit if their distance is at most the radius. The joined event has the time of the first hit and
+    all other fields of the strongest hit. Of equally strong events, the earliest is preferred.
 
     Args:
         events: events in any order, of any labels.
@@ -217,7 +217,10 @@ def merge_given(given: Predictions, merge: MergeSettings) -> MergedEvents:
 
 
 def rank_key(event: Event) -> tuple[float, float]:
-    """Return a sort key that puts the strongest event first. Ties go to the earliest event."""
+    """Return a sort key that puts the strongest event first.
+
+    Of equally strong events, the earliest comes first.
+    """
     return -event.ranking_score, event.time_s
 
 

@@ -1,6 +1,6 @@
 """The partial predictions of a slice.
 
-They are the answers of its ledger that have events or that the parser could not read.
+They are the answers in the slice's ledger that have events or that the parser could not read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The shortlist: the events of a video that a person should review first.
 
-A model that answers window by window predicts hundreds of events in a half that has sixty. A person
-with little time begins with the best events of each class.
+A model that answers window by window predicts hundreds of events in a half that has only sixty real
+ones. A person with little time begins with the best events of each class.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class LearntOrder:
     Attributes:
         probabilities: probability that each event is right; None if nobody annotated its class.
         reordered: classes whose events rank by probability. Events of all other classes rank by
-            `ranking_score`, and their probability rises with it.
+            `ranking_score`, and their probability rises with this score.
     """
 
     probabilities: Sequence[float | None]
@@ -78,7 +78,7 @@ def shortlist(
 
     At least the `per_class` best candidates of each class are listed. With annotations of other
     games, a class can have more events, as long as at least half of its listed events are expected
-    to be right. Ties go to the earlier event.
+    to be right. Of equally good events, the earlier one comes first.
 
     Args:
         events: events of one model, or of the ensemble, in one video.
@@ -88,8 +88,8 @@ def shortlist(
         learnt: order from the annotations of other games, if it was shown to be better.
 
     Returns:
-        Standings by place in `events`, sorted by `Standing.order`. Ties have the order of the
-        classes.
+        Standings by place in `events`, sorted by `Standing.order`. Equal standings follow the order
+        of the classes.
     """
     candidates: dict[str, list[int]] = {label: [] for label in classes}
     for place, event in enumerate(events):
@@ -122,7 +122,7 @@ def standings(
 ) -> dict[Event, Standing]:
     """Rank all events of each class.
 
-    Events of the shortlist keep their rank. The others follow by `ranking_score`.
+    Events of the shortlist keep their rank. The other events follow, sorted by `ranking_score`.
 
     Args:
         events: events of one model in one video.

@@ -1,7 +1,9 @@
-"""Store the features of windows: the hidden state that a model's answer starts from, for learning.
+"""Store the features of windows for learning.
 
-The features of a slice are in one file, features/….safetensors. It has a row per answered window,
-the windows' numbers, and the settings and weights that determine the features.
+A window's features are the hidden state from which a model's answer starts.
+
+The features of a slice are in one file, features/….safetensors. Each file has one row per answered
+window, the windows' numbers, and the settings and weights that determine the features.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ _FORMAT, _ENTRY = "touchline features 1", "touchline"
 
 
 class _Note(Record):
-    """The description of its origin in a file of features."""
+    """The note in a file of features, which describes the origin of the features."""
 
     format: str
     key: str

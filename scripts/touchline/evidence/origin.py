@@ -25,8 +25,9 @@ class FeatureOrigin(Record):
 
     @property
     def key(self) -> str:
-        """Return a hash of the origin without the checkpoint's name, because its folder may be
-        renamed.
+        """Return a hash of the origin, without the checkpoint's name.
+
+        The folder of the checkpoint may be renamed.
         """
         text = self.model_dump_json(exclude={"checkpoint"})
         return hashlib.sha256(text.encode()).hexdigest()

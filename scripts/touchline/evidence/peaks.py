@@ -40,8 +40,8 @@ class Curves:
     Attributes:
         starts: start of each moment in seconds, ascending, float [moments].
         heights: nats above the class's mean, float [moments, classes]; NaN if no window of the
-            moment was weighed.
-        by: numbers of the weighed windows at each moment.
+            moment has evidence.
+        by: numbers of the windows with evidence at each moment.
         odds: nats above the class's mean in each window, float [windows, classes].
     """
 
@@ -79,8 +79,7 @@ def spot_events(evidence: Evidence, radius: float) -> list[Event]:
     Args:
         evidence: evidence of the match.
         radius: merge radius in seconds. A peak within the radius of a higher event is dropped.
-            Points of the curve that are not peaks drop nothing, so a larger radius never gives more
-            events.
+            Only peaks can drop other peaks, so a larger radius never gives more events.
     """
     curves = evidence_curves(evidence)
     events = [

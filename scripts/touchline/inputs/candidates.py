@@ -1,4 +1,4 @@
-"""The answers whose likelihoods the model states as evidence: one per class, and "none"."""
+"""The answers whose likelihoods are a model's evidence: one per class, and "none"."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Candidate:
         name: a class, or `NONE`.
         text: the answer, in the format of the prompt's example.
         decided: number of characters until the name is known. The likelihood covers only these
-            characters. So a class is not rated lower because its team or details are hard to guess.
+            characters. So teams or details that are hard to guess do not lower the rating of a
+            class.
     """
 
     name: str

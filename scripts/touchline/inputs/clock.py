@@ -149,7 +149,7 @@ def half_spans(
 def span_at(spans: Sequence[HalfSpan], time: float) -> HalfSpan | None:
     """Return the half that contains a time of the video, or None.
 
-    The end of a half belongs to it.
+    The end of a half belongs to the half.
     """
     return next((span for span in reversed(spans) if span.start <= time <= span.end), None)
 

@@ -16,7 +16,7 @@ def fingerprint(path: str | Path) -> str:
     """Return the SHA-256 hash of a file's size and of 16 samples of its content.
 
     The samples include the first and the last bytes. Moving or copying the file does not change the
-    fingerprint. Encoding the video again does.
+    fingerprint. Encoding the video again changes the fingerprint.
     """
     size = Path(path).stat().st_size
     digest = hashlib.sha256(str(size).encode())

@@ -48,9 +48,9 @@ def find_given(
     """Return the files of given predictions that exist, by video and model.
 
     Args:
-        sources: one path per model. The path contains {video} for the number of the video. Or it is
-            a folder, a zip or a file with the predictions of several videos, which are found by
-            game and half.
+        sources: one path per model. The path contains {video} for the number of the video. Or the
+            path is a folder, zip or file with the predictions of several videos, in which each
+            video is found by game and half.
         selected: numbers of the videos to look for.
         videos: the table of videos.
         skip_missing: whether a model may lack files for some videos.
@@ -181,7 +181,7 @@ class Entries:
 
     Attributes:
         form: format of the items.
-        items: the items. A game's file has those of both halves.
+        items: the items. The file of a game has the items of both halves.
         place: path of the file, for messages. For a zip it includes the member.
         fps: frames per second, if items have frame numbers.
         is_suppressed: whether the file already contains only the best of neighbouring frames, if

@@ -53,7 +53,10 @@ def hq_start(path: Path | None, half: int | None) -> HalfStart | None:
 
 
 def _cuts(folder: Path) -> configparser.ConfigParser:
-    """Read the start of each half from a folder's video.ini. Empty if the file cannot be read."""
+    """Read the start of each half from a folder's video.ini.
+
+    The result is empty if the file cannot be read.
+    """
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read(folder / _CUTS, encoding="utf-8")

@@ -72,7 +72,7 @@ def read_config(project: Path, files: Sequence[Path], words: Sequence[str]) -> d
 
 
 def _update(below: dict[str, Any], above: Mapping[str, Any]) -> None:
-    """Write the settings of `above` over those of `below`, group by group."""
+    """Overwrite settings of `below` with the settings of `above`, group by group."""
     for key, value in above.items():
         if isinstance(value, dict) and isinstance(below.get(key), dict):
             _update(below[key], value)
@@ -81,7 +81,7 @@ def _update(below: dict[str, Any], above: Mapping[str, Any]) -> None:
 
 
 def with_project_files(settings: Settings, project: Path) -> Settings:
-    """Replace paths of labels, prompt and models by the project's files where the user has none.
+    """Use the project's labels, prompt and models where the user has no such file.
 
     If a path exists relative to the current folder, the user's file is used.
 

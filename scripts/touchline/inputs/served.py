@@ -23,7 +23,7 @@ class ServedModel:
     """The settings of a server's model on which its answers depend.
 
     Attributes:
-        name: the server's name of the model.
+        name: the name of the model on the server.
         frames_as: the format in which the server gets a window's frames.
     """
 
@@ -38,7 +38,7 @@ class Access:
     Attributes:
         endpoint: address of the server, without credentials.
         key_variable: environment variable that contains the key; None if no key is needed.
-        requests: number of requests in flight.
+        requests: number of simultaneous requests.
         patience: seconds without any answer after which a slice fails.
     """
 

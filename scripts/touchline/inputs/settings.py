@@ -223,7 +223,7 @@ class GenerationSettings(Section):
         """Return the settings that determine results, as plain data.
 
         If `evidence` is off, `evidence` and `answers` are left out. So results and unfinished
-        slices of versions without these settings stay valid.
+        slices from older versions, which lack these settings, stay valid.
         """
         return self.model_dump(exclude=set() if self.evidence else {"evidence", "answers"})
 

@@ -95,7 +95,7 @@ class AnnotatedVideo:
         video: number of the video.
         game: name of the game. A video without a game counts as its own game.
         game_half: the half that the video shows, or the starts of halves in the video.
-        models: number of models whose coverage counts: 1, or all models of an ensemble.
+        models: number of models whose coverage counts: 1, or the number of models in an ensemble.
         others: number of other models that have events for the video; 0 for an ensemble.
     """
 
@@ -173,7 +173,10 @@ class Video(BaseModel):
 
     @property
     def halves(self) -> tuple[HalfStart, ...]:
-        """Return the starts of halves in the video. Empty if the video begins at the kick-off."""
+        """Return the starts of halves in the video.
+
+        The result is empty if the video begins at the kick-off.
+        """
         if self.offset is not None:
             return (HalfStart(self.half, -self.offset),)
         return self.half_starts
@@ -218,7 +221,7 @@ def read_videos(source: str | Path) -> dict[int, Video]:
 
 
 def _is_table(file: Path) -> bool:
-    """Return whether a file is a table, by its name, or else by whether it is text."""
+    """Return whether a file is a table: by its name, or else if it is text."""
     if file.suffix.lower() in _TABLES | SUFFIXES:
         return file.suffix.lower() in _TABLES
     try:
@@ -231,7 +234,7 @@ def _is_table(file: Path) -> bool:
 def _stream_refusal(source: str) -> str | None:
     """Return a message if the source is an address or a playlist, else None.
 
-    The message has the command that makes a file of the stream.
+    The message contains the command that makes a file from the stream.
     """
     kind = None
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", source):

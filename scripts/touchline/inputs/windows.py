@@ -3,8 +3,8 @@
 The settings and the duration of a video determine its windows. Every stage that lists, counts or
 checks windows uses this module.
 
-Times are seconds from the start of the video, rounded to a millisecond. So they read the same in
-every file, and neighbouring slices share their border exactly.
+Times are seconds from the start of the video, rounded to a millisecond. So a time is written the
+same way in every file, and neighbouring slices have exactly the same border.
 """
 
 from __future__ import annotations
@@ -102,7 +102,9 @@ def windows_per_slice(stretches: Stretches, slices: int, rule: WindowSettings) -
 def list_windows(
     start: float, end: float, stretches: Stretches, rule: WindowSettings
 ) -> list[Window]:
-    """List the windows that start in [start, end). Both count only the parts to look at.
+    """List the windows that start in [start, end).
+
+    Both times count only the parts of the video to look at.
 
     The times of the windows are times of the video. The last windows are cut at the slice's end, so
     every moment of the slice is in a window, and a cut window has fewer frames. With
@@ -123,7 +125,7 @@ class _Piece:
 
     Attributes:
         begin: start of the overlap.
-        stop: end of the overlap, which does not belong to it.
+        stop: end of the overlap (exclusive).
         first: start of the part.
         last: end of the part.
     """

@@ -70,7 +70,7 @@ def mean_precisions(
 ) -> NDArray[np.float64]:
     """Compute the mean average precision over the classes that occur, [1 + resamples].
 
-    A class that occurs but is never spotted counts 0.
+    A class that occurs but is never spotted counts as 0.
     """
     weights = game_weights(games, how.resamples, how.seed)
     lists = by_label(map(restrict_to_coverage, halves), {label: label for label in classes}, games)

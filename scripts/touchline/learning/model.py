@@ -1,4 +1,7 @@
-"""Store a learnt model in a file. For each group of games, a part was learnt without it."""
+"""Store a learnt model in a file.
+
+For each group of games, the model has a part that was learnt without this group.
+"""
 
 from __future__ import annotations
 

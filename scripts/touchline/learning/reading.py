@@ -177,7 +177,7 @@ def read_labelled(
 
 
 def _check_equal(first: str, origin: FeatureOrigin, path: str, other: FeatureOrigin) -> None:
-    """Refuse features that were made by another model or with other settings than the first."""
+    """Refuse features whose model or settings differ from those of the first features."""
     if changed := origin.differences(other):
         raise InputError(
             f"{path} was made with other settings than {first}: {'; '.join(changed)}. Delete the "

@@ -86,7 +86,7 @@ class LearningReport(Record):
 
     @property
     def left_out(self) -> str:
-        """Return a sentence with the classes that have too few events, or "" without any."""
+        """Return a sentence with the classes that have too few events, or "" if none."""
         rare = [f"{each.label} ({each.events})" for each in self.classes if not each.is_learnt]
         if not rare:
             return ""

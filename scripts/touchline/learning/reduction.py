@@ -52,10 +52,10 @@ def directions(width: int) -> Floats:
 def components(scatter: NDArray[np.float64], rows: int) -> Floats:
     """Return the scaled principal components of projected states, [directions, components].
 
-    Each component is scaled so that its standard deviation is proportional to the square root of
-    its original one. Without scaling, regularization would mainly shrink components with small
-    variance. If all variances were made equal, noise would count as much as signal. The mean
-    variance of the scaled components is 1.
+    Each component is scaled so that its new standard deviation is proportional to the square root
+    of its original standard deviation. Without scaling, regularization would mainly shrink
+    components with small variance. If all variances were made equal, noise would count as much as
+    signal. The mean variance of the scaled components is 1.
 
     Args:
         scatter: sum of the outer products of the rows, [directions, directions].

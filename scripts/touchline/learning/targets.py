@@ -18,10 +18,10 @@ def targets(
     """Compute whether each window shows an event of each class, [windows, classes].
 
     A window shows the moments between its start and its last frame. If a moment is between the last
-    frame and the window's end, the window is uncertain, and is not used for the class. The same
-    holds if the moment is less than a step before the start, because the window may show the
-    event's aftermath. A window is uncertain for all classes if it shows a moment without a final
-    verdict in a review, or an event that the broadcast does not show.
+    frame and the window's end, the window is uncertain, and is not used for the class. The window
+    is also uncertain if the moment is less than a step before its start, because the window may
+    show the event's aftermath. A window is uncertain for all classes if it shows a moment without a
+    final verdict in a review, or an event that the broadcast does not show.
 
     Args:
         truth: annotations of the video.

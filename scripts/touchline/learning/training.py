@@ -1,6 +1,6 @@
 """Learn to spot classes from the features of annotated games.
 
-A game takes no part in the model that is used on it.
+The model that is used on a game never learns from this game.
 
 One logistic regression per class separates windows with an event from other windows. Its strength
 of regularization is chosen by cross-validation, grouped by game.
@@ -95,7 +95,7 @@ class Fit:
         return found
 
     def log_odds(self, video: LabelledVideo) -> Floats:
-        """Return the log-odds, raised to their floors where they are lower."""
+        """Return the log-odds. Each value below its floor is raised to this floor."""
         found: Floats = np.maximum(self.logits(video), self.floors)
         return found
 
@@ -159,9 +159,9 @@ class Learner:
         return tuple(sorted(labels, key=lambda label: (place.get(label, len(place)), label)))
 
     def fit_without(self, group: Collection[str]) -> Fit:
-        """Learn from all games but a group.
+        """Learn from all games except one group.
 
-        The group does not affect the choice of the strength either.
+        The left-out group does not affect the choice of the regularization strength either.
 
         Args:
             group: one of `groups`.
@@ -192,7 +192,7 @@ class Learner:
     def _strength_losses(self) -> dict[tuple[int, int], NDArray[np.float64]]:
         """Return the loss of each regularization strength, by pair of coarse groups.
 
-        Models are learnt from games in neither group, and tested on the first one.
+        Models learn from the games outside both groups, and are tested on the first group.
         """
         found = {}
         for pair in combinations(range(len(self._coarse)), 2):
