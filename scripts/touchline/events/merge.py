@@ -175,7 +175,7 @@ def merge_events(events: Iterable[Event], radius: float, keep: Keep) -> tuple[li
     the radius of the kept event. "best" keeps the strongest event and drops all events within the
     radius on both sides, then repeats this with the rest. "run" joins each hit with the previous
     hit if their distance is at most the radius. The joined event has the time of the first hit and
-    all other fields of the strongest hit. Of equally strong events, the earliest is preferred.
+    all other fields of the strongest hit. Among equally strong events, the earliest is preferred.
 
     Args:
         events: events in any order, of any labels.
@@ -219,7 +219,7 @@ def merge_given(given: Predictions, merge: MergeSettings) -> MergedEvents:
 def rank_key(event: Event) -> tuple[float, float]:
     """Return a sort key that puts the strongest event first.
 
-    Of equally strong events, the earliest comes first.
+    Among equally strong events, the earliest comes first.
     """
     return -event.ranking_score, event.time_s
 

@@ -78,7 +78,7 @@ def shortlist(
 
     At least the `per_class` best candidates of each class are listed. With annotations of other
     games, a class can have more events, as long as at least half of its listed events are expected
-    to be right. Of equally good events, the earlier one comes first.
+    to be right. Among equally good events, the earlier one comes first.
 
     Args:
         events: events of one model, or of the ensemble, in one video.
