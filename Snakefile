@@ -111,7 +111,7 @@ RESULTS = [
     *(PLAN.files(paths.LEDGER, PLAN.slices) if SETTINGS.keep_partials else []),
     *(
         PLAN.files(paths.SLICE_EVIDENCE, PLAN.slices)
-        if SETTINGS.keep_partials and PLAN.weighing
+        if SETTINGS.keep_partials and PLAN.models_with_evidence
         else []
     ),
     *(

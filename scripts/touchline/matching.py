@@ -93,14 +93,15 @@ def suppress(times: Sequence[float], order: Iterable[int], radius: float) -> lis
 def pair_times(
     times_a: Sequence[float], times_b: Sequence[float], tolerance: float
 ) -> list[tuple[int, int]]:
-    """Find the largest set of pairs, and among the largest sets the smallest total distance.
+    """Find the largest number of pairs, with the smallest total distance.
 
-    The best pairs on a line never cross, because uncrossing two pairs increases neither the larger
-    distance nor the sum. The problem is therefore an alignment of two sorted lists. It takes O(n k)
-    steps for k neighbours within the tolerance. The Hungarian method takes O(n^3) steps.
+    The best pairs never cross on the time line, because uncrossing two pairs increases neither
+    their larger distance nor the sum of their distances. The problem is therefore an alignment of
+    two sorted lists. It takes O(n k) steps for k neighbours within the tolerance. The Hungarian
+    method takes O(n^3) steps.
 
-    Among equally good pairings, the pairing with the earlier pairs wins. Exchanging the lists
-    exchanges the members of each pair.
+    Among equally good pairings, the pairing with the earlier pairs wins. If the two lists are
+    exchanged, the two members of each pair are exchanged.
 
     Args:
         times_a: finite times in any order, in seconds.

@@ -232,7 +232,7 @@ def test_exports_have_the_clock_of_each_half(browser, stated):
 @pytest.mark.parametrize(
     "starts", [STARTS, "1=250,2=3992", "2=90", "1=100-200.5", "1=10,2=3300,3=7000,4=8000-8995"]
 )
-def test_halves_set_on_the_page_equal_those_of_the_table(browser, unstated, starts):
+def test_halves_set_on_the_page_equal_the_halves_of_the_table(browser, unstated, starts):
     open_by_time(browser, unstated)
     shown = set_halves(browser, starts)
     assert parse_half_starts(shown) == parse_half_starts(starts)

@@ -91,7 +91,7 @@ def test_all_moments_have_thumbnails(browser, page):
     )
 
 
-def test_click_shows_the_moment_if_the_sound_begins_earlier(browser, page, tmp_path):
+def test_click_shows_the_moment_if_the_sound_begins_before_the_pictures(browser, page, tmp_path):
     browser.open(page)
     browser.wait(lambda: browser.run("return document.getElementById('video').readyState >= 1"))
     (row,) = [row for row in browser.elements("#list .go") if row.text.startswith("00:12")]
@@ -153,7 +153,7 @@ def test_wrong_video_is_reported(browser, page, tmp_path):
         browser.wait(lambda: browser.text("#notices"), seconds=1)
 
 
-def test_verdicts_follow_the_video_to_another_page(browser, page, tmp_path):
+def test_verdicts_appear_on_another_page_of_the_same_video(browser, page, tmp_path):
     browser.open(page)
     browser.press("j", "c")
     elsewhere = Path(shutil.copy(page, tmp_path / "moved.html"))

@@ -53,7 +53,7 @@ BOTH = {(101.5, "Offside"): ("rejected", "Ana")}
 THEIR_NEWS = {(10, "Goal"): ("confirmed", "Ben"), (30.2, "Corner"): ("confirmed", "Ben")}
 
 
-def test_differing_verdicts_are_taken_over_only_if_chosen(opened, tmp_path):
+def test_loaded_verdicts_that_differ_from_mine_are_used_only_if_chosen(opened, tmp_path):
     asked = question(opened, tmp_path)
     for words in (
         *("theirs.csv", "New 2", "The same as yours 1", "Different from yours 1", "Left out 2"),
@@ -73,7 +73,7 @@ def test_differing_verdicts_are_taken_over_only_if_chosen(opened, tmp_path):
     assert saved(opened) == before
 
 
-def test_all_verdicts_of_a_file_replace_mine_and_undo_brings_them_back(opened, tmp_path):
+def test_all_verdicts_of_a_file_replace_mine_and_undo_restores_mine(opened, tmp_path):
     question(opened, tmp_path)
     opened.element("#loading-all").click()
     opened.wait(lambda: "1 of yours are replaced" in opened.text("#notices"))
@@ -142,7 +142,7 @@ def test_all_formats_are_loaded(opened, tmp_path, name):
     assert "Both decided 2\n" in opened.text("#agreement")
 
 
-def test_soccernets_events_get_the_times_of_the_halves(opened, tmp_path):
+def test_soccernet_events_get_the_times_of_the_halves(opened, tmp_path):
     halves = f"{COLUMNS}7,5,1,,half start,,,,\n7,50,1,,half end,,,,\n7,60,2,,half start,,,,\n"
     annotations = [
         {"gameTime": f"{half} - 00:{time // 1000:02}", "label": "Goal", "position": str(time)}

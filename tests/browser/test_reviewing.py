@@ -50,7 +50,7 @@ def exported(browser, kind, name):
     return browser.downloaded(name)
 
 
-def test_reviewing_sixty_moments_takes_130_keys(browser, page):
+def test_reviewing_sixty_moments_takes_130_key_presses(browser, page):
     browser.open(page)
     pressed = 0
     while decided(browser)[0] < 60:
@@ -180,7 +180,7 @@ def test_verdicts_survive_a_change_of_models(browser, page, tmp_path):
     assert text.count(",confirmed,") == 2
 
 
-def test_reject_many_shows_its_count_and_can_be_undone(browser, page):
+def test_reject_many_action_shows_its_count_and_can_be_undone(browser, page):
     browser.open(page)
     browser.choose("#amount", "all")
     browser.press(Keys.ESCAPE, "j", "c")

@@ -173,7 +173,7 @@ def test_saved_verdicts_appear_in_another_browser(browser, run, address):
     assert browser.text("#progress-text") == "1 of 4 moments decided · 2 events confirmed · 1 added"
 
 
-def test_second_reviewer_is_asked_before_saving_over_the_first(browser, run, address):
+def test_second_reviewer_is_asked_before_overwriting_verdicts_of_the_first(browser, run, address):
     saved = run.folder / "results/verdicts/verdicts_video_7.csv"
     names = {"Ana": f"{address}video_7.html"}
     names["Ben"] = names["Ana"].replace("127.0.0.1", "localhost")

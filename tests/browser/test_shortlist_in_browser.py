@@ -28,7 +28,7 @@ def in_words(browser):
     return browser.text("#shown"), browser.text("#left-out")
 
 
-def test_best_events_of_all_classes_come_first_and_hidden_ones_are_counted(browser, page):
+def test_best_events_of_all_classes_come_first_and_hidden_events_are_counted(browser, page):
     browser.open(page)
     rows = browser.rows()
     assert {row.partition(" ")[2] for row in rows[:2]} == {"Goal", "Foul"}

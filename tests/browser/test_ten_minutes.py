@@ -72,7 +72,7 @@ def test_undecided_events_of_confirmed_moments_can_be_rejected(browser, page):
     assert not browser.element("#reject-beside").is_displayed()
 
 
-def test_reject_many_rejects_only_events_in_the_list(browser, page):
+def test_reject_many_action_rejects_only_events_in_the_list(browser, page):
     browser.open(page)
     browser.tick("Foul")
     rows = len(browser.rows())
@@ -85,7 +85,7 @@ def test_reject_many_rejects_only_events_in_the_list(browser, page):
     assert decided(browser)[1] == 60
 
 
-def test_shift_and_a_letter_add_an_event_of_the_class(browser, page):
+def test_shift_key_with_a_letter_adds_an_event_of_the_class(browser, page):
     browser.open(page)
     browser.press("j")
     title = browser.text("#judge-title")
@@ -108,14 +108,14 @@ def test_shift_and_a_letter_add_an_event_of_the_class(browser, page):
     assert browser.text("#judge-title") != title
 
 
-def test_typing_goal_chooses_goal(browser, page):
+def test_typing_the_word_goal_chooses_the_class_goal(browser, page):
     browser.open(page)
     browser.press("j", "l")
     browser.press("goal")
     assert browser.element("#label").get_attribute("value") == "Goal"
 
 
-def test_notices_say_that_the_list_ends_and_that_a_verdict_is_undone(browser, page):
+def test_notices_report_the_end_of_the_list_and_an_undone_verdict(browser, page):
     browser.open(page)
     browser.choose("#amount", "the best of each class")
     browser.press(Keys.ESCAPE, "k")
@@ -142,7 +142,7 @@ def test_note_on_an_undecided_event_is_kept(browser, page):
     assert [row["verdict"] for row in noted] == ["confirmed"]
 
 
-def test_reload_and_back_keep_the_view(browser, page):
+def test_view_stays_the_same_after_a_reload_and_after_going_back(browser, page):
     browser.open(page)
     browser.choose("#amount", "all")
     browser.choose("#order", "time")

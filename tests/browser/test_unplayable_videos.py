@@ -49,7 +49,9 @@ def test_unsupported_format_shows_the_command_for_a_copy(browser, tmp_path, name
     assert not browser.element("#no-video").is_displayed()
 
 
-def test_chosen_copy_of_the_same_length_counts_as_the_match(browser, tmp_path, page, match):
+def test_chosen_copy_of_equal_length_is_accepted_as_the_video_of_the_match(
+    browser, tmp_path, page, match
+):
     # The page of a run, which knows the analysed file by its content.
     moved = shutil.copy(page, tmp_path / "moved.html")
     browser.open(moved)

@@ -105,7 +105,9 @@ def test_suspended_snakemake_finds_forgotten_jobs_by_their_logs(cluster, new_run
 
 
 @pytest.mark.release
-def test_scheduler_without_an_answer_for_a_minute_loses_no_job(cluster, new_run, undisturbed):
+def test_no_job_is_lost_if_the_scheduler_gives_no_answer_for_a_minute(
+    cluster, new_run, undisturbed
+):
     run = new_run("scheduler")
     run.wait_for_answers(cluster, SLICES, 1)
     cluster.stop("slurmctld")

@@ -44,7 +44,7 @@ def test_run_in_another_folder_uses_the_files_of_the_project(snakemake, tmp_path
     assert (tmp_path / "results/report/index.html").exists()
 
 
-def test_files_in_the_folder_of_the_run_replace_those_of_the_project(
+def test_files_in_the_folder_of_the_run_replace_the_files_of_the_project(
     snakemake, project, tmp_path, clip
 ):
     (tmp_path / "videos.tsv").write_text(f"video\tpath\n0\t{clip}\n")

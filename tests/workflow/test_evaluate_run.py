@@ -104,7 +104,7 @@ def test_evaluation_writes_all_files_and_a_second_run_has_no_jobs(done):
     assert done.jobs() == {}
 
 
-def test_metrics_equal_those_computed_from_the_lists_of_events(done):
+def test_metrics_equal_the_metrics_computed_from_the_lists_of_events(done):
     report = done.read("evaluation/evaluation_good.json")
     assert (report["videos"], report["matches"]) == ([0, 1, 2], 2)
     at_5 = next(one for one in report["overall"] if one["tolerance"] == 5)
@@ -122,7 +122,7 @@ def test_metrics_equal_those_computed_from_the_lists_of_events(done):
     assert {row["label"] for row in rows} >= {"all", "Goal", "average-mAP loose"}
 
 
-def test_soccernets_evaluator_gives_the_same_average_map_for_our_export(done):
+def test_soccernet_evaluator_gives_the_same_average_map_for_our_export(done):
     report = done.read("evaluation/evaluation_good.json")
     results = evaluate(
         SoccerNet_path=str(done.folder / "soccernet"),

@@ -74,7 +74,7 @@ def test_killed_workers_give_the_files_of_an_undisturbed_run(clone):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_interrupted_run_says_so_and_the_same_command_resumes(clone, number):
+def test_interrupted_run_reports_the_interruption_and_the_same_command_resumes(clone, number):
     config = clone.config | {"results": "interrupted"}
     (clone.folder / "interrupted.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "predictions"]

@@ -105,7 +105,7 @@ def test_learnt_events_count_as_another_model(done):
     assert {"learned/learned_llava.safetensors", "learned/learning_llava.json"} <= paths
 
 
-def test_ensemble_leaves_out_learnt_events_of_a_model_whose_answers_it_has(done):
+def test_ensemble_with_the_answers_of_a_model_leaves_out_its_learnt_events(done):
     assert not (done.folder / "results/events/events_ensemble_video_3.csv").exists()
 
 

@@ -138,7 +138,7 @@ def test_watch_on_a_screen_ends_with_the_run(folder):
     assert b"The run has ended: 1 of 2 slices are done" in text
 
 
-def test_watch_without_a_run_says_so(folder):
+def test_watch_without_a_run_says_that_there_is_no_run(folder):
     code, text = printed(folder, *WATCH)
     assert code == 0
     assert text.endswith(

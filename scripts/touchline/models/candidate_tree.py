@@ -1,11 +1,11 @@
 """Combine candidate answers into a tree of tokens that a model reads in one pass.
 
-Their likelihoods are the evidence.
+The likelihoods of the answers are the evidence.
 
 The answers for 17 classes have about 130 tokens, but they share their beginnings. Without the
 repeats, about 50 tokens are left. In the pass, a token attends to the prompt, to the tokens before
-it in its answer and to itself (tree attention; SpecInfer, arXiv:2305.09781). So it is read as if
-its answer were alone.
+it in its answer and to itself (tree attention; SpecInfer, arXiv:2305.09781). So each token is read
+as if its answer were the only one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 
 @dataclass(frozen=True)
 class CandidateTree:
-    """The tokens of several answers, with shared beginnings only once.
+    """The tokens of several answers. A shared beginning is stored only once.
 
     A step leads from a prefix of an answer to the next token. The logits after the last token of
     the prefix give the likelihood of the step. The first step of an answer uses the logits after

@@ -2,8 +2,8 @@
 
 Models are tuned on conversations of one form. LLaVA-NeXT-Video has three forms (Vicuna's, Mistral's
 and ChatML, depending on its language model), and a fine-tuned model may have its own form.
-Therefore the checkpoint's own chat template makes the prompt. In another form, answers silently get
-worse.
+Therefore the checkpoint's own chat template makes the prompt. With another form, answers get worse
+without any message.
 """
 
 from __future__ import annotations

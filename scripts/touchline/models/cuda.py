@@ -26,8 +26,8 @@ def check_usable(gpu: str | None) -> None:
     """Check that torch can compute on a GPU. Import torch and start CUDA.
 
     Args:
-        gpu: number or UUID of the GPU, for the message; None if the job has none, so that nothing
-            is checked.
+        gpu: number or UUID of the GPU, for the message; None if the job has no GPU, and then
+            nothing is checked.
 
     Raises:
         InputError: torch cannot use the GPU. The message has torch's reason, the driver's version
@@ -53,8 +53,8 @@ def check_usable(gpu: str | None) -> None:
 def call_once(dtype: torch.dtype) -> None:
     """Call the operations of a model on tiny inputs.
 
-    This loads their libraries, which takes a second. A process does it while it waits for other
-    things. Do nothing without a GPU.
+    This loads their libraries, which takes a second. A process calls this function while it waits
+    for other things. Do nothing without a GPU.
     """
     import torch
     from torch.nn import functional

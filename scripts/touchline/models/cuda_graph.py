@@ -10,7 +10,7 @@ _WARM_UPS = 3
 
 
 class Replayed:
-    """A call as a CUDA graph. Its kernels start at once instead of one by one from Python.
+    """A call as a CUDA graph. Its kernels start together, not one by one from Python.
 
     One step of a model with 7 billion parameters in 4 bits has about 2,000 kernels. The CPU takes
     longer to launch them than the GPU to run them.

@@ -1,9 +1,9 @@
 """Compute two steps of a language model as one CUDA kernel each.
 
 In transformers, rotating queries and keys by their positions (RoFormer, arXiv:2104.09864) takes
-nine passes over them, and a gated layer (SwiGLU, arXiv:2002.05202) takes five. Here they take two
-and three. Every number is rounded where PyTorch rounds it, so the results have the same bits. If a
-kernel does not support a case or cannot be compiled, PyTorch's own steps are used.
+nine passes over them, and a gated layer (SwiGLU, arXiv:2002.05202) takes five. The kernels here
+take two and three passes. Every number is rounded where PyTorch rounds it, so the results have the
+same bits. If a kernel does not support a case or cannot be compiled, PyTorch's own steps are used.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def fuse_steps(model: nn.Module, kernels: Kernels) -> None:
     """Replace a model's rotations and gated layers by one kernel each.
 
     The library's function for rotations is replaced in the modules of its models, for the whole
-    process. For numbers other than bfloat16 it works as before.
+    process. For types other than bfloat16, the function works as before.
     """
     for module in model.modules():
         is_silu = isinstance(getattr(module, "act_fn", None), (nn.SiLU, SiLUActivation))

@@ -14,8 +14,8 @@ DRAFTS = 5
 class RowCache:
     """Keys and values of several rows with their own lengths.
 
-    Models of transformers take it as their cache, in calls that read the last token of each row and
-    its drafts. `advance` sets how much of a step is kept. The next step overwrites the rest.
+    Models of transformers use it as their cache, in calls that read each row's last token and
+    drafts. `advance` sets how much of a step is kept. The next step overwrites the rest.
 
     Args:
         layers: Number of layers.

@@ -1,9 +1,9 @@
 """Import transformers and bitsandbytes without the parts that only training and compiling need.
 
 Two thirds of their import time goes into torch's compiler, its multi-machine collectives, and
-scipy. A model that answers on one GPU uses none of them. The libraries also work with a torch
-without collectives and without scipy, so both are hidden during the import. The compiler is
-imported with the first call of a function to compile.
+scipy. A model that answers on one GPU uses none of them. The libraries also work without scipy and
+with a torch that has no collectives, so both are hidden during the import. The compiler is imported
+at the first call of a function that must be compiled.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _IN_COMPILER = "torch._dynamo._trace_wrapped_higher_order_op"
 def lean_import(name: str) -> ModuleType:
     """Import a module without compiler, collectives and scipy. Import torch first.
 
-    If that fails for any reason, import the module in full.
+    If this reduced import fails for any reason, import the module in full.
     """
     try:
         with _without_compiler():
@@ -47,7 +47,7 @@ def lean_import(name: str) -> ModuleType:
 def without_collecting() -> Iterator[None]:
     """Disable garbage collection within the block, and exclude its objects from later collections.
 
-    Imported objects stay alive, and collecting among them takes a fifth of the import time.
+    Imported objects stay alive, and searching them for garbage takes a fifth of the import time.
     """
     gc.disable()
     try:
@@ -123,7 +123,7 @@ def _when_called(decorator: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_compiler(decorator: Callable[..., Any]) -> Callable[..., Any]:
-    """Delay a decorator until torch's compiler, which it configures, is imported."""
+    """Delay a decorator that sets up torch's compiler until the compiler is imported."""
     return _put_off(decorator, lambda: _COMPILER in sys.modules)
 
 

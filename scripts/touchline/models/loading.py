@@ -164,8 +164,9 @@ def _first(keys: Any, count: int = 3) -> str:
 class _Skeleton(TorchFunctionMode):
     """A mode that avoids slow Python implementations in torch, which import the compiler and sympy.
 
-    A model is first made of tensors without memory ("meta"). They get no random numbers, because
-    the files fill them. The few computed tensors are computed on the CPU for their shapes.
+    A model is first made of tensors without memory ("meta"). These tensors get no random numbers,
+    because their values come from the files. The few computed tensors are computed on the CPU for
+    their shapes.
     """
 
     _computed = (torch.Tensor.mul, torch.Tensor.div, torch.Tensor.__rdiv__, torch.Tensor.__rpow__)
@@ -217,9 +218,7 @@ class _Skeleton(TorchFunctionMode):
 
 @contextmanager
 def _loading_report() -> Iterator[list[str]]:
-    """Collect the library's report of loading, a table of many lines, and keep it out
-    of the log.
-    """
+    """Collect the library's loading report, a long table, and keep it out of the log."""
     reports: list[str] = []
 
     def take(record: logging.LogRecord) -> bool:

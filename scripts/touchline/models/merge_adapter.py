@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def merge(source: Path, adapter: Path, folder: Path) -> None:
-    """Save a checkpoint with an adapter merged into its weights, in their own precision.
+    """Save a checkpoint with an adapter merged in. The weights keep their precision.
 
     Raises:
         InputError: the adapter belongs to another model, or one of the two is incomplete.
@@ -95,9 +95,9 @@ def _old_names(model: PreTrainedModel) -> dict[str, str]:
     """Map the weight names of adapters from older transformers to today's names, as regular
     expressions.
 
-    PEFT does this where the library renames by model_type (LLaVA's `language_model.model.layers`).
-    It ignores names that the library maps by class, such as Qwen2.5-VL's `model.layers` and
-    `visual` (https://github.com/illuin-tech/colpali/issues/424).
+    PEFT itself maps the names that the library renames by model_type (LLaVA's
+    `language_model.model.layers`). It ignores names that the library maps by class, such as
+    Qwen2.5-VL's `model.layers` and `visual` (https://github.com/illuin-tech/colpali/issues/424).
     """
     from transformers.conversion_mapping import WeightRenaming, get_checkpoint_conversion_mapping
 
@@ -121,7 +121,7 @@ def _advice(config: dict[str, Any]) -> str:
 def _tell_base(checkpoint: str, config: dict[str, Any], adapter: str) -> None:
     """Warn if the adapter was trained on a model with another name.
 
-    That model may still be a copy of this one.
+    The model with the other name may still be a copy of this model.
     """
     base = config.get("base_model_name_or_path")
     if base and Path(str(base)).name != Path(checkpoint).name:

@@ -33,6 +33,6 @@ def compiled(source: str, name: str) -> Kernel | None:
 
 
 def launch(kernel: Kernel, total: int, *arguments: Any) -> None:
-    """Run a kernel with `total` threads. Pass `total` as its last argument."""
+    """Run a kernel with `total` threads. Its last argument is also `total`."""
     blocks = (total + _THREADS - 1) // _THREADS
     kernel(grid=(blocks, 1, 1), block=(_THREADS, 1, 1), args=[*arguments, total])

@@ -1,10 +1,10 @@
 """Compute attention of a step's few tokens in each row, over that row's part of the cache.
 
 PyTorch's attention reads the whole cache, including unused places. It takes 1.5 times as long for
-several tokens per row as for one. The kernel here reads each key and value once, up to the row's
-own length, for all tokens and all heads that share it. Sources: FlashAttention-2
-(arXiv:2307.08691), with keys divided among warps; grouped heads (arXiv:2305.13245). A token's
-result depends neither on the other rows, nor on its place among the tokens of the step.
+several tokens per row as for one. Up to the row's own length, the kernel here reads each key and
+value once for all tokens and all heads that share it. Sources: FlashAttention-2 (arXiv:2307.08691),
+with keys divided among warps; grouped heads (arXiv:2305.13245). A token's result depends neither on
+the other rows, nor on its place among the tokens of the step.
 """
 
 from __future__ import annotations

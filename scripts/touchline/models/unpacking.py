@@ -21,8 +21,8 @@ def unpack(model: nn.Module, dtype: torch.dtype) -> None:
     """Convert 4-bit weights to plain weights with the same values.
 
     A matrix product with 4-bit weights starts with the same conversion. So results are
-    bit-identical where the library has no special 4-bit kernel for the shape: for prompts, and on
-    an H100 for more than a few rows.
+    bit-identical where the library has no special 4-bit kernel for the shape. This is so for
+    prompts and, on an H100, for more than a few rows.
     """
     from bitsandbytes.functional import dequantize_4bit
 
@@ -49,7 +49,7 @@ def fuse_norms(model: nn.Module) -> None:
     """Replace the norms of transformers' Llamas and Qwens by PyTorch's.
 
     Root mean square normalization (arXiv:1910.07467) is one kernel in PyTorch and six in
-    transformers. The six take a tenth of the time of a prompt on an H100.
+    transformers. On an H100, the six kernels take a tenth of the time that a prompt takes.
     """
     for parent in list(model.modules()):
         for name, norm in list(parent.named_children()):

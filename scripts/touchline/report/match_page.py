@@ -355,7 +355,7 @@ def _keys(match: VideoPage, name: Name) -> list[str]:
     """Return the keys under which the browser stores verdicts on the match, best key first.
 
     The first key is the fingerprint of the video, which does not depend on its path. The second key
-    is the number of the video with the name of the game. A match without either has no key.
+    combines the number of the video and the name of the game. A match without either has no key.
     """
     keys = [match.manifest.fingerprint] if match.manifest else []
     return [*keys, f"{match.video}/{name.game}"] if name.game else keys

@@ -2,7 +2,7 @@
 
 Template, data, style and code are in one file. A page never uses the network and runs only our own
 code, because the policy allows styles and scripts by their hashes. The template escapes texts of
-models, files and people. Inside the data, such a text cannot close the script element.
+models, files and people. A text inside the data cannot close the script element.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def bundle(module: str) -> str:
     import.
 
     All modules share one scope, so they must not use the same name for different things. If two
-    did, a browser would refuse the whole script.
+    modules did so, a browser would refuse the whole script.
     """
     parts: dict[str, str] = {}
 

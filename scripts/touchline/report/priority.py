@@ -38,7 +38,7 @@ def priorities(
     events: Mapping[str, Sequence[Event]],
     classes: Sequence[str],
 ) -> list[Priority]:
-    """Rank the moments by the best standing of their events.
+    """Rank each moment by the best of its events.
 
     The most probable moments come first. Then come the best event of every class, the second best
     of every class, and so on, in the order of the classes. Moments without an event of a class come

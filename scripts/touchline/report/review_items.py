@@ -122,7 +122,7 @@ def _claims(
 ) -> list[Claim]:
     """Group events with the same label at the same moment.
 
-    Each group is a claim. Where only one model looked, each event is a claim.
+    Each group is a claim. Where only one model looked, each event is a claim of its own.
     """
     compared: dict[str, list[list[Prediction]]] = {}
     claims = []
@@ -146,8 +146,8 @@ def _split_by_tolerance(
 ) -> list[list[Prediction]]:
     """Split predictions around one moment into groups no longer than the tolerance.
 
-    The events of other models lie on both sides of the first model's event. So two of them may be
-    twice the tolerance apart.
+    The events of other models lie on both sides of the first model's event. So two events of other
+    models may be twice the tolerance apart.
     """
     groups: list[list[Prediction]] = []
     for one in sorted(predictions, key=lambda one: one.event.time_s):
@@ -165,7 +165,7 @@ def _contradictions(
     them.
 
     Events in a group are at most the tolerance apart. Without this limit, pairs of several models
-    could chain into a moment of any length.
+    could join one after another into a moment of any length.
     """
     group_of = {number: [number] for number in range(len(claims))}
 

@@ -186,7 +186,7 @@ class ReviewServer:
 
 
 class _Guard:
-    """Middleware that refuses requests for another host name than this machine's.
+    """Middleware that refuses requests whose host name is not this machine's.
 
     Without this check, a foreign site could point its own name at this machine and read the
     answers.

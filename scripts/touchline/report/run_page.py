@@ -127,8 +127,8 @@ def scores(outcomes: DataFrame) -> dict[int, Score]:
 def read_benchmark(path: str | Path) -> tuple[float | None, float | None]:
     """Read Snakemake's measurements of a job's last attempt.
 
-    No result depends on the measurements. A missing or damaged file therefore must not fail or
-    repeat a job.
+    No result depends on the measurements. Therefore a missing or damaged file must not make a job
+    fail or repeat.
 
     Returns:
         Wall-clock seconds and peak memory in MB; None for values that were not measured.

@@ -50,7 +50,8 @@ def thumbnails(
     """Make a small picture of each moment of a video.
 
     All pictures have one size and one quality, the largest that fit into a page. If even the
-    smallest do not fit, pictures are left out evenly over the match, and a warning is logged.
+    smallest pictures do not fit, some are left out, spread evenly over the match, and a warning is
+    logged.
 
     Args:
         manifest: manifest of the video.

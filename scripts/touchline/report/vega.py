@@ -1,8 +1,8 @@
 """Draw the charts of a run as self-contained SVG.
 
 Vega-Lite describes a chart, and vl-convert draws it without a browser or the network. The SVG has
-its colours in attributes instead of styles. Therefore a strict policy allows it in a page, and its
-colours can be the page's own, light or dark.
+its colours in attributes instead of styles. Therefore a strict policy allows the SVG in a page, and
+the SVG can use the page's own colours, light or dark.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def counts(rows: Rows, models: Sequence[str], palette: Palette) -> Spec:
 
 
 def agreement(rows: Rows, palette: Palette) -> Spec:
-    """Describe a chart of each pair's F1 by class, beside chance.
+    """Describe a chart of each model pair's F1 by class, beside the F1 by chance.
 
     Rows have pair, label, f1 and chance.
     """

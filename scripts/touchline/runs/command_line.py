@@ -64,7 +64,8 @@ def config_files(words: Sequence[str]) -> list[Path]:
 def check_no_status(words: Collection[str], project: Path) -> None:
     """Refuse `status` as a target, and name the script that shows the status of a run.
 
-    A rule cannot show it: Snakemake locks the folder, and a run in progress holds that lock.
+    A rule cannot show the status: Snakemake locks the folder, and a run in progress holds that
+    lock.
 
     Raises:
         InputError: status is among the words.
@@ -159,8 +160,9 @@ def slice_model_folder(words: Collection[str], plan: Plan, model: str) -> str | 
     """Return the folder that a slice's model is loaded from, or an empty list if there is none.
 
     A server's model has no folder. With --delete-all-output, the list is empty for all models,
-    because that option deletes all files in the DAG, and models are large and should be kept. Only
-    the target `models` has them in the DAG, so `snakemake models --delete-all-output` deletes them.
+    because that option deletes all files in the DAG. Models are large and should be kept. Only the
+    target `models` puts the models into the DAG, so `snakemake models --delete-all-output` deletes
+    them.
     """
     # This is the shortest abbreviation of the option.
     is_deleting = any(word.startswith("--delete-a") for word in words)

@@ -95,7 +95,7 @@ def find_inputs(config: Mapping[str, Any], project: Path, *, only_models: bool =
     Args:
         config: the settings as Snakemake passes them.
         project: the folder of the project's own files.
-        only_models: read the settings alone, because fetching models needs nothing else.
+        only_models: whether to read only the settings, because fetching models needs nothing else.
 
     Raises:
         InputError: something is wrong; the message has one line per mistake.
@@ -117,7 +117,7 @@ def collect_inputs(
         config: the settings as Snakemake passes them.
         project: the folder of the project's own files.
         mistakes: the collection that gets the mistakes.
-        only_models: read the settings alone, because fetching models needs nothing else.
+        only_models: whether to read only the settings, because fetching models needs nothing else.
     """
     settings = with_project_files(read_settings(config), project)
     if only_models:
@@ -157,7 +157,7 @@ def collect_inputs(
 def taught_classes(settings: Settings, annotations: Iterable[str]) -> list[str]:
     """Return the classes that are not in labels.yaml but have enough examples to learn from.
 
-    Other labels without a class are misspelt, or too rare to learn.
+    Other labels that are not in labels.yaml are misspelt, or too rare to learn.
 
     Args:
         settings: the settings of the run.

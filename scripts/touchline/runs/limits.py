@@ -3,7 +3,7 @@
 A limit is not a forecast. It is generous enough for a slow GPU, and short enough for the scheduler
 to fit the job into a gap. A slice that reaches a limit loses nothing: the next attempt gets a
 higher limit and resumes where this attempt stopped. After any other failure the limit stays the
-same, because longer requests wait longer.
+same, because jobs that request more time wait longer.
 """
 
 from __future__ import annotations

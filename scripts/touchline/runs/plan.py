@@ -69,7 +69,7 @@ class Plan:
     def trained(self) -> list[str]:
         """Return the running models whose features this run trains on.
 
-        Empty without annotations.
+        The result is empty without annotations.
         """
         settings = self.inputs.settings
         names = [name for name in settings.learned if settings.models[name].learned is None]
@@ -358,19 +358,19 @@ class Plan:
     def ensemble_events(self, video: int) -> list[str]:
         """Return the file of the ensemble's events in a video.
 
-        Empty if the video has no ensemble.
+        The result is empty if the video has no ensemble.
         """
         return self.files(paths.ENSEMBLE_EVENTS, [v for v in self.fused if v.video == video])
 
     def comparison_file(self, video: int) -> list[str]:
         """Return the comparison file of a video.
 
-        Empty unless several models have events of the video.
+        The result is empty unless several models have events of the video.
         """
         return self.files(paths.COMPARISON, [v for v in self.compared if v.video == video])
 
     def footage_results(self, pattern: str, video: int) -> list[str]:
-        """Return the path of a result that is made only for videos with footage, else nothing."""
+        """Return the path of a result if the video has footage, or else nothing."""
         if video not in self.inputs.shown:
             return []
         return [f"{self.inputs.settings.results}/{pattern.format(video=video)}"]
@@ -380,7 +380,7 @@ class Plan:
         return [self.inputs.annotations[each.video] for each in self.annotated_by(model)]
 
     def annotation_file(self, video: int) -> list[str]:
-        """Return the annotation file of a video. Empty if the video has none."""
+        """Return the annotation file of a video. The result is empty if there is none."""
         path = self.inputs.annotations.get(video)
         return [path] if path else []
 
@@ -462,7 +462,7 @@ class Plan:
     def half_for_video(self, video: int) -> GameHalf:
         """Return the game and half of a video, from the table of videos.
 
-        The manifest does not contain them, so a corrected name does not repeat the detection.
+        The manifest does not contain them, so correcting a name does not repeat the detection.
         """
         row = self.inputs.videos.get(video)
         return row.game_half if row else GameHalf()

@@ -1,9 +1,10 @@
 """Record a run: its software, settings and inputs, and its results.
 
-Compare files with a record later.
+Later, compare files with the record.
 
 The record helps people who cite a run or check its results. It holds no dates and no names of
-machines or persons. Its only paths are those in the settings and those below the folder of results.
+machines or persons. The only paths in it are the paths in the settings and the paths below the
+folder of results.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Patch Snakemake for file systems that refuse to set a file's mode (NFSv4, ZFS, CIFS).
 
-Snakemake sets the mode of each record in .snakemake/ after writing the record. It ends the run if
-the file system refuses. The record is complete by then and has the permissions of any new file.
+Snakemake sets the mode of each record in .snakemake/ after writing the record. If the file system
+refuses the mode, Snakemake ends the run. The record is complete by then and has the permissions of
+any new file.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def is_tested() -> bool:
 def accept_refused_modes(persistence: Any) -> None:
     """Patch the class that writes Snakemake's records.
 
-    It then goes on if the file system refuses to set the mode of a record.
+    The patched class continues if the file system refuses to set the mode of a record.
     """
     persistence._io_write = _patched_write(persistence._io_write)
 

@@ -111,7 +111,7 @@ class WatchedWindows(WindowSettings):
     def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out newer fields that have their default.
 
-        Otherwise, each new field would detect all slices again.
+        Otherwise, each new field would cause all slices to be detected again.
         """
         fields = dump(self)
         del fields["outside_halves"]
@@ -138,7 +138,7 @@ def job_field(value: Callable[[PlannedJob], T], **options: Any) -> T:
 
 
 def _with_lists(value: Any) -> Any:
-    """Convert tuples in plain data to lists. Snakemake overlooks changes of tuples."""
+    """Convert tuples in plain data to lists. Snakemake misses changes in tuples."""
     if isinstance(value, dict):
         return {key: _with_lists(each) for key, each in value.items()}
     return list(map(_with_lists, value)) if isinstance(value, list | tuple) else value
@@ -191,8 +191,8 @@ class ProbeVideoParams(RuleParams):
     """Parameters of probe_video.
 
     Attributes:
-        content: fingerprint of the video. If the video is replaced, it changes, and Snakemake
-            repeats the job.
+        content: fingerprint of the video. If the video is replaced, the fingerprint changes, and
+            Snakemake repeats the job.
         max_duration: most seconds of a video to process; None for all.
     """
 
@@ -276,8 +276,8 @@ class MergeSlicesParams(RuleParams):
     """Parameters of merge_slices.
 
     Attributes:
-        half: game and half from the table of videos. The manifest does not contain them, so a
-            corrected name does not repeat the detection.
+        half: game and half from the table of videos. The manifest does not contain them, so
+            correcting a name does not repeat the detection.
         merge: settings of merging.
         context: settings of the context score.
     """

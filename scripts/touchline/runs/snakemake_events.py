@@ -34,7 +34,7 @@ class Failure:
         cluster_job: SLURM's number of the attempt; None if it did not run on SLURM.
         reason: SLURM's word for the failure, such as TIMEOUT; "" if there is none.
         refusal: SLURM's refusal of the submission; None if SLURM accepted it.
-        logs: log files of the attempt, the job's own first.
+        logs: log files of the attempt, beginning with the job's own logs.
         cause: last line of SLURM's log, if the attempt ended before the job's own program started.
         reported: time of Snakemake's report, in seconds of the monotonic clock.
     """

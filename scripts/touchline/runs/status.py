@@ -54,10 +54,11 @@ class SliceStatus:
         events: number of events in the answers, including duplicates.
         skipped: number of skipped windows.
         rate: current speed in windows per second; 0 if no window was answered recently.
-        failure: last error of the latest attempt; None if the attempt did not fail or a new one
+        failure: last error of the latest attempt; None if it did not fail, or if a new attempt
             began.
         log: log file of the latest attempt.
-        job: latest job in SLURM's queue, which lists ended jobs for some minutes; None without one.
+        job: latest job in SLURM's queue; None if there is none. The queue lists ended jobs for some
+            minutes.
     """
 
     of: Slice
@@ -259,9 +260,7 @@ def is_under_way() -> bool:
 
 
 def _latest_jobs(queue: Iterable[QueuedJob], results: Path, folder: Path) -> dict[str, QueuedJob]:
-    """Return the latest SLURM job of each slice that writes to these results, by the job's
-    wildcards.
-    """
+    """Return each slice's latest SLURM job for these results, by its wildcards."""
     ours = [job for job in queue if job.rule == "detect_slice" and job.is_for(results, folder)]
     return {job.wildcards: job for job in sorted(ours, key=lambda job: int(job.number))}
 

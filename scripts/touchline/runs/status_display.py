@@ -77,9 +77,10 @@ def watch(observer: Observer, console: Console, pause: float) -> None:
 
 
 def _readings(observer: Observer, pause: float) -> Iterator[tuple[list[VideoStatus], list[str]]]:
-    """Yield the progress with notes, again and again until the run has ended, and once afterwards.
+    """Yield progress and notes repeatedly until the run ends, and once afterwards.
 
-    Notes give the progress of the steps after the slices, and say if nothing changed for long.
+    Notes give the progress of the steps after the slices, and say if nothing has changed for a long
+    time.
     """
     last: object = None
     changed = time.monotonic()

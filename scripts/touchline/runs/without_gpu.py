@@ -34,7 +34,8 @@ def check_machine(plan: Plan, to_do: Mapping[str, int], gpus: Sequence[Gpu]) -> 
         gpus: GPUs of this machine.
 
     Raises:
-        InputError: the run would take too long. The message has the hours per hour of footage.
+        InputError: the run would take too long. The message has the hours that the run needs per
+            hour of footage.
     """
     if not to_do.get("detect_slice") or gpus or "CUDA_VISIBLE_DEVICES" in os.environ:
         return

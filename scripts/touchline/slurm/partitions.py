@@ -138,7 +138,8 @@ def early_failure_cause(status: str, slurm_log: str, own_logs: Iterable[str]) ->
 def failure_reason(status: str, log: str) -> str:
     """Return SLURM's word for how a job ended.
 
-    SLURM reports FAILED for a job whose step was killed for memory. Its log shows the true reason.
+    SLURM reports FAILED for a job if one of its steps was killed because it ran out of memory.
+    SLURM's log shows the true reason.
 
     Args:
         status: the job's state.

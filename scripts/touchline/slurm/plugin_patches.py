@@ -1,9 +1,9 @@
-"""Patch Snakemake's executor plugin for SLURM, for faults that stall a run or lose a job.
+"""Patch faults of Snakemake's SLURM plugin that stall a run or lose a job.
 
-The patches change how the plugin checks, submits, names and cancels jobs, how it pauses, reads GPU
-requests and reports errors. If a patch fails, the plugin's own method is used. docs/upstream/ has a
-report on each fault. A test in tests/unit/slurm/test_plugin_patches.py fails as soon as the plugin
-no longer needs a patch.
+The patches change how the plugin checks, submits, names and cancels jobs. They also change how it
+pauses, reads GPU requests and reports errors. If a patch fails, the plugin's own method is used.
+docs/upstream/ has a report on each fault. A test in tests/unit/slurm/test_plugin_patches.py fails
+as soon as the plugin no longer needs a patch.
 """
 
 from __future__ import annotations
@@ -317,7 +317,7 @@ class _JobWatch:
     def next_refused(self) -> Any | None:
         """Remove and return a refused job to submit now, or None.
 
-        When the run ends, each call returns one, until none is left.
+        When the run ends, each call returns one refused job, until none is left.
         """
         if not self.refused or (self.is_refused and not self.is_ending):
             return None

@@ -82,7 +82,7 @@ def stage_for_state(state: str) -> Stage:
 def results_mark(results: str | Path) -> str:
     """Return the text that ends the names of all jobs that write to a folder of results.
 
-    It tells apart the jobs of several runs started in one folder.
+    The text distinguishes the jobs of several runs that were started in one folder.
     """
     return sha256(os.fsencode(Path(results).resolve())).hexdigest()[:8]
 
@@ -238,7 +238,7 @@ _OBSTACLES = [
 
 
 def obstacle(reason: str) -> str | None:
-    """Return advice for a pending job by `squeue`'s reason.
+    """Return advice for a pending job, based on the reason that `squeue` gives.
 
     Return None if the job just has to wait.
     """

@@ -19,7 +19,7 @@ class WaitingReport:
     """A timer for lines about waiting jobs. Times are from time.monotonic().
 
     Attributes:
-        since: time since which some job has been waiting at every check; None if no job waits.
+        since: start of the time in which every check found a waiting job; None if no job waits.
         pause: seconds from the previous line, or from `since`, to the next line.
         next: time of the next line.
     """

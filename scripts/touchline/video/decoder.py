@@ -7,9 +7,11 @@ picture needs. The result is bit-identical to decoding the whole video.
 Some files break this rule. Leading pictures of an open group refer to the previous group. Some
 streams have no true keyframes, some packets contain half a picture, and some packets are damaged.
 So a picture is accepted only if it has the right time and no error occurred before it. Otherwise
-its segment is decoded without skipping, and then from earlier and earlier keyframes.
+the picture's segment is decoded without skipping. If this does not help, decoding starts from
+earlier and earlier keyframes.
 
-If a keyframe depends on parameters in an earlier packet, the decoder gets this packet first.
+If a keyframe depends on parameters in an earlier packet, the decoder gets that earlier packet
+first.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ class Segment(NamedTuple):
     """The packets that contain wanted pictures, and the packets on which these depend.
 
     Attributes:
-        begin: place of the first packet in the list of packets. It is a keyframe.
+        begin: place of the segment's first packet in the list of packets. This packet is a
+            keyframe.
         end: place after the last packet.
         wanted: the wanted pictures, in order of time.
     """
@@ -134,7 +137,7 @@ class Decoder:
     def _decode_in_full(
         self, segment: Segment, waiting: deque[Wanted]
     ) -> Iterator[tuple[float, VideoFrame]]:
-        """Yield the wanted pictures up to the first doubtful time, decoding all pictures."""
+        """Decode all pictures, and yield the wanted ones up to the first doubtful time."""
         shown = None
         for pts, frame in chain(self._decode(segment, segment.begin), _END):
             while waiting and pts > waiting[0].pts:
@@ -194,8 +197,8 @@ class Decoder:
         Args:
             segment: the segment to decode.
             begin: place of the first packet to decode.
-            wanted: times of the required pictures. The decoder may skip all others. None requires
-                all.
+            wanted: times of the required pictures. The decoder may skip all others. If this is
+                None, all pictures are required.
             end: place at which decoding stops, if it is after the end of the segment.
         """
         # If each field is a packet, the second field of the picture is needed, too.

@@ -2,8 +2,8 @@
 
 Without conversion, such pictures look pale and dark, because their signal and their colours have
 another meaning. The conversion has three steps. It computes light from the signal (Recommendation
-ITU-R BT.2100, tables 4 and 5). It maps diffuse white, 203 cd/m² (ITU-R BT.2408), almost to white,
-which leaves room for brighter light. It converts the colours to BT.709 (ITU-R BT.2087).
+ITU-R BT.2100, tables 4 and 5). It maps diffuse white, 203 cd/m² (ITU-R BT.2408), to slightly below
+white, which leaves room for brighter light. It converts the colours to BT.709 (ITU-R BT.2087).
 """
 
 from __future__ import annotations

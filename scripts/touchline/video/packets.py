@@ -213,7 +213,7 @@ def read_packets(container: InputContainer, *streams: Stream) -> Iterator[Packet
 
 
 def _is_shown_late(packet: Packet[Any]) -> bool:
-    """Return whether the time between decoding and display is too long to be true."""
+    """Return whether the time between decoding and display is implausibly long."""
     if packet.pts is None or packet.dts is None:
         return False
     waits = float((packet.pts - packet.dts) * packet.time_base)
@@ -281,8 +281,8 @@ class Source:
 
         Args:
             target: time in seconds near which to start; None for the file's first keyframe. The
-                container decides where a seek ends. In TS it ends after the target, and in some
-                formats it fails.
+                container decides where a seek ends. In TS, the seek ends after the target, and in
+                some formats it fails.
         """
         if self.sections:
             opened = open_section(self.path, self.sections[0])

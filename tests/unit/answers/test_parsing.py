@@ -421,7 +421,7 @@ def test_answer_that_repeats_the_prompt_is_unparsed(text):
     assert parse_answer(text, parse_prompt(PROMPT)).status == "unparsed"
 
 
-def test_answer_beside_a_repeated_prompt_is_read():
+def test_answer_next_to_a_repetition_of_the_prompt_is_read():
     asked = parse_prompt(PROMPT)
     own = EXAMPLE.replace("one short sentence", "a header")
     assert parse_answer(f"[{EXAMPLE}, {own}]", asked).events[0].details == "a header"

@@ -35,7 +35,7 @@ def test_clip_name_has_the_clock_of_the_half():
     ]
 
 
-def test_clip_lasts_from_before_to_after_within_the_video():
+def test_clip_starts_before_and_ends_after_its_event_within_the_video():
     spans = [
         (clip.start, clip.end) for clip in planned(*(Moment(t, "Goal") for t in (3, 50, 2999)))
     ]

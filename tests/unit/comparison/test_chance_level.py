@@ -24,7 +24,7 @@ TIMES = st.lists(st.integers(0, 2_700_000).map(lambda n: n / 1000), min_size=1, 
     st.sampled_from([0.0, 0.5, 5.0, 60.0]),
     st.integers(0, 1000),
 )
-def test_shifts_keep_a_distance_from_zero_and_the_span(times, span, tolerance, seed):
+def test_shifts_keep_a_distance_from_zero_and_from_the_span(times, span, tolerance, seed):
     margin = min(4 * tolerance, span / 4)
     drawn = shifts([time % span for time in times], span, tolerance, count=20, seed=seed)
     assert len(drawn) == 20

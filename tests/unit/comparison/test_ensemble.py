@@ -82,7 +82,7 @@ def test_nms_keeps_the_strongest_event_of_all_models():
     assert [e.time_s for e in fuse(predicted, 3.0, "nms", weights={"b": 0.5})] == [13.0, 30.0]
 
 
-def test_event_without_score_ranks_as_if_it_had_score_one():
+def test_event_without_score_ranks_like_an_event_with_score_one():
     predicted = {"a": [event(10.0, score=0.9)], "b": [event(12.0)]}
     assert fuse(predicted, 5.0, "union")[0].time_s == 12.0
 

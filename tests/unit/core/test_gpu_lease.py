@@ -151,7 +151,7 @@ def test_lock_of_a_slurm_job_is_removed_at_release(tmp_path, hold):
     assert list((tmp_path / "leases").iterdir()) == []
 
 
-def test_missing_gpu_uuids_do_not_make_steps_of_a_slurm_job_wait(tmp_path, monkeypatch):
+def test_steps_of_a_slurm_job_do_not_wait_if_gpu_uuids_are_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(gpus, "_found", lambda entries: [gpus.Gpu(each) for each in entries])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setenv("SLURM_JOB_ID", "7")

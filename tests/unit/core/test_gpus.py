@@ -49,7 +49,7 @@ def test_machine_without_a_driver_has_no_gpu(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_driver_is_not_asked_if_the_variable_hides_all_gpus(monkeypatch):
+def test_driver_is_not_asked_if_cuda_visible_devices_hides_all_gpus(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", None)
     monkeypatch.setattr(subprocess, "run", None)
     for nothing in ("", " ", "-1", "-1,0", "NoDevFiles", "none"):
@@ -76,7 +76,7 @@ def test_driver_is_not_asked_if_the_variable_hides_all_gpus(monkeypatch):
         ("GPU-bb,GPU-x,GPU-aa", ["GPU-bb"]),
     ],
 )
-def test_visible_devices_are_parsed_like_cuda(machine, visible, names):
+def test_visible_devices_are_parsed_as_cuda_parses_the_variable(machine, visible, names):
     machine(BOTH, visible)
     assert [gpu.name for gpu in candidates()] == names
 
@@ -185,7 +185,7 @@ def test_gpus_are_listed_by_cuda_in_another_process(tmp_path):
     assert printed("100") == "[]"
 
 
-def test_pynvml_has_every_function_of_the_fake():
+def test_pynvml_has_every_function_that_the_fake_pynvml_has():
     pynvml = pytest.importorskip("pynvml", exc_type=ImportError)
     if pynvml is fakenvml:
         del sys.modules["pynvml"]

@@ -99,7 +99,7 @@ def test_table_is_read_by_column_name(tmp_path):
         (b"a,b\n\xff,yes\n", "is not a table with a heading"),
     ],
 )
-def test_invalid_table_is_rejected_with_its_place(tmp_path, text, complaint):
+def test_invalid_table_is_rejected_with_the_place_of_the_mistake(tmp_path, text, complaint):
     path = tmp_path / "t.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=r"t\.csv") as caught:

@@ -55,7 +55,7 @@ def test_frame_is_a_colour_picture() -> None:
     assert frame.std() > 10
 
 
-def test_shots_tile_the_match(match: Match) -> None:
+def test_shots_cover_the_match_without_gaps_or_overlaps(match: Match) -> None:
     assert match.shots[0].start == 0
     assert match.shots[-1].end == match.duration
     for before, after in pairwise(match.shots):

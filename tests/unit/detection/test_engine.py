@@ -380,7 +380,7 @@ def test_window_that_never_fits_does_not_affect_others():
     assert len(done) == 8
 
 
-def test_other_errors_of_the_model_are_raised():
+def test_model_errors_other_than_out_of_memory_are_raised():
     class Broken(Script):
         def step(self, tokens, cache):
             raise RuntimeError("broken")
@@ -389,7 +389,7 @@ def test_other_errors_of_the_model_are_raised():
         run(Broken([[LETTER, 0]]), rows=2)
 
 
-def test_nucleus_sampling_equals_that_of_transformers():
+def test_nucleus_sampling_equals_nucleus_sampling_in_transformers():
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn((50, 40), generator=generator) * 3
     for top_p in (0.1, 0.5, 0.9, 1.0):
@@ -405,7 +405,7 @@ def test_nucleus_sampling_equals_that_of_transformers():
         assert allowed.gather(-1, chosen).all()
 
 
-def test_sampling_follows_the_model_s_distribution():
+def test_sampled_tokens_follow_the_distribution_of_the_model():
     logits = torch.tensor([[2.0, 1.0, 0.0, -1.0]]).repeat(20_000, 1)
     settings = GenerationSettings(do_sample=True, temperature=0.5, top_p=1.0)
     uniforms = torch.rand(20_000, generator=torch.Generator().manual_seed(4))

@@ -121,7 +121,7 @@ def test_infinite_evidence_gives_a_failed_window(model, pictures):
 # --- The candidates and their tree ------------------------------------------------------------
 
 
-def test_candidate_is_the_prompt_s_example_with_the_class_name():
+def test_candidate_is_the_example_in_the_prompt_with_the_class_name():
     first, *_, last = make_candidates(PROMPT, CLASSES[1:] + CLASSES[:1])
     assert first.text == '[{"label": "Goal kick", "team": "home"}]'
     assert first.text[: first.decided] == '[{"label": "Goal kick"'

@@ -114,7 +114,7 @@ def test_refused_windows_are_not_repeated(journal):
     assert list(journal.read()) == [0]
 
 
-def test_another_key_starts_an_empty_journal(journal, tmp_path):
+def test_journal_with_another_key_starts_empty(journal, tmp_path):
     write(journal, record(0))
     assert Journal(tmp_path / "slice", "other").read() == {}
     assert journal_key(a=1, b={"c": 2}) == journal_key(b={"c": 2}, a=1)

@@ -157,7 +157,7 @@ def test_slice_ends_if_every_answer_overflows(kind, save):
     assert answered(model, range(6)) == dict.fromkeys(range(6), "not_finite")
 
 
-def test_cleared_row_has_no_nan():
+def test_row_has_no_nan_after_it_is_cleared():
     cache = RowCache(2, (3, 1, 5, 4), torch.float32, torch.device("cpu"))
     bad = torch.full((1, 1, 5, 4), math.nan)
     cache.put([1], 0, bad, bad)

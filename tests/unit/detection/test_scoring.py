@@ -31,6 +31,6 @@ def test_label_missing_from_the_text_has_no_score():
     assert event.score is None
 
 
-def test_mean_probability_is_geometric():
+def test_mean_probability_is_the_geometric_mean():
     assert mean_probability([math.log(0.5), math.log(0.125)]) == pytest.approx(0.25)
     assert mean_probability([]) is None

@@ -263,7 +263,7 @@ def test_request_is_repeated_after_a_fault(fault):
     assert [found[each].attempts for each in range(5)] == [2] * 5
 
 
-def test_all_requests_respect_the_server_s_pause():
+def test_all_requests_wait_for_the_pause_that_the_server_asks_for():
     times = []
 
     def answer(body, count):
@@ -319,7 +319,7 @@ def test_unreachable_server_ends_the_slice_with_one_sentence():
     assert "\n" not in str(caught.value)
 
 
-def test_pause_longer_than_patience_ends_the_slice():
+def test_server_pause_longer_than_the_allowed_wait_ends_the_slice():
     with (
         serving(lambda *_: (429, error("enough"), {"Retry-After": "7200"})) as fake,
         pytest.raises(InputError, match="asks to wait 120 minutes"),

@@ -201,7 +201,7 @@ def test_missing_label_file_is_refused(tmp_path):
         find_labels(videos, [0, 1, 2], tmp_path)
 
 
-def test_saved_verdicts_serve_as_labels_of_a_video_without_any(tmp_path):
+def test_saved_verdicts_serve_as_labels_of_a_video_without_labels(tmp_path):
     there = tmp_path / "Labels-v2.json"
     there.touch()
     videos = {0: Video(video=0, path="a.mkv", labels=there), 1: Video(video=1, path="b.mkv")}
@@ -215,7 +215,7 @@ def test_saved_verdicts_serve_as_labels_of_a_video_without_any(tmp_path):
     assert find_labels(videos, [0], tmp_path / "results") == {0: str(there)}
 
 
-def test_review_without_usable_events_is_refused_unless_its_verdicts_are_undecided(tmp_path):
+def test_review_without_usable_events_is_refused_except_with_undecided_verdicts(tmp_path):
     path = tmp_path / "verdicts.csv"
     columns = "time_s,label,verdict,said_time_s,said_label\n"
     path.write_text(f"{columns}1,Goal,undecided,1,Goal\n2,Foul,rejected,2,Foul\n")
@@ -226,7 +226,7 @@ def test_review_without_usable_events_is_refused_unless_its_verdicts_are_undecid
         check_truth(path, LABELS)
 
 
-def test_epl_table_has_the_paths_of_soccernets_downloader():
+def test_epl_table_has_the_paths_that_the_soccernet_downloader_uses():
     table = ROOT / "examples/soccernet_epl.tsv"
     videos = read_videos(table)
     assert list(videos) == list(range(40))
@@ -324,7 +324,7 @@ def test_clip_points_of_a_table_are_kept(tmp_path):
         (",9", "out_s (9) is before the event (10 s), and in_s is empty"),
     ],
 )
-def test_wrong_clip_point_is_reported_and_its_event_kept(tmp_path, points, problem):
+def test_wrong_clip_point_is_reported_and_its_event_is_kept(tmp_path, points, problem):
     path = tmp_path / "verdicts.csv"
     path.write_text(f"time_s,label,in_s,out_s\n10,Goal,{points}\n")
     truth = read_truth(path, LABELS, duration=60)

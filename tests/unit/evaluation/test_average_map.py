@@ -24,7 +24,7 @@ def maps():
         return halves, compute_average_maps(halves, resamples=200), theirs
 
 
-def test_average_map_equals_soccernets_evaluator(maps):
+def test_average_map_equals_the_value_of_the_soccernet_evaluator(maps):
     _, ours, theirs = maps
     assert set(ours) == {"loose", "tight", "at1", "at2", "at3", "at4", "at5"}
     for metric, figures in ours.items():
@@ -35,7 +35,7 @@ def test_average_map_equals_soccernets_evaluator(maps):
         assert figures.classes["Corner"] is None
 
 
-def test_fast_mean_ap_equals_soccernets_evaluator(maps):
+def test_fast_mean_ap_equals_the_value_of_the_soccernet_evaluator(maps):
     halves, _, theirs = maps
     lists = by_label(halves, {name: name for name in SOCCERNET_CLASSES}, game_names(halves))
     at = {delta: mean_ap(lists, delta, np.ones((1, 3))) for delta in range(1, 61)}

@@ -23,7 +23,7 @@ def test_greedy_pairing_of_equal_scores_finds_the_most_pairs(truth, times, toler
 
 @given(FRAMES, FRAMES, st.randoms(use_true_random=False))
 @settings(max_examples=50)
-def test_greedy_pairing_by_score_equals_soccernets_pairing(truth, times, source):
+def test_greedy_pairing_by_score_equals_the_pairing_of_soccernet(truth, times, source):
     times = sorted(times)
     scores = [source.choice([0.2, 0.5, 0.9]) for _ in times]
     hits = true_positives(

@@ -196,7 +196,7 @@ def test_agreement_of_another_model_raises_the_probability():
     assert min(right) > max(false)
 
 
-def test_best_scored_event_is_right_and_its_duplicate_false():
+def test_event_with_the_best_score_is_right_and_its_duplicate_is_false():
     events = [event(100.0, score=0.9), event(112.0, score=0.3)]
     found = events_of([Half(0, "g", [TrueEvent(111.0, "Goal")], events, WHOLE)], 15)
     assert [(one.event.time_s, one.right) for one in found] == [(100.0, True), (112.0, False)]
@@ -237,7 +237,7 @@ def test_probabilities_are_used_if_cross_validation_improved():
 
 @pytest.mark.parametrize("games", [2, 3, 4, 6])
 @pytest.mark.parametrize("right_in", ["first", "none", "all"])
-def test_calibration_accepts_folds_with_only_right_or_only_false_events(games, right_in):
+def test_calibration_accepts_folds_whose_events_are_all_right_or_all_false(games, right_in):
     """Right events in only one game leave nothing to learn from in the other games."""
     made = []
     for number in range(games):

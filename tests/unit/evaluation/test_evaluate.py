@@ -12,7 +12,7 @@ from touchline.evaluation.outcomes import Half, annotated_classes, outcomes
 
 
 @pytest.mark.parametrize("tolerance", [2, 5, 15, 30])
-def test_counts_equal_soccernets_evaluator_and_mir_eval(tolerance):
+def test_counts_equal_those_of_the_soccernet_evaluator_and_of_mir_eval(tolerance):
     report, _ = evaluate([generated(1)], "m", [tolerance], resamples=1)
     one = generated(1)
     assert {figures.label for figures in report.classes} == {"Goal", "Foul", "Corner"}

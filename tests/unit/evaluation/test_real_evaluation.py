@@ -81,14 +81,14 @@ def rounded(half, rate):
     return replace(half, truth=truth, events=events)
 
 
-def test_real_game_has_243_events_and_41_are_not_shown(halves):
+def test_real_game_has_243_events_of_which_41_are_not_shown(halves):
     truth = [one for half in halves for one in half.truth]
     assert (len(truth), sum(not one.visible for one in truth)) == (243, 41)
 
 
 # 10 frames per second as in published figures, and 1000, at which rounding loses nothing.
 @pytest.mark.parametrize("rate", [10, 1000])
-def test_real_counts_equal_soccernets_evaluator_and_mir_eval(halves, rate):
+def test_real_counts_equal_those_of_the_soccernet_evaluator_and_of_mir_eval(halves, rate):
     halves = [rounded(half, rate) for half in halves]
     report, _ = evaluate(halves, "netvlad", [TOLERANCE], resamples=1)
     figures = {one.label: one for one in report.classes}
@@ -129,7 +129,7 @@ def test_greedy_pairing_by_score_never_finds_more_pairs(halves):
     assert lost == 0  # in this game; generated lists lose some
 
 
-def test_export_gives_the_same_figures_in_soccernets_evaluator(halves, labels, tmp_path):
+def test_export_gives_the_same_figures_in_the_soccernet_evaluator(halves, labels, tmp_path):
     game = "league/season/a game"
     videos = [
         (Video(video=half.video, path="x", game=game, half=half.video), half.events)

@@ -76,7 +76,7 @@ def test_union_and_intersection_keep_all_events(half):
     )
 
 
-def test_mean_ap_of_real_predictions_equals_soccernets_evaluator():
+def test_mean_ap_of_real_predictions_equals_the_soccernet_evaluator():
     real = Path(REAL) / "soccernet"
     theirs = evaluate(
         str(real / "labels"),

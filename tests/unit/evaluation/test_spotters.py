@@ -164,7 +164,7 @@ def oracle(folder, metric, spotter="spotter"):
     )
 
 
-def test_average_map_of_spotters_equals_soccernets_evaluator(games, halves):
+def test_average_map_of_spotters_equals_the_soccernet_evaluator(games, halves):
     ours = compute_average_maps(halves, shifts=1, resamples=1)
     for metric in ("loose", "tight"):
         theirs = oracle(games[0], metric)
@@ -175,7 +175,7 @@ def test_average_map_of_spotters_equals_soccernets_evaluator(games, halves):
 
 
 @pytest.mark.skipif(REAL is None, reason="TOUCHLINE_REAL_DATA is not set")
-def test_average_map_equals_soccernets_evaluator_on_real_files(tmp_path):
+def test_average_map_of_real_files_equals_the_soccernet_evaluator(tmp_path):
     for kind in ("labels", "netvlad_v2"):
         (tmp_path / kind).symlink_to(Path(REAL) / "soccernet" / kind)
     (labels,) = (tmp_path / "labels").glob("*/*/*/Labels-v2.json")

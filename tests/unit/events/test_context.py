@@ -48,7 +48,7 @@ def test_event_at_the_start_of_a_burst_ranks_first():
 
 @pytest.mark.parametrize("gap", [16.0, 22.0, 34.0])
 @pytest.mark.parametrize("rhythm", [(0, 4, 10, 16, 40), (0, 8, 14, 18, 30), (0, 2, 4, 6, 8)])
-def test_single_hit_before_a_goal_does_not_get_the_burst_of_the_goal(gap, rhythm):
+def test_burst_of_hits_at_a_goal_does_not_count_for_a_single_earlier_hit(gap, rhythm):
     """A stray hit with a confirming word, before the goal, does not take the goal's burst."""
     stray = event(500.0 - gap, details="Player scores a goal")
     goal = [event(500.0 + t, details="Goal scored") for t in rhythm]
@@ -218,7 +218,7 @@ def test_order_of_the_hits_does_not_change_the_scores(hits, source):
     )
 
 
-def test_stated_confidence_counts_unless_most_hits_share_the_value():
+def test_stated_confidence_is_ignored_if_most_hits_have_the_same_value():
     """The confidence of a trained spotter ranks its events.
 
     A constant 0.9 from a language model does not.

@@ -94,7 +94,7 @@ def test_long_pauses_of_sparse_predictions_are_not_lost_slices(times):
     assert looked_at_in_footage(times) == ((0.0, 2800.0),)
 
 
-def test_intervals_without_pictures_are_not_looked_at():
+def test_intervals_without_pictures_do_not_count_as_looked_at():
     windows = [window(0, 0, end=10), window(1, 8, end=18)]
     ran = coverage_of_slices(MANIFEST, windows, COUNTS)
     assert from_records(ran.looked_at) == ((0, 4), (6, 18))

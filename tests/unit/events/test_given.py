@@ -253,7 +253,7 @@ def test_frame_numbers_at_one_frame_per_second_are_seconds(frames):
     assert ([hit.time_s for hit in read.hits], read.problems) == ([7], [])
 
 
-def test_predictions_near_a_better_one_are_dropped_in_files_without_suppression(frames):
+def test_files_without_suppression_lose_predictions_near_a_better_prediction(frames):
     events = [at_frame(n, score=s) for n, s in ((10, 0.2), (11, 0.4), (12, 0.9), (13, 0.3))]
     events += [at_frame(15, score=0.1), at_frame(12, "Foul", 0.1)]
     read = read_given(frames(spotted_video(f"{GAME}/1", *events)), 0, FIRST, LABELS)

@@ -92,7 +92,7 @@ SLOPE = [10, 9, 8, 7.5, 7, 5, 6.5]
 @pytest.mark.parametrize(
     ("window", "count"), [(1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (6, 1), (7, 1)]
 )
-def test_slope_of_a_peak_suppresses_no_other_peak(window, count):
+def test_points_on_the_slope_of_a_peak_suppress_no_other_peak(window, count):
     heights = np.array([*SLOPE, *[0.0] * 60])
     weights = -np.log1p(np.exp(12 - heights))
     events = spot_events(evidence_of(weights, step=1.0, seconds=1.0), window)
@@ -258,7 +258,7 @@ def test_missing_evidence_of_a_finished_window_is_refused():
         join_slices(parts([outcome(0, "weighed")]))
 
 
-def test_evidence_of_an_interval_is_that_of_windows_that_start_in_it():
+def test_evidence_of_an_interval_comes_from_the_windows_that_start_in_it():
     windows = np.array([[0.0, 4.0, 0.0, 3.0], [2.0, 6.0, 2.0, 5.0], [4.0, 8.0, 4.0, 7.0]])
     evidence = Evidence(windows, ("Goal",), np.log([[0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]))
     first, second = evidence.between(0.0, 4.0), evidence.between(4.0, 8.0)

@@ -98,7 +98,7 @@ def test_video_that_ends_before_its_halves_is_rejected():
     lead=st.floats(0, 600).map(lambda x: round(x, 3)),
     pause=st.floats(0, 1200).map(lambda x: round(x, 3)),
 )
-def test_match_in_one_file_has_the_windows_of_two_files(first, second, lead, pause):
+def test_match_in_one_file_has_the_same_windows_as_in_two_files(first, second, lead, pause):
     rule = WindowSettings()
     start = round(lead + first + pause, 3)
     halves = [HalfStart(1, lead, round(lead + first, 3)), HalfStart(2, start)]

@@ -54,7 +54,7 @@ def test_file_of_each_game_is_found_in_a_folder(folder):
 
 
 @pytest.mark.parametrize("place", ["", "italy_serie-a", "italy_serie-a/2016-2017"])
-def test_folder_may_lie_above_or_below_the_league(folder, place):
+def test_folder_may_be_above_or_below_the_folder_of_the_league(folder, place):
     start = folder.parent if not place else folder / place
     assert set(find_entries(str(start), [0, 2], VIDEOS)) == ({0} if place else {0, 2})
 

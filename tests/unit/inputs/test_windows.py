@@ -56,7 +56,7 @@ def test_last_window_reaches_the_end_of_an_odd_duration():
     slice_counts,
     rules.map(lambda rule: rule.model_copy(update={"cross_slices": True})),
 )
-def test_windows_that_cross_slices_are_those_of_an_undivided_video(duration, slices, rule):
+def test_windows_that_cross_slices_equal_the_windows_of_an_undivided_video(duration, slices, rule):
     divided = [
         (window.start, window.end, window.times)
         for part in all_windows(duration, slices, rule)

@@ -240,7 +240,7 @@ def test_standardized_states_have_mean_0_and_deviation_1():
     assert standardize(states[:0]).shape == (0, 4)
 
 
-def test_random_directions_nearly_keep_distances():
+def test_projection_onto_random_directions_nearly_keeps_distances():
     points = np.random.default_rng(0).normal(size=(20, 4096)).astype(np.float32)
     projected = points @ directions(4096)
     assert projected.shape == (20, 512)

@@ -111,7 +111,7 @@ def test_prompt_has_the_form_of_the_checkpoint_s_template(
     assert f"form of the checkpoint's {place.replace('__', '.')}: " in caplog.text
 
 
-def test_family_template_equals_the_hub_s_chat_template(
+def test_template_of_a_family_equals_the_chat_template_on_the_hub(
     checkpoint, qwen_checkpoint, changed, caplog
 ):
     for kind, folder, template in (

@@ -351,7 +351,7 @@ def test_log_says_whether_weights_are_in_4_bits(kind, source, quantized, caplog)
     ]
 
 
-def test_unpacked_weights_give_the_same_answers_as_packed_ones(kind, source, quantized):
+def test_unpacked_weights_give_the_same_answers_as_packed_weights(kind, source, quantized):
     plain, packed, unpacked = (kind(f, PROMPT, FOOTAGE) for f in (source, quantized, quantized))
     assert unpacked.unpacked_bytes() > 0
     unpacked.unpack()
@@ -391,7 +391,7 @@ def test_requested_dtype_is_used_throughout(kind, quantized, dtype):
     assert used == {getattr(torch, dtype)}
 
 
-def test_row_bytes_equals_the_memory_of_a_cache_row(llava, qwen, qwen3):
+def test_value_of_row_bytes_equals_the_memory_of_a_cache_row(llava, qwen, qwen3):
     for model in (llava, qwen, qwen3):
         cache = model.new_cache(5, 4, 100)
         taken = sum(tensor.nbytes for tensor in [*cache.keys, *cache.values])

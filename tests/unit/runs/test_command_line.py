@@ -115,7 +115,7 @@ def test_selecting_command_keeps_the_other_options(words, expected):
         (["models", "./out/summary/summary.txt"], False),
     ],
 )
-def test_videos_are_skipped_only_if_models_is_the_single_target(words, is_only_models):
+def test_videos_are_skipped_only_if_the_single_target_is_models(words, is_only_models):
     assert asks_only_for_models(words, "out") is is_only_models
 
 

@@ -128,7 +128,7 @@ def test_calibration_does_not_compare_a_model_with_its_own_evidence(plan):
     ]
 
 
-def test_evidence_is_fused_if_there_are_no_answers_or_it_is_a_named_member(plan):
+def test_evidence_is_fused_if_named_as_a_member_or_if_there_are_no_answers(plan):
     assert with_evidence(plan, answers=False).fused_models(3) == ["runs_evidence", "other"]
     members = ["runs_evidence", "runs"]
     named = with_evidence(plan, members=members)

@@ -50,7 +50,7 @@ def mistakes(config, **how):
     return str(error.value).splitlines()
 
 
-def test_verdicts_of_a_video_with_other_labels_are_unused_with_a_warning(project, tmp_path):
+def test_verdicts_of_a_video_with_other_labels_are_ignored_with_a_warning(project, tmp_path):
     saved = tmp_path / "results/verdicts/verdicts_video_1.csv"
     saved.parent.mkdir(parents=True)
     saved.write_text("time_s,label,verdict\n3,Goal,confirmed\n")

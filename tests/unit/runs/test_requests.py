@@ -56,7 +56,7 @@ def probed(video, duration):
     path.write_text(json.dumps(fields | {"width": 640, "height": 360}))
 
 
-def test_number_of_requests_of_unprobed_videos_is_stated_per_hour_of_footage(plan):
+def test_requests_for_unprobed_videos_are_stated_per_hour_of_footage(plan):
     assert describe_requests(plan, "asked", HOST) == (
         "asked sends host:8000 1,800 requests, about 940,000 tokens, per hour of video"
     )

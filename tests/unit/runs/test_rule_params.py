@@ -69,7 +69,7 @@ def test_classes_are_a_parameter_only_with_evidence(plan):
     assert passed["classes"] == list(plan.inputs.classes)
 
 
-def test_taught_classes_are_a_parameter_only_if_there_are_any(plan):
+def test_taught_classes_are_a_parameter_only_if_a_class_is_taught(plan):
     for record in ClassParams.__subclasses__():
         assert "taught" not in record.param_names(plan)
         taught = Plan(replace(plan.inputs, taught=["Drinks break"]))

@@ -124,7 +124,7 @@ OPEN_GROUPS = PYRAMID | {"x264-params": PYRAMID["x264-params"] + ":open-gop=1"}
 
 
 @pytest.mark.parametrize("options", [X264, PYRAMID, OPEN_GROUPS], ids=["ibbp", "pyramid", "open"])
-def test_b_pictures_in_avi_are_shown_in_display_order(tmp_path, options):
+def test_b_frames_in_avi_are_shown_in_display_order(tmp_path, options):
     path = write(tmp_path / "v.avi", "libx264", options)
     assert probe(Video(video=0, path=path)).packet_times == "in_decoding_order"
     check_all_ways(path, reference=by_count(RATE))

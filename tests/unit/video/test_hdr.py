@@ -35,7 +35,7 @@ TRANSFERS = {"pq": (pq, av.video.reformatter.ColorTrc.SMPTE2084),
 
 
 @pytest.mark.parametrize("kind", TRANSFERS)
-def test_hdr_colours_equal_those_of_standard_range(tmp_path, kind):
+def test_hdr_colours_equal_the_colours_of_standard_range(tmp_path, kind):
     signal_of, transfer = TRANSFERS[kind]
     colours = np.random.default_rng(0).integers(20, 201, (9, 16, 3))
     # White and brighter light must stay distinguishable.

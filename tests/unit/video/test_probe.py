@@ -19,7 +19,7 @@ def probed(path, **more):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
-def test_duration_equals_that_of_the_pictures(tmp_path, suffix):
+def test_duration_equals_the_duration_of_the_pictures(tmp_path, suffix):
     manifest = probed(write_video(tmp_path / f"v.{suffix}", steady(7.2)))
     assert manifest.duration == pytest.approx(7.2, abs=0.002)
     assert manifest.frame_rate == pytest.approx(25, abs=0.02)

@@ -330,7 +330,7 @@ def test_frames_at_any_times_of_any_video_equal_a_plain_decode(streams, stream, 
 
 
 @pytest.mark.parametrize("kind", TRUE_KEYFRAMES)
-def test_true_keyframes_need_no_decoding_in_full(streams, kind, monkeypatch):
+def test_full_decode_is_not_needed_for_true_keyframes(streams, kind, monkeypatch):
     monkeypatch.delattr(Decoder, "_decode_in_full")
     path, pictures = streams(kind, CONTAINERS.get(kind, ["mp4"])[0])
     check_against(pictures, path, [round(k * 0.12, 3) for k in range(41)], 2)
@@ -399,7 +399,7 @@ def test_damage_loses_no_frame_of_another_group(tmp_path, kind, victim):
             assert torch.equal(got[times[number]].picture, picture), number
 
 
-def test_lost_pictures_are_replaced_up_to_one_second_and_longer_losses_logged(tmp_path, caplog):
+def test_lost_pictures_are_replaced_up_to_one_second_and_longer_gaps_are_logged(tmp_path, caplog):
     path = write_moving(tmp_path / "sound.mp4", steady(5), **x264(scenecut=0))
     pictures = plainly_decoded(path)
     # These packets are two groups of pictures, from 1.6 to 3.2 s.
@@ -560,7 +560,7 @@ def test_stream_that_a_player_shows_is_chosen(tmp_path, suffix, default, preview
     assert "several video streams. Touchline uses stream 1 (256x144), not stream 0" in caplog.text
 
 
-def test_video_that_moves_to_another_stream_is_followed(tmp_path):
+def test_pictures_that_move_to_another_stream_are_still_read(tmp_path):
     halves = []
     for half, pid in enumerate(("256", "512")):
         clip = write_video(
@@ -575,7 +575,7 @@ def test_video_that_moves_to_another_stream_is_followed(tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [2.0, 5.0])
-def test_rate_of_one_picture_in_several_seconds_is_supported(tmp_path, seconds):
+def test_frame_rate_of_one_picture_in_several_seconds_is_supported(tmp_path, seconds):
     path = write_video(tmp_path / "v.mkv", steady(20 * seconds, rate=1 / seconds), b_frames=0)
     manifest, got = shown(path, steady(20 * seconds, rate=1))
     assert manifest.no_pictures == []

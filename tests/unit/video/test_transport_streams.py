@@ -209,7 +209,7 @@ def with_sound(path, pictures, **muxer):
 
 
 @pytest.mark.parametrize("start", [0x101, 0x200])
-def test_video_that_moves_to_the_pid_of_the_sound_is_followed(tmp_path, start):
+def test_pictures_that_move_to_the_pid_of_the_sound_are_still_read(tmp_path, start):
     parts = [
         with_sound(
             tmp_path / f"{k}.ts",

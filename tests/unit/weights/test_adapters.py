@@ -221,7 +221,7 @@ def copied(adapter, tmp_path, change=None, **config):
         ({"of_the_future": {"a": "\n"}}, "of_the_future: "),
     ],
 )
-def test_adapter_that_is_no_plain_lora_is_refused(adapter, tmp_path, config, named):
+def test_adapter_other_than_a_plain_lora_is_refused(adapter, tmp_path, config, named):
     with pytest.raises(InputError) as raised:
         check_source(str(copied(adapter, tmp_path, **config)))
     assert f"has {named}" in str(raised.value)

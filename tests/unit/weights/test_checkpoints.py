@@ -134,7 +134,7 @@ def test_message_about_a_damaged_folder_advises_to_delete_it(folder, tmp_path):
         check(made)
 
 
-def test_results_name_their_checkpoint_and_a_different_one_gives_a_warning(
+def test_results_name_their_checkpoint_and_another_checkpoint_gives_a_warning(
     folder, tmp_path, caplog
 ):
     made, record = tmp_path / "checkpoint", tmp_path / "results" / "models" / "model_llava.json"

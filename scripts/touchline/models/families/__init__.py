@@ -1,7 +1,7 @@
 """Define the model families that run (their names are in `touchline.inputs.families`).
 
-A family is a module of this package with a subclass of `base.VideoLanguageModel`. `generic` is for
-all other models, with a subclass of `base.AnsweringModel`.
+A family is a module of this package with a subclass of `base.VideoLanguageModel`. The module
+`generic` is for all other models and has a subclass of `base.AnsweringModel`.
 """
 
 from __future__ import annotations

@@ -223,8 +223,8 @@ class VideoLanguageModel(AnsweringModel):
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
         """Convert normalized pictures [n, frames, 3, h, w] to features [n, tokens, width].
 
-        Features wider than the embeddings are split. Each further part is added to the hidden
-        states after one of the language model's first layers (DeepStack, arXiv:2406.04334).
+        Features wider than the embeddings are split. Each part after the first is added to the
+        hidden states after one of the language model's first layers (DeepStack, arXiv:2406.04334).
         """
 
     def video_text(self, pictures: int, odd: bool) -> str:  # noqa: ARG002
@@ -426,7 +426,7 @@ class VideoLanguageModel(AnsweringModel):
             features: features of the pictures, [n, pictures, tokens, width].
             cache: the cache.
             rows: rows for the first prompts, at most n. Further prompts are read but not stored.
-            odd: whether the last picture of each prompt has a frame without a partner.
+            odd: whether the last picture of each prompt has only one frame.
         """
         prompt = self.prompt(features.shape[1], odd)
         ids = prompt.ids.to(self.device)
@@ -490,7 +490,7 @@ class VideoLanguageModel(AnsweringModel):
     def build_tree(self, answers: Iterable[tuple[str, int]]) -> CandidateTree:
         """Build the tree of answers.
 
-        Each answer is a text and the number of its characters that count.
+        Each answer is given as a text and the number of characters from its start that count.
 
         Each answer is split into tokens as the model would write it. The last counted token is the
         one with the closing quote of the name, even if it also contains the comma after the quote.
@@ -515,8 +515,7 @@ class VideoLanguageModel(AnsweringModel):
         pictures: int,
         odd: bool = False,
     ) -> torch.Tensor:
-        """Return the log-likelihood of each step of a tree after prompts that were read, [n,
-        steps].
+        """Return the log-likelihood of each step of a tree after each prompt, [n, steps].
 
         The cache does not change, because nothing read here is stored.
 
@@ -577,7 +576,7 @@ class _PromptWriter(DynamicCache):  # type: ignore[misc]  # the library is untyp
 
 
 class _PrefixCache:
-    """A view of the cache with which the model can process tokens after the prompts of some rows.
+    """A view of the cache for processing tokens after the prompts of some rows.
 
     It does not store the keys and values of these tokens, so the rows do not change.
     """
@@ -589,7 +588,7 @@ class _PrefixCache:
     def update(
         self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: object, **__: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return a layer's keys and values of the prompts, followed by the new ones."""
+        """Return the prompts' keys and values in a layer, followed by the new ones."""
         before = (self._source.keys[layer], self._source.values[layer])
         both = (
             torch.cat([each[self._rows, :, : self._tokens], new], dim=2)
@@ -621,7 +620,8 @@ def check_context(
         new_tokens: Most tokens per answer.
 
     Raises:
-        InputError: They do not fit. The message has the number of frames that fit.
+        InputError: The prompt and the answer do not fit. The message has the number of frames that
+            fit.
     """
     tokens = tokens_of(frames)
     if tokens + new_tokens <= limit:

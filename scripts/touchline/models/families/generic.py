@@ -1,9 +1,9 @@
 """Run any image-text checkpoint that transformers loads, with the library's own `generate`.
 
-The checkpoint's processor makes the prompt, from its chat template, and the pixels. The library's
-`generate` (https://huggingface.co/docs/transformers/main_classes/text_generation) writes the
-answers. So every architecture of the library can be compared with our families. It is slower: each
-frame is encoded once per window, and a batch waits for its longest answer.
+The checkpoint's processor makes the prompt from its chat template. It also prepares the pixels. The
+library's `generate` (https://huggingface.co/docs/transformers/main_classes/text_generation) writes
+the answers. So every architecture of the library can be compared with our families. This way is
+slower: each frame is encoded once per window, and a batch waits for its longest answer.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ class Generic(AnsweringModel):
         """Check that the model can read a full window and write an answer. Load no weights.
 
         Check nothing if a package that the processor needs is missing. Jobs may run in another
-        environment, and they check again.
+        environment, and they repeat the check.
 
         Raises:
             InputError: The context is too short. The message has the number of frames that fit.
@@ -301,7 +301,7 @@ class Generic(AnsweringModel):
 
         Args:
             windows: Windows, uint8 [frames, 3, H, W] each. If the model takes videos (not lists of
-                images), all need the same number of frames.
+                images), all windows need the same number of frames.
             new_tokens: Most tokens per answer.
             choose: Function that chooses the next tokens.
             is_complete: Function that says whether tokens are a complete answer without an end
@@ -368,8 +368,8 @@ class Generic(AnsweringModel):
     def row_bytes(self, pictures: int, new_tokens: int) -> int:
         """Estimate the memory of one more window in a batch, in bytes.
 
-        It is twice the keys and values of every layer, because the library copies them to grow
-        them, plus the widest layer while the prompt is read.
+        The estimate is the widest layer while the prompt is read, plus twice the keys and values of
+        every layer. They count twice because the library copies them to make room for more.
         """
         text, tokens = self._text_config, self._window_tokens(pictures)
         heads = text.num_attention_heads
@@ -463,9 +463,7 @@ def _note(folder: Path) -> GenericNote:
 
 
 def _architecture(config: Any) -> Any:
-    """Return the library's class for models of images and text, or else of several
-    kinds of input.
-    """
+    """Return the library's class for image-text models, or else multimodal models."""
     auto_map = getattr(config, "auto_map", None) or {}
     known = config.model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
     if known or AutoModelForImageTextToText.__name__ in auto_map:

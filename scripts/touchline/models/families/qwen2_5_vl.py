@@ -1,9 +1,9 @@
 """Run Qwen2.5-VL. Two frames form one picture, with 28 x 28 pixels per token.
 
 The vision tower encodes each picture separately. Its features are therefore the same in every
-window that shows the same pair of frames. With the default windows, four frames per window at one
-frame per second, each pair is encoded once. If windows pair frames differently, pairs are encoded
-again. An odd frame is paired with itself, as in the stock processor.
+window that shows the same pair of frames. The default windows have four frames, at one frame per
+second, and each pair is encoded once. If windows pair frames differently, pairs are encoded again.
+An odd frame is paired with itself, as in the stock processor.
 
 The stock `Qwen2_5_VLProcessor` needs torchvision, so this module builds the inputs. Tests compare
 these inputs with those of the stock processor. The paper is arXiv:2502.13923.
@@ -108,7 +108,7 @@ class Qwen25VL(VideoLanguageModel):
 
 
 def pixel_limits(processor: dict[str, Any], usual: tuple[int, int]) -> tuple[int, int]:
-    """Return the least and most pixels from a checkpoint's processor, or else the usual limits."""
+    """Return a processor's limits on the number of pixels, or else the usual limits."""
     size = processor.get("size", {})
     least = processor.get("min_pixels") or size.get("shortest_edge") or usual[0]
     most = processor.get("max_pixels") or size.get("longest_edge") or usual[1]
@@ -121,7 +121,7 @@ def picture_size(
     """Return width and height in whole units, with `least` to `most` pixels and nearly the same
     shape.
 
-    This equals `smart_resize` of the stock processor.
+    The result equals that of `smart_resize` in the stock processor.
 
     Args:
         width, height: original size in pixels.

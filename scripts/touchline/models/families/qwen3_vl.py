@@ -1,11 +1,11 @@
-"""Run Qwen3-VL. It differs from Qwen2.5-VL in the times in its prompt and in its deep features.
+"""Run Qwen3-VL. Unlike Qwen2.5-VL, it has times in the prompt and deep features.
 
 The prompt has the time of each pair of frames, as in `<0.5 seconds>`, and positions do not encode
 time. A pair's features come from several depths of the vision tower (DeepStack, arXiv:2406.04334).
-Features of the last depth replace the placeholder tokens of the pair. Those of the other depths are
-added after the language model's first layers. All of them are computed and reused together. A token
-is a square of 32 pixels. The size of a frame may depend on the number of frames. All windows use
-the size for a full window, so that they can share features.
+Features of the last depth replace the placeholder tokens of the pair. Features of the other depths
+are added after the language model's first layers. The features of all depths are computed and
+reused together. A token is a square of 32 pixels. The size of a frame may depend on the number of
+frames. All windows use the size for a full window, so that they can share features.
 
 The stock `Qwen3VLProcessor` needs torchvision, so this module builds the inputs. Tests compare
 these inputs with those of the stock processor. The paper is arXiv:2511.21631.
@@ -71,7 +71,8 @@ def video_size(
 ) -> tuple[int, int]:
     """Return width and height in whole units. All frames together have `least` to `most` pixels.
 
-    This equals `smart_resize` of the stock processor, which counts whole pairs of frames.
+    The result equals that of the stock processor's `smart_resize`, which counts whole pairs of
+    frames.
     """
     if min(width, height) < unit:
         scale = max(unit / width, unit / height)
