@@ -292,7 +292,7 @@ def measure_evidence(options: argparse.Namespace, folder: Path) -> None:
 
 
 def measure_memory(folder: Path) -> None:
-    """Measure the automatic number of rows on the whole card and on parts of it.
+    """Measure the rows per batch that the engine chooses, with all and with parts of the memory.
 
     Then force more rows than fit.
     """

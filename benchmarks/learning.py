@@ -12,9 +12,9 @@ drinks breaks, which no model was trained on and the prompt does not name. The h
 the prompt is compared with the vision tower's features of the frames, averaged over places and
 frames. It is also compared with labels at random times in the labelled matches, as the mean of ten
 draws. Average precision is at 5 s, as a mean over classes. Chance is the value for the same events
-shifted in time. Tight is SoccerNet's average-mAP (as in benchmarks/evidence.py), and gain is its
-difference from answers. Intervals come from 1,000 resamples of the matches. The folder keeps
-finished work.
+shifted in time. The column “tight” has SoccerNet's average-mAP (as in benchmarks/evidence.py). The
+column “gain” has its difference from answers. Intervals come from 1,000 resamples of the matches.
+The folder keeps finished work.
 
 cost: time and memory for 40 halves of 1,500 windows with 4,096 made-up numbers each.
 

@@ -189,7 +189,7 @@ def ours(
 
 
 def tree_of(model: VideoLanguageModel) -> CandidateTree:
-    """Return the candidates of the classes in labels.yaml."""
+    """Return the tree of candidates of the classes in labels.yaml."""
     candidates = make_candidates(PROMPT, Labels.read(ROOT / "labels.yaml").classes)
     return model.build_tree((each.text, each.decided) for each in candidates)
 

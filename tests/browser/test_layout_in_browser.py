@@ -122,7 +122,7 @@ def settle(browser):
 
 
 def save(browser):
-    """Save the verdicts, which shows a message."""
+    """Save the verdicts. The page then shows a message."""
     browser.press("s")
     browser.downloaded("verdicts_video_0.csv")
 

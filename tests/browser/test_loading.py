@@ -25,7 +25,7 @@ def opened(browser, page):
 
 
 def load(browser, path, text, wait_for="#notices p"):
-    """Load a file and return the message or the question."""
+    """Load a file and return the page's message or question about it."""
     browser.run("document.querySelector('#notices').replaceChildren()")
     path.write_text(text, encoding="utf-8")
     browser.element("#load-file").send_keys(str(path))

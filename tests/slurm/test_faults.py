@@ -1,4 +1,4 @@
-"""Faults of jobs, the cluster or Snakemake give the same files, and no window is answered twice.
+"""Faults of jobs, the cluster or Snakemake change no file and repeat no window.
 
 Each test runs the demo's match in four slices of 200 windows and disturbs it while the slices run.
 All files must equal those of an undisturbed run on this machine. Tests marked "release" repeat

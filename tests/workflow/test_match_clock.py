@@ -98,7 +98,7 @@ def figures(clone, results):
 
 
 def near(value):
-    """Return a value that equals the given metrics except for rounding in the last digits."""
+    """Return an object that equals metrics which differ from `value` only by rounding."""
     if isinstance(value, dict):
         return {key: near(each) for key, each in value.items()}
     if isinstance(value, list):

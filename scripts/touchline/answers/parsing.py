@@ -279,7 +279,7 @@ def _label_entry(name: Any, value: Any, is_name: IsName) -> Any:
 
 
 def _events_with_label(label: str, part: Any, is_name: IsName) -> list[ParsedEvent]:
-    """Return the events in `part`, an object with this label or a text of class names."""
+    """Return the events in `part`. It is an object with this label, or a text of class names."""
     fields: dict[str, Any] = {}
     names = names_in(label, is_name)
     if isinstance(part, dict):

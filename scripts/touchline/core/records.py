@@ -186,7 +186,9 @@ Model = Annotated[str, Field(min_length=1, description="name of a model")]
 class Counts(Record):
     """Number of answers and events at each step from answers to merged events."""
 
-    answers: int = Field(ge=0, description="windows in the ledgers, or items in the file")
+    answers: int = Field(
+        ge=0, description="number of windows in the ledgers, or of items in the given file"
+    )
     none: int = Field(ge=0, description="answers that deny any event")
     unparsed: int = Field(ge=0, description="answers without a readable event")
     skipped: int = Field(default=0, ge=0, description="windows without an answer")

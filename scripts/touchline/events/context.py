@@ -255,7 +255,7 @@ def _signal(
 
 
 def _bursts(signal: _Signal) -> list[_Burst]:
-    """Split the hits of a class at their pauses."""
+    """Split the hits of a class, `signal`, into bursts at the pauses between hits."""
     starts = [
         place
         for place, time in enumerate(signal.times)

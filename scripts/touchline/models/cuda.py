@@ -124,5 +124,5 @@ def _advice(cuda: str | None, driver: str | None) -> str:
         )
     return (
         f"{here}. This torch was built with CUDA {cuda}, which needs driver {least} or later. "
-        "Update the driver, or install a build that it runs"
+        "Update the driver, or install a build of torch for this driver"
     )

@@ -38,7 +38,7 @@ _LIGHT = {
 
 
 def page_colour(name: str) -> str:
-    """Return a colour of the page's style. This is the palette for charts in a page."""
+    """Return a colour of the page's style, for charts in a page."""
     return f"var(--{name})"
 
 

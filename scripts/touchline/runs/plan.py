@@ -67,7 +67,7 @@ class Plan:
 
     @property
     def trained(self) -> list[str]:
-        """Return the running models whose features this run trains on.
+        """Return the models of this run on whose features it trains.
 
         The result is empty without annotations.
         """

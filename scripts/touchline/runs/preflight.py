@@ -228,7 +228,7 @@ def _repeats_beyond_radius(settings: Settings) -> str | None:
 
 
 def _without_footage(inputs: Inputs) -> str | None:
-    """Return a warning if video files that the table names do not exist."""
+    """Return a warning if the table of videos names files that do not exist."""
     named = [video for video in inputs.selected if video in inputs.videos]
     absent = {
         video: path

@@ -180,8 +180,8 @@ def _until_keyframes(
         spans: the intervals.
         keyframes: times of the keyframes.
         end: end of the video. Without a later keyframe, an interval lasts until here. If the video
-            has only one keyframe, intervals are not extended, because the encoder refreshes
-            pictures gradually.
+            has only one keyframe, its encoder refreshes pictures gradually. Then intervals are not
+            extended.
     """
     keys = np.append(np.sort(keyframes), end) if len(keyframes) > 1 else np.array([])
     joined: list[tuple[float, float]] = []

@@ -79,7 +79,7 @@ def run(path, answers, eye=None, bounds=None, duration=None, seed=0, rule=DEFAUL
     return sorted(done, key=lambda record: record.window)
 
 
-def test_each_window_has_its_frames_and_each_frame_is_fitted_once(clip):
+def test_each_window_has_its_frames_and_each_frame_is_resized_once(clip):
     eye, answers = Eye(), Answers()
     records = run(clip, answers, eye)
     assert [r.start for r in records] == [0, 2, 4, 6, 8]

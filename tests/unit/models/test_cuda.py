@@ -105,7 +105,7 @@ class Rows:
     rows = 2
 
 
-def test_remaining_time_of_a_slice_is_logged_once_on_the_cpu(monkeypatch, caplog):
+def test_remaining_time_of_a_slice_on_the_cpu_is_logged_once(monkeypatch, caplog):
     clock = iter([0.0, 50.0, 60.0, 61.0])
     monkeypatch.setattr("touchline.detection.detect.time.monotonic", lambda: next(clock))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

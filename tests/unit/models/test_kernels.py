@@ -87,7 +87,7 @@ def test_rotation_kernel_equals_pytorch(kernel, rows_have_angles, width):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_other_dtypes_are_rotated_by_pytorch(kernel, dtype):
+def test_rotations_in_dtypes_other_than_bfloat16_are_computed_by_pytorch(kernel, dtype):
     q, k = (torch.randn((1, 2, 3, 16), dtype=dtype) for _ in range(2))
     angle = torch.randn((1, 3, 16), dtype=dtype)
     expected = apply_rotary_pos_emb(q, k, angle.cos(), angle.sin())

@@ -122,7 +122,7 @@ def test_extra_buffers_of_old_versions_are_ignored(loading, caplog):
     assert "LOAD REPORT" not in caplog.text
 
 
-def test_model_is_created_with_random_weights_if_this_step_cannot_be_skipped(
+def test_model_gets_random_weights_if_this_step_of_its_creation_cannot_be_skipped(
     loading, monkeypatch, caplog
 ):
     load, _ = loading

@@ -22,7 +22,7 @@ def test_video_address_is_relative_to_the_page(tmp_path):
 @pytest.mark.parametrize(
     ("first", "last", "seen"), [(10, 10, 12), (10, 12, 13), (10, 20, 17), (58, 58, 59.9)]
 )
-def test_picture_is_taken_in_the_middle_of_the_windows_overlap(first, last, seen):
+def test_picture_is_taken_in_the_middle_of_the_overlap_of_the_windows(first, last, seen):
     track = Track([event(first, first_s=first, last_s=last, n_hits=2)], ((0.0, 60.0),))
     (moment,) = build_moments({"a": track}, 5)
     assert moment_in_view(moment, window=4, duration=60) == pytest.approx(seen)

@@ -100,7 +100,7 @@ def test_unwritable_folder_of_results_is_refused(plan, tmp_path, monkeypatch):
         ("--config=slices=2 --cores 4", "--config select=0,2-3 slices=2 --cores 4"),
     ],
 )
-def test_selecting_command_keeps_the_other_options(words, expected):
+def test_command_that_selects_videos_keeps_the_other_options(words, expected):
     command = selecting_command(["summary.txt"], [3, 0, 2], words.split())
     assert command == f"snakemake summary.txt {expected}"
 

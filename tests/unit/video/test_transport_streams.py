@@ -133,7 +133,7 @@ def pid_in(packet):
 
 
 def with_other_pids(content, pids):
-    """Return a TS with other PIDs, which a new version of its PMT (PID 0x1000) names."""
+    """Return a TS with other PIDs. A new version of its PMT (PID 0x1000) names them."""
     result = bytearray(content)
     for at in range(0, len(result), PACKET):
         pid = pid_in(result[at : at + 3])

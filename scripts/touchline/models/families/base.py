@@ -490,7 +490,7 @@ class VideoLanguageModel(AnsweringModel):
     def build_tree(self, answers: Iterable[tuple[str, int]]) -> CandidateTree:
         """Build the tree of answers.
 
-        Each answer is given as a text and the number of characters from its start that count.
+        Each answer is given as a text and the number of its first characters that count.
 
         Each answer is split into tokens as the model would write it. The last counted token is the
         one with the closing quote of the name, even if it also contains the comma after the quote.
