@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 
-from proselint.checks import __register__ as checks_of_proselint
+from proselint.checks import __register__ as proselint_checks
 from proselint.config import Config
 from proselint.registry import CheckRegistry
 from proselint.tools import LintFile
@@ -50,7 +50,7 @@ def register_checks() -> None:
     """Make our checks and proselint's known to proselint's registry."""
     registry = CheckRegistry()
     if not registry.checks:
-        registry.register_many((*EVERYWHERE, *checks_of_proselint))
+        registry.register_many((*EVERYWHERE, *proselint_checks))
 
 
 def faults_in(path: Path) -> Iterator[tuple[int, str, str, str]]:

@@ -6,7 +6,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,11 @@ _LEAST_WORDS = 4
 
 # Stands for code, a link or a value within a sentence.
 _PLACEHOLDER = "CODE"
+
+
+# The mark of an item, a heading or a quotation in Markdown; and the lines that begin a paragraph.
+_MARK = r"^\s*([-*]|\d+\.|#+|>)\s+"
+_BEGIN = r"\s*([-*]|\d+\.)\s|#"
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,21 @@ class Text:
     kind: Kind
     words: str
     is_first: bool = False
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of text.
+
+    Attributes:
+        number: its number in the file.
+        words: its words; "" if it ends a paragraph.
+        begins: whether a paragraph begins with it.
+    """
+
+    number: int
+    words: str
+    begins: bool
 
 
 def texts_in(path: Path) -> Iterator[Text]:
@@ -69,20 +89,18 @@ def _paragraphs(path: Path, source: str) -> Iterator[Text]:
     without_code = re.sub(
         r"^```.*?^```", lambda code: "\n" * code[0].count("\n"), source, flags=re.M | re.S
     )
-    start, lines = 1, list[str]()
-    for number, line in enumerate([*without_code.split("\n"), ""], start=1):
-        is_item = re.match(r"\s*([-*]|\d+\.)\s", line)
+    lines = list[_Line]()
+    for number, line in enumerate(without_code.split("\n"), start=1):
         is_row = line.startswith("|")
-        is_code = line.startswith("    ") and not lines
-        if lines and (not line.strip() or is_item or is_row or line.startswith("#")):
-            yield Text(path, start, "document", _plain(" ".join(lines)))
-            lines = []
+        # Within an item of a list, indented lines continue the item.
+        is_code = line.startswith("    ") and not (lines and lines[-1].words)
         if is_row:
             for cell in line.strip().strip("|").split(" | "):
                 yield Text(path, number, "document", _plain(cell))
-        elif line.strip() and not is_code:
-            start = start if lines else number
-            lines.append(re.sub(r"^\s*([-*]|\d+\.|#+|>)\s+", "", line).strip())
+        words = "" if is_row or is_code else re.sub(_MARK, "", line).strip()
+        lines.append(_Line(number, words, begins=bool(re.match(_BEGIN, line))))
+    for start, words in _join_lines(lines):
+        yield Text(path, start, "document", _plain(words))
 
 
 def columns_of_tables(path: Path) -> Iterator[tuple[int, int]]:
@@ -90,6 +108,23 @@ def columns_of_tables(path: Path) -> Iterator[tuple[int, int]]:
     for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
         if re.fullmatch(r"\|(\s*:?-+:?\s*\|)+", line.strip()):
             yield number, line.strip().count("|") - 1
+
+
+def _join_lines(lines: Iterable[_Line]) -> Iterator[tuple[int, str]]:
+    """Join lines into paragraphs. Yield the number of each first line, and the words."""
+    start, words = 0, list[str]()
+    for line in [*lines, _Line(0, "", begins=True)]:
+        if words and (line.begins or not line.words):
+            yield start, " ".join(words)
+            words = []
+        if line.words:
+            start = start if words else line.number
+            words.append(line.words)
+
+
+def _is_message(text: str) -> bool:
+    """Return whether a string has enough words for a message."""
+    return len(re.findall(r"\b[A-Za-z]{2,}\b", text)) >= _LEAST_WORDS
 
 
 def _plain(markup: str) -> str:
@@ -109,16 +144,13 @@ def _docstrings(path: Path, tree: ast.Module) -> Iterator[Text]:
         if docstring is None:
             continue
         first = node.body[0].lineno
-        start, lines = first, list[str]()
-        for number, line in enumerate([*docstring.split("\n"), ""], start=first):
-            is_entry = re.match(r"    \S|\s*- ", line) or re.fullmatch(r"[A-Z]\w+:", line)
-            if lines and (not line.strip() or is_entry):
-                yield Text(path, start, "docstring", _plain(" ".join(lines)), start == first)
-                lines = []
-            if line.strip() and not re.fullmatch(r"[A-Z]\w+:", line):
-                start = start if lines else number
-                # An entry's name is code: "path: the file to read."
-                lines.append(re.sub(r"^    [\w*, ]+: ", "", line).strip())
+        lines = list[_Line]()
+        for number, line in enumerate(docstring.split("\n"), start=first):
+            # The title of a section ends a paragraph. An entry's name is code: "path: the file."
+            words = re.sub(r"^    [\w*, ]+: |^[A-Z]\w+:$", "", line).strip()
+            lines.append(_Line(number, words, begins=bool(re.match(r"    \S|\s*- ", line))))
+        for start, words in _join_lines(lines):
+            yield Text(path, start, "docstring", _plain(words), start == first)
 
 
 def _messages(path: Path, tree: ast.Module) -> Iterator[Text]:
@@ -143,7 +175,7 @@ def _messages(path: Path, tree: ast.Module) -> Iterator[Text]:
         else:
             continue
         is_code = re.search(r"[;{}>]\n", text)
-        if len(re.findall(r"\b[A-Za-z]{2,}\b", text)) >= _LEAST_WORDS and not is_code:
+        if _is_message(text) and not is_code:
             # Tests of hostile text have halves of surrogate pairs.
             for line in text.encode(errors="replace").decode().split("\n"):
                 yield Text(path, node.lineno, "message", _plain(line))
@@ -162,7 +194,7 @@ def _script_texts(path: Path, source: str) -> Iterator[Text]:
             # A tag such as @param ends the sentences.
             words = re.split(r"@\w+", re.sub(r"\s*\n\s*\*\s?", " ", found[0].strip("/* ")))[0]
             yield Text(path, line, "comment", _plain(words.strip("* /")))
-        elif len(re.findall(r"\b[A-Za-z]{2,}\b", found[0])) >= _LEAST_WORDS:
+        elif _is_message(found[0]):
             words = re.sub(r"\$\{[^}]*\}", _PLACEHOLDER, found[0][1:-1])
             yield Text(path, line, "message", _plain(words))
     yield from _joined(path, comments)
@@ -176,7 +208,7 @@ def _template_texts(path: Path, source: str) -> Iterator[Text]:
     source = re.sub(r"\{\{.*?\}\}", _PLACEHOLDER, source)
     source = re.sub(r"\{%.*?%\}", " ", source)
     for found in re.finditer(r"(?:^|>)([^<>]+)", source):
-        if len(re.findall(r"\b[A-Za-z]{2,}\b", found[1])) >= _LEAST_WORDS:
+        if _is_message(found[1]):
             line = source.count("\n", 0, found.start(1)) + 1
             yield Text(path, line, "message", " ".join(found[1].split()))
 
@@ -212,17 +244,15 @@ def _joined(path: Path, comments: list[tuple[int, str, bool]]) -> Iterator[Text]
     Args:
         comments: line, text, and whether the comment has the line to itself.
     """
-    start, last, lines = 0, -1, list[str]()
-    for number, comment, is_alone in [*comments, (-1, "", True)]:
-        words = comment.lstrip("#").strip()
+    lines, last = list[_Line](), -1
+    for number, comment, is_alone in comments:
         # A setting that is commented out is code, and so is a comment for a tool.
         is_code = re.match(r"#(  | ?[a-z]+:$)|#+ ?(type: ignore|noqa|fmt:|!|pragma)", comment)
-        if lines and (number != last + 1 or not is_alone or is_code):
-            yield Text(path, start, "comment", _plain(" ".join(lines)))
-            lines = []
-        if words and not is_code and is_alone:
-            start = start if lines else number
-            lines.append(words)
-        elif words and not is_code:
-            yield Text(path, number, "comment", _plain(words))
-        last = number
+        words = "" if is_code else comment.lstrip("#").strip()
+        # A line with the mark alone does not end a paragraph.
+        if words or is_code:
+            # A comment behind code stands for itself.
+            lines.append(_Line(number, words, begins=number != last + 1 or not is_alone))
+        last = number if is_alone else -1
+    for start, words in _join_lines(lines):
+        yield Text(path, start, "comment", _plain(words))
