@@ -91,7 +91,7 @@ def test_order_within_a_list_does_not_change_the_pairs(a, b, tolerance, source):
     assert sorted((a[i], b[j]) for i, j in pair_times(a, b, tolerance)) == times
 
 
-def test_two_pairs_beat_one_closer_pair():
+def test_two_pairs_are_preferred_to_one_closer_pair():
     assert pair_times([4.0, 6.0], [1.0, 4.0], 4.0) == [(0, 0), (1, 1)]
 
 

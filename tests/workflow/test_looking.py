@@ -36,7 +36,7 @@ def project(tmp_path_factory, clip):
 
 
 @pytest.mark.parametrize("flag", ["--dag", "--rulegraph"])
-def test_printed_graphs_have_no_other_text(project, flag):
+def test_printed_graphs_contain_only_the_graph(project, flag):
     output = project.run(flag).stdout.strip()
     assert re.fullmatch(r"digraph \w+ \{.*\}", output, re.DOTALL), output[:300]
     for line in output.splitlines()[1:-1]:

@@ -325,15 +325,15 @@ class Plan:
 
         An ensemble has a file per fused model.
         """
-        behind = [each for one in self.annotated_by(model) for each in self.contributors(one)]
-        return self.files(paths.COVERAGE, behind)
+        places = [each for one in self.annotated_by(model) for each in self.contributors(one)]
+        return self.files(paths.COVERAGE, places)
 
     def other_events(self, model: str) -> list[str]:
         """Return the events files that calibration compares with a model, for annotated videos."""
-        besides = [
+        compared = [
             each for one in self.annotated_by(model) for each in self.compared_predictions(one)
         ]
-        return self.files(paths.EVENTS, besides)
+        return self.files(paths.EVENTS, compared)
 
     def calibration_file(self, model: str) -> list[str]:
         """Return the calibration file of a model or the ensemble, in a list.
@@ -348,12 +348,12 @@ class Plan:
 
         The result is empty if the model is not evaluated, because it then has no calibration.
         """
-        besides = (
+        compared = (
             self.compared_predictions(PredictedVideo(video, model))
             if model in self.evaluated
             else []
         )
-        return self.files(paths.EVENTS, besides)
+        return self.files(paths.EVENTS, compared)
 
     def ensemble_events(self, video: int) -> list[str]:
         """Return the file of the ensemble's events in a video.

@@ -120,7 +120,7 @@ def test_agreement_of_similar_lists_is_far_above_chance():
     assert agreement.f1_by_chance < 0.3
 
 
-def test_chance_level_shifts_by_whole_windows():
+def test_shifts_of_the_chance_level_are_whole_window_steps():
     # On a grid of 2 s, a tolerance of 4 s contains 5 places. Off the grid, it would contain 4.
     source = random.Random(7)
 

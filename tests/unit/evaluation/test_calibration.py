@@ -349,7 +349,7 @@ def test_nearly_perfect_model_is_recalibrated_in_an_ensemble():
         ([-0.1, -0.2, -0.15], False),
     ],
 )
-def test_gain_counts_only_if_it_is_significant_over_games(gains, expected):
+def test_gain_is_used_only_if_significant_over_games(gains, expected):
     assert is_gain(gains) is expected
 
 

@@ -258,7 +258,7 @@ def test_missing_evidence_of_a_finished_window_is_refused():
         join_slices(parts([outcome(0, "weighed")]))
 
 
-def test_evidence_of_an_interval_comes_from_the_windows_that_start_in_it():
+def test_evidence_of_an_interval_is_that_of_windows_starting_in_the_interval():
     windows = np.array([[0.0, 4.0, 0.0, 3.0], [2.0, 6.0, 2.0, 5.0], [4.0, 8.0, 4.0, 7.0]])
     evidence = Evidence(windows, ("Goal",), np.log([[0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]))
     first, second = evidence.between(0.0, 4.0), evidence.between(4.0, 8.0)

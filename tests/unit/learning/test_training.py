@@ -169,7 +169,7 @@ def test_rare_classes_are_left_out_and_reported():
     assert report.summary == "Learnt 1 classes from 3 games with 450 windows: Goal."
 
 
-def test_model_learnt_from_a_single_game_is_not_used_on_it():
+def test_model_learnt_from_a_single_game_is_not_used_on_that_game():
     learner = Learner([with_sign(0, 0)], ["Goal"])
     assert learner.fit_all().classes == ("Goal",)
     alone = learner.fit_without(["game 0"])

@@ -67,7 +67,7 @@ def test_annotations_join_the_claims_of_their_predictions():
     assert build_moments(tracks, 5, truth=[])[0].claims[0].predictions[0].right is False
 
 
-def test_ensemble_event_is_in_the_moment_of_the_model_events_that_form_it():
+def test_ensemble_event_is_in_the_moment_of_its_model_events():
     tracks = {"a": track((10, "Goal"), (40, "Goal")), "b": track((12, "Goal"))}
     fused = [event(11, "Goal"), event(40, "Goal")]
     assert [m.claims[0].fused for m in build_moments(tracks, 5, fused=fused)] == [

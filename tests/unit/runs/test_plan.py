@@ -84,7 +84,7 @@ def test_shortlists_cover_all_models_and_the_ensemble_with_calibration(plan):
     assert bare.calibration_file("runs") == bare.events_to_calibrate(3, "runs") == []
 
 
-def test_one_model_makes_an_ensemble_if_scores_are_learnt(plan):
+def test_single_model_has_an_ensemble_if_scores_are_learnt(plan):
     assert plan.calibration_files_for_video(3) == []
     settings = plan.inputs.settings
     calibrated = settings.ensemble.model_copy(update={"calibrated": True})

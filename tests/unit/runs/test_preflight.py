@@ -270,7 +270,9 @@ def test_label_times_of_an_hq_file_count_from_the_start_in_video_ini(project, so
     assert not inputs.warnings
 
 
-def test_hq_file_is_accepted_without_labels_or_with_its_own_table(project, soccernet, tmp_path):
+def test_hq_file_is_accepted_without_labels_or_with_labels_in_a_csv_file(
+    project, soccernet, tmp_path
+):
     folder = soccernet("1_HQ.mkv", "video.ini")
     (tmp_path / "mine.csv").write_text("time_s,label\n2,Goal\n")
     for labels in ("", "mine.csv"):

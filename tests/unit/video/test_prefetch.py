@@ -34,7 +34,7 @@ def test_results_keep_the_order_of_the_jobs(threads, jobs):
     assert list(work_ahead(range(jobs), [letters] * threads, 2)) == expected
 
 
-def test_workers_compute_ahead_only_within_bounds():
+def test_workers_compute_only_a_few_results_ahead():
     made = []
 
     def numbers(job):
@@ -51,7 +51,7 @@ def test_workers_compute_ahead_only_within_bounds():
     results.close()
 
 
-def test_jobs_are_taken_shortly_before_their_start():
+def test_jobs_are_read_shortly_before_they_start():
     taken = []
 
     def jobs():

@@ -125,7 +125,7 @@ def test_invalid_checkpoint_is_refused_in_one_sentence(folder, tmp_path, change,
     assert message.endswith(".")
 
 
-def test_message_about_a_damaged_folder_advises_to_delete_it(folder, tmp_path):
+def test_message_about_a_damaged_folder_says_to_delete_the_folder(folder, tmp_path):
     made = tmp_path / "checkpoint"
     fetch(str(folder), None, "llava_next_video", made)
     check(made)
