@@ -26,7 +26,7 @@ _LIKENESS = 0.85
 _DIRECTIONS = 16
 _SURE = 16.0  # logits of possible next tokens above all others
 _CHANCE = 1.3  # as log-probabilities with noise of Gumbel's distribution are drawn from
-_TOKEN = re.compile(r"\s*[A-Za-z]{1,8}|\d|[^\sA-Za-z\d]+")
+TOKEN = re.compile(r"\s*[A-Za-z]{1,8}|\d|[^\sA-Za-z\d]+")
 _LABELS = (
     *["Corner", "Foul", "Shots on target", "Shots off target", "Throw-in", "Clearance"] * 4,
     *["Goal", "Yellow card", "Substitution", "Ball out of play", "Offside", "Free kick"],
@@ -61,7 +61,7 @@ def drawn(count: int, seed: int = 0) -> list[list[str]]:
                 f'{{"label": "{source.choice(_LABELS)}", "team": "{team}", '
                 f'"confidence": {confidence}, "details": "{details}."}}'
             )
-        answers.append(_TOKEN.findall("[" + ", ".join(events) + "]"))
+        answers.append(TOKEN.findall("[" + ", ".join(events) + "]"))
     return answers
 
 

@@ -16,6 +16,7 @@ from touchline.core.cpus import usable_threads
 from touchline.core.files import read_record, read_text, write_json, write_json_lines
 from touchline.core.jobs import recorded_job
 from touchline.core.records import Manifest, Origin, ServerOrigin
+from touchline.detection.earlier_answers import read_earlier_answers
 from touchline.detection.feature_origin import feature_origin
 from touchline.detection.worker import Question, Server, answer_windows
 from touchline.events.partials import partial_answers
@@ -70,6 +71,7 @@ def main(job: Any) -> None:
         batch=settings.batch,
         threads=threads,
         server=server,
+        earlier_answers=partial(read_earlier_answers, Path(job.output.ledger)),
     )
     if question.generation.evidence:
         write_evidence(job.output.evidence, Evidence.of(records, question.classes))

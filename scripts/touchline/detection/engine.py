@@ -105,6 +105,7 @@ class Answering(BatchedAnswering):
         rows: number of windows at a time.
         pictures: largest number of pictures per window.
         clock: stopwatch for the steps.
+        drafts: drafts of next tokens, which learn from the answers; None to begin without examples.
         candidates: candidate answers whose likelihood is computed as evidence; None for no
             evidence.
         keeps_hidden: whether each answer is kept together with the hidden state after its prompt.
@@ -118,6 +119,7 @@ class Answering(BatchedAnswering):
         rows: int,
         pictures: int,
         clock: Stopwatch,
+        drafts: Drafts | None = None,
         candidates: CandidateTree | None = None,
         keeps_hidden: bool = False,
     ) -> None:
@@ -128,7 +130,7 @@ class Answering(BatchedAnswering):
             pictures=pictures,
             clock=clock,
             candidates=candidates,
-            drafts=Drafts(),
+            drafts=drafts or Drafts(),
             keeps_hidden=keeps_hidden,
         )
         super().__init__(new_batch, rows)

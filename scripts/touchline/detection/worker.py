@@ -103,6 +103,7 @@ def answer_windows(
     batch: BatchSettings,
     threads: int,
     server: Server | None = None,
+    earlier_answers: Callable[[], list[str]] = list,
 ) -> list[WindowOutcome]:
     """Answer the windows of a slice, and resume where an earlier attempt stopped.
 
@@ -118,6 +119,8 @@ def answer_windows(
         batch: settings of the batches.
         threads: number of threads for decoding, and for arithmetic on the CPU.
         server: server of the model; None for a local model.
+        earlier_answers: function that reads answers to similar windows. They save time and never
+            change an answer.
 
     Returns:
         One record per window, in their order.
@@ -134,8 +137,16 @@ def answer_windows(
                 path, manifest, missing, question, server=server, threads=threads, total=total
             )
         else:
+            own = [record.text for record in records.values()]
             answered = _answer_locally(
-                path, manifest, missing, question, batch=batch, threads=threads, total=total
+                path,
+                manifest,
+                missing,
+                question,
+                batch=batch,
+                threads=threads,
+                total=total,
+                examples=lambda: [question.prompt, *earlier_answers(), *own],
             )
         with journal.writing() as writer, closing(answered):
             for record in answered:
@@ -155,6 +166,7 @@ def _answer_locally(
     batch: BatchSettings,
     threads: int,
     total: int,
+    examples: Callable[[], list[str]],
 ) -> Generator[WindowOutcome]:
     """Answer windows with a local model.
 
@@ -163,6 +175,8 @@ def _answer_locally(
 
     Args:
         total: number of windows in the slice, including answered ones.
+        examples: function that returns texts that the answers may repeat. It is called once the
+            model is loaded, when another slice may just have ended.
     """
     clock, generation, checkpoint = Stopwatch(), question.generation, question.checkpoint
     assert isinstance(checkpoint, Path)
@@ -174,6 +188,7 @@ def _answer_locally(
 
         from touchline.detection.batch_size import rows_that_fit
         from touchline.detection.detect import SliceProgress, detect
+        from touchline.detection.drafts import Drafts
         from touchline.detection.engine import Answering, BatchedAnswering, LibraryAnswering
         from touchline.models.families import family
         from touchline.video.prefetch import start_first, work_ahead
@@ -223,7 +238,9 @@ def _answer_locally(
         rows, candidates = min(total, rows), question.candidates
         answering: BatchedAnswering
         if isinstance(model, VideoLanguageModel):
-            tree = None
+            tree, drafts = None, Drafts()
+            for text in examples():
+                drafts.learn(model.encode_text(text))
             if candidates:
                 tree = model.build_tree((each.text, each.decided) for each in candidates)
             answering = Answering(
@@ -232,6 +249,7 @@ def _answer_locally(
                 rows=rows,
                 pictures=most,
                 clock=clock,
+                drafts=drafts,
                 candidates=tree,
                 keeps_hidden=question.keeps_features,
             )

@@ -10,6 +10,7 @@ from transformers import TopPLogitsWarper
 
 from rounding import NF4_SHARE, assert_same_answers, assert_same_greedy, near
 from touchline.detection.batch_size import rows_that_fit
+from touchline.detection.drafts import Drafts
 from touchline.detection.engine import Answering
 from touchline.detection.sampling import choose, random_numbers
 from touchline.detection.scheduler import Picture, Task
@@ -269,10 +270,9 @@ def scripted(answers):
     return [Task(n, [picture], torch.zeros(40)) for n, picture in enumerate(pictures)]
 
 
-def run(script, rows, tokens=40, tasks=None):
-    answering = Answering(
-        script, GenerationSettings(max_new_tokens=tokens), rows=rows, pictures=1, clock=Stopwatch()
-    )
+def run(script, rows, tokens=40, tasks=None, **more):
+    settings = GenerationSettings(max_new_tokens=tokens)
+    answering = Answering(script, settings, rows=rows, pictures=1, clock=Stopwatch(), **more)
     done = list(answering.answers(iter(tasks or scripted(script.answers))))
     return {task.index: generated for task, generated in done}, answering.rows, done
 
@@ -293,6 +293,15 @@ def test_drafts_from_earlier_answers_save_steps():
     answers, _, _ = run(script, rows=1)
     assert {answers[n].tokens for n in range(5)} == {tuple(answer)}
     assert script.steps <= 12 + 4 * 3
+
+
+def test_drafts_from_an_example_save_steps():
+    answer = [1, 2, 1, 4, 2, 2, 1, 1, 4, 4, 1, 4, 0]
+    script, drafts = Script([answer] * 3, drafts=4), Drafts()
+    drafts.learn(answer)
+    answers, _, _ = run(script, rows=1, drafts=drafts)
+    assert {answers[n].tokens for n in range(3)} == {tuple(answer)}
+    assert script.steps <= 3 * 3
 
 
 @pytest.mark.parametrize("drafts", [0, 1, 7])

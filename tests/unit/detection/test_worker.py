@@ -1,4 +1,4 @@
-"""Test that a worker waits for its GPU."""
+"""Test that a worker waits for its GPU, and learns from earlier answers."""
 
 import pytest
 
@@ -13,6 +13,7 @@ from touchline.inputs.settings import (
 )
 from touchline.inputs.videos import Video
 from touchline.inputs.windows import list_windows, whole_video
+from touchline.models.families.base import VideoLanguageModel
 from touchline.video.probe import probe
 
 
@@ -60,3 +61,42 @@ def test_worker_waits_for_a_busy_gpu(tmp_path, monkeypatch, clip, checkpoint, re
         threads=1,
     )
     assert [record.window for record in records] == [window.index for window in windows]
+
+
+def test_earlier_answers_save_steps_and_change_no_answer(tmp_path, monkeypatch, clip, checkpoint):
+    steps = []
+    settings = WindowSettings()
+    windows = list(list_windows(0, 9, whole_video(9), settings))
+    question = Question(
+        prompt="What happens?",
+        checkpoint=checkpoint,
+        dtype="float32",
+        image=ImageSettings(),
+        generation=GenerationSettings(max_new_tokens=64),
+        fps=settings.fps,
+        frames=settings.frames,
+        version=1,
+    )
+
+    def counted(self, tokens, cache, step=VideoLanguageModel.step):
+        steps[-1] += 1
+        return step(self, tokens, cache)
+
+    def answer(folder, earlier):
+        steps.append(0)
+        return answer_windows(
+            clip,
+            probe(Video(video=0, path=clip)),
+            windows,
+            question,
+            journal_folder=tmp_path / folder,
+            batch=BatchSettings(windows=5),
+            threads=1,
+            earlier_answers=lambda: earlier,
+        )
+
+    monkeypatch.setattr(VideoLanguageModel, "step", counted)
+    alone = answer("alone", [])
+    primed = answer("primed", [record.text for record in alone])
+    assert primed == alone
+    assert steps[1] < steps[0]

@@ -499,7 +499,7 @@ class VideoLanguageModel(AnsweringModel):
 
     def _written(self, text: str, upto: int) -> list[int]:
         """Return the first tokens of a text that together cover its first `upto` characters."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids = self.encode_text(text)
         for count in range(1, len(ids)):
             if self.decode(ids[:count]).startswith(text[:upto]):
                 return ids[:count]
@@ -550,6 +550,11 @@ class VideoLanguageModel(AnsweringModel):
                 logit_rows[predicted_by, leads_to] - logit_rows.logsumexp(-1)[predicted_by]
             )
         return torch.stack(found)
+
+    def encode_text(self, text: str) -> list[int]:
+        """Convert text to token ids, as the model would write it."""
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Convert token ids to text, without special tokens."""
