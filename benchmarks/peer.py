@@ -6,21 +6,31 @@
     python benchmarks/peer.py --folder /tmp/peer --side ours
     python benchmarks/peer.py --folder /tmp/peer --side ours --precision nf4
 
-`make` writes LLaVA-NeXT-Video-7B's configuration with random weights, and a half of 3,000 s at 720p
-(see frames.py). Answers end by themselves after 44 tokens (answers.py). It also writes the files of
-a processor for vLLM. `max_new_tokens` is that of config.yaml.
+    python benchmarks/peer.py --folder /tmp/peer3 --family qwen3_vl --side make
+    python benchmarks/peer.py --folder /tmp/peer3 --family qwen3_vl --side vllm
+    python benchmarks/peer.py --folder /tmp/peer3 --family qwen3_vl --side ours
+
+`make` writes the configuration of LLaVA-NeXT-Video-7B or Qwen3-VL-8B with random weights, and a
+half of 3,000 s at 720p (see frames.py). Each family needs its own folder. Answers end by themselves
+after about 44 tokens (answers.py). `make` also writes the files of a processor for vLLM.
+`max_new_tokens` is that of config.yaml.
 
 Each of the sides `vllm` and `ours` is a process and prints a line of JSON. The line has the seconds
 from the start to a loaded model, and the windows per second of two rounds, from the video's file to
-the answers. The first round is cold. A window shows four frames of 336 x 336, and shares half of
-them with the window before. Each round has another part of the video. Both sides decode with this
-project's sampler and normalize the frames separately. vLLM takes all windows in one call, so its
-frames are decoded before. Ours are decoded meanwhile.
+the answers. The first round is cold. A window shows four frames of 336 x 336 (LLaVA-NeXT-Video) or
+384 x 224 (Qwen3-VL), and shares half of them with the window before. Each round has another part of
+the video. Both sides decode with this project's sampler and normalize the frames separately. vLLM
+takes all windows in one call, so its frames are decoded before. Ours are decoded meanwhile.
+Both sides read the same prompt tokens.
 
 Expected before measuring, on one H200: without drafts, on an H100, vLLM was 14 % faster on the GPU
 alone. Decoding was a quarter of the time on both sides. With drafts, our decoding takes half of
 that, so our engine should be 1.05 to 1.15 times as fast as vLLM. Drafts from an answer's own prompt
 (ngram) gain little, because an answer hardly repeats itself.
+
+Expected for Qwen3-VL before measuring, on one H200: a prompt has 376 tokens, half of
+LLaVA-NeXT-Video's 768. So decoding is a third or more of the time, and drafts save more. Our engine
+should be 1.1 to 1.3 times as fast as vLLM.
 """
 
 from __future__ import annotations
@@ -36,7 +46,8 @@ from typing import Any
 
 STARTED = time.perf_counter()
 FRAMES = 4
-SIDE = 336  # pixels of a frame, as the vision tower takes it
+# Width and height of a frame in pixels, as the vision tower takes it.
+SIZES = {"llava_next_video": (336, 336), "qwen3_vl": (384, 224)}
 MAX_SIZE = 384  # of a decoded frame, pixels
 FRAMES_AHEAD = 128  # threads, as for a worker
 HALF = 3000.0  # seconds
@@ -52,50 +63,43 @@ DRAFTS: dict[str, dict[str, Any] | None] = {
     "suffix": {"method": "suffix", "num_speculative_tokens": 5},
 }
 
+# vLLM writes the times of Qwen3-VL's frames into the prompt. In each window, they begin with 0.
+TIMES = {
+    "fps": 1.0,
+    "frames_indices": list(range(FRAMES)),
+    "total_num_frames": FRAMES,
+    "duration": float(FRAMES),
+    "do_sample_frames": False,
+}
+
 # Those of the real checkpoint, without resizing and cropping, because frames have the tower's size.
-PIXELS = {
+LLAVA_PIXELS = {
     "do_resize": False,
     "do_center_crop": False,
     "do_rescale": True,
     "do_normalize": True,
     "do_convert_rgb": False,
-    "size": {"shortest_edge": SIDE},
-    "crop_size": {"height": SIDE, "width": SIDE},
+    "size": {"shortest_edge": 336},
+    "crop_size": {"height": 336, "width": 336},
     "image_mean": [0.48145466, 0.4578275, 0.40821073],
     "image_std": [0.26862954, 0.26130258, 0.27577711],
 }
-
-
-def make(options: argparse.Namespace) -> None:
-    """Write the video, the checkpoint, its 4-bit copy, the processor's files and the prompt."""
-    from frames import RATE, make_video
-    from models import PROMPT, make_checkpoint
-
-    from touchline.models.chat import prompt_text, read_tokenizer, token_ids
-    from touchline.models.families.llava_next_video import LlavaNextVideo
-    from touchline.models.quantize import quantize
-
-    options.folder.mkdir(parents=True, exist_ok=True)
-    if not (options.folder / "720.mp4").exists():
-        make_video(options.folder / "720.mp4", 720, 2 * RATE, HALF)
-    folder = options.folder / "16"
-    if not folder.exists():
-        make_checkpoint(options.size, folder, has_answers=True)
-        name_as_the_hub_does(folder)
-    if not (options.folder / "nf4").exists():
-        quantize(folder, options.folder / "nf4")
-    video, template = LlavaNextVideo.video_token, LlavaNextVideo.template
-    tokenizer = read_tokenizer(folder)
-    text = prompt_text(tokenizer, folder, PROMPT.strip(), video, template)
-    a_frame = (SIDE // 14 // 2) ** 2
-    ids = token_ids(tokenizer, text.replace(video, video * (FRAMES * a_frame)))
-    config = json.loads((folder / "config.json").read_text())
-    config["text_config"]["architectures"] = ["LlamaForCausalLM"]  # vLLM needs it
-    files: dict[str, dict[str, Any]] = {
-        "config.json": config,
-        "prompt.json": {"text": text, "ids": ids},
-        "preprocessor_config.json": PIXELS | {"image_processor_type": "LlavaNextImageProcessor"},
-        "video_preprocessor_config.json": PIXELS
+# Those of the real checkpoint. Only the upper limit on pixels is smaller, so that vLLM's largest
+# video fits into its context. A window stays within the limits, so neither side resizes it.
+QWEN_PIXELS = {
+    "size": {"shortest_edge": 4096, "longest_edge": 768 * 32 * 32},
+    "patch_size": 16,
+    "temporal_patch_size": 2,
+    "merge_size": 2,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
+}
+# The files of each family's processor, which vLLM needs.
+PROCESSOR_FILES: dict[str, dict[str, dict[str, Any]]] = {
+    "llava_next_video": {
+        "preprocessor_config.json": LLAVA_PIXELS
+        | {"image_processor_type": "LlavaNextImageProcessor"},
+        "video_preprocessor_config.json": LLAVA_PIXELS
         | {"video_processor_type": "LlavaNextVideoVideoProcessor"},
         "processor_config.json": {
             "processor_class": "LlavaNextVideoProcessor",
@@ -105,9 +109,59 @@ def make(options: argparse.Namespace) -> None:
             "video_token": "<video>",
             "num_additional_image_tokens": 1,
         },
-    }
-    for name, content in files.items():
+    },
+    "qwen3_vl": {
+        "preprocessor_config.json": QWEN_PIXELS | {"image_processor_type": "Qwen2VLImageProcessor"},
+        "video_preprocessor_config.json": QWEN_PIXELS
+        | {"video_processor_type": "Qwen3VLVideoProcessor"},
+        "processor_config.json": {"processor_class": "Qwen3VLProcessor"},
+    },
+}
+
+
+def make(options: argparse.Namespace) -> None:
+    """Write the video, the checkpoint, the processor's files, the prompt and the 4-bit copy."""
+    from frames import RATE, make_video
+    from models import make_checkpoint
+
+    from touchline.models.quantize import quantize
+
+    options.folder.mkdir(parents=True, exist_ok=True)
+    if not (options.folder / "720.mp4").exists():
+        make_video(options.folder / "720.mp4", 720, 2 * RATE, HALF)
+    folder = options.folder / "16"
+    if not folder.exists():
+        make_checkpoint(options.size, folder, options.family, has_answers=True)
+        if options.family == "llava_next_video":
+            name_as_the_hub_does(folder)
+    for name, content in PROCESSOR_FILES[options.family].items():
         (folder / name).write_text(json.dumps(content))
+    if options.family == "llava_next_video":
+        config = json.loads((folder / "config.json").read_text())
+        config["text_config"]["architectures"] = ["LlamaForCausalLM"]  # vLLM needs it
+        (folder / "config.json").write_text(json.dumps(config))
+    (folder / "prompt.json").write_text(json.dumps(prompt(options.family, folder)))
+    if not (options.folder / "nf4").exists():
+        quantize(folder, options.folder / "nf4")
+
+
+def prompt(name: str, folder: Path) -> dict[str, Any]:
+    """Return the prompt as a text for vLLM and as the token ids that both sides should read."""
+    import worker
+    from models import PROMPT
+
+    from touchline.models.families import family
+
+    kind: Any = family(name)
+    unloaded = kind.__new__(kind)  # The prompt does not depend on the weights.
+    unloaded._read_files(folder, PROMPT, worker.FOOTAGE)
+    text, video = unloaded._text, unloaded.video_token
+    if name == "qwen3_vl":
+        assert unloaded.size == SIZES[name]
+        # vLLM removes the marks around the token. Our side keeps them around the whole video.
+        text = text.replace(video, f"<|vision_start|>{video}<|vision_end|>")
+    ids = unloaded._token_ids(FRAMES // unloaded.frames_per_picture, False)
+    return {"text": text, "ids": ids}
 
 
 def name_as_the_hub_does(folder: Path) -> None:
@@ -126,7 +180,7 @@ def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
     """Decode one frame per second of a round's video in a thread, and resize it.
 
     Yields:
-        uint8 tensors [3, SIDE, SIDE].
+        uint8 tensors [3, height, width], of the family's size.
     """
     import torch
 
@@ -134,17 +188,21 @@ def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
     from touchline.video.prefetch import start_first, work_ahead
     from touchline.video.probe import probe
     from touchline.video.sampler import Frame, read_frames
-    from touchline.video.transforms import fit_to_square
+    from touchline.video.transforms import fit_to_square, resize
 
     def fitted(frames: Iterator[Frame]) -> Iterator[torch.Tensor]:
         for frame in frames:
-            square = fit_to_square(frame.picture, SIDE, "pad")
+            if width == height:
+                shown = fit_to_square(frame.picture, width, "pad")
+            else:
+                shown = resize(frame.picture, width, height)
             # The half repeats a clip. vLLM would reuse its cache for repeated frames, and answers
             # would be the same.
             colour = torch.randint(128, (3, 1, 1), generator=colours, dtype=torch.uint8)
-            yield square // 2 + colour
+            yield shown // 2 + colour
 
     torch.set_num_threads(1)
+    width, height = SIZES[options.family]
     colours = torch.Generator().manual_seed(number)
     seconds = 2 * (options.windows + 1)
     times = [float(number * seconds + second) for second in range(seconds)]
@@ -166,6 +224,7 @@ def report(
         assert done == options.windows, f"{done} of {options.windows} windows answered"
     found = {
         "side": options.side,
+        "family": options.family,
         "size": options.size,
         "windows": options.windows,
         "ready_s": round(ready - STARTED, 1),
@@ -206,7 +265,7 @@ def vllm(options: argparse.Namespace) -> None:
     sampling = SamplingParams(
         temperature=0.0, max_tokens=GenerationSettings().max_new_tokens, detokenize=False
     )
-    lengths: set[int] = set()
+    prompts: set[tuple[int, ...]] = set()
     tokens: list[int] = []
     decoding: list[float] = []
 
@@ -214,19 +273,24 @@ def vllm(options: argparse.Namespace) -> None:
         started = time.perf_counter()
         shown = np.stack([frame.permute(1, 2, 0).numpy() for frame in decoded(options, number)])
         decoding.append(round(time.perf_counter() - started, 1))
+        videos: list[Any] = [
+            shown[first : first + FRAMES] for first in range(0, 2 * options.windows, 2)
+        ]
+        if options.family == "qwen3_vl":
+            videos = [(video, TIMES) for video in videos]
         asks: list[Any] = [
-            {"prompt": asked["text"], "multi_modal_data": {"video": shown[first : first + FRAMES]}}
-            for first in range(0, 2 * options.windows, 2)
+            {"prompt": asked["text"], "multi_modal_data": {"video": video}} for video in videos
         ]
         answers = model.generate(asks, sampling, use_tqdm=False)
-        lengths.update(len(answer.prompt_token_ids or []) for answer in answers)
+        prompts.update(tuple(answer.prompt_token_ids or []) for answer in answers)
         tokens.extend(len(answer.outputs[0].token_ids) for answer in answers)
         return len(answers)
 
-    length = len(asked["ids"])
+    ids = asked["ids"]
     more = {"version": __version__, "eager": options.eager, "drafts": options.drafts}
-    report(options, ready, run, **more, prompt=length, decoding_s=decoding, tokens=tokens)
-    assert lengths == {length}, f"vLLM read {lengths} tokens, not {length}"
+    report(options, ready, run, **more, prompt=len(ids), decoding_s=decoding, tokens=tokens)
+    lengths = {len(each) for each in prompts}
+    assert prompts == {tuple(ids)}, f"vLLM read {lengths} other tokens, not our {len(ids)}"
 
 
 def ours(options: argparse.Namespace) -> None:
@@ -241,14 +305,15 @@ def ours(options: argparse.Namespace) -> None:
     from touchline.inputs.settings import GenerationSettings
 
     folder = options.folder / ("nf4" if options.precision == "nf4" else "16")
-    model = worker.without_lists("llava_next_video", folder)
+    model = worker.without_lists(options.family, folder)
     if model.unpacked_bytes():
         model.unpack()
     ready = time.perf_counter()
     settings = GenerationSettings()
+    pictures = FRAMES // model.frames_per_picture
     tokens: list[int] = []
-
     decoding: list[float] = []
+    clocks: list[str] = []
 
     def tasks(number: int) -> Iterator[Task]:
         shown: list[Picture] = []
@@ -257,23 +322,26 @@ def ours(options: argparse.Namespace) -> None:
             started = time.perf_counter()
             frames = iter(list(frames))
             decoding.append(round(time.perf_counter() - started, 1))
-        for frame in frames:
-            shown.append(Picture((float(len(shown)),), frame[None]))
-            if len(shown) >= FRAMES and len(shown) % 2 == 0:
-                index = len(shown) // 2 - 2
-                yield Task(index, shown[-FRAMES:], torch.zeros(settings.max_new_tokens))
+        numbered = enumerate(frames)
+        for some in zip(*[numbered] * model.frames_per_picture, strict=True):
+            seconds, pixels = zip(*some, strict=True)
+            shown.append(Picture(tuple(map(float, seconds)), torch.stack(pixels)))
+            index, is_between = divmod(len(shown) - pictures, pictures // 2)
+            if index >= 0 and not is_between:
+                yield Task(index, shown[-pictures:], torch.zeros(settings.max_new_tokens))
 
     def run(number: int) -> int:
-        answering = Answering(
-            model, settings, rows=options.rows, pictures=FRAMES, clock=Stopwatch()
-        )
+        clock = Stopwatch()
+        answering = Answering(model, settings, rows=options.rows, pictures=pictures, clock=clock)
         answers = answering.answers(tasks(number))
         given = [answer for _, answer in answers if isinstance(answer, Generated)]
         tokens.extend(len(answer.tokens) for answer in given)
+        clocks.append(str(clock))
         return len(given)
 
     more = {"precision": options.precision, "rows": options.rows, "decoding_s": decoding}
-    report(options, ready, run, **more, prompt=len(model.prompt(FRAMES).ids), tokens=tokens)
+    length = len(model.prompt(pictures).ids)
+    report(options, ready, run, **more, prompt=length, tokens=tokens, time=clocks)
 
 
 def main() -> None:
@@ -281,6 +349,7 @@ def main() -> None:
     sides = {"make": make, "vllm": vllm, "ours": ours}
     parser.add_argument("--side", choices=sides, required=True)
     parser.add_argument("--folder", type=Path, required=True, help="folder for the models")
+    parser.add_argument("--family", choices=SIZES, default="llava_next_video")
     parser.add_argument("--size", choices=("full", "small", "tiny"), default="full")
     parser.add_argument("--precision", choices=("bfloat16", "nf4"), default="bfloat16")
     parser.add_argument("--windows", type=int, default=375)
