@@ -4,7 +4,7 @@
 
 The folder has final_predictions_*.json files in qwen7b/, with answers to windows of 4 s every 2 s.
 A half is divided into four slices. The scheduling is simulated: the rows, the groups in which free
-rows are filled, and what is known at each step. Windows without an answer are answered "none". A
+rows are filled, and the tokens known at each step. Windows without an answer are answered "none". A
 token is a part of a word or a sign (answers.py).
 
 Expected before measuring: 64 rows begin together, so no draft is known for them. They are a sixth
