@@ -5,10 +5,7 @@
     python benchmarks/peer.py --folder /tmp/peer --side vllm --drafts ngram
     python benchmarks/peer.py --folder /tmp/peer --side ours
     python benchmarks/peer.py --folder /tmp/peer --side ours --precision nf4
-
-    python benchmarks/peer.py --folder /tmp/peer3 --family qwen3_vl --side make
-    python benchmarks/peer.py --folder /tmp/peer3 --family qwen3_vl --side vllm
-    python benchmarks/peer.py --folder /tmp/peer3 --family qwen3_vl --side ours
+    python benchmarks/peer.py --folder /tmp/peer3 --family qwen3_vl --side make    # and so on
 
 `make` writes the configuration of LLaVA-NeXT-Video-7B or Qwen3-VL-8B with random weights, and a
 half of 3,000 s at 720p (see frames.py). Each family needs its own folder. Answers end by themselves
@@ -20,8 +17,8 @@ from the start to a loaded model, and the windows per second of two rounds, from
 the answers. The first round is cold. A window shows four frames of 336 x 336 (LLaVA-NeXT-Video) or
 384 x 224 (Qwen3-VL), and shares half of them with the window before. Each round has another part of
 the video. Both sides decode with this project's sampler and normalize the frames separately. vLLM
-takes all windows in one call, so its frames are decoded before. Ours are decoded meanwhile.
-Both sides read the same prompt tokens.
+takes all windows in one call, so its frames are decoded before. Ours are decoded meanwhile. Both
+sides read the same prompt tokens. Our line also has the seconds of the engine's parts.
 
 Expected before measuring, on one H200: without drafts, on an H100, vLLM was 14 % faster on the GPU
 alone. Decoding was a quarter of the time on both sides. With drafts, our decoding takes half of
@@ -86,8 +83,8 @@ LLAVA_PIXELS = {
     "image_mean": [0.48145466, 0.4578275, 0.40821073],
     "image_std": [0.26862954, 0.26130258, 0.27577711],
 }
-# Those of the real checkpoint. Only the upper limit on pixels is smaller, so that vLLM's largest
-# video fits into its context. A window stays within the limits, so neither side resizes it.
+# Those of the real checkpoint, but with lower limits on pixels, so that vLLM's largest video fits
+# into its context. A window stays within the limits, so neither side resizes it.
 QWEN_PIXELS = {
     "size": {"shortest_edge": 4096, "longest_edge": 768 * 32 * 32},
     "patch_size": 16,
@@ -138,10 +135,6 @@ def make(options: argparse.Namespace) -> None:
             name_as_the_hub_does(folder)
     for name, content in PROCESSOR_FILES[options.family].items():
         (folder / name).write_text(json.dumps(content))
-    if options.family == "llava_next_video":
-        config = json.loads((folder / "config.json").read_text())
-        config["text_config"]["architectures"] = ["LlamaForCausalLM"]  # vLLM needs it
-        (folder / "config.json").write_text(json.dumps(config))
     (folder / "prompt.json").write_text(json.dumps(prompt(options.family, folder)))
     if not (options.folder / "nf4").exists():
         quantize(folder, options.folder / "nf4")
@@ -167,7 +160,9 @@ def prompt(name: str, folder: Path) -> dict[str, Any]:
 
 
 def name_as_the_hub_does(folder: Path) -> None:
-    """Give the vision tower's weights the names of the published file, because vLLM needs them."""
+    """Give the vision tower's weights the names of the published file, and name the language
+    model's class, because vLLM needs both.
+    """
     from safetensors.torch import load_file, save_file
 
     for file in folder.glob("*.safetensors"):
@@ -176,6 +171,9 @@ def name_as_the_hub_does(folder: Path) -> None:
             for name, values in load_file(file).items()
         }
         save_file(weights, file, metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["architectures"] = ["LlamaForCausalLM"]
+    (folder / "config.json").write_text(json.dumps(config))
 
 
 def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
@@ -292,7 +290,7 @@ def vllm(options: argparse.Namespace) -> None:
     more = {"version": __version__, "eager": options.eager, "drafts": options.drafts}
     report(options, ready, run, **more, prompt=len(ids), decoding_s=decoding, tokens=tokens)
     lengths = {len(each) for each in prompts}
-    assert prompts == {tuple(ids)}, f"vLLM read {lengths} other tokens, not our {len(ids)}"
+    assert prompts == {tuple(ids)}, f"vLLM read other prompts: {lengths} tokens, ours {len(ids)}"
 
 
 def ours(options: argparse.Namespace) -> None:
