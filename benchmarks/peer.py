@@ -319,9 +319,9 @@ def ours(options: argparse.Namespace) -> None:
 
     def tasks(number: int) -> Iterator[Task]:
         shown: list[Picture] = []
+        started = time.perf_counter()
         frames = decoded(options, number)
         if options.decoded:
-            started = time.perf_counter()
             frames = iter(list(frames))
             decoding.append(round(time.perf_counter() - started, 1))
         numbered = enumerate(frames)
