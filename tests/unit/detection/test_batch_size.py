@@ -41,6 +41,12 @@ def card(monkeypatch):
     return of
 
 
+@pytest.fixture
+def no_card(monkeypatch):
+    """Hide the GPU of this machine."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
 @pytest.mark.parametrize(
     ("free", "wanted", "rows", "packed"),
     [
@@ -61,6 +67,7 @@ def test_weights_are_unpacked_only_if_all_rows_fit(card, free, wanted, rows, pac
     assert model.is_packed == packed
 
 
+@pytest.mark.usefixtures("no_card")
 def test_4_bit_weights_are_not_unpacked_on_a_cpu():
     model = Weights()
     assert rows_that_fit(model, 4, 256, 3) == 3
@@ -78,6 +85,7 @@ def test_longer_prompts_get_fewer_rows(kind, source, card, frames):
     assert frames < 16 or 2 * short < long
 
 
+@pytest.mark.usefixtures("no_card")
 @pytest.mark.parametrize(("frames", "rows"), [(4, 8), (8, 8), (16, 4), (30, 2), (256, 1)])
 def test_cpu_gets_fewer_rows_for_long_prompts(monkeypatch, frames, rows):
     model = Weights()

@@ -112,8 +112,8 @@ def test_evidence_is_the_same_without_answers(model, pictures):
 def test_infinite_evidence_gives_a_failed_window(model, pictures):
     """A window with infinite evidence has failed if no answers are requested."""
     broken = tasks(pictures, windows=[2])
-    tokens, width = model.encode(broken[0].pictures[0].pixels[None])[0].shape
-    broken[0].pictures[0].features = torch.full((tokens, width), torch.nan)
+    features = model.encode(broken[0].pictures[0].pixels[None])[0]
+    broken[0].pictures[0].features = torch.full_like(features, torch.nan)
     assert weighed(model, broken, 4, ALONE) == {2: "not_finite"}
     assert weighed(model, broken, 4) == {2: "not_finite"}
 
