@@ -1,6 +1,7 @@
 """The whole workflow on small videos, and the use of its results."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,12 @@ def test_ledgers_have_all_windows_and_partials_have_all_answers(done):
         answers = [{"time": w["start"], "raw": w["text"]} for w in ledger if w["status"] != "none"]
         assert done.read(f"partials/partial_results_llava_vid1_gpu{index}.json") == answers
     assert reached == done.read("videos/video_1.json")["duration"] == 9.2
+
+
+def test_last_slice_drafts_from_answers_of_other_slices(done):
+    logs = [path.read_text() for path in done.results("logs/detect/llava_vid[01]_gpu[01].log")]
+    found = [re.search(r"drafts come from the prompt and (\d+) answers", log) for log in logs]
+    assert max(int(match[1]) for match in found) > 0
 
 
 def test_labels_of_given_predictions_become_classes(done):

@@ -239,8 +239,9 @@ def _answer_locally(
         answering: BatchedAnswering
         if isinstance(model, VideoLanguageModel):
             tree, drafts = None, Drafts()
-            for text in examples():
+            for text in (texts := examples()):
                 drafts.learn(model.encode_text(text))
+            log.info("The first drafts come from the prompt and %d answers.", len(texts) - 1)
             if candidates:
                 tree = model.build_tree((each.text, each.decided) for each in candidates)
             answering = Answering(

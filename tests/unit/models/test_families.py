@@ -445,3 +445,13 @@ def test_window_beyond_the_context_is_refused_before_loading_weights(
     kind.check_length(folder, PROMPT, replace(longer, frames=greatest), 10)
     with pytest.raises(InputError):
         kind.check_length(folder, PROMPT, replace(longer, frames=greatest + 1), 10)
+
+
+def test_text_is_encoded_without_tokens_that_the_model_cannot_read(kind, source):
+    model = kind(source, "What happens?", Footage(320, 180, 1.0), "float32")
+    plain = model.encode_text("a goal")
+    assert model.decode(plain).strip() == "a goal"
+    new = len(model.tokenizer)
+    model.tokenizer.add_special_tokens({"additional_special_tokens": ["<new>"]})
+    model.model.resize_token_embeddings(new)
+    assert model.encode_text("a goal<new>") == plain

@@ -552,9 +552,14 @@ class VideoLanguageModel(AnsweringModel):
         return torch.stack(found)
 
     def encode_text(self, text: str) -> list[int]:
-        """Convert text to token ids, as the model would write it."""
+        """Convert text to token ids, as the model would write it.
+
+        The text may come from a file or a model. It may contain a token without an embedding, such
+        as the one for a video. The model cannot read such a token, so it is left out.
+        """
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
+        count = self.model.get_input_embeddings().num_embeddings
+        return [token for token in ids if token < count]
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Convert token ids to text, without special tokens."""
