@@ -1,14 +1,16 @@
 """Find answers of other slices, from which a slice can draft its own answers (see drafts.py).
 
-They only save time, so a file that cannot be read is left out.
+They only save time, so a ledger that cannot be read is left out.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from pathlib import Path
+
+from touchline.errors import InputError
+from touchline.events.merge import read_ledger
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +33,16 @@ def read_earlier_answers(ledger: Path) -> list[str]:
     try:
         found = [path for path in ledger.parent.iterdir() if _SLICE.sub("", path.name) == model]
         newest = sorted(found, key=lambda path: path.stat().st_mtime)[-_SLICES:]
-        return [
-            str(text)
-            for path in newest
-            for line in path.read_bytes().splitlines()
-            if (text := json.loads(line).get("text"))
-        ]
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
-        log.info("Answers of other slices cannot be read: %s.", error)
+    except OSError as error:  # Another job may replace a file meanwhile.
+        log.info("The ledgers of other slices cannot be found: %s.", error)
+        return []
+    return [text for path in newest for text in _answers(path)]
+
+
+def _answers(ledger: Path) -> list[str]:
+    """Return the answers in a ledger."""
+    try:
+        return [record.text for record in read_ledger(ledger) if record.text]
+    except InputError as error:
+        log.info("The answers of a slice are not used for drafts. %s", error)
         return []

@@ -1,10 +1,11 @@
 """Test the reading of other slices' answers, from which a slice drafts its own."""
 
-import json
 import os
 
 import pytest
 
+from touchline.core.files import write_json_lines
+from touchline.core.records import WindowRecord
 from touchline.detection.earlier_answers import read_earlier_answers
 
 
@@ -14,9 +15,15 @@ def ledger(tmp_path):
     return tmp_path / "windows_llava_vid3_gpu1.jsonl"
 
 
+def line(text):
+    return WindowRecord(
+        window=0, start=0, end=4, frame_times=[0.0], status="events", text=text, attempts=1
+    )
+
+
 def write(folder, name, *texts, age=0):
     path = folder / name
-    path.write_text("".join(json.dumps({"window": 0, "text": text}) + "\n" for text in texts))
+    write_json_lines(path, (line(text).model_dump() for text in texts))
     os.utime(path, (1e9 - age, 1e9 - age))
     return path
 
@@ -39,8 +46,9 @@ def test_answers_of_other_models_are_left_out(ledger):
     "content", [b"", b"{", b"[1]\n", b"\xff\n", b"null\n", b'{"text": 3}\n', b"[" * 10**5]
 )
 def test_unreadable_ledger_is_left_out(ledger, content):
-    write(ledger.parent, "windows_llava_vid2_gpu0.jsonl").write_bytes(content)
-    assert read_earlier_answers(ledger) in ([], ["3"])
+    write(ledger.parent, "windows_llava_vid2_gpu0.jsonl", "[0]", age=10)
+    write(ledger.parent, "windows_llava_vid2_gpu1.jsonl").write_bytes(content)
+    assert read_earlier_answers(ledger) == ["[0]"]
 
 
 def test_first_slice_of_a_run_has_no_earlier_answers(ledger):

@@ -96,7 +96,7 @@ def test_earlier_answers_save_steps_and_change_no_answer(tmp_path, monkeypatch, 
         )
 
     monkeypatch.setattr(VideoLanguageModel, "step", counted)
-    alone = answer("alone", [])
-    primed = answer("primed", [record.text for record in alone])
+    alone = [record.text for record in answer("alone", [])]
+    primed = [record.text for record in answer("primed", alone)]
     assert primed == alone
     assert steps[1] < steps[0]
