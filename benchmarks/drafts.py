@@ -8,7 +8,7 @@ rows are filled, and the tokens known at each step. Windows without an answer ar
 token is a part of a word or a sign (answers.py).
 
 Expected before measuring: 64 rows begin together, so no draft is known for them. They are a sixth
-of a slice. So answers of other slices should save a sixth of the steps, and the prompt half of it.
+of a slice. So answers of another slice should save a sixth of the steps, and the prompt half of it.
 """
 
 from __future__ import annotations
@@ -98,14 +98,14 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for rows in options.rows:
         for count in options.drafts:
-            for before in ("nothing", "the prompt", "the prompt and two slices of another half"):
+            for before in ("nothing", "the prompt", "the prompt and a slice of another half"):
                 found = []
                 for number, half in enumerate(halves):
                     for answers in half:
                         drafts = Drafts()
                         if before != "nothing":
                             drafts.learn(words.ids(PROMPT))
-                        for known in halves[number - 1][:2] if "another" in before else ():
+                        for known in halves[number - 1][:1] if "another" in before else ():
                             for answer in known:
                                 drafts.learn(answer)
                         found.append(count_steps(answers, drafts, count, rows))

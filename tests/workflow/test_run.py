@@ -66,7 +66,7 @@ def test_ledgers_have_all_windows_and_partials_have_all_answers(done):
     assert reached == done.read("videos/video_1.json")["duration"] == 9.2
 
 
-def test_last_slice_drafts_from_answers_of_other_slices(done):
+def test_last_slice_drafts_from_answers_of_another_slice(done):
     logs = [path.read_text() for path in done.results("logs/detect/llava_vid[01]_gpu[01].log")]
     found = [re.search(r"drafts come from the prompt and (\d+) answers", log) for log in logs]
     assert max(int(match[1]) for match in found) > 0

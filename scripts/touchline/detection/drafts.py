@@ -6,7 +6,7 @@ draft. Draft tokens are kept only if the model would have chosen them without th
 saves steps and never changes an answer.
 
 The first answers of a slice are drafted from the prompt, which names the classes and the format,
-and from answers of other slices. With real answers, this saves three of ten steps
+and from the answers of another slice. With real answers, this saves three of ten steps
 (benchmarks/drafts.py).
 """
 
