@@ -16,6 +16,22 @@ from touchline.inputs.windows import list_windows, whole_video
 from touchline.models.families.base import VideoLanguageModel
 from touchline.video.probe import probe
 
+SETTINGS = WindowSettings()
+
+
+def question(checkpoint, tokens):
+    """Return a question about every window, with answers of up to `tokens` tokens."""
+    return Question(
+        prompt="What happens?",
+        checkpoint=checkpoint,
+        dtype="float32",
+        image=ImageSettings(),
+        generation=GenerationSettings(max_new_tokens=tokens),
+        fps=SETTINGS.fps,
+        frames=SETTINGS.frames,
+        version=1,
+    )
+
 
 @pytest.mark.parametrize(
     ("refusing", "refusal"),
@@ -39,23 +55,12 @@ def test_worker_waits_for_a_busy_gpu(tmp_path, monkeypatch, clip, checkpoint, re
     monkeypatch.setattr(worker, "check_usable", lambda gpu: None)
     monkeypatch.setattr(worker, refusing, refuse)
     monkeypatch.setattr(worker, "lease_gpu", lease)
-    settings = WindowSettings()
-    windows = list(list_windows(0, 4, whole_video(4), settings))
-    question = Question(
-        prompt="What happens?",
-        checkpoint=checkpoint,
-        dtype="float32",
-        image=ImageSettings(),
-        generation=GenerationSettings(max_new_tokens=2),
-        fps=settings.fps,
-        frames=settings.frames,
-        version=1,
-    )
+    windows = list(list_windows(0, 4, whole_video(4), SETTINGS))
     records = answer_windows(
         clip,
         probe(Video(video=0, path=clip)),
         windows,
-        question,
+        question(checkpoint, 2),
         journal_folder=tmp_path / "journal",
         batch=BatchSettings(windows=1),
         threads=1,
@@ -65,18 +70,7 @@ def test_worker_waits_for_a_busy_gpu(tmp_path, monkeypatch, clip, checkpoint, re
 
 def test_earlier_answers_save_steps_and_change_no_answer(tmp_path, monkeypatch, clip, checkpoint):
     steps = []
-    settings = WindowSettings()
-    windows = list(list_windows(0, 9, whole_video(9), settings))
-    question = Question(
-        prompt="What happens?",
-        checkpoint=checkpoint,
-        dtype="float32",
-        image=ImageSettings(),
-        generation=GenerationSettings(max_new_tokens=64),
-        fps=settings.fps,
-        frames=settings.frames,
-        version=1,
-    )
+    windows = list(list_windows(0, 9, whole_video(9), SETTINGS))
 
     def counted(self, tokens, cache, step=VideoLanguageModel.step):
         steps[-1] += 1
@@ -88,7 +82,7 @@ def test_earlier_answers_save_steps_and_change_no_answer(tmp_path, monkeypatch, 
             clip,
             probe(Video(video=0, path=clip)),
             windows,
-            question,
+            question(checkpoint, 64),
             journal_folder=tmp_path / folder,
             batch=BatchSettings(windows=5),
             threads=1,
