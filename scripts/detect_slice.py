@@ -71,7 +71,7 @@ def main(job: Any) -> None:
         batch=settings.batch,
         threads=threads,
         server=server,
-        earlier_answers=partial(read_earlier_answers, Path(job.output.ledger)),
+        earlier_answers=partial(read_earlier_answers, results_folder(job), job.wildcards.model),
     )
     if question.generation.evidence:
         write_evidence(job.output.evidence, Evidence.of(records, question.classes))
@@ -97,8 +97,12 @@ def model_note(job: Any) -> Path:
 
     The file is not an output of the rule, because all slices of the model write the same file.
     """
-    results = Path(job.output.ledger).parents[1]
-    return results / paths.MODEL.format(model=job.wildcards.model)
+    return results_folder(job) / paths.MODEL.format(model=job.wildcards.model)
+
+
+def results_folder(job: Any) -> Path:
+    """Return the folder of the run's results."""
+    return Path(job.output.ledger).parents[1]
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def answer_windows(
                 batch=batch,
                 threads=threads,
                 total=total,
-                examples=lambda: [question.prompt, *earlier_answers(), *own],
+                earlier_answers=lambda: [*earlier_answers(), *own],
             )
         with journal.writing() as writer, closing(answered):
             for record in answered:
@@ -166,7 +166,7 @@ def _answer_locally(
     batch: BatchSettings,
     threads: int,
     total: int,
-    examples: Callable[[], list[str]],
+    earlier_answers: Callable[[], list[str]],
 ) -> Generator[WindowOutcome]:
     """Answer windows with a local model.
 
@@ -175,8 +175,8 @@ def _answer_locally(
 
     Args:
         total: number of windows in the slice, including answered ones.
-        examples: function that returns texts that the answers may repeat. It is called once the
-            model is loaded, when another slice may just have ended.
+        earlier_answers: function that reads answers to similar windows. It is called once the model
+            is loaded, when another slice may just have ended.
     """
     clock, generation, checkpoint = Stopwatch(), question.generation, question.checkpoint
     assert isinstance(checkpoint, Path)
@@ -238,10 +238,10 @@ def _answer_locally(
         rows, candidates = min(total, rows), question.candidates
         answering: BatchedAnswering
         if isinstance(model, VideoLanguageModel):
-            tree, drafts = None, Drafts()
-            for text in (texts := examples()):
+            tree, drafts, earlier = None, Drafts(), earlier_answers()
+            for text in (question.prompt, *earlier):
                 drafts.learn(model.encode_text(text))
-            log.info("The first drafts come from the prompt and %d answers.", len(texts) - 1)
+            log.info("The first drafts come from the prompt and %d answers.", len(earlier))
             if candidates:
                 tree = model.build_tree((each.text, each.decided) for each in candidates)
             answering = Answering(
