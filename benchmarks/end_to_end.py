@@ -146,7 +146,7 @@ def snakemake(folder: Path, project: Path, options: argparse.Namespace, target: 
     command = [sys.executable, "-m", "snakemake", "-s", str(project / "Snakefile")]
     command += ["--cores", str(max(os.cpu_count() or 1, jobs * options.threads))]
     command += ["--resources", f"gpu={jobs}", "--set-threads", f"detect_slice={options.threads}"]
-    command += ["--configfile=settings.yaml", "--quiet", "all", "--", target]
+    command += ["--configfile=settings.yaml", "--quiet", "progress", "rules", "--", target]
     paths = [str(project / "scripts"), str(project), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     subprocess.run(command, cwd=folder, env=environment, check=True)

@@ -20,6 +20,10 @@ the video. Both sides decode with this project's sampler and normalize the frame
 takes all windows in one call, so its frames are decoded before. Ours are decoded meanwhile. Both
 sides read the same prompt tokens. Our line also has the seconds of the engine's parts.
 
+With `--prepared`, both sides finish their work on the CPU before they answer. For our side, that is
+decoding. For vLLM, it is decoding and its processor, which normalizes one window after another.
+Each line has the seconds before the answers, and the windows per second without these seconds.
+
 Expected before measuring, on one H200: without drafts, on an H100, vLLM was 14 % faster on the GPU
 alone. Decoding was a quarter of the time on both sides. With drafts, our decoding takes half of
 that, so our engine should be 1.05 to 1.15 times as fast as vLLM. In the second round, drafts from
@@ -213,14 +217,25 @@ def decoded(options: argparse.Namespace, number: int) -> Iterator[Any]:
 
 
 def report(
-    options: argparse.Namespace, ready: float, run: Callable[[int], int], **more: Any
+    options: argparse.Namespace,
+    ready: float,
+    run: Callable[[int], tuple[int, float]],
+    **more: Any,
 ) -> None:
-    """Measure two rounds. `run` gets the round's number and returns the answered windows."""
-    rounds = []
+    """Measure two rounds.
+
+    Args:
+        run: gets the round's number. Returns the number of answered windows, and the seconds of
+            work before the first answer.
+    """
+    rounds, rest, before = [], [], []
     for number in range(2):
         started = time.perf_counter()
-        done = run(number)
-        rounds.append(round(done / (time.perf_counter() - started), 2))
+        done, seconds = run(number)
+        took = time.perf_counter() - started
+        rounds.append(round(done / took, 2))
+        rest.append(round(done / (took - seconds), 2))
+        before.append(round(seconds, 2))
         assert done == options.windows, f"{done} of {options.windows} windows answered"
     found = {
         "side": options.side,
@@ -231,6 +246,9 @@ def report(
         "first_windows_a_s": rounds[0],
         "second_windows_a_s": rounds[1],
         "start_to_answers_s": round(ready - STARTED + options.windows / rounds[0], 1),
+        "prepared": options.prepared,
+        "before_s": before,
+        "windows_a_s_without_it": rest,
     }
     found |= more
     found["tokens"] = round(statistics.mean(found["tokens"]), 1)  # of an answer
@@ -246,6 +264,7 @@ def vllm(options: argparse.Namespace) -> None:
     }
     import numpy as np
     from vllm import LLM, SamplingParams, __version__
+    from vllm.sampling_params import RequestOutputKind
 
     from touchline.inputs.settings import GenerationSettings
 
@@ -263,16 +282,18 @@ def vllm(options: argparse.Namespace) -> None:
     ready = time.perf_counter()
     asked = json.loads((folder / "prompt.json").read_text())
     sampling = SamplingParams(
-        temperature=0.0, max_tokens=GenerationSettings().max_new_tokens, detokenize=False
+        temperature=0.0,
+        max_tokens=GenerationSettings().max_new_tokens,
+        detokenize=False,
+        output_kind=RequestOutputKind.FINAL_ONLY,  # as `generate` sets it
     )
+    engine = model.llm_engine
     prompts: set[tuple[int, ...]] = set()
     tokens: list[int] = []
-    decoding: list[float] = []
 
-    def run(number: int) -> int:
+    def run(number: int) -> tuple[int, float]:
         started = time.perf_counter()
         shown = np.stack([frame.permute(1, 2, 0).numpy() for frame in decoded(options, number)])
-        decoding.append(round(time.perf_counter() - started, 1))
         videos: list[Any] = [
             shown[first : first + FRAMES] for first in range(0, 2 * options.windows, 2)
         ]
@@ -281,14 +302,24 @@ def vllm(options: argparse.Namespace) -> None:
         asks: list[Any] = [
             {"prompt": asked["text"], "multi_modal_data": {"video": video}} for video in videos
         ]
-        answers = model.generate(asks, sampling, use_tqdm=False)
+        if options.prepared:
+            asks = [processed for ask in asks for processed in model.renderer.render_cmpl([ask])]
+        before = time.perf_counter() - started
+        if options.prepared:
+            for index, ask in enumerate(asks):
+                engine.add_request(f"{number}-{index}", ask, sampling)
+            answers = []
+            while engine.has_unfinished_requests():
+                answers += [answer for answer in engine.step() if answer.finished]
+        else:
+            answers = model.generate(asks, sampling, use_tqdm=False)
         prompts.update(tuple(answer.prompt_token_ids or []) for answer in answers)
         tokens.extend(len(answer.outputs[0].token_ids) for answer in answers)
-        return len(answers)
+        return len(answers), before
 
     ids = asked["ids"]
     more = {"version": __version__, "eager": options.eager, "drafts": options.drafts}
-    report(options, ready, run, **more, prompt=len(ids), decoding_s=decoding, tokens=tokens)
+    report(options, ready, run, **more, prompt=len(ids), tokens=tokens)
     lengths = {len(each) for each in prompts}
     assert prompts == {tuple(ids)}, f"vLLM read other prompts: {lengths} tokens, ours {len(ids)}"
 
@@ -313,17 +344,11 @@ def ours(options: argparse.Namespace) -> None:
     settings = GenerationSettings()
     pictures = FRAMES // model.frames_per_picture
     tokens: list[int] = []
-    decoding: list[float] = []
     clocks: list[str] = []
     drafts = Drafts()  # The second round drafts from the answers of the first, as later slices do.
 
-    def tasks(number: int) -> Iterator[Task]:
+    def tasks(frames: Iterator[Any]) -> Iterator[Task]:
         shown: list[Picture] = []
-        started = time.perf_counter()
-        frames = decoded(options, number)
-        if options.decoded:
-            frames = iter(list(frames))
-            decoding.append(round(time.perf_counter() - started, 1))
         numbered = enumerate(frames)
         for some in zip(*[numbered] * model.frames_per_picture, strict=True):
             seconds, pixels = zip(*some, strict=True)
@@ -332,18 +357,23 @@ def ours(options: argparse.Namespace) -> None:
             if index >= 0 and not is_between:
                 yield Task(index, shown[-pictures:], torch.zeros(settings.max_new_tokens))
 
-    def run(number: int) -> int:
+    def run(number: int) -> tuple[int, float]:
+        started = time.perf_counter()
+        frames = decoded(options, number)
+        if options.prepared:
+            frames = iter(list(frames))
+        before = time.perf_counter() - started if options.prepared else 0.0
         clock = Stopwatch()
         answering = Answering(
             model, settings, rows=options.rows, pictures=pictures, clock=clock, drafts=drafts
         )
-        answers = answering.answers(tasks(number))
+        answers = answering.answers(tasks(frames))
         given = [answer for _, answer in answers if isinstance(answer, Generated)]
         tokens.extend(len(answer.tokens) for answer in given)
         clocks.append(str(clock))
-        return len(given)
+        return len(given), before
 
-    more = {"precision": options.precision, "rows": options.rows, "decoding_s": decoding}
+    more = {"precision": options.precision, "rows": options.rows}
     length = len(model.prompt(pictures).ids)
     report(options, ready, run, **more, prompt=length, tokens=tokens, time=clocks)
 
@@ -359,7 +389,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=375)
     parser.add_argument("--rows", type=int, default=64, help="rows of our batch")
     parser.add_argument("--threads", type=int, default=8, help="decoding threads")
-    parser.add_argument("--decoded", action="store_true", help="decode all frames before ours, too")
+    parser.add_argument("--prepared", action="store_true", help="do the work on the CPU before")
     parser.add_argument("--drafts", choices=DRAFTS, default="none", help="drafts of vLLM")
     parser.add_argument("--eager", action="store_true", help="vLLM without compiling and graphs")
     options = parser.parse_args()
