@@ -16,6 +16,9 @@ Expected before measuring, on one H100 with 16 cores, slices one by one: a slice
 work. In the version before, a slice took 35 s, so the GPU was 40 % busy. Now the start of a slice
 overlaps the slice before it. Loading (2 to 3 s), warm-up (2 s) and the end of the process remain.
 So a slice should take 18 to 20 s, and the GPU should be busy for 70 % of the time or more.
+
+Expected before measuring, on one H200 with drafts and two slices at a time: a slice has 10 s of GPU
+work instead of 14. So the detection of a half should take 55 s.
 """
 
 from __future__ import annotations
