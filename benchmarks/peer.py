@@ -35,9 +35,9 @@ Expected for Qwen3-VL before measuring, on one H200: a prompt has 376 tokens, ha
 LLaVA-NeXT-Video's 768. So decoding is a third or more of the time, and drafts save more. Our engine
 should be 1.1 to 1.3 times as fast as vLLM.
 
-Expected with `--prepared` before measuring, on one H200, for the first and second round: vLLM's
-processor no longer counts, so the ratios should be lower, 1.0 and 1.1 for LLaVA-NeXT-Video, and
-0.95 and 1.15 for Qwen3-VL.
+Expected with `--prepared` before measuring, on one H200: vLLM's processor no longer counts, so the
+ratios should be lower. For the first and second round, they should be 1.0 and 1.1 for
+LLaVA-NeXT-Video, and 0.95 and 1.15 for Qwen3-VL.
 """
 
 from __future__ import annotations
